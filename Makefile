@@ -1,0 +1,41 @@
+# Every target sets up .venv first (instantly, once that is done). PYTHON=... picks the interpreter, PIP_ARGS=...
+# goes to pip, PYTEST_ARGS=... to pytest: `make test PYTEST_ARGS="-x tests/envs"`.
+SHELL := /bin/bash
+BIN := .venv/bin
+CODE := agents envs steering videos tests
+PYTEST_ARGS ?= -n 2 --dist loadscope
+export PYTHON PIP_ARGS
+
+.PHONY: help setup sweep test check bench clean
+
+help:
+	@echo "make sweep   set up, then sweep every layer of the shipped agent; results in runs/demo"
+	@echo "make test    set up, then lint, types and the whole test suite"
+	@echo "make check   lint, types, architecture"
+	@echo "make bench   speed of the main steps on this machine"
+	@echo "make setup   only make .venv"
+	@echo "make clean   remove .venv, caches and build leftovers; runs/ is kept"
+
+setup:
+	@bash .ci/setup
+
+sweep: setup
+	@$(BIN)/mazesteer layer-sweep --n-levels 32 --out runs/demo
+
+check: setup
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_architecture.py
+
+# Two workers on two cores: more threads within each would only get in one another's way.
+test: check
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+bench: setup
+	@$(BIN)/python -m steering.bench
+
+clean:
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
+	@echo "runs/ is kept: it holds your results; delete it by hand"

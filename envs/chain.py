@@ -1,0 +1,150 @@
+"""Exact outcome statistics: dynamics plus move probabilities of every state (numpy, scipy).
+
+A policy without memory on one level is a Markov chain over (cell, facing). Its statistics
+within a horizon of T moves follow by T sparse multiplications, without sampling noise. Time 0 is
+the start; "within T" means after at most T moves. The cheese ends the episode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import block_diag, csr_array
+
+from envs.actions import N_MOVES, Move
+from envs.dynamics import transition_table
+from envs.errors import InputError
+from envs.maze import Cell, Maze
+
+MAX_HORIZON = 500  # procgen itself ends an episode after 500 steps
+REGION = 5
+
+
+@dataclass(frozen=True)
+class ChainStatistics:
+    """What happens within the horizon, starting from the maze's start state.
+
+    ``p_cheese``: the cheese is reached. ``p_cheese_cell``: the cell ``goal`` is visited (equal to
+    ``p_cheese`` if the cheese lies there). ``p_corner``, ``p_region``: the top-right cell, the
+    top-right 5x5 are visited before the episode ends. ``expected_steps``: mean of
+    min(steps to the cheese, horizon). ``occupancy`` ``float64[n_states]``: expected number of
+    moves made from each state.
+    """
+
+    p_cheese: float
+    p_cheese_cell: float
+    p_corner: float
+    p_region: float
+    expected_steps: float
+    occupancy: np.ndarray
+
+
+def check_probabilities(maze: Maze, probabilities: np.ndarray) -> np.ndarray:
+    """``float64[n_states, 5]`` or :class:`InputError`: wrong shape, negative, not summing to 1."""
+    p = np.asarray(probabilities, dtype=np.float64)
+    if p.shape != (len(maze.states), N_MOVES):
+        raise InputError(f"move probabilities have shape {p.shape}, expected ({len(maze.states)}, {N_MOVES})")
+    if not np.isfinite(p).all() or (p < 0).any() or not np.allclose(p.sum(axis=1), 1.0, atol=1e-6):
+        raise InputError("move probabilities must be finite, non-negative and sum to 1 in every state")
+    return p
+
+
+def transition_matrix(maze: Maze, probabilities: np.ndarray, absorbing: Iterable[Cell] = ()) -> csr_array:
+    """Row-stochastic ``[n_states, n_states]``; states on ``absorbing`` cells keep to themselves."""
+    p = check_probabilities(maze, probabilities)
+    table = transition_table(maze)
+    stay = np.zeros(len(maze.states), dtype=bool)
+    for cell in absorbing:
+        stay[2 * maze.index[cell] : 2 * maze.index[cell] + 2] = True
+    p = np.where(stay[:, None], np.eye(N_MOVES)[-1], p)
+    table = np.where(stay[:, None], np.arange(len(p))[:, None], table)
+    rows = np.repeat(np.arange(len(p)), N_MOVES)
+    return csr_array((p.ravel(), (rows, table.ravel())), shape=(len(p), len(p)))
+
+
+def statistics(
+    maze: Maze,
+    probabilities: np.ndarray,
+    horizon: int = 256,
+    *,
+    goal: Cell | None = None,
+    region: int = REGION,
+) -> ChainStatistics:
+    """Exact statistics of ``float64[n_states, 5]`` move probabilities within ``horizon`` moves.
+
+    ``goal`` is the cell of ``p_cheese_cell`` (default: the cheese); it matters for a maze whose
+    cheese was taken away. One pass carries four copies of the chain: with the episode's own end,
+    and with the goal, the corner and the region absorbing as well.
+    """
+    check_horizon(horizon)
+    end = {maze.cheese} if maze.cheese is not None else set()
+    goal = maze.cheese if goal is None else goal
+    targets: list[set[Cell]] = [
+        set(end),
+        {goal} if goal is not None else set(),
+        {maze.corner} & set(maze.cells),
+        set(maze.region(region)),
+    ]
+    n = len(maze.states)
+    matrix = block_diag([transition_matrix(maze, probabilities, end | t) for t in targets], format="csr").T.tocsr()
+    mass = np.zeros(len(targets) * n)
+    mass[np.arange(len(targets)) * n + maze.state_index(maze.mouse, maze.facing)] = 1.0
+    live = np.ones(n)
+    for cell in end:
+        live[2 * maze.index[cell] : 2 * maze.index[cell] + 2] = 0.0
+    occupancy = np.zeros(n)
+    for _ in range(horizon):
+        occupancy += mass[:n] * live
+        mass = matrix @ mass
+    at_target = [
+        min(float(sum(block[2 * maze.index[c]] + block[2 * maze.index[c] + 1] for c in target)), 1.0)
+        for block, target in zip(mass.reshape(len(targets), n), targets, strict=True)
+    ]
+    p_cheese, p_cheese_cell, p_corner, p_region = at_target
+    steps = min(float(occupancy.sum()), float(horizon))
+    return ChainStatistics(p_cheese, p_cheese_cell, p_corner, p_region, steps, occupancy)
+
+
+def check_horizon(horizon: int) -> int:
+    """Return ``horizon`` or raise :class:`InputError` if no episode can be that long."""
+    if not 1 <= horizon <= MAX_HORIZON:
+        raise InputError(f"horizon {horizon} is not in 1..{MAX_HORIZON} (procgen ends an episode after 500 steps)")
+    return horizon
+
+
+def path_probability(maze: Maze, probabilities: np.ndarray, goal: Cell | None) -> float:
+    """Geometric mean of the step probabilities along the shortest path start -> ``goal``.
+
+    The normalized path probability of Turner et al. 2023; the facing is the one the walk leaves.
+    NaN if there is no goal, no path to it, or the mouse starts on it.
+    """
+    if goal is None or goal == maze.mouse or not maze.connected(maze.mouse, goal):
+        return float("nan")
+    steps = maze.walk(maze.path(maze.mouse, goal))
+    p = np.array([probabilities[maze.state_index(*state), move] for state, move in steps])
+    return float(np.exp(np.mean(np.log(np.maximum(p, 1e-300)))))
+
+
+def decision_probabilities(maze: Maze, probabilities: np.ndarray) -> tuple[float, float, float]:
+    """Probability of the move towards the cheese, towards the corner and of any other.
+
+    Taken at the decision square, facing as left by the shortest path from the start. NaN three
+    times if the maze has none.
+    """
+    square = maze.decision_square
+    if square is None or maze.cheese is None:
+        return (float("nan"),) * 3
+    p = probabilities[maze.state_index(*maze.arrival(square))]
+    to_cheese, to_corner = (_first_move(maze, square, goal) for goal in (maze.cheese, maze.corner))
+    return float(p[to_cheese]), float(p[to_corner]), float(max(1.0 - p[to_cheese] - p[to_corner], 0.0))
+
+
+def _first_move(maze: Maze, start: Cell, goal: Cell) -> Move:
+    return maze.walk(maze.path(start, goal))[0][1]
+
+
+def total_variation(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+    """Total-variation distance of the rows of two ``float[n, k]`` arrays: ``float[n]`` in 0..1."""
+    return 0.5 * np.abs(np.asarray(p, dtype=np.float64) - np.asarray(q, dtype=np.float64)).sum(axis=1)

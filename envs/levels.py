@@ -1,0 +1,29 @@
+"""Which levels are for training and which for evaluation, and where the cheese may lie."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from envs.errors import InputError
+from envs.maze import Cell, Maze
+
+TRAIN_LEVELS = (1_000_000, 2**31 - 2)
+EVAL_LEVELS = (0, 100_000)
+
+
+def cheese_cells(maze: Maze, region: int | None) -> list[Cell]:
+    """Cells the cheese may lie on: free cells of the top-right r x r region, or anywhere (None).
+
+    The mouse's own cell is never one. With r = 1 this is the top-right corner.
+    """
+    allowed = maze.cells if region is None else sorted(maze.region(region))
+    cells = [c for c in allowed if c != maze.mouse]
+    if not cells:
+        raise InputError(f"no free cell for the cheese in the top-right {region}x{region} region of this maze")
+    return cells
+
+
+def place_cheese(maze: Maze, region: int | None, rng: np.random.Generator) -> Maze:
+    """The maze with its cheese moved to a cell drawn uniformly from :func:`cheese_cells`."""
+    cells = cheese_cells(maze, region)
+    return maze.with_cheese(cells[int(rng.integers(len(cells)))])

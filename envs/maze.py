@@ -1,0 +1,298 @@
+"""Immutable mazes: grid, cells, shortest paths, *the* decision square, features, ASCII.
+
+Cells are ``(x, y)`` counted from the bottom left of the inner maze, so the mouse of a procgen
+level starts at ``(0, 0)`` and the top-right cell is ``(dim - 1, dim - 1)``. Image rows run the
+other way. A maze carries the serialized procgen state it came from (or, for a maze of one's
+own, a template edited into it), so it can always be shown by procgen itself.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import csgraph, csr_array
+
+from envs import procgen_env, state_bytes
+from envs.actions import MOVE_OF_STEP, Facing, Move, facing_after
+from envs.errors import InputError
+from envs.state_bytes import MazeState
+from envs.state_layout import CHEESE, SPACE, WALL, WORLD_DIM
+
+Cell = tuple[int, int]
+_THEME = ("background_index", "bg_tile_ratio", "bg_pct_x")
+
+
+class State(NamedTuple):
+    """What an observation of a level depends on: the mouse's cell and its facing."""
+
+    cell: Cell
+    facing: Facing
+
+
+@dataclass(frozen=True)
+class Maze:
+    """A maze with a mouse and, usually, a cheese.
+
+    ``walls[y][x]`` is ``#`` or ``.``, rows counted from the bottom. ``state`` is the procgen state
+    that shows the maze; equality and hash ignore it except for what it adds to the picture
+    (``theme``: the background). Build one with :meth:`from_level`, :meth:`from_ascii` or
+    :meth:`from_state`.
+    """
+
+    walls: tuple[str, ...]
+    mouse: Cell
+    cheese: Cell | None
+    facing: Facing
+    mode: str
+    level: int | None
+    theme: tuple[float, ...] = field(repr=False)
+    state: MazeState = field(repr=False, compare=False)
+
+    # -- building ---------------------------------------------------------------------------
+
+    @classmethod
+    def from_level(cls, seed: int, mode: str = "hard") -> Maze:
+        """The level procgen makes from ``seed``; raises :class:`InputError` for a bad seed."""
+        return cls.from_levels([seed], mode)[0]
+
+    @classmethod
+    def from_levels(cls, seeds: Sequence[int], mode: str = "hard") -> list[Maze]:
+        """Many levels at once (several times faster than one by one)."""
+        states = procgen_env.level_states(seeds, mode)
+        return [cls.from_state(data, level=int(seed)) for seed, data in zip(seeds, states, strict=True)]
+
+    @classmethod
+    def from_state(cls, data: bytes | MazeState, *, level: int | None = None) -> Maze:
+        """The maze in a serialized procgen state (validated)."""
+        state = data if isinstance(data, MazeState) else state_bytes.decode(data)
+        m, d = state.margin, state.maze_dim
+        inner = state.grid[m : m + d, m : m + d]
+        walls = tuple("".join("#" if v == WALL else "." for v in row) for row in inner)
+        mouse = (state.mouse[0] - m, state.mouse[1] - m)
+        cheese = (state.cheese[0] - m, state.cheese[1] - m) if state.cheese is not None else None
+        theme = tuple(float(state.values[name]) for name in _THEME)  # type: ignore[arg-type]
+        return cls(walls, mouse, cheese, state.facing, state.mode, level, theme, state)
+
+    @classmethod
+    def from_ascii(cls, text: str, mode: str = "hard") -> Maze:
+        """A maze of one's own: ``#`` wall, ``.`` free, ``M`` mouse, ``C`` cheese; top row first.
+
+        Raises :class:`InputError` if the text is not an odd square that fits the mode's world,
+        holds another character, lacks a mouse or a cheese, or if no path leads from the mouse to
+        the cheese. (Where the top-right cell is walled off there is no decision square.)
+        """
+        rows = [line.strip() for line in text.strip().splitlines()]
+        dim = len(rows)
+        world = WORLD_DIM.get(mode)
+        if world is None:
+            raise InputError(f"maze mode {mode!r} is not supported; use 'hard' or 'easy'")
+        if dim < 3 or dim % 2 == 0 or dim > world or any(len(row) != dim for row in rows):
+            raise InputError(f"ASCII maze: {dim} rows of lengths {sorted({len(r) for r in rows})}; "
+                             f"a {mode} maze is a square of odd side 3 to {world}")  # fmt: skip
+        for number, row in enumerate(rows, 1):
+            for char in row:
+                if char not in "#.MC":
+                    raise InputError(f"ASCII maze: row {number} holds {char!r}; use # . M C only")
+        marks = {c: [(x, dim - 1 - r) for r in range(dim) for x in range(dim) if rows[r][x] == c] for c in "MC"}
+        for char, name in (("M", "mouse"), ("C", "cheese")):
+            if len(marks[char]) != 1:
+                raise InputError(f"ASCII maze: {len(marks[char])} {name} cells ({char}); there must be exactly one")
+        base = procgen_env.template(mode)
+        grid = np.full((world, world), WALL, dtype="<i4")
+        margin = (world - dim) // 2
+        for r, row in enumerate(rows):
+            for x, char in enumerate(row):
+                grid[margin + dim - 1 - r, margin + x] = {"#": WALL, "C": CHEESE}.get(char, SPACE)
+        x, y = marks["M"][0]
+        # The template's mouse must never stand in the new grid's wall: move both in one edit.
+        open_grid = np.full((world, world), WALL, dtype="<i4")
+        open_grid[margin : margin + dim, margin : margin + dim] = SPACE
+        start = base.mouse
+        open_grid[start[1], start[0]] = SPACE
+        moved = dataclasses.replace(base, values={**base.values, "grid": open_grid, "maze_dim": world})
+        state = moved.with_mouse((x + margin, y + margin), Facing.LEFT).with_grid(grid, dim)
+        maze = cls.from_state(state)
+        if maze.cheese is None or not maze.connected(maze.mouse, maze.cheese):
+            raise InputError(
+                f"ASCII maze: no path from the mouse at {maze.mouse} to the cheese at {maze.cheese}; open one"
+            )
+        return maze
+
+    # -- cells ------------------------------------------------------------------------------
+
+    @property
+    def dim(self) -> int:
+        """Side of the inner maze in cells."""
+        return len(self.walls)
+
+    @property
+    def corner(self) -> Cell:
+        """The top-right cell."""
+        return (self.dim - 1, self.dim - 1)
+
+    def is_free(self, cell: Cell) -> bool:
+        """Whether ``cell`` lies in the maze and is no wall."""
+        x, y = cell
+        return 0 <= x < self.dim and 0 <= y < self.dim and self.walls[y][x] == "."
+
+    @functools.cached_property
+    def cells(self) -> tuple[Cell, ...]:
+        """Free cells, row by row from the bottom left."""
+        return tuple((x, y) for y in range(self.dim) for x in range(self.dim) if self.walls[y][x] == ".")
+
+    @functools.cached_property
+    def index(self) -> dict[Cell, int]:
+        """Position of each free cell in :attr:`cells`."""
+        return {cell: i for i, cell in enumerate(self.cells)}
+
+    @functools.cached_property
+    def states(self) -> tuple[State, ...]:
+        """All (cell, facing): state ``2 * i + facing`` stands on cell ``i``."""
+        return tuple(State(cell, facing) for cell in self.cells for facing in Facing)
+
+    def state_index(self, cell: Cell, facing: Facing) -> int:
+        """Index of a state in :attr:`states`."""
+        return 2 * self.index[cell] + int(facing)
+
+    def region(self, r: int) -> frozenset[Cell]:
+        """Free cells of the top-right r x r square (``x, y >= dim - r``)."""
+        return frozenset(c for c in self.cells if c[0] >= self.dim - r and c[1] >= self.dim - r)
+
+    # -- variants ---------------------------------------------------------------------------
+
+    def without_cheese(self) -> Maze:
+        """The same level with its cheese removed."""
+        return dataclasses.replace(self, cheese=None, state=self.state.with_cheese(None))
+
+    def with_cheese(self, cell: Cell) -> Maze:
+        """The same level with the cheese on ``cell``; raises :class:`InputError` on a wall."""
+        if not self.is_free(cell):
+            raise InputError(f"cheese cannot lie on {cell}: not a free cell of this {self.dim}x{self.dim} maze")
+        x, y = cell
+        outer = (x + self.state.margin, y + self.state.margin)
+        return dataclasses.replace(self, cheese=(x, y), state=self.state.with_cheese(outer))
+
+    # -- paths ------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def graph(self) -> csr_array:
+        """Adjacency of free cells, ``[n, n]``, ones between neighbours."""
+        dim = self.dim
+        free = np.array([[c == "." for c in row] for row in self.walls])
+        number = np.full((dim, dim), -1)
+        number[free] = np.arange(free.sum())
+        right = free[:, :-1] & free[:, 1:]
+        up = free[:-1] & free[1:]
+        a = np.concatenate([number[:, :-1][right], number[:-1][up]])
+        b = np.concatenate([number[:, 1:][right], number[1:][up]])
+        ones = np.ones(2 * len(a))
+        return csr_array((ones, (np.r_[a, b], np.r_[b, a])), shape=(len(self.cells),) * 2)
+
+    def distances(self, cell: Cell) -> np.ndarray:
+        """Path length in steps from every free cell to ``cell``: ``float64[n]`` (inf: no path)."""
+        return csgraph.dijkstra(self.graph, indices=self.index[cell], unweighted=True)
+
+    def connected(self, start: Cell, goal: Cell) -> bool:
+        """Whether both are free cells and a path leads from one to the other."""
+        both = start in self.index and goal in self.index
+        return both and bool(np.isfinite(self.distances(goal)[self.index[start]]))
+
+    def path(self, start: Cell, goal: Cell) -> tuple[Cell, ...]:
+        """A shortest path, both ends included (unique in a procgen maze, which has no loops).
+
+        Among equally short steps the first in the order left, right, up, down is taken.
+        Raises :class:`InputError` if there is none.
+        """
+        for cell in (start, goal):
+            if cell not in self.index:
+                raise InputError(f"{cell} is not a free cell of this {self.dim}x{self.dim} maze")
+        if not self.connected(start, goal):
+            raise InputError(f"no path from {start} to {goal} in this maze")
+        left = self.distances(goal)
+        path = [start]
+        while path[-1] != goal:
+            path.append(min(self.neighbours(path[-1]), key=lambda c: left[self.index[c]]))
+        return tuple(path)
+
+    def neighbours(self, cell: Cell) -> list[Cell]:
+        """Free cells one step away, in the order left, right, up, down."""
+        x, y = cell
+        return [c for c in ((x - 1, y), (x + 1, y), (x, y + 1), (x, y - 1)) if c in self.index]
+
+    @functools.cached_property
+    def decision_square(self) -> Cell | None:
+        """Last common cell of the shortest paths mouse -> cheese and mouse -> top-right cell.
+
+        None if there is no cheese, if the top-right cell cannot be reached, or if one path
+        contains the other: then the two goals never ask for different moves.
+        """
+        if self.cheese is None or not self.connected(self.mouse, self.corner):
+            return None
+        to_cheese = self.path(self.mouse, self.cheese)
+        to_corner = self.path(self.mouse, self.corner)
+        common = 0
+        while common < min(len(to_cheese), len(to_corner)) and to_cheese[common] == to_corner[common]:
+            common += 1
+        if common in (len(to_cheese), len(to_corner)):
+            return None
+        return to_cheese[common - 1]
+
+    def walk(self, path: Sequence[Cell], facing: Facing | None = None) -> list[tuple[State, Move]]:
+        """States met and moves made when walking ``path``; ``facing`` defaults to the mouse's."""
+        here = self.facing if facing is None else facing
+        steps = []
+        for (x0, y0), (x1, y1) in itertools.pairwise(path):
+            move = MOVE_OF_STEP[(x1 - x0, y1 - y0)]
+            steps.append((State((x0, y0), here), move))
+            here = facing_after(here, move)
+        return steps
+
+    def arrival(self, cell: Cell) -> State:
+        """The state in which the mouse arrives on ``cell`` by the shortest path from its start."""
+        facing = self.facing
+        for state, move in self.walk(self.path(self.mouse, cell)):
+            facing = facing_after(state.facing, move)
+        return State(cell, facing)
+
+    def features(self) -> dict[str, float]:
+        """Distances between start, decision square, cheese and top-right cell.
+
+        Keys ``euclid_A_B`` and ``path_A_B`` for the six pairs of ``start``, ``decision``,
+        ``cheese``, ``corner``; unit: cells. NaN where the maze has no such cell.
+        """
+        points = {"start": self.mouse, "decision": self.decision_square, "cheese": self.cheese, "corner": self.corner}
+        out: dict[str, float] = {}
+        for (a, p), (b, q) in itertools.combinations(points.items(), 2):
+            euclid = path = float("nan")
+            if p is not None and q is not None and p in self.index and q in self.index:
+                euclid = float(np.hypot(p[0] - q[0], p[1] - q[1]))
+                path = float(self.distances(q)[self.index[p]])
+            out[f"euclid_{a}_{b}"] = euclid
+            out[f"path_{a}_{b}"] = path
+        return out
+
+    # -- pictures ---------------------------------------------------------------------------
+
+    def outer(self, cells: Iterable[Cell]) -> np.ndarray:
+        """Cells of procgen's whole grid, ``int[n, 2]``."""
+        return np.array(list(cells), dtype=int).reshape(-1, 2) + self.state.margin
+
+    def observations(self, states: Sequence[State] | None = None, *, human: bool = False) -> np.ndarray:
+        """Procgen's frames of ``states`` (default: all): ``uint8[n, 64, 64, 3]`` (512 if human)."""
+        chosen = self.states if states is None else states
+        facings = np.array([int(s.facing) for s in chosen])
+        return procgen_env.observe_variants(self.state, self.outer(s.cell for s in chosen), facings, human=human)
+
+    def to_ascii(self) -> str:
+        """The maze as text, top row first; :meth:`from_ascii` reads it back."""
+        rows = [list(row) for row in self.walls]
+        if self.cheese is not None:
+            rows[self.cheese[1]][self.cheese[0]] = "C"
+        rows[self.mouse[1]][self.mouse[0]] = "M"
+        return "\n".join("".join(row) for row in reversed(rows))

@@ -1,0 +1,154 @@
+"""The only importer of procgen, gym and gym3: serialized states in, frames and states out.
+
+Nothing is imported from procgen before it is needed, and the deprecation notice that ``gym``
+prints is silenced first. Environments are kept per (mode, size) and reused; every state that
+reaches them has been validated by :mod:`envs.state_bytes`.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from envs import state_bytes
+from envs.errors import InputError, nearest
+from envs.state_bytes import MazeState
+from envs.state_layout import MODE_CODE
+
+MAX_SEED = 2**31 - 2
+BATCH = 64
+_LOCK = threading.RLock()
+
+
+def silence_gym_notice() -> None:
+    """Keep ``gym`` from printing its maintenance notice on stderr; call before importing gym."""
+    sys.modules.setdefault("gym_notices.notices", None)  # type: ignore[arg-type]
+
+
+def gym3_env(num: int, mode: str = "hard", **options: Any) -> Any:
+    """A fresh ``ProcgenGym3Env`` of ``num`` mazes; ``options`` go to procgen.
+
+    Raises :class:`InputError` if procgen or the system library it needs is missing.
+    """
+    if mode not in MODE_CODE:
+        raise InputError(f"maze mode {mode!r} is not supported; {nearest(mode, MODE_CODE)}")
+    silence_gym_notice()
+    try:
+        from procgen import ProcgenGym3Env
+    except ImportError as error:
+        raise InputError(f"procgen cannot be imported ({error}); run `mazesteer doctor`") from None
+    try:
+        return ProcgenGym3Env(num=num, env_name="maze", distribution_mode=mode, **options)
+    except OSError as error:
+        raise InputError(f"procgen's library cannot be loaded ({error}); run `mazesteer doctor`") from None
+
+
+@functools.lru_cache(maxsize=8)
+def cached_env(mode: str, num: int, human: bool = False) -> Any:
+    """A shared environment of ``num`` mazes, to be put into a validated state before each use."""
+    options: dict[str, Any] = {"render_mode": "rgb_array"} if human else {}
+    return gym3_env(num, mode, start_level=0, num_levels=1, rand_seed=0, **options)
+
+
+@functools.lru_cache(maxsize=4)
+def template(mode: str) -> MazeState:
+    """The start state of level 0, from which other levels are asked for."""
+    with _LOCK:
+        env = gym3_env(1, mode, start_level=0, num_levels=1, rand_seed=0)
+        try:
+            return state_bytes.decode(env.callmethod("get_state")[0])
+        finally:
+            env.close()
+
+
+def check_seed(seed: int) -> int:
+    """Return ``seed`` as an int if procgen can make that level, else raise :class:`InputError`."""
+    try:
+        number = operator.index(seed)
+    except TypeError:
+        number = -1
+    if not 0 <= number <= MAX_SEED:
+        raise InputError(f"level {seed!r} does not exist; levels are the whole numbers 0 to {MAX_SEED}")
+    return number
+
+
+def level_states(seeds: Sequence[int], mode: str = "hard") -> list[bytes]:
+    """Serialized start states of the levels ``seeds``, in order.
+
+    A validated template is told to draw its next level from ``seed <= s < seed + 1`` and reset
+    by the action -1, which gives the level that ``start_level=seed`` gives, without building an
+    environment per level.
+    """
+    if mode not in MODE_CODE:
+        raise InputError(f"maze mode {mode!r} is not supported; {nearest(mode, MODE_CODE)}")
+    start = template(mode)
+    asked = [state_bytes.encode(start.with_level_seeds(check_seed(s), check_seed(s) + 1)) for s in seeds]
+    out: list[bytes] = []
+    with _LOCK:
+        for chunk, env in _chunks(asked, mode):
+            env.callmethod("set_state", chunk)
+            env.act(np.full(len(chunk), -1, dtype=np.int32))
+            env.observe()
+            out += env.callmethod("get_state")
+    return out[: len(asked)]
+
+
+def observe_states(states: Sequence[bytes], *, human: bool = False) -> np.ndarray:
+    """Frames of serialized states: ``uint8[n, 64, 64, 3]``, or 512x512 where ``human``.
+
+    All states must be of one mode. They are validated one by one; for many states of one level
+    :func:`observe_variants` validates once.
+    """
+    mode = _one_mode([state_bytes.decode(state) for state in states])
+    return _observe([bytes(state) for state in states], mode, human)
+
+
+def observe_variants(state: MazeState, cells: np.ndarray, facings: np.ndarray, *, human: bool = False) -> np.ndarray:
+    """Frames with the mouse at each outer cell ``int[n, 2]`` and facing ``int[n]``."""
+    return _observe(state_bytes.mouse_variants(state, cells, facings), state.mode, human)
+
+
+def observe_many(batches: Sequence[tuple[MazeState, np.ndarray, np.ndarray]]) -> np.ndarray:
+    """Frames of several (state, cells, facings) of one mode, rendered together, in order."""
+    mode = _one_mode([state for state, _, _ in batches])
+    encoded = [v for state, cells, facings in batches for v in state_bytes.mouse_variants(state, cells, facings)]
+    return _observe(encoded, mode, False)
+
+
+def _one_mode(states: Sequence[MazeState]) -> str:
+    modes = {state.mode for state in states}
+    if len(modes) > 1:
+        raise InputError("states of different modes cannot be observed in one call; call once per mode")
+    return modes.pop() if modes else "hard"
+
+
+def _observe(encoded: list[bytes], mode: str, human: bool) -> np.ndarray:
+    if not encoded:
+        raise InputError("no states to observe")
+    frames = []
+    with _LOCK:
+        for chunk, env in _chunks(encoded, mode, human):
+            env.callmethod("set_state", chunk)
+            if human:
+                frames.append(np.stack([info["rgb"] for info in env.get_info()]))
+            else:
+                frames.append(np.array(env.observe()[1]["rgb"]))
+    return np.concatenate(frames)[: len(encoded)]
+
+
+def _chunks(states: list[bytes], mode: str, human: bool = False) -> Any:
+    """Pairs of (chunk, environment of just that size); only the last chunk is padded."""
+    start = 0
+    while start < len(states):
+        left = len(states) - start
+        size = next((s for s in (1, 4, 16) if s >= left), 16 if (left < BATCH or human) else BATCH)
+        chunk = states[start : start + size]
+        start += len(chunk)
+        chunk = chunk + [chunk[-1]] * (size - len(chunk))
+        yield chunk, cached_env(mode, size, human)
