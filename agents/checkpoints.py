@@ -1,0 +1,220 @@
+"""Load and save networks without ever unpickling code.
+
+Three layouts are read: our own safetensors; the published ``.pth`` (a torch dictionary with
+``model_state_dict``); and the ``.zip`` that stable-baselines3 saves for the policy class of our
+training. Torch files are read with ``weights_only=True``, which refuses anything but tensors and
+plain containers. The scale is read from the weights.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import pickle
+import struct
+import warnings
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from agents.impala import ImpalaPolicyNet
+from agents.policy import MazePolicy
+from envs.errors import InputError, nearest
+
+ZOO = Path(__file__).parent / "zoo"
+SUFFIXES = (".safetensors", ".pth", ".pt", ".zip")
+MAX_BYTES = 2**30
+FORMAT = "mazesteer-impala-1"
+_WIDTH_KEY = "embedder.block1.conv.weight"
+
+
+def zoo_names() -> list[str]:
+    """Names of the shipped checkpoints."""
+    return sorted(path.stem for path in ZOO.glob("*.safetensors"))
+
+
+def load_card(name: str) -> dict[str, Any]:
+    """The model card shipped beside a zoo checkpoint."""
+    card: dict[str, Any] = json.loads((ZOO / f"{name}.json").read_text())
+    return card
+
+
+def load_policy(checkpoint: str | os.PathLike[str]) -> MazePolicy:
+    """A policy by zoo name or file.
+
+    Raises :class:`InputError` with one line if there is no such name or file, or if the file is
+    damaged, holds code, is of another architecture or holds NaN or infinite weights.
+    """
+    text = os.fspath(checkpoint)
+    if text in zoo_names():
+        policy = _load_file(ZOO / f"{text}.safetensors", name=text, card=load_card(text))
+        if policy.card.get("sha256") != policy.sha256:
+            raise InputError(f"checkpoint {text}: its sha256 is not the one on its card; reinstall mazesteer")
+        return policy
+    path = Path(text)
+    if path.is_file():
+        return _load_file(path, name=path.stem, card={})
+    if path.suffix in SUFFIXES or os.sep in text:
+        raise InputError(f"checkpoint {text}: no such file")
+    raise InputError(f"checkpoint {text!r} is neither a shipped name nor a file; {nearest(text, zoo_names())}")
+
+
+def _load_file(path: Path, name: str, card: dict[str, Any]) -> MazePolicy:
+    if path.stat().st_size > MAX_BYTES:
+        raise InputError(
+            f"checkpoint {path}: {path.stat().st_size} bytes is more than such a network has ({MAX_BYTES})"
+        )
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"checkpoint {path}: cannot be read ({error.strerror})") from None
+    net = network_from_weights(read_weights(data, path), str(path))
+    return MazePolicy(net, name, hashlib.sha256(data).hexdigest(), card)
+
+
+def read_weights(data: bytes, path: Path) -> dict[str, Tensor]:
+    """Tensors of a checkpoint file by published key; the layout is told by the file's suffix."""
+    if path.suffix == ".safetensors":
+        try:
+            return safetensors.torch.load(data)
+        except (safetensors.SafetensorError, ValueError, struct.error) as error:
+            raise InputError(f"checkpoint {path}: not a whole safetensors file ({_line(error)})") from None
+    if path.suffix in (".pth", ".pt"):
+        return _published(_torch_load(data, path), path)
+    if path.suffix == ".zip":
+        return _published(_torch_load(_zip_member(data, path, "policy.pth"), path), path)
+    raise InputError(f"checkpoint {path}: unknown suffix; known: {', '.join(SUFFIXES)}")
+
+
+def _torch_load(data: bytes, path: Path) -> Any:
+    if zipfile.is_zipfile(io.BytesIO(data)):
+        _check_zip(data, path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch remarks on pickle protocols
+            return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise InputError(
+            f"checkpoint {path}: holds something other than tensors (code that a pickle would run); "
+            "it was not loaded; ask for a file with weights only"
+        ) from None
+    except Exception as error:  # torch raises many kinds for a damaged file; none of them may escape
+        raise InputError(f"checkpoint {path}: damaged or not a torch file ({_line(error)})") from None
+
+
+def _check_zip(data: bytes, path: Path) -> zipfile.ZipFile:
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(data))
+        members = archive.infolist()
+    except (zipfile.BadZipFile, ValueError) as error:
+        raise InputError(f"checkpoint {path}: damaged zip ({_line(error)})") from None
+    if sum(member.file_size for member in members) > MAX_BYTES:
+        raise InputError(f"checkpoint {path}: unpacks to more than {MAX_BYTES} bytes; not loaded")
+    return archive
+
+
+def _zip_member(data: bytes, path: Path, name: str) -> bytes:
+    archive = _check_zip(data, path)
+    if name not in archive.namelist():
+        raise InputError(f"checkpoint {path}: no {name} inside; a stable-baselines3 .zip has one")
+    try:
+        return archive.read(name)
+    except (zipfile.BadZipFile, OSError, RuntimeError, EOFError, ValueError) as error:
+        raise InputError(f"checkpoint {path}: {name} is damaged ({_line(error)})") from None
+
+
+def _published(loaded: Any, path: Path) -> dict[str, Tensor]:
+    """The tensors of a torch dictionary, with wrapping prefixes taken off the keys."""
+    if isinstance(loaded, Mapping) and isinstance(loaded.get("model_state_dict"), Mapping):
+        loaded = loaded["model_state_dict"]
+    if not isinstance(loaded, Mapping):
+        raise InputError(f"checkpoint {path}: holds a {type(loaded).__name__}, expected a dictionary of tensors")
+    weights = {}
+    for key, value in loaded.items():
+        if not isinstance(value, Tensor):
+            raise InputError(f"checkpoint {path}: {key!r} is a {type(value).__name__}, expected a tensor")
+        name = str(key)
+        for prefix in ("module.", "net."):
+            name = name.removeprefix(prefix)
+        weights[name] = value
+    return weights
+
+
+def network_from_weights(weights: Mapping[str, Tensor], where: str) -> ImpalaPolicyNet:
+    """The network for tensors under published keys; the scale is read from the first convolution.
+
+    Raises :class:`InputError` that names the first key that is missing, foreign, of another
+    shape, or not finite.
+    """
+    first = weights.get(_WIDTH_KEY)
+    if first is None:
+        some = ", ".join(list(weights)[:3]) or "none"
+        raise InputError(f"checkpoint {where}: no {_WIDTH_KEY}: not the published IMPALA network (keys: {some})")
+    scale = max(first.shape[0] // 16, 1) if first.ndim == 4 else 1
+    if scale > 64:
+        raise InputError(f"checkpoint {where}: {_WIDTH_KEY} has {first.shape[0]} channels, at most 1024 make sense")
+    with torch.device("meta"):
+        net = ImpalaPolicyNet(scale)
+    expected = net.state_dict()
+    for key, blank in expected.items():
+        found = weights.get(key)
+        if found is None:
+            raise InputError(f"checkpoint {where}: {key} is missing")
+        if found.shape != blank.shape:
+            raise InputError(f"checkpoint {where}: {key} is {tuple(found.shape)}, expected {tuple(blank.shape)}")
+        if not found.is_floating_point():
+            raise InputError(f"checkpoint {where}: {key} holds {found.dtype}, expected floating-point weights")
+        if not torch.isfinite(found).all():
+            raise InputError(f"checkpoint {where}: {key} holds NaN or infinite weights")
+    foreign = sorted(set(weights) - set(expected))
+    if foreign:
+        raise InputError(f"checkpoint {where}: unknown key {foreign[0]} (and {len(foreign) - 1} more)")
+    net.load_state_dict({key: weights[key].float().contiguous() for key in expected}, assign=True)
+    return net
+
+
+def save_checkpoint(net: ImpalaPolicyNet, path: Path, metadata: Mapping[str, str] | None = None) -> str:
+    """Write safetensors (whole or not at all) and return the file's sha256."""
+    weights = {key: value.detach().cpu().float().contiguous() for key, value in net.state_dict().items()}
+    data = _ordered(safetensors.torch.save(weights, {"format": FORMAT, "scale": str(net.scale), **(metadata or {})}))
+    write_atomic(path, data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def _ordered(data: bytes) -> bytes:
+    """The safetensors file with its metadata in order, which the library leaves to chance."""
+    (length,) = struct.unpack_from("<Q", data)
+    header = json.loads(data[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + data[8 + length :]
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write a file by temporary file, fsync and rename; raises :class:`InputError` if it cannot."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "wb") as handle:
+            handle.write(data)
+            handle.flush()
+            os.fsync(handle.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise InputError(f"{path}: cannot be written ({error.strerror}); choose another place") from None
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:160] or type(error).__name__

@@ -1,0 +1,165 @@
+"""Second half of the warm start: imitation on the states the policy itself gets into.
+
+Dataset aggregation (Ross, Gordon and Bagnell 2011, arXiv 1011.0686), online: the policy walks in
+procgen, every state it meets is labelled with the shortest-path move, and half of each batch is
+still drawn at random (:func:`agents.imitation.make_batch`). A policy that fails a large maze
+usually shuttles between a few states; random states hardly ever show those, its own walks do.
+Some of its moves are the expert's, so that it meets what lies beyond.
+"""
+
+from __future__ import annotations
+
+import functools
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from agents.imitation import ImitationConfig, make_batch
+from agents.impala import ImpalaPolicyNet
+from agents.policy import move_log_probabilities, sample_rows
+from agents.supervised import Batch, Progress, Session, UpdateConfig, expert_moves
+from envs.actions import ACTION_FOR_MOVE, Move
+from envs.errors import InputError
+from envs.levels import TRAIN_LEVELS
+from envs.maze import Maze
+from envs.vec_env import MazeVecEnv
+
+STATE = "dagger.pt"
+_ACTIONS = np.array([ACTION_FOR_MOVE[move] for move in Move])
+
+
+@dataclass(frozen=True)
+class DaggerConfig:
+    """Options; ``samples`` counts labelled states shown, half of them on-policy."""
+
+    scale: int = 1
+    region: int | None = 5
+    seed: int = 0
+    samples: int = 1_100_000
+    n_envs: int = 128
+    random_states: int = 128
+    levels_per_batch: int = 12
+    learning_rate: float = 4e-4
+    warmup_samples: int = 20_000
+    expert_share: float = 0.2
+    value_weight: float = 0.25
+    gamma: float = 0.99
+    grad_norm: float = 1.0
+    bf16: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("scale", "samples", "n_envs", "random_states", "levels_per_batch"):
+            if getattr(self, name) < 1:
+                raise InputError(f"dagger: {name} is {getattr(self, name)}, must be at least 1")
+
+    @property
+    def batch_size(self) -> int:
+        """States per update."""
+        return self.n_envs + self.random_states
+
+    @property
+    def update(self) -> UpdateConfig:
+        """How a batch changes the weights."""
+        return UpdateConfig(
+            samples=self.samples,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            warmup_samples=self.warmup_samples,
+            value_weight=self.value_weight,
+            grad_norm=self.grad_norm,
+            bf16=self.bf16,
+        )
+
+    @property
+    def random_part(self) -> ImitationConfig:
+        """What the random half is drawn by: a stream of its own, so no batch of imitation recurs."""
+        return ImitationConfig(
+            scale=self.scale,
+            region=self.region,
+            seed=self.seed + 1_000_000,
+            batch_size=self.random_states,
+            levels_per_batch=self.levels_per_batch,
+            value_weight=self.value_weight,
+            gamma=self.gamma,
+            bf16=self.bf16,
+        )
+
+
+class Walkers:
+    """``n`` mice of the policy in procgen; :meth:`labels` is the expert's word on where they stand."""
+
+    def __init__(self, config: DaggerConfig, seed: int) -> None:
+        self._env = MazeVecEnv(config.n_envs, region=config.region, levels=TRAIN_LEVELS, seed=seed)
+        self.frames = np.array(self._env.reset())
+        self._known: list[tuple[Maze, np.ndarray] | None] = [None] * config.n_envs
+
+    def labels(self) -> tuple[np.ndarray, np.ndarray]:
+        """Shortest-path moves ``int64[n]`` and steps to the cheese ``float64[n]``."""
+        moves, steps = [], []
+        for i, (maze, state) in enumerate(zip(self._env.mazes, self._env.states, strict=True)):
+            known = self._known[i]
+            if known is None or known[0] is not maze:
+                assert maze.cheese is not None
+                known = self._known[i] = (maze, maze.distances(maze.cheese))
+            steps.append(known[1][maze.index[state.cell]])
+            moves += expert_moves(maze, known[1], [state.cell])
+        return np.array(moves), np.array(steps)
+
+    def act(self, actions: np.ndarray) -> None:
+        """One step of every mouse; ended episodes go on in a new level."""
+        self.frames = np.array(self._env.step(actions)[0])
+
+    def close(self) -> None:
+        """Give procgen's environment back."""
+        self._env.close()
+
+
+def train_dagger(
+    config: DaggerConfig,
+    out: Path,
+    start: ImpalaPolicyNet,
+    *,
+    save_every_seconds: float = 60.0,
+    progress: Progress | None = None,
+) -> ImpalaPolicyNet:
+    """Train ``start`` (or take up again in ``out``) and return the network.
+
+    ``out`` gets ``dagger.pt`` and TensorBoard events. Taken up again, weights, optimiser and
+    schedule go on; the walks begin in new levels.
+    """
+    net = ImpalaPolicyNet(config.scale)
+    net.load_state_dict(start.state_dict())
+    session = Session(
+        net, config.update, asdict(config), out / STATE, save_every_seconds=save_every_seconds, progress=progress
+    )
+    rng = np.random.default_rng([config.seed, session.done, 1])
+    walkers = Walkers(config, int(rng.integers(2**31 - 1)))
+    n = config.n_envs
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            coming = pool.submit(make_batch, config.random_part, session.number)
+            while not session.over:
+                moves, steps = walkers.labels()
+                drawn = coming.result()
+                coming = pool.submit(make_batch, config.random_part, session.number + 1)
+                batch = Batch(
+                    np.concatenate([walkers.frames, drawn.frames]),
+                    np.concatenate([moves, drawn.moves]),
+                    np.concatenate([(config.gamma ** (steps - 1)).astype(np.float32), drawn.returns]),
+                )
+                expert = _ACTIONS[moves]
+                logits = session.step(batch, accuracy_on_policy=functools.partial(_agreement, moves))
+                own = sample_rows(torch.softmax(logits[:n].double(), -1).numpy(), rng.random(n))
+                walkers.act(np.where(rng.random(n) < config.expert_share, expert, own))
+            coming.cancel()
+    finally:
+        walkers.close()
+        session.close()
+    return net
+
+
+def _agreement(moves: np.ndarray, logits: torch.Tensor) -> float:
+    return float((move_log_probabilities(logits[: len(moves)]).argmax(-1).numpy() == moves).mean())

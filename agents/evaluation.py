@@ -1,0 +1,81 @@
+"""How well a policy solves its mazes, exactly: the figures of a model card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from agents.policy import MazePolicy
+from envs import chain
+from envs.levels import place_cheese
+from envs.maze import Maze
+
+LEVELS = (0, 256)
+HORIZON = 256
+DIGITS = 4
+
+
+def evaluation_maze(maze: Maze, region: int | None, seed: int) -> Maze:
+    """The level with its cheese by the region rule (a function of seed and level), or as it is."""
+    if region is None:
+        return maze
+    return place_cheese(maze, region, np.random.default_rng([seed, maze.level or 0]))
+
+
+def policy_figures(
+    policy: MazePolicy,
+    region: int | None,
+    *,
+    levels: tuple[int, int] = LEVELS,
+    horizon: int = HORIZON,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Exact success in distribution (cheese in the ``region``) and with procgen's own cheese.
+
+    Levels ``levels[0] <= seed < levels[1]``. Rounded to the digits that a card prints; the same
+    arguments give the same figures.
+    """
+    mazes = Maze.from_levels(range(*levels))
+    total = 2 * len(mazes)
+    rows: dict[str, list[tuple[Maze, chain.ChainStatistics, tuple[float, float, float]]]] = {}
+    done = 0
+    for name, rule in (("in_distribution", region), ("cheese_anywhere", None)):
+        rows[name] = []
+        for maze in mazes:
+            placed = evaluation_maze(maze, rule, seed)
+            p = policy.move_probabilities(placed.observations())
+            rows[name].append((placed, chain.statistics(placed, p, horizon), chain.decision_probabilities(placed, p)))
+            done += 1
+            if progress is not None:
+                progress(done, total)
+    inside, anywhere = rows["in_distribution"], rows["cheese_anywhere"]
+    decisions = np.array([d for _, _, d in anywhere])
+    has_square = ~np.isnan(decisions[:, 0])
+    sizes = sorted({maze.dim for maze, _, _ in inside})
+    return {
+        "levels": list(levels),
+        "horizon": horizon,
+        "seed": seed,
+        "region": region,
+        "p_cheese_in_distribution": _mean([s.p_cheese for _, s, _ in inside]),
+        "p_cheese_by_maze_size": {
+            str(dim): _mean([s.p_cheese for maze, s, _ in inside if maze.dim == dim]) for dim in sizes
+        },
+        "levels_by_maze_size": {str(dim): sum(maze.dim == dim for maze, _, _ in inside) for dim in sizes},
+        "expected_steps_in_distribution": _mean([s.expected_steps for _, s, _ in inside]),
+        "p_cheese_anywhere": _mean([s.p_cheese for _, s, _ in anywhere]),
+        "p_region_anywhere": _mean([s.p_region for _, s, _ in anywhere]),
+        "decision_square": {
+            "levels": int(has_square.sum()),
+            "p_cheese_move": _mean(decisions[has_square, 0]),
+            "p_corner_move": _mean(decisions[has_square, 1]),
+            "p_other_move": _mean(decisions[has_square, 2]),
+        },
+    }
+
+
+def _mean(values: Sequence[float] | np.ndarray) -> float:
+    return round(float(np.mean(values)), DIGITS)

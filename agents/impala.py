@@ -1,0 +1,111 @@
+"""The IMPALA network of the published maze agents, at any scale.
+
+Espeholt et al. 2018 (arXiv 1802.01561), figure 3 (right), without memory, as trained on Procgen
+by Cobbe et al. 2020 and Langosco et al. 2022 (arXiv 2105.14111). Every operation, the residual
+adds included, is a module of its own, so dotted module names are the names of the published
+network and every intermediate value can be hooked.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from envs.actions import N_ACTIONS
+
+BLOCKS = ("block1", "block2", "block3")
+OBS_SHAPE = (3, 64, 64)
+HIDDEN = 256
+
+
+def block_channels(scale: int) -> tuple[int, int, int]:
+    """Channels of the three blocks: 16, 32 and 32 times ``scale`` (4 in the published agent)."""
+    return 16 * scale, 32 * scale, 32 * scale
+
+
+class ResAdd(nn.Module):
+    """The residual sum as a module, so that it can be a site."""
+
+    def forward(self, skip: Tensor, branch: Tensor) -> Tensor:
+        """``skip + branch``; both ``[n, c, h, w]``."""
+        return skip + branch
+
+
+class ResidualBlock(nn.Module):
+    """relu, conv, relu, conv, added to the input; shape ``[n, c, h, w]`` is kept."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.relu1 = nn.ReLU()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.relu2 = nn.ReLU()
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.resadd = ResAdd()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[n, c, h, w] -> [n, c, h, w]``."""
+        return self.resadd(x, self.conv2(self.relu2(self.conv1(self.relu1(x)))))
+
+
+class ImpalaBlock(nn.Module):
+    """conv, 3x3 max-pool of stride 2, two residual blocks; halves height and width."""
+
+    def __init__(self, channels_in: int, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels_in, channels, 3, padding=1)
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
+        self.res1 = ResidualBlock(channels)
+        self.res2 = ResidualBlock(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[n, c_in, h, w] -> [n, c, h/2, w/2]``."""
+        return self.res2(self.res1(self.maxpool(self.conv(x))))
+
+
+class Embedder(nn.Module):
+    """Three blocks, relu, flatten, fc, relu: ``[n, 3, 64, 64] -> [n, 256]``."""
+
+    def __init__(self, scale: int) -> None:
+        super().__init__()
+        c1, c2, c3 = block_channels(scale)
+        self.block1 = ImpalaBlock(OBS_SHAPE[0], c1)
+        self.block2 = ImpalaBlock(c1, c2)
+        self.block3 = ImpalaBlock(c2, c3)
+        self.relu3 = nn.ReLU()
+        self.flatten = nn.Flatten()
+        self.fc = nn.Linear(c3 * 8 * 8, HIDDEN)
+        self.relufc = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[n, 3, 64, 64]`` in 0..1 to features ``[n, 256]``."""
+        x = self.block3(self.block2(self.block1(x)))
+        return self.relufc(self.fc(self.flatten(self.relu3(x))))
+
+
+class ImpalaPolicyNet(nn.Module):
+    """Observations ``float[n, 3, 64, 64]`` in 0..1 to logits ``[n, 15]`` and values ``[n]``."""
+
+    def __init__(self, scale: int = 1, *, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        if scale < 1:
+            raise ValueError(f"scale is {scale}, must be 1 or more")
+        self.scale = scale
+        self.embedder = Embedder(scale)
+        self.fc_policy = nn.Linear(HIDDEN, N_ACTIONS)
+        self.fc_value = nn.Linear(HIDDEN, 1)
+        if generator is not None:
+            self.initialize(generator)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """``float[n, 3, 64, 64] -> (logits[n, 15], values[n])``."""
+        features = self.embedder(x)
+        return self.fc_policy(features), self.fc_value(features).squeeze(-1)
+
+    def initialize(self, generator: torch.Generator) -> None:
+        """Draw all weights from ``generator``: Xavier-uniform, small heads, zero biases."""
+        for name, module in self.named_modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                gain = {"fc_policy": 0.01, "fc_value": 0.1}.get(name, 1.0)
+                nn.init.xavier_uniform_(module.weight, gain, generator=generator)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)

@@ -1,0 +1,305 @@
+"""Checkpoints: three layouts give the same network; anything else gets one line and runs nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import pickle
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from agents import checkpoints
+from agents.checkpoints import load_card, load_policy, save_checkpoint, write_atomic, zoo_names
+from agents.impala import ImpalaPolicyNet
+from envs.errors import InputError
+
+FRAMES = np.random.default_rng(0).integers(256, size=(2, 64, 64, 3), dtype=np.uint8)
+
+
+def network(scale: int = 1) -> ImpalaPolicyNet:
+    return ImpalaPolicyNet(scale, generator=torch.Generator().manual_seed(scale)).eval()
+
+
+def logits(path: Path | str) -> Tensor:
+    return load_policy(path).logits_and_values(FRAMES)[0]
+
+
+def expected_logits(net: ImpalaPolicyNet) -> Tensor:
+    x = torch.from_numpy(FRAMES).permute(0, 3, 1, 2).float() / 255
+    with torch.no_grad():
+        return net(x)[0]
+
+
+def torch_bytes(value: Any) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(value, buffer)
+    return buffer.getvalue()
+
+
+def with_prefix(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {prefix + key: value for key, value in weights.items()}
+
+
+def write_sb3(path: Path, weights: dict[str, Tensor], name: str = "policy.pth") -> Path:
+    """A zip with the parts stable-baselines3 writes; its ``data`` may hold pickles, which nobody reads."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("data", json.dumps({"policy_class": {":serialized:": "gAR9lC4="}}))
+        archive.writestr(name, torch_bytes(with_prefix(weights, "net.")))
+        archive.writestr("pytorch_variables.pth", torch_bytes(None))
+        archive.writestr("_stable_baselines3_version", "2.9.2")
+    return path
+
+
+def write_pth(path: Path, value: Any) -> Path:
+    path.write_bytes(torch_bytes(value))
+    return path
+
+
+@pytest.mark.parametrize("scale", [1, 4])
+def test_every_layout_gives_the_same_network(tmp_path: Path, scale: int) -> None:
+    net = network(scale)
+    weights = dict(net.state_dict())
+    optimizer = torch.optim.Adam(net.parameters())
+    published = {"model_state_dict": weights, "optimizer_state_dict": optimizer.state_dict()}
+    save_checkpoint(net, tmp_path / "own.safetensors")
+    files = [
+        tmp_path / "own.safetensors",
+        write_pth(tmp_path / "published.pth", published),
+        write_pth(tmp_path / "flat.pt", weights),
+        write_pth(tmp_path / "parallel.pth", {"model_state_dict": with_prefix(weights, "module.")}),
+        write_sb3(tmp_path / "sb3.zip", weights),
+    ]
+    expected = expected_logits(net)
+    for file in files:
+        policy = load_policy(file)
+        assert (policy.net.scale, policy.name) == (scale, file.stem)
+        assert policy.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+        assert all(torch.equal(v, weights[k]) for k, v in policy.net.state_dict().items())
+        torch.testing.assert_close(logits(file), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_half_precision_and_legacy_files(tmp_path: Path) -> None:
+    net = network()
+    half = {key: value.half() for key, value in net.state_dict().items()}
+    file = write_pth(tmp_path / "half.pth", {"model_state_dict": half})
+    policy = load_policy(file)
+    assert all(v.dtype == torch.float32 and torch.equal(v, half[k].float()) for k, v in policy.net.state_dict().items())
+    old = tmp_path / "old.pth"
+    torch.save({"model_state_dict": net.state_dict()}, old, _use_new_zipfile_serialization=False)
+    torch.testing.assert_close(logits(old), expected_logits(net), rtol=1e-5, atol=1e-6)
+
+
+def test_saving_is_reproducible_and_says_what_it_is(tmp_path: Path) -> None:
+    notes = {"note": "x", "another": "y", "third": "z"}
+    hashes = {save_checkpoint(network(2), tmp_path / f"{i}.safetensors", notes) for i in range(4)}
+    assert hashes == {hashlib.sha256((tmp_path / "0.safetensors").read_bytes()).hexdigest()}
+    with safetensors.safe_open(tmp_path / "0.safetensors", "pt") as file:
+        assert file.metadata() == {"format": checkpoints.FORMAT, "scale": "2", **notes}
+
+
+class Bomb:
+    """Unpickling it creates a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        return (os.mkdir, (str(self.path),))
+
+
+@pytest.mark.filterwarnings("error")
+def test_code_in_a_pickle_is_not_run(tmp_path: Path) -> None:
+    sign, bomb = tmp_path / "it-ran", Bomb(tmp_path / "it-ran")
+    weights = dict(network().state_dict())
+    loaded = {"model_state_dict": weights, "extra": bomb}
+    plain = tmp_path / "plain.pth"
+    plain.write_bytes(pickle.dumps(bomb))
+    legacy = tmp_path / "legacy.pth"
+    torch.save(loaded, legacy, _use_new_zipfile_serialization=False)
+    inside = tmp_path / "inside.zip"
+    with zipfile.ZipFile(inside, "w") as archive:
+        archive.writestr("policy.pth", torch_bytes({**with_prefix(weights, "net."), "extra": bomb}))
+    for file in [write_pth(tmp_path / "new.pth", loaded), plain, legacy, inside]:
+        with pytest.raises(InputError, match="^checkpoint [^\n]*holds something other than tensors[^\n]*$"):
+            load_policy(file)
+    assert not sign.exists()
+    torch.load(tmp_path / "new.pth", weights_only=False)
+    assert sign.exists()  # the bomb is a live one
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth", ".zip"])
+def test_truncated_files_get_one_line(tmp_path: Path, suffix: str) -> None:
+    net, whole = network(), tmp_path / f"whole{suffix}"
+    if suffix == ".safetensors":
+        save_checkpoint(net, whole)
+    elif suffix == ".pth":
+        write_pth(whole, {"model_state_dict": net.state_dict()})
+    else:
+        write_sb3(whole, dict(net.state_dict()))
+    data, cut = whole.read_bytes(), tmp_path / f"cut{suffix}"
+    for length in [0, 1, 7, 8, 9, 3000, len(data) // 2, len(data) - 1000, len(data) - 1]:
+        cut.write_bytes(data[:length])
+        with pytest.raises(InputError, match=f"^checkpoint [^\n]*cut{suffix}: [^\n]+$"):
+            load_policy(cut)
+            pytest.fail(f"{length} of {len(data)} bytes were accepted")
+
+
+def test_flipped_bytes_raise_nothing_else(tmp_path: Path) -> None:
+    net, rng = network(), np.random.default_rng(0)
+    save_checkpoint(net, tmp_path / "0.safetensors")
+    write_pth(tmp_path / "1.pth", {"model_state_dict": net.state_dict()})
+    write_sb3(tmp_path / "2.zip", dict(net.state_dict()))
+    for file in sorted(tmp_path.iterdir()):
+        data = file.read_bytes()
+        for _ in range(8):
+            damaged = bytearray(data)
+            # Heads and tails hold the structure.
+            for at in rng.integers(3000, size=4):
+                damaged[at if rng.random() < 0.5 else len(data) - 1 - at] ^= int(rng.integers(1, 256))
+            file.write_bytes(bytes(damaged))
+            try:
+                load_policy(file)
+            except InputError as error:
+                assert "\n" not in str(error)
+        file.write_bytes(data)
+        load_policy(file)
+
+
+def change(key: str, edit: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
+    weights = dict(network().state_dict())
+    weights[key] = edit(weights[key].clone())
+    return weights
+
+
+def fill(value: float) -> Callable[[Tensor], Tensor]:
+    def edit(tensor: Tensor) -> Tensor:
+        tensor.view(-1)[-1] = value
+        return tensor
+
+    return edit
+
+
+KEY = "embedder.block2.res1.conv2.weight"
+BAD_WEIGHTS: dict[str, tuple[Callable[[], Any], str]] = {
+    "nan": (lambda: change(KEY, fill(float("nan"))), f"{KEY} holds NaN or infinite weights"),
+    "inf": (lambda: change("fc_value.bias", fill(float("-inf"))), "fc_value.bias holds NaN or infinite weights"),
+    "shape": (lambda: change(KEY, lambda t: t[:-1]), f"{KEY} is (31, 32, 3, 3), expected (32, 32, 3, 3)"),
+    "actions": (
+        lambda: change("fc_policy.weight", lambda t: t[:5]),
+        "fc_policy.weight is (5, 256), expected (15, 256)",
+    ),
+    "width": (lambda: change("embedder.block1.conv.weight", lambda t: t[:12]), "embedder.block1.conv.weight is (12,"),
+    "flat": (lambda: change("embedder.block1.conv.weight", lambda t: t.flatten()), "expected (16, 3, 3, 3)"),
+    "integers": (lambda: change(KEY, lambda t: t.int()), f"{KEY} holds torch.int32, expected floating-point"),
+    "missing": (lambda: {k: v for k, v in network().state_dict().items() if k != KEY}, f"{KEY} is missing"),
+    "foreign": (lambda: {**network().state_dict(), "lstm.weight": torch.zeros(3)}, "unknown key lstm.weight"),
+    "other net": (lambda: torch.nn.Linear(3, 3).state_dict(), "not the published IMPALA network (keys: "),
+    "nothing": (dict, "not the published IMPALA network (keys: none)"),
+    "huge": (lambda: {"embedder.block1.conv.weight": torch.zeros(16 * 65, 3, 3, 3)}, "at most 1024 make sense"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_WEIGHTS)
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth", ".zip"])
+def test_weights_that_are_no_such_network(tmp_path: Path, name: str, suffix: str) -> None:
+    make, words = BAD_WEIGHTS[name]
+    weights = {key: value.contiguous() for key, value in make().items()}
+    path = tmp_path / f"bad{suffix}"
+    if suffix == ".safetensors":
+        path.write_bytes(safetensors.torch.save(weights))
+    elif suffix == ".pth":
+        write_pth(path, {"model_state_dict": weights})
+    else:
+        write_sb3(path, weights)
+    with pytest.raises(InputError, match=r"^checkpoint [^\n]+$") as caught:
+        load_policy(path)
+    assert words in str(caught.value) and str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [[1, 2], torch.zeros(3), {"model_state_dict": {"a": 1}}, {"a": "b"}, None])
+def test_torch_files_of_other_things(tmp_path: Path, value: Any) -> None:
+    with pytest.raises(InputError, match=r"^checkpoint [^\n]+expected a (dictionary of tensors|tensor)$"):
+        load_policy(write_pth(tmp_path / "other.pth", value))
+
+
+def test_names_and_files_that_do_not_exist(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="neither a shipped name nor a file; did you mean 'region5'[?]$"):
+        load_policy("regoin5")
+    for missing in (tmp_path / "absent.pth", Path("absent.zip")):
+        with pytest.raises(InputError, match="no such file$"):
+            load_policy(missing)
+    with pytest.raises(InputError, match="^checkpoint [^\n]+$"):
+        load_policy(tmp_path)
+    text = tmp_path / "weights.txt"
+    text.write_text("hello")
+    with pytest.raises(InputError, match="unknown suffix; known: .safetensors"):
+        load_policy(text)
+    no_policy = write_sb3(tmp_path / "x.zip", dict(network().state_dict()), name="model.pth")
+    with pytest.raises(InputError, match="no policy.pth inside"):
+        load_policy(no_policy)
+
+
+def test_a_zip_that_unpacks_to_too_much_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoints, "MAX_BYTES", 3_000_000)
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("policy.pth", bytes(3_000_001))
+    assert path.stat().st_size < 10_000
+    with pytest.raises(InputError, match="unpacks to more than"):
+        load_policy(path)
+
+
+def test_failed_writes_leave_nothing_behind(tmp_path: Path) -> None:
+    target = tmp_path / "taken"
+    target.mkdir()
+    with pytest.raises(InputError, match="cannot be written"):
+        write_atomic(target, b"data")
+    assert [p.name for p in tmp_path.iterdir()] == ["taken"] and not any(target.iterdir())
+    file = tmp_path / "file"
+    write_atomic(file, b"old")
+    write_atomic(file, b"new")
+    assert file.read_bytes() == b"new" and len(list(tmp_path.iterdir())) == 2
+    with pytest.raises(InputError, match="cannot be written"):
+        write_atomic(file / "below", b"data")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "taken"]
+
+
+def test_an_interrupted_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "file"
+    write_atomic(file, b"old")
+
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InputError, match="No space left on device"):
+        write_atomic(file, b"new")
+    assert file.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_the_zoo_is_whole() -> None:
+    assert "region5" in zoo_names()
+    for name in zoo_names():
+        policy, card = load_policy(name), load_card(name)
+        data = (checkpoints.ZOO / f"{name}.safetensors").read_bytes()
+        assert card["sha256"] == policy.sha256 == hashlib.sha256(data).hexdigest()
+        assert policy.card == card and policy.name == name and policy.net.scale == 1
+
+
+def test_a_zoo_file_that_is_not_the_one_on_its_card_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_checkpoint(network(), tmp_path / "region5.safetensors")
+    (tmp_path / "region5.json").write_text(json.dumps(load_card("region5")))
+    monkeypatch.setattr(checkpoints, "ZOO", tmp_path)
+    with pytest.raises(InputError, match="sha256 is not the one on its card"):
+        load_policy("region5")

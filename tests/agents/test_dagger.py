@@ -1,0 +1,91 @@
+"""On-policy imitation: labels, resumption, and that it learns."""
+
+from __future__ import annotations
+
+from collections import deque
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from agents.dagger import DaggerConfig, Walkers, train_dagger
+from agents.impala import ImpalaPolicyNet
+from envs.actions import STEP_OF_MOVE, Move
+from envs.errors import InputError
+from envs.maze import Cell, Maze
+
+TINY = DaggerConfig(samples=16 * 6, n_envs=8, random_states=8, levels_per_batch=2, warmup_samples=16)
+
+
+def _start() -> ImpalaPolicyNet:
+    return ImpalaPolicyNet(1, generator=torch.Generator().manual_seed(5))
+
+
+def _distances(maze: Maze) -> dict[Cell, int]:
+    """Breadth-first search written out, independent of scipy."""
+    assert maze.cheese is not None
+    found, queue = {maze.cheese: 0}, deque([maze.cheese])
+    while queue:
+        cell = queue.popleft()
+        for near in maze.neighbours(cell):
+            if near not in found:
+                found[near] = found[cell] + 1
+                queue.append(near)
+    return found
+
+
+def test_labels_lead_to_the_cheese_wherever_the_mice_are() -> None:
+    walkers = Walkers(TINY, seed=1)
+    rng = np.random.default_rng(0)
+    try:
+        for _ in range(30):
+            moves, steps = walkers.labels()
+            env = walkers._env
+            for maze, state, move, left in zip(env.mazes, env.states, moves, steps, strict=True):
+                assert maze.level is not None and maze.level >= 1_000_000
+                assert maze.cheese in maze.region(5)
+                distances = _distances(maze)
+                dx, dy = STEP_OF_MOVE[Move(int(move))]
+                assert distances[state.cell] == left
+                assert distances[(state.cell[0] + dx, state.cell[1] + dy)] == left - 1
+            shown = np.concatenate([m.observations([s]) for m, s in zip(env.mazes, env.states, strict=True)])
+            assert np.array_equal(shown, walkers.frames)
+            walkers.act(rng.integers(15, size=TINY.n_envs))
+    finally:
+        walkers.close()
+
+
+def test_same_options_same_weights(tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    nets = [train_dagger(TINY, tmp_path / name, _start()) for name in "ab"]
+    states = [net.state_dict() for net in nets]
+    assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
+    assert not torch.equal(states[0]["fc_policy.weight"], _start().state_dict()["fc_policy.weight"])
+
+
+def test_taken_up_again_it_goes_on(tmp_path: Path) -> None:
+    seen: list[int] = []
+
+    class Stop(Exception):
+        pass
+
+    def stop(done: int, figures: dict[str, float]) -> None:
+        seen.append(done)
+        raise Stop
+
+    longer = DaggerConfig(samples=16 * 40, n_envs=8, random_states=8, levels_per_batch=2, warmup_samples=16)
+    with pytest.raises(Stop):
+        train_dagger(longer, tmp_path, _start(), save_every_seconds=0.0, progress=stop)
+    assert seen == [16 * 20]
+    saved = torch.load(tmp_path / "dagger.pt", weights_only=True)
+    assert 0 < saved["samples"] <= 16 * 20
+    train_dagger(longer, tmp_path, _start())
+    assert torch.load(tmp_path / "dagger.pt", weights_only=True)["samples"] == longer.samples
+    with pytest.raises(InputError, match="learning_rate"):
+        train_dagger(DaggerConfig(**{**longer.__dict__, "learning_rate": 1.0}), tmp_path, _start())
+
+
+def test_bad_options_are_refused() -> None:
+    with pytest.raises(InputError, match="n_envs"):
+        DaggerConfig(n_envs=0)

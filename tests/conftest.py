@@ -1,0 +1,67 @@
+"""Shared fixtures: the shipped policy, small networks with known answers, the leak check."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import nn
+
+from agents.checkpoints import load_policy
+from agents.impala import ImpalaPolicyNet
+from agents.policy import MazePolicy
+from envs.maze import Maze
+
+SMALL_MAZE = """
+.......
+.#.####
+.#.#...
+.#.#.#.
+.#...#.
+.C##.#.
+M#...#.
+"""
+
+
+@pytest.fixture(scope="session")
+def policy() -> MazePolicy:
+    """The shipped policy."""
+    torch.set_num_threads(2)
+    return load_policy("region5")
+
+
+@pytest.fixture(scope="session")
+def maze() -> Maze:
+    """Level 2: a decision square, cheese outside the top-right region."""
+    return Maze.from_level(2)
+
+
+@pytest.fixture(scope="session")
+def small_maze() -> Maze:
+    """A 7x7 maze of our own, shown by procgen, cheap to evaluate."""
+    return Maze.from_ascii(SMALL_MAZE)
+
+
+@pytest.fixture(scope="session")
+def random_policy() -> MazePolicy:
+    """A seeded random network: its moves depend on everything in the picture."""
+    return MazePolicy(ImpalaPolicyNet(1, generator=torch.Generator().manual_seed(1)), "random", "0" * 64)
+
+
+def fingerprint(net: nn.Module) -> tuple[int, str, bool]:
+    """Hooks registered anywhere, weights, training flag."""
+    hooks = sum(len(m._forward_hooks) + len(m._forward_pre_hooks) + len(m._backward_hooks) for m in net.modules())
+    digest = hashlib.sha256()
+    for value in net.state_dict().values():
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return hooks, digest.hexdigest(), net.training
+
+
+@pytest.fixture
+def leak_check(policy: MazePolicy, random_policy: MazePolicy) -> Iterator[None]:
+    """Hooks and weights of both networks are as before, also after an exception."""
+    before = [fingerprint(p.net) for p in (policy, random_policy)]
+    yield
+    assert [fingerprint(p.net) for p in (policy, random_policy)] == before
