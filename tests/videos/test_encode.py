@@ -1,0 +1,199 @@
+"""Files: they play (decoded again here), are whole or absent, and are the same each time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from envs.errors import InputError
+from envs.maze import Maze
+from videos import encode
+from videos.encode import write_film, write_gif, write_mp4
+from videos.side_by_side import Panel, film_frames
+
+
+@pytest.fixture(scope="module")
+def film() -> list[np.ndarray]:
+    """A real film: level 1 (3x3), walking to the corner."""
+    maze = Maze.from_level(1)
+    states = [state for state, _ in maze.walk(maze.path(maze.mouse, maze.corner))] + [maze.arrival(maze.corner)]
+    panels = [Panel("clean", states), Panel("steered", states[:2])]
+    return list(film_frames(maze, panels, header="level 1", lead_seconds=0.25, hold_seconds=0.5))
+
+
+def flat(n: int, height: int = 32, width: int = 48) -> list[np.ndarray]:
+    """Frames of one colour each, no two alike."""
+    return [np.full((height, width, 3), (10 * i % 250, 90, 200 - 10 * i % 200), dtype=np.uint8) for i in range(n)]
+
+
+def test_mp4_decodes_to_the_frames_that_went_in(film: list[np.ndarray], tmp_path: Path) -> None:
+    path = write_mp4(tmp_path / "film.mp4", iter(film), fps=12)
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        context = stream.codec_context
+        assert (context.name, context.pix_fmt) == ("h264", "yuv420p")
+        assert (context.height, context.width) == film[0].shape[:2]
+        assert stream.average_rate == 12
+        assert len(container.streams) == 1
+        decoded = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    assert len(decoded) == len(film)
+    for got, sent in zip(decoded, film, strict=True):
+        assert np.abs(got.astype(int) - sent).mean() < 3
+
+
+def test_colours_survive(tmp_path: Path) -> None:
+    """A wrong or missing colour matrix would shift saturated colours by 10 and more."""
+    colours = [(213, 94, 0), (86, 180, 233), (0, 158, 115), (230, 159, 0)]
+    frame = np.concatenate([np.full((64, 32, 3), colour, dtype=np.uint8) for colour in colours], axis=1)
+    path = write_mp4(tmp_path / "c.mp4", [frame] * 3)
+    with av.open(str(path)) as container:
+        context = container.streams.video[0].codec_context
+        decoded = next(container.decode(video=0)).to_ndarray(format="rgb24")
+        assert (context.colorspace, context.color_range) == (6, 1)
+    for i, colour in enumerate(colours):
+        assert np.abs(decoded[32, 32 * i + 16].astype(int) - colour).max() <= 4
+
+
+def test_mp4_can_start_playing_before_it_is_loaded_and_uses_our_settings(
+    film: list[np.ndarray], tmp_path: Path
+) -> None:
+    data = write_mp4(tmp_path / "x.mp4", film, crf=23).read_bytes()
+    assert 0 < data.find(b"moov") < data.find(b"mdat")
+    assert b"crf=23.0" in data and b" threads=1 " in data
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".gif"])
+def test_same_frames_same_bytes(film: list[np.ndarray], tmp_path: Path, suffix: str) -> None:
+    first = write_film(tmp_path / f"a{suffix}", film).read_bytes()
+    assert write_film(tmp_path / f"b{suffix}", iter(film)).read_bytes() == first
+
+
+def test_gif_has_the_films_length_and_colours(film: list[np.ndarray], tmp_path: Path) -> None:
+    path = write_gif(tmp_path / "film.gif", film, fps=10, max_width=524)
+    with Image.open(path) as gif:
+        assert gif.format == "GIF" and gif.info["loop"] == 0
+        assert gif.size == (524, round(film[0].shape[0] / 2))
+        total, last = 0, np.zeros(0)
+        for index in range(getattr(gif, "n_frames", 1)):
+            gif.seek(index)
+            total += gif.info["duration"]
+            last = np.asarray(gif.convert("RGB"))
+    assert total == 100 * len(film)  # equal neighbours are merged, their time kept
+    expected = np.asarray(Image.fromarray(film[-1]).resize((524, last.shape[0]), Image.Resampling.LANCZOS))
+    assert np.abs(last.astype(int) - expected).mean() < 6
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".gif"])
+def test_one_frame_is_a_film(tmp_path: Path, suffix: str) -> None:
+    assert write_film(tmp_path / f"one{suffix}", flat(1)).stat().st_size > 0
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".gif"])
+@pytest.mark.parametrize("good", [0, 1, 5])
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, OSError])
+def test_an_error_midway_passes_through_and_leaves_nothing(
+    tmp_path: Path, suffix: str, good: int, error: type[BaseException]
+) -> None:
+    def breaking() -> Iterator[np.ndarray]:
+        yield from flat(good)
+        raise error("from the generator")
+
+    with pytest.raises(error, match="from the generator"):
+        write_film(tmp_path / f"x{suffix}", breaking())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".gif"])
+def test_a_failed_film_leaves_the_older_one_as_it_was(tmp_path: Path, suffix: str) -> None:
+    path = write_film(tmp_path / f"x{suffix}", flat(3))
+    before = path.read_bytes()
+    with pytest.raises(InputError, match="all frames need one size"):
+        write_film(path, [*flat(2), *flat(1, height=64)])
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
+def test_frames_are_taken_one_by_one(tmp_path: Path) -> None:
+    alive = most = 0
+
+    class Counted(np.ndarray):
+        def __del__(self) -> None:
+            nonlocal alive
+            alive -= 1
+
+    def counting() -> Iterator[np.ndarray]:
+        nonlocal alive, most
+        for _ in range(60):
+            alive += 1
+            most = max(most, alive)
+            yield np.zeros((32, 32, 3), dtype=np.uint8).view(Counted)
+
+    write_mp4(tmp_path / "x.mp4", counting())
+    assert most <= 4
+
+
+def test_bad_input_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    blocker = tmp_path / "file"
+    blocker.write_text("kept")
+    odd = [np.zeros((33, 48, 3), dtype=np.uint8)]
+    floats = [np.zeros((32, 48, 3))]
+    for path, frames, fps, needle in [
+        (tmp_path / "x.mp4", [], 12, "no frames"),
+        (tmp_path / "x.gif", iter([]), 12, "no frames"),
+        (tmp_path / "x.webm", flat(2), 12, "'.webm'"),
+        (tmp_path / "x", flat(2), 12, "end the name in .mp4 or .gif"),
+        (tmp_path / "missing" / "x.mp4", flat(2), 12, "directory you can write to"),
+        (blocker / "x.mp4", flat(2), 12, "directory you can write to"),
+        (tmp_path / "x.mp4", odd, 12, "even sizes"),
+        (tmp_path / "x.mp4", floats, 12, "uint8"),
+        (tmp_path / "x.mp4", flat(2), 0, "frames per second"),
+        (tmp_path / "x.mp4", flat(2), float("nan"), "frames per second"),
+    ]:
+        with pytest.raises(InputError) as caught:
+            write_film(path, frames, fps)
+        assert needle in str(caught.value) and "\n" not in str(caught.value)
+    (tmp_path / "folder.mp4").mkdir()
+    with pytest.raises(InputError, match="is a directory"):
+        write_film(tmp_path / "folder.mp4", flat(2))
+    with pytest.raises(InputError, match="crf"):
+        write_mp4(tmp_path / "x.mp4", flat(2), crf=52)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder.mp4"]
+    assert blocker.read_text() == "kept"
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("length", [2, 40])  # fails in the last flush, or while frames are coming
+def test_a_full_disk_is_said_in_one_line(tmp_path: Path, length: int) -> None:
+    """A file-size limit stands in for the full disk: the same path through the writer."""
+    import gc
+    import resource
+    import signal
+
+    old_limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    old_handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    rng = np.random.default_rng(0)
+    noise = [rng.integers(0, 256, (128, 128, 3), dtype=np.uint8) for _ in range(length)]
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, old_limit[1]))
+        for suffix in (".mp4", ".gif"):
+            with pytest.raises(InputError, match="room on the disk"):
+                write_film(tmp_path / f"x{suffix}", noise)
+            gc.collect()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old_limit)
+        signal.signal(signal.SIGXFSZ, old_handler)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_finished_film_may_be_read_by_others(tmp_path: Path) -> None:
+    plain = tmp_path / "plain"
+    plain.write_bytes(b"")
+    assert write_film(tmp_path / "x.mp4", flat(2)).stat().st_mode == plain.stat().st_mode
+
+
+def test_the_encoder_is_there() -> None:
+    assert "libx264" in encode.check_encoder()
