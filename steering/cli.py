@@ -1,0 +1,294 @@
+"""The ``mazesteer`` command: thin; heavy modules are imported by the command that needs them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from envs.errors import InputError
+
+app = typer.Typer(
+    help="How far into a maze agent's network does subtracting the cheese vector still just blind it?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+DEFAULT_CHECKPOINT = "region5"
+
+Checkpoint = Annotated[str, typer.Argument(help="A shipped policy (see `checkpoints`) or a file.")]
+Horizon = Annotated[int, typer.Option(help="Moves within which outcomes are counted (1 to 500).")]
+Seed = Annotated[int, typer.Option(help="Seed of every random draw.")]
+Mode = Annotated[str, typer.Option(help="Procgen's distribution mode: hard or easy.")]
+SiteName = Annotated[Optional[str], typer.Option("--site", help="Site name (see `sites`).")]  # noqa: UP045
+Coefficient = Annotated[float, typer.Option(help="Multiple of the vector.")]
+
+
+def main() -> None:
+    """Entry point: one line and exit code 2 for bad input, 130 when interrupted."""
+    try:
+        app()
+    except InputError as error:
+        print(f"mazesteer: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("mazesteer: stopped", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+
+
+@app.command("layer-sweep")
+def layer_sweep(
+    checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
+    levels: Annotated[Optional[str], typer.Option(help="Seeds to consider: 0:64, or 3,7,12.")] = None,  # noqa: UP045
+    n_levels: Annotated[Optional[int], typer.Option(help="Take the first N levels that qualify.")] = None,  # noqa: UP045
+    sites: Annotated[str, typer.Option(help="trunk, all, or names separated by commas.")] = "trunk",
+    conditions: Annotated[str, typer.Option(help="Any of subtract,add,random.")] = "subtract,add,random",
+    coefficients: Annotated[str, typer.Option(help="Multiples of the vector, e.g. 1 or 0.5,1,2.")] = "1",
+    horizon: Horizon = 256,
+    seed: Seed = 0,
+    out: Annotated[Path, typer.Option(help="Run directory; an interrupted run resumes there.")] = Path("runs/sweep"),
+    mode: Mode = "hard",
+    random_draws: Annotated[int, typer.Option(help="Random vectors per site and level.")] = 1,
+    episodes: Annotated[int, typer.Option(help="Rollouts recorded per level and condition.")] = 2,
+    workers: Annotated[Optional[int], typer.Option(help="Processes (default: one per core).")] = None,  # noqa: UP045
+    blindness_threshold: Annotated[float, typer.Option(help="Of the boundary's rule.")] = 0.5,
+    competence_threshold: Annotated[float, typer.Option(help="Of the boundary's rule.")] = 0.8,
+) -> None:
+    """Subtract the cheese vector at every layer and report where that stops blinding the agent."""
+    from steering.run import SweepOptions, run_layer_sweep
+
+    run_layer_sweep(
+        SweepOptions(
+            checkpoint=checkpoint,
+            levels=levels,
+            n_levels=n_levels,
+            sites=sites,
+            conditions=tuple(name.strip() for name in conditions.split(",") if name.strip()),
+            coefficients=_numbers(coefficients),
+            horizon=horizon,
+            seed=seed,
+            out=out,
+            mode=mode,
+            random_draws=random_draws,
+            episodes=episodes,
+            workers=workers,
+            blindness=blindness_threshold,
+            competence=competence_threshold,
+        )
+    )
+
+
+@app.command()
+def outcome(
+    checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
+    level: Annotated[int, typer.Option(help="Procgen level seed.")] = 0,
+    site: SiteName = None,
+    condition: Annotated[str, typer.Option(help="clean, no_cheese, subtract, add or random.")] = "clean",
+    coefficient: Coefficient = 1.0,
+    horizon: Horizon = 256,
+    seed: Seed = 0,
+    mode: Mode = "hard",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    field: Annotated[bool, typer.Option("--field", help="Add the move probabilities of every state.")] = False,
+) -> None:
+    """The exact outcome of one level under one condition."""
+    from agents.checkpoints import load_policy
+    from envs.maze import Maze
+    from steering.evaluate import LevelEvaluator, field_to_json
+    from steering.film import intervention_named
+    from steering.sites import find_site
+
+    policy = load_policy(checkpoint)
+    site = find_site(policy.net, site).name if site is not None else None
+    evaluator = LevelEvaluator(policy, Maze.from_level(level, mode), horizon)
+    edit = intervention_named(policy, evaluator.maze, condition, site, coefficient, seed)
+    blind = condition == "no_cheese"
+    found = evaluator.no_cheese if blind else evaluator.fields([edit])[0]
+    result = evaluator.no_cheese_outcome() if blind else evaluator.outcome_of(found)
+    report: dict[str, Any] = {
+        "level": level,
+        "site": site,
+        "condition": condition,
+        "coefficient": coefficient,
+        "horizon": horizon,
+        "outcome": result.to_json(),
+    }
+    if field:
+        report["field"] = field_to_json(evaluator.maze, found)
+    if as_json:
+        print(json.dumps(report, allow_nan=False))
+        return
+    print(f"level {level}, {condition}" + (f" at {site}" if site else "") + f", within {horizon} moves")
+    for name, value in result.to_json().items():
+        print(f"  {name:<26}{'-' if value is None else f'{value:.4f}'}")
+    for row in report.get("field", []):
+        moves = "  ".join(f"{move} {p:.3f}" for move, p in row["probabilities"].items())
+        print(f"  {tuple(row['cell'])} {row['facing']:<5}  {moves}")
+
+
+@app.command("sites")
+def sites_command(
+    checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """All sites of a network: trunk or branch, affine, equivalence class, receptive field."""
+    from agents.checkpoints import load_policy
+    from steering.sites import enumerate_sites
+    from steering.summary import site_facts
+
+    sites = enumerate_sites(load_policy(checkpoint).net)
+    if as_json:
+        print(json.dumps(site_facts(sites)))
+        return
+    print(f"{'depth':>5}  {'site':<30}{'shape':<14}{'where':<8}{'affine':<8}{'sees':<9}same experiment as")
+    for site in sites:
+        shape = "x".join(map(str, site.shape))
+        sees = f"{site.receptive_field} px" if site.receptive_field else "all"
+        same = site.equivalence_class if site.equivalence_class != site.name else ""
+        where, affine = "trunk" if site.trunk else "branch", "free" if site.affine else ""
+        print(f"{site.depth:>5}  {site.name:<30}{shape:<14}{where:<8}{affine:<8}{sees:<9}{same}".rstrip())
+
+
+@app.command()
+def video(
+    checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
+    level: Annotated[int, typer.Option(help="Procgen level seed.")] = 0,
+    site: SiteName = None,
+    condition: Annotated[str, typer.Option(help="no_cheese, subtract, add or random.")] = "subtract",
+    coefficient: Coefficient = 1.0,
+    out: Annotated[Path, typer.Option(help="The film: .mp4 or .gif.")] = Path("video.mp4"),
+    horizon: Horizon = 256,
+    seed: Seed = 0,
+    mode: Mode = "hard",
+) -> None:
+    """Film the clean and the steered policy side by side on one level (real procgen frames)."""
+    from agents.checkpoints import load_policy
+    from envs.maze import Maze
+    from steering.film import film_level
+    from steering.sites import PUBLISHED_SITE, find_site
+
+    policy = load_policy(checkpoint)
+    name = find_site(policy.net, site or PUBLISHED_SITE).name
+    maze = Maze.from_level(level, mode)
+    options: dict[str, Any] = {"condition": condition, "coefficient": coefficient, "seed": seed, "horizon": horizon}
+    clean, steered = film_level(policy, maze, out, site=name, **options)
+    for label, track in (("clean", clean), (condition, steered)):
+        end = "reached the cheese" if track.reached_cheese else "did not reach the cheese"
+        print(f"{label}: {end} in {len(track)} moves")
+    print(f"film: {out}")
+
+
+@app.command("checkpoints")
+def checkpoints_command() -> None:
+    """List the shipped policies."""
+    from agents.checkpoints import load_card, zoo_names
+
+    for name in zoo_names():
+        card = load_card(name)
+        print(f"{name:<16}{card['summary']}")
+
+
+@app.command("evaluate")
+def evaluate_command(
+    checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
+    region: Annotated[Optional[int], typer.Option(help="Cheese region (default: the card's, else 5).")] = None,  # noqa: UP045
+    n_levels: Annotated[int, typer.Option(help="Levels 0 to N-1.")] = 256,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Recompute the success figures of a policy's card, exactly."""
+    from agents.checkpoints import load_policy
+    from agents.evaluation import policy_figures
+    from steering.run import bar
+
+    if n_levels < 1:
+        raise InputError(f"--n-levels {n_levels}: at least 1 level is needed")
+    policy = load_policy(checkpoint)
+    known = policy.card.get("figures", {})
+    rule = region if region is not None else known.get("region", 5)
+    with bar("evaluating") as progress:
+        figures = policy_figures(policy, rule, levels=(0, n_levels), progress=progress)
+    if as_json:
+        print(json.dumps(figures))
+        return
+    print(f"{policy.name}  sha256 {policy.sha256}")
+    print(f"levels 0 to {n_levels - 1}, exact, within {figures['horizon']} moves")
+    print(f"  P(cheese), cheese in the top-right {rule}x{rule}   {figures['p_cheese_in_distribution']:.4f}")
+    for dim, p in figures["p_cheese_by_maze_size"].items():
+        print(f"    {dim:>2}x{dim:<2} ({figures['levels_by_maze_size'][dim]:>3} levels)                 {p:.4f}")
+    print(f"  P(cheese), cheese anywhere                 {figures['p_cheese_anywhere']:.4f}")
+    print(f"  P(top-right 5x5), cheese anywhere          {figures['p_region_anywhere']:.4f}")
+    square = figures["decision_square"]
+    print(f"  at the decision square ({square['levels']} levels): to the cheese {square['p_cheese_move']:.4f}, "
+          f"to the top right {square['p_corner_move']:.4f}, other {square['p_other_move']:.4f}")  # fmt: skip
+    if known:
+        same = figures == known
+        print("equal to the card" if same else "NOT equal to the card (other levels, region or machine?)")
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="A run directory.")],
+    blindness_threshold: Annotated[float, typer.Option(help="Of the boundary's rule.")] = 0.5,
+    competence_threshold: Annotated[float, typer.Option(help="Of the boundary's rule.")] = 0.8,
+) -> None:
+    """Write summary.json, outcomes.csv and report.html again from what a run has stored."""
+    from steering.run import rewrite
+
+    rewrite(run, blindness_threshold, competence_threshold)
+
+
+@app.command()
+def train(
+    out: Annotated[Path, typer.Option(help="Training directory; taken up again if it exists.")],
+    region: Annotated[int, typer.Option(help="Cheese in the top-right r x r; 0: anywhere.")] = 5,
+    scale: Annotated[int, typer.Option(help="Width: 1 here, 4 in the published agent.")] = 1,
+    seed: Seed = 0,
+    samples: Annotated[int, typer.Option(help="Imitation samples (0: none).")] = 2_400_000,
+    dagger_samples: Annotated[int, typer.Option(help="Samples of the policy's own walks (0: none).")] = 1_100_000,
+    ppo_steps: Annotated[int, typer.Option(help="Environment steps of PPO (0: none).")] = 320_000,
+) -> None:
+    """Train a policy: imitation, on-policy imitation, then PPO; resumes in the same directory."""
+    from agents.pipeline import train_pipeline
+    from steering.run import bar
+
+    with bar("training") as progress:
+        result = train_pipeline(
+            out,
+            region=region or None,
+            scale=scale,
+            seed=seed,
+            samples=samples,
+            dagger_samples=dagger_samples,
+            ppo_steps=ppo_steps,
+            progress=progress,
+        )
+    print(f"weights: {result}")
+
+
+@app.command()
+def doctor() -> None:
+    """Check this installation part by part and say how to mend what is missing."""
+    from steering.doctor import checks
+    from steering.doctor import report as doctor_report
+
+    found = checks()
+    print(doctor_report(found))
+    if not all(check.ok for check in found):
+        raise typer.Exit(2)
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(dict.fromkeys(float(part) for part in text.split(",") if part.strip()))
+    except ValueError:
+        raise InputError(f"--coefficients {text!r}: write numbers separated by commas, e.g. 0.5,1,2") from None
+
+
+if __name__ == "__main__":
+    main()

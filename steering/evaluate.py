@@ -1,0 +1,197 @@
+"""Exact evaluation: policy + maze + intervention -> move probabilities of all states -> Outcome.
+
+The network is run once per (cell, facing); :mod:`envs.chain` does the rest. One
+:class:`LevelEvaluator` renders a level once and shares the clean activations among all the
+interventions asked of it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from agents.policy import Policy, batches, move_probabilities, to_input
+from envs import chain
+from envs.actions import Move
+from envs.errors import InputError
+from envs.maze import Maze
+from steering.hooks import HookedPolicy
+from steering.interventions import Intervention
+from steering.partial import PartialNetwork
+
+HORIZON = 256
+CHUNK = 128
+
+
+@dataclass(frozen=True)
+class Field:
+    """``probabilities`` ``float64[n_states, 5]`` and ``values`` ``float64[n_states]``."""
+
+    probabilities: np.ndarray
+    values: np.ndarray
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Statistics of one (level, condition), exact up to floating point; NaN where undefined.
+
+    Within the horizon: ``p_cheese`` the cheese is eaten, ``p_cheese_cell`` the cell where the
+    level has its cheese is visited (also where the cheese was taken away), ``p_corner`` the
+    top-right cell and ``p_region`` the top-right 5x5 are visited before the episode ends,
+    ``expected_steps`` moves made. At the decision square, in the facing left by the shortest
+    path: probability of the move towards the cheese, towards the corner, of any other.
+    ``path_probability_*``: geometric mean of step probabilities along the shortest path.
+    ``value_start``: value head at the start. ``tv_*``: mean total-variation distance of the move
+    distributions to those of the clean and of the no-cheese policy, uniform over all states off
+    the cheese cell, or weighted by the no-cheese occupancy (``*_occupancy``).
+    """
+
+    p_cheese: float
+    p_cheese_cell: float
+    p_corner: float
+    p_region: float
+    p_cheese_decision: float
+    p_corner_decision: float
+    p_other_decision: float
+    expected_steps: float
+    path_probability_cheese: float
+    path_probability_corner: float
+    value_start: float
+    tv_clean: float
+    tv_no_cheese: float
+    tv_clean_occupancy: float
+    tv_no_cheese_occupancy: float
+
+    def to_json(self) -> dict[str, float | None]:
+        """Plain numbers; NaN becomes null."""
+        return {key: (None if np.isnan(value) else value) for key, value in dataclasses.asdict(self).items()}
+
+
+def _partial(net: nn.Module) -> PartialNetwork | None:
+    """Partial re-execution, or None for a network that ``torch.fx`` cannot trace (hooks serve then)."""
+    try:
+        return PartialNetwork(net)
+    except InputError:
+        return None
+
+
+OUTCOME_FIELDS = tuple(f.name for f in dataclasses.fields(Outcome))
+
+
+class LevelEvaluator:
+    """All conditions of one policy on one level (with its cheese, unless the maze has none)."""
+
+    def __init__(self, policy: Policy, maze: Maze, horizon: int = HORIZON, *, hooks_only: bool = False) -> None:
+        self.policy = policy
+        self.maze = maze
+        self.horizon = chain.check_horizon(horizon)
+        self._hooked = HookedPolicy(policy.net)
+        self._partial = None if hooks_only else _partial(policy.net)
+
+    @functools.cached_property
+    def frames(self) -> np.ndarray:
+        """``uint8[n_states, 64, 64, 3]``: the level as the policy sees it from every state."""
+        return self.maze.observations()
+
+    @functools.cached_property
+    def clean(self) -> Field:
+        """The policy left alone."""
+        return self.fields([Intervention()])[0]
+
+    @functools.cached_property
+    def no_cheese(self) -> Field:
+        """The policy on the same level with its cheese removed."""
+        if self.maze.cheese is None:
+            return self.clean
+        return LevelEvaluator(self.policy, self.maze.without_cheese(), self.horizon).clean
+
+    def fields(self, interventions: Sequence[Intervention]) -> list[Field]:
+        """One :class:`Field` per intervention, from one clean pass per chunk of states."""
+        logits: list[list[torch.Tensor]] = [[] for _ in interventions]
+        values: list[list[torch.Tensor]] = [[] for _ in interventions]
+        for frames in batches(self.frames, CHUNK):
+            x = to_input(frames)
+            clean = self._partial.clean(x) if self._partial is not None else None
+            for i, intervention in enumerate(interventions):
+                if self._partial is not None and clean is not None:
+                    out = self._partial.rerun(clean, intervention.by_site())
+                else:
+                    out = self._hooked.run(x, intervention.by_site())[:2]
+                logits[i].append(out[0])
+                values[i].append(out[1])
+        return [
+            Field(move_probabilities(torch.cat(lo)).numpy(), torch.cat(va).double().numpy())
+            for lo, va in zip(logits, values, strict=True)
+        ]
+
+    def outcomes(self, interventions: Sequence[Intervention]) -> list[Outcome]:
+        """Exact outcome of each intervention."""
+        return [self.outcome_of(field) for field in self.fields(interventions)]
+
+    def clean_outcome(self) -> Outcome:
+        """Outcome of the policy left alone."""
+        return self.outcome_of(self.clean)
+
+    def no_cheese_outcome(self) -> Outcome:
+        """Outcome on the level without its cheese: it cannot be eaten, its old cell can be visited."""
+        return self.outcome_of(self.no_cheese, self.maze.without_cheese())
+
+    def outcome_of(self, field: Field, world: Maze | None = None) -> Outcome:
+        """Outcome of a field of move probabilities lived out in ``world`` (default: the level)."""
+        maze = self.maze
+        p = field.probabilities
+        stats = chain.statistics(world or maze, p, self.horizon, goal=maze.cheese)
+        decision = chain.decision_probabilities(maze, p)
+        to_clean = chain.total_variation(p, self.clean.probabilities)
+        to_no_cheese = chain.total_variation(p, self.no_cheese.probabilities)
+        even, visited = self._weights
+        return Outcome(
+            p_cheese=stats.p_cheese,
+            p_cheese_cell=stats.p_cheese_cell,
+            p_corner=stats.p_corner,
+            p_region=stats.p_region,
+            p_cheese_decision=decision[0],
+            p_corner_decision=decision[1],
+            p_other_decision=decision[2],
+            expected_steps=stats.expected_steps,
+            path_probability_cheese=chain.path_probability(maze, p, maze.cheese),
+            path_probability_corner=chain.path_probability(maze, p, maze.corner),
+            value_start=float(field.values[maze.state_index(maze.mouse, maze.facing)]),
+            tv_clean=float(even @ to_clean),
+            tv_no_cheese=float(even @ to_no_cheese),
+            tv_clean_occupancy=float(visited @ to_clean),
+            tv_no_cheese_occupancy=float(visited @ to_no_cheese),
+        )
+
+    @functools.cached_property
+    def _weights(self) -> tuple[np.ndarray, np.ndarray]:
+        """Weights over states that sum to 1: uniform, and by no-cheese occupancy; 0 on the cheese."""
+        off = np.array([state.cell != self.maze.cheese for state in self.maze.states], dtype=np.float64)
+        world = self.maze.without_cheese()
+        visits = chain.statistics(world, self.no_cheese.probabilities, self.horizon).occupancy * off
+        return off / off.sum(), visits / visits.sum()
+
+
+def evaluate(
+    policy: Policy, maze: Maze, intervention: Intervention | None = None, *, horizon: int = HORIZON
+) -> Outcome:
+    """Exact :class:`Outcome` of ``policy`` on ``maze`` under ``intervention`` (None: left alone)."""
+    return LevelEvaluator(policy, maze, horizon).outcomes([intervention or Intervention()])[0]
+
+
+def field_to_json(maze: Maze, field: Field) -> list[dict[str, object]]:
+    """One entry per state: cell, facing and the probability of each move."""
+    return [
+        {
+            "cell": list(state.cell),
+            "facing": state.facing.label,
+            "probabilities": {move.label: float(row[move]) for move in Move},
+        }
+        for state, row in zip(maze.states, field.probabilities, strict=True)
+    ]

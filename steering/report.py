@@ -1,0 +1,132 @@
+"""``report.html``: one self-contained page (plotly inside), made from ``summary.json`` data only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import plotly.graph_objects as go
+
+from agents.checkpoints import write_atomic
+from steering.summary import MAIN, answer
+
+# Okabe and Ito's colour-blind-safe palette.
+_COLOURS = {"subtract": "#0072B2", "add": "#E69F00", "random": "#666666"}
+_COMPETENCE = "#009E73"
+_BOUNDARY = "#D55E00"
+
+
+def short(name: str) -> str:
+    """A site's name as shown on an axis."""
+    return name.removeprefix("embedder.")
+
+
+def blindness_figure(summary: dict[str, Any]) -> go.Figure:
+    """Blindness of every condition over depth, competence, free sites and the boundary."""
+    trunk = [site for site in summary["sites"] if site["trunk"]]
+    branch = [site for site in summary["sites"] if not site["trunk"]]
+    figure = go.Figure()
+    labels = list(dict.fromkeys(label for site in trunk for label in site["conditions"]))
+    for label in labels:
+        rows = [site["conditions"][label] for site in trunk]
+        main = label == MAIN
+        figure.add_scatter(
+            x=[short(site["name"]) for site in trunk],
+            y=[row["blindness"] for row in rows],
+            error_y={
+                "type": "data",
+                "symmetric": False,
+                "array": [_gap(row["blindness_high"], row["blindness"]) for row in rows],
+                "arrayminus": [_gap(row["blindness"], row["blindness_low"]) for row in rows],
+                "thickness": 1.2,
+            },
+            name=f"blindness, {label}",
+            mode="lines+markers",
+            line={"color": _COLOURS.get(label.split(" ")[0], "#999999"), "width": 3 if main else 1.5,
+                  "dash": "solid" if main else "dot"},
+            marker={"size": 8 if main else 6, "symbol": "circle" if main else "diamond-open"},
+        )  # fmt: skip
+    if labels and MAIN in labels:
+        figure.add_scatter(
+            x=[short(site["name"]) for site in trunk],
+            y=[site["conditions"][MAIN]["competence"] for site in trunk],
+            name=f"competence, {MAIN}",
+            mode="lines",
+            line={"color": _COMPETENCE, "dash": "dash", "width": 2},
+        )
+    if branch and MAIN in branch[0]["conditions"]:
+        figure.add_scatter(
+            x=[short(site["name"]) for site in branch],
+            y=[site["conditions"][MAIN]["blindness"] for site in branch],
+            name=f"blindness, {MAIN}, branch sites",
+            mode="markers",
+            marker={"color": _COLOURS[MAIN], "symbol": "x-thin-open", "size": 7},
+        )
+    order = [short(site["name"]) for site in summary["sites"]]
+    free = [i for i, site in enumerate(summary["sites"]) if site["affine"]]
+    if free:
+        figure.add_vrect(x0=free[0] - 0.4, x1=free[-1] + 0.4, fillcolor="#999999", opacity=0.15, line_width=0,
+                         annotation_text="free (affine)", annotation_position="bottom left")  # fmt: skip
+    found = summary["boundary"]
+    if found["site"] is not None:
+        line = {"color": _BOUNDARY, "dash": "dash", "width": 2}
+        edge = order.index(short(found["site"])) + 0.5
+        figure.add_vline(x=edge, line=line, annotation_text="boundary", annotation_font_color=_BOUNDARY)
+        if found["low"] is not None and found["high"] is not None:
+            low, high = (order.index(short(found[end])) + 0.5 for end in ("low", "high"))
+            figure.add_vrect(x0=low - 0.08, x1=high + 0.08, fillcolor=_BOUNDARY, opacity=0.12, line_width=0)
+    lows = [row["blindness"] for site in summary["sites"] for row in site["conditions"].values()]
+    figure.update_yaxes(range=[max(min([*lows, 0.0]) - 0.1, -1.0), 1.1], title="1 = as without cheese, 0 = no effect")
+    figure.update_xaxes(categoryorder="array", categoryarray=order, tickangle=-50, title=None)
+    figure.update_layout(template="simple_white", height=540, margin={"l": 60, "r": 20, "t": 30, "b": 150},
+                         legend={"orientation": "h", "y": 1.12}, hovermode="x unified")  # fmt: skip
+    return figure
+
+
+def decision_figure(summary: dict[str, Any]) -> go.Figure:
+    """Move probabilities at the decision square: towards the cheese, the corner, elsewhere."""
+    trunk = [site for site in summary["sites"] if site["trunk"] and MAIN in site["conditions"]]
+    names = ["clean", *[short(site["name"]) for site in trunk], "no cheese"]
+    reference = summary["reference"]
+    rows = [reference["clean"], *[site["conditions"][MAIN] for site in trunk], reference["no_cheese"]]
+    figure = go.Figure()
+    parts = (("p_cheese_decision", "to the cheese", "#E69F00"), ("p_corner_decision", "to the top right", "#0072B2"),
+             ("p_other_decision", "other", "#BBBBBB"))  # fmt: skip
+    for key, label, colour in parts:
+        figure.add_bar(x=names, y=[row[key] for row in rows], name=label, marker_color=colour)
+    figure.update_layout(barmode="stack", template="simple_white", height=440, legend={"orientation": "h", "y": 1.15},
+                         margin={"l": 60, "r": 20, "t": 30, "b": 150})  # fmt: skip
+    figure.update_yaxes(range=[0, 1], title="mean probability of the move")
+    figure.update_xaxes(tickangle=-50)
+    return figure
+
+
+def write_report(summary: dict[str, Any], path: Path, *, command: str = "", video: str | None = None) -> None:
+    """Write the page (whole or not at all); it opens without a network."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    config = {"displaylogo": False, "responsive": True}
+    figures = [
+        blindness_figure(summary).to_html(full_html=False, include_plotlyjs=True, config=config, div_id="blindness"),
+        decision_figure(summary).to_html(full_html=False, include_plotlyjs=False, config=config, div_id="decision"),
+    ]
+    page = environment.get_template("report.html").render(
+        summary=summary,
+        answer=answer(summary),
+        figures=figures,
+        command=command,
+        video=video,
+        short=short,
+        main=MAIN,
+    )
+    write_atomic(path, page.encode())
+
+
+def _gap(a: float | None, b: float | None) -> float | None:
+    return None if a is None or b is None else max(a - b, 0.0)

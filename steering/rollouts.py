@@ -1,0 +1,116 @@
+"""Rollouts in real procgen under an intervention, recorded as trajectories.
+
+The network looks at procgen's own frames, edited by forward hooks, and procgen moves the mouse.
+The uniform number behind each move depends on (seed, level, episode, step) alone, so different
+conditions use common random numbers: where two policies agree, their rollouts agree.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from agents.policy import Policy, move_probabilities, sample_rows, to_input
+from envs import procgen_env, state_bytes
+from envs.actions import ACTION_FOR_MOVE, Facing, Move, facing_after
+from envs.chain import check_horizon
+from envs.dynamics import step
+from envs.errors import InputError
+from envs.maze import Maze, State
+from envs.trajectory import Trajectory
+from steering.hooks import HookedPolicy
+from steering.interventions import Intervention
+
+
+def rollouts(
+    policy: Policy,
+    maze: Maze,
+    intervention: Intervention | None = None,
+    *,
+    episodes: int,
+    seed: int,
+    horizon: int = 256,
+    condition: str = "",
+) -> list[Trajectory]:
+    """``episodes`` rollouts of at most ``horizon`` moves each, in parallel.
+
+    Every frame is looked at once per rollout set: the policy has no memory, so equal frames get
+    equal move probabilities. Raises :class:`InputError` for no episodes or a bad horizon.
+    """
+    check_horizon(horizon)
+    if episodes < 1:
+        raise InputError(f"{episodes} episodes; a rollout needs at least 1")
+    edits = (intervention or Intervention()).by_site()
+    hooked = HookedPolicy(policy.net)
+    streams = [np.random.default_rng([seed, maze.level or 0, e]).random(horizon) for e in range(episodes)]
+    start = State(maze.mouse, maze.facing)
+    states: list[list[State]] = [[start] for _ in range(episodes)]
+    moves: list[list[Move]] = [[] for _ in range(episodes)]
+    chosen_from: list[list[np.ndarray]] = [[] for _ in range(episodes)]
+    ended = [maze.cheese == maze.mouse] * episodes
+    seen: dict[bytes, np.ndarray] = {}
+    env = procgen_env.gym3_env(episodes, maze.mode, start_level=0, num_levels=1, rand_seed=0)
+    try:
+        env.callmethod("set_state", [state_bytes.encode(maze.state)] * episodes)
+        for t in range(horizon):
+            if all(ended):
+                break
+            frames = np.array(env.observe()[1]["rgb"])
+            _look(hooked, edits, frames[[e for e in range(episodes) if not ended[e]]], seen)
+            actions = np.full(episodes, ACTION_FOR_MOVE[Move.NOOP], dtype=np.int32)
+            for e in range(episodes):
+                if ended[e]:
+                    continue
+                p = seen[frames[e].tobytes()]
+                move = Move(int(sample_rows(p[None], streams[e][t : t + 1])[0]))
+                moves[e].append(move)
+                chosen_from[e].append(p)
+                actions[e] = ACTION_FOR_MOVE[move]
+            env.act(actions)
+            first = env.observe()[2]
+            after = env.callmethod("get_state")
+            for e in range(episodes):
+                if ended[e]:
+                    continue
+                if first[e]:  # procgen has already gone on to the next episode
+                    states[e].append(_last_state(maze, states[e][-1], moves[e][-1]))
+                    ended[e] = True
+                else:
+                    states[e].append(_state_of(maze, after[e]))
+    finally:
+        env.close()
+    info: dict[str, Any] = {"level": maze.level, "condition": condition, "seed": seed, "horizon": horizon}
+    info |= {"checkpoint": policy.sha256, "intervention": (intervention or Intervention()).to_json()}
+    return [
+        Trajectory(
+            tuple(states[e]),
+            tuple(moves[e]),
+            np.array(chosen_from[e]).reshape(-1, len(Move)),
+            ended[e],
+            {**info, "episode": e},
+        )
+        for e in range(episodes)
+    ]
+
+
+def _look(hooked: HookedPolicy, edits: Any, frames: np.ndarray, seen: dict[bytes, np.ndarray]) -> None:
+    """Add the move probabilities of frames not yet in ``seen``."""
+    new = {frame.tobytes(): frame for frame in frames if frame.tobytes() not in seen}
+    if new:
+        logits, _, _ = hooked.run(to_input(np.stack(list(new.values()))), edits)
+        seen.update(zip(new, move_probabilities(logits).numpy(), strict=True))
+
+
+def _state_of(maze: Maze, data: bytes) -> State:
+    state = state_bytes.decode(data)
+    x, y = state.mouse
+    return State((x - state.margin, y - state.margin), Facing(state.facing))
+
+
+def _last_state(maze: Maze, before: State, move: Move) -> State:
+    """Where the last move led; procgen shows only the next episode's first frame after it."""
+    last = step(maze, before, move)
+    if last.cell != maze.cheese:
+        raise InputError(f"level {maze.level}: procgen ended an episode at {last.cell}, not on the cheese; report this")
+    return State(last.cell, facing_after(before.facing, move))

@@ -1,0 +1,194 @@
+"""One layer sweep from options to report: what the ``layer-sweep`` command does."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from agents.checkpoints import load_policy
+from envs.errors import InputError
+from steering import boundary
+from steering.film import film_sweep
+from steering.plan import SEARCH_LIMIT, SweepSpec, parse_levels, qualifying_levels
+from steering.report import short, write_report
+from steering.sites import enumerate_sites, select_sites
+from steering.store import Store, export_csv, run_directory
+from steering.summary import MAIN, answer, site_facts, summarize, write_summary
+from steering.sweep import rollout_site, run_sweep
+
+DEFAULT_LEVELS = 32
+
+
+@dataclass(frozen=True)
+class SweepOptions:
+    """The options of ``layer-sweep``, as typed."""
+
+    checkpoint: str
+    levels: str | None
+    n_levels: int | None
+    sites: str
+    conditions: tuple[str, ...]
+    coefficients: tuple[float, ...]
+    horizon: int
+    seed: int
+    out: Path
+    mode: str
+    random_draws: int
+    episodes: int
+    workers: int | None
+    blindness: float = boundary.BLINDNESS
+    competence: float = boundary.COMPETENCE
+
+
+def plan(
+    options: SweepOptions,
+) -> tuple[SweepSpec, list[tuple[int, bool, str, dict[str, float]]], list[dict[str, Any]]]:
+    """(spec, level rows for the store, facts of all sites); validates everything first."""
+    if options.levels is not None and options.n_levels is not None:
+        raise InputError("give --levels or --n-levels, not both")
+    if options.n_levels is not None and options.n_levels < 1:
+        raise InputError(f"--n-levels {options.n_levels}: at least 1 level is needed")
+    if options.workers is not None and options.workers < 1:
+        raise InputError(f"--workers {options.workers}: at least 1 process is needed")
+    policy = load_policy(options.checkpoint)
+    sites = select_sites(options.sites, policy.net)
+    given: dict[str, Any] = {
+        "checkpoint": policy.name,
+        "sha256": policy.sha256,
+        "sites": tuple(site.name for site in sites),
+        "conditions": tuple(dict.fromkeys(options.conditions)),
+        "coefficients": options.coefficients,
+        "draws": options.random_draws,
+        "horizon": options.horizon,
+        "seed": options.seed,
+        "mode": options.mode,
+        "episodes": options.episodes,
+    }
+    SweepSpec(levels=(0,), **given)  # complain about options before levels are looked for
+    if options.levels is not None:
+        used, skipped = qualifying_levels(parse_levels(options.levels), mode=options.mode)
+    else:
+        wanted = options.n_levels or DEFAULT_LEVELS
+        used, skipped = qualifying_levels(range(SEARCH_LIMIT), wanted, options.mode)
+    if not used:
+        raise InputError(
+            f"--levels {options.levels}: none of {len(skipped)} levels qualifies "
+            "(a decision square, and cheese outside the top-right 5x5); take a wider range"
+        )
+    spec = SweepSpec(
+        levels=tuple(int(maze.level or 0) for maze in used), skipped=tuple(level for level, _ in skipped), **given
+    )
+    rows = [(int(maze.level or 0), True, "", maze.features()) for maze in used]
+    rows += [(level, False, reason, {}) for level, reason in skipped]
+    return spec, rows, site_facts(enumerate_sites(policy.net))
+
+
+def run_layer_sweep(options: SweepOptions) -> dict[str, Any]:
+    """Plan, compute what is missing, write all outputs, print the answer; returns the summary."""
+    spec, rows, facts = plan(options)
+    with run_directory(options.out) as directory, Store.open(directory) as store:
+        store.claim(spec.shared())
+        store.claim({"sites": facts})
+        store.describe("command", "mazesteer " + shlex.join(sys.argv[1:]))
+        store.add_levels(rows)
+        spec.save(directory)
+        try:
+            with bar("sweeping levels") as progress:
+                run_sweep(spec, options.checkpoint, directory, store, workers=options.workers, progress=progress)
+        except KeyboardInterrupt:
+            done = len({key.level for key in store.keys()})
+            print(
+                f"\nstopped; {done} levels are stored in {directory}: type the same command to go on", file=sys.stderr
+            )
+            raise
+        return finish(store, spec, directory, options.blindness, options.competence)
+
+
+def rewrite(directory: Path, blindness: float, competence: float) -> dict[str, Any]:
+    """All outputs again from a run's store."""
+    spec = SweepSpec.load(directory)
+    with run_directory(directory), Store.open(directory) as store:
+        return finish(store, spec, directory, blindness, competence)
+
+
+def finish(store: Store, spec: SweepSpec, directory: Path, blindness: float, competence: float) -> dict[str, Any]:
+    """Summary, CSV, film and report from the store; prints answer, table and paths."""
+    summary = summarize(store, spec, blindness=blindness, competence=competence)
+    write_summary(summary, directory / "summary.json")
+    export_csv(store, directory / "outcomes.csv")
+    film = film_sweep(store, spec, directory, rollout_site(spec.sites))
+    link = film.relative_to(directory).as_posix() if film is not None else None
+    write_report(summary, directory / "report.html", command=store.meta("command"), video=link)
+    show(summary)
+    print(f"report: {directory / 'report.html'}")
+    print(f"numbers: {directory / 'summary.json'}, {directory / 'outcomes.csv'}")
+    if film is not None:
+        print(f"video: {film}")
+    return summary
+
+
+def show(summary: dict[str, Any]) -> None:
+    """The answer and a table per site, on standard output."""
+    console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+    console.print("\n" + answer(summary) + "\n")
+    table = Table(box=None, pad_edge=False)
+    for name in ("site", "blindness", "95% interval", "competence", "P(cheese)", "P(cheese|decision)", "random"):
+        table.add_column(name, justify="left" if name == "site" else "right")
+    for site in summary["sites"]:
+        row = site["conditions"].get(MAIN)
+        noise = site["conditions"].get("random", {}).get("blindness")
+        if row is None:
+            continue
+        mark = " (free)" if site["affine"] else "" if site["trunk"] else " (branch)"
+        edge = "  <- boundary" if site["name"] == summary["boundary"]["site"] else ""
+        table.add_row(
+            short(site["name"]) + mark + edge,
+            _number(row["blindness"]),
+            f"{_number(row['blindness_low'])} to {_number(row['blindness_high'])}",
+            _number(row["competence"]),
+            _number(row["p_cheese"]),
+            _number(row["p_cheese_decision"]),
+            _number(noise),
+        )
+    console.print(table)
+    reference = summary["reference"]
+    console.print(
+        f"\nclean: P(cheese) {_number(reference['clean']['p_cheese'])}, "
+        f"P(cheese|decision) {_number(reference['clean']['p_cheese_decision'])}; cheese removed: "
+        f"P(cheese|decision) {_number(reference['no_cheese']['p_cheese_decision'])}; "
+        f"{len(summary['levels']['used'])} levels used, {len(summary['levels']['skipped'])} skipped\n"
+    )
+
+
+@contextlib.contextmanager
+def bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar with an estimate, on standard error; yields ``update(done, total)``."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn(what),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(what, total=None)
+
+        def update(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        yield update
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

@@ -1,0 +1,210 @@
+"""The results of a sweep: one SQLite file, one transaction per finished level.
+
+Rows are keyed by what determines them. What a whole run shares (checkpoint, horizon, seed,
+mode) is in ``meta`` and must agree when a run is taken up again. No times are stored, so an
+interrupted and resumed run ends with the content of an uninterrupted one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import fcntl
+import io
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from agents.checkpoints import write_atomic
+from envs.errors import InputError
+from steering.evaluate import OUTCOME_FIELDS, Outcome
+
+SCHEMA = 1
+DATABASE = "results.sqlite"
+_REALS = ", ".join(f"{name} REAL" for name in OUTCOME_FIELDS)
+_TABLES = f"""
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS levels (
+    level INTEGER PRIMARY KEY, used INTEGER NOT NULL, reason TEXT NOT NULL, features TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS outcomes (
+    level INTEGER NOT NULL REFERENCES levels(level),
+    condition TEXT NOT NULL, site TEXT NOT NULL, coefficient REAL NOT NULL, draw INTEGER NOT NULL,
+    computed_at TEXT NOT NULL, {_REALS},
+    PRIMARY KEY (level, condition, site, coefficient, draw)
+);
+"""
+
+
+class Key(NamedTuple):
+    """What identifies a result; references (clean, no_cheese) have site ``""`` and coefficient 0."""
+
+    level: int
+    condition: str
+    site: str = ""
+    coefficient: float = 0.0
+    draw: int = 0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One result; ``computed_at`` names the site of the equivalence class that was run."""
+
+    key: Key
+    computed_at: str
+    outcome: Outcome
+
+
+class Store:
+    """An open results file; use :meth:`open` as a context manager."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._db = connection
+        self.path = path
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, directory: Path) -> Iterator[Store]:
+        """Open or create ``results.sqlite``; raises :class:`InputError` if it is not ours to use."""
+        path = directory / DATABASE
+        try:
+            connection = sqlite3.connect(path, isolation_level=None)
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version not in (0, SCHEMA):
+                raise InputError(
+                    f"{path}: schema {version}, this mazesteer reads {SCHEMA}; use the version that wrote it"
+                )
+            connection.executescript(_TABLES)
+            connection.execute(f"PRAGMA user_version = {SCHEMA}")
+        except sqlite3.Error as error:
+            raise InputError(f"{path}: not a usable results database ({error}); choose another --out") from None
+        try:
+            yield cls(connection, path)
+        finally:
+            connection.close()
+
+    def claim(self, facts: dict[str, object]) -> None:
+        """Record what the run shares, or check that it agrees with what is recorded."""
+        for key, value in facts.items():
+            text = json.dumps(value)
+            found = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+            if found is None:
+                self._db.execute("INSERT INTO meta VALUES (?, ?)", (key, text))
+            elif found[0] != text:
+                raise InputError(
+                    f"{self.path.parent} holds a sweep with {key} {found[0]}, now asked: {text}; choose another --out"
+                )
+
+    def describe(self, key: str, value: object) -> None:
+        """Record a fact that may change from one command to the next."""
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
+
+    def meta(self, key: str) -> Any:
+        """A fact recorded by :meth:`claim`; raises :class:`InputError` if there is none."""
+        found = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        if found is None:
+            raise InputError(f"{self.path}: holds no {key}; it is not a whole run")
+        return json.loads(found[0])
+
+    def add_levels(self, rows: Iterable[tuple[int, bool, str, dict[str, float]]]) -> None:
+        """Record levels: (level, used, reason for skipping, features)."""
+        with self._transaction():
+            self._db.executemany(
+                "INSERT OR IGNORE INTO levels VALUES (?, ?, ?, ?)",
+                [(level, int(used), reason, json.dumps(features)) for level, used, reason, features in rows],
+            )
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Record results of one level in one transaction."""
+        marks = ", ".join("?" * (6 + len(OUTCOME_FIELDS)))
+        with self._transaction():
+            self._db.executemany(
+                f"INSERT OR REPLACE INTO outcomes VALUES ({marks})",
+                [(*r.key, r.computed_at, *(_null(getattr(r.outcome, f)) for f in OUTCOME_FIELDS)) for r in rows],
+            )
+
+    def keys(self) -> set[Key]:
+        """Keys of all results present."""
+        query = "SELECT level, condition, site, coefficient, draw FROM outcomes"
+        return {Key(*row) for row in self._db.execute(query)}
+
+    def rows(self) -> list[Row]:
+        """All results, in key order."""
+        columns = "level, condition, site, coefficient, draw, computed_at, " + ", ".join(OUTCOME_FIELDS)
+        query = f"SELECT {columns} FROM outcomes ORDER BY level, condition, site, coefficient, draw"
+        return [
+            Row(Key(*row[:5]), row[5], Outcome(*(float("nan") if v is None else v for v in row[6:])))
+            for row in self._db.execute(query)
+        ]
+
+    def levels(self) -> list[tuple[int, bool, str]]:
+        """(level, used, reason) in level order."""
+        query = "SELECT level, used, reason FROM levels ORDER BY level"
+        return [(level, bool(used), reason) for level, used, reason in self._db.execute(query)]
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+            self._db.execute("COMMIT")
+        except BaseException as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                raise InputError(f"{self.path}: cannot store results ({error}); free the disk and run again") from None
+            raise
+
+
+def export_csv(store: Store, path: Path) -> None:
+    """All results as one CSV table (whole or not at all)."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*Key._fields, "computed_at", *OUTCOME_FIELDS])
+    for row in store.rows():
+        writer.writerow([*row.key, row.computed_at, *(_null(getattr(row.outcome, f)) for f in OUTCOME_FIELDS)])
+    write_atomic(path, text.getvalue().encode())
+
+
+@contextlib.contextmanager
+def run_directory(directory: Path) -> Iterator[Path]:
+    """Create or re-enter a run directory and hold it alone.
+
+    Raises :class:`InputError` if it cannot be written, holds something else, or is held by
+    another process (named by its process id).
+    """
+    existed = directory.exists()
+    if existed and not directory.is_dir():
+        raise InputError(f"{directory} is a file; choose another --out")
+    if existed and any(directory.iterdir()) and not (directory / "spec.json").exists():
+        raise InputError(f"{directory} is not empty and not a mazesteer run; choose another --out")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        lock = open(directory / ".lock", "a+")
+    except OSError as error:
+        raise InputError(f"{directory}: cannot be written ({error.strerror}); choose another --out") from None
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.seek(0)
+            raise InputError(f"{directory} is in use by process {lock.read().strip() or '?'}; wait for it") from None
+        for stale in directory.rglob(".*.tmp"):  # left by a process that was killed while writing
+            stale.unlink(missing_ok=True)
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield directory
+    finally:
+        lock.close()
+
+
+def _null(value: float) -> float | None:
+    return None if value != value else value

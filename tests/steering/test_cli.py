@@ -1,0 +1,284 @@
+"""The command line through its real entry point, as scripts will use it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+import torch
+
+from agents.policy import MazePolicy
+from envs.maze import Maze
+from envs.trajectory import Trajectory
+
+SITES = "input,embedder.block1.conv,embedder.block2.res1.resadd,embedder.relu3"
+# Small mazes with a decision square and cheese outside the top-right 5x5.
+LEVELS = "26,54,193,15"
+
+
+def mazesteer(*args: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the installed console script."""
+    script = Path(sys.executable).parent / "mazesteer"
+    assert script.exists(), "the console script is not installed; run `make test`"
+    return subprocess.run([script, *map(str, args)], capture_output=True, text=True, cwd=cwd, timeout=300)
+
+
+def content(run: Path) -> list[str]:
+    """Everything in the results database, as text."""
+    with sqlite3.connect(f"file:{run / 'results.sqlite'}?mode=ro", uri=True) as db:
+        return [line for line in db.iterdump() if "'command'" not in line]
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "sweep"
+    done = mazesteer("layer-sweep", "region5", "--levels", LEVELS, "--sites", SITES, "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert "report.html" in done.stdout and "acts like removing the cheese" in done.stdout.replace("\n", " ")
+    return out
+
+
+@pytest.fixture(scope="module")
+def summary(sweep: Path) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((sweep / "summary.json").read_text())
+    return loaded
+
+
+def test_run_directory_holds_what_is_promised(sweep: Path) -> None:
+    names = {p.name for p in sweep.iterdir()}
+    assert {"spec.json", "results.sqlite", "outcomes.csv", "summary.json", "report.html", "rollouts"} <= names
+    assert not list(sweep.rglob("*.tmp"))
+
+
+def test_summary_keeps_the_contract(summary: dict[str, Any], policy: MazePolicy) -> None:
+    assert summary["checkpoint"] == {"name": "region5", "sha256": policy.sha256}
+    asked = [int(level) for level in LEVELS.split(",")]
+    assert summary["levels"]["used"] + [s["level"] for s in summary["levels"]["skipped"]] == asked
+    assert summary["reference"]["no_cheese"]["p_cheese"] == 0.0
+    assert [s["name"] for s in summary["sites"]] == SITES.split(",")
+    for site in summary["sites"]:
+        assert {"name", "depth", "trunk", "affine", "equivalence_class", "conditions"} <= set(site)
+        assert set(site["conditions"]) == {"subtract", "add", "random"}
+        row = site["conditions"]["subtract"]
+        assert {"coefficient", "blindness", "competence", "p_cheese", "p_cheese_decision"} <= set(row)
+        assert row["blindness_low"] <= row["blindness"] <= row["blindness_high"]
+    assert {"site", "low", "high", "rule"} <= set(summary["boundary"])
+    first, second = (site["conditions"]["subtract"] for site in summary["sites"][:2])
+    assert summary["sites"][0]["affine"] and first == second
+    assert first["blindness"] > 0.99
+
+
+def test_csv_and_summary_say_the_same(sweep: Path, summary: dict[str, Any]) -> None:
+    rows = list(csv.DictReader((sweep / "outcomes.csv").open()))
+    clean = {row["level"]: float(row["tv_no_cheese"]) for row in rows if row["condition"] == "clean"}
+    for site in summary["sites"]:
+        mine = [r for r in rows if r["condition"] == "subtract" and r["site"] == site["name"]]
+        b = 1 - sum(float(r["tv_no_cheese"]) for r in mine) / sum(clean[r["level"]] for r in mine)
+        assert b == pytest.approx(site["conditions"]["subtract"]["blindness"], abs=1e-9)
+        assert site["conditions"]["subtract"]["p_cheese"] == pytest.approx(
+            np.mean([float(r["p_cheese"]) for r in mine])
+        )
+
+
+def test_report_is_self_contained_and_shows_the_numbers(sweep: Path, summary: dict[str, Any]) -> None:
+    page = (sweep / "report.html").read_text()
+    assert len(page) < 8_000_000
+    outside = re.findall(r"""<(?:script|link|img|video|iframe)[^>]*(?:src|href)=["']([^"']+)""", page)
+    assert all(not re.match(r"(?:https?:)?//", target) for target in outside)
+    for target in outside:
+        assert (sweep / target).is_file(), target
+    for site in summary["sites"]:
+        assert f"{site['conditions']['subtract']['blindness']:.3f}" in page
+    assert summary["checkpoint"]["sha256"] in page
+
+
+def test_recorded_rollouts_are_trajectories_of_these_levels(sweep: Path, summary: dict[str, Any]) -> None:
+    files = sorted((sweep / "rollouts").glob("*.npz"))
+    assert len(files) == len(summary["levels"]["used"]) * 5 * 2
+    for file in files:
+        track = Trajectory.load(file)
+        maze = Maze.from_level(track.info["level"])
+        assert track.states[0] == (maze.mouse, maze.facing)
+        assert all(maze.is_free(state.cell) for state in track.states)
+
+
+def test_sweep_leaves_a_film_that_a_browser_plays(sweep: Path) -> None:
+    (film,) = (sweep / "rollouts").glob("*.mp4")
+    with av.open(str(film)) as container:
+        stream = container.streams.video[0]
+        assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
+        assert sum(1 for _ in container.decode(stream)) > 10
+
+
+def test_typed_again_it_changes_nothing(sweep: Path) -> None:
+    before = content(sweep)
+    recorded = {p: p.stat().st_mtime_ns for p in (sweep / "rollouts").iterdir()}
+    done = mazesteer("layer-sweep", "region5", "--levels", LEVELS, "--sites", SITES, "--out", sweep)
+    assert done.returncode == 0, done.stderr
+    assert content(sweep) == before
+    assert {p: p.stat().st_mtime_ns for p in (sweep / "rollouts").iterdir()} == recorded
+
+
+def test_interrupted_and_resumed_equals_uninterrupted(sweep: Path, tmp_path: Path) -> None:
+    """Killed without warning after the first stored level, then typed again, on one worker."""
+    out = tmp_path / "killed"
+    command = ["layer-sweep", "region5", "--levels", LEVELS, "--sites", SITES, "--out", str(out), "--workers", "1"]
+    script = Path(sys.executable).parent / "mazesteer"
+    process = subprocess.Popen(
+        [script, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    deadline = time.monotonic() + 200
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with sqlite3.connect(f"file:{out / 'results.sqlite'}?mode=ro", uri=True) as db:
+                if db.execute("SELECT COUNT(DISTINCT level) FROM outcomes").fetchone()[0] >= 1:
+                    break
+        except sqlite3.Error:
+            pass
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    done = mazesteer(*command)
+    assert done.returncode == 0, done.stderr
+    assert content(out) == content(sweep)
+    for name in ("summary.json", "outcomes.csv"):
+        assert (out / name).read_bytes() == (sweep / name).read_bytes()
+    for record in (sweep / "rollouts").glob("*.npz"):
+        assert (out / "rollouts" / record.name).read_bytes() == record.read_bytes()
+
+
+def test_outcome_agrees_with_the_sweep(sweep: Path) -> None:
+    level = LEVELS.split(",")[0]
+    site = "embedder.block2.res1.resadd"
+    done = mazesteer(
+        "outcome", "region5", "--level", level, "--site", site, "--condition", "subtract", "--json", "--field"
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert (report["level"], report["site"], report["condition"], report["horizon"]) == (
+        int(level),
+        site,
+        "subtract",
+        256,
+    )
+    (row,) = (
+        r
+        for r in csv.DictReader((sweep / "outcomes.csv").open())
+        if (r["level"], r["condition"], r["site"]) == (level, "subtract", site)
+    )
+    for name in ("p_cheese", "p_corner", "p_region", "p_cheese_decision", "p_corner_decision", "expected_steps",
+                 "tv_clean", "tv_no_cheese"):  # fmt: skip
+        assert report["outcome"][name] == pytest.approx(float(row[name]), abs=1e-5), name
+    maze = Maze.from_level(int(level))
+    assert [(tuple(f["cell"]), f["facing"]) for f in report["field"]] == [(s.cell, s.facing.label) for s in maze.states]
+    for entry in report["field"]:
+        assert set(entry["probabilities"]) == {"left", "right", "up", "down", "noop"}
+        assert sum(entry["probabilities"].values()) == pytest.approx(1.0)
+
+
+def test_video_command(tmp_path: Path) -> None:
+    out = tmp_path / "x.mp4"
+    level = LEVELS.split(",")[0]
+    done = mazesteer("video", "--level", level, "--site", "block2.res1.resadd", "--out", out, "--horizon", "12")
+    assert done.returncode == 0, done.stderr
+    with av.open(str(out)) as container:
+        stream = container.streams.video[0]
+        assert stream.codec_context.pix_fmt == "yuv420p" and stream.width > stream.height > 512
+
+
+def test_sites_and_checkpoints_and_help() -> None:
+    rows = json.loads(mazesteer("sites", "--json").stdout)
+    assert len(rows) == 42 and sum(row["trunk"] for row in rows) == 18
+    assert "embedder.block2.res1.resadd" in mazesteer("sites").stdout
+    assert "region5" in mazesteer("checkpoints").stdout
+    assert "layer-sweep" in mazesteer("--help").stdout
+
+
+def test_help_imports_no_torch() -> None:
+    code = "import sys; sys.argv=['mazesteer','--help']\nfrom steering.cli import main\n"
+    code += "try: main()\nexcept SystemExit: pass\n"
+    code += "assert not {'torch', 'procgen', 'plotly', 'pandas'} & set(sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+def test_evaluate_recomputes(policy: MazePolicy) -> None:
+    from agents.evaluation import policy_figures
+
+    done = mazesteer("evaluate", "region5", "--n-levels", "6", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == policy_figures(policy, 5, levels=(0, 6))
+
+
+BAD = [
+    (["layer-sweep", "regoin5"], "region5"),
+    (["layer-sweep", "--levels", "0:8", "--sites", "embedder.block2.res1.resad"], "embedder.block2.res1.resadd"),
+    (["layer-sweep", "--conditions", "substract"], "subtract"),
+    (["layer-sweep", "--n-levels", "0"], "--n-levels"),
+    (["layer-sweep", "--levels", "3:3"], "3:3"),
+    (["layer-sweep", "--levels", "1"], "qualifies"),
+    (["layer-sweep", "--levels", "0:4", "--n-levels", "4"], "not both"),
+    (["layer-sweep", "--coefficients", "one"], "coefficients"),
+    (["layer-sweep", "--horizon", "0"], "horizon"),
+    (["layer-sweep", "--mode", "memory"], "memory"),
+    (["outcome", "--level", "-1"], "level -1"),
+    (["outcome", "--level", "99999999999"], "level"),
+    (["outcome", "--condition", "subtract"], "--site"),
+    (["outcome", "--condition", "blind", "--site", "input"], "condition"),
+    (["outcome", "missing.pth"], "no such file"),
+    (["video", "--out", "film.avi", "--level", "2", "--horizon", "2"], "film.avi"),
+    (["evaluate", "--n-levels", "0"], "--n-levels"),
+    (["report", "nowhere"], "nowhere"),
+]
+
+
+@pytest.mark.parametrize(("args", "says"), BAD, ids=[" ".join(a) for a, _ in BAD])
+def test_bad_input_is_one_clear_line(args: list[str], says: str, tmp_path: Path) -> None:
+    done = mazesteer(*args, cwd=tmp_path)
+    assert done.returncode == 2, (done.stdout, done.stderr)
+    assert done.stderr.count("\n") == 1 and says in done.stderr and "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_code_in_a_checkpoint_is_refused_and_not_run(tmp_path: Path) -> None:
+    class Payload:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return (Path.touch, (tmp_path / "owned",))
+
+    torch.save({"model_state_dict": Payload()}, tmp_path / "evil.pth")
+    done = mazesteer("layer-sweep", tmp_path / "evil.pth", "--out", tmp_path / "run")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "not loaded" in done.stderr
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["evil.pth"]
+
+
+def test_a_foreign_directory_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("precious")
+    done = mazesteer("layer-sweep", "--levels", LEVELS, "--out", tmp_path)
+    assert done.returncode == 2 and "not a mazesteer run" in done.stderr
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["thesis.txt"]
+
+
+def test_another_checkpoint_in_an_existing_run_is_refused(sweep: Path, tmp_path: Path) -> None:
+    from agents.checkpoints import save_checkpoint
+    from agents.impala import ImpalaPolicyNet
+
+    copy = tmp_path / "run"
+    shutil.copytree(sweep, copy)
+    before = content(copy)
+    save_checkpoint(ImpalaPolicyNet(1, generator=torch.Generator().manual_seed(3)), tmp_path / "other.safetensors")
+    done = mazesteer("layer-sweep", tmp_path / "other.safetensors", "--levels", LEVELS, "--sites", SITES, "--out", copy)
+    assert done.returncode == 2 and "another --out" in done.stderr
+    assert content(copy) == before
+    assert json.loads((copy / "spec.json").read_text()) == json.loads((sweep / "spec.json").read_text())

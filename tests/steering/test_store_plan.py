@@ -1,0 +1,176 @@
+"""The plan and the store: what is asked, what is kept, what is refused."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from envs.errors import InputError
+from envs.maze import Maze
+from steering.evaluate import OUTCOME_FIELDS, Outcome
+from steering.plan import SweepSpec, parse_levels, qualifying_levels, skip_reason
+from steering.store import Key, Row, Store, export_csv, run_directory
+
+SPEC = SweepSpec("region5", "f" * 64, (3, 5), ("input", "fc_policy"), ("subtract", "random"), (1.0, 2.0), draws=2)
+
+
+def _outcome(value: float) -> Outcome:
+    return Outcome(**dict.fromkeys(OUTCOME_FIELDS, value))
+
+
+def test_spec_round_trip(tmp_path: Path) -> None:
+    SPEC.save(tmp_path)
+    assert SweepSpec.load(tmp_path) == SPEC and hash(SweepSpec.load(tmp_path)) == hash(SPEC)
+    with pytest.raises(InputError, match=r"spec\.json"):
+        SweepSpec.load(tmp_path / "elsewhere")
+
+
+def test_keys_are_the_whole_grid_once() -> None:
+    keys = SPEC.keys(3)
+    assert len(keys) == len(set(keys)) == 2 + 2 * (2 * 1 + 2 * 2)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"conditions": ("substract",)},
+        {"conditions": ()},
+        {"coefficients": ()},
+        {"coefficients": (float("nan"),)},
+        {"horizon": 0},
+        {"horizon": 501},
+        {"draws": 0},
+        {"seed": -1},
+        {"levels": ()},
+    ],
+)
+def test_bad_specs_are_refused(change: dict[str, object]) -> None:
+    with pytest.raises(InputError):
+        replace(SPEC, **change)  # type: ignore[arg-type]
+
+
+def test_unknown_condition_names_the_nearest() -> None:
+    with pytest.raises(InputError, match="'subtract'"):
+        replace(SPEC, conditions=("substract",))
+
+
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(st.lists(st.tuples(st.integers(0, 500), st.integers(1, 20)), min_size=1, max_size=4))
+def test_level_ranges_mean_what_they_say(parts: list[tuple[int, int]]) -> None:
+    text = ",".join(f"{low}:{low + size}" if size > 1 else str(low) for low, size in parts)
+    expected = {seed for low, size in parts for seed in range(low, low + size)}
+    found = parse_levels(text)
+    assert set(found) == expected and len(found) == len(set(found))
+
+
+@pytest.mark.parametrize("text", ["", "a", "3:", "5:5", "9:3", "-4", "0:999999999", "1;2", "2147483647"])
+def test_bad_ranges_are_refused(text: str) -> None:
+    with pytest.raises(InputError):
+        parse_levels(text)
+
+
+def test_levels_qualify_by_their_definition() -> None:
+    used, skipped = qualifying_levels(range(40))
+    assert sorted([m.level or 0 for m in used] + [lv for lv, _ in skipped]) == list(range(40))
+    for maze in used:
+        assert maze.cheese is not None and maze.decision_square is not None
+        assert not (maze.cheese[0] >= maze.dim - 5 and maze.cheese[1] >= maze.dim - 5)
+    for level, reason in skipped:
+        assert reason == skip_reason(Maze.from_level(level))
+    first, _ = qualifying_levels(range(1000), 5)
+    assert [m.level for m in first] == [m.level for m in used[:5]]
+
+
+def test_a_maze_met_twice_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Maze.from_levels([2, 5])
+    twin = replace(real[0], level=99)
+    monkeypatch.setattr(Maze, "from_levels", lambda seeds, mode="hard": [*real, twin])
+    used, skipped = qualifying_levels([2, 5, 99])
+    assert [m.level for m in used] == [2, 5]
+    assert (99, "same maze as level 2") in skipped
+
+
+def test_store_round_trip_with_undefined_numbers(tmp_path: Path) -> None:
+    rows = [Row(Key(3, "clean"), "", replace(_outcome(0.25), p_cheese_decision=float("nan")))]
+    rows.append(Row(Key(3, "subtract", "input", 1.0), "input", _outcome(0.5)))
+    with Store.open(tmp_path) as store:
+        store.add_levels([(3, True, "", {"a": 1.0}), (4, False, "no decision square", {})])
+        store.add(rows)
+        assert store.keys() == {row.key for row in rows}
+        back = store.rows()
+        assert [r.key for r in back] == [r.key for r in rows]
+        assert back[1].outcome == rows[1].outcome
+        assert math.isnan(back[0].outcome.p_cheese_decision) and back[0].outcome.p_cheese == 0.25
+        export_csv(store, tmp_path / "outcomes.csv")
+    lines = (tmp_path / "outcomes.csv").read_text().splitlines()
+    assert len(lines) == 3 and lines[0].startswith("level,condition,site")
+
+
+def test_a_row_for_an_unknown_level_is_rolled_back(tmp_path: Path) -> None:
+    with Store.open(tmp_path) as store:
+        store.add_levels([(3, True, "", {})])
+        with pytest.raises(InputError, match="cannot store"):
+            store.add([Row(Key(3, "clean"), "", _outcome(0.1)), Row(Key(77, "clean"), "", _outcome(0.1))])
+        assert store.keys() == set()
+
+
+def test_another_checkpoint_or_horizon_is_refused(tmp_path: Path) -> None:
+    with Store.open(tmp_path) as store:
+        store.claim(SPEC.shared())
+        store.claim(SPEC.shared())
+        with pytest.raises(InputError, match="another --out"):
+            store.claim(replace(SPEC, sha256="0" * 64).shared())
+        with pytest.raises(InputError, match="horizon"):
+            store.claim(replace(SPEC, horizon=100).shared())
+
+
+def test_a_newer_schema_and_a_foreign_file_are_refused(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "results.sqlite") as db:
+        db.execute("PRAGMA user_version = 99")
+    with pytest.raises(InputError, match="schema 99"), Store.open(tmp_path):
+        pass
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "results.sqlite").write_bytes(b"not a database at all, but long enough to look" * 50)
+    with pytest.raises(InputError, match="not a usable"), Store.open(tmp_path / "b"):
+        pass
+
+
+def test_run_directories(tmp_path: Path) -> None:
+    foreign = tmp_path / "photos"
+    foreign.mkdir()
+    (foreign / "cat.jpg").write_bytes(b"meow")
+    with pytest.raises(InputError, match="not a mazesteer run"), run_directory(foreign):
+        pass
+    assert [p.name for p in foreign.iterdir()] == ["cat.jpg"]
+    file = tmp_path / "file"
+    file.write_text("x")
+    for bad in (file, file / "below"):
+        with pytest.raises(InputError), run_directory(bad):
+            pass
+
+
+def test_two_processes_cannot_share_a_run(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from steering.store import run_directory\n"
+        "with run_directory(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "run")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+    try:
+        (tmp_path / "run" / "spec.json").write_text("{}")
+        with pytest.raises(InputError, match=str(holder.pid)), run_directory(tmp_path / "run"):
+            pass
+    finally:
+        holder.communicate("")
+    with run_directory(tmp_path / "run"):
+        pass
