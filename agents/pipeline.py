@@ -49,8 +49,11 @@ def train_pipeline(
     shared: dict[str, Any] = {"scale": scale, "region": region, "seed": seed}
     imitation = ImitationConfig(samples=samples, **shared) if samples else None
     dagger = DaggerConfig(samples=dagger_samples, **shared) if dagger_samples else None
-    # Short rollouts suit a policy that is already good: it is updated on what it does now.
-    shape: dict[str, Any] = {"n_steps": 64, "critic_warmup_steps": 8_192} if samples + dagger_samples else {}
+    # A policy that is already good: update it on what it does now, in small steps, and do not pay it for dithering.
+    # (With the published rates P(cheese) fell from .94 to .93 in 130,000 steps.)
+    gentle: dict[str, Any] = {"n_steps": 64, "epochs": 1, "learning_rate": 5e-5, "entropy": 0.001}
+    gentle |= {"critic_warmup_steps": 8_192}
+    shape = gentle if samples + dagger_samples else {}
     ppo = PPOConfig(total_steps=ppo_steps, **shape, **shared) if ppo_steps else None
     net: ImpalaPolicyNet | None = None
     if imitation is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import io
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from agents.checkpoints import write_atomic
 from agents.policy import move_log_probabilities, to_input
 from envs.actions import MOVE_OF_STEP
 from envs.errors import InputError
@@ -154,7 +156,6 @@ class Session:
 
     def save(self) -> None:
         """Write the state file now."""
-        temporary = self._path.with_suffix(".tmp")
         state: dict[str, Any] = {
             "net": self.net.state_dict(),
             "optimizer": self._optimizer.state_dict(),
@@ -162,8 +163,9 @@ class Session:
             "config": self._options,
             "running": self._running,
         }
-        torch.save(state, temporary)
-        temporary.replace(self._path)
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        write_atomic(self._path, buffer.getvalue())
         self._saved = time.monotonic()
 
     def close(self) -> None:
@@ -177,6 +179,9 @@ class Session:
             state = torch.load(self._path, weights_only=True)
             then, samples = dict(state["config"]), int(state["samples"])
             parts = state["net"], state["optimizer"]
+            missing = set(self.net.state_dict()) ^ set(parts[0])
+            if missing:
+                raise KeyError(min(missing))
         except Exception as error:  # torch raises many kinds for a damaged or foreign file
             reason = " ".join(str(error).split())[:160] or type(error).__name__
             raise InputError(

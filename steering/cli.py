@@ -250,8 +250,8 @@ def train(
     scale: Annotated[int, typer.Option(help="Width: 1 here, 4 in the published agent.")] = 1,
     seed: Seed = 0,
     samples: Annotated[int, typer.Option(help="Imitation samples (0: none).")] = 2_400_000,
-    dagger_samples: Annotated[int, typer.Option(help="Samples of the policy's own walks (0: none).")] = 1_100_000,
-    ppo_steps: Annotated[int, typer.Option(help="Environment steps of PPO (0: none).")] = 320_000,
+    dagger_samples: Annotated[int, typer.Option(help="Samples of the policy's own walks (0: none).")] = 1_950_000,
+    ppo_steps: Annotated[int, typer.Option(help="Environment steps of PPO (0: none).")] = 312_000,
 ) -> None:
     """Train a policy: imitation, on-policy imitation, then PPO; resumes in the same directory."""
     from agents.pipeline import train_pipeline

@@ -241,6 +241,7 @@ import dataclasses
 import numpy as np
 from envs import procgen_env, state_bytes
 from envs.errors import InputError
+from envs.state_layout import ENTITY, FIELDS
 
 base = state_bytes.decode(procgen_env.level_states([3])[0])
 env = procgen_env.gym3_env(1, start_level=0, num_levels=1, rand_seed=0)

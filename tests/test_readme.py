@@ -1,0 +1,39 @@
+"""The README keeps its word: its example runs, its files and commands exist."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+TEXT = (ROOT / "README.md").read_text()
+DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def test_the_python_example_runs(tmp_path: Path) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", TEXT, re.S)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    steered, clean = (float(word) for word in done.stdout.split())
+    assert 0.0 <= steered <= 1.0 and 0.0 <= clean <= 1.0 and steered != clean
+
+
+def test_every_command_named_is_a_command() -> None:
+    from typer.main import get_command
+
+    from steering.cli import app
+
+    known = set(get_command(app).commands)  # type: ignore[attr-defined]
+    named = set(re.findall(r"mazesteer ([a-z][a-z-]+)", "\n".join(p.read_text() for p in DOCS)))
+    assert "layer-sweep" in named and named <= known | {"is", "measures", "lets"}, named - known
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda p: p.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), target
