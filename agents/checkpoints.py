@@ -61,7 +61,11 @@ def load_policy(checkpoint: str | os.PathLike[str]) -> MazePolicy:
             raise InputError(f"checkpoint {text}: its sha256 is not the one on its card; reinstall mazesteer")
         return policy
     path = Path(text)
-    if path.is_file():
+    try:
+        is_file = path.is_file()
+    except OSError as error:
+        raise InputError(f"checkpoint {text[:80]}: cannot be a file name ({error.strerror})") from None
+    if is_file:
         return _load_file(path, name=path.stem, card={})
     if path.suffix in SUFFIXES or os.sep in text:
         raise InputError(f"checkpoint {text}: no such file")

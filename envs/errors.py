@@ -20,3 +20,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if close:
         return f"did you mean {close[0]!r}?"
     return "known: " + ", ".join(known[:60])
+
+
+def check_random_seed(seed: int) -> int:
+    """Return ``seed`` or raise :class:`InputError` for one that no generator takes."""
+    if seed < 0:
+        raise InputError(f"seed {seed} is negative; use 0 or more")
+    return seed

@@ -9,15 +9,15 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from envs.errors import InputError
+from envs.errors import InputError, check_random_seed
 
 app = typer.Typer(
     help="How far into a maze agent's network does subtracting the cheese vector still just blind it?",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 DEFAULT_CHECKPOINT = "region5"
+_USAGE: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 
 Checkpoint = Annotated[str, typer.Argument(help="A shipped policy (see `checkpoints`) or a file.")]
 Horizon = Annotated[int, typer.Option(help="Moves within which outcomes are counted (1 to 500).")]
@@ -30,7 +30,11 @@ Coefficient = Annotated[float, typer.Option(help="Multiple of the vector.")]
 def main() -> None:
     """Entry point: one line and exit code 2 for bad input, 130 when interrupted."""
     try:
-        app()
+        code = app(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except _USAGE as error:  # an option that does not exist, a number that is none
+        print(f"mazesteer: {' '.join(error.format_message().split())}; see `mazesteer --help`", file=sys.stderr)
+        sys.exit(2)
     except InputError as error:
         print(f"mazesteer: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
@@ -206,8 +210,8 @@ def evaluate_command(
     from agents.evaluation import policy_figures
     from steering.run import bar
 
-    if n_levels < 1:
-        raise InputError(f"--n-levels {n_levels}: at least 1 level is needed")
+    if not 1 <= n_levels <= 100_000:
+        raise InputError(f"--n-levels {n_levels}: evaluation has levels 0 to 99999, so 1 to 100000 of them")
     policy = load_policy(checkpoint)
     known = policy.card.get("figures", {})
     rule = region if region is not None else known.get("region", 5)
@@ -257,6 +261,9 @@ def train(
     from agents.pipeline import train_pipeline
     from steering.run import bar
 
+    check_random_seed(seed)
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file; choose another --out")
     with bar("training") as progress:
         result = train_pipeline(
             out,
@@ -280,7 +287,7 @@ def doctor() -> None:
     found = checks()
     print(doctor_report(found))
     if not all(check.ok for check in found):
-        raise typer.Exit(2)
+        sys.exit(2)
 
 
 def _numbers(text: str) -> tuple[float, ...]:

@@ -44,6 +44,8 @@ class Outcome:
     Within the horizon: ``p_cheese`` the cheese is eaten, ``p_cheese_cell`` the cell where the
     level has its cheese is visited (also where the cheese was taken away), ``p_corner`` the
     top-right cell and ``p_region`` the top-right 5x5 are visited before the episode ends,
+    ``p_region_first`` the top-right 5x5 before the cell where the level has its cheese (equal to
+    ``p_region`` while the cheese is there, so levels with and without it compare),
     ``expected_steps`` moves made. At the decision square, in the facing left by the shortest
     path: probability of the move towards the cheese, towards the corner, of any other.
     ``path_probability_*``: geometric mean of step probabilities along the shortest path.
@@ -56,6 +58,7 @@ class Outcome:
     p_cheese_cell: float
     p_corner: float
     p_region: float
+    p_region_first: float
     p_cheese_decision: float
     p_corner_decision: float
     p_other_decision: float
@@ -156,6 +159,7 @@ class LevelEvaluator:
             p_cheese_cell=stats.p_cheese_cell,
             p_corner=stats.p_corner,
             p_region=stats.p_region,
+            p_region_first=stats.p_region if world is None else chain.statistics(maze, p, self.horizon).p_region,
             p_cheese_decision=decision[0],
             p_corner_decision=decision[1],
             p_other_decision=decision[2],

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from agents.policy import Policy
-from envs.errors import InputError
+from envs.errors import InputError, check_random_seed, nearest
 from envs.maze import Maze
 from envs.trajectory import Trajectory
 from steering.interventions import Intervention
-from steering.plan import REFERENCES, SweepSpec
+from steering.plan import CONDITIONS, REFERENCES, SweepSpec
 from steering.rollouts import rollouts
 from steering.store import Key, Store
 from steering.sweep import intervention_for, rollout_name
@@ -25,6 +25,10 @@ def intervention_named(
 
     Raises :class:`InputError` for an unknown condition, a missing site or a level without cheese.
     """
+    known = (*REFERENCES, *CONDITIONS)
+    if condition not in known:
+        raise InputError(f"unknown condition {condition!r}; {nearest(condition, known)}")
+    check_random_seed(seed)
     if condition in REFERENCES:
         return Intervention()
     if site is None:
@@ -92,11 +96,12 @@ def film_sweep(store: Store, spec: SweepSpec, directory: Path, site: str) -> Pat
 
     level = max(finished, key=change)
     folder = directory / "rollouts"
-    path = folder / f"level{level:05d}_clean_vs_subtract_{site}.mp4"
+    path = folder / f"level{level:05d}_clean_vs_subtract_{site}_x{coefficient:g}.mp4"
+    records = [folder / rollout_name(key, 0) for key in (Key(level, "clean"), steered_key[level])]
     if not path.exists():
-        clean, steered = (
-            Trajectory.load(folder / rollout_name(key, 0)) for key in (Key(level, "clean"), steered_key[level])
-        )
+        if not all(record.exists() for record in records):
+            return None
+        clean, steered = (Trajectory.load(record) for record in records)
         maze = Maze.from_level(level, spec.mode)
         write_video(
             path,

@@ -39,8 +39,8 @@ class HookedPolicy:
 
         Raises :class:`InputError` for an unknown site or an edit that changes the shape.
         """
-        edits = {find_site(self.net, name).name: edit for name, edit in (edits or {}).items()}
-        wanted = [find_site(self.net, name).name for name in capture]
+        edits = {_module_name(self.net, name): edit for name, edit in (edits or {}).items()}
+        wanted = [_module_name(self.net, name) for name in capture]
         seen: dict[str, Tensor] = {}
 
         def visit(name: str, value: Tensor) -> Tensor | None:
@@ -58,6 +58,13 @@ class HookedPolicy:
         with hooked(self.net, [n for n in names if n != INPUT], visit):
             logits, values = self.net(x)
         return logits, values, {name: seen[name] for name in wanted}
+
+
+def _module_name(net: nn.Module, name: str) -> str:
+    """The site's full name; for a network that cannot be traced, the name of any module."""
+    if name in dict(net.named_modules()):
+        return name
+    return find_site(net, name).name
 
 
 def checked_edit(name: str, edit: Edit, value: Tensor) -> Tensor:

@@ -8,15 +8,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from agents.checkpoints import write_atomic
 from envs.chain import REGION, check_horizon
 from envs.errors import InputError, nearest
 from envs.maze import Maze
 from envs.procgen_env import check_seed
 from steering.evaluate import HORIZON
-from steering.store import Key
+from steering.store import RUN_FORMAT, Key
 
 REFERENCES = ("clean", "no_cheese")
 CONDITIONS = ("subtract", "add", "random")
@@ -49,8 +47,10 @@ class SweepSpec:
                 raise InputError(f"unknown condition {condition!r}; {nearest(condition, CONDITIONS)}")
         if not self.conditions or not self.coefficients or not self.levels:
             raise InputError("a sweep needs at least one level, one condition and one coefficient")
-        if not all(np.isfinite(c) for c in self.coefficients) or self.draws < 1 or self.episodes < 0:
-            raise InputError("coefficients must be finite, random draws at least 1, rollouts at least 0")
+        if not all(abs(c) <= 1e6 for c in self.coefficients) or self.draws < 1 or self.episodes < 0:
+            raise InputError(
+                "coefficients must be numbers up to a million, random draws at least 1, rollouts at least 0"
+            )
         if self.seed < 0:
             raise InputError(f"seed {self.seed} is negative; use 0 or more")
         check_horizon(self.horizon)
@@ -71,13 +71,17 @@ class SweepSpec:
 
     def save(self, directory: Path) -> None:
         """Write ``spec.json``."""
-        write_atomic(directory / "spec.json", (json.dumps(asdict(self), indent=2) + "\n").encode())
+        write_atomic(
+            directory / "spec.json", (json.dumps({"format": RUN_FORMAT, **asdict(self)}, indent=2) + "\n").encode()
+        )
 
     @classmethod
     def load(cls, directory: Path) -> SweepSpec:
         """Read ``spec.json``; raises :class:`InputError` if it is not one."""
         try:
             data = json.loads((directory / "spec.json").read_text())
+            if not isinstance(data, dict) or data.pop("format", None) != RUN_FORMAT:
+                raise ValueError("not a mazesteer run")
             fields: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in data.items()}
             return cls(**fields)
         except (OSError, ValueError, TypeError) as error:

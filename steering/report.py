@@ -77,6 +77,7 @@ def blindness_figure(summary: dict[str, Any]) -> go.Figure:
             low, high = (order.index(short(found[end])) + 0.5 for end in ("low", "high"))
             figure.add_vrect(x0=low - 0.08, x1=high + 0.08, fillcolor=_BOUNDARY, opacity=0.12, line_width=0)
     lows = [row["blindness"] for site in summary["sites"] for row in site["conditions"].values()]
+    lows = [low for low in lows if low is not None]
     figure.update_yaxes(range=[max(min([*lows, 0.0]) - 0.1, -1.0), 1.1], title="1 = as without cheese, 0 = no effect")
     figure.update_xaxes(categoryorder="array", categoryarray=order, tickangle=-50, title=None)
     figure.update_layout(template="simple_white", height=540, margin={"l": 60, "r": 20, "t": 30, "b": 150},

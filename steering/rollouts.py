@@ -13,10 +13,10 @@ import numpy as np
 
 from agents.policy import Policy, move_probabilities, sample_rows, to_input
 from envs import procgen_env, state_bytes
-from envs.actions import ACTION_FOR_MOVE, Facing, Move, facing_after
-from envs.chain import check_horizon
+from envs.actions import ACTION_FOR_MOVE, Facing, Move
+from envs.chain import MAX_HORIZON, check_horizon
 from envs.dynamics import step
-from envs.errors import InputError
+from envs.errors import InputError, check_random_seed
 from envs.maze import Maze, State
 from envs.trajectory import Trajectory
 from steering.hooks import HookedPolicy
@@ -39,6 +39,7 @@ def rollouts(
     equal move probabilities. Raises :class:`InputError` for no episodes or a bad horizon.
     """
     check_horizon(horizon)
+    check_random_seed(seed)
     if episodes < 1:
         raise InputError(f"{episodes} episodes; a rollout needs at least 1")
     edits = (intervention or Intervention()).by_site()
@@ -49,6 +50,7 @@ def rollouts(
     moves: list[list[Move]] = [[] for _ in range(episodes)]
     chosen_from: list[list[np.ndarray]] = [[] for _ in range(episodes)]
     ended = [maze.cheese == maze.mouse] * episodes
+    reached = list(ended)
     seen: dict[bytes, np.ndarray] = {}
     env = procgen_env.gym3_env(episodes, maze.mode, start_level=0, num_levels=1, rand_seed=0)
     try:
@@ -74,7 +76,13 @@ def rollouts(
                 if ended[e]:
                     continue
                 if first[e]:  # procgen has already gone on to the next episode
-                    states[e].append(_last_state(maze, states[e][-1], moves[e][-1]))
+                    last = step(maze, states[e][-1], moves[e][-1])
+                    reached[e] = last.cell == maze.cheese
+                    if not reached[e] and t + 1 < MAX_HORIZON:
+                        raise InputError(
+                            f"level {maze.level}: procgen ended an episode at {last.cell} after {t + 1} moves"
+                        )
+                    states[e].append(last)
                     ended[e] = True
                 else:
                     states[e].append(_state_of(maze, after[e]))
@@ -87,7 +95,7 @@ def rollouts(
             tuple(states[e]),
             tuple(moves[e]),
             np.array(chosen_from[e]).reshape(-1, len(Move)),
-            ended[e],
+            reached[e],
             {**info, "episode": e},
         )
         for e in range(episodes)
@@ -106,11 +114,3 @@ def _state_of(maze: Maze, data: bytes) -> State:
     state = state_bytes.decode(data)
     x, y = state.mouse
     return State((x - state.margin, y - state.margin), Facing(state.facing))
-
-
-def _last_state(maze: Maze, before: State, move: Move) -> State:
-    """Where the last move led; procgen shows only the next episode's first frame after it."""
-    last = step(maze, before, move)
-    if last.cell != maze.cheese:
-        raise InputError(f"level {maze.level}: procgen ended an episode at {last.cell}, not on the cheese; report this")
-    return State(last.cell, facing_after(before.facing, move))

@@ -21,7 +21,7 @@ from steering.film import film_sweep
 from steering.plan import SEARCH_LIMIT, SweepSpec, parse_levels, qualifying_levels
 from steering.report import short, write_report
 from steering.sites import enumerate_sites, select_sites
-from steering.store import Store, export_csv, run_directory
+from steering.store import DATABASE, Store, export_csv, run_directory
 from steering.summary import MAIN, answer, site_facts, summarize, write_summary
 from steering.sweep import rollout_site, run_sweep
 
@@ -59,6 +59,8 @@ def plan(
         raise InputError(f"--n-levels {options.n_levels}: at least 1 level is needed")
     if options.workers is not None and options.workers < 1:
         raise InputError(f"--workers {options.workers}: at least 1 process is needed")
+    if not (abs(options.blindness) <= 10 and abs(options.competence) <= 10):
+        raise InputError("thresholds must be numbers between -10 and 10")
     policy = load_policy(options.checkpoint)
     sites = select_sites(options.sites, policy.net)
     given: dict[str, Any] = {
@@ -79,6 +81,8 @@ def plan(
     else:
         wanted = options.n_levels or DEFAULT_LEVELS
         used, skipped = qualifying_levels(range(SEARCH_LIMIT), wanted, options.mode)
+        if len(used) < wanted:
+            raise InputError(f"--n-levels {wanted}: only {len(used)} of {SEARCH_LIMIT} levels qualify")
     if not used:
         raise InputError(
             f"--levels {options.levels}: none of {len(skipped)} levels qualifies "
@@ -116,6 +120,8 @@ def run_layer_sweep(options: SweepOptions) -> dict[str, Any]:
 def rewrite(directory: Path, blindness: float, competence: float) -> dict[str, Any]:
     """All outputs again from a run's store."""
     spec = SweepSpec.load(directory)
+    if not (directory / DATABASE).is_file():
+        raise InputError(f"{directory}: no {DATABASE}; it is not a finished run")
     with run_directory(directory), Store.open(directory) as store:
         return finish(store, spec, directory, blindness, competence)
 

@@ -23,7 +23,7 @@ def blindness(tv_edited: np.ndarray, tv_clean: np.ndarray) -> np.ndarray:
 
 
 def competence(p_region_edited: np.ndarray, p_region_no_cheese: np.ndarray) -> np.ndarray:
-    """Pooled P(top-right 5x5) under the edit relative to the level without cheese."""
+    """Pooled P(top-right 5x5 before the cheese's cell) under the edit relative to the level without cheese."""
     return _ratio(np.sum(p_region_edited, axis=-1), np.sum(p_region_no_cheese, axis=-1))
 
 

@@ -25,6 +25,7 @@ from steering.evaluate import OUTCOME_FIELDS, Outcome
 
 SCHEMA = 1
 DATABASE = "results.sqlite"
+RUN_FORMAT = "mazesteer-run-1"
 _REALS = ", ".join(f"{name} REAL" for name in OUTCOME_FIELDS)
 _TABLES = f"""
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -81,12 +82,15 @@ class Store:
                 raise InputError(
                     f"{path}: schema {version}, this mazesteer reads {SCHEMA}; use the version that wrote it"
                 )
-            connection.executescript(_TABLES)
-            connection.execute(f"PRAGMA user_version = {SCHEMA}")
+            if version == 0 and connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
+                raise InputError(f"{path}: a database of something else; choose another --out")
+            connection.executescript("BEGIN;" + _TABLES + f"PRAGMA user_version = {SCHEMA}; COMMIT;")
         except sqlite3.Error as error:
             raise InputError(f"{path}: not a usable results database ({error}); choose another --out") from None
         try:
             yield cls(connection, path)
+        except sqlite3.Error as error:
+            raise InputError(f"{path}: damaged or not usable ({error}); choose another --out") from None
         finally:
             connection.close()
 
@@ -180,12 +184,11 @@ def run_directory(directory: Path) -> Iterator[Path]:
     Raises :class:`InputError` if it cannot be written, holds something else, or is held by
     another process (named by its process id).
     """
-    existed = directory.exists()
-    if existed and not directory.is_dir():
-        raise InputError(f"{directory} is a file; choose another --out")
-    if existed and any(directory.iterdir()) and not (directory / "spec.json").exists():
-        raise InputError(f"{directory} is not empty and not a mazesteer run; choose another --out")
     try:
+        if directory.exists() and not directory.is_dir():
+            raise InputError(f"{directory} is a file; choose another --out")
+        if directory.exists() and not _ours(directory):
+            raise InputError(f"{directory} is not empty and not a mazesteer run; choose another --out")
         directory.mkdir(parents=True, exist_ok=True)
         lock = open(directory / ".lock", "a+")
     except OSError as error:
@@ -196,14 +199,27 @@ def run_directory(directory: Path) -> Iterator[Path]:
         except OSError:
             lock.seek(0)
             raise InputError(f"{directory} is in use by process {lock.read().strip() or '?'}; wait for it") from None
-        for stale in directory.rglob(".*.tmp"):  # left by a process that was killed while writing
-            stale.unlink(missing_ok=True)
+        for folder in (directory, directory / "rollouts"):  # left by a process that was killed while writing
+            for stale in [*folder.glob(".*.tmp"), *folder.glob(".*.part.*")]:
+                stale.unlink(missing_ok=True)
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
         yield directory
     finally:
         lock.close()
+
+
+def _ours(directory: Path) -> bool:
+    """Whether a directory is empty, a run, or what a run leaves that was killed at its very start."""
+    names = {path.name for path in directory.iterdir()}
+    if "spec.json" in names:
+        try:
+            found = json.loads((directory / "spec.json").read_text())
+        except (OSError, ValueError):
+            return False
+        return isinstance(found, dict) and found.get("format") == RUN_FORMAT
+    return all(name == ".lock" or name.startswith((DATABASE, ".spec.json.")) for name in names)
 
 
 def _null(value: float) -> float | None:

@@ -65,7 +65,7 @@ def summarize(
                 label = condition if coefficient == spec.coefficients[0] else f"{condition} x{coefficient:g}"
                 conditions[label] = _condition(columns, clean, oracle, samples, coefficient)
                 if label == MAIN:
-                    curves[name] = (columns["tv_no_cheese"], columns["p_region"])
+                    curves[name] = (columns["tv_no_cheese"], columns["p_region_first"])
         fact = facts[name]
         sites.append(
             {
@@ -88,7 +88,7 @@ def summarize(
             np.array([curves[name][0] for name in names]),
             clean["tv_no_cheese"],
             np.array([curves[name][1] for name in names]),
-            oracle["p_region"],
+            oracle["p_region_first"],
             samples,
         )
         found = dataclasses.asdict(boundary.find_boundary(*args, blindness=blindness, competence=competence))
@@ -128,6 +128,9 @@ def answer(summary: dict[str, Any]) -> str:
     name = summary["checkpoint"]["name"]
     if found["rule"] is None:
         return "No trunk site was swept under `subtract`, so these results say nothing about the boundary."
+    first = next(s["conditions"][MAIN] for s in summary["sites"] if s["trunk"] and MAIN in s["conditions"])
+    if first["blindness"] is None or first["competence"] is None:
+        return f"For {name} the question has no answer: the cheese changes nothing or the top right is never reached."
     if found["site"] is None:
         return f"For {name} on {count} mazes subtracting the cheese vector works nowhere, not even at the first site."
     where = f"up to {found['site']} (95% interval {found['low'] or 'none'} to {found['high']}, {count} mazes)"
@@ -158,13 +161,15 @@ def _condition(
 ) -> dict[str, float]:
     tv, base = columns["tv_no_cheese"], clean["tv_no_cheese"]
     low, high = stats.interval(stats.blindness(tv[samples], base[samples]))
-    able_low, able_high = stats.interval(stats.competence(columns["p_region"][samples], oracle["p_region"][samples]))
+    able_low, able_high = stats.interval(
+        stats.competence(columns["p_region_first"][samples], oracle["p_region_first"][samples])
+    )
     return {
         "coefficient": coefficient,
         "blindness": float(stats.blindness(tv, base)),
         "blindness_low": float(low),
         "blindness_high": float(high),
-        "competence": float(stats.competence(columns["p_region"], oracle["p_region"])),
+        "competence": float(stats.competence(columns["p_region_first"], oracle["p_region_first"])),
         "competence_low": float(able_low),
         "competence_high": float(able_high),
         **{f: float(np.nanmean(columns[f])) for f in OUTCOME_FIELDS},

@@ -107,12 +107,16 @@ def test_boundary_can_be_nowhere_and_uncertain() -> None:
 
 def test_members_of_a_class_count_once_in_the_change_point() -> None:
     """Copies of one experiment must not outvote the others, and the class ends at its last member."""
-    edited, clean = _curves([1.0, 0.55, 0.0, 0.0, 0.0, 0.0], 40, 4)
+    edited, clean = _curves([1.0, 0.45, 0.0, 0.0, 0.0, 0.0], 40, 4)
     edited[3:] = edited[2]
     names = list("abcdef")
     classes = ["a", "b", "c", "c", "c", "c"]
     samples = stats.resamples(40, np.random.default_rng(0), draws=50)
     able = np.full((6, 40), 0.6)
     merged = find_boundary(names, classes, edited, clean, able, able[0], samples)
-    alone = find_boundary(names[:3], classes[:3], edited[:3], clean, able[:3], able[0], samples)
-    assert merged.change_site == alone.change_site
+    apart = find_boundary(names, names, edited, clean, able, able[0], samples)
+    assert (merged.change_site, apart.change_site) == ("a", "b")
+    edited, clean = _curves([1.0, 1.0, 1.0, 0.0, 0.0, 0.0], 40, 4)
+    edited[2] = edited[1]
+    ends = find_boundary(names, ["a", "b", "b", "d", "e", "f"], edited, clean, able, able[0], samples)
+    assert ends.change_site == "c"
