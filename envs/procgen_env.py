@@ -44,9 +44,13 @@ def gym3_env(num: int, mode: str = "hard", **options: Any) -> Any:
     except ImportError as error:
         raise InputError(f"procgen cannot be imported ({error}); run `mazesteer doctor`") from None
     try:
-        return ProcgenGym3Env(num=num, env_name="maze", distribution_mode=mode, **options)
+        env = ProcgenGym3Env(num=num, env_name="maze", distribution_mode=mode, **options)
     except OSError as error:
         raise InputError(f"procgen's library cannot be loaded ({error}); run `mazesteer doctor`") from None
+    # Procgen's threads go on making the first levels after the constructor returns; a state set
+    # meanwhile would be painted over on a busy machine. Observing waits for them.
+    env.observe()
+    return env
 
 
 @functools.lru_cache(maxsize=8)

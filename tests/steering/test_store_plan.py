@@ -167,7 +167,6 @@ def test_two_processes_cannot_share_a_run(tmp_path: Path) -> None:
     )
     assert holder.stdout is not None and holder.stdout.readline() == "held\n"
     try:
-        (tmp_path / "run" / "spec.json").write_text("{}")
         with pytest.raises(InputError, match=str(holder.pid)), run_directory(tmp_path / "run"):
             pass
     finally:
