@@ -80,8 +80,8 @@ def action_to_move_matrix() -> np.ndarray:
 
 def facing_after(facing: Facing, move: Move) -> Facing:
     """Facing once ``move`` has been attempted, even into a wall."""
-    if move is Move.LEFT:
+    if move == Move.LEFT:
         return Facing.LEFT
-    if move is Move.RIGHT:
+    if move == Move.RIGHT:
         return Facing.RIGHT
     return facing
