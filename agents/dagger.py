@@ -63,15 +63,7 @@ class DaggerConfig:
     @property
     def update(self) -> UpdateConfig:
         """How a batch changes the weights."""
-        return UpdateConfig(
-            samples=self.samples,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            warmup_samples=self.warmup_samples,
-            value_weight=self.value_weight,
-            grad_norm=self.grad_norm,
-            bf16=self.bf16,
-        )
+        return UpdateConfig.of(self)
 
     @property
     def random_part(self) -> ImitationConfig:

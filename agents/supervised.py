@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import io
 import time
 from collections.abc import Callable
@@ -43,6 +44,11 @@ class UpdateConfig:
     value_weight: float = 0.25
     grad_norm: float = 1.0
     bf16: bool = True
+
+    @classmethod
+    def of(cls, options: Any) -> UpdateConfig:
+        """The update part of a stage's options, taken by field name."""
+        return cls(**{field.name: getattr(options, field.name) for field in dataclasses.fields(cls)})
 
     def rate(self, done: int) -> float:
         """Learning rate after ``done`` samples."""
