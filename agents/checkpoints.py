@@ -194,6 +194,20 @@ def save_checkpoint(net: ImpalaPolicyNet, path: Path, metadata: Mapping[str, str
     return hashlib.sha256(data).hexdigest()
 
 
+def export_checkpoint(net: ImpalaPolicyNet, path: Path) -> None:
+    """Write the published ``.pth`` layout: a torch dictionary with ``model_state_dict``.
+
+    Keys, shapes and float32 are the published agent's (``optimizer_state_dict``, which nothing
+    but continued training needs, is left out). Raises :class:`InputError` for another suffix.
+    """
+    if path.suffix != ".pth":
+        raise InputError(f"{path}: the published layout is a .pth file; end the name in .pth")
+    buffer = io.BytesIO()
+    weights = {key: value.detach().cpu().float().contiguous() for key, value in net.state_dict().items()}
+    torch.save({"model_state_dict": weights}, buffer)
+    write_atomic(path, buffer.getvalue())
+
+
 def _ordered(data: bytes) -> bytes:
     """The safetensors file with its metadata in order, which the library leaves to chance."""
     (length,) = struct.unpack_from("<Q", data)

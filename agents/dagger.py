@@ -2,7 +2,7 @@
 
 Dataset aggregation (Ross, Gordon and Bagnell 2011, arXiv 1011.0686), online: the policy walks in
 procgen, every state it meets is labelled with the shortest-path move, and half of each batch is
-still drawn at random (:func:`agents.imitation.make_batch`). A policy that fails a large maze
+still drawn at random (:func:`agents.imitation.make_block`). A policy that fails a large maze
 usually shuttles between a few states; random states hardly ever show those, its own walks do.
 Some of its moves are the expert's, so that it meets what lies beyond.
 """
@@ -10,17 +10,18 @@ Some of its moves are the expert's, so that it meets what lies beyond.
 from __future__ import annotations
 
 import functools
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from agents.imitation import ImitationConfig, make_batch
+from agents.hardware import bf16_pays
+from agents.history import Watcher
+from agents.imitation import ImitationConfig, batches
 from agents.impala import ImpalaPolicyNet
 from agents.policy import move_log_probabilities, sample_rows
-from agents.supervised import Batch, Progress, Session, UpdateConfig, expert_moves
+from agents.supervised import Batch, Progress, Session, UpdateConfig, expert
 from envs.actions import ACTION_FOR_MOVE, Move
 from envs.errors import InputError
 from envs.levels import TRAIN_LEVELS
@@ -41,14 +42,14 @@ class DaggerConfig:
     samples: int = 1_100_000
     n_envs: int = 128
     random_states: int = 128
-    levels_per_batch: int = 12
+    levels_per_batch: int = 6
     learning_rate: float = 4e-4
     warmup_samples: int = 20_000
     expert_share: float = 0.2
     value_weight: float = 0.25
     gamma: float = 0.99
     grad_norm: float = 1.0
-    bf16: bool = True
+    bf16: bool = field(default_factory=bf16_pays)
 
     def __post_init__(self) -> None:
         for name in ("scale", "samples", "n_envs", "random_states", "levels_per_batch"):
@@ -86,7 +87,7 @@ class Walkers:
     def __init__(self, config: DaggerConfig, seed: int) -> None:
         self._env = MazeVecEnv(config.n_envs, region=config.region, levels=TRAIN_LEVELS, seed=seed)
         self.frames = np.array(self._env.reset())
-        self._known: list[tuple[Maze, np.ndarray] | None] = [None] * config.n_envs
+        self._known: list[tuple[Maze, np.ndarray, np.ndarray] | None] = [None] * config.n_envs
 
     def labels(self) -> tuple[np.ndarray, np.ndarray]:
         """Shortest-path moves ``int64[n]`` and steps to the cheese ``float64[n]``."""
@@ -94,10 +95,10 @@ class Walkers:
         for i, (maze, state) in enumerate(zip(self._env.mazes, self._env.states, strict=True)):
             known = self._known[i]
             if known is None or known[0] is not maze:
-                assert maze.cheese is not None
-                known = self._known[i] = (maze, maze.distances(maze.cheese))
-            steps.append(known[1][maze.index[state.cell]])
-            moves += expert_moves(maze, known[1], [state.cell])
+                known = self._known[i] = (maze, *expert(maze))
+            cell = maze.index[state.cell]
+            moves.append(known[1][cell])
+            steps.append(known[2][cell])
         return np.array(moves), np.array(steps)
 
     def act(self, actions: np.ndarray) -> None:
@@ -116,6 +117,9 @@ def train_dagger(
     *,
     save_every_seconds: float = 60.0,
     progress: Progress | None = None,
+    watcher: Watcher | None = None,
+    device: str = "cpu",
+    workers: int = 0,
 ) -> ImpalaPolicyNet:
     """Train ``start`` (or take up again in ``out``) and return the network.
 
@@ -125,32 +129,37 @@ def train_dagger(
     net = ImpalaPolicyNet(config.scale)
     net.load_state_dict(start.state_dict())
     session = Session(
-        net, config.update, asdict(config), out / STATE, save_every_seconds=save_every_seconds, progress=progress
+        net,
+        config.update,
+        asdict(config),
+        out / STATE,
+        save_every_seconds=save_every_seconds,
+        progress=progress,
+        watcher=watcher,
+        device=device,
     )
     rng = np.random.default_rng([config.seed, session.done, 1])
     walkers = Walkers(config, int(rng.integers(2**31 - 1)))
     n = config.n_envs
+    data = batches(config.random_part, session.number, workers)
     try:
-        with ThreadPoolExecutor(1) as pool:
-            coming = pool.submit(make_batch, config.random_part, session.number)
-            while not session.over:
-                moves, steps = walkers.labels()
-                drawn = coming.result()
-                coming = pool.submit(make_batch, config.random_part, session.number + 1)
-                batch = Batch(
-                    np.concatenate([walkers.frames, drawn.frames]),
-                    np.concatenate([moves, drawn.moves]),
-                    np.concatenate([(config.gamma ** (steps - 1)).astype(np.float32), drawn.returns]),
-                )
-                expert = _ACTIONS[moves]
-                logits = session.step(batch, accuracy_on_policy=functools.partial(_agreement, moves))
-                own = sample_rows(torch.softmax(logits[:n].double(), -1).numpy(), rng.random(n))
-                walkers.act(np.where(rng.random(n) < config.expert_share, expert, own))
-            coming.cancel()
+        while not session.over:
+            moves, steps = walkers.labels()
+            drawn = next(data)
+            batch = Batch(
+                np.concatenate([walkers.frames, drawn.frames]),
+                np.concatenate([moves, drawn.moves]),
+                np.concatenate([(config.gamma ** (steps - 1)).astype(np.float32), drawn.returns]),
+            )
+            expert_actions = _ACTIONS[moves]
+            logits = session.step(batch, accuracy_on_policy=functools.partial(_agreement, moves))
+            own = sample_rows(torch.softmax(logits[:n].double(), -1).numpy(), rng.random(n))
+            walkers.act(np.where(rng.random(n) < config.expert_share, expert_actions, own))
     finally:
+        data.close()
         walkers.close()
         session.close()
-    return net
+    return net.to("cpu")
 
 
 def _agreement(moves: np.ndarray, logits: torch.Tensor) -> float:

@@ -1,29 +1,35 @@
 """Warm start: imitate shortest-path moves on random levels of the training range.
 
-Each batch is a function of (seed, batch number) alone, so a resumed run sees the data an
-uninterrupted one would have seen. Levels are procgen's own; the cheese is put where the region
-rule says; states (cell, facing) are drawn uniformly over the pooled states of the batch's
-levels, so a large maze gets its share. The target is the move of the shortest path to the
-cheese, plus the discounted return of that path for the value head.
+Data come in blocks of a few batches, each a function of (seed, block number) alone, so a resumed
+run sees the data an uninterrupted one would have seen, whoever makes them. Levels are procgen's
+own; the cheese is put where the region rule says; states (cell, facing) are drawn uniformly over
+the pooled states of the block's levels, so a large maze gets its share. The target is the move of
+the shortest path to the cheese, plus the discounted return of that path for the value head.
 """
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+import multiprocessing
+from collections import deque
+from collections.abc import Generator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from agents.hardware import bf16_pays
+from agents.history import Watcher
 from agents.impala import ImpalaPolicyNet
-from agents.supervised import Batch, Progress, Session, UpdateConfig, expert_moves
+from agents.supervised import Batch, Progress, Session, UpdateConfig, expert
 from envs import procgen_env
 from envs.errors import InputError
 from envs.levels import TRAIN_LEVELS, place_cheese
 from envs.maze import Maze
 
 STATE = "imitation.pt"
+BLOCK = 4  # batches that are drawn from the same levels
 
 
 @dataclass(frozen=True)
@@ -35,14 +41,14 @@ class ImitationConfig:
     seed: int = 0
     samples: int = 4_000_000
     batch_size: int = 256
-    levels_per_batch: int = 24
+    levels_per_batch: int = 12
     learning_rate: float = 1e-3
     warmup_samples: int = 50_000
     value_weight: float = 0.25
     gamma: float = 0.99
     path_share: float = 0.25
     grad_norm: float = 1.0
-    bf16: bool = True
+    bf16: bool = field(default_factory=bf16_pays)
 
     def __post_init__(self) -> None:
         for name in ("scale", "samples", "batch_size", "levels_per_batch"):
@@ -61,36 +67,56 @@ def training_mazes(region: int | None, count: int, rng: np.random.Generator) -> 
     return [place_cheese(maze, region, rng) for maze in Maze.from_levels(seeds.tolist())]
 
 
-def make_batch(config: ImitationConfig, number: int) -> Batch:
-    """Batch ``number``: the same for the same config, whoever asks and when."""
+def make_block(config: ImitationConfig, number: int) -> list[Batch]:
+    """Block ``number``, ``BLOCK`` batches: the same for the same config, whoever asks and when."""
     rng = np.random.default_rng([config.seed, number])
-    mazes = training_mazes(config.region, config.levels_per_batch, rng)
-    distances = []
-    weights = []
-    for maze in mazes:
-        assert maze.cheese is not None
-        d = maze.distances(maze.cheese)
-        on_path = np.zeros(len(d))
-        path = [maze.index[cell] for cell in maze.path(maze.mouse, maze.cheese)[:-1]]
-        on_path[path] = 1.0
-        weight = (d > 0) * (1.0 - config.path_share) / (len(d) - 1) + on_path * config.path_share / max(len(path), 1)
-        distances.append(d)
-        weights.append(np.where(d > 0, weight, 0.0) * len(d))
-    flat = np.concatenate(weights)
-    chosen = np.sort(rng.choice(len(flat), size=config.batch_size, p=flat / flat.sum()))
-    facings = rng.integers(2, size=config.batch_size)
-    starts = np.cumsum([0] + [len(w) for w in weights])
-    owner = np.searchsorted(starts, chosen, side="right") - 1
-    requests, moves, returns = [], [], []
-    for k in np.unique(owner):
-        maze, d = mazes[k], distances[k]
-        mine = owner == k
-        cells = [maze.cells[i] for i in chosen[mine] - starts[k]]
-        requests.append((maze.state, maze.outer(cells), facings[mine]))
-        moves += expert_moves(maze, d, cells)
-        returns += [config.gamma ** (d[maze.index[cell]] - 1) for cell in cells]
-    frames = procgen_env.observe_many(requests)
-    return Batch(frames, np.array(moves), np.array(returns, dtype=np.float32))
+    mazes = training_mazes(config.region, config.levels_per_batch * BLOCK, rng)
+    size = config.batch_size * BLOCK
+    known = [expert(maze) for maze in mazes]
+    flat = np.concatenate(
+        [_weights(maze, steps, config.path_share) for maze, (_, steps) in zip(mazes, known, strict=True)]
+    )
+    chosen = np.sort(rng.choice(len(flat), size=size, p=flat / flat.sum()))
+    facings = rng.integers(2, size=size)
+    starts = np.cumsum([0] + [len(steps) for _, steps in known])
+    cells = np.concatenate([maze.outer(maze.cells) for maze in mazes])[chosen]
+    moves, steps = (np.concatenate(part)[chosen] for part in zip(*known, strict=True))
+    cuts = np.searchsorted(chosen, starts)
+    frames = procgen_env.observe_many(
+        [(maze.state, cells[a:b], facings[a:b]) for maze, a, b in zip(mazes, cuts[:-1], cuts[1:], strict=True) if b > a]
+    )
+    returns = (config.gamma ** (steps - 1)).astype(np.float32)
+    order = rng.permutation(size).reshape(BLOCK, config.batch_size)
+    return [Batch(frames[rows], moves[rows], returns[rows]) for rows in order]
+
+
+def _weights(maze: Maze, steps: np.ndarray, path_share: float) -> np.ndarray:
+    """Weight of each cell ``float64[n]``: n in all, ``path_share`` of it on the way from the start."""
+    assert maze.cheese is not None
+    path = [maze.index[cell] for cell in maze.path(maze.mouse, maze.cheese)[:-1]]
+    weights = (steps > 0) * (1.0 - path_share) / (len(steps) - 1)
+    weights[path] += path_share / max(len(path), 1)
+    return weights * len(steps)
+
+
+def batches(config: ImitationConfig, first: int, workers: int = 0) -> Generator[Batch, None, None]:
+    """Batches ``first``, ``first + 1``, ..., made ahead: by a thread, or by ``workers`` processes."""
+    number, skip = divmod(first, BLOCK)
+    pool: Executor
+    if workers:
+        pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+    else:
+        pool = ThreadPoolExecutor(1)
+    coming: deque[Future[list[Batch]]] = deque()
+    try:
+        while True:
+            while len(coming) < max(1, 2 * workers):
+                coming.append(pool.submit(make_block, config, number))
+                number += 1
+            yield from coming.popleft().result()[skip:]
+            skip = 0
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def train_imitation(
@@ -99,22 +125,32 @@ def train_imitation(
     *,
     save_every_seconds: float = 60.0,
     progress: Progress | None = None,
+    watcher: Watcher | None = None,
+    device: str = "cpu",
+    workers: int = 0,
 ) -> ImpalaPolicyNet:
     """Train (or take up again in ``out``) and return the network.
 
     ``out`` gets ``imitation.pt`` (weights, optimiser, samples shown; written whole or not at
-    all), and TensorBoard events under ``tensorboard/``.
+    all), and TensorBoard events under ``tensorboard/``. ``workers`` processes make the data
+    (0: one thread of this one, which is enough for a processor).
     """
     net = ImpalaPolicyNet(config.scale, generator=torch.Generator().manual_seed(config.seed))
     session = Session(
-        net, config.update, asdict(config), out / STATE, save_every_seconds=save_every_seconds, progress=progress
+        net,
+        config.update,
+        asdict(config),
+        out / STATE,
+        save_every_seconds=save_every_seconds,
+        progress=progress,
+        watcher=watcher,
+        device=device,
     )
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(make_batch, config, session.number)
+    data = batches(config, session.number, workers)
+    try:
         while not session.over:
-            batch = coming.result()
-            coming = pool.submit(make_batch, config, session.number + 1)
-            session.step(batch)
-        coming.cancel()
-    session.close()
-    return net
+            session.step(next(data))
+    finally:
+        data.close()
+        session.close()
+    return net.to("cpu")

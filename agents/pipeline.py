@@ -1,10 +1,17 @@
-"""From nothing to a shipped policy: imitation, on-policy imitation, PPO, weights and model card."""
+"""From nothing to a policy with its card: imitation, on-policy imitation, PPO, evaluation.
+
+A run lives in one directory: ``train.json`` (its options), the state files of its stages,
+``snapshots/`` and ``history.jsonl`` (:mod:`agents.history`), TensorBoard events, and at the end
+``policy.safetensors`` with its card ``policy.json`` and learning curves ``policy.png``.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,61 +20,155 @@ import torch
 from agents.checkpoints import load_policy, save_checkpoint, write_atomic
 from agents.dagger import DaggerConfig, train_dagger
 from agents.evaluation import policy_figures
+from agents.hardware import bf16_pays, check_device, hardware_class
+from agents.history import Watcher, learning_curves, read_history
 from agents.imitation import ImitationConfig, train_imitation
 from agents.impala import ImpalaPolicyNet
+from agents.policy import MazePolicy
 from agents.train import PPOConfig, train_ppo
 from envs.errors import InputError
 from envs.levels import EVAL_LEVELS, TRAIN_LEVELS
 
 CARD = "mazesteer-card-1"
+SPEC = "train.json"
+# A policy that is already good: update it on what it does now, in small steps, and do not pay it for dithering.
+# (With the published rates P(cheese) fell from .94 to .93 in 130,000 steps.)
+GENTLE: dict[str, Any] = {
+    "n_steps": 64,
+    "epochs": 1,
+    "learning_rate": 5e-5,
+    "entropy": 0.001,
+    "critic_warmup_steps": 8_192,
+}
 
 
-def train_pipeline(
-    out: Path,
-    *,
-    region: int | None,
-    scale: int,
-    seed: int,
-    samples: int,
-    dagger_samples: int,
-    ppo_steps: int,
-    progress: Callable[[int, int], None] | None = None,
-) -> Path:
-    """Train in ``out`` (taken up again if it exists) and return the final weights' path.
+@dataclass(frozen=True)
+class TrainSpec:
+    """What a training run is: ``samples`` of imitation, ``dagger_samples`` on policy, ``ppo_steps``.
 
-    ``samples`` imitation samples and ``dagger_samples`` on-policy ones (both 0: PPO from
-    scratch), then ``ppo_steps`` environment steps of PPO (0: none). Leaves
-    ``policy.safetensors`` and its card ``policy.json``.
+    Any of the three may be 0, not all; without the first two PPO starts from scratch. ``region``
+    None means cheese anywhere. ``bf16`` belongs to the run, since it changes the numbers.
     """
-    if min(samples, dagger_samples, ppo_steps) < 0 or samples + dagger_samples + ppo_steps == 0:
-        raise InputError("train: give imitation samples, PPO steps, or both; none may be negative")
-    total = samples + dagger_samples + ppo_steps
+
+    region: int | None = 5
+    scale: int = 1
+    seed: int = 0
+    samples: int = 2_400_000
+    dagger_samples: int = 3_200_000
+    ppo_steps: int = 320_000
+    device: str = "cpu"
+    bf16: bool = False
+
+    def __post_init__(self) -> None:
+        counts = (self.samples, self.dagger_samples, self.ppo_steps)
+        if min(counts) < 0 or sum(counts) == 0:
+            raise InputError("train: give imitation samples, PPO steps, or both; none may be negative")
+
+    @property
+    def total(self) -> int:
+        """Samples and steps of all stages."""
+        return self.samples + self.dagger_samples + self.ppo_steps
+
+    def stages(self) -> dict[str, ImitationConfig | DaggerConfig | PPOConfig | None]:
+        """Options of each stage by name (None: left out). A GPU gets larger batches."""
+        shared: dict[str, Any] = {"scale": self.scale, "region": self.region, "seed": self.seed, "bf16": self.bf16}
+        wide = torch.device(self.device).type == "cuda"
+        first = ImitationConfig(samples=self.samples, **shared) if self.samples else None
+        second = DaggerConfig(samples=self.dagger_samples, **shared) if self.dagger_samples else None
+        if wide and first:  # rates grow with the root of the batch
+            first = replace(first, batch_size=2_048, levels_per_batch=96, learning_rate=2e-3, warmup_samples=200_000)
+        if wide and second:
+            second = replace(
+                second, n_envs=512, random_states=512, levels_per_batch=24, learning_rate=8e-4, warmup_samples=100_000
+            )
+        shape = GENTLE if self.samples + self.dagger_samples else {}
+        third = PPOConfig(total_steps=self.ppo_steps, **shape, **shared) if self.ppo_steps else None
+        return {"imitation": first, "dagger": second, "ppo": third}
+
+
+def start_run(out: Path, spec: TrainSpec) -> TrainSpec:
+    """Begin a run in ``out``: writes ``train.json``. Refuses a directory that holds a run."""
+    check_device(spec.device)
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file; choose another --out")
+    if (out / SPEC).exists():
+        raise InputError(f"{out} holds a training run; add --resume to go on with it, or choose another --out")
+    spec = replace(spec, bf16=bf16_pays(spec.device))
+    spec.stages()  # complain about options before anything is written
+    write_atomic(out / SPEC, (json.dumps(asdict(spec), indent=2) + "\n").encode())
+    return spec
+
+
+def read_run(out: Path) -> TrainSpec:
+    """The options of the run in ``out``; raises :class:`InputError` if there is none."""
+    try:
+        given = json.loads((out / SPEC).read_text())
+        spec = TrainSpec(**given)
+        kinds = {field.name: type(getattr(TrainSpec(), field.name)) for field in dataclasses.fields(TrainSpec)}
+        if any(type(v) is not kinds[k] and not (k == "region" and v is None) for k, v in given.items()):
+            raise ValueError
+    except FileNotFoundError:
+        raise InputError(f"{out}: no training run there to resume ({SPEC} is missing)") from None
+    except (OSError, ValueError, TypeError):
+        raise InputError(f"{out / SPEC}: damaged; begin a new run in another --out") from None
+    check_device(spec.device)
+    return spec
+
+
+def train_pipeline(out: Path, spec: TrainSpec, *, progress: Callable[[int, int], None] | None = None) -> Path:
+    """Do what is left of the run ``spec`` in ``out`` and return the final weights' path."""
 
     def report(before: int) -> Callable[..., None]:
-        return lambda done, *_: progress(before + done, total) if progress is not None else None
+        return lambda done, *_: progress(before + done, spec.total) if progress is not None else None
 
-    shared: dict[str, Any] = {"scale": scale, "region": region, "seed": seed}
-    imitation = ImitationConfig(samples=samples, **shared) if samples else None
-    dagger = DaggerConfig(samples=dagger_samples, **shared) if dagger_samples else None
-    # A policy that is already good: update it on what it does now, in small steps, and do not pay it for dithering.
-    # (With the published rates P(cheese) fell from .94 to .93 in 130,000 steps.)
-    gentle: dict[str, Any] = {"n_steps": 64, "epochs": 1, "learning_rate": 5e-5, "entropy": 0.001}
-    gentle |= {"critic_warmup_steps": 8_192}
-    shape = gentle if samples + dagger_samples else {}
-    ppo = PPOConfig(total_steps=ppo_steps, **shape, **shared) if ppo_steps else None
+    stages = spec.stages()
+    imitation, dagger, ppo = stages["imitation"], stages["dagger"], stages["ppo"]
+    # Data for a GPU are made by processes; beside a network on the processor a thread is enough.
+    workers = max((os.cpu_count() or 1) - 2, 1) if torch.device(spec.device).type == "cuda" else 0
     net: ImpalaPolicyNet | None = None
-    if imitation is not None:
-        net = train_imitation(imitation, out, progress=report(0))
-    if dagger is not None:
-        begin = net or ImpalaPolicyNet(scale, generator=torch.Generator().manual_seed(seed))
-        net = train_dagger(dagger, out, begin, progress=report(samples))
-    if ppo is not None:
-        net = train_ppo(ppo, out / "ppo", net, progress=report(samples + dagger_samples))
+    if isinstance(imitation, ImitationConfig):
+        net = train_imitation(
+            imitation,
+            out,
+            progress=report(0),
+            watcher=Watcher(out, "imitation", 0, spec.region),
+            device=spec.device,
+            workers=workers,
+        )
+    before = imitation.update.total if isinstance(imitation, ImitationConfig) else 0
+    if isinstance(dagger, DaggerConfig):
+        net = train_dagger(
+            dagger,
+            out,
+            net or ImpalaPolicyNet(spec.scale, generator=torch.Generator().manual_seed(spec.seed)),
+            progress=report(before),
+            watcher=Watcher(out, "dagger", before, spec.region),
+            device=spec.device,
+            workers=workers,
+        )
+    before += dagger.update.total if isinstance(dagger, DaggerConfig) else 0
+    earlier = None
+    if isinstance(ppo, PPOConfig):
+        if net is not None:
+            earlier = out / "before-ppo.safetensors"
+            save_checkpoint(net, earlier)
+        net = train_ppo(
+            ppo,
+            out / "ppo",
+            net,
+            progress=report(before),
+            watcher=Watcher(out, "ppo", before, spec.region),
+            device=spec.device,
+        )
     assert net is not None
     final = out / "policy.safetensors"
     save_checkpoint(net, final)
-    card = make_card(final, {"imitation": imitation, "dagger": dagger, "ppo": ppo}, region=region)
-    write_atomic(out / "policy.json", (json.dumps(card, indent=2) + "\n").encode())
+    history = read_history(out)
+    learning_curves(history, out / "policy.png", f"{out.name}: exact figures on held-out levels")
+    card = make_card(
+        final, stages, region=spec.region, history=history, before_ppo=earlier, hardware=hardware_class(spec.device)
+    )
+    write_card(card, out / "policy.json")
     return final
 
 
@@ -77,13 +178,19 @@ def make_card(
     *,
     region: int | None,
     notes: str = "",
+    history: Sequence[Mapping[str, Any]] = (),
+    before_ppo: Path | None = None,
+    hardware: str = "",
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
-    """The model card of a weights file: how it was made, what it can do (recomputed here)."""
+    """The model card of a weights file: how it was made, what it can do (recomputed here).
+
+    ``before_ppo`` are the weights PPO began with: the card then says what it changed.
+    """
     policy = load_policy(weights)
     figures = policy_figures(policy, region, progress=progress)
     where = f"top-right {region}x{region}" if region is not None else "anywhere"
-    return {
+    card: dict[str, Any] = {
         "format": CARD,
         "summary": (
             f"scale {policy.net.scale}, cheese in training: {where}; "
@@ -102,3 +209,26 @@ def make_card(
         "figures": figures,
         "notes": notes,
     }
+    if hardware:
+        card["training"]["hardware"] = hardware
+    if history:
+        card["training"]["seconds"] = history[-1]["seconds"]
+        card["history"] = [dict(row) for row in history]
+    if before_ppo is not None:
+        card["ppo_changed"] = ppo_change(load_policy(before_ppo), figures)
+    return card
+
+
+def ppo_change(earlier: MazePolicy, figures: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """The main figures before and after PPO, on the levels of ``figures``."""
+    levels: tuple[int, int] = tuple(figures["levels"])
+    then = policy_figures(earlier, figures["region"], levels=levels, horizon=figures["horizon"], seed=figures["seed"])
+    names = [
+        name for name, value in figures.items() if name.startswith(("p_", "expected")) and isinstance(value, float)
+    ]
+    return {name: {"before": then[name], "after": figures[name]} for name in names}
+
+
+def write_card(card: Mapping[str, Any], path: Path) -> None:
+    """Write a card as JSON, whole or not at all."""
+    write_atomic(path, (json.dumps(card, indent=2) + "\n").encode())

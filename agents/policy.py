@@ -24,11 +24,11 @@ class Policy(Protocol):
     sha256: str
 
 
-def to_input(observations: np.ndarray) -> Tensor:
-    """``uint8[n, 64, 64, 3]`` frames to ``float32[n, 3, 64, 64]`` in 0..1, channels last."""
+def to_input(observations: np.ndarray, device: torch.device | None = None) -> Tensor:
+    """``uint8[n, 64, 64, 3]`` frames to ``float32[n, 3, 64, 64]`` in 0..1, channels last, on ``device``."""
     if observations.dtype != np.uint8 or observations.ndim != 4 or observations.shape[1:] != (64, 64, 3):
         raise InputError(f"observations are {observations.dtype}{observations.shape}, expected uint8[n, 64, 64, 3]")
-    frames = torch.from_numpy(np.ascontiguousarray(observations)).permute(0, 3, 1, 2)
+    frames = torch.from_numpy(np.ascontiguousarray(observations)).to(device).permute(0, 3, 1, 2)
     return frames.float().div_(255.0)
 
 

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-import ctypes
 import dataclasses
 import io
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import csgraph
 from torch import Tensor, nn
 
 from agents.checkpoints import write_atomic
+from agents.hardware import bf16_pays, keep_freed_memory
+from agents.history import Watcher
 from agents.policy import move_log_probabilities, to_input
-from envs.actions import MOVE_OF_STEP
+from envs.actions import MOVE_OF_STEP, Move
 from envs.errors import InputError
-from envs.maze import Cell, Maze
+from envs.maze import Maze
+
+# [dx + 1, dy + 1] to the move that makes that step.
+_MOVE_OF_STEP = np.full((3, 3), int(Move.NOOP))
+for (_dx, _dy), _move in MOVE_OF_STEP.items():
+    _MOVE_OF_STEP[_dx + 1, _dy + 1] = int(_move)
 
 Progress = Callable[[int, dict[str, float]], None]
 
@@ -43,12 +50,17 @@ class UpdateConfig:
     warmup_samples: int
     value_weight: float = 0.25
     grad_norm: float = 1.0
-    bf16: bool = True
+    bf16: bool = field(default_factory=bf16_pays)
 
     @classmethod
     def of(cls, options: Any) -> UpdateConfig:
         """The update part of a stage's options, taken by field name."""
-        return cls(**{field.name: getattr(options, field.name) for field in dataclasses.fields(cls)})
+        return cls(**{part.name: getattr(options, part.name) for part in dataclasses.fields(cls)})
+
+    @property
+    def total(self) -> int:
+        """Samples shown in all: whole batches."""
+        return -(-self.samples // self.batch_size) * self.batch_size
 
     def rate(self, done: int) -> float:
         """Learning rate after ``done`` samples."""
@@ -56,47 +68,42 @@ class UpdateConfig:
         return self.learning_rate * rise * max(0.0, 1.0 - done / self.samples)
 
 
-def keep_freed_memory() -> None:
-    """Ask glibc to keep freed blocks of any size for reuse.
+def expert(maze: Maze) -> tuple[np.ndarray, np.ndarray]:
+    """Shortest-path move ``int64[n]`` and steps to the cheese ``float64[n]`` from every free cell.
 
-    By default it returns a minibatch's activations to the kernel, and the next minibatch faults
-    them in again: measured, that doubles the time of a minibatch of 2,048. Elsewhere a no-op.
+    On the cheese's own cell: no move, 0 steps. Raises :class:`InputError` if there is no cheese.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        trim_threshold, mmap_threshold = -1, -3
-        mallopt(trim_threshold, 2**31 - 1)
-        mallopt(mmap_threshold, 2**30)
-
-
-def expert_moves(maze: Maze, distances: np.ndarray, cells: list[Cell]) -> list[int]:
-    """The shortest-path move from each cell, given every cell's distance to the cheese."""
-    moves = []
-    for x, y in cells:
-        nx, ny = min(maze.neighbours((x, y)), key=lambda cell: distances[maze.index[cell]])
-        moves.append(int(MOVE_OF_STEP[(nx - x, ny - y)]))
-    return moves
+    if maze.cheese is None:
+        raise InputError("there is no cheese in this maze to show the way to")
+    steps, next_cell = csgraph.dijkstra(
+        maze.graph, indices=maze.index[maze.cheese], unweighted=True, return_predecessors=True
+    )
+    cells = np.array(maze.cells)
+    dx, dy = (cells[np.where(next_cell >= 0, next_cell, np.arange(len(cells)))] - cells).T
+    return _MOVE_OF_STEP[dx + 1, dy + 1], steps
 
 
 def batch_loss(net: nn.Module, batch: Batch, config: UpdateConfig) -> tuple[Tensor, dict[str, float], Tensor]:
     """Cross-entropy over moves plus the weighted squared error of the value; figures; logits."""
-    x = to_input(batch.frames)
-    with torch.autocast("cpu", torch.bfloat16, enabled=config.bf16):
+    device = next(net.parameters()).device
+    x = to_input(batch.frames, device)
+    with torch.autocast(device.type, torch.bfloat16, enabled=config.bf16):
         logits, values = net(x)
-    moves = torch.from_numpy(batch.moves)
+    moves = torch.from_numpy(batch.moves).to(device)
     log_p = move_log_probabilities(logits.float())
     policy_loss = nn.functional.nll_loss(log_p, moves)
-    value_loss = nn.functional.mse_loss(values.float(), torch.from_numpy(batch.returns))
+    value_loss = nn.functional.mse_loss(values.float(), torch.from_numpy(batch.returns).to(device))
     accuracy = (log_p.argmax(-1) == moves).float().mean()
     figures = {"loss": policy_loss.item(), "value_loss": value_loss.item(), "accuracy": accuracy.item()}
-    return policy_loss + config.value_weight * value_loss, figures, logits.detach().float()
+    return policy_loss + config.value_weight * value_loss, figures, logits.detach().float().cpu()
 
 
 class Session:
     """Network, optimiser, schedule, log and snapshots of one run in one directory.
 
     The state file is written whole or not at all, at most ``save_every_seconds`` apart; a run
-    begun with other options is refused by :class:`InputError`.
+    begun with other options is refused by :class:`InputError`. ``watcher`` looks at the network now
+    and then; ``device`` is where it is trained.
     """
 
     def __init__(
@@ -108,12 +115,14 @@ class Session:
         *,
         save_every_seconds: float,
         progress: Progress | None,
+        watcher: Watcher | None = None,
+        device: str = "cpu",
     ) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
         keep_freed_memory()
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.net = net.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.config = update
         self._options = options
         self._path = path
@@ -121,14 +130,24 @@ class Session:
         self._running: dict[str, float] = {}
         self._progress = progress
         self._every = save_every_seconds
+        self._earlier = 0.0
         self.done = self._resume()
         self._writer = SummaryWriter(str(path.parent / "tensorboard"))
-        self._saved = time.monotonic()
+        self._begun = self._saved = time.monotonic()
+        self._watcher = watcher
+        if watcher is not None:
+            watcher.begin(self.done)
+            self._look()
 
     @property
     def number(self) -> int:
         """Batches seen."""
         return self.done // self.config.batch_size
+
+    @property
+    def seconds(self) -> float:
+        """Wall time so far, interruptions left out."""
+        return self._earlier + time.monotonic() - self._begun
 
     @property
     def over(self) -> bool:
@@ -158,7 +177,14 @@ class Session:
                 self._progress(self.done, dict(self._running))
         if self.over or time.monotonic() - self._saved > self._every:
             self.save()
+        self._look()
         return logits
+
+    def _look(self) -> None:
+        if self._watcher is not None:
+            seen = self._watcher.look(self.done, self.net, self._running, self.seconds, last=self.over)
+            for key, value in seen.items():
+                self._writer.add_scalar(f"exact/{key}", value, self._watcher.offset + self.done)
 
     def save(self) -> None:
         """Write the state file now."""
@@ -168,6 +194,7 @@ class Session:
             "samples": self.done,
             "config": self._options,
             "running": self._running,
+            "seconds": self.seconds,
         }
         buffer = io.BytesIO()
         torch.save(state, buffer)
@@ -182,8 +209,10 @@ class Session:
         if not self._path.exists():
             return 0
         try:
-            state = torch.load(self._path, weights_only=True)
+            state = torch.load(self._path, map_location="cpu", weights_only=True)
             then, samples = dict(state["config"]), int(state["samples"])
+            running = {str(key): float(value) for key, value in state["running"].items()}
+            seconds = float(state["seconds"])
             parts = state["net"], state["optimizer"]
             missing = set(self.net.state_dict()) ^ set(parts[0])
             if missing:
@@ -198,4 +227,5 @@ class Session:
             raise InputError(f"{self._path}: was started with other options ({', '.join(changed)}); use another --out")
         self.net.load_state_dict(parts[0])
         self._optimizer.load_state_dict(parts[1])
+        self._running, self._earlier = running, seconds
         return samples

@@ -13,7 +13,7 @@ import json
 import time
 import zipfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,10 @@ import numpy as np
 import torch
 
 from agents.checkpoints import load_policy, network_from_weights, save_checkpoint, write_atomic
+from agents.hardware import bf16_pays, keep_freed_memory
+from agents.history import Watcher
 from agents.impala import ImpalaPolicyNet
 from agents.sb3_policy import MazeActorCriticPolicy, MazePPO
-from agents.supervised import keep_freed_memory
 from envs.errors import InputError
 from envs.levels import TRAIN_LEVELS
 from envs.vec_env import make_vec_env
@@ -44,10 +45,10 @@ class PPOConfig:
     """Options of a PPO run; the defaults are the published ones unless noted.
 
     ``total_steps`` counts environment steps and is rounded up to whole rollouts of ``n_envs *
-    n_steps``. ``bf16`` (ours) halves the time on a processor. Ours too is what differs for a
-    warm start, a policy that is already good: ``learning_rate`` None means 5e-4 from scratch
-    (published), 1e-4 from a warm start; it falls linearly to zero. ``value`` None means 0.5 from
-    scratch (published), 0.05 from a warm start: with 0.5 the value loss moves the shared trunk
+    n_steps``. ``bf16`` (ours) halves the time where the machine computes in it. Ours too is what
+    differs for a warm start, a policy that is already good: ``learning_rate`` None means 5e-4
+    from scratch (published), 1e-4 from a warm start; it falls linearly to zero. ``value`` None
+    means 0.5 from scratch (published), 0.05 from a warm start: with 0.5 the value loss moves the shared trunk
     away from the policy (measured after 8,192 steps on 24 levels: exact P(cheese) fell from .92
     to .89; with 0.05 it rose to .95). In the first ``critic_warmup_steps`` only the value head
     is fitted: the head it comes with knows nothing of the normalised rewards.
@@ -72,7 +73,7 @@ class PPOConfig:
     grad_norm: float = 0.5
     adam_eps: float = 1e-5
     critic_warmup_steps: int = 16_384
-    bf16: bool = True
+    bf16: bool = field(default_factory=bf16_pays)
 
     def __post_init__(self) -> None:
         for name in ("scale", "total_steps", "n_envs", "n_steps", "epochs", "minibatches"):
@@ -116,13 +117,26 @@ class LinearDecay:
 class _Keeper(BaseCallback):
     """Saves at rollout starts, where weights and step count belong together, and reports."""
 
-    def __init__(self, config: PPOConfig, out: Path, save_every_seconds: float, progress: Progress | None) -> None:
+    def __init__(
+        self,
+        config: PPOConfig,
+        out: Path,
+        save_every_seconds: float,
+        progress: Progress | None,
+        watcher: Watcher | None,
+        earlier: float,
+    ) -> None:
         super().__init__()
-        self.config, self.out, self.progress = config, out, progress
-        self.every = save_every_seconds
+        self.config, self.out, self.progress, self.watcher = config, out, progress, watcher
+        self.every, self.earlier = save_every_seconds, earlier
         self.saved = self.begun = time.monotonic()
         self.first_step = 0
         self.update: dict[str, float] = {}
+
+    @property
+    def seconds(self) -> float:
+        """Wall time so far, interruptions left out."""
+        return self.earlier + time.monotonic() - self.begun
 
     def _on_training_start(self) -> None:
         self.first_step = self.num_timesteps
@@ -133,25 +147,37 @@ class _Keeper(BaseCallback):
     def _on_rollout_start(self) -> None:
         # Written now, an update's figures stand at its own step and outlive an interruption.
         self.update = {k: float(v) for k, v in self.logger.name_to_value.items() if k.startswith("train/")}
+        self.look()
         self.logger.dump(self.num_timesteps)
         if time.monotonic() - self.saved >= self.every and self.model.num_timesteps > self.first_step:
-            _save(self.model, self.config, self.out)
+            _save(self.model, self.config, self.out, self.seconds)
             self.saved = time.monotonic()
 
-    def _on_rollout_end(self) -> None:
-        if self.progress is None:
+    def look(self, *, last: bool = False) -> None:
+        """Exact figures into the log, if the watcher thinks it is time."""
+        policy = self.model.policy
+        if self.watcher is None or not isinstance(policy, MazeActorCriticPolicy):
             return
+        seen = self.watcher.look(self.num_timesteps, policy.net, self.figures(), self.seconds, last=last)
+        for key, value in seen.items():
+            self.logger.record(f"exact/{key}", value)
+
+    def figures(self) -> dict[str, float]:
+        """Means over the last episodes, and the figures of the last update."""
         episodes = list(self.model.ep_info_buffer or [])
         figures = {
             "episode_return": float(np.mean([e["r"] for e in episodes])) if episodes else float("nan"),
             "episode_length": float(np.mean([e["l"] for e in episodes])) if episodes else float("nan"),
             "success": float(np.mean(self.model.ep_success_buffer or [float("nan")])),
-            "steps_per_second": (self.num_timesteps - self.first_step) / (time.monotonic() - self.begun),
         }
         for key in ("explained_variance", "approx_kl", "clip_fraction", "entropy_loss", "value_loss", "value_fit"):
             if f"train/{key}" in self.update:
                 figures[key] = self.update[f"train/{key}"]
-        self.progress(self.num_timesteps, self.config.steps, figures)
+        return figures
+
+    def _on_rollout_end(self) -> None:
+        if self.progress is not None:
+            self.progress(self.num_timesteps, self.config.steps, self.figures())
 
 
 def train_ppo(
@@ -161,6 +187,7 @@ def train_ppo(
     *,
     progress: Progress | None = None,
     save_every_seconds: float = 60.0,
+    watcher: Watcher | None = None,
     device: str = "cpu",
 ) -> ImpalaPolicyNet:
     """Train, or go on training, in the directory ``out``; returns the network.
@@ -175,6 +202,7 @@ def train_ppo(
     keep_freed_memory()
     state = _read_state(out / ARCHIVE, config)
     done = int(state["steps"]) if state else 0
+    earlier = float(state["seconds"]) if state else 0.0
     warm = bool(state["warm_start"]) if state else warm_start is not None
     rate = config.learning_rate if config.learning_rate is not None else (1e-4 if warm else 5e-4)
     value = config.value if config.value is not None else (0.05 if warm else 0.5)
@@ -220,17 +248,20 @@ def train_ppo(
             policy.net.load_state_dict(_warm_weights(warm_start, config.scale))
         if done < config.steps:
             model.set_logger(configure(str(out / "tensorboard"), ["tensorboard"]))
-            keeper = _Keeper(config, out, save_every_seconds, progress)
+            keeper = _Keeper(config, out, save_every_seconds, progress, watcher, earlier)
+            if watcher is not None:
+                watcher.begin(done)
             model.learn(config.steps - done, callback=keeper, reset_num_timesteps=False)
+            keeper.look(last=True)
             model.logger.dump(model.num_timesteps)
             model.logger.close()
-        _save(model, config, out)
+            _save(model, config, out, keeper.seconds)
     finally:
         normalised.close()
     return policy.net.to("cpu")
 
 
-def _save(model: BaseAlgorithm, config: PPOConfig, out: Path) -> None:
+def _save(model: BaseAlgorithm, config: PPOConfig, out: Path, seconds: float) -> None:
     """Write ``ppo.zip`` and ``ppo.safetensors``, each whole or not at all."""
     normalised = model.get_vec_normalize_env()
     policy = model.policy
@@ -239,6 +270,7 @@ def _save(model: BaseAlgorithm, config: PPOConfig, out: Path) -> None:
     state = {
         "config": asdict(config),
         "steps": model.num_timesteps,
+        "seconds": seconds,
         "updates": model._n_updates,
         "warm_start": model.warm,
         "return_statistics": {"mean": float(rms.mean), "var": float(rms.var), "count": float(rms.count)},

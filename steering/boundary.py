@@ -1,7 +1,7 @@
 """From per-site curves to the decoding/planning boundary with its uncertainty.
 
 Two readings of the same curve, both bootstrapped over mazes. Threshold: the deepest trunk site up
-to which, without a gap from the input on, subtraction still blinds (blindness) and does not break
+to which, without a gap from the first site swept on, subtraction still blinds (blindness) and does not break
 the agent (competence). Change-point: the split of the blindness curve into two levels with the
 least squared error, over distinct experiments only.
 """
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from envs.errors import InputError
 from steering import stats
 
 BLINDNESS = 0.5
@@ -33,6 +34,12 @@ class Boundary:
     change_low: str | None
     change_high: str | None
     rule: str
+
+
+def check_thresholds(blindness: float, competence: float) -> None:
+    """Raise :class:`InputError` for thresholds that no rule can mean."""
+    if not (abs(blindness) <= 10 and abs(competence) <= 10):
+        raise InputError(f"thresholds {blindness:g} and {competence:g}: give numbers between -10 and 10")
 
 
 def depth_reached(blind: np.ndarray, competent: np.ndarray, blindness: float, competence: float) -> np.ndarray:
@@ -101,8 +108,9 @@ def find_boundary(
         change_low=change[1],
         change_high=change[2],
         rule=(
-            f"deepest trunk site up to which, from the input on, blindness >= {blindness:g} "
-            f"and competence >= {competence:g}; interval: 95% bootstrap over mazes ({len(samples)} draws)"
+            f"deepest trunk site up to which blindness >= {blindness:g} and competence >= {competence:g} at every "
+            f"trunk site swept ({len(sites)}, from {sites[0]} on); "
+            f"interval: 95% bootstrap over mazes ({len(samples)} draws)"
         ),
     )
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import shlex
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Optional
@@ -17,6 +20,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 DEFAULT_CHECKPOINT = "region5"
+STOPPED_BY = (signal.SIGINT, signal.SIGTERM)
+GRACE = 10  # seconds from a signal until whatever still hangs is ended by the system
 _USAGE: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 
 Checkpoint = Annotated[str, typer.Argument(help="A shipped policy (see `checkpoints`) or a file.")]
@@ -24,11 +29,25 @@ Horizon = Annotated[int, typer.Option(help="Moves within which outcomes are coun
 Seed = Annotated[int, typer.Option(help="Seed of every random draw.")]
 Mode = Annotated[str, typer.Option(help="Procgen's distribution mode: hard or easy.")]
 SiteName = Annotated[Optional[str], typer.Option("--site", help="Site name (see `sites`).")]  # noqa: UP045
+Threshold = Annotated[Optional[float], typer.Option(help="Of the boundary's rule (default: the run's).")]  # noqa: UP045
 Coefficient = Annotated[float, typer.Option(help="Multiple of the vector.")]
 
 
+def _stop(number: int, _: object) -> None:
+    """Unwind on the first signal with exit code 128 + number; more of them (`timeout` sends two) change nothing."""
+    for each in STOPPED_BY:
+        signal.signal(each, signal.SIG_IGN)
+    signal.alarm(GRACE)
+    raise SystemExit(128 + number)  # typer would turn a KeyboardInterrupt into something else
+
+
 def main() -> None:
-    """Entry point: one line and exit code 2 for bad input, 130 when interrupted."""
+    """Entry point: one line and exit code 2 for bad input; 130 for Ctrl-C, 143 for SIGTERM."""
+    for each in STOPPED_BY:
+        if signal.getsignal(each) is not signal.SIG_IGN:  # a script's background job is to ignore Ctrl-C
+            signal.signal(each, _stop)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a path need not be valid text, a terminal not UTF-8
     try:
         code = app(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
@@ -38,9 +57,6 @@ def main() -> None:
     except InputError as error:
         print(f"mazesteer: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("mazesteer: stopped", file=sys.stderr)
-        sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
@@ -201,20 +217,21 @@ def checkpoints_command() -> None:
 @app.command("evaluate")
 def evaluate_command(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
-    region: Annotated[Optional[int], typer.Option(help="Cheese region (default: the card's, else 5).")] = None,  # noqa: UP045
+    region: Annotated[Optional[int], typer.Option(help="Cheese in the top-right r x r; 0: anywhere.")] = None,  # noqa: UP045
     n_levels: Annotated[int, typer.Option(help="Levels 0 to N-1.")] = 256,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Recompute the success figures of a policy's card, exactly."""
     from agents.checkpoints import load_policy
     from agents.evaluation import policy_figures
+    from envs.levels import check_region
     from steering.run import bar
 
     if not 1 <= n_levels <= 100_000:
         raise InputError(f"--n-levels {n_levels}: evaluation has levels 0 to 99999, so 1 to 100000 of them")
     policy = load_policy(checkpoint)
     known = policy.card.get("figures", {})
-    rule = region if region is not None else known.get("region", 5)
+    rule = known.get("region", 5) if region is None else check_region(region)
     with bar("evaluating") as progress:
         figures = policy_figures(policy, rule, levels=(0, n_levels), progress=progress)
     if as_json:
@@ -222,7 +239,8 @@ def evaluate_command(
         return
     print(f"{policy.name}  sha256 {policy.sha256}")
     print(f"levels 0 to {n_levels - 1}, exact, within {figures['horizon']} moves")
-    print(f"  P(cheese), cheese in the top-right {rule}x{rule}   {figures['p_cheese_in_distribution']:.4f}")
+    print(f"  P(cheese), cheese {f'in the top-right {rule}x{rule}' if rule else 'as in training'}   "
+          f"{figures['p_cheese_in_distribution']:.4f}")  # fmt: skip
     for dim, p in figures["p_cheese_by_maze_size"].items():
         print(f"    {dim:>2}x{dim:<2} ({figures['levels_by_maze_size'][dim]:>3} levels)                 {p:.4f}")
     print(f"  P(cheese), cheese anywhere                 {figures['p_cheese_anywhere']:.4f}")
@@ -238,8 +256,8 @@ def evaluate_command(
 @app.command()
 def report(
     run: Annotated[Path, typer.Argument(help="A run directory.")],
-    blindness_threshold: Annotated[float, typer.Option(help="Of the boundary's rule.")] = 0.5,
-    competence_threshold: Annotated[float, typer.Option(help="Of the boundary's rule.")] = 0.8,
+    blindness_threshold: Threshold = None,
+    competence_threshold: Threshold = None,
 ) -> None:
     """Write summary.json, outcomes.csv and report.html again from what a run has stored."""
     from steering.run import rewrite
@@ -249,33 +267,64 @@ def report(
 
 @app.command()
 def train(
-    out: Annotated[Path, typer.Option(help="Training directory; taken up again if it exists.")],
-    region: Annotated[int, typer.Option(help="Cheese in the top-right r x r; 0: anywhere.")] = 5,
-    scale: Annotated[int, typer.Option(help="Width: 1 here, 4 in the published agent.")] = 1,
-    seed: Seed = 0,
-    samples: Annotated[int, typer.Option(help="Imitation samples (0: none).")] = 2_400_000,
-    dagger_samples: Annotated[int, typer.Option(help="Samples of the policy's own walks (0: none).")] = 1_950_000,
-    ppo_steps: Annotated[int, typer.Option(help="Environment steps of PPO (0: none).")] = 312_000,
+    out: Annotated[Path, typer.Option(help="Training directory.")],
+    region: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(help="Cheese in the top-right r x r (default 5); 0: anywhere."),
+    ] = None,
+    scale: Annotated[Optional[int], typer.Option(help="Width: 1 here (default), 4 in the published agent.")] = None,  # noqa: UP045
+    seed: Annotated[Optional[int], typer.Option(help="Seed of every random draw (default 0).")] = None,  # noqa: UP045
+    samples: Annotated[Optional[int], typer.Option(help="Imitation samples (0: none).")] = None,  # noqa: UP045
+    dagger_samples: Annotated[Optional[int], typer.Option(help="Samples of the policy's own walks (0: none).")] = None,  # noqa: UP045
+    ppo_steps: Annotated[Optional[int], typer.Option(help="Environment steps of PPO (0: none).")] = None,  # noqa: UP045
+    from_scratch: Annotated[
+        bool, typer.Option("--from-scratch", help="PPO alone, with the published options.")
+    ] = False,
+    device: Annotated[Optional[str], typer.Option(help="cpu (default) or cuda.")] = None,  # noqa: UP045
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
 ) -> None:
-    """Train a policy: imitation, on-policy imitation, then PPO; resumes in the same directory."""
-    from agents.pipeline import train_pipeline
+    """Train a policy: imitation, on-policy imitation, then PPO; snapshots, history and a card."""
+    from agents.pipeline import TrainSpec, read_run, start_run, train_pipeline
+    from envs.levels import check_region
     from steering.run import bar
 
-    check_random_seed(seed)
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file; choose another --out")
-    with bar("training") as progress:
-        result = train_pipeline(
-            out,
-            region=region or None,
-            scale=scale,
-            seed=seed,
-            samples=samples,
-            dagger_samples=dagger_samples,
-            ppo_steps=ppo_steps,
-            progress=progress,
-        )
-    print(f"weights: {result}")
+    typed: dict[str, Any] = {"region": region, "scale": scale, "seed": seed, "samples": samples}
+    typed |= {"dagger_samples": dagger_samples, "ppo_steps": ppo_steps, "device": device}
+    given = {name: value for name, value in typed.items() if value is not None}
+    if from_scratch:
+        if samples or dagger_samples:
+            raise InputError("--from-scratch has no imitation; leave out --samples and --dagger-samples")
+        given = {"ppo_steps": 80_000_000, **given, "samples": 0, "dagger_samples": 0}
+    if region is not None:
+        given["region"] = check_region(region)
+    check_random_seed(given.get("seed", 0))
+    if resume:
+        spec = read_run(out)
+        changed = [name for name, value in given.items() if getattr(spec, name) != value]
+        if changed:
+            option = changed[0].replace("_", "-")
+            raise InputError(f"--{option}: the run in {out} was begun with {getattr(spec, changed[0])}; leave it out")
+    else:
+        spec = start_run(out, TrainSpec(**given))
+    try:
+        with bar("training") as progress:
+            result = train_pipeline(out, spec, progress=progress)
+    except KeyboardInterrupt:
+        print(f"\nstopped; `mazesteer train --out {shlex.quote(str(out))} --resume` goes on", file=sys.stderr)
+        raise
+    print(f"weights: {result}\ncard:    {result.with_suffix('.json')}\ncurves:  {result.with_suffix('.png')}")
+
+
+@app.command()
+def export(
+    checkpoint: Annotated[str, typer.Argument(help="A shipped policy (see `checkpoints`) or a file.")],
+    out: Annotated[Path, typer.Argument(help="The file to write: NAME.pth.")],
+) -> None:
+    """Write a policy in the layout of the published checkpoints, for other tools to load."""
+    from agents.checkpoints import export_checkpoint, load_policy
+
+    export_checkpoint(load_policy(checkpoint).net, out)
+    print(f"{out}: model_state_dict of the published layout")
 
 
 @app.command()

@@ -14,7 +14,7 @@ from envs.errors import InputError, nearest
 from envs.maze import Maze
 from envs.procgen_env import check_seed
 from steering.evaluate import HORIZON
-from steering.store import RUN_FORMAT, Key
+from steering.store import RUN_FORMAT, TWIN, Key
 
 REFERENCES = ("clean", "no_cheese")
 CONDITIONS = ("subtract", "add", "random")
@@ -118,7 +118,7 @@ def qualifying_levels(
             reason = skip_reason(maze)
             twin = seen.setdefault((maze.walls, maze.cheese), maze.level)
             if not reason and twin != maze.level:
-                reason = f"same maze as level {twin}"
+                reason = f"{TWIN} {twin}"
             if reason:
                 assert maze.level is not None
                 skipped.append((maze.level, reason))

@@ -126,7 +126,7 @@ def write_report(summary: dict[str, Any], path: Path, *, command: str = "", vide
         short=short,
         main=MAIN,
     )
-    write_atomic(path, page.encode())
+    write_atomic(path, page.encode(errors="backslashreplace"))  # a path may be no valid text
 
 
 def _gap(a: float | None, b: float | None) -> float | None:

@@ -59,8 +59,7 @@ def plan(
         raise InputError(f"--n-levels {options.n_levels}: at least 1 level is needed")
     if options.workers is not None and options.workers < 1:
         raise InputError(f"--workers {options.workers}: at least 1 process is needed")
-    if not (abs(options.blindness) <= 10 and abs(options.competence) <= 10):
-        raise InputError("thresholds must be numbers between -10 and 10")
+    boundary.check_thresholds(options.blindness, options.competence)
     policy = load_policy(options.checkpoint)
     sites = select_sites(options.sites, policy.net)
     given: dict[str, Any] = {
@@ -103,27 +102,35 @@ def run_layer_sweep(options: SweepOptions) -> dict[str, Any]:
         store.claim(spec.shared())
         store.claim({"sites": facts})
         store.describe("command", "mazesteer " + shlex.join(sys.argv[1:]))
+        store.describe("thresholds", {"blindness": options.blindness, "competence": options.competence})
         store.add_levels(rows)
         spec.save(directory)
         try:
             with bar("sweeping levels") as progress:
                 run_sweep(spec, options.checkpoint, directory, store, workers=options.workers, progress=progress)
-        except KeyboardInterrupt:
-            done = len({key.level for key in store.keys()})
+            return finish(store, spec, directory, options.blindness, options.competence)
+        except (KeyboardInterrupt, SystemExit):  # SystemExit: a signal, see steering.cli
+            present = store.keys()
+            done = sum(all(key in present for key in spec.keys(level)) for level in spec.levels)
             print(
-                f"\nstopped; {done} levels are stored in {directory}: type the same command to go on", file=sys.stderr
+                f"mazesteer: stopped; {done} of {len(spec.levels)} levels are stored in {directory}: "
+                "type the same command to go on",
+                file=sys.stderr,
             )
             raise
-        return finish(store, spec, directory, options.blindness, options.competence)
 
 
-def rewrite(directory: Path, blindness: float, competence: float) -> dict[str, Any]:
-    """All outputs again from a run's store."""
+def rewrite(directory: Path, blindness: float | None = None, competence: float | None = None) -> dict[str, Any]:
+    """All outputs again from a run's store; thresholds not given are those of its last sweep command."""
     spec = SweepSpec.load(directory)
     if not (directory / DATABASE).is_file():
         raise InputError(f"{directory}: no {DATABASE}; it is not a finished run")
     with run_directory(directory), Store.open(directory) as store:
-        return finish(store, spec, directory, blindness, competence)
+        used = store.meta("thresholds", {"blindness": boundary.BLINDNESS, "competence": boundary.COMPETENCE})
+        given = {"blindness": blindness, "competence": competence}
+        used |= {name: value for name, value in given.items() if value is not None}
+        boundary.check_thresholds(**used)
+        return finish(store, spec, directory, **used)
 
 
 def finish(store: Store, spec: SweepSpec, directory: Path, blindness: float, competence: float) -> dict[str, Any]:

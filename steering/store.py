@@ -26,6 +26,7 @@ from steering.evaluate import OUTCOME_FIELDS, Outcome
 SCHEMA = 1
 DATABASE = "results.sqlite"
 RUN_FORMAT = "mazesteer-run-1"
+TWIN = "same maze as level"  # why a level is skipped whose maze was met before, under another seed
 _REALS = ", ".join(f"{name} REAL" for name in OUTCOME_FIELDS)
 _TABLES = f"""
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -110,20 +111,36 @@ class Store:
         """Record a fact that may change from one command to the next."""
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
 
-    def meta(self, key: str) -> Any:
-        """A fact recorded by :meth:`claim`; raises :class:`InputError` if there is none."""
+    def meta(self, key: str, default: Any = None) -> Any:
+        """A recorded fact; raises :class:`InputError` if there is neither that nor a default."""
         found = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        if found is None and default is not None:
+            return default
         if found is None:
             raise InputError(f"{self.path}: holds no {key}; it is not a whole run")
         return json.loads(found[0])
 
     def add_levels(self, rows: Iterable[tuple[int, bool, str, dict[str, float]]]) -> None:
-        """Record levels: (level, used, reason for skipping, features)."""
+        """Record levels: (level, used, reason for skipping, features); the latest plan's row stays.
+
+        A level is a function of its seed and the run's mode, so only :data:`TWIN`, which depends
+        on the other levels looked at, may come or go. Raises :class:`InputError` for another
+        difference: then procgen or the rules are not those of the stored results.
+        """
         with self._transaction():
-            self._db.executemany(
-                "INSERT OR IGNORE INTO levels VALUES (?, ?, ?, ?)",
-                [(level, int(used), reason, json.dumps(features)) for level, used, reason, features in rows],
-            )
+            for level, used, reason, features in rows:
+                new = (int(used), reason, json.dumps(features))
+                old = self._db.execute("SELECT used, reason, features FROM levels WHERE level = ?", (level,)).fetchone()
+                if old not in (None, new) and not any(row[1].startswith(TWIN) for row in (old, new)):
+                    raise InputError(
+                        f"{self.path.parent}: level {level} is not what it was when this run began (another version "
+                        "of procgen or mazesteer?); choose another --out"
+                    )
+                self._db.execute(
+                    "INSERT INTO levels VALUES (?, ?, ?, ?) ON CONFLICT(level) DO UPDATE "
+                    "SET used = excluded.used, reason = excluded.reason, features = excluded.features",
+                    (level, *new),
+                )
 
     def add(self, rows: Iterable[Row]) -> None:
         """Record results of one level in one transaction."""
@@ -184,14 +201,19 @@ def run_directory(directory: Path) -> Iterator[Path]:
     Raises :class:`InputError` if it cannot be written, holds something else, or is held by
     another process (named by its process id).
     """
+    missing: list[Path] = []
     try:
         if directory.exists() and not directory.is_dir():
             raise InputError(f"{directory} is a file; choose another --out")
         if directory.exists() and not _ours(directory):
             raise InputError(f"{directory} is not empty and not a mazesteer run; choose another --out")
+        missing = [path for path in (directory, *directory.parents) if not path.exists()]
         directory.mkdir(parents=True, exist_ok=True)
         lock = open(directory / ".lock", "a+")
     except OSError as error:
+        for path in missing:  # made on the way to a directory that could not be made
+            with contextlib.suppress(OSError):
+                path.rmdir()
         raise InputError(f"{directory}: cannot be written ({error.strerror}); choose another --out") from None
     try:
         try:

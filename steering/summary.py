@@ -128,11 +128,11 @@ def answer(summary: dict[str, Any]) -> str:
     name = summary["checkpoint"]["name"]
     if found["rule"] is None:
         return "No trunk site was swept under `subtract`, so these results say nothing about the boundary."
-    first = next(s["conditions"][MAIN] for s in summary["sites"] if s["trunk"] and MAIN in s["conditions"])
-    if first["blindness"] is None or first["competence"] is None:
+    first = next(s for s in summary["sites"] if s["trunk"] and MAIN in s["conditions"])
+    if first["conditions"][MAIN]["blindness"] is None or first["conditions"][MAIN]["competence"] is None:
         return f"For {name} the question has no answer: the cheese changes nothing or the top right is never reached."
     if found["site"] is None:
-        return f"For {name} on {count} mazes subtracting the cheese vector works nowhere, not even at the first site."
+        return f"For {name} on {count} mazes subtracting the cheese vector works nowhere, not even at {first['name']}."
     where = f"up to {found['site']} (95% interval {found['low'] or 'none'} to {found['high']}, {count} mazes)"
     if found["next_site"] is None:
         return f"For {name} subtracting the cheese vector acts like removing the cheese at every site swept: {where}."

@@ -6,12 +6,14 @@ thread with fixed batches, so the numbers are the same on one worker or many, re
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
@@ -116,9 +118,29 @@ def record_rollouts(policy: Policy, maze: Maze, keys: Sequence[Key], spec: Sweep
 
 
 def _start_worker() -> None:
-    """One thread per worker, so that numbers do not depend on how many there are."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the main process's to handle
+    """One thread per worker, so that numbers do not depend on how many there are; none outlives its parent."""
     torch.set_num_threads(1)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)  # the parent was killed: nobody is left to take a result
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+@contextlib.contextmanager
+def _signals_held() -> Iterator[None]:
+    """Hold back SIGINT and SIGTERM: neither strikes between a worker's birth and its entry in the books.
+
+    Workers born within inherit the hold, so both signals are the main process's to handle.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @functools.lru_cache(maxsize=1)
@@ -152,7 +174,8 @@ def run_sweep(
     """Compute what the store lacks; returns the number of levels that needed work.
 
     ``checkpoint`` is the name or file each worker loads. ``progress(done, total)`` counts levels.
-    On an interrupt nothing finished is lost: each level is stored as soon as it is done.
+    Nothing finished is lost: each level is stored as soon as it is done. Whatever ends the sweep
+    early (an exception, Ctrl-C, SIGTERM as the command line treats it) ends the workers at once.
     """
     present = store.keys()
     site = rollout_site(spec.sites)
@@ -173,6 +196,7 @@ def run_sweep(
         return 0
     count = min(workers or os.cpu_count() or 1, len(work))
     context = multiprocessing.get_context("spawn")
+    others = set(multiprocessing.active_children())
     with ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker) as pool:
         queue = iter(work)
         running: set[Future[list[Row]]] = set()
@@ -180,7 +204,8 @@ def run_sweep(
         try:
             while True:
                 for level, keys, recordings in queue:
-                    running.add(pool.submit(_run_level, checkpoint, level, keys, recordings, spec, str(folder)))
+                    with _signals_held():
+                        running.add(pool.submit(_run_level, checkpoint, level, keys, recordings, spec, str(folder)))
                     if len(running) >= count + 1:
                         break
                 if not running:
@@ -193,8 +218,8 @@ def run_sweep(
                         progress(finished, len(spec.levels))
         except BaseException as error:
             pool.shutdown(wait=False, cancel_futures=True)
-            for child in multiprocessing.active_children():
-                child.terminate()
+            for child in set(multiprocessing.active_children()) - others:
+                child.kill()  # what it was writing is a temporary file, removed on the next start
             if isinstance(error, BrokenProcessPool):
                 raise InputError(
                     "a worker process died (out of memory?); finished levels are stored: "

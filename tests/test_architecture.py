@@ -21,7 +21,9 @@ ORDER = {
         "errors lazy actions state_layout state_bytes procgen_env maze levels dynamics chain trajectory register "
         "vec_env"
     ).split(),
-    "agents": "impala policy sb3_policy checkpoints supervised imitation dagger train evaluation pipeline".split(),
+    "agents": (
+        "hardware impala policy sb3_policy checkpoints evaluation history supervised imitation dagger train pipeline"
+    ).split(),
     "videos": "frames encode side_by_side".split(),
     "steering": (
         "sites hooks partial vectors interventions evaluate rollouts stats boundary store plan summary sweep report "

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
+import glob
 import io
 import itertools
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from PIL import Image
@@ -175,7 +177,11 @@ def _write(
     *,
     even: bool,
 ) -> Path:
-    """Have ``encode`` write a temporary file beside ``path``, then rename it."""
+    """Have ``encode`` write a temporary file beside ``path``, then rename it.
+
+    The temporary file is locked while it is written, so one that is not locked was left by a
+    process that was killed: the next film of the same name removes it.
+    """
     path = Path(path)
     if not 0 < fps <= MAX_FPS:
         raise InputError(f"film: {fps} frames per second; use more than 0 and at most {MAX_FPS}")
@@ -183,27 +189,45 @@ def _write(
     first = next(checked, None)
     if first is None:
         raise InputError(f"cannot write {path}: there are no frames; give at least one")
-    if path.is_dir():
-        raise InputError(f"cannot write {path}: it is a directory; name a file")
-    part = path.with_name(f".{path.stem}.{os.getpid()}-{threading.get_ident()}.part{path.suffix}")
+    stem = path.stem[:40]  # the name of the part is longer than the film's, which may be as long as names get
+    part = path.with_name(f".{stem}.{os.getpid()}-{threading.get_ident()}.part{path.suffix}")
     try:
-        with open(part, "wb"):
-            pass
+        if path.is_dir():
+            raise InputError(f"cannot write {path}: it is a directory; name a file")
+        lock = open(part, "wb")
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}; choose a directory you can write to") from None
-    try:
-        encode(part, itertools.chain([first], checked))
-        with open(part, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except BaseException as error:
-        with contextlib.suppress(FileNotFoundError):
-            part.unlink()
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise InputError(f"cannot write {path}: {error.strerror}; is there room on the disk?") from None
-        raise
+    with lock:
+        try:
+            _lock(lock)
+            _remove_stale(path.parent, f".{glob.escape(stem)}.*.part{path.suffix}")
+            encode(part, itertools.chain([first], checked))
+            os.fsync(lock.fileno())
+            os.replace(part, path)
+        except BaseException as error:
+            with contextlib.suppress(FileNotFoundError):
+                part.unlink()
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise InputError(f"cannot write {path}: {error.strerror}; is there room on the disk?") from None
+            raise
     _sync_directory(path.parent)
     return path
+
+
+def _lock(file: IO[bytes]) -> bool:
+    """Lock a file for as long as it is open; False if another has it, or the file system has no locks."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _remove_stale(folder: Path, pattern: str) -> None:
+    for path in folder.glob(pattern):
+        with contextlib.suppress(OSError), open(path, "rb") as file:
+            if _lock(file):
+                path.unlink()
 
 
 def _sync_directory(directory: Path) -> None:

@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.stats import chisquare
 
-from agents.imitation import ImitationConfig, make_batch, train_imitation, training_mazes
+from agents.imitation import BLOCK, ImitationConfig, batches, make_block, train_imitation, training_mazes
 from agents.impala import ImpalaPolicyNet
-from agents.supervised import batch_loss
+from agents.supervised import Batch, batch_loss, expert
 from envs.actions import STEP_OF_MOVE, Move
 from envs.errors import InputError
-from envs.levels import TRAIN_LEVELS
+from envs.levels import TRAIN_LEVELS, check_region, place_cheese
 from envs.maze import Cell, Maze
 
 TINY = ImitationConfig(
@@ -35,8 +36,15 @@ def one_thread() -> Iterator[None]:
 
 
 def mazes_of(config: ImitationConfig, number: int) -> list[Maze]:
-    """The mazes that batch ``number`` was drawn from: its generator's first use."""
-    return training_mazes(config.region, config.levels_per_batch, np.random.default_rng([config.seed, number]))
+    """The mazes that block ``number`` was drawn from: its generator's first use."""
+    return training_mazes(config.region, config.levels_per_batch * BLOCK, np.random.default_rng([config.seed, number]))
+
+
+def whole_block(config: ImitationConfig, number: int) -> Batch:
+    """All batches of a block as one."""
+    parts = make_block(config, number)
+    assert [len(part.moves) for part in parts] == [config.batch_size] * BLOCK
+    return Batch(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("frames", "moves", "returns")))
 
 
 def steps_to(maze: Maze, goal: Cell) -> dict[Cell, int]:
@@ -52,32 +60,43 @@ def steps_to(maze: Maze, goal: Cell) -> dict[Cell, int]:
     return steps
 
 
-def recognized(mazes: list[Maze], frames: np.ndarray) -> list[tuple[Maze, Cell]]:
-    """The maze and the cell that each frame shows, told by the pixels alone."""
-    known: dict[bytes, tuple[Maze, Cell]] = {}
+def recognized(mazes: list[Maze], frames: np.ndarray) -> list[list[tuple[Maze, Cell]]]:
+    """What each frame can show, told by the pixels alone: nearly always one maze and one cell.
+
+    The mouse is a few pixels large; in two states of most mazes no pixel of it is drawn at all.
+    """
+    known: dict[bytes, list[tuple[Maze, Cell]]] = {}
     for maze in mazes:
         for state, frame in zip(maze.states, maze.observations(), strict=True):
-            known[frame.tobytes()] = (maze, state.cell)
+            places = known.setdefault(frame.tobytes(), [])
+            if (maze, state.cell) not in places:
+                places.append((maze, state.cell))
     return [known[frame.tobytes()] for frame in frames]
 
 
 @pytest.mark.parametrize("region", [5, None])
 def test_labels_lead_to_the_cheese_and_returns_are_discounted_steps(region: int | None) -> None:
-    config = ImitationConfig(region=region, batch_size=300, levels_per_batch=5, seed=2)
-    batch, mazes = make_batch(config, 7), mazes_of(config, 7)
+    config = ImitationConfig(region=region, batch_size=75, levels_per_batch=2, seed=2)
+    batch, mazes = whole_block(config, 7), mazes_of(config, 7)
     assert batch.frames.shape == (300, 64, 64, 3) and batch.moves.shape == batch.returns.shape == (300,)
-    for (maze, cell), move, value in zip(recognized(mazes, batch.frames), batch.moves, batch.returns, strict=True):
-        assert maze.cheese is not None
-        steps = steps_to(maze, maze.cheese)
+    ambiguous = 0
+    for places, move, value in zip(recognized(mazes, batch.frames), batch.moves, batch.returns, strict=True):
         dx, dy = STEP_OF_MOVE[Move(move)]
-        assert steps[(cell[0] + dx, cell[1] + dy)] == steps[cell] - 1
-        assert math.isclose(value, 0.99 ** (steps[cell] - 1), rel_tol=1e-5)
+        right = []
+        for maze, cell in places:
+            assert maze.cheese is not None
+            steps = steps_to(maze, maze.cheese)
+            closer = steps.get((cell[0] + dx, cell[1] + dy)) == steps[cell] - 1
+            right.append(closer and math.isclose(value, 0.99 ** (steps[cell] - 1), rel_tol=1e-5))
+        assert any(right)
+        ambiguous += len(places) > 1
+    assert ambiguous <= 6
 
 
 def test_large_mazes_get_their_share() -> None:
-    config = ImitationConfig(batch_size=2000, levels_per_batch=6, seed=1)
+    config = ImitationConfig(batch_size=500, levels_per_batch=2, seed=1)
     mazes = mazes_of(config, 0)
-    found = Counter(id(maze) for maze, _ in recognized(mazes, make_batch(config, 0).frames))
+    found = Counter(id(places[0][0]) for places in recognized(mazes, whole_block(config, 0).frames))
     cells = np.array([len(maze.cells) for maze in mazes])
     assert cells.max() > 4 * cells.min()
     share = cells / cells.sum()
@@ -86,16 +105,44 @@ def test_large_mazes_get_their_share() -> None:
 
 
 def test_states_on_the_start_path_come_more_often() -> None:
-    """A quarter of the weight is spread over the path from the start to the cheese."""
-    config = ImitationConfig(batch_size=2000, levels_per_batch=1, seed=8, region=None)
-    (maze,) = mazes_of(config, 0)
-    assert maze.cheese is not None
-    path = maze.path(maze.mouse, maze.cheese)[:-1]
-    others = len(maze.cells) - 1 - len(path)
-    assert others > 20
-    on_path = sum(cell in path for _, cell in recognized([maze], make_batch(config, 0).frames)) / 2000
-    expected = 0.25 + 0.75 * len(path) / (len(maze.cells) - 1)
-    assert abs(on_path - expected) <= 5 * math.sqrt(expected * (1 - expected) / 2000)
+    """A quarter of each maze's weight is spread over the path from the start to the cheese."""
+    config = ImitationConfig(batch_size=500, levels_per_batch=1, seed=8, region=None)
+    mazes = mazes_of(config, 0)
+    expected = cells = 0.0
+    for maze in mazes:
+        assert maze.cheese is not None
+        on_path = len(maze.path(maze.mouse, maze.cheese)) - 1
+        expected += len(maze.cells) * (0.25 + 0.75 * on_path / (len(maze.cells) - 1))
+        cells += len(maze.cells)
+    expected /= cells
+    found = [places[0] for places in recognized(mazes, whole_block(config, 0).frames)]
+    share = sum(cell in maze.path(maze.mouse, maze.cheese)[:-1] for maze, cell in found if maze.cheese) / len(found)
+    assert expected < 0.8 and abs(share - expected) <= 5 * math.sqrt(expected * (1 - expected) / len(found))
+
+
+@pytest.mark.parametrize("region", [5, 3, 1])
+def test_the_cheese_is_uniform_over_the_free_cells_of_its_region(region: int) -> None:
+    """Chi-square over many draws in one maze, at the 1e-4 level."""
+    maze = Maze.from_level(7)
+    cells = sorted(maze.region(region) - {maze.mouse})
+    rng = np.random.default_rng(11)
+    found = Counter(place_cheese(maze, region, rng).cheese for _ in range(200 * len(cells)))
+    assert set(found) <= set(cells)
+    assert len(cells) == 1 or chisquare([found[cell] for cell in cells]).pvalue > 1e-4
+
+
+def test_the_expert_walks_every_cell_to_the_cheese_by_a_shortest_path() -> None:
+    for maze in training_mazes(5, 6, np.random.default_rng(3)):
+        assert maze.cheese is not None
+        moves, left = expert(maze)
+        steps = steps_to(maze, maze.cheese)
+        for cell, move, count in zip(maze.cells, moves, left, strict=True):
+            dx, dy = STEP_OF_MOVE[Move(move)]
+            assert count == steps[cell]
+            assert steps[(cell[0] + dx, cell[1] + dy)] == max(count - 1, 0)
+        assert moves[maze.index[maze.cheese]] == Move.NOOP
+    with pytest.raises(InputError, match="no cheese"):
+        expert(maze.without_cheese())
 
 
 def test_mazes_are_of_the_training_range_and_obey_the_region_rule() -> None:
@@ -110,15 +157,27 @@ def test_mazes_are_of_the_training_range_and_obey_the_region_rule() -> None:
             assert any(m.cheese not in m.region(5) for m in mazes)
 
 
+def equal(one: Batch, other: Batch) -> bool:
+    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in ("frames", "moves", "returns"))
+
+
 def test_batches_are_functions_of_seed_and_number() -> None:
-    one, again, next_one = make_batch(TINY, 3), make_batch(TINY, 3), make_batch(TINY, 4)
-    other = make_batch(dataclasses.replace(TINY, seed=6), 3)
+    one, again, next_one = whole_block(TINY, 3), whole_block(TINY, 3), whole_block(TINY, 4)
+    other = whole_block(dataclasses.replace(TINY, seed=6), 3)
     # Options that say nothing about data leave the data alone.
-    same = make_batch(dataclasses.replace(TINY, learning_rate=1.0, samples=999), 3)
-    for batch in (again, same):
-        for field in ("frames", "moves", "returns"):
-            np.testing.assert_array_equal(getattr(batch, field), getattr(one, field))
+    same = whole_block(dataclasses.replace(TINY, learning_rate=1.0, samples=999), 3)
+    assert equal(again, one) and equal(same, one)
     assert not np.array_equal(one.frames, next_one.frames) and not np.array_equal(one.frames, other.frames)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_batches_come_in_order_from_any_number_and_whoever_makes_them(workers: int) -> None:
+    expected = [batch for number in (1, 2) for batch in make_block(TINY, number)][1:6]
+    coming = batches(TINY, BLOCK + 1, workers)
+    try:
+        assert all(equal(next(coming), batch) for batch in expected)
+    finally:
+        coming.close()
 
 
 class Stop(Exception):
@@ -159,7 +218,7 @@ def test_a_damaged_state_is_refused(tmp_path: Path, data: bytes) -> None:
 
 def test_loss_falls_and_is_the_textbook_one(one_thread: None) -> None:
     config = dataclasses.replace(TINY, batch_size=16)
-    batch = make_batch(config, 0)
+    batch = make_block(config, 0)[0]
     net = ImpalaPolicyNet(1, generator=torch.Generator().manual_seed(0))
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
     losses = []
@@ -195,3 +254,9 @@ def test_learning_rate_rises_and_falls_linearly() -> None:
 def test_options_must_be_positive(field: str) -> None:
     with pytest.raises(InputError, match=f"^imitation: {field} is 0"):
         ImitationConfig(**{field: 0})
+
+
+def test_a_region_typed_as_a_number() -> None:
+    assert (check_region(0), check_region(1), check_region(5)) == (None, 1, 5)
+    with pytest.raises(InputError, match="^region -2"):
+        check_region(-2)

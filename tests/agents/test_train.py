@@ -124,7 +124,6 @@ def test_a_warm_start_first_fits_the_value_head_alone(tmp_path: Path) -> None:
 
     def progress(done: int, total: int, figures: dict[str, float]) -> None:
         seen.append((done, total))
-        assert figures["steps_per_second"] > 0
         if done > 32:
             path = tmp_path / "run" / "ppo.safetensors"
             weights.append({k: v.clone() for k, v in load_policy(str(path)).net.state_dict().items()})

@@ -7,11 +7,9 @@ import json
 import os
 import re
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +35,9 @@ def mazesteer(*args: str | Path, cwd: Path | None = None) -> subprocess.Complete
 
 
 def content(run: Path) -> list[str]:
-    """Everything in the results database, as text."""
+    """Everything in the results database, as text, in no order: workers end levels as they can."""
     with sqlite3.connect(f"file:{run / 'results.sqlite'}?mode=ro", uri=True) as db:
-        return [line for line in db.iterdump() if "'command'" not in line]
+        return sorted(line for line in db.iterdump() if "'command'" not in line)
 
 
 @pytest.fixture(scope="module")
@@ -132,32 +130,29 @@ def test_typed_again_it_changes_nothing(sweep: Path) -> None:
     assert {p: p.stat().st_mtime_ns for p in (sweep / "rollouts").iterdir()} == recorded
 
 
-def test_interrupted_and_resumed_equals_uninterrupted(sweep: Path, tmp_path: Path) -> None:
-    """Killed without warning after the first stored level, then typed again, on one worker."""
-    out = tmp_path / "killed"
-    command = ["layer-sweep", "region5", "--levels", LEVELS, "--sites", SITES, "--out", str(out), "--workers", "1"]
-    script = Path(sys.executable).parent / "mazesteer"
-    process = subprocess.Popen(
-        [script, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    deadline = time.monotonic() + 200
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with sqlite3.connect(f"file:{out / 'results.sqlite'}?mode=ro", uri=True) as db:
-                if db.execute("SELECT COUNT(DISTINCT level) FROM outcomes").fetchone()[0] >= 1:
-                    break
-        except sqlite3.Error:
-            pass
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    done = mazesteer(*command)
-    assert done.returncode == 0, done.stderr
-    assert content(out) == content(sweep)
-    for name in ("summary.json", "outcomes.csv"):
-        assert (out / name).read_bytes() == (sweep / name).read_bytes()
-    for record in (sweep / "rollouts").glob("*.npz"):
-        assert (out / "rollouts" / record.name).read_bytes() == record.read_bytes()
+def test_report_keeps_the_thresholds_of_the_sweep(sweep: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(sweep, run)
+
+    def rule(*args: str | Path) -> str:
+        done = mazesteer(*args)
+        assert done.returncode == 0, done.stderr
+        text: str = json.loads((run / "summary.json").read_text())["boundary"]["rule"]
+        assert text.replace(">", "&gt;") in (run / "report.html").read_text()
+        return text
+
+    command = ["layer-sweep", "region5", "--levels", LEVELS, "--sites", SITES, "--out", str(run)]
+    own = rule(*command, "--blindness-threshold", "0.65", "--competence-threshold", "0.15")
+    assert "blindness >= 0.65" in own and "competence >= 0.15" in own
+    assert rule("report", run) == own
+    other = rule("report", run, "--competence-threshold", "0.35")
+    assert "blindness >= 0.65" in other and "competence >= 0.35" in other
+    assert rule("report", run) == own
+    with sqlite3.connect(run / "results.sqlite") as db:  # as written before thresholds were kept
+        db.execute("DELETE FROM meta WHERE key = 'thresholds'")
+    assert "blindness >= 0.5 and competence >= 0.8" in rule("report", run)
+    refused = mazesteer("report", run, "--blindness-threshold", "nan")
+    assert refused.returncode == 2 and "thresholds" in refused.stderr and refused.stderr.count("\n") == 1
 
 
 def test_outcome_agrees_with_the_sweep(sweep: Path) -> None:
@@ -222,6 +217,7 @@ def test_evaluate_recomputes(policy: MazePolicy) -> None:
     assert json.loads(done.stdout) == policy_figures(policy, 5, levels=(0, 6))
 
 
+LONG = 300 * "a"
 BAD = [
     (["layer-sweep", "regoin5"], "region5"),
     (["layer-sweep", "--levels", "0:8", "--sites", "embedder.block2.res1.resad"], "embedder.block2.res1.resadd"),
@@ -241,15 +237,32 @@ BAD = [
     (["video", "--out", "film.avi", "--level", "2", "--horizon", "2"], "film.avi"),
     (["evaluate", "--n-levels", "0"], "--n-levels"),
     (["report", "nowhere"], "nowhere"),
+    (["report", LONG], "File name too long"),
+    (["outcome", LONG], "File name too long"),
+    (["layer-sweep", "--levels", "26", "--sites", "fc_policy", "--out", LONG], "File name too long"),
+    (["layer-sweep", "--levels", "26", "--sites", "fc_policy", "--out", f"a/b/{LONG}"], "File name too long"),
+    (["layer-sweep", "--levels", "26", "--sites", "fc_policy", "--out", "/dev/null/run"], "cannot be written"),
+    (["video", "--level", "26", "--horizon", "2", "--out", f"{LONG}.mp4"], "File name too long"),
+    (["video", "--level", "26", "--horizon", "2", "--out", "/dev/null/x.gif"], "cannot write"),
 ]
 
 
-@pytest.mark.parametrize(("args", "says"), BAD, ids=[" ".join(a) for a, _ in BAD])
+@pytest.mark.parametrize(("args", "says"), BAD, ids=[" ".join(a).replace(LONG, "LONG") for a, _ in BAD])
 def test_bad_input_is_one_clear_line(args: list[str], says: str, tmp_path: Path) -> None:
     done = mazesteer(*args, cwd=tmp_path)
     assert done.returncode == 2, (done.stdout, done.stderr)
     assert done.stderr.count("\n") == 1 and says in done.stderr and "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_path_that_is_no_text_is_a_path(sweep: Path, tmp_path: Path) -> None:
+    run = tmp_path / os.fsdecode(b"run\xff")
+    shutil.copytree(sweep, run)
+    with sqlite3.connect(run / "results.sqlite") as db:
+        db.execute("UPDATE meta SET value = ? WHERE key = 'command'", (json.dumps(str(run)),))
+    done = mazesteer("report", run)
+    assert done.returncode == 0, done.stderr
+    assert r"run\udcff/report.html" in done.stdout
 
 
 def test_code_in_a_checkpoint_is_refused_and_not_run(tmp_path: Path) -> None:

@@ -63,13 +63,19 @@ def test_affine_sites_equal_the_input(steered: list[dict[str, np.ndarray]]) -> N
 def test_equivalent_sites_give_equal_policies_and_others_do_not(
     policy: MazePolicy, steered: list[dict[str, np.ndarray]]
 ) -> None:
+    """Equal up to rounding; different by ten times that, and more than float32 could make of it, on some level."""
     classes = {site.name: site.equivalence_class for site in enumerate_sites(policy.net)}
-    for name in TRUNK:
-        for fields in steered:
-            np.testing.assert_allclose(fields[name], fields[classes[name]], atol=1e-4, err_msg=name)
+
+    def furthest(one: str, other: str) -> float:
+        return max(float(np.abs(fields[one] - fields[other]).max()) for fields in steered)
+
+    rounding = max(furthest(name, classes[name]) for name in TRUNK)
+    assert rounding < 1e-4
+    # Logits are of order 10 and sums of hundreds of float32 terms: some hundred units in the last place of 1.
+    floor = max(10 * rounding, 100 * float(np.finfo(np.float32).eps))
     firsts = [name for name in TRUNK if classes[name] == name]
-    for one, other in itertools.pairwise(firsts):
-        assert np.abs(steered[0][one] - steered[0][other]).max() > 5e-4, (one, other)
+    for one, other in itertools.combinations(firsts, 2):
+        assert furthest(one, other) > floor, (one, other)
 
 
 def test_coefficient_zero_is_clean(policy: MazePolicy, levels: list[LevelEvaluator]) -> None:

@@ -83,6 +83,16 @@ def test_boundary_of_a_known_curve() -> None:
     assert strict.site == "b" and "0.95" in strict.rule
 
 
+def test_the_rule_speaks_of_the_sites_swept() -> None:
+    edited, clean = _curves([1.0, 0.0], 20, 0)
+    able = np.full((2, 20), 0.6)
+    samples = stats.resamples(20, np.random.default_rng(0), draws=50)
+    for names in (["input", "fc"], ["relu3", "fc"]):
+        rule = find_boundary(names, names, edited, clean, able, able[0], samples, competence=0.7).rule
+        assert "blindness >= 0.5 and competence >= 0.7 at every trunk site swept" in rule
+        assert f"(2, from {names[0]} on)" in rule and ("input" in rule) == (names[0] == "input")
+
+
 def test_boundary_needs_competence_too() -> None:
     names = ["a", "b", "c"]
     edited, clean = _curves([1.0, 1.0, 1.0], 30, 1)

@@ -114,6 +114,34 @@ def test_store_round_trip_with_undefined_numbers(tmp_path: Path) -> None:
     assert len(lines) == 3 and lines[0].startswith("level,condition,site")
 
 
+def test_levels_stay_what_they_were_but_for_twins(tmp_path: Path) -> None:
+    """Whether a level's maze was met before depends on the levels asked for; all else on its seed."""
+    used, twin = (5, True, "", {"a": 1.0}), (5, False, "same maze as level 2", {})
+    with Store.open(tmp_path) as store:
+        store.add_levels([used, (7, False, "no decision square", {})])
+        store.add([Row(Key(5, "clean"), "", _outcome(0.5))])
+        for row in (used, twin, twin, used):
+            store.add_levels([row])
+            assert store.levels() == [row[:3], (7, False, "no decision square")]
+        for changed in ((5, False, "no cheese", {}), (5, True, "", {"a": 2.0}), (7, True, "", {"a": 1.0})):
+            with pytest.raises(InputError, match=f"level {changed[0]} is not what it was"):
+                store.add_levels([(9, True, "", {}), changed])
+        assert store.levels() == [used[:3], (7, False, "no decision square")]
+        assert store.keys() == {Key(5, "clean")}
+
+
+def test_an_extended_run_says_why_a_level_was_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = {maze.level: maze for maze in Maze.from_levels([2, 5])}
+    real[99] = replace(real[2], level=99)
+    monkeypatch.setattr(Maze, "from_levels", lambda seeds, mode="hard": [real[seed] for seed in seeds])
+    with Store.open(tmp_path) as store:
+        for seeds, reason in (([99], ""), ([2, 5, 99], "same maze as level 2")):
+            used, skipped = qualifying_levels(seeds)
+            store.add_levels([(maze.level or 0, True, "", maze.features()) for maze in used])
+            store.add_levels([(level, False, why, {}) for level, why in skipped])
+            assert store.levels()[-1] == (99, not reason, reason)
+
+
 def test_a_row_for_an_unknown_level_is_rolled_back(tmp_path: Path) -> None:
     with Store.open(tmp_path) as store:
         store.add_levels([(3, True, "", {})])
@@ -152,9 +180,10 @@ def test_run_directories(tmp_path: Path) -> None:
     assert [p.name for p in foreign.iterdir()] == ["cat.jpg"]
     file = tmp_path / "file"
     file.write_text("x")
-    for bad in (file, file / "below"):
+    for bad in (file, file / "below", tmp_path / ("a" * 300), tmp_path / "new" / "b" / ("a" * 300)):
         with pytest.raises(InputError), run_directory(bad):
             pass
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "photos"]
 
 
 def test_two_processes_cannot_share_a_run(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -117,6 +119,39 @@ def test_a_failed_film_leaves_the_older_one_as_it_was(tmp_path: Path, suffix: st
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".gif"])
+def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path: Path, suffix: str) -> None:
+    code = (
+        "import os, signal, sys, numpy as np; from videos.encode import write_film\n"
+        "def frames():\n"
+        "    yield np.zeros((32, 32, 3), np.uint8)\n"
+        "    yield np.zeros((32, 32, 3), np.uint8)\n"
+        "    if sys.argv[2] == 'killed': os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    print('writing', flush=True); sys.stdin.read()\n"
+        "write_film(sys.argv[1], frames())"
+    )
+    path = tmp_path / f"x{suffix}"
+    subprocess.run([sys.executable, "-c", code, str(path), "killed"], check=False)
+    (left,) = tmp_path.iterdir()
+    other = tmp_path / f".y.1-1.part{suffix}"
+    other.write_bytes(b"")
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(path), "alive"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as writer:
+        assert writer.stdout is not None and writer.stdout.readline() == "writing\n"
+        assert not left.exists()
+        write_film(path, flat(2))
+        writing = set(tmp_path.iterdir()) - {path, other}
+        assert len(writing) == 1, "the other writer's file is in use, and its alone"
+        writer.communicate("")
+    assert writer.returncode == 0 and set(tmp_path.iterdir()) == {path, other}
+
+
+def test_a_name_may_be_as_long_as_names_get(tmp_path: Path) -> None:
+    path = write_film(tmp_path / ("é" * 125 + ".gif"), flat(2))
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_frames_are_taken_one_by_one(tmp_path: Path) -> None:
     alive = most = 0
 
@@ -147,6 +182,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
         (tmp_path / "x.webm", flat(2), 12, "'.webm'"),
         (tmp_path / "x", flat(2), 12, "end the name in .mp4 or .gif"),
         (tmp_path / "missing" / "x.mp4", flat(2), 12, "directory you can write to"),
+        (tmp_path / f"{'a' * 300}.mp4", flat(2), 12, "File name too long"),
         (blocker / "x.mp4", flat(2), 12, "directory you can write to"),
         (tmp_path / "x.mp4", odd, 12, "even sizes"),
         (tmp_path / "x.mp4", floats, 12, "uint8"),

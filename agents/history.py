@@ -1,0 +1,154 @@
+"""The history of a training: when it is looked at, what is kept, and the learning curves.
+
+Counts are samples plus environment steps since the first weights, over all stages of a run. The
+training directory gets ``snapshots/*.safetensors`` on a logarithmic schedule and one line of
+``history.jsonl`` for each look. Looking draws nothing from any generator of the training, so a
+run that is watched has the weights of one that is not.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from agents.checkpoints import save_checkpoint, write_atomic
+from agents.evaluation import policy_figures
+from agents.impala import ImpalaPolicyNet
+from agents.policy import MazePolicy
+from envs.errors import InputError
+
+FILE = "history.jsonl"
+SNAPSHOTS = "snapshots"
+EXACT = {
+    "p_cheese_in_distribution": "P(cheese), as in training",
+    "p_cheese_anywhere": "P(cheese), cheese anywhere",
+    "p_region_anywhere": "P(top-right 5x5), cheese anywhere",
+}
+FIRST_SNAPSHOT = 4_096
+# Kept apart from training, and not among the levels of the model card: looking at these while
+# choosing options leaves the card's figures free of selection.
+WATCH_LEVELS = (90_000, 90_016)
+
+
+def snapshot_due(before: int, now: int) -> bool:
+    """Whether one of 0, 4096, 8192, 16384, ... lies in ``before < mark <= now``."""
+    if before < 0 <= now:
+        return True
+    if now < FIRST_SNAPSHOT:
+        return False
+    mark = FIRST_SNAPSHOT * 2 ** int(math.log2(now // FIRST_SNAPSHOT))
+    return before < mark
+
+
+def read_history(directory: Path) -> list[dict[str, Any]]:
+    """Rows of ``history.jsonl`` in order of count (none if there is no such file)."""
+    path = directory / FILE
+    if not path.exists():
+        return []
+    try:
+        return [json.loads(line) for line in path.read_text().splitlines()]
+    except ValueError:
+        raise InputError(f"{path}: not a training history; remove it to begin a new one") from None
+
+
+@dataclass
+class Watcher:
+    """Looks at the network of one stage of a run and writes down what it sees.
+
+    ``offset`` is the count at which the stage begins, ``region`` the cheese rule of the training.
+    """
+
+    directory: Path
+    stage: str
+    offset: int
+    region: int | None
+    every: int = 262_144
+    levels: tuple[int, int] = WATCH_LEVELS
+
+    def __post_init__(self) -> None:
+        self._last = -1
+        self._rows: list[dict[str, Any]] = []
+        self._earlier = 0.0
+
+    def begin(self, done: int) -> None:
+        """Start, or take up again, at ``done`` of the stage: rows beyond it, of a lost end, are dropped."""
+        count = self.offset + done
+        rows = read_history(self.directory)
+        self._rows = [row for row in rows if row["count"] <= count]
+        if len(self._rows) < len(rows):
+            self._write()
+        self._last = count if self._rows else -1
+        self._earlier = max((row["seconds"] for row in self._rows if row["stage"] != self.stage), default=0.0)
+
+    def look(
+        self, done: int, net: nn.Module, figures: Mapping[str, float], seconds: float, *, last: bool = False
+    ) -> dict[str, float]:
+        """Exact figures if a look is due at ``done`` of the stage (or it is the ``last``), else none.
+
+        ``figures`` are noted along with them; ``seconds`` is the stage's wall time so far.
+        """
+        count = self.offset + done
+        snapshot = last or snapshot_due(self._last, count)
+        due = snapshot or count // self.every > self._last // self.every
+        self._last = max(count, self._last)
+        if not due or any((row["count"], row["stage"]) == (count, self.stage) for row in self._rows):
+            return {}
+        twin = copy.deepcopy(net).to("cpu")
+        assert isinstance(twin, ImpalaPolicyNet)
+        if snapshot:
+            name = f"{count:09d}-{self.stage}.safetensors"
+            save_checkpoint(twin, self.directory / SNAPSHOTS / name, {"count": str(count), "stage": self.stage})
+        seen = policy_figures(MazePolicy(twin), self.region, levels=self.levels)
+        exact = {key: float(seen[key]) for key in EXACT}
+        rounded = {key: round(float(value), 5) for key, value in figures.items() if math.isfinite(value)}
+        time = {"seconds": round(self._earlier + seconds, 1)}
+        self._rows.append({"stage": self.stage, "count": count, **time, **exact, **rounded})
+        self._write()
+        return exact
+
+    def _write(self) -> None:
+        text = "".join(json.dumps(row) + "\n" for row in self._rows)
+        write_atomic(self.directory / FILE, text.encode())
+
+
+def learning_curves(rows: list[dict[str, Any]], path: Path, title: str = "") -> None:
+    """Draw the history as a PNG: exact P(cheese) above, loss and accuracy below, over the count."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    if not rows:
+        raise InputError(f"{path}: no history to draw")
+    figure, (upper, lower) = pyplot.subplots(2, 1, figsize=(7, 6), sharex=True, layout="constrained")
+    try:
+        styles = ("o-", "s--", "^:")
+        for (key, label), style in zip(EXACT.items(), styles, strict=True):
+            upper.plot([r["count"] for r in rows], [r[key] for r in rows], style, ms=3, label=label)
+        upper.set(ylim=(0, 1), ylabel="exact, within 256 moves", title=title)
+        upper.legend(loc="upper left", fontsize=8)
+        for key, label, style in (("accuracy", "accuracy of imitation", "o-"), ("loss", "loss of imitation", "s--"),
+                                  ("success", "share of PPO episodes won", "^:")):  # fmt: skip
+            points = [(r["count"], r[key]) for r in rows if key in r]
+            if points:
+                lower.plot(*zip(*points, strict=True), style, ms=3, label=label)
+        lower.set(xlabel="samples + environment steps", ylim=(0, 1.7))
+        lower.set_xscale("symlog", linthresh=FIRST_SNAPSHOT)
+        if lower.lines:
+            lower.legend(loc="upper left", fontsize=8)
+        for stage in dict.fromkeys(row["stage"] for row in rows):
+            first = next(row["count"] for row in rows if row["stage"] == stage)
+            for axes in (upper, lower):
+                axes.axvline(first, color="0.8", lw=0.8, zorder=0)
+            upper.annotate(stage, (first, 0.02), rotation=90, fontsize=7, color="0.4")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=120, metadata={"Software": None})
+    finally:
+        pyplot.close(figure)

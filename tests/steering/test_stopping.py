@@ -1,0 +1,121 @@
+"""A sweep that is stopped or killed: nothing finished is lost, nothing goes on running."""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+# Five small mazes that qualify, so that each of three stops finds some levels stored but not all.
+COMMAND = [str(Path(sys.executable).parent / "mazesteer"), "layer-sweep", "region5", "--levels", "26,54,208,223,238"]
+COMMAND += ["--sites", "embedder.block1.conv,embedder.relu3"]
+
+
+def content(run: Path) -> list[str]:
+    """Everything in the results database, as text, in no order: workers end levels as they can."""
+    with sqlite3.connect(f"file:{run / 'results.sqlite'}?mode=ro", uri=True) as db:
+        return sorted(line for line in db.iterdump() if "'command'" not in line)
+
+
+def stored(run: Path) -> int:
+    """Number of levels in the results database; 0 while there is none."""
+    try:
+        with sqlite3.connect(f"file:{run / 'results.sqlite'}?mode=ro", uri=True) as db:
+            count: int = db.execute("SELECT COUNT(DISTINCT level) FROM outcomes").fetchone()[0]
+            return count
+    except sqlite3.Error:
+        return 0
+
+
+def alive(session: int, what: str = "") -> list[int]:
+    """Processes of a session, zombies left out, whose command line holds ``what``."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            state, _, _, sid = (folder / "stat").read_text().rpartition(")")[2].split()[:4]
+            if int(sid) == session and state != "Z" and what in (folder / "cmdline").read_text():
+                found.append(int(folder.name))
+        except OSError:  # ended meanwhile
+            continue
+    return found
+
+
+def kill_all(session: int) -> None:
+    """What a failing test would leave behind."""
+    for process in alive(session):
+        os.kill(process, signal.SIGKILL)
+
+
+def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return condition()
+
+
+def test_interrupted_and_resumed_equals_uninterrupted(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """One run, stopped by SIGTERM, Ctrl-C and SIGKILL, each after a further level, then finished, on one worker.
+
+    The worker is frozen when the signal comes, so it cannot have ended by finishing its level.
+    """
+    whole, out = tmp_path / "whole", tmp_path / "stopped"
+    subprocess.run([*COMMAND, "--out", whole], check=True, stdout=subprocess.DEVNULL)
+    levels = stored(whole)
+    command = [*COMMAND, "--out", str(out), "--workers", "1"]
+    for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
+        before = stored(out)
+        with open(tmp_path / "stderr", "wb") as stderr:
+            process = subprocess.Popen(
+                ["env", "--default-signal=INT", *command],  # a background job would inherit it ignored
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+                start_new_session=True,
+            )
+        request.addfinalizer(functools.partial(kill_all, process.pid))
+        assert wait_until(lambda: stored(out) > before or process.poll() is not None, 200)  # noqa: B023
+        workers = alive(process.pid, "spawn_main")
+        for worker in workers:
+            os.kill(worker, signal.SIGSTOP)
+        done = stored(out)
+        assert workers and before < done < levels, f"{number!r} would come too early or too late: {before}, {done}"
+        os.kill(process.pid, number)
+        assert process.wait(timeout=15) == code, (tmp_path / "stderr").read_text()
+        if number == signal.SIGKILL:
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            lines = [line for line in (tmp_path / "stderr").read_text().splitlines() if line.strip()]
+            assert len(lines) == 1 and f"{done} of {levels} levels" in lines[0] and "same command" in lines[0]
+        assert wait_until(lambda: not alive(process.pid), 15)  # noqa: B023
+        assert stored(out) == done
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    assert content(out) == content(whole)
+    for name in ("summary.json", "outcomes.csv"):
+        assert (out / name).read_bytes() == (whole / name).read_bytes()
+    for record in (whole / "rollouts").glob("*.npz"):
+        assert (out / "rollouts" / record.name).read_bytes() == record.read_bytes()
+
+
+def test_a_worker_does_not_outlive_its_parent(request: pytest.FixtureRequest) -> None:
+    code = (
+        "import multiprocessing, os, time; from concurrent.futures import ProcessPoolExecutor\n"
+        "from steering.sweep import _start_worker\n"
+        "context = multiprocessing.get_context('spawn')\n"
+        "pool = ProcessPoolExecutor(1, mp_context=context, initializer=_start_worker)\n"
+        "pool.submit(os.getpid).result(); pool.submit(time.sleep, 600)\n"
+        "print('ready', flush=True); time.sleep(600)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, start_new_session=True)
+    request.addfinalizer(functools.partial(kill_all, parent.pid))
+    with parent:
+        assert parent.stdout is not None and parent.stdout.readline() == "ready\n"
+        assert alive(parent.pid, "spawn_main")
+        parent.kill()
+    assert wait_until(lambda: not alive(parent.pid), 15)
