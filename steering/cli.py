@@ -309,7 +309,7 @@ def train(
     try:
         with bar("training") as progress:
             result = train_pipeline(out, spec, progress=progress)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         print(f"\nstopped; `mazesteer train --out {shlex.quote(str(out))} --resume` goes on", file=sys.stderr)
         raise
     print(f"weights: {result}\ncard:    {result.with_suffix('.json')}\ncurves:  {result.with_suffix('.png')}")
