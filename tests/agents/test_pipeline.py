@@ -1,0 +1,80 @@
+"""A training run's own files: its options, its history, and the exported layout."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from agents.checkpoints import export_checkpoint, load_policy
+from agents.hardware import check_device
+from agents.history import SNAPSHOTS, Watcher, learning_curves, read_history, snapshot_due
+from agents.impala import ImpalaPolicyNet
+from agents.pipeline import SPEC, TrainSpec, read_run, start_run
+from envs.errors import InputError
+
+
+def network(seed: int = 0) -> ImpalaPolicyNet:
+    return ImpalaPolicyNet(1, generator=torch.Generator().manual_seed(seed))
+
+
+def test_a_run_is_taken_up_with_the_options_it_was_begun_with(tmp_path: Path) -> None:
+    spec = start_run(tmp_path / "run", TrainSpec(region=None, seed=3, samples=512, dagger_samples=0, ppo_steps=64))
+    assert read_run(tmp_path / "run") == spec and spec.region is None and spec.total == 576
+    with pytest.raises(InputError, match="--resume"):
+        start_run(tmp_path / "run", TrainSpec())
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"region": "5"}', '{"unknown": 1}', '{"samples": 1.5}'])
+def test_damaged_options_are_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / SPEC).write_text(text)
+    with pytest.raises(InputError, match="damaged"):
+        read_run(tmp_path)
+
+
+def test_a_run_that_is_none_and_a_device_that_is_none(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no training run"):
+        read_run(tmp_path)
+    with pytest.raises(InputError, match="no such|does not exist"):
+        check_device("abacus")
+    with pytest.raises(InputError):
+        start_run(tmp_path / "run", TrainSpec(samples=0, dagger_samples=0, ppo_steps=0))
+    assert not (tmp_path / "run").exists()
+
+
+def test_snapshots_are_due_at_zero_and_at_powers_of_two() -> None:
+    counts = range(0, 300_000, 256)
+    due = [now for before, now in zip([-1, *counts[:-1]], counts, strict=True) if snapshot_due(before, now)]
+    assert due == [0] + [4_096 * 2**k for k in range(7)]
+
+
+def test_the_history_drops_what_a_lost_end_wrote(tmp_path: Path) -> None:
+    watcher = Watcher(tmp_path, "imitation", 0, 5, levels=(90_000, 90_002))
+    watcher.begin(0)
+    for done in (0, 4_096, 5_000, 8_192):
+        watcher.look(done, network(), {"loss": 1.0}, float(done))
+    assert [row["count"] for row in read_history(tmp_path)] == [0, 4_096, 8_192]
+    assert len(list((tmp_path / SNAPSHOTS).iterdir())) == 3
+    again = Watcher(tmp_path, "imitation", 0, 5, levels=(90_000, 90_002))
+    again.begin(5_000)  # the state file was older than the last look
+    assert [row["count"] for row in read_history(tmp_path)] == [0, 4_096]
+    learning_curves(read_history(tmp_path), tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_exported_policy_loads_as_a_published_file(tmp_path: Path) -> None:
+    net = network(4)
+    export_checkpoint(net, tmp_path / "x.pth")
+    stored = torch.load(tmp_path / "x.pth", weights_only=True)["model_state_dict"]
+    loaded = load_policy(str(tmp_path / "x.pth")).net.state_dict()
+    assert stored.keys() == net.state_dict().keys()
+    assert all(torch.equal(value, loaded[key]) for key, value in net.state_dict().items())
+
+
+def test_the_shipped_card_meets_the_bar_and_belongs_to_the_file() -> None:
+    policy = load_policy("region5")
+    card = json.loads(json.dumps(policy.card))
+    assert card["sha256"] == policy.sha256
+    assert card["figures"]["levels"] == [0, 256] and card["figures"]["p_cheese_in_distribution"] >= 0.95
