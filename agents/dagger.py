@@ -43,7 +43,7 @@ class DaggerConfig:
     n_envs: int = 128
     random_states: int = 128
     levels_per_batch: int = 6
-    learning_rate: float = 4e-4
+    learning_rate: float = 6e-4
     warmup_samples: int = 20_000
     expert_share: float = 0.2
     value_weight: float = 0.25

@@ -73,9 +73,11 @@ class Maze:
         state = data if isinstance(data, MazeState) else state_bytes.decode(data)
         m, d = state.margin, state.maze_dim
         inner = state.grid[m : m + d, m : m + d]
-        walls = tuple("".join("#" if v == WALL else "." for v in row) for row in inner)
-        mouse = (state.mouse[0] - m, state.mouse[1] - m)
-        cheese = (state.cheese[0] - m, state.cheese[1] - m) if state.cheese is not None else None
+        text = np.where(inner == WALL, b"#", b".").tobytes().decode()
+        walls = tuple(text[row : row + d] for row in range(0, d * d, d))
+        mouse, outer = state.mouse, state.cheese
+        mouse = (mouse[0] - m, mouse[1] - m)
+        cheese = (outer[0] - m, outer[1] - m) if outer is not None else None
         theme = tuple(float(state.values[name]) for name in _THEME)  # type: ignore[arg-type]
         return cls(walls, mouse, cheese, state.facing, state.mode, level, theme, state)
 
@@ -144,7 +146,7 @@ class Maze:
     @functools.cached_property
     def cells(self) -> tuple[Cell, ...]:
         """Free cells, row by row from the bottom left."""
-        return tuple((x, y) for y in range(self.dim) for x in range(self.dim) if self.walls[y][x] == ".")
+        return tuple((x, y) for y, row in enumerate(self.walls) for x, kind in enumerate(row) if kind == ".")
 
     @functools.cached_property
     def index(self) -> dict[Cell, int]:
@@ -162,7 +164,8 @@ class Maze:
 
     def region(self, r: int) -> frozenset[Cell]:
         """Free cells of the top-right r x r square (``x, y >= dim - r``)."""
-        return frozenset(c for c in self.cells if c[0] >= self.dim - r and c[1] >= self.dim - r)
+        side = range(max(self.dim - r, 0), self.dim)
+        return frozenset((x, y) for y in side for x in side if self.walls[y][x] == ".")
 
     # -- variants ---------------------------------------------------------------------------
 
@@ -184,7 +187,7 @@ class Maze:
     def graph(self) -> csr_array:
         """Adjacency of free cells, ``[n, n]``, ones between neighbours."""
         dim = self.dim
-        free = np.array([[c == "." for c in row] for row in self.walls])
+        free = np.frombuffer("".join(self.walls).encode(), dtype="S1").reshape(dim, dim) == b"."
         number = np.full((dim, dim), -1)
         number[free] = np.arange(free.sum())
         right = free[:, :-1] & free[:, 1:]
@@ -212,9 +215,9 @@ class Maze:
         for cell in (start, goal):
             if cell not in self.index:
                 raise InputError(f"{cell} is not a free cell of this {self.dim}x{self.dim} maze")
-        if not self.connected(start, goal):
-            raise InputError(f"no path from {start} to {goal} in this maze")
         left = self.distances(goal)
+        if not np.isfinite(left[self.index[start]]):
+            raise InputError(f"no path from {start} to {goal} in this maze")
         path = [start]
         while path[-1] != goal:
             path.append(min(self.neighbours(path[-1]), key=lambda c: left[self.index[c]]))

@@ -115,13 +115,13 @@ def observe_states(states: Sequence[bytes], *, human: bool = False) -> np.ndarra
 
 def observe_variants(state: MazeState, cells: np.ndarray, facings: np.ndarray, *, human: bool = False) -> np.ndarray:
     """Frames with the mouse at each outer cell ``int[n, 2]`` and facing ``int[n]``."""
-    return _observe(state_bytes.mouse_variants(state, cells, facings), state.mode, human)
+    return _observe(state_bytes.mouse_variants(state, cells, facings, frames_only=True), state.mode, human)
 
 
 def observe_many(batches: Sequence[tuple[MazeState, np.ndarray, np.ndarray]]) -> np.ndarray:
     """Frames of several (state, cells, facings) of one mode, rendered together, in order."""
     mode = _one_mode([state for state, _, _ in batches])
-    encoded = [v for state, cells, facings in batches for v in state_bytes.mouse_variants(state, cells, facings)]
+    encoded = [v for batch in batches for v in state_bytes.mouse_variants(*batch, frames_only=True)]
     return _observe(encoded, mode, False)
 
 

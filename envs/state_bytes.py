@@ -9,6 +9,7 @@ length. A state that procgen dislikes aborts the whole process
 from __future__ import annotations
 
 import dataclasses
+import functools
 import struct
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ from envs.state_layout import (
     ENTITY,
     ENTITY_FIELDS,
     FIELDS,
+    GENERATORS,
     INT_MAX,
     IS_REFLECTED,
     MAX_BYTES,
@@ -217,11 +219,16 @@ def encode(state: MazeState) -> bytes:
     return b"".join(parts)
 
 
-def mouse_variants(state: MazeState, cells: np.ndarray, facings: np.ndarray) -> list[bytes]:
+def mouse_variants(
+    state: MazeState, cells: np.ndarray, facings: np.ndarray, *, frames_only: bool = False
+) -> list[bytes]:
     """Encoded copies of ``state`` with the mouse at each outer cell ``int[n, 2]``, facing ``int[n]``.
 
     The fast path for rendering many states of one level: only three four-byte fields differ, so
-    the rest is encoded once. Raises :class:`InputError` for a cell that is not free.
+    the rest is encoded once. ``frames_only`` leaves the texts of the random generators empty:
+    half of procgen's time to show a state goes into reading their 1,872 numbers, and no frame
+    depends on them. (Reading an empty text leaves a C++ generator as it was.) Such bytes are good
+    for looking only, and :func:`decode` refuses them. Raises :class:`InputError` for a cell that is not free.
     """
     cells = np.asarray(cells, dtype=int).reshape(-1, 2)
     facings = np.asarray(facings, dtype=int).reshape(-1)
@@ -230,7 +237,8 @@ def mouse_variants(state: MazeState, cells: np.ndarray, facings: np.ndarray) -> 
         raise InputError("procgen state: the mouse can only stand on free cells of the maze")
     if ((facings != 0) & (facings != 1)).any():
         raise InputError("procgen state: facing is 0 (left) or 1 (right)")
-    data = encode(state)
+    blank: dict[str, int | float | bytes | np.ndarray] = dict.fromkeys(GENERATORS, b"") if frames_only else {}
+    data = encode(MazeState({**state.values, **blank}))
     start = _entity_offset(data)
     head, tail = data[:start], data[start + 4 * ENTITY_FIELDS :]
     blocks = np.repeat(state.entities[:1], len(cells), axis=0).astype("<i4")
@@ -254,6 +262,13 @@ def _bounded(name: str, value: float, bounds: tuple[float, float], offset: int) 
         raise InputError(f"procgen state: {name} at byte {offset} is {value}, expected {low} to {high}")
 
 
+@functools.lru_cache(maxsize=16)  # most edits leave them as they are
+def _is_twister(text: bytes) -> bool:
+    found = TWISTER.fullmatch(text)
+    # The last number indexes the generator's table in C++: past 624 it would read foreign memory.
+    return found is not None and int(found[1]) <= 624
+
+
 def _check(state: MazeState) -> None:
     """Relations between fields that procgen's C++ relies on."""
     values = state.values
@@ -261,12 +276,10 @@ def _check(state: MazeState) -> None:
         raise InputError(f"procgen state: game {values['game_name']!r}, only 'maze' is supported")
     if state.integer("end_marker") & 0xFFFFFFFF != END_MARKER:
         raise InputError("procgen state: the end marker is missing; the bytes are damaged")
-    for key in ("level_seed_rand_gen.state", "rand_gen.state", "asset_rand_gen.state"):
+    for key in GENERATORS:
         text = values[key]
         assert isinstance(text, bytes)
-        found = TWISTER.fullmatch(text)
-        # The last number indexes the generator's table in C++: past 624 it would read foreign memory.
-        if found is None or int(found[1]) > 624:
+        if not _is_twister(text):
             raise InputError(f"procgen state: {key} is not the text of a Mersenne twister (624 words and a position)")
     world = WORLD_DIM[state.mode]
     sizes = {state.world_dim, state.integer("main_width"), state.integer("main_height"), *state.grid.shape}

@@ -17,6 +17,8 @@ END_MARKER: Final = 0xCAFECAFE
 MAX_BYTES: Final = 200_000
 WORLD_DIM: Final = {"easy": 15, "hard": 25}
 MODE_CODE: Final = {"easy": 0, "hard": 1}
+# Texts of the random generators.
+GENERATORS: Final = ("level_seed_rand_gen.state", "rand_gen.state", "asset_rand_gen.state")
 TWISTER: Final = re.compile(rb"(?:[0-9]{1,10} ){624}([0-9]{1,3})")
 INT_MAX = 2**31 - 1
 _ANY = (-(2**31), INT_MAX)

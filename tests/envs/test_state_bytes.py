@@ -236,6 +236,21 @@ def test_mouse_variants_equal_single_edits(hard: list[bytes]) -> None:
         assert state_bytes.mouse_variants(state, free, facings) == singles
 
 
+def test_frames_do_not_depend_on_the_generators(hard: list[bytes]) -> None:
+    for data in hard[:6]:
+        state = decode(data)
+        free = np.argwhere(state.grid != WALL)[:, ::-1]
+        facings = np.arange(len(free)) % 2
+        whole = state_bytes.mouse_variants(state, free, facings)
+        bare = state_bytes.mouse_variants(state, free, facings, frames_only=True)
+        assert len(bare[0]) < len(whole[0]) / 2
+        np.testing.assert_array_equal(procgen_env._observe(bare, "hard", False), procgen_env.observe_states(whole))
+        with pytest.raises(InputError, match="rand_gen.state"):
+            decode(bare[0])
+    # What was shown leaves nothing behind: the next levels are those of a fresh process.
+    assert procgen_env.level_states([3, 4, 5]) == [encode(decode(data)) for data in hard[3:6]]
+
+
 EXTREMES = """
 import dataclasses
 import numpy as np
