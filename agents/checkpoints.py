@@ -31,6 +31,7 @@ from agents.policy import MazePolicy
 from envs.errors import InputError, nearest
 
 ZOO = Path(__file__).parent / "zoo"
+SERIES = "-series"  # what the folder of a checkpoint's snapshots adds to its name
 SUFFIXES = (".safetensors", ".pth", ".pt", ".zip")
 MAX_BYTES = 2**30
 FORMAT = "mazesteer-impala-1"
@@ -48,18 +49,45 @@ def load_card(name: str) -> dict[str, Any]:
     return card
 
 
+def zoo_snapshots(name: str) -> dict[int, dict[str, Any]]:
+    """The developmental series of a shipped checkpoint: rows of its training history by count.
+
+    ``load_policy("NAME@COUNT")`` loads one. Empty if the series of ``name`` is not shipped.
+    """
+    path = ZOO / f"{name}{SERIES}" / "series.json"
+    if not path.is_file():
+        return {}
+    return {int(row["count"]): row for row in json.loads(path.read_text())["snapshots"]}
+
+
+def _load_snapshot(text: str) -> MazePolicy:
+    name, _, count = text.partition("@")
+    series = zoo_snapshots(name)
+    row = series.get(int(count)) if count.isdecimal() and len(count) < 16 else None
+    if row is None:
+        known = ", ".join(map(str, sorted(series))) or "none is shipped"
+        raise InputError(f"checkpoint {text[:80]}: no such snapshot of {name}; its counts: {known}")
+    policy = _load_file(ZOO / f"{name}{SERIES}" / row["file"], name=text, card=row)
+    return _as_on_card(policy)
+
+
+def _as_on_card(policy: MazePolicy) -> MazePolicy:
+    if policy.card.get("sha256") != policy.sha256:
+        raise InputError(f"checkpoint {policy.name}: its sha256 is not the one on its card; reinstall mazesteer")
+    return policy
+
+
 def load_policy(checkpoint: str | os.PathLike[str]) -> MazePolicy:
-    """A policy by zoo name or file.
+    """A policy by zoo name, snapshot of one (``region5@65536``), or file.
 
     Raises :class:`InputError` with one line if there is no such name or file, or if the file is
     damaged, holds code, is of another architecture or holds NaN or infinite weights.
     """
     text = os.fspath(checkpoint)
     if text in zoo_names():
-        policy = _load_file(ZOO / f"{text}.safetensors", name=text, card=load_card(text))
-        if policy.card.get("sha256") != policy.sha256:
-            raise InputError(f"checkpoint {text}: its sha256 is not the one on its card; reinstall mazesteer")
-        return policy
+        return _as_on_card(_load_file(ZOO / f"{text}.safetensors", name=text, card=load_card(text)))
+    if text.partition("@")[0] in zoo_names() and "@" in text:
+        return _load_snapshot(text)
     path = Path(text)
     try:
         is_file = path.is_file()
@@ -121,6 +149,10 @@ def _check_zip(data: bytes, path: Path) -> zipfile.ZipFile:
         members = archive.infolist()
     except (zipfile.BadZipFile, ValueError) as error:
         raise InputError(f"checkpoint {path}: damaged zip ({_line(error)})") from None
+    for member in members:
+        # Nothing is ever unpacked to disk; such a name still says that the file is an attack.
+        if member.filename.startswith(("/", "\\")) or ".." in member.filename.replace("\\", "/").split("/"):
+            raise InputError(f"checkpoint {path}: a member is named {member.filename[:80]!r}; not loaded")
     if sum(member.file_size for member in members) > MAX_BYTES:
         raise InputError(f"checkpoint {path}: unpacks to more than {MAX_BYTES} bytes; not loaded")
     return archive
@@ -186,9 +218,14 @@ def network_from_weights(weights: Mapping[str, Tensor], where: str) -> ImpalaPol
     return net
 
 
-def save_checkpoint(net: ImpalaPolicyNet, path: Path, metadata: Mapping[str, str] | None = None) -> str:
+def save_checkpoint(
+    net: ImpalaPolicyNet,
+    path: Path,
+    metadata: Mapping[str, str] | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> str:
     """Write safetensors (whole or not at all) and return the file's sha256."""
-    weights = {key: value.detach().cpu().float().contiguous() for key, value in net.state_dict().items()}
+    weights = {key: value.detach().cpu().to(dtype).contiguous() for key, value in net.state_dict().items()}
     data = _ordered(safetensors.torch.save(weights, {"format": FORMAT, "scale": str(net.scale), **(metadata or {})}))
     write_atomic(path, data)
     return hashlib.sha256(data).hexdigest()

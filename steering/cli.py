@@ -205,13 +205,27 @@ def video(
 
 
 @app.command("checkpoints")
-def checkpoints_command() -> None:
+def checkpoints_command(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the cards as JSON.")] = False,
+) -> None:
     """List the shipped policies."""
-    from agents.checkpoints import load_card, zoo_names
+    from agents.checkpoints import load_card, zoo_names, zoo_snapshots
 
-    for name in zoo_names():
+    names = zoo_names()
+    if as_json:
+        print(json.dumps({name: {**load_card(name), "snapshots": list(zoo_snapshots(name))} for name in names}))
+        return
+    print(f"{'name':<16}{'scale':>5}  {'cheese in training':<20}{'P(cheese): as in training':>26}{'anywhere':>10}"
+          f"{'P(top-right 5x5)':>18}")  # fmt: skip
+    for name in names:
         card = load_card(name)
-        print(f"{name:<16}{card['summary']}")
+        figures = card["figures"]
+        print(f"{name:<16}{card['scale']:>5}  {card['training']['cheese']:<20}"
+              f"{figures['p_cheese_in_distribution']:>26.4f}{figures['p_cheese_anywhere']:>10.4f}"
+              f"{figures['p_region_anywhere']:>18.4f}")  # fmt: skip
+    for name in names:
+        if series := zoo_snapshots(name):
+            print(f"\n{name}, in training (write {name}@COUNT): {', '.join(map(str, sorted(series)))}")
 
 
 @app.command("evaluate")

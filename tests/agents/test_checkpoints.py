@@ -260,6 +260,23 @@ def test_a_zip_that_unpacks_to_too_much_is_not_read(tmp_path: Path, monkeypatch:
         load_policy(path)
 
 
+@pytest.mark.parametrize("name", ["../policy.pth", "/etc/x", "a/../../x", "..\\x"])
+@pytest.mark.parametrize("suffix", [".zip", ".pth"])
+def test_a_zip_with_names_that_lead_out_of_it_is_refused(tmp_path: Path, name: str, suffix: str) -> None:
+    path = tmp_path / "inner" / f"x{suffix}"
+    path.parent.mkdir()
+    if suffix == ".zip":
+        write_sb3(path, dict(network().state_dict()))
+    else:
+        write_pth(path, {"model_state_dict": network().state_dict()})
+    load_policy(path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(zipfile.ZipInfo(name), b"x")
+    with pytest.raises(InputError, match="^checkpoint [^\n]*a member is named [^\n]*; not loaded$"):
+        load_policy(path)
+    assert [p.name for p in tmp_path.rglob("*")] == ["inner", path.name]
+
+
 def test_failed_writes_leave_nothing_behind(tmp_path: Path) -> None:
     target = tmp_path / "taken"
     target.mkdir()

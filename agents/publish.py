@@ -1,0 +1,89 @@
+"""From a finished training run to the zoo: weights, card, learning curves, developmental series.
+
+``python -m agents.publish RUN NAME [--series] [--notes TEXT]`` puts what ``mazesteer train`` left
+in ``RUN`` into ``agents/zoo`` as ``NAME``. The snapshots of a series are kept in float16: they are
+for looking at, not for training on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from agents.checkpoints import SERIES, ZOO, load_policy, save_checkpoint, write_atomic
+from agents.history import EXACT, FIRST_SNAPSHOT, SNAPSHOTS, read_history
+from agents.pipeline import write_card
+from envs.errors import InputError
+
+SNAPSHOTS_KEPT = 12
+
+
+def publish(run: Path, name: str, *, series: bool = False, notes: str = "", zoo: Path = ZOO) -> list[Path]:
+    """Copy a finished run into ``zoo``; returns what was written, weights first.
+
+    Raises :class:`InputError` if the run is not finished.
+    """
+    final = run / "policy.safetensors"
+    if not (final.is_file() and final.with_suffix(".json").is_file()):
+        raise InputError(f"{run}: no finished training there; `mazesteer train --out {run} --resume` ends it")
+    card = json.loads(final.with_suffix(".json").read_text())
+    if notes:
+        card["notes"] = notes
+    zoo.mkdir(parents=True, exist_ok=True)
+    written = [zoo / f"{name}{suffix}" for suffix in (".safetensors", ".json", ".png")]
+    shutil.copyfile(final, written[0])
+    write_card(card, written[1])
+    shutil.copyfile(final.with_suffix(".png"), written[2])
+    if series:
+        written += publish_series(run, zoo / f"{name}{SERIES}")
+    return written
+
+
+def publish_series(run: Path, folder: Path) -> list[Path]:
+    """Keep ``SNAPSHOTS_KEPT`` snapshots of ``run``, log-spaced from the first weights to the last."""
+    rows = {row["count"]: row for row in read_history(run)}
+    files: dict[int, Path] = {}
+    for path in sorted((run / SNAPSHOTS).glob("*.safetensors")):
+        files.setdefault(int(path.name.split("-")[0]), path)
+    counts = np.array(sorted(set(files) & set(rows)))
+    if len(counts) < 2:
+        raise InputError(f"{run / SNAPSHOTS}: no snapshots to make a series of")
+    marks = np.geomspace(FIRST_SNAPSHOT, max(counts.max(), 2 * FIRST_SNAPSHOT), SNAPSHOTS_KEPT - 1)
+    late = counts[1:]
+    chosen = {int(counts[0])} | {int(late[np.abs(np.log(late / mark)).argmin()]) for mark in marks}
+    written, snapshots = [folder / "series.json"], []
+    for count in sorted(chosen):
+        file = f"{count:09d}.safetensors"
+        net = load_policy(files[count]).net
+        digest = save_checkpoint(net, folder / file, {"count": str(count)}, torch.float16)
+        row: dict[str, Any] = rows[count]
+        kept = {key: row[key] for key in ("count", "stage", "seconds", *EXACT, "accuracy", "loss") if key in row}
+        snapshots.append({**kept, "file": file, "sha256": digest})
+        written.append(folder / file)
+    write_atomic(written[0], (json.dumps({"snapshots": snapshots}, indent=2) + "\n").encode())
+    return written
+
+
+def main() -> None:
+    """Command line of this module."""
+    parser = argparse.ArgumentParser(prog="python -m agents.publish", description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path)
+    parser.add_argument("name")
+    parser.add_argument("--series", action="store_true", help="keep the developmental series too")
+    parser.add_argument("--notes", default="", help="what the card says beside its figures")
+    given = parser.parse_args()
+    try:
+        for path in publish(given.run, given.name, series=given.series, notes=given.notes):
+            print(path)
+    except InputError as error:
+        parser.error(str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""Whole trainings, small: they learn, they end in a card, and what they leave goes into the zoo."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from agents import checkpoints, imitation
+from agents.checkpoints import load_policy, zoo_snapshots
+from agents.evaluation import policy_figures
+from agents.history import SNAPSHOTS, read_history
+from agents.imitation import ImitationConfig, make_block, train_imitation
+from agents.impala import ImpalaPolicyNet
+from agents.pipeline import TrainSpec, read_run, start_run, train_pipeline
+from agents.policy import MazePolicy
+from agents.publish import SNAPSHOTS_KEPT, publish
+from agents.supervised import batch_loss
+from agents.train import PPOConfig, train_ppo
+from envs.chain import statistics
+from envs.errors import InputError
+from envs.maze import Maze
+
+EASY_LEVEL, HARD_LEVEL = 1_000_000, 1_000_006  # a 3x3 maze, five steps to the cheese; a 7x7 maze
+
+
+def test_imitation_learns_a_maze(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imitation, "TRAIN_LEVELS", (HARD_LEVEL, HARD_LEVEL + 1))
+    config = ImitationConfig(
+        region=1, samples=8_192, batch_size=32, levels_per_batch=2, warmup_samples=500, bf16=False, seed=0
+    )
+    net = train_imitation(config, tmp_path).eval()
+    # Other states of the same level than a batch of training shows: 128 drawn by another seed.
+    test = make_block(ImitationConfig(region=1, batch_size=32, levels_per_batch=2, seed=9), 0)
+    found = np.mean([batch_loss(net, batch, config.update)[1]["accuracy"] for batch in test])
+    moves = np.concatenate([batch.moves for batch in test])
+    commonest = np.bincount(moves).max() / len(moves)
+    assert found > commonest + 4 * np.sqrt(0.25 / len(moves))
+
+
+def test_ppo_learns_a_maze(tmp_path: Path) -> None:
+    maze = Maze.from_level(EASY_LEVEL, "easy")
+
+    def success(net: ImpalaPolicyNet) -> float:
+        return statistics(maze, MazePolicy(net.eval()).move_probabilities(maze.observations()), 16).p_cheese
+
+    before = success(ImpalaPolicyNet(1, generator=torch.Generator().manual_seed(0)))
+    config = PPOConfig(
+        mode="easy",
+        levels=(EASY_LEVEL, EASY_LEVEL + 1),
+        total_steps=2_048,
+        n_envs=8,
+        n_steps=32,
+        minibatches=4,
+        learning_rate=1e-3,
+        gamma=0.9,
+        bf16=False,
+    )
+    after = success(train_ppo(config, tmp_path))
+    assert before < 0.03 and after > 0.1
+
+
+class Stop(Exception):
+    """What interrupts a run here."""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pipeline of all stages, interrupted in the middle and taken up again."""
+    out = tmp_path_factory.mktemp("pipeline") / "run"
+    spec = start_run(out, TrainSpec(samples=8_192, dagger_samples=512, ppo_steps=1))
+
+    def interrupt(done: int, total: int) -> None:
+        assert total == spec.total
+        if done >= 5_120:
+            raise Stop
+
+    small: dict[str, tuple[int, int]] = {"card_levels": (0, 4), "watch_levels": (90_000, 90_001)}
+    with pytest.raises(Stop):
+        train_pipeline(out, spec, progress=interrupt, **small)
+    assert not (out / "policy.json").exists()
+    assert train_pipeline(out, read_run(out), **small) == out / "policy.safetensors"
+    return out
+
+
+def test_a_pipeline_ends_in_a_card_of_its_weights(run: Path) -> None:
+    card, policy = json.loads((run / "policy.json").read_text()), load_policy(str(run / "policy.safetensors"))
+    assert card["sha256"] == policy.sha256 and card["scale"] == 1
+    assert card["figures"] == policy_figures(policy, 5, levels=(0, 4))
+    training = card["training"]
+    assert training["imitation"]["samples"] == 8_192 and training["dagger"]["samples"] == 512
+    assert "--samples 8192 --dagger-samples 512 --ppo-steps 1 " in training["command"]
+    assert training["seconds"] > 0 and training["hardware"]
+    assert set(card["ppo_changed"]["p_cheese_in_distribution"]) == {"before", "after"}
+    assert any("mazes with the cheese as in training" in line for line in card["weaknesses"])
+    assert [row["stage"] for row in card["history"]] == sorted(
+        (row["stage"] for row in card["history"]), key=["imitation", "dagger", "ppo"].index
+    )
+    assert card["history"] == read_history(run)
+    assert (run / "policy.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_finished_run_goes_into_the_zoo_with_its_series(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zoo = tmp_path / "zoo"
+    publish(run, "mine", series=True, notes="a trial", zoo=zoo)
+    monkeypatch.setattr(checkpoints, "ZOO", zoo)
+    policy = load_policy("mine")
+    assert policy.sha256 == json.loads((run / "policy.json").read_text())["sha256"]
+    assert policy.card["notes"] == "a trial" and (zoo / "mine.png").is_file()
+    series = zoo_snapshots("mine")
+    assert 0 in series and 4_096 in series and len(series) <= SNAPSHOTS_KEPT
+    for count in series:
+        kept = load_policy(f"mine@{count}").net.state_dict()
+        (file, *_) = sorted((run / SNAPSHOTS).glob(f"{count:09d}-*"))
+        whole = load_policy(str(file)).net.state_dict()
+        assert all(torch.equal(value, whole[key].half().float()) for key, value in kept.items())
+    with pytest.raises(InputError, match="^checkpoint mine@5: no such snapshot of mine; its counts: 0, 4096"):
+        load_policy("mine@5")
+    with pytest.raises(InputError, match="no such snapshot"):
+        load_policy("mine@../../x")
+    file = zoo / "mine-series" / series[0]["file"]
+    file.write_bytes(file.read_bytes()[:-2] + b"\x00\x01")
+    with pytest.raises(InputError, match="sha256 is not the one on its card"):
+        load_policy("mine@0")
+
+
+def test_an_unfinished_run_is_not_published(tmp_path: Path) -> None:
+    start_run(tmp_path / "run", TrainSpec())
+    with pytest.raises(InputError, match="no finished training"):
+        publish(tmp_path / "run", "mine", zoo=tmp_path / "zoo")
+    assert not (tmp_path / "zoo").exists()
