@@ -28,7 +28,7 @@ from envs.levels import TRAIN_LEVELS
 from envs.maze import Maze
 from envs.vec_env import MazeVecEnv
 
-STATE = "dagger.pt"
+NAME = "dagger"
 _ACTIONS = np.array([ACTION_FOR_MOVE[move] for move in Move])
 
 
@@ -115,6 +115,7 @@ def train_dagger(
     out: Path,
     start: ImpalaPolicyNet,
     *,
+    name: str = NAME,
     save_every_seconds: float = 60.0,
     progress: Progress | None = None,
     watcher: Watcher | None = None,
@@ -123,7 +124,7 @@ def train_dagger(
 ) -> ImpalaPolicyNet:
     """Train ``start`` (or take up again in ``out``) and return the network.
 
-    ``out`` gets ``dagger.pt`` and TensorBoard events. Taken up again, weights, optimiser and
+    ``out`` gets ``dagger.pt`` (or another ``name``) and TensorBoard events. Taken up again, weights, optimiser and
     schedule go on; the walks begin in new levels.
     """
     net = ImpalaPolicyNet(config.scale)
@@ -132,7 +133,7 @@ def train_dagger(
         net,
         config.update,
         asdict(config),
-        out / STATE,
+        out / f"{name}.pt",
         save_every_seconds=save_every_seconds,
         progress=progress,
         watcher=watcher,

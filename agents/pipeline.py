@@ -48,34 +48,36 @@ GENTLE: dict[str, Any] = {
 class TrainSpec:
     """What a training run is: ``samples`` of imitation, ``dagger_samples`` on policy, ``ppo_steps``.
 
-    Any of the three may be 0, not all; without the first two PPO starts from scratch. ``region``
-    None means cheese anywhere. ``bf16`` belongs to the run, since it changes the numbers.
+    ``dagger_samples`` has a number for each round: a round begins with the full learning rate
+    again and meets other levels. Without imitation of either kind PPO starts from scratch.
+    ``region`` None means cheese anywhere. ``bf16`` belongs to the run, since it changes the numbers.
     """
 
     region: int | None = 5
     scale: int = 1
     seed: int = 0
     samples: int = 2_400_000
-    dagger_samples: int = 3_200_000
+    dagger_samples: tuple[int, ...] = (3_200_000,)
     ppo_steps: int = 320_000
     device: str = "cpu"
     bf16: bool = False
 
     def __post_init__(self) -> None:
-        counts = (self.samples, self.dagger_samples, self.ppo_steps)
+        object.__setattr__(self, "dagger_samples", tuple(n for n in self.dagger_samples if n))
+        counts = (self.samples, *self.dagger_samples, self.ppo_steps)
         if min(counts) < 0 or sum(counts) == 0:
             raise InputError("train: give imitation samples, PPO steps, or both; none may be negative")
 
     @property
     def total(self) -> int:
         """Samples and steps of all stages."""
-        return self.samples + self.dagger_samples + self.ppo_steps
+        return self.samples + sum(self.dagger_samples) + self.ppo_steps
 
     @property
     def command(self) -> str:
         """What to type to repeat the run."""
         words = ["mazesteer train", f"--region {self.region or 0}", f"--scale {self.scale}", f"--seed {self.seed}"]
-        words += [f"--samples {self.samples}", f"--dagger-samples {self.dagger_samples}"]
+        words += [f"--samples {self.samples}", f"--dagger-samples {','.join(map(str, self.dagger_samples)) or 0}"]
         words += [f"--ppo-steps {self.ppo_steps}", *([] if self.device == "cpu" else [f"--device {self.device}"])]
         return " ".join([*words, "--out runs/train"])
 
@@ -84,16 +86,19 @@ class TrainSpec:
         shared: dict[str, Any] = {"scale": self.scale, "region": self.region, "seed": self.seed, "bf16": self.bf16}
         wide = torch.device(self.device).type == "cuda"
         first = ImitationConfig(samples=self.samples, **shared) if self.samples else None
-        second = DaggerConfig(samples=self.dagger_samples, **shared) if self.dagger_samples else None
+        rounds = [
+            DaggerConfig(samples=n, **{**shared, "seed": self.seed + 10_000 * k})
+            for k, n in enumerate(self.dagger_samples)
+        ]
         if wide and first:  # rates grow with the root of the batch
             first = replace(first, batch_size=2_048, levels_per_batch=96, learning_rate=2e-3, warmup_samples=200_000)
-        if wide and second:
-            second = replace(
-                second, n_envs=512, random_states=512, levels_per_batch=24, learning_rate=8e-4, warmup_samples=100_000
-            )
-        shape = GENTLE if self.samples + self.dagger_samples else {}
+        if wide:
+            large: dict[str, Any] = {"n_envs": 512, "random_states": 512, "levels_per_batch": 24}
+            rounds = [replace(r, learning_rate=8e-4, warmup_samples=100_000, **large) for r in rounds]
+        shape = GENTLE if first or rounds else {}
         third = PPOConfig(total_steps=self.ppo_steps, **shape, **shared) if self.ppo_steps else None
-        return {"imitation": first, "dagger": second, "ppo": third}
+        walks = {"dagger" if k == 0 else f"dagger_{k + 1}": config for k, config in enumerate(rounds)}
+        return {"imitation": first, **walks, "ppo": third}
 
 
 def start_run(out: Path, spec: TrainSpec) -> TrainSpec:
@@ -113,13 +118,17 @@ def read_run(out: Path) -> TrainSpec:
     """The options of the run in ``out``; raises :class:`InputError` if there is none."""
     try:
         given = json.loads((out / SPEC).read_text())
+        walks = given["dagger_samples"]
+        if not (isinstance(walks, list) and all(type(n) is int for n in walks)):
+            raise ValueError
+        given["dagger_samples"] = tuple(walks)
         spec = TrainSpec(**given)
         kinds = {field.name: type(getattr(TrainSpec(), field.name)) for field in dataclasses.fields(TrainSpec)}
         if any(type(v) is not kinds[k] and not (k == "region" and v is None) for k, v in given.items()):
             raise ValueError
     except FileNotFoundError:
         raise InputError(f"{out}: no training run there to resume ({SPEC} is missing)") from None
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, KeyError):
         raise InputError(f"{out / SPEC}: damaged; begin a new run in another --out") from None
     check_device(spec.device)
     return spec
@@ -142,44 +151,29 @@ def train_pipeline(
         return lambda done, *_: progress(before + done, spec.total) if progress is not None else None
 
     stages = spec.stages()
-    imitation, dagger, ppo = stages["imitation"], stages["dagger"], stages["ppo"]
     # Data for a GPU are made by processes; beside a network on the processor a thread is enough.
     workers = max((os.cpu_count() or 1) - 2, 1) if torch.device(spec.device).type == "cuda" else 0
     net: ImpalaPolicyNet | None = None
-    if isinstance(imitation, ImitationConfig):
-        net = train_imitation(
-            imitation,
-            out,
-            progress=report(0),
-            watcher=Watcher(out, "imitation", 0, spec.region, levels=watch_levels),
-            device=spec.device,
-            workers=workers,
-        )
-    before = imitation.update.total if isinstance(imitation, ImitationConfig) else 0
-    if isinstance(dagger, DaggerConfig):
-        net = train_dagger(
-            dagger,
-            out,
-            net or ImpalaPolicyNet(spec.scale, generator=torch.Generator().manual_seed(spec.seed)),
-            progress=report(before),
-            watcher=Watcher(out, "dagger", before, spec.region, levels=watch_levels),
-            device=spec.device,
-            workers=workers,
-        )
-    before += dagger.update.total if isinstance(dagger, DaggerConfig) else 0
-    earlier = None
-    if isinstance(ppo, PPOConfig):
-        if net is not None:
-            earlier = out / "before-ppo.safetensors"
-            save_checkpoint(net, earlier)
-        net = train_ppo(
-            ppo,
-            out / "ppo",
-            net,
-            progress=report(before),
-            watcher=Watcher(out, "ppo", before, spec.region, levels=watch_levels),
-            device=spec.device,
-        )
+    earlier: Path | None = None
+    before = 0
+    for name, stage in stages.items():
+        shared: dict[str, Any] = {
+            "progress": report(before),
+            "watcher": Watcher(out, name, before, spec.region, levels=watch_levels),
+            "device": spec.device,
+        }
+        if isinstance(stage, ImitationConfig):
+            net = train_imitation(stage, out, workers=workers, **shared)
+        elif isinstance(stage, DaggerConfig):
+            net = net or ImpalaPolicyNet(spec.scale, generator=torch.Generator().manual_seed(spec.seed))
+            net = train_dagger(stage, out, net, name=name, workers=workers, **shared)
+        elif isinstance(stage, PPOConfig):
+            if net is not None:
+                earlier = out / "before-ppo.safetensors"
+                save_checkpoint(net, earlier)
+            net = train_ppo(stage, out / "ppo", net, **shared)
+            continue
+        before += stage.update.total if stage is not None else 0
     assert net is not None
     final = out / "policy.safetensors"
     save_checkpoint(net, final)

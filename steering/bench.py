@@ -5,14 +5,21 @@ Absolute times depend on the machine; the ratios are what a change should be jud
 
 from __future__ import annotations
 
+import math
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from agents.checkpoints import load_policy
+from agents.imitation import BLOCK, ImitationConfig, make_block
+from agents.imitation import batches as imitation_batches
+from agents.impala import ImpalaPolicyNet
 from agents.policy import MazePolicy, batches, to_input
+from agents.supervised import Session
 from envs import procgen_env, state_bytes
 from envs.chain import statistics
 from envs.maze import Maze
@@ -81,11 +88,40 @@ def bench(policy: MazePolicy, maze: Maze) -> list[tuple[str, float]]:
     ]
 
 
+def data_share(steps: int = 24) -> float:
+    """Share of a training step that making its data costs: imitation, all threads, data made beside the network."""
+    config = ImitationConfig(samples=10**9)
+    ready = [batch for number in range(steps // BLOCK) for batch in make_block(config, number)]
+    with tempfile.TemporaryDirectory() as folder:
+        net = ImpalaPolicyNet(config.scale, generator=torch.Generator().manual_seed(0))
+        session = Session(net, config.update, {}, Path(folder) / "state.pt", save_every_seconds=math.inf, progress=None)
+        data = imitation_batches(config, 0)
+
+        def bare() -> None:
+            for batch in ready:
+                session.step(batch)
+
+        def whole() -> None:
+            for _ in ready:
+                session.step(next(data))
+
+        try:
+            bare()
+            whole()  # both once, to warm up
+            return 1 - best_of(bare) / best_of(whole)
+        finally:
+            data.close()
+            session.close()
+
+
 def main() -> None:
     """Print the ratios for the shipped policy on one level."""
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
     for what, ratio in bench(load_policy("region5"), Maze.from_level(LEVEL)):
         print(f"{ratio:8.2f}  {what}")
+    torch.set_num_threads(threads)
+    print(f"{data_share():8.2f}  training: share of a step that making its data costs")
 
 
 if __name__ == "__main__":

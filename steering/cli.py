@@ -289,7 +289,10 @@ def train(
     scale: Annotated[Optional[int], typer.Option(help="Width: 1 here (default), 4 in the published agent.")] = None,  # noqa: UP045
     seed: Annotated[Optional[int], typer.Option(help="Seed of every random draw (default 0).")] = None,  # noqa: UP045
     samples: Annotated[Optional[int], typer.Option(help="Imitation samples (0: none).")] = None,  # noqa: UP045
-    dagger_samples: Annotated[Optional[int], typer.Option(help="Samples of the policy's own walks (0: none).")] = None,  # noqa: UP045
+    dagger_samples: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Samples of the policy's own walks, a number for each round: 5000000,3000000 (0: none)."),
+    ] = None,
     ppo_steps: Annotated[Optional[int], typer.Option(help="Environment steps of PPO (0: none).")] = None,  # noqa: UP045
     from_scratch: Annotated[
         bool, typer.Option("--from-scratch", help="PPO alone, with the published options.")
@@ -303,12 +306,16 @@ def train(
     from steering.run import bar
 
     typed: dict[str, Any] = {"region": region, "scale": scale, "seed": seed, "samples": samples}
-    typed |= {"dagger_samples": dagger_samples, "ppo_steps": ppo_steps, "device": device}
+    typed |= {
+        "dagger_samples": None if dagger_samples is None else _counts(dagger_samples),
+        "ppo_steps": ppo_steps,
+        "device": device,
+    }
     given = {name: value for name, value in typed.items() if value is not None}
     if from_scratch:
-        if samples or dagger_samples:
+        if samples or any(given.get("dagger_samples", ())):
             raise InputError("--from-scratch has no imitation; leave out --samples and --dagger-samples")
-        given = {"ppo_steps": 80_000_000, **given, "samples": 0, "dagger_samples": 0}
+        given = {"ppo_steps": 80_000_000, **given, "samples": 0, "dagger_samples": ()}
     if region is not None:
         given["region"] = check_region(region)
     check_random_seed(given.get("seed", 0))
@@ -351,6 +358,13 @@ def doctor() -> None:
     print(doctor_report(found))
     if not all(check.ok for check in found):
         sys.exit(2)
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(n for n in map(int, text.split(",")) if n)
+    except ValueError:
+        raise InputError(f"--dagger-samples {text!r}: write whole numbers separated by commas") from None
 
 
 def _numbers(text: str) -> tuple[float, ...]:

@@ -71,7 +71,7 @@ class Stop(Exception):
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A pipeline of all stages, interrupted in the middle and taken up again."""
     out = tmp_path_factory.mktemp("pipeline") / "run"
-    spec = start_run(out, TrainSpec(samples=8_192, dagger_samples=512, ppo_steps=1))
+    spec = start_run(out, TrainSpec(samples=8_192, dagger_samples=(256, 256), ppo_steps=1))
 
     def interrupt(done: int, total: int) -> None:
         assert total == spec.total
@@ -91,13 +91,13 @@ def test_a_pipeline_ends_in_a_card_of_its_weights(run: Path) -> None:
     assert card["sha256"] == policy.sha256 and card["scale"] == 1
     assert card["figures"] == policy_figures(policy, 5, levels=(0, 4))
     training = card["training"]
-    assert training["imitation"]["samples"] == 8_192 and training["dagger"]["samples"] == 512
-    assert "--samples 8192 --dagger-samples 512 --ppo-steps 1 " in training["command"]
+    assert training["imitation"]["samples"] == 8_192 and training["dagger_2"]["samples"] == 256
+    assert "--samples 8192 --dagger-samples 256,256 --ppo-steps 1 " in training["command"]
     assert training["seconds"] > 0 and training["hardware"]
     assert set(card["ppo_changed"]["p_cheese_in_distribution"]) == {"before", "after"}
     assert any("mazes with the cheese as in training" in line for line in card["weaknesses"])
     assert [row["stage"] for row in card["history"]] == sorted(
-        (row["stage"] for row in card["history"]), key=["imitation", "dagger", "ppo"].index
+        (row["stage"] for row in card["history"]), key=["imitation", "dagger", "dagger_2", "ppo"].index
     )
     assert card["history"] == read_history(run)
     assert (run / "policy.png").read_bytes().startswith(b"\x89PNG")

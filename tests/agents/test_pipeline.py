@@ -13,6 +13,7 @@ from agents.hardware import check_device
 from agents.history import SNAPSHOTS, Watcher, learning_curves, read_history, snapshot_due
 from agents.impala import ImpalaPolicyNet
 from agents.pipeline import SPEC, TrainSpec, read_run, start_run
+from agents.train import PPOConfig
 from envs.errors import InputError
 
 
@@ -21,13 +22,37 @@ def network(seed: int = 0) -> ImpalaPolicyNet:
 
 
 def test_a_run_is_taken_up_with_the_options_it_was_begun_with(tmp_path: Path) -> None:
-    spec = start_run(tmp_path / "run", TrainSpec(region=None, seed=3, samples=512, dagger_samples=0, ppo_steps=64))
+    spec = start_run(tmp_path / "run", TrainSpec(region=None, seed=3, samples=512, dagger_samples=(), ppo_steps=64))
     assert read_run(tmp_path / "run") == spec and spec.region is None and spec.total == 576
     with pytest.raises(InputError, match="--resume"):
         start_run(tmp_path / "run", TrainSpec())
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"region": "5"}', '{"unknown": 1}', '{"samples": 1.5}'])
+def test_each_round_of_walks_is_a_stage_with_levels_of_its_own() -> None:
+    spec = TrainSpec(seed=2, samples=512, dagger_samples=(1_000, 0, 2_000), ppo_steps=64)
+    stages = spec.stages()
+    assert list(stages) == ["imitation", "dagger", "dagger_2", "ppo"] and spec.total == 3_576
+    assert [stages[name].samples for name in ("dagger", "dagger_2")] == [1_000, 2_000]
+    assert len({stages[name].seed for name in ("dagger", "dagger_2")}) == 2
+    assert spec.command.startswith("mazesteer train --region 5 --scale 1 --seed 2 --samples 512 --dagger-samples 1000,")
+    assert (
+        PPOConfig(total_steps=64, seed=2, bf16=False)
+        == TrainSpec(seed=2, samples=0, dagger_samples=(), ppo_steps=64).stages()["ppo"]
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        '{"region": "5"}',
+        '{"unknown": 1}',
+        '{"samples": 1.5, "dagger_samples": []}',
+        '{"dagger_samples": 5}',
+        '{"dagger_samples": [true]}',
+    ],
+)
 def test_damaged_options_are_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / SPEC).write_text(text)
     with pytest.raises(InputError, match="damaged"):
@@ -40,7 +65,7 @@ def test_a_run_that_is_none_and_a_device_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such|does not exist"):
         check_device("abacus")
     with pytest.raises(InputError):
-        start_run(tmp_path / "run", TrainSpec(samples=0, dagger_samples=0, ppo_steps=0))
+        start_run(tmp_path / "run", TrainSpec(samples=0, dagger_samples=(), ppo_steps=0))
     assert not (tmp_path / "run").exists()
 
 
