@@ -194,8 +194,10 @@ class Maze:
         up = free[:-1] & free[1:]
         a = np.concatenate([number[:, :-1][right], number[:-1][up]])
         b = np.concatenate([number[:, 1:][right], number[1:][up]])
-        ones = np.ones(2 * len(a))
-        return csr_array((ones, (np.r_[a, b], np.r_[b, a])), shape=(len(self.cells),) * 2)
+        row, column = np.r_[a, b], np.r_[b, a]
+        order = np.lexsort((column, row))
+        starts = np.r_[0, np.cumsum(np.bincount(row, minlength=len(self.cells)))]
+        return csr_array((np.ones(len(row)), column[order], starts), shape=(len(self.cells),) * 2)
 
     def distances(self, cell: Cell) -> np.ndarray:
         """Path length in steps from every free cell to ``cell``: ``float64[n]`` (inf: no path)."""
