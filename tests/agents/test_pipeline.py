@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from agents.checkpoints import export_checkpoint, load_policy
+from agents.checkpoints import export_checkpoint, load_policy, zoo_names
+from agents.evaluation import evaluation_maze
 from agents.hardware import check_device
 from agents.history import SNAPSHOTS, Watcher, learning_curves, read_history, snapshot_due
 from agents.impala import ImpalaPolicyNet
 from agents.pipeline import SPEC, TrainSpec, read_run, start_run
 from agents.train import PPOConfig
+from envs.chain import statistics
 from envs.errors import InputError
+from envs.maze import Maze
 
 
 def network(seed: int = 0) -> ImpalaPolicyNet:
@@ -103,3 +107,19 @@ def test_the_shipped_card_meets_the_bar_and_belongs_to_the_file() -> None:
     card = json.loads(json.dumps(policy.card))
     assert card["sha256"] == policy.sha256
     assert card["figures"]["levels"] == [0, 256] and card["figures"]["p_cheese_in_distribution"] >= 0.95
+
+
+@pytest.mark.parametrize("name", zoo_names())
+def test_cards_say_what_the_policies_do(name: str) -> None:
+    """Recomputed for all levels of the smallest mazes, which are quick."""
+    policy = load_policy(name)
+    figures = policy.card["figures"]
+    found: dict[str, list[float]] = {"3": [], "5": [], "7": [], "9": []}
+    for maze in Maze.from_levels(range(*figures["levels"])):
+        if str(maze.dim) in found:
+            placed = evaluation_maze(maze, figures["region"], figures["seed"])
+            p = policy.move_probabilities(placed.observations())
+            found[str(maze.dim)].append(statistics(placed, p, figures["horizon"]).p_cheese)
+    for dim, values in found.items():
+        assert len(values) == figures["levels_by_maze_size"][dim]
+        assert round(float(np.mean(values)), 4) == pytest.approx(figures["p_cheese_by_maze_size"][dim], abs=1e-4)
