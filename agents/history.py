@@ -78,14 +78,15 @@ class Watcher:
         self._earlier = 0.0
 
     def begin(self, done: int) -> None:
-        """Start, or take up again, at ``done`` of the stage: rows beyond it, of a lost end, are dropped."""
+        """Start, or take up again, at ``done`` of the stage: rows of it beyond that, of a lost end, are dropped."""
         count = self.offset + done
         rows = read_history(self.directory)
-        self._rows = [row for row in rows if row["count"] <= count]
+        self._rows = [row for row in rows if row["count"] <= count or row["stage"] != self.stage]
         if len(self._rows) < len(rows):
             self._write()
         self._last = count if self._rows else -1
-        self._earlier = max((row["seconds"] for row in self._rows if row["stage"] != self.stage), default=0.0)
+        earlier = [row["seconds"] for row in self._rows if row["stage"] != self.stage and row["count"] <= self.offset]
+        self._earlier = max(earlier, default=0.0)
 
     def look(
         self, done: int, net: nn.Module, figures: Mapping[str, float], seconds: float, *, last: bool = False
@@ -141,6 +142,7 @@ def learning_curves(rows: list[dict[str, Any]], path: Path, title: str = "") -> 
                 lower.plot(*zip(*points, strict=True), style, ms=3, label=label)
         lower.set(xlabel="samples + environment steps", ylim=(0, 1.7))
         lower.set_xscale("symlog", linthresh=FIRST_SNAPSHOT)
+        lower.set_xlim(left=-100)
         if lower.lines:
             lower.legend(loc="upper left", fontsize=8)
         for stage in dict.fromkeys(row["stage"] for row in rows):

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from agents.checkpoints import SERIES, ZOO, load_policy, save_checkpoint, write_atomic
-from agents.history import EXACT, FIRST_SNAPSHOT, SNAPSHOTS, read_history
+from agents.history import EXACT, FIRST_SNAPSHOT, SNAPSHOTS, learning_curves, read_history
 from agents.pipeline import write_card
 from envs.errors import InputError
 
@@ -39,7 +39,7 @@ def publish(run: Path, name: str, *, series: bool = False, notes: str = "", zoo:
     written = [zoo / f"{name}{suffix}" for suffix in (".safetensors", ".json", ".png")]
     shutil.copyfile(final, written[0])
     write_card(card, written[1])
-    shutil.copyfile(final.with_suffix(".png"), written[2])
+    learning_curves(card["history"], written[2], f"{name}: exact figures on 16 evaluation levels while it learned")
     if series:
         written += publish_series(run, zoo / f"{name}{SERIES}")
     return written

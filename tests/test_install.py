@@ -77,7 +77,9 @@ def test_the_wheel_holds_a_trained_policy_with_its_card(wheel: Path) -> None:
     packed = set(zipfile.ZipFile(wheel).namelist())
     policies = {name for name in packed if name.startswith("agents/zoo/") and name.endswith(".safetensors")}
     assert policies
-    assert {name.replace(".safetensors", ".json") for name in policies} <= packed
+    of_series = {name for name in policies if Path(name).parent.name.endswith("-series")}
+    assert {name.replace(".safetensors", ".json") for name in policies - of_series} <= packed
+    assert {str(Path(name).parent / "series.json") for name in of_series} <= packed
 
 
 def test_the_packages_import_from_an_empty_folder(venv: Path, tmp_path: Path) -> None:

@@ -89,7 +89,15 @@ def test_the_history_drops_what_a_lost_end_wrote(tmp_path: Path) -> None:
     again = Watcher(tmp_path, "imitation", 0, 5, levels=(90_000, 90_002))
     again.begin(5_000)  # the state file was older than the last look
     assert [row["count"] for row in read_history(tmp_path)] == [0, 4_096]
-    learning_curves(read_history(tmp_path), tmp_path / "curves.png")
+    # A stage that had ended, looked at again on the way to the next, leaves the rows of the next alone.
+    later = Watcher(tmp_path, "dagger", 8_192, 5, levels=(90_000, 90_002))
+    later.begin(0)
+    later.look(4_096, network(), {"loss": 0.5}, 1.0, last=True)
+    rows = read_history(tmp_path)
+    assert [row["stage"] for row in rows] == ["imitation", "imitation", "dagger"]
+    Watcher(tmp_path, "imitation", 0, 5, levels=(90_000, 90_002)).begin(8_192)
+    assert read_history(tmp_path) == rows
+    learning_curves(rows, tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
