@@ -60,15 +60,13 @@ def zoo_snapshots(name: str) -> dict[int, dict[str, Any]]:
     return {int(row["count"]): row for row in json.loads(path.read_text())["snapshots"]}
 
 
-def _load_snapshot(text: str) -> MazePolicy:
-    name, _, count = text.partition("@")
+def _load_snapshot(name: str, count: str) -> MazePolicy:
     series = zoo_snapshots(name)
     row = series.get(int(count)) if count.isdecimal() and len(count) < 16 else None
     if row is None:
         known = ", ".join(map(str, sorted(series))) or "none is shipped"
-        raise InputError(f"checkpoint {text[:80]}: no such snapshot of {name}; its counts: {known}")
-    policy = _load_file(ZOO / f"{name}{SERIES}" / row["file"], name=text, card=row)
-    return _as_on_card(policy)
+        raise InputError(f"checkpoint {name}@{count[:80]}: no such snapshot of {name}; its counts: {known}")
+    return _as_on_card(_load_file(ZOO / f"{name}{SERIES}" / row["file"], name=f"{name}@{count}", card=row))
 
 
 def _as_on_card(policy: MazePolicy) -> MazePolicy:
@@ -84,10 +82,12 @@ def load_policy(checkpoint: str | os.PathLike[str]) -> MazePolicy:
     damaged, holds code, is of another architecture or holds NaN or infinite weights.
     """
     text = os.fspath(checkpoint)
-    if text in zoo_names():
+    shipped = zoo_names()
+    name, at, count = text.partition("@")
+    if text in shipped:
         return _as_on_card(_load_file(ZOO / f"{text}.safetensors", name=text, card=load_card(text)))
-    if text.partition("@")[0] in zoo_names() and "@" in text:
-        return _load_snapshot(text)
+    if at and name in shipped:
+        return _load_snapshot(name, count)
     path = Path(text)
     try:
         is_file = path.is_file()
@@ -97,7 +97,7 @@ def load_policy(checkpoint: str | os.PathLike[str]) -> MazePolicy:
         return _load_file(path, name=path.stem, card={})
     if path.suffix in SUFFIXES or os.sep in text:
         raise InputError(f"checkpoint {text}: no such file")
-    raise InputError(f"checkpoint {text!r} is neither a shipped name nor a file; {nearest(text, zoo_names())}")
+    raise InputError(f"checkpoint {text!r} is neither a shipped name nor a file; {nearest(text, shipped)}")
 
 
 def _load_file(path: Path, name: str, card: dict[str, Any]) -> MazePolicy:
@@ -225,8 +225,9 @@ def save_checkpoint(
     dtype: torch.dtype = torch.float32,
 ) -> str:
     """Write safetensors (whole or not at all) and return the file's sha256."""
-    weights = {key: value.detach().cpu().to(dtype).contiguous() for key, value in net.state_dict().items()}
-    data = _ordered(safetensors.torch.save(weights, {"format": FORMAT, "scale": str(net.scale), **(metadata or {})}))
+    data = _ordered(
+        safetensors.torch.save(_weights(net, dtype), {"format": FORMAT, "scale": str(net.scale), **(metadata or {})})
+    )
     write_atomic(path, data)
     return hashlib.sha256(data).hexdigest()
 
@@ -240,9 +241,12 @@ def export_checkpoint(net: ImpalaPolicyNet, path: Path) -> None:
     if path.suffix != ".pth":
         raise InputError(f"{path}: the published layout is a .pth file; end the name in .pth")
     buffer = io.BytesIO()
-    weights = {key: value.detach().cpu().float().contiguous() for key, value in net.state_dict().items()}
-    torch.save({"model_state_dict": weights}, buffer)
+    torch.save({"model_state_dict": _weights(net, torch.float32)}, buffer)
     write_atomic(path, buffer.getvalue())
+
+
+def _weights(net: ImpalaPolicyNet, dtype: torch.dtype) -> dict[str, Tensor]:
+    return {key: value.detach().cpu().to(dtype).contiguous() for key, value in net.state_dict().items()}
 
 
 def _ordered(data: bytes) -> bytes:

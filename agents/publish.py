@@ -36,10 +36,11 @@ def publish(run: Path, name: str, *, series: bool = False, notes: str = "", zoo:
     if notes:
         card["notes"] = notes
     zoo.mkdir(parents=True, exist_ok=True)
-    written = [zoo / f"{name}{suffix}" for suffix in (".safetensors", ".json", ".png")]
-    shutil.copyfile(final, written[0])
-    write_card(card, written[1])
-    learning_curves(card["history"], written[2], f"{name}: exact figures on 16 evaluation levels while it learned")
+    weights, facts, curves = (zoo / f"{name}{suffix}" for suffix in (".safetensors", ".json", ".png"))
+    shutil.copyfile(final, weights)
+    write_card(card, facts)
+    learning_curves(card["history"], curves, f"{name}: exact figures on 16 evaluation levels while it learned")
+    written = [weights, facts, curves]
     if series:
         written += publish_series(run, zoo / f"{name}{SERIES}")
     return written

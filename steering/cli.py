@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import shlex
 import signal
 import sys
 from pathlib import Path
@@ -12,19 +11,19 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from envs.errors import InputError, check_random_seed
+from envs.errors import InputError
+from steering.cli_agents import DEFAULT_CHECKPOINT, Checkpoint, commands
 
 app = typer.Typer(
     help="How far into a maze agent's network does subtracting the cheese vector still just blind it?",
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-DEFAULT_CHECKPOINT = "region5"
+app.add_typer(commands)
 STOPPED_BY = (signal.SIGINT, signal.SIGTERM)
 GRACE = 10  # seconds from a signal until whatever still hangs is ended by the system
 _USAGE: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 
-Checkpoint = Annotated[str, typer.Argument(help="A shipped policy (see `checkpoints`) or a file.")]
 Horizon = Annotated[int, typer.Option(help="Moves within which outcomes are counted (1 to 500).")]
 Seed = Annotated[int, typer.Option(help="Seed of every random draw.")]
 Mode = Annotated[str, typer.Option(help="Procgen's distribution mode: hard or easy.")]
@@ -204,69 +203,6 @@ def video(
     print(f"film: {out}")
 
 
-@app.command("checkpoints")
-def checkpoints_command(
-    as_json: Annotated[bool, typer.Option("--json", help="Print the cards as JSON.")] = False,
-) -> None:
-    """List the shipped policies."""
-    from agents.checkpoints import load_card, zoo_names, zoo_snapshots
-
-    names = zoo_names()
-    if as_json:
-        print(json.dumps({name: {**load_card(name), "snapshots": list(zoo_snapshots(name))} for name in names}))
-        return
-    print(f"{'name':<16}{'scale':>5}  {'cheese in training':<20}{'P(cheese): as in training':>26}{'anywhere':>10}"
-          f"{'P(top-right 5x5)':>18}")  # fmt: skip
-    for name in names:
-        card = load_card(name)
-        figures = card["figures"]
-        print(f"{name:<16}{card['scale']:>5}  {card['training']['cheese']:<20}"
-              f"{figures['p_cheese_in_distribution']:>26.4f}{figures['p_cheese_anywhere']:>10.4f}"
-              f"{figures['p_region_anywhere']:>18.4f}")  # fmt: skip
-    for name in names:
-        if series := zoo_snapshots(name):
-            print(f"\n{name}, in training (write {name}@COUNT): {', '.join(map(str, sorted(series)))}")
-
-
-@app.command("evaluate")
-def evaluate_command(
-    checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
-    region: Annotated[Optional[int], typer.Option(help="Cheese in the top-right r x r; 0: anywhere.")] = None,  # noqa: UP045
-    n_levels: Annotated[int, typer.Option(help="Levels 0 to N-1.")] = 256,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Recompute the success figures of a policy's card, exactly."""
-    from agents.checkpoints import load_policy
-    from agents.evaluation import policy_figures
-    from envs.levels import check_region
-    from steering.run import bar
-
-    if not 1 <= n_levels <= 100_000:
-        raise InputError(f"--n-levels {n_levels}: evaluation has levels 0 to 99999, so 1 to 100000 of them")
-    policy = load_policy(checkpoint)
-    known = policy.card.get("figures", {})
-    rule = known.get("region", 5) if region is None else check_region(region)
-    with bar("evaluating") as progress:
-        figures = policy_figures(policy, rule, levels=(0, n_levels), progress=progress)
-    if as_json:
-        print(json.dumps(figures))
-        return
-    print(f"{policy.name}  sha256 {policy.sha256}")
-    print(f"levels 0 to {n_levels - 1}, exact, within {figures['horizon']} moves")
-    print(f"  P(cheese), cheese {f'in the top-right {rule}x{rule}' if rule else 'as in training'}   "
-          f"{figures['p_cheese_in_distribution']:.4f}")  # fmt: skip
-    for dim, p in figures["p_cheese_by_maze_size"].items():
-        print(f"    {dim:>2}x{dim:<2} ({figures['levels_by_maze_size'][dim]:>3} levels)                 {p:.4f}")
-    print(f"  P(cheese), cheese anywhere                 {figures['p_cheese_anywhere']:.4f}")
-    print(f"  P(top-right 5x5), cheese anywhere          {figures['p_region_anywhere']:.4f}")
-    square = figures["decision_square"]
-    print(f"  at the decision square ({square['levels']} levels): to the cheese {square['p_cheese_move']:.4f}, "
-          f"to the top right {square['p_corner_move']:.4f}, other {square['p_other_move']:.4f}")  # fmt: skip
-    if known:
-        same = figures == known
-        print("equal to the card" if same else "NOT equal to the card (other levels, region or machine?)")
-
-
 @app.command()
 def report(
     run: Annotated[Path, typer.Argument(help="A run directory.")],
@@ -280,75 +216,6 @@ def report(
 
 
 @app.command()
-def train(
-    out: Annotated[Path, typer.Option(help="Training directory.")],
-    region: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option(help="Cheese in the top-right r x r (default 5); 0: anywhere."),
-    ] = None,
-    scale: Annotated[Optional[int], typer.Option(help="Width: 1 here (default), 4 in the published agent.")] = None,  # noqa: UP045
-    seed: Annotated[Optional[int], typer.Option(help="Seed of every random draw (default 0).")] = None,  # noqa: UP045
-    samples: Annotated[Optional[int], typer.Option(help="Imitation samples (0: none).")] = None,  # noqa: UP045
-    dagger_samples: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(help="Samples of the policy's own walks, a number for each round: 5000000,3000000 (0: none)."),
-    ] = None,
-    ppo_steps: Annotated[Optional[int], typer.Option(help="Environment steps of PPO (0: none).")] = None,  # noqa: UP045
-    from_scratch: Annotated[
-        bool, typer.Option("--from-scratch", help="PPO alone, with the published options.")
-    ] = False,
-    device: Annotated[Optional[str], typer.Option(help="cpu (default) or cuda.")] = None,  # noqa: UP045
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
-) -> None:
-    """Train a policy: imitation, on-policy imitation, then PPO; snapshots, history and a card."""
-    from agents.pipeline import TrainSpec, read_run, start_run, train_pipeline
-    from envs.levels import check_region
-    from steering.run import bar
-
-    typed: dict[str, Any] = {"region": region, "scale": scale, "seed": seed, "samples": samples}
-    typed |= {
-        "dagger_samples": None if dagger_samples is None else _counts(dagger_samples),
-        "ppo_steps": ppo_steps,
-        "device": device,
-    }
-    given = {name: value for name, value in typed.items() if value is not None}
-    if from_scratch:
-        if samples or any(given.get("dagger_samples", ())):
-            raise InputError("--from-scratch has no imitation; leave out --samples and --dagger-samples")
-        given = {"ppo_steps": 80_000_000, **given, "samples": 0, "dagger_samples": ()}
-    if region is not None:
-        given["region"] = check_region(region)
-    check_random_seed(given.get("seed", 0))
-    if resume:
-        spec = read_run(out)
-        changed = [name for name, value in given.items() if getattr(spec, name) != value]
-        if changed:
-            option = changed[0].replace("_", "-")
-            raise InputError(f"--{option}: the run in {out} was begun with {getattr(spec, changed[0])}; leave it out")
-    else:
-        spec = start_run(out, TrainSpec(**given))
-    try:
-        with bar("training") as progress:
-            result = train_pipeline(out, spec, progress=progress)
-    except (KeyboardInterrupt, SystemExit):
-        print(f"\nstopped; `mazesteer train --out {shlex.quote(str(out))} --resume` goes on", file=sys.stderr)
-        raise
-    print(f"weights: {result}\ncard:    {result.with_suffix('.json')}\ncurves:  {result.with_suffix('.png')}")
-
-
-@app.command()
-def export(
-    checkpoint: Annotated[str, typer.Argument(help="A shipped policy (see `checkpoints`) or a file.")],
-    out: Annotated[Path, typer.Argument(help="The file to write: NAME.pth.")],
-) -> None:
-    """Write a policy in the layout of the published checkpoints, for other tools to load."""
-    from agents.checkpoints import export_checkpoint, load_policy
-
-    export_checkpoint(load_policy(checkpoint).net, out)
-    print(f"{out}: model_state_dict of the published layout")
-
-
-@app.command()
 def doctor() -> None:
     """Check this installation part by part and say how to mend what is missing."""
     from steering.doctor import checks
@@ -358,13 +225,6 @@ def doctor() -> None:
     print(doctor_report(found))
     if not all(check.ok for check in found):
         sys.exit(2)
-
-
-def _counts(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(n for n in map(int, text.split(",")) if n)
-    except ValueError:
-        raise InputError(f"--dagger-samples {text!r}: write whole numbers separated by commas") from None
 
 
 def _numbers(text: str) -> tuple[float, ...]:

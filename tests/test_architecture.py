@@ -28,7 +28,7 @@ ORDER = {
     "videos": "frames encode side_by_side".split(),
     "steering": (
         "sites hooks partial vectors interventions evaluate rollouts stats boundary store plan summary sweep report "
-        "film doctor bench run cli"
+        "film doctor bench run cli_agents cli"
     ).split(),
 }
 # The packages each package stands on.
@@ -38,7 +38,7 @@ PROCGEN = {"procgen": ["envs.procgen_env"], "gym3": ["envs.procgen_env"], "gym":
 # Files that must not bring in torch even through what they import: all of envs but the training environment, and
 # what `mazesteer --help` and `mazesteer doctor` need.
 NO_TORCH = [f"envs.{name}" for name in ORDER["envs"] if name != "vec_env"]
-NO_TORCH += ["envs", "agents", "videos", "steering", "steering.doctor", "steering.cli"]
+NO_TORCH += ["envs", "agents", "videos", "steering", "steering.doctor", "steering.cli_agents", "steering.cli"]
 
 
 def modules(package: str) -> list[str]:
