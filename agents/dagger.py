@@ -43,7 +43,10 @@ class DaggerConfig:
     n_envs: int = 128
     random_states: int = 128
     levels_per_batch: int = 6
+    block: int = 32
     learning_rate: float = 6e-4
+    matrix_rate: float = 0.01
+    decay_to: float = 0.0
     warmup_samples: int = 20_000
     expert_share: float = 0.2
     value_weight: float = 0.25
@@ -52,7 +55,7 @@ class DaggerConfig:
     bf16: bool = field(default_factory=bf16_pays)
 
     def __post_init__(self) -> None:
-        for name in ("scale", "samples", "n_envs", "random_states", "levels_per_batch"):
+        for name in ("scale", "samples", "n_envs", "random_states", "levels_per_batch", "block"):
             if getattr(self, name) < 1:
                 raise InputError(f"dagger: {name} is {getattr(self, name)}, must be at least 1")
 
@@ -75,6 +78,7 @@ class DaggerConfig:
             seed=self.seed + 1_000_000,
             batch_size=self.random_states,
             levels_per_batch=self.levels_per_batch,
+            block=self.block,
             value_weight=self.value_weight,
             gamma=self.gamma,
             bf16=self.bf16,

@@ -39,19 +39,20 @@ def policy_figures(
     arguments give the same figures.
     """
     mazes = Maze.from_levels(range(*levels))
-    total = 2 * len(mazes)
-    rows: dict[str, list[tuple[Maze, chain.ChainStatistics, tuple[float, float, float]]]] = {}
+    rules = dict.fromkeys((region, None))  # one for an agent of cheese anywhere
+    rows: dict[int | None, list[tuple[Maze, chain.ChainStatistics, tuple[float, float, float]]]] = {}
+    total = len(rules) * len(mazes)
     done = 0
-    for name, rule in (("in_distribution", region), ("cheese_anywhere", None)):
-        rows[name] = []
+    for rule in rules:
+        rows[rule] = []
         for maze in mazes:
             placed = evaluation_maze(maze, rule, seed)
             p = policy.move_probabilities(placed.observations())
-            rows[name].append((placed, chain.statistics(placed, p, horizon), chain.decision_probabilities(placed, p)))
+            rows[rule].append((placed, chain.statistics(placed, p, horizon), chain.decision_probabilities(placed, p)))
             done += 1
             if progress is not None:
                 progress(done, total)
-    inside, anywhere = rows["in_distribution"], rows["cheese_anywhere"]
+    inside, anywhere = rows[region], rows[None]
     decisions = np.array([d for _, _, d in anywhere])
     has_square = ~np.isnan(decisions[:, 0])
     sizes = sorted({maze.dim for maze, _, _ in inside})

@@ -29,12 +29,15 @@ from envs.levels import TRAIN_LEVELS, place_cheese
 from envs.maze import Maze
 
 STATE = "imitation.pt"
-BLOCK = 4  # batches that are drawn from the same levels
 
 
 @dataclass(frozen=True)
 class ImitationConfig:
-    """Options of the warm start; ``samples`` is the number of states shown in all."""
+    """Options of the warm start; ``samples`` is the number of states shown in all.
+
+    ``block`` batches are drawn from the same ``block * levels_per_batch`` levels: a long block mixes the states
+    of many levels in each batch.
+    """
 
     scale: int = 1
     region: int | None = 5
@@ -42,7 +45,10 @@ class ImitationConfig:
     samples: int = 4_000_000
     batch_size: int = 256
     levels_per_batch: int = 12
+    block: int = 32
     learning_rate: float = 1e-3
+    matrix_rate: float = 0.02
+    decay_to: float = 0.0
     warmup_samples: int = 50_000
     value_weight: float = 0.25
     gamma: float = 0.99
@@ -51,7 +57,7 @@ class ImitationConfig:
     bf16: bool = field(default_factory=bf16_pays)
 
     def __post_init__(self) -> None:
-        for name in ("scale", "samples", "batch_size", "levels_per_batch"):
+        for name in ("scale", "samples", "batch_size", "levels_per_batch", "block"):
             if getattr(self, name) < 1:
                 raise InputError(f"imitation: {name} is {getattr(self, name)}, must be at least 1")
 
@@ -68,10 +74,10 @@ def training_mazes(region: int | None, count: int, rng: np.random.Generator) -> 
 
 
 def make_block(config: ImitationConfig, number: int) -> list[Batch]:
-    """Block ``number``, ``BLOCK`` batches: the same for the same config, whoever asks and when."""
+    """Block ``number``, ``config.block`` batches: the same for the same config, whoever asks and when."""
     rng = np.random.default_rng([config.seed, number])
-    mazes = training_mazes(config.region, config.levels_per_batch * BLOCK, rng)
-    size = config.batch_size * BLOCK
+    mazes = training_mazes(config.region, config.levels_per_batch * config.block, rng)
+    size = config.batch_size * config.block
     known = [expert(maze) for maze in mazes]
     flat = np.concatenate(
         [_weights(maze, steps, config.path_share) for maze, (_, steps) in zip(mazes, known, strict=True)]
@@ -86,7 +92,7 @@ def make_block(config: ImitationConfig, number: int) -> list[Batch]:
         [(maze.state, cells[a:b], facings[a:b]) for maze, a, b in zip(mazes, cuts[:-1], cuts[1:], strict=True) if b > a]
     )
     returns = (config.gamma ** (steps - 1)).astype(np.float32)
-    order = rng.permutation(size).reshape(BLOCK, config.batch_size)
+    order = rng.permutation(size).reshape(config.block, config.batch_size)
     return [Batch(frames[rows], moves[rows], returns[rows]) for rows in order]
 
 
@@ -101,7 +107,7 @@ def _weights(maze: Maze, steps: np.ndarray, path_share: float) -> np.ndarray:
 
 def batches(config: ImitationConfig, first: int, workers: int = 0) -> Generator[Batch, None, None]:
     """Batches ``first``, ``first + 1``, ..., made ahead: by a thread, or by ``workers`` processes."""
-    number, skip = divmod(first, BLOCK)
+    number, skip = divmod(first, config.block)
     pool: Executor
     if workers:
         pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))

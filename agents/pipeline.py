@@ -26,7 +26,7 @@ from agents.imitation import ImitationConfig, train_imitation
 from agents.impala import ImpalaPolicyNet
 from agents.policy import MazePolicy
 from agents.train import PPOConfig, train_ppo
-from envs.errors import InputError
+from envs.errors import InputError, nearest
 from envs.levels import EVAL_LEVELS, TRAIN_LEVELS
 
 CARD = "mazesteer-card-1"
@@ -44,13 +44,19 @@ GENTLE: dict[str, Any] = {
 }
 
 
+# The recipe of the first shipped agent: Adam alone, batches of fewer levels, each stage down to rate zero.
+ADAM: dict[str, Any] = {"matrix_rate": 0.0, "block": 4}
+OPTIMIZERS = ("muon", "adam")
+
+
 @dataclass(frozen=True)
 class TrainSpec:
     """What a training run is: ``samples`` of imitation, ``dagger_samples`` on policy, ``ppo_steps``.
 
     ``dagger_samples`` has a number for each round: a round begins with the full learning rate
     again and meets other levels. Without imitation of either kind PPO starts from scratch.
-    ``region`` None means cheese anywhere. ``bf16`` belongs to the run, since it changes the numbers.
+    ``region`` None means cheese anywhere; ``optimizer`` is that of imitation. ``bf16`` belongs to
+    the run, since it changes the numbers.
     """
 
     region: int | None = 5
@@ -59,6 +65,7 @@ class TrainSpec:
     samples: int = 2_400_000
     dagger_samples: tuple[int, ...] = (3_200_000,)
     ppo_steps: int = 320_000
+    optimizer: str = "muon"
     device: str = "cpu"
     bf16: bool = False
 
@@ -67,6 +74,8 @@ class TrainSpec:
         counts = (self.samples, *self.dagger_samples, self.ppo_steps)
         if min(counts) < 0 or sum(counts) == 0:
             raise InputError("train: give imitation samples, PPO steps, or both; none may be negative")
+        if self.optimizer not in OPTIMIZERS:
+            raise InputError(f"optimizer {self.optimizer!r}: {nearest(self.optimizer, OPTIMIZERS)}")
 
     @property
     def total(self) -> int:
@@ -78,16 +87,22 @@ class TrainSpec:
         """What to type to repeat the run."""
         words = ["mazesteer train", f"--region {self.region or 0}", f"--scale {self.scale}", f"--seed {self.seed}"]
         words += [f"--samples {self.samples}", f"--dagger-samples {','.join(map(str, self.dagger_samples)) or 0}"]
-        words += [f"--ppo-steps {self.ppo_steps}", *([] if self.device == "cpu" else [f"--device {self.device}"])]
+        words += [f"--ppo-steps {self.ppo_steps}"]
+        for name in ("optimizer", "device"):
+            if getattr(self, name) != getattr(TrainSpec, name):
+                words.append(f"--{name} {getattr(self, name)}")
         return " ".join([*words, "--out runs/train"])
 
     def stages(self) -> dict[str, ImitationConfig | DaggerConfig | PPOConfig | None]:
         """Options of each stage by name (None: left out). A GPU gets larger batches."""
         shared: dict[str, Any] = {"scale": self.scale, "region": self.region, "seed": self.seed, "bf16": self.bf16}
         wide = torch.device(self.device).type == "cuda"
-        first = ImitationConfig(samples=self.samples, **shared) if self.samples else None
+        recipe = ADAM if self.optimizer == "adam" else {}
+        first = ImitationConfig(samples=self.samples, **recipe, **shared) if self.samples else None
+        if first and self.dagger_samples and not recipe:  # the walks go on with what is left of the rate
+            first = replace(first, decay_to=0.5)
         rounds = [
-            DaggerConfig(samples=n, **{**shared, "seed": self.seed + 10_000 * k})
+            DaggerConfig(samples=n, **recipe, **{**shared, "seed": self.seed + 10_000 * k})
             for k, n in enumerate(self.dagger_samples)
         ]
         if wide and first:  # rates grow with the root of the batch

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from agents.checkpoints import write_atomic
 from agents.hardware import bf16_pays, keep_freed_memory
 from agents.history import Watcher
+from agents.muon import Muon, hidden_weights
 from agents.policy import move_log_probabilities, to_input
 from envs.actions import MOVE_OF_STEP, Move
 from envs.errors import InputError
@@ -42,12 +43,18 @@ class Batch:
 
 @dataclass(frozen=True)
 class UpdateConfig:
-    """How a batch changes the weights: Adam, linear warm-up, linear decay to zero at ``samples``."""
+    """How a batch changes the weights: linear warm-up, then linear decay to ``decay_to`` of the rate at ``samples``.
+
+    ``matrix_rate`` is the rate of :class:`agents.muon.Muon` for the hidden weights, ``learning_rate`` that of Adam
+    for the others; with ``matrix_rate`` 0 Adam has them all. ``grad_norm`` bounds the gradient of Adam's.
+    """
 
     samples: int
     batch_size: int
     learning_rate: float
     warmup_samples: int
+    matrix_rate: float = 0.0
+    decay_to: float = 0.0
     value_weight: float = 0.25
     grad_norm: float = 1.0
     bf16: bool = field(default_factory=bf16_pays)
@@ -62,10 +69,18 @@ class UpdateConfig:
         """Samples shown in all: whole batches."""
         return -(-self.samples // self.batch_size) * self.batch_size
 
-    def rate(self, done: int) -> float:
-        """Learning rate after ``done`` samples."""
+    def schedule(self, done: int) -> float:
+        """Share of the full rates after ``done`` samples."""
         rise = min(1.0, (done + self.batch_size) / max(self.warmup_samples, 1))
-        return self.learning_rate * rise * max(0.0, 1.0 - done / self.samples)
+        return rise * (1.0 - (1.0 - self.decay_to) * min(done / self.samples, 1.0))
+
+    def optimizers(self, net: nn.Module) -> list[torch.optim.Optimizer]:
+        """Adam, and Muon if it has a rate; their rates are the full ones."""
+        hidden, others = hidden_weights(net) if self.matrix_rate else ([], list(net.parameters()))
+        found: list[torch.optim.Optimizer] = [torch.optim.Adam(others, lr=self.learning_rate, eps=1e-5)]
+        if hidden:
+            found.append(Muon(hidden, lr=self.matrix_rate, bf16=self.bf16))
+        return found
 
 
 def expert(maze: Maze) -> tuple[np.ndarray, np.ndarray]:
@@ -126,7 +141,8 @@ class Session:
         self.config = update
         self._options = options
         self._path = path
-        self._optimizer = torch.optim.Adam(self.net.parameters(), lr=update.learning_rate, eps=1e-5)
+        self._optimizers = update.optimizers(self.net)
+        self._clipped = [p for group in self._optimizers[0].param_groups for p in group["params"]]
         self._running: dict[str, float] = {}
         self._progress = progress
         self._every = save_every_seconds
@@ -159,14 +175,17 @@ class Session:
 
         ``extra`` maps names of further figures to functions of the logits.
         """
-        for group in self._optimizer.param_groups:
-            group["lr"] = self.config.rate(self.done)
         loss, figures, logits = batch_loss(self.net, batch, self.config)
         figures.update({name: figure(logits) for name, figure in extra.items()})
-        self._optimizer.zero_grad(set_to_none=True)
+        self.net.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(self.net.parameters(), self.config.grad_norm)
-        self._optimizer.step()
+        nn.utils.clip_grad_norm_(self._clipped, self.config.grad_norm)
+        for optimizer, rate in zip(
+            self._optimizers, (self.config.learning_rate, self.config.matrix_rate), strict=False
+        ):
+            for group in optimizer.param_groups:
+                group["lr"] = rate * self.config.schedule(self.done)
+            optimizer.step()
         self.done += self.config.batch_size
         for key, value in figures.items():
             self._running[key] = 0.98 * self._running.get(key, value) + 0.02 * value
@@ -190,7 +209,7 @@ class Session:
         """Write the state file now."""
         state: dict[str, Any] = {
             "net": self.net.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
             "samples": self.done,
             "config": self._options,
             "running": self._running,
@@ -213,7 +232,7 @@ class Session:
             then, samples = dict(state["config"]), int(state["samples"])
             running = {str(key): float(value) for key, value in state["running"].items()}
             seconds = float(state["seconds"])
-            parts = state["net"], state["optimizer"]
+            parts = state["net"], list(state["optimizers"])
             missing = set(self.net.state_dict()) ^ set(parts[0])
             if missing:
                 raise KeyError(min(missing))
@@ -226,6 +245,7 @@ class Session:
             changed = sorted(k for k, v in self._options.items() if then.get(k) != v)
             raise InputError(f"{self._path}: was started with other options ({', '.join(changed)}); use another --out")
         self.net.load_state_dict(parts[0])
-        self._optimizer.load_state_dict(parts[1])
+        for optimizer, kept in zip(self._optimizers, parts[1], strict=True):
+            optimizer.load_state_dict(kept)
         self._running, self._earlier = running, seconds
         return samples

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from agents.checkpoints import load_policy
-from agents.imitation import BLOCK, ImitationConfig, make_block
+from agents.imitation import ImitationConfig, make_block
 from agents.imitation import batches as imitation_batches
 from agents.impala import ImpalaPolicyNet
 from agents.policy import MazePolicy, batches, to_input
@@ -88,10 +88,10 @@ def bench(policy: MazePolicy, maze: Maze) -> list[tuple[str, float]]:
     ]
 
 
-def data_share(steps: int = 24) -> float:
+def data_share(steps: int = 32) -> float:
     """Share of a training step that making its data costs: imitation, all threads, data made beside the network."""
     config = ImitationConfig(samples=10**9)
-    ready = [batch for number in range(steps // BLOCK) for batch in make_block(config, number)]
+    ready = [batch for number in range(steps // config.block) for batch in make_block(config, number)]
     with tempfile.TemporaryDirectory() as folder:
         net = ImpalaPolicyNet(config.scale, generator=torch.Generator().manual_seed(0))
         session = Session(net, config.update, {}, Path(folder) / "state.pt", save_every_seconds=math.inf, progress=None)

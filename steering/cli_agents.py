@@ -96,6 +96,7 @@ def train(
         typer.Option(help="Samples of the policy's own walks, a number for each round: 5000000,3000000 (0: none)."),
     ] = None,
     ppo_steps: Annotated[Optional[int], typer.Option(help="Environment steps of PPO (0: none).")] = None,  # noqa: UP045
+    optimizer: Annotated[Optional[str], typer.Option(help="Of imitation: muon (default) or adam.")] = None,  # noqa: UP045
     from_scratch: Annotated[
         bool, typer.Option("--from-scratch", help="PPO alone, with the published options.")
     ] = False,
@@ -111,6 +112,7 @@ def train(
     typed |= {
         "dagger_samples": None if dagger_samples is None else _counts(dagger_samples),
         "ppo_steps": ppo_steps,
+        "optimizer": optimizer,
         "device": device,
     }
     given = {name: value for name, value in typed.items() if value is not None}

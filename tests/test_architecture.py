@@ -22,8 +22,8 @@ ORDER = {
         "vec_env"
     ).split(),
     "agents": (
-        "hardware impala policy sb3_policy checkpoints evaluation history supervised imitation dagger train pipeline "
-        "publish"
+        "hardware impala policy sb3_policy checkpoints evaluation history muon supervised imitation dagger train "
+        "pipeline publish"
     ).split(),
     "videos": "frames encode side_by_side".split(),
     "steering": (

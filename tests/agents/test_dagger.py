@@ -15,7 +15,7 @@ from envs.actions import STEP_OF_MOVE, Move
 from envs.errors import InputError
 from envs.maze import Cell, Maze
 
-TINY = DaggerConfig(samples=16 * 6, n_envs=8, random_states=8, levels_per_batch=2, warmup_samples=16)
+TINY = DaggerConfig(samples=16 * 6, n_envs=8, random_states=8, levels_per_batch=2, block=4, warmup_samples=16)
 
 
 def _start() -> ImpalaPolicyNet:
@@ -74,7 +74,7 @@ def test_taken_up_again_it_goes_on(tmp_path: Path) -> None:
         seen.append(done)
         raise Stop
 
-    longer = DaggerConfig(samples=16 * 40, n_envs=8, random_states=8, levels_per_batch=2, warmup_samples=16)
+    longer = DaggerConfig(samples=16 * 40, n_envs=8, random_states=8, levels_per_batch=2, block=4, warmup_samples=16)
     with pytest.raises(Stop):
         train_dagger(longer, tmp_path, _start(), save_every_seconds=0.0, progress=stop)
     assert seen == [16 * 20]

@@ -30,11 +30,11 @@ EASY_LEVEL, HARD_LEVEL = 1_000_000, 1_000_006  # a 3x3 maze, five steps to the c
 def test_imitation_learns_a_maze(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(imitation, "TRAIN_LEVELS", (HARD_LEVEL, HARD_LEVEL + 1))
     config = ImitationConfig(
-        region=1, samples=8_192, batch_size=32, levels_per_batch=2, warmup_samples=500, bf16=False, seed=0
+        region=1, samples=8_192, batch_size=32, levels_per_batch=2, block=4, warmup_samples=500, bf16=False, seed=0
     )
     net = train_imitation(config, tmp_path).eval()
     # Other states of the same level than a batch of training shows: 128 drawn by another seed.
-    test = make_block(ImitationConfig(region=1, batch_size=32, levels_per_batch=2, seed=9), 0)
+    test = make_block(ImitationConfig(region=1, batch_size=32, levels_per_batch=2, block=4, seed=9), 0)
     found = np.mean([batch_loss(net, batch, config.update)[1]["accuracy"] for batch in test])
     moves = np.concatenate([batch.moves for batch in test])
     commonest = np.bincount(moves).max() / len(moves)

@@ -76,6 +76,10 @@ def test_figures_are_reproducible_and_progress_is_reported(policy: MazePolicy) -
     assert calls == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert policy_figures(policy, 5, levels=(1, 3), horizon=64) == first
     assert first != policy_figures(policy, 5, levels=(1, 3), horizon=8)
+    calls.clear()
+    anywhere = policy_figures(policy, None, levels=(1, 3), horizon=64, progress=lambda d, t: calls.append((d, t)))
+    assert calls == [(1, 2), (2, 2)]  # cheese as in training is cheese anywhere
+    assert anywhere["p_cheese_in_distribution"] == anywhere["p_cheese_anywhere"] == first["p_cheese_anywhere"]
 
 
 def test_the_shipped_policy_finds_its_cheese_far_more_often_than_chance(figures: dict) -> None:

@@ -13,7 +13,7 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
-from agents.imitation import BLOCK, ImitationConfig, batches, make_block, train_imitation, training_mazes
+from agents.imitation import ImitationConfig, batches, make_block, train_imitation, training_mazes
 from agents.impala import ImpalaPolicyNet
 from agents.supervised import Batch, batch_loss, expert
 from envs.actions import STEP_OF_MOVE, Move
@@ -21,9 +21,7 @@ from envs.errors import InputError
 from envs.levels import TRAIN_LEVELS, check_region, place_cheese
 from envs.maze import Cell, Maze
 
-TINY = ImitationConfig(
-    samples=25 * 8, batch_size=8, levels_per_batch=2, learning_rate=1e-3, warmup_samples=40, bf16=False, seed=5
-)
+TINY = ImitationConfig(samples=25 * 8, batch_size=8, levels_per_batch=2, block=4, warmup_samples=40, bf16=False, seed=5)
 
 
 @pytest.fixture
@@ -37,13 +35,15 @@ def one_thread() -> Iterator[None]:
 
 def mazes_of(config: ImitationConfig, number: int) -> list[Maze]:
     """The mazes that block ``number`` was drawn from: its generator's first use."""
-    return training_mazes(config.region, config.levels_per_batch * BLOCK, np.random.default_rng([config.seed, number]))
+    return training_mazes(
+        config.region, config.levels_per_batch * config.block, np.random.default_rng([config.seed, number])
+    )
 
 
 def whole_block(config: ImitationConfig, number: int) -> Batch:
     """All batches of a block as one."""
     parts = make_block(config, number)
-    assert [len(part.moves) for part in parts] == [config.batch_size] * BLOCK
+    assert [len(part.moves) for part in parts] == [config.batch_size] * config.block
     return Batch(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("frames", "moves", "returns")))
 
 
@@ -76,7 +76,7 @@ def recognized(mazes: list[Maze], frames: np.ndarray) -> list[list[tuple[Maze, C
 
 @pytest.mark.parametrize("region", [5, None])
 def test_labels_lead_to_the_cheese_and_returns_are_discounted_steps(region: int | None) -> None:
-    config = ImitationConfig(region=region, batch_size=75, levels_per_batch=2, seed=2)
+    config = ImitationConfig(region=region, batch_size=75, levels_per_batch=2, block=4, seed=2)
     batch, mazes = whole_block(config, 7), mazes_of(config, 7)
     assert batch.frames.shape == (300, 64, 64, 3) and batch.moves.shape == batch.returns.shape == (300,)
     ambiguous = 0
@@ -94,7 +94,7 @@ def test_labels_lead_to_the_cheese_and_returns_are_discounted_steps(region: int 
 
 
 def test_large_mazes_get_their_share() -> None:
-    config = ImitationConfig(batch_size=500, levels_per_batch=2, seed=1)
+    config = ImitationConfig(batch_size=500, levels_per_batch=2, block=4, seed=1)
     mazes = mazes_of(config, 0)
     found = Counter(id(places[0][0]) for places in recognized(mazes, whole_block(config, 0).frames))
     cells = np.array([len(maze.cells) for maze in mazes])
@@ -106,7 +106,7 @@ def test_large_mazes_get_their_share() -> None:
 
 def test_states_on_the_start_path_come_more_often() -> None:
     """A quarter of each maze's weight is spread over the path from the start to the cheese."""
-    config = ImitationConfig(batch_size=500, levels_per_batch=1, seed=8, region=None)
+    config = ImitationConfig(batch_size=500, levels_per_batch=1, block=4, seed=8, region=None)
     mazes = mazes_of(config, 0)
     expected = cells = 0.0
     for maze in mazes:
@@ -173,7 +173,7 @@ def test_batches_are_functions_of_seed_and_number() -> None:
 @pytest.mark.parametrize("workers", [0, 2])
 def test_batches_come_in_order_from_any_number_and_whoever_makes_them(workers: int) -> None:
     expected = [batch for number in (1, 2) for batch in make_block(TINY, number)][1:6]
-    coming = batches(TINY, BLOCK + 1, workers)
+    coming = batches(TINY, TINY.block + 1, workers)
     try:
         assert all(equal(next(coming), batch) for batch in expected)
     finally:
@@ -244,13 +244,15 @@ def test_loss_falls_and_is_the_textbook_one(one_thread: None) -> None:
 
 def test_learning_rate_rises_and_falls_linearly() -> None:
     config = ImitationConfig(samples=10_000, warmup_samples=1_000, batch_size=100, learning_rate=2.0)
-    rates = [config.update.rate(done) for done in range(0, 10_100, 100)]
+    rates = [2.0 * config.update.schedule(done) for done in range(0, 10_100, 100)]
     assert math.isclose(rates[0], 0.2) and rates[-1] == 0.0
     assert int(np.argmax(rates)) in range(8, 12) and max(rates) <= 2.0
     assert math.isclose(rates[50], 1.0) and min(rates[:-1]) > 0
+    half = dataclasses.replace(config, decay_to=0.5).update
+    assert math.isclose(half.schedule(5_000), 0.75) and math.isclose(half.schedule(10_000), 0.5)
 
 
-@pytest.mark.parametrize("field", ["scale", "samples", "batch_size", "levels_per_batch"])
+@pytest.mark.parametrize("field", ["scale", "samples", "batch_size", "levels_per_batch", "block"])
 def test_options_must_be_positive(field: str) -> None:
     with pytest.raises(InputError, match=f"^imitation: {field} is 0"):
         ImitationConfig(**{field: 0})

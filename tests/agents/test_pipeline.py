@@ -39,6 +39,14 @@ def test_each_round_of_walks_is_a_stage_with_levels_of_its_own() -> None:
     assert [stages[name].samples for name in ("dagger", "dagger_2")] == [1_000, 2_000]
     assert len({stages[name].seed for name in ("dagger", "dagger_2")}) == 2
     assert spec.command.startswith("mazesteer train --region 5 --scale 1 --seed 2 --samples 512 --dagger-samples 1000,")
+    # Walks go on with what is left of the rate; the earlier recipe, by its name, is as it was.
+    assert stages["imitation"].decay_to == 0.5 and stages["dagger_2"].decay_to == 0.0
+    earlier = TrainSpec(samples=512, dagger_samples=(512,), ppo_steps=0, optimizer="adam")
+    first, walks, _ = earlier.stages().values()
+    assert (first.matrix_rate, first.block, first.decay_to) == (walks.matrix_rate, walks.block, walks.decay_to)
+    assert (walks.matrix_rate, walks.block, walks.decay_to) == (0.0, 4, 0.0) and " --optimizer adam " in earlier.command
+    with pytest.raises(InputError, match="optimizer 'adan': did you mean 'adam'"):
+        TrainSpec(optimizer="adan")
     assert (
         PPOConfig(total_steps=64, seed=2, bf16=False)
         == TrainSpec(seed=2, samples=0, dagger_samples=(), ppo_steps=64).stages()["ppo"]
