@@ -181,6 +181,20 @@ class Maze:
         outer = (x + self.state.margin, y + self.state.margin)
         return dataclasses.replace(self, cheese=(x, y), state=self.state.with_cheese(outer))
 
+    def with_corner_path(self) -> Maze:
+        """The level with a corridor from its top-right cell up, then right, to the world's top-right corner.
+
+        The same picture elsewhere; its cells count from the world's bottom left. Raises :class:`InputError` where the
+        maze fills the world.
+        """
+        world, margin, end = self.state.world_dim, self.state.margin, self.state.margin + self.dim - 1
+        if margin == 0:
+            raise InputError(f"this {self.dim}x{self.dim} maze fills the world: no corridor leads out of its corner")
+        grid = self.state.grid.copy()
+        grid[end + 1 :, end] = SPACE
+        grid[world - 1, end:] = SPACE
+        return Maze.from_state(self.state.with_grid(grid, world), level=self.level)
+
     # -- paths ------------------------------------------------------------------------------
 
     @functools.cached_property

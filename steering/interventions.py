@@ -1,17 +1,18 @@
 """Interventions: frozen, hashable specs of what is done to activations.
 
 One object is the store's key, the film's caption and the report's row. Interventions compose:
-``subtract(v) + add(w)`` does both, in this order at a shared site.
+``subtract(v) + patch(w)`` does both, in this order at a shared site. Each kind of edit maps
+``[n, *site] -> [n, *site]`` and returns a new tensor.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-import torch
 from torch import Tensor
 
 from envs.errors import InputError
@@ -25,21 +26,118 @@ class AddVector:
 
     vector: SteeringVector
     coefficient: float
+    kind: ClassVar[str] = "add_vector"
 
     def __post_init__(self) -> None:
-        if not torch.isfinite(torch.tensor(self.coefficient)):
+        if not math.isfinite(self.coefficient):
             raise InputError(f"coefficient {self.coefficient} is not a finite number")
 
+    @property
+    def site(self) -> str:
+        """Where it acts."""
+        return self.vector.site
+
     def __call__(self, activation: Tensor) -> Tensor:
-        """``[n, *site] -> [n, *site]``, a new tensor."""
+        """``[n, *site] -> [n, *site]``."""
         return activation + self.coefficient * self.vector.tensor.to(activation)
+
+    def describe(self) -> str:
+        """E.g. ``-1 x cheese @ embedder.block2.res1.resadd``."""
+        return f"{self.coefficient:+g} x {_name(self.vector)} @ {self.site}"
+
+
+@dataclass(frozen=True)
+class Patch:
+    """Put the activation ``vector`` in the place of every state's own (resampling, mean ablation).
+
+    ``channels``: only these indices of the site's first axis; None: the whole site.
+    """
+
+    vector: SteeringVector
+    channels: tuple[int, ...] | None = None
+    kind: ClassVar[str] = "patch"
+
+    def __post_init__(self) -> None:
+        _check_channels(self.channels, self.vector.tensor.shape[0] if self.vector.tensor.ndim else 0)
+
+    @property
+    def site(self) -> str:
+        """Where it acts."""
+        return self.vector.site
+
+    def __call__(self, activation: Tensor) -> Tensor:
+        """``[n, *site] -> [n, *site]``."""
+        value = self.vector.tensor.to(activation)
+        if self.channels is None:
+            return value.expand_as(activation).clone()
+        edited = activation.clone()
+        edited[:, list(self.channels)] = value[list(self.channels)]
+        return edited
+
+    def describe(self) -> str:
+        """E.g. ``patch channels 3,7 with activation @ embedder.block2.res1.resadd``."""
+        return f"patch{_of(self.channels)} with {_name(self.vector)} @ {self.site}"
+
+
+@dataclass(frozen=True)
+class Ablate:
+    """Set channels (None: all) of a site to zero in every state."""
+
+    site: str
+    channels: tuple[int, ...] | None = None
+    kind: ClassVar[str] = "ablate"
+
+    def __post_init__(self) -> None:
+        _check_channels(self.channels, None)
+
+    def __call__(self, activation: Tensor) -> Tensor:
+        """``[n, *site] -> [n, *site]``."""
+        edited = activation.clone()
+        edited[:, _within(self.channels, activation, self.site)] = 0.0
+        return edited
+
+    def describe(self) -> str:
+        """E.g. ``zero channels 3,7 @ embedder.block2.res1.resadd``."""
+        return f"zero{_of(self.channels)} @ {self.site}"
+
+
+@dataclass(frozen=True)
+class Clamp:
+    """Set one activation, at ``index`` of the site, to ``value`` in every state (retargeting)."""
+
+    site: str
+    index: tuple[int, ...]
+    value: float
+    kind: ClassVar[str] = "clamp"
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.value):
+            raise InputError(f"clamp at {self.site}: value {self.value} is not a finite number")
+        if not self.index or min(self.index) < 0:
+            raise InputError(f"clamp at {self.site}: index {self.index} must be one or more numbers from 0 up")
+
+    def __call__(self, activation: Tensor) -> Tensor:
+        """``[n, *site] -> [n, *site]``."""
+        shape = tuple(activation.shape[1:])
+        if len(self.index) != len(shape) or any(i >= side for i, side in zip(self.index, shape, strict=True)):
+            raise InputError(f"clamp at {self.site}: index {self.index} is not inside the site's shape {shape}")
+        edited = activation.clone()
+        edited[(slice(None), *self.index)] = self.value
+        return edited
+
+    def describe(self) -> str:
+        """E.g. ``clamp (55, 4, 9) to 5.6 @ embedder.block2.res1.resadd``."""
+        return f"clamp {self.index} to {self.value:g} @ {self.site}"
+
+
+AnyEdit = AddVector | Patch | Ablate | Clamp
 
 
 @dataclass(frozen=True)
 class Intervention:
     """A sequence of edits; ``Intervention(())`` changes nothing."""
 
-    edits: tuple[AddVector, ...] = ()
+    edits: tuple[AnyEdit, ...] = ()
 
     def __add__(self, other: Intervention) -> Intervention:
         return Intervention(self.edits + other.edits)
@@ -47,53 +145,35 @@ class Intervention:
     @property
     def sites(self) -> tuple[str, ...]:
         """Names of the sites edited, each once, in order."""
-        return tuple(dict.fromkeys(edit.vector.site for edit in self.edits))
+        return tuple(dict.fromkeys(edit.site for edit in self.edits))
+
+    @property
+    def vectors(self) -> dict[str, SteeringVector]:
+        """The vectors used, by digest: what :meth:`from_json` asks for."""
+        return {edit.vector.digest: edit.vector for edit in self.edits if isinstance(edit, AddVector | Patch)}
 
     def by_site(self) -> dict[str, Edit]:
         """One function per site that applies the site's edits in order."""
-        grouped: dict[str, list[AddVector]] = {}
+        grouped: dict[str, list[AnyEdit]] = {}
         for edit in self.edits:
-            grouped.setdefault(edit.vector.site, []).append(edit)
+            grouped.setdefault(edit.site, []).append(edit)
         return {site: _chain(tuple(edits)) for site, edits in grouped.items()}
 
     def describe(self) -> str:
         """Short text for captions, e.g. ``-1 x cheese @ embedder.block2.res1.resadd``."""
-        parts = []
-        for edit in self.edits:
-            kind = json.loads(edit.vector.provenance).get("kind", "vector")
-            parts.append(f"{edit.coefficient:+g} x {kind} @ {edit.vector.site}")
-        return "; ".join(parts) or "no intervention"
+        return "; ".join(edit.describe() for edit in self.edits) or "no intervention"
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; vectors are referred to by digest and carry their provenance."""
-        return {
-            "edits": [
-                {
-                    "kind": "add_vector",
-                    "site": edit.vector.site,
-                    "coefficient": edit.coefficient,
-                    "vector": edit.vector.digest,
-                    "provenance": edit.vector.provenance,
-                }
-                for edit in self.edits
-            ]
-        }
+        return {"edits": [_entry(edit) for edit in self.edits]}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any], vectors: Mapping[str, SteeringVector]) -> Intervention:
         """Inverse of :meth:`to_json`; ``vectors`` maps digests to vectors.
 
-        Raises :class:`InputError` for an unknown kind, a missing vector or a site that differs.
+        Raises :class:`InputError` for an unknown kind, a missing field or vector, or a site that differs.
         """
-        edits = []
-        for entry in data.get("edits", ()):
-            if entry.get("kind") != "add_vector":
-                raise InputError(f"intervention: unknown kind {entry.get('kind')!r}; known: add_vector")
-            vector = vectors.get(entry["vector"])
-            if vector is None or vector.site != entry["site"]:
-                raise InputError(f"intervention: no vector {entry['vector']} for site {entry['site']}; load it first")
-            edits.append(AddVector(vector, float(entry["coefficient"])))
-        return cls(tuple(edits))
+        return cls(tuple(_edit(entry, vectors) for entry in data.get("edits", ())))
 
 
 def subtract(vector: SteeringVector, coefficient: float = 1.0) -> Intervention:
@@ -106,10 +186,86 @@ def add(vector: SteeringVector, coefficient: float = 1.0) -> Intervention:
     return Intervention((AddVector(vector, coefficient),))
 
 
-def _chain(edits: tuple[AddVector, ...]) -> Edit:
+def patch(vector: SteeringVector, channels: tuple[int, ...] | None = None) -> Intervention:
+    """Replace the activation (or some channels) at every state by ``vector`` (see ``vectors.activation``)."""
+    return Intervention((Patch(vector, channels),))
+
+
+def ablate(site: str, channels: tuple[int, ...] | None = None) -> Intervention:
+    """Zero ablation of channels (None: all); for mean ablation :func:`patch` a ``vectors.mean_activation``."""
+    return Intervention((Ablate(site, channels),))
+
+
+def clamp(site: str, index: tuple[int, ...], value: float) -> Intervention:
+    """Set one activation in every state, e.g. ``(channel, row, column)``: retargeting (Turner et al. 2023)."""
+    return Intervention((Clamp(site, index, value),))
+
+
+def _entry(edit: AnyEdit) -> dict[str, Any]:
+    entry: dict[str, Any] = {"kind": edit.kind, "site": edit.site}
+    if isinstance(edit, AddVector):
+        entry["coefficient"] = edit.coefficient
+    if isinstance(edit, Patch | Ablate):
+        entry["channels"] = list(edit.channels) if edit.channels is not None else None
+    if isinstance(edit, Clamp):
+        entry |= {"index": list(edit.index), "value": edit.value}
+    if isinstance(edit, AddVector | Patch):
+        entry |= {"vector": edit.vector.digest, "provenance": edit.vector.provenance}
+    return entry
+
+
+def _edit(entry: Mapping[str, Any], vectors: Mapping[str, SteeringVector]) -> AnyEdit:
+    def vector() -> SteeringVector:
+        found = vectors.get(entry["vector"])
+        if found is None or found.site != entry["site"]:
+            raise InputError(f"intervention: no vector {entry['vector']} for site {entry['site']}; load it first")
+        return found
+
+    def channels() -> tuple[int, ...] | None:
+        return None if entry["channels"] is None else tuple(int(c) for c in entry["channels"])
+
+    kinds: dict[str, Callable[[], AnyEdit]] = {
+        AddVector.kind: lambda: AddVector(vector(), float(entry["coefficient"])),
+        Patch.kind: lambda: Patch(vector(), channels()),
+        Ablate.kind: lambda: Ablate(str(entry["site"]), channels()),
+        Clamp.kind: lambda: Clamp(str(entry["site"]), tuple(int(i) for i in entry["index"]), float(entry["value"])),
+    }
+    if entry.get("kind") not in kinds:
+        raise InputError(f"intervention: unknown kind {entry.get('kind')!r}; known: {', '.join(kinds)}")
+    try:
+        return kinds[entry["kind"]]()
+    except (KeyError, TypeError) as error:
+        raise InputError(f"intervention: {entry['kind']} without a usable {error}") from None
+
+
+def _chain(edits: tuple[AnyEdit, ...]) -> Edit:
     def apply(activation: Tensor) -> Tensor:
         for edit in edits:
             activation = edit(activation)
         return activation
 
     return apply
+
+
+def _check_channels(channels: tuple[int, ...] | None, count: int | None) -> None:
+    if channels is None:
+        return
+    if not channels or len(set(channels)) < len(channels) or min(channels) < 0:
+        raise InputError(f"channels {channels}: give one or more, each once, from 0 up")
+    if count is not None and max(channels) >= count:
+        raise InputError(f"channels {channels}: the vector has {count}, 0 to {count - 1}")
+
+
+def _within(channels: tuple[int, ...] | None, activation: Tensor, site: str) -> list[int]:
+    count = activation.shape[1]
+    if channels is not None and max(channels) >= count:
+        raise InputError(f"site {site}: channels {channels}, but it has {count}, 0 to {count - 1}")
+    return list(range(count)) if channels is None else list(channels)
+
+
+def _of(channels: tuple[int, ...] | None) -> str:
+    return "" if channels is None else f" channels {','.join(map(str, channels))}"
+
+
+def _name(vector: SteeringVector) -> str:
+    return str(json.loads(vector.provenance).get("kind", "vector"))

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from agents.checkpoints import write_atomic
-from agents.policy import Policy, to_input
+from agents.policy import Policy, batches, to_input
 from envs.errors import InputError
 from envs.maze import Cell, Maze, State
 from steering.hooks import HookedPolicy
@@ -77,6 +77,36 @@ def provenance(**facts: Any) -> str:
     return json.dumps(facts, sort_keys=True)
 
 
+def _mean_activations(policy: Policy, maze: Maze, states: Sequence[State], sites: Sequence[str]) -> dict[str, Tensor]:
+    """Activations ``float64[*site]`` at each site, by the name asked for, averaged over ``states``."""
+    sums: dict[str, Tensor] = {}
+    for frames in batches(maze.observations(states)):
+        _, _, seen = HookedPolicy(policy.net).run(to_input(frames), capture=sites)
+        for site in sites:
+            part = seen[_full_name(policy, site)].double().sum(0)
+            sums[site] = sums[site] + part if site in sums else part
+    return {site: total / len(states) for site, total in sums.items()}
+
+
+def _full_name(policy: Policy, site: str) -> str:
+    return find_site(policy.net, site).name
+
+
+def _origin(policy: Policy, maze: Maze, kind: str, **facts: Any) -> str:
+    cheese = list(maze.cheese) if maze.cheese is not None else None
+    level = {"checkpoint": policy.sha256, "level": maze.level, "mode": maze.mode, "cheese": cheese}
+    return provenance(kind=kind, **level, **facts)
+
+
+def _standing(maze: Maze, cell: Cell | None) -> State:
+    return State(maze.mouse, maze.facing) if cell is None else maze.arrival(cell)
+
+
+def _need_cheese(maze: Maze) -> None:
+    if maze.cheese is None:
+        raise InputError("cheese vector: this maze has no cheese; take it from a level that has one")
+
+
 def cheese_vectors(
     policy: Policy, maze: Maze, sites: Sequence[str], cell: Cell | None = None
 ) -> dict[str, SteeringVector]:
@@ -85,30 +115,73 @@ def cheese_vectors(
     ``cell``: where the mouse stands (default: its start); there its facing is the one left by
     the shortest path from the start. Raises :class:`InputError` without a cheese.
     """
-    if maze.cheese is None:
-        raise InputError("cheese vector: this maze has no cheese; take it from a level that has one")
-    state = State(maze.mouse, maze.facing) if cell is None else maze.arrival(cell)
+    _need_cheese(maze)
+    state = _standing(maze, cell)
+    facts = _origin(policy, maze, "cheese", cell=list(state.cell), facing=state.facing.label)
     frames = np.concatenate([maze.observations([state]), maze.without_cheese().observations([state])])
     _, _, seen = HookedPolicy(policy.net).run(to_input(frames), capture=sites)
-    facts = {
-        "kind": "cheese",
-        "checkpoint": policy.sha256,
-        "level": maze.level,
-        "mode": maze.mode,
-        "cheese": list(maze.cheese),
-        "cell": list(state.cell),
-        "facing": state.facing.label,
-    }
     out = {}
     for asked in sites:
-        name = find_site(policy.net, asked).name
-        out[asked] = SteeringVector(name, seen[name][0] - seen[name][1], provenance(**facts))
+        name = _full_name(policy, asked)
+        out[asked] = SteeringVector(name, seen[name][0] - seen[name][1], facts)
     return out
 
 
 def cheese_vector(policy: Policy, maze: Maze, site: str, cell: Cell | None = None) -> SteeringVector:
     """The cheese vector of ``maze`` at ``site`` (see :func:`cheese_vectors`)."""
     return cheese_vectors(policy, maze, [site], cell)[site]
+
+
+def mean_cheese_vectors(policy: Policy, maze: Maze, sites: Sequence[str]) -> dict[str, SteeringVector]:
+    """Cheese vectors averaged over all states of the level but those on the cheese's cell.
+
+    Raises :class:`InputError` without a cheese.
+    """
+    _need_cheese(maze)
+    states = [state for state in maze.states if state.cell != maze.cheese]
+    with_cheese, without = (_mean_activations(policy, m, states, sites) for m in (maze, maze.without_cheese()))
+    facts = _origin(policy, maze, "cheese", cell="mean over all states")
+    return {site: SteeringVector(_full_name(policy, site), with_cheese[site] - without[site], facts) for site in sites}
+
+
+def mean_vector(vectors: Sequence[SteeringVector]) -> SteeringVector:
+    """The mean of vectors at one site, e.g. cheese vectors of many levels."""
+    if not vectors or len({vector.site for vector in vectors}) > 1:
+        raise InputError("mean vector: give one or more vectors, all at one site")
+    tensor = torch.stack([vector.tensor.double() for vector in vectors]).mean(0)
+    return SteeringVector(
+        vectors[0].site, tensor, provenance(kind="mean", of=[json.loads(vector.provenance) for vector in vectors])
+    )
+
+
+def top_right_vectors(policy: Policy, maze: Maze, sites: Sequence[str]) -> dict[str, SteeringVector]:
+    """Activations on the level with a corridor carved to the world's top-right corner, minus without it.
+
+    Mouse at its start. Added, it attracts to the top right (Turner et al. 2023, "Add a top-right vector"). Raises
+    :class:`InputError` where the maze fills the world.
+    """
+    start, carved = State(maze.mouse, maze.facing), maze.with_corner_path()
+    there = carved.observations([State(carved.mouse, carved.facing)])
+    _, _, seen = HookedPolicy(policy.net).run(
+        to_input(np.concatenate([there, maze.observations([start])])), capture=sites
+    )
+    names = {site: _full_name(policy, site) for site in sites}
+    facts = _origin(policy, maze, "top-right", cell=list(start.cell), facing=start.facing.label)
+    return {site: SteeringVector(name, seen[name][0] - seen[name][1], facts) for site, name in names.items()}
+
+
+def activation(policy: Policy, maze: Maze, site: str, cell: Cell | None = None) -> SteeringVector:
+    """The activation at ``site`` with the mouse at its start (or at ``cell``): for :func:`interventions.patch`."""
+    state = _standing(maze, cell)
+    facts = _origin(policy, maze, "activation", cell=list(state.cell), facing=state.facing.label)
+    return SteeringVector(_full_name(policy, site), _mean_activations(policy, maze, [state], [site])[site], facts)
+
+
+def mean_activation(policy: Policy, maze: Maze, site: str) -> SteeringVector:
+    """The activation at ``site`` averaged over all states of the level: for mean ablation."""
+    facts = _origin(policy, maze, "mean activation")
+    mean = _mean_activations(policy, maze, maze.states, [site])[site]
+    return SteeringVector(_full_name(policy, site), mean, facts)
 
 
 def random_vector(like: SteeringVector, rng: np.random.Generator) -> SteeringVector:
