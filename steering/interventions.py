@@ -122,7 +122,8 @@ class Clamp:
         if len(self.index) != len(shape) or any(i >= side for i, side in zip(self.index, shape, strict=True)):
             raise InputError(f"clamp at {self.site}: index {self.index} is not inside the site's shape {shape}")
         edited = activation.clone()
-        edited[(slice(None), *self.index)] = self.value
+        where: tuple[slice | int, ...] = (slice(None), *self.index)
+        edited[where] = self.value
         return edited
 
     def describe(self) -> str:
