@@ -109,8 +109,27 @@ def _load_file(path: Path, name: str, card: dict[str, Any]) -> MazePolicy:
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"checkpoint {path}: cannot be read ({error.strerror})") from None
+    return _policy(data, path, name, card)
+
+
+def _policy(data: bytes, path: Path, name: str, card: dict[str, Any]) -> MazePolicy:
     net = network_from_weights(read_weights(data, path), str(path))
     return MazePolicy(net, name, hashlib.sha256(data).hexdigest(), card)
+
+
+def policy_from_bytes(data: bytes, suffix: str, name: str) -> MazePolicy:
+    """The policy in the bytes of a checkpoint file with that suffix; raises as :func:`load_policy` does."""
+    return _policy(data, Path(name + suffix), name, {})
+
+
+def checkpoint_file(checkpoint: str | os.PathLike[str]) -> Path:
+    """The file that :func:`load_policy` reads for a name, a snapshot of one, or a file; it need not exist."""
+    text = os.fspath(checkpoint)
+    name, at, count = text.partition("@")
+    if text in zoo_names():
+        return ZOO / f"{text}.safetensors"
+    row = zoo_snapshots(name).get(int(count)) if at and count.isdecimal() else None
+    return ZOO / f"{name}{SERIES}" / row["file"] if row is not None else Path(text)
 
 
 def read_weights(data: bytes, path: Path) -> dict[str, Tensor]:

@@ -63,44 +63,73 @@ def main() -> None:
 
 @app.command("layer-sweep")
 def layer_sweep(
-    checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
+    checkpoint: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Argument(help="A shipped policy (see `checkpoints`) or a file.", show_default=DEFAULT_CHECKPOINT),
+    ] = None,
+    checkpoints: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--checkpoint", help="Several in one go: give it again, or a directory, or NAME@all."),
+    ] = None,
     levels: Annotated[Optional[str], typer.Option(help="Seeds to consider: 0:64, or 3,7,12.")] = None,  # noqa: UP045
     n_levels: Annotated[Optional[int], typer.Option(help="Take the first N levels that qualify.")] = None,  # noqa: UP045
     sites: Annotated[str, typer.Option(help="trunk, all, or names separated by commas.")] = "trunk",
-    conditions: Annotated[str, typer.Option(help="Any of subtract,add,random.")] = "subtract,add,random",
+    conditions: Annotated[
+        str, typer.Option(help="Any of subtract, add, random, other_level, same_cell, all_sites, by commas.")
+    ] = "subtract,add,random,other_level,same_cell",
     coefficients: Annotated[str, typer.Option(help="Multiples of the vector, e.g. 1 or 0.5,1,2.")] = "1",
     horizon: Horizon = 256,
     seed: Seed = 0,
     out: Annotated[Path, typer.Option(help="Run directory; an interrupted run resumes there.")] = Path("runs/sweep"),
     mode: Mode = "hard",
-    random_draws: Annotated[int, typer.Option(help="Random vectors per site and level.")] = 1,
+    vector: Annotated[
+        str, typer.Option(help="Where cheese vectors are taken: start, mean (all states), levels:32, or a cell X,Y.")
+    ] = "start",
+    random_draws: Annotated[int, typer.Option(help="Random vectors, and levels drawn, per site and level.")] = 1,
     episodes: Annotated[int, typer.Option(help="Rollouts recorded per level and condition.")] = 2,
     workers: Annotated[Optional[int], typer.Option(help="Processes (default: one per core).")] = None,  # noqa: UP045
+    executor: Annotated[str, typer.Option(help="local (processes) or dask (a cluster).")] = "local",
+    scheduler: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Address of a Dask scheduler, e.g. tcp://10.0.0.5:8786."),
+    ] = None,
+    scheduler_file: Annotated[Optional[Path], typer.Option(help="The file a Dask scheduler writes.")] = None,  # noqa: UP045
+    gpus_per_unit: Annotated[float, typer.Option(help="Dask resource GPU asked for each unit.")] = 0.0,
     blindness_threshold: Annotated[float, typer.Option(help="Of the boundary's rule.")] = 0.5,
     competence_threshold: Annotated[float, typer.Option(help="Of the boundary's rule.")] = 0.8,
 ) -> None:
     """Subtract the cheese vector at every layer and report where that stops blinding the agent."""
+    from steering.executors import Cluster
     from steering.run import SweepOptions, run_layer_sweep
+    from steering.several import expand, run_layer_sweeps
 
-    run_layer_sweep(
-        SweepOptions(
-            checkpoint=checkpoint,
-            levels=levels,
-            n_levels=n_levels,
-            sites=sites,
-            conditions=tuple(name.strip() for name in conditions.split(",") if name.strip()),
-            coefficients=_numbers(coefficients),
-            horizon=horizon,
-            seed=seed,
-            out=out,
-            mode=mode,
-            random_draws=random_draws,
-            episodes=episodes,
-            workers=workers,
-            blindness=blindness_threshold,
-            competence=competence_threshold,
-        )
+    if checkpoint is not None and checkpoints:
+        raise InputError(f"give {checkpoint} as one more --checkpoint, or alone")
+    asked = expand(checkpoints or [checkpoint or DEFAULT_CHECKPOINT])
+    options = SweepOptions(
+        checkpoint=asked[0],
+        levels=levels,
+        n_levels=n_levels,
+        sites=sites,
+        conditions=tuple(name.strip() for name in conditions.split(",") if name.strip()),
+        coefficients=_numbers(coefficients),
+        horizon=horizon,
+        seed=seed,
+        out=out,
+        mode=mode,
+        random_draws=random_draws,
+        episodes=episodes,
+        workers=workers,
+        vector=vector,
+        executor=executor,
+        cluster=Cluster(scheduler, scheduler_file, gpus_per_unit),
+        blindness=blindness_threshold,
+        competence=competence_threshold,
     )
+    if len(asked) == 1:
+        run_layer_sweep(options)
+    else:
+        run_layer_sweeps(options, asked)
 
 
 @app.command()
@@ -108,7 +137,7 @@ def outcome(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
     level: Annotated[int, typer.Option(help="Procgen level seed.")] = 0,
     site: SiteName = None,
-    condition: Annotated[str, typer.Option(help="clean, no_cheese, subtract, add or random.")] = "clean",
+    condition: Annotated[str, typer.Option(help="clean, no_cheese, or a condition of layer-sweep.")] = "clean",
     coefficient: Coefficient = 1.0,
     horizon: Horizon = 256,
     seed: Seed = 0,
@@ -179,7 +208,9 @@ def video(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
     level: Annotated[int, typer.Option(help="Procgen level seed.")] = 0,
     site: SiteName = None,
-    condition: Annotated[str, typer.Option(help="no_cheese, subtract, add or random.")] = "subtract",
+    condition: Annotated[
+        str, typer.Option(help="no_cheese, subtract, add, random, other_level, same_cell or all_sites.")
+    ] = "subtract",
     coefficient: Coefficient = 1.0,
     out: Annotated[Path, typer.Option(help="The film: .mp4 or .gif.")] = Path("video.mp4"),
     horizon: Horizon = 256,

@@ -9,11 +9,11 @@ from envs.errors import InputError, check_random_seed, nearest
 from envs.maze import Maze
 from envs.trajectory import Trajectory
 from steering.interventions import Intervention
-from steering.plan import CONDITIONS, REFERENCES, SweepSpec
+from steering.plan import ALL_SITES, CONDITIONS, REFERENCES, SweepSpec
 from steering.rollouts import rollouts
+from steering.sites import find_site
 from steering.store import Key, Store
-from steering.sweep import intervention_for, rollout_name
-from steering.vectors import cheese_vectors
+from steering.units import level_intervention, rollout_name
 from videos.encode import write_film
 from videos.side_by_side import Panel, film_frames
 
@@ -31,10 +31,16 @@ def intervention_named(
     check_random_seed(seed)
     if condition in REFERENCES:
         return Intervention()
-    if site is None:
+    if condition == ALL_SITES:
+        name = ""
+    elif site is None:
         raise InputError(f"condition {condition!r} needs a site: add --site (see `mazesteer sites`)")
-    vector = cheese_vectors(policy, maze, [site])[site]
-    return intervention_for(Key(maze.level or 0, condition, vector.site, coefficient), vector, seed)
+    else:
+        name = find_site(policy.net, site).name
+    if maze.cheese is None:
+        raise InputError(f"condition {condition!r}: level {maze.level} has no cheese to take a vector of")
+    spec = SweepSpec(policy.name, policy.sha256, (0,), (name,), seed=seed, mode=maze.mode)
+    return level_intervention(policy, maze, Key(maze.level or 0, condition, name, coefficient), spec)
 
 
 def write_video(

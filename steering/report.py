@@ -12,7 +12,13 @@ from agents.checkpoints import write_atomic
 from steering.summary import MAIN, answer
 
 # Okabe and Ito's colour-blind-safe palette.
-_COLOURS = {"subtract": "#0072B2", "add": "#E69F00", "random": "#666666"}
+_COLOURS = {
+    "subtract": "#0072B2",
+    "add": "#E69F00",
+    "random": "#666666",
+    "other_level": "#CC79A7",
+    "same_cell": "#56B4E9",
+}
 _COMPETENCE = "#009E73"
 _BOUNDARY = "#D55E00"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import shlex
 import sys
 from collections.abc import Callable, Iterator
@@ -14,18 +15,21 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from agents.checkpoints import load_policy
-from envs.errors import InputError
+from agents.checkpoints import checkpoint_file, load_policy
+from envs.errors import InputError, nearest
 from steering import boundary
+from steering.executors import Checkpoint, Cluster, dask, local
 from steering.film import film_sweep
 from steering.plan import SEARCH_LIMIT, SweepSpec, parse_levels, qualifying_levels
 from steering.report import short, write_report
 from steering.sites import enumerate_sites, select_sites
-from steering.store import DATABASE, Store, export_csv, run_directory
+from steering.store import DATABASE, Store, export_tables, run_directory
 from steering.summary import MAIN, answer, site_facts, summarize, write_summary
-from steering.sweep import rollout_site, run_sweep
+from steering.sweep import Executor, run_sweep
+from steering.units import rollout_site
 
 DEFAULT_LEVELS = 32
+EXECUTORS = ("local", "dask")
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,9 @@ class SweepOptions:
     random_draws: int
     episodes: int
     workers: int | None
+    vector: str = "start"
+    executor: str = "local"
+    cluster: Cluster = Cluster()  # noqa: RUF009  (frozen)
     blindness: float = boundary.BLINDNESS
     competence: float = boundary.COMPETENCE
 
@@ -59,6 +66,14 @@ def plan(
         raise InputError(f"--n-levels {options.n_levels}: at least 1 level is needed")
     if options.workers is not None and options.workers < 1:
         raise InputError(f"--workers {options.workers}: at least 1 process is needed")
+    if options.executor not in EXECUTORS:
+        raise InputError(f"--executor {options.executor!r}: {nearest(options.executor, EXECUTORS)}")
+    if options.executor == "local" and options.cluster != Cluster():
+        raise InputError("--scheduler, --scheduler-file and --gpus-per-unit belong to --executor dask; add it")
+    if options.cluster.address and options.cluster.scheduler_file:
+        raise InputError("give --scheduler or --scheduler-file, not both")
+    if options.cluster.scheduler_file is not None and not options.cluster.scheduler_file.is_file():
+        raise InputError(f"--scheduler-file {options.cluster.scheduler_file}: no such file; start the scheduler first")
     boundary.check_thresholds(options.blindness, options.competence)
     policy = load_policy(options.checkpoint)
     sites = select_sites(options.sites, policy.net)
@@ -73,13 +88,14 @@ def plan(
         "seed": options.seed,
         "mode": options.mode,
         "episodes": options.episodes,
+        "vector": options.vector,
     }
     SweepSpec(levels=(0,), **given)  # complain about options before levels are looked for
     if options.levels is not None:
-        used, skipped = qualifying_levels(parse_levels(options.levels), mode=options.mode)
+        used, skipped = qualifying_levels(parse_levels(options.levels), mode=options.mode, vector=options.vector)
     else:
         wanted = options.n_levels or DEFAULT_LEVELS
-        used, skipped = qualifying_levels(range(SEARCH_LIMIT), wanted, options.mode)
+        used, skipped = qualifying_levels(range(SEARCH_LIMIT), wanted, options.mode, options.vector)
         if len(used) < wanted:
             raise InputError(f"--n-levels {wanted}: only {len(used)} of {SEARCH_LIMIT} levels qualify")
     if not used:
@@ -106,8 +122,8 @@ def run_layer_sweep(options: SweepOptions) -> dict[str, Any]:
         store.add_levels(rows)
         spec.save(directory)
         try:
-            with bar("sweeping levels") as progress:
-                run_sweep(spec, options.checkpoint, directory, store, workers=options.workers, progress=progress)
+            with bar("sweeping") as progress:
+                run_sweep(spec, directory, store, executor(options, spec), progress=progress)
             return finish(store, spec, directory, options.blindness, options.competence)
         except (KeyboardInterrupt, SystemExit):  # SystemExit: a signal, see steering.cli
             present = store.keys()
@@ -118,6 +134,17 @@ def run_layer_sweep(options: SweepOptions) -> dict[str, Any]:
                 file=sys.stderr,
             )
             raise
+
+
+def executor(options: SweepOptions, spec: SweepSpec) -> Executor:
+    """The executor that the options name, with the checkpoint it computes with."""
+    file = checkpoint_file(options.checkpoint)
+    checkpoint = Checkpoint(file.read_bytes(), file.suffix, spec.checkpoint)
+    if hashlib.sha256(checkpoint.data).hexdigest() != spec.sha256:
+        raise InputError(f"checkpoint {options.checkpoint} changed while the sweep was planned; start again")
+    if options.executor == "dask":
+        return lambda units: dask(checkpoint, units, spec, options.cluster, options.workers)
+    return lambda units: local(checkpoint, units, spec, options.workers)
 
 
 def rewrite(directory: Path, blindness: float | None = None, competence: float | None = None) -> dict[str, Any]:
@@ -137,13 +164,13 @@ def finish(store: Store, spec: SweepSpec, directory: Path, blindness: float, com
     """Summary, CSV, film and report from the store; prints answer, table and paths."""
     summary = summarize(store, spec, blindness=blindness, competence=competence)
     write_summary(summary, directory / "summary.json")
-    export_csv(store, directory / "outcomes.csv")
+    tables = export_tables(store, directory)
     film = film_sweep(store, spec, directory, rollout_site(spec.sites))
     link = film.relative_to(directory).as_posix() if film is not None else None
     write_report(summary, directory / "report.html", command=store.meta("command"), video=link)
     show(summary)
     print(f"report: {directory / 'report.html'}")
-    print(f"numbers: {directory / 'summary.json'}, {directory / 'outcomes.csv'}")
+    print(f"numbers: {directory / 'summary.json'}, {', '.join(map(str, tables))}")
     if film is not None:
         print(f"video: {film}")
     return summary

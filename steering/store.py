@@ -1,4 +1,4 @@
-"""The results of a sweep: one SQLite file, one transaction per finished level.
+"""The results of a sweep: one SQLite file, one transaction per finished group of a level.
 
 Rows are keyed by what determines them. What a whole run shares (checkpoint, horizon, seed,
 mode) is in ``meta`` and must agree when a run is taken up again. No times are stored, so an
@@ -22,11 +22,13 @@ from typing import Any, NamedTuple
 from agents.checkpoints import write_atomic
 from envs.errors import InputError
 from steering.evaluate import OUTCOME_FIELDS, Outcome
+from steering.profiles import PROFILE_FIELDS, PROFILE_SUMS, Profile
 
-SCHEMA = 1
+SCHEMA = 2
 DATABASE = "results.sqlite"
 RUN_FORMAT = "mazesteer-run-1"
 TWIN = "same maze as level"  # why a level is skipped whose maze was met before, under another seed
+_SUMS = ", ".join(f"{name} REAL NOT NULL" for name in PROFILE_SUMS)
 _REALS = ", ".join(f"{name} REAL" for name in OUTCOME_FIELDS)
 _TABLES = f"""
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -36,14 +38,22 @@ CREATE TABLE IF NOT EXISTS levels (
 CREATE TABLE IF NOT EXISTS outcomes (
     level INTEGER NOT NULL REFERENCES levels(level),
     condition TEXT NOT NULL, site TEXT NOT NULL, coefficient REAL NOT NULL, draw INTEGER NOT NULL,
-    computed_at TEXT NOT NULL, {_REALS},
+    computed_at TEXT NOT NULL, source INTEGER, {_REALS},
     PRIMARY KEY (level, condition, site, coefficient, draw)
+);
+CREATE TABLE IF NOT EXISTS profiles (
+    level INTEGER NOT NULL REFERENCES levels(level), site TEXT NOT NULL,
+    distance INTEGER NOT NULL, outside INTEGER NOT NULL, states INTEGER NOT NULL, {_SUMS},
+    PRIMARY KEY (level, site, distance, outside)
 );
 """
 
 
 class Key(NamedTuple):
-    """What identifies a result; references (clean, no_cheese) have site ``""`` and coefficient 0."""
+    """What identifies a result; what has no one site (clean, no_cheese, all_sites) has site ``""``.
+
+    The coefficient of the references is 0; ``draw`` counts random vectors and levels drawn.
+    """
 
     level: int
     condition: str
@@ -54,11 +64,15 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class Row:
-    """One result; ``computed_at`` names the site of the equivalence class that was run."""
+    """One result; ``computed_at`` names the site of the equivalence class that was run.
+
+    ``source`` is the level that the vector was taken from, where that is another one.
+    """
 
     key: Key
     computed_at: str
     outcome: Outcome
+    source: int | None = None
 
 
 class Store:
@@ -142,13 +156,18 @@ class Store:
                     (level, *new),
                 )
 
-    def add(self, rows: Iterable[Row]) -> None:
-        """Record results of one level in one transaction."""
-        marks = ", ".join("?" * (6 + len(OUTCOME_FIELDS)))
+    def add(self, rows: Iterable[Row], profiles: Iterable[Profile] = ()) -> None:
+        """Record the results of one group of one level in one transaction."""
+        marks = ", ".join("?" * (7 + len(OUTCOME_FIELDS)))
         with self._transaction():
             self._db.executemany(
                 f"INSERT OR REPLACE INTO outcomes VALUES ({marks})",
-                [(*r.key, r.computed_at, *(_null(getattr(r.outcome, f)) for f in OUTCOME_FIELDS)) for r in rows],
+                [(*r.key, r.computed_at, r.source, *_numbers(r.outcome)) for r in rows],
+            )
+            marks = ", ".join("?" * len(PROFILE_FIELDS))
+            self._db.executemany(
+                f"INSERT OR REPLACE INTO profiles VALUES ({marks})",
+                [tuple(getattr(profile, name) for name in PROFILE_FIELDS) for profile in profiles],
             )
 
     def keys(self) -> set[Key]:
@@ -158,12 +177,17 @@ class Store:
 
     def rows(self) -> list[Row]:
         """All results, in key order."""
-        columns = "level, condition, site, coefficient, draw, computed_at, " + ", ".join(OUTCOME_FIELDS)
+        columns = "level, condition, site, coefficient, draw, computed_at, source, " + ", ".join(OUTCOME_FIELDS)
         query = f"SELECT {columns} FROM outcomes ORDER BY level, condition, site, coefficient, draw"
         return [
-            Row(Key(*row[:5]), row[5], Outcome(*(float("nan") if v is None else v for v in row[6:])))
+            Row(Key(*row[:5]), row[5], Outcome(*(float("nan") if v is None else v for v in row[7:])), row[6])
             for row in self._db.execute(query)
         ]
+
+    def profiles(self) -> list[Profile]:
+        """All profiles, in order."""
+        query = f"SELECT {', '.join(PROFILE_FIELDS)} FROM profiles ORDER BY level, site, distance, outside"
+        return [Profile(*row) for row in self._db.execute(query)]
 
     def levels(self) -> list[tuple[int, bool, str]]:
         """(level, used, reason) in level order."""
@@ -184,14 +208,28 @@ class Store:
             raise
 
 
-def export_csv(store: Store, path: Path) -> None:
-    """All results as one CSV table (whole or not at all)."""
-    text = io.StringIO()
+def export_tables(store: Store, directory: Path) -> tuple[Path, Path]:
+    """All results as one table, ``outcomes.csv`` and ``outcomes.parquet`` (each whole or not at all)."""
+    import pyarrow
+    from pyarrow import parquet
+
+    names = [*Key._fields, "computed_at", "source", *OUTCOME_FIELDS]
+    rows = [(*row.key, row.computed_at, row.source, *_numbers(row.outcome)) for row in store.rows()]
+    text, binary = io.StringIO(), io.BytesIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*Key._fields, "computed_at", *OUTCOME_FIELDS])
-    for row in store.rows():
-        writer.writerow([*row.key, row.computed_at, *(_null(getattr(row.outcome, f)) for f in OUTCOME_FIELDS)])
-    write_atomic(path, text.getvalue().encode())
+    writer.writerow(names)
+    writer.writerows(rows)
+    kinds = {"level": "int64", "condition": "string", "site": "string", "draw": "int64", "computed_at": "string",
+             "source": "int64"}  # fmt: skip
+    schema = pyarrow.schema([(name, kinds.get(name, "float64")) for name in names])
+    columns = zip(*rows, strict=True) if rows else ([] for _ in names)
+    parquet.write_table(
+        pyarrow.table({name: list(column) for name, column in zip(names, columns, strict=True)}, schema), binary
+    )
+    paths = directory / "outcomes.csv", directory / "outcomes.parquet"
+    for path, data in zip(paths, (text.getvalue().encode(), binary.getvalue()), strict=True):
+        write_atomic(path, data)
+    return paths
 
 
 @contextlib.contextmanager
@@ -244,5 +282,6 @@ def _ours(directory: Path) -> bool:
     return all(name == ".lock" or name.startswith((DATABASE, ".spec.json.")) for name in names)
 
 
-def _null(value: float) -> float | None:
-    return None if value != value else value
+def _numbers(outcome: Outcome) -> list[float | None]:
+    """The fields of an outcome, NaN as None."""
+    return [None if value != value else value for value in (getattr(outcome, f) for f in OUTCOME_FIELDS)]

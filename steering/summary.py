@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from agents.checkpoints import write_atomic
 from envs.errors import InputError
 from steering import boundary, stats
 from steering.evaluate import OUTCOME_FIELDS, Outcome
-from steering.plan import SweepSpec
+from steering.plan import ALL_SITES, SweepSpec
+from steering.profiles import PROFILE_SUMS
 from steering.sites import Site
 from steering.store import Key, Store
 
@@ -54,11 +56,14 @@ def summarize(
     facts = {fact["name"]: fact for fact in store.meta("sites")}
     sites = []
     curves: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    bins = position_bins(store, levels)
     for name in spec.sites:
         conditions = {}
         for condition in spec.conditions:
+            if condition == ALL_SITES:
+                continue
             for coefficient in spec.coefficients:
-                draws = range(spec.draws if condition == "random" else 1)
+                draws = range(spec.draws_of(condition))
                 columns = _mean_columns(
                     [_columns(table, [Key(lv, condition, name, coefficient, d) for lv in levels]) for d in draws]
                 )
@@ -77,6 +82,7 @@ def summarize(
                 "equivalence_class": fact["equivalence_class"],
                 "receptive_field": fact["receptive_field"],
                 "conditions": conditions,
+                **position_curve(bins.get(name, {})),
             }
         )
     names = [site["name"] for site in sites if site["trunk"] and site["name"] in curves]
@@ -104,16 +110,61 @@ def summarize(
         "horizon": spec.horizon,
         "seed": spec.seed,
         "coefficients": list(spec.coefficients),
+        "vector": spec.vector,
         "reference": {
             "clean": {f: float(np.nanmean(clean[f])) for f in OUTCOME_FIELDS},
             "no_cheese": {f: float(np.nanmean(oracle[f])) for f in OUTCOME_FIELDS},
         },
         "sites": sites,
+        "all_sites": [
+            _condition(_columns(table, [Key(lv, ALL_SITES, "", c) for lv in levels]), clean, oracle, samples, c)
+            for c in (spec.coefficients if ALL_SITES in spec.conditions else ())
+        ],
         "boundary": found,
     }
     cleaned = _without_nan(summary)
     assert isinstance(cleaned, dict)
     return cleaned
+
+
+def position_bins(store: Store, levels: Sequence[int]) -> dict[str, dict[tuple[int, int], np.ndarray]]:
+    """Per site and (distance, outside): ``float64[5]``, the number of states and the sums of its profiles, pooled."""
+    wanted, bins = set(levels), {}  # type: ignore[var-annotated]
+    for profile in store.profiles():
+        if profile.level in wanted:
+            sums = np.array([profile.states, *(getattr(profile, name) for name in PROFILE_SUMS)])
+            site = bins.setdefault(profile.site, {})
+            at = (profile.distance, profile.outside)
+            site[at] = site.get(at, 0.0) + sums
+    return bins
+
+
+def position_curve(bins: dict[tuple[int, int], np.ndarray]) -> dict[str, Any]:
+    """Blindness and interaction of one site by distance, and interaction inside and outside the receptive field."""
+
+    def pooled(chosen: list[np.ndarray]) -> dict[str, Any]:
+        states, tv, tv_clean, rest, difference = np.sum(chosen, axis=0) if chosen else np.zeros(1 + len(PROFILE_SUMS))
+        return {
+            "states": int(states),
+            "blindness": float(stats.blindness(np.array([tv]), np.array([tv_clean]))),
+            "interaction": float(rest / difference) if difference > 0 else float("nan"),
+        }
+
+    distances = sorted({distance for distance, _ in bins})
+    fields = {"inside": 0, "outside": 1}
+    curve = [
+        {
+            "distance": distance,
+            **pooled([sums for (at, _), sums in bins.items() if at == distance]),
+            **{
+                name: pooled([sums for at, sums in bins.items() if at == (distance, flag)])
+                for name, flag in fields.items()
+            },
+        }
+        for distance in distances
+    ]
+    split = {name: pooled([sums for (_, o), sums in bins.items() if o == flag]) for name, flag in fields.items()}
+    return {"position_curve": curve, "receptive_field_split": split}
 
 
 def write_summary(summary: dict[str, Any], path: Path) -> None:

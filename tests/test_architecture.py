@@ -27,8 +27,8 @@ ORDER = {
     ).split(),
     "videos": "frames encode side_by_side".split(),
     "steering": (
-        "sites hooks partial vectors interventions evaluate rollouts stats boundary store plan summary sweep report "
-        "film doctor bench run cli_agents cli"
+        "sites hooks partial vectors interventions evaluate profiles rollouts stats boundary store plan donors summary "
+        "units executors sweep report film doctor bench run several cli_agents cli"
     ).split(),
 }
 # The packages each package stands on.

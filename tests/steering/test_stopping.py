@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 # Five small mazes that qualify, so that each of three stops finds some levels stored but not all.
@@ -25,14 +26,17 @@ def content(run: Path) -> list[str]:
         return sorted(line for line in db.iterdump() if "'command'" not in line)
 
 
-def stored(run: Path) -> int:
-    """Number of levels in the results database; 0 while there is none."""
+RESULTS = 2 + 2 * 5  # of a level: the references, and five conditions at two sites
+
+
+def stored(run: Path) -> tuple[int, int]:
+    """Results in the database, and levels that have all of theirs; 0 while there is none."""
     try:
         with sqlite3.connect(f"file:{run / 'results.sqlite'}?mode=ro", uri=True) as db:
-            count: int = db.execute("SELECT COUNT(DISTINCT level) FROM outcomes").fetchone()[0]
-            return count
+            counts = [row[0] for row in db.execute("SELECT COUNT(*) FROM outcomes GROUP BY level")]
+            return sum(counts), counts.count(RESULTS)
     except sqlite3.Error:
-        return 0
+        return 0, 0
 
 
 def alive(session: int, what: str = "") -> list[int]:
@@ -68,10 +72,11 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path: Path, request: p
     """
     whole, out = tmp_path / "whole", tmp_path / "stopped"
     subprocess.run([*COMMAND, "--out", whole], check=True, stdout=subprocess.DEVNULL)
-    levels = stored(whole)
+    results, levels = stored(whole)
+    assert (results, levels) == (5 * RESULTS, 5)
     command = [*COMMAND, "--out", str(out), "--workers", "1"]
     for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
-        before = stored(out)
+        before, _ = stored(out)
         with open(tmp_path / "stderr", "wb") as stderr:
             process = subprocess.Popen(
                 ["env", "--default-signal=INT", *command],  # a background job would inherit it ignored
@@ -80,21 +85,21 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path: Path, request: p
                 start_new_session=True,
             )
         request.addfinalizer(functools.partial(kill_all, process.pid))
-        assert wait_until(lambda: stored(out) > before or process.poll() is not None, 200)  # noqa: B023
+        assert wait_until(lambda: stored(out)[0] > before or process.poll() is not None, 200)  # noqa: B023
         workers = alive(process.pid, "spawn_main")
         for worker in workers:
             os.kill(worker, signal.SIGSTOP)
-        done = stored(out)
-        assert workers and before < done < levels, f"{number!r} would come too early or too late: {before}, {done}"
+        done, complete = stored(out)
+        assert workers and before < done < results, f"{number!r} would come too early or too late: {before}, {done}"
         os.kill(process.pid, number)
         assert process.wait(timeout=15) == code, (tmp_path / "stderr").read_text()
         if number == signal.SIGKILL:
             os.killpg(process.pid, signal.SIGKILL)
         else:
             lines = [line for line in (tmp_path / "stderr").read_text().splitlines() if line.strip()]
-            assert len(lines) == 1 and f"{done} of {levels} levels" in lines[0] and "same command" in lines[0]
+            assert len(lines) == 1 and f"{complete} of {levels} levels" in lines[0] and "same command" in lines[0]
         assert wait_until(lambda: not alive(process.pid), 15)  # noqa: B023
-        assert stored(out) == done
+        assert stored(out) == (done, complete)
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     assert content(out) == content(whole)
     for name in ("summary.json", "outcomes.csv"):
@@ -103,10 +108,51 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path: Path, request: p
         assert (out / "rollouts" / record.name).read_bytes() == record.read_bytes()
 
 
+def test_killed_at_twenty_random_moments_it_ends_like_one_left_alone(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """SIGKILL to the sweep and its worker, each time a random while after it has taken the run directory."""
+    rng = np.random.default_rng(0)
+    command = [*COMMAND[:3], "--levels", "26,54", *COMMAND[5:], "--workers", "1", "--out"]
+    whole, out = tmp_path / "whole", tmp_path / "killed"
+
+    def begin(run: Path) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [*command, str(run)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        request.addfinalizer(functools.partial(kill_all, process.pid))
+
+        def holds() -> bool:
+            lock = run / ".lock"
+            return (lock.exists() and lock.read_text() == str(process.pid)) or process.poll() is not None
+
+        assert wait_until(holds, 200)
+        return process
+
+    process, begun = begin(whole), time.monotonic()
+    assert process.wait() == 0
+    lasts = time.monotonic() - begun
+    found, running = [], 0
+    for _ in range(20):
+        process = begin(out)
+        time.sleep(rng.uniform(0.0, 0.8 * lasts))
+        running += process.poll() is None
+        kill_all(process.pid)
+        process.wait()
+        assert wait_until(lambda: not alive(process.pid), 15)  # noqa: B023
+        found.append(stored(out)[0])
+    assert found == sorted(found), "a kill lost results"
+    assert running >= 3 and found[0] < 2 * RESULTS, "too few of the kills struck a running sweep"
+    subprocess.run([*command, str(out)], check=True, stdout=subprocess.DEVNULL)
+    assert content(out) == content(whole)
+    for name in ("summary.json", "outcomes.csv", "outcomes.parquet"):
+        assert (out / name).read_bytes() == (whole / name).read_bytes()
+
+
 def test_a_worker_does_not_outlive_its_parent(request: pytest.FixtureRequest) -> None:
     code = (
         "import multiprocessing, os, time; from concurrent.futures import ProcessPoolExecutor\n"
-        "from steering.sweep import _start_worker\n"
+        "from steering.executors import _start_worker\n"
         "context = multiprocessing.get_context('spawn')\n"
         "pool = ProcessPoolExecutor(1, mp_context=context, initializer=_start_worker)\n"
         "pool.submit(os.getpid).result(); pool.submit(time.sleep, 600)\n"

@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from envs.errors import InputError
 from envs.maze import Maze
 from steering.evaluate import OUTCOME_FIELDS, Outcome
-from steering.plan import SweepSpec, parse_levels, qualifying_levels, skip_reason
-from steering.store import Key, Row, Store, export_csv, run_directory
+from steering.plan import ALL_SITES, SweepSpec, VectorSource, parse_levels, qualifying_levels, skip_reason
+from steering.profiles import Profile
+from steering.store import Key, Row, Store, export_tables, run_directory
 
 SPEC = SweepSpec("region5", "f" * 64, (3, 5), ("input", "fc_policy"), ("subtract", "random"), (1.0, 2.0), draws=2)
 
@@ -36,6 +38,41 @@ def test_spec_round_trip(tmp_path: Path) -> None:
 def test_keys_are_the_whole_grid_once() -> None:
     keys = SPEC.keys(3)
     assert len(keys) == len(set(keys)) == 2 + 2 * (2 * 1 + 2 * 2)
+
+
+def test_what_is_drawn_has_draws_and_what_has_no_one_site_comes_once() -> None:
+    spec = replace(SPEC, conditions=("subtract", "other_level", "same_cell", ALL_SITES))
+    keys = spec.keys(3)
+    assert len(keys) == len(set(keys)) == 2 + 2 * (2 * 1 + 2 * 2 + 2 * 2) + 2
+    assert [key for key in keys if key.condition == ALL_SITES] == [Key(3, ALL_SITES, "", c) for c in (1.0, 2.0)]
+
+
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [
+        ("start", VectorSource("start")),
+        ("mean", VectorSource("mean")),
+        ("levels:32", VectorSource("levels", count=32)),
+        ("3,12", VectorSource("cell", (3, 12))),
+    ],
+)
+def test_where_vectors_are_taken(text: str, source: VectorSource) -> None:
+    assert VectorSource.parse(text) == source and replace(SPEC, vector=text).shared()["vector"] == text
+
+
+@pytest.mark.parametrize("text", ["", "end", "levels:", "levels:0", "levels:-1", "3", "3,", "-1,2", "3,4,5", "1e3,2"])
+def test_vectors_taken_nowhere_are_refused(text: str) -> None:
+    with pytest.raises(InputError, match="write start, mean"):
+        replace(SPEC, vector=text)
+
+
+def test_levels_where_the_mouse_cannot_stand_are_left_out() -> None:
+    used, skipped = qualifying_levels(range(40), vector="5,2")
+    assert used and all(maze.is_free((5, 2)) and maze.cheese != (5, 2) for maze in used)
+    reasons = dict(skipped)
+    usual = {maze.level for maze in qualifying_levels(range(40))[0]}
+    for level in usual - {maze.level for maze in used}:
+        assert reasons[level or 0] == "the mouse cannot stand on 5,2 to take the vector"
 
 
 @pytest.mark.parametrize(
@@ -101,17 +138,32 @@ def test_a_maze_met_twice_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_store_round_trip_with_undefined_numbers(tmp_path: Path) -> None:
     rows = [Row(Key(3, "clean"), "", replace(_outcome(0.25), p_cheese_decision=float("nan")))]
     rows.append(Row(Key(3, "subtract", "input", 1.0), "input", _outcome(0.5)))
+    rows.append(Row(Key(3, "same_cell", "input", 1.0, 1), "input", _outcome(0.5), source=77))
+    profiles = [Profile(3, "input", 6, outside, 4, 0.5, 1.0, 0.25, 2.0) for outside in (0, 1)]
     with Store.open(tmp_path) as store:
         store.add_levels([(3, True, "", {"a": 1.0}), (4, False, "no decision square", {})])
-        store.add(rows)
-        assert store.keys() == {row.key for row in rows}
-        back = store.rows()
-        assert [r.key for r in back] == [r.key for r in rows]
-        assert back[1].outcome == rows[1].outcome
-        assert math.isnan(back[0].outcome.p_cheese_decision) and back[0].outcome.p_cheese == 0.25
-        export_csv(store, tmp_path / "outcomes.csv")
+        store.add(rows, profiles)
+        assert store.keys() == {row.key for row in rows} and store.profiles() == profiles
+        back = {row.key: row for row in store.rows()}
+        assert list(back) == sorted(row.key for row in rows)
+        assert back[rows[1].key] == rows[1] and back[rows[2].key] == rows[2]
+        undefined = back[rows[0].key].outcome
+        assert math.isnan(undefined.p_cheese_decision) and undefined.p_cheese == 0.25
+        export_tables(store, tmp_path)
     lines = (tmp_path / "outcomes.csv").read_text().splitlines()
-    assert len(lines) == 3 and lines[0].startswith("level,condition,site")
+    assert len(lines) == 4 and lines[0].startswith("level,condition,site")
+    table = parquet.read_table(tmp_path / "outcomes.parquet")
+    assert ",".join(table.column_names) == lines[0] and table.num_rows == 3
+    as_text = [["" if v is None else str(v) for v in row.values()] for row in table.to_pylist()]
+    assert [",".join(row) for row in as_text] == lines[1:]
+
+
+def test_tables_of_a_run_without_results_have_columns(tmp_path: Path) -> None:
+    with Store.open(tmp_path) as store:
+        export_tables(store, tmp_path)
+    table = parquet.read_table(tmp_path / "outcomes.parquet")
+    assert table.num_rows == 0 and table.column_names[:3] == ["level", "condition", "site"]
+    assert (tmp_path / "outcomes.csv").read_text().count("\n") == 1
 
 
 def test_levels_stay_what_they_were_but_for_twins(tmp_path: Path) -> None:

@@ -1,0 +1,197 @@
+"""Where units are computed: processes of this machine, or the workers of a Dask cluster.
+
+An executor is a generator: units in, results out as they come, in any order. Every unit runs on one thread with fixed
+batches, so the numbers are the same on one worker or many, here or there. Closing the generator (or an exception,
+Ctrl-C, SIGTERM as the command line treats it) ends what it started.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from agents.checkpoints import policy_from_bytes
+from agents.policy import Policy
+from envs.errors import InputError
+from steering.plan import SweepSpec
+from steering.units import Result, Unit, run_unit
+
+RETRIES = 2  # of a unit that fails; one whose worker is lost is taken elsewhere by Dask itself
+CONNECT_SECONDS = 30
+_ONE_AT_A_TIME = threading.Lock()  # a worker of several threads: hooks and procgen serve one unit at a time
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint as it travels to workers: its file's bytes, the suffix that tells the layout, and its name."""
+
+    data: bytes
+    suffix: str
+    name: str
+
+
+@functools.lru_cache(maxsize=2)
+def _policy(checkpoint: Checkpoint) -> Policy:
+    return policy_from_bytes(checkpoint.data, checkpoint.suffix, checkpoint.name)
+
+
+def compute(checkpoint: Checkpoint, unit: Unit, spec: SweepSpec) -> Result:
+    """A unit on this process's one thread."""
+    with _ONE_AT_A_TIME:
+        torch.set_num_threads(1)
+        return run_unit(_policy(checkpoint), unit, spec)
+
+
+# -- local processes ----------------------------------------------------------------------------
+
+
+def local(
+    checkpoint: Checkpoint, units: Sequence[Unit], spec: SweepSpec, workers: int | None = None
+) -> Iterator[Result]:
+    """Results of ``units`` from ``workers`` processes (default: one per core)."""
+    count = min(workers or os.cpu_count() or 1, len(units))
+    context = multiprocessing.get_context("spawn")
+    others = set(multiprocessing.active_children())
+    with ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker) as pool:
+        queue = iter(units)
+        running: set[Future[Result]] = set()
+        try:
+            while True:
+                for unit in itertools.islice(queue, count + 1 - len(running)):
+                    with _signals_held():
+                        running.add(pool.submit(compute, checkpoint, unit, spec))
+                if not running:
+                    break
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+        except BaseException as error:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for child in set(multiprocessing.active_children()) - others:
+                child.kill()
+            if isinstance(error, BrokenProcessPool):
+                raise InputError(
+                    "a worker process died (out of memory?); what was finished is stored: "
+                    "type the same command to go on, perhaps with --workers 1"
+                ) from None
+            raise
+
+
+def _start_worker() -> None:
+    """No worker outlives its parent."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)  # the parent was killed: nobody is left to take a result
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+@contextlib.contextmanager
+def _signals_held() -> Iterator[None]:
+    """Hold back SIGINT and SIGTERM: neither strikes between a worker's birth and its entry in the books.
+
+    Workers born within inherit the hold, so both signals are the main process's to handle.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+# -- Dask ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """How to reach a Dask scheduler: by address, by the file it writes, or (neither) one on this machine.
+
+    ``gpus_per_unit`` is asked of each worker as the Dask resource ``GPU``.
+    """
+
+    address: str | None = None
+    scheduler_file: Path | None = None
+    gpus_per_unit: float = 0.0
+
+
+def dask(
+    checkpoint: Checkpoint, units: Sequence[Unit], spec: SweepSpec, cluster: Cluster, workers: int | None = None
+) -> Iterator[Result]:
+    """Results of ``units`` from a Dask cluster; the checkpoint is sent once, and again only to workers that join.
+
+    A unit whose worker is lost is computed by another one. Without an address a cluster of ``workers`` processes is
+    started on 127.0.0.1. Raises :class:`InputError` if no scheduler answers or a unit fails everywhere.
+    """
+    try:
+        from distributed import KilledWorker, as_completed
+        from distributed.scheduler import NoValidWorkerError
+    except ImportError:
+        raise InputError("--executor dask: distributed is not installed; `pip install mazesteer[cluster]`") from None
+    with _client(cluster, workers) as client:
+        package = client.scatter(checkpoint, broadcast=True)
+        resources = {"GPU": cluster.gpus_per_unit} if cluster.gpus_per_unit else None
+
+        def submit(unit: Unit) -> Any:
+            return client.submit(compute, package, unit, spec, pure=False, retries=RETRIES, resources=resources)
+
+        queue = iter(units)
+        ahead = max(2 * sum(client.nthreads().values()), 4)
+        running = as_completed([submit(unit) for unit in itertools.islice(queue, ahead)], loop=client.loop)
+        for future in running:
+            try:
+                result = future.result()
+            except (KilledWorker, NoValidWorkerError) as error:
+                raise InputError(
+                    f"the cluster lost every worker that tried a unit ({type(error).__name__}); what was finished is "
+                    "stored: look at the workers' logs and type the same command to go on"
+                ) from None
+            for unit in itertools.islice(queue, 1):
+                running.add(submit(unit))
+            yield result
+
+
+@contextlib.contextmanager
+def _client(cluster: Cluster, workers: int | None) -> Iterator[Any]:
+    from distributed import Client, LocalCluster
+
+    where = cluster.address or (str(cluster.scheduler_file) if cluster.scheduler_file else "this machine")
+    with contextlib.ExitStack() as stack:
+        options: dict[str, Any] = {"timeout": CONNECT_SECONDS, "set_as_default": False}
+        if cluster.address is None and cluster.scheduler_file is None:
+            here = LocalCluster(
+                n_workers=workers or os.cpu_count() or 1,
+                threads_per_worker=1,
+                host="127.0.0.1",
+                dashboard_address=None,
+                worker_dashboard_address=None,
+                silence_logs=50,
+            )
+            options["address"] = stack.enter_context(here)
+        elif cluster.scheduler_file is not None:
+            options["scheduler_file"] = str(cluster.scheduler_file)
+        else:
+            options["address"] = cluster.address
+        try:
+            client = stack.enter_context(Client(**options))
+            client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+        except (OSError, TimeoutError, ValueError, KeyError) as error:
+            raise InputError(
+                f"no Dask scheduler with a worker answers at {where} ({error or type(error).__name__})"
+            ) from None
+        yield client

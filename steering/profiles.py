@@ -1,0 +1,118 @@
+"""Where in a level subtraction works: blindness and interaction against the distance of the mouse.
+
+For one level and site, the states are sorted by path length from where the vector was taken and by whether adding up
+is guaranteed there. Sums are kept, not ratios, so that mazes can be pooled and resampled.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from agents.impala import OBS_SHAPE
+from agents.policy import Policy, batches, to_input
+from envs import chain
+from envs.maze import Cell, Maze
+from steering.evaluate import CHUNK, Field
+from steering.hooks import HookedPolicy
+from steering.sites import Site
+
+# First path length of each bin; the last is open.
+DISTANCES = (0, 1, 3, 6, 11, 21, 41, 81)
+PROFILE_SUMS = ("tv_subtract", "tv_clean", "interaction", "difference")
+PROFILE_FIELDS = ("level", "site", "distance", "outside", "states", *PROFILE_SUMS)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Sums over the ``states`` of one level in one bin, for one site.
+
+    ``distance``: first path length of the bin (see ``DISTANCES``). ``outside``: 1 where the present and the start
+    position are both farther from the cheese than the site's receptive field, so that additivity is guaranteed.
+    ``tv_subtract``, ``tv_clean``: total-variation distances to the no-cheese policy. ``interaction``: norms
+    ``|f(m,c) - f(m,0) - v|`` of what the vector ``v`` leaves over at position m; ``difference``: those of
+    ``|f(m,c) - f(m,0)|``.
+    """
+
+    level: int
+    site: str
+    distance: int
+    outside: int
+    states: int
+    tv_subtract: float
+    tv_clean: float
+    interaction: float
+    difference: float
+
+
+def level_profiles(
+    policy: Policy,
+    maze: Maze,
+    sites: Sequence[Site],
+    vectors: Mapping[str, Tensor],
+    subtracted: Mapping[str, Field],
+    clean: Field,
+    no_cheese: Field,
+    origin: Cell | None = None,
+) -> list[Profile]:
+    """Profiles of the sites on one level; ``vectors`` and ``subtracted`` are by site name.
+
+    ``origin``: the cell the vector was taken on (default: the start). States on the cheese's cell are left out.
+    """
+    assert maze.cheese is not None
+    origin = maze.mouse if origin is None else origin
+    keep = np.array([state.cell != maze.cheese for state in maze.states])
+    steps = np.repeat(maze.distances(origin), 2)
+    bins = np.array([bisect.bisect_right(DISTANCES, int(step)) - 1 for step in steps])
+    rest, difference = _interactions(policy, maze, vectors)
+    tv_clean = chain.total_variation(clean.probabilities, no_cheese.probabilities)
+    found = []
+    for site in sites:
+        tv = chain.total_variation(subtracted[site.name].probabilities, no_cheese.probabilities)
+        outside = outside_field(maze, site.receptive_field, origin)
+        for k, first in enumerate(DISTANCES):
+            for flag in (0, 1):
+                chosen = keep & (bins == k) & (outside == bool(flag))
+                if chosen.any():
+                    sums = [
+                        float(part[chosen].sum()) for part in (tv, tv_clean, rest[site.name], difference[site.name])
+                    ]
+                    found.append(Profile(maze.level or 0, site.name, first, flag, int(chosen.sum()), *sums))
+    return found
+
+
+def outside_field(maze: Maze, receptive_field: int | None, origin: Cell) -> np.ndarray:
+    """``bool[n_states]``: no unit of the site can see mouse and cheese at once, neither here nor from ``origin``.
+
+    Sprites are one tile large and may touch a pixel more on each side. ``receptive_field`` in pixels; None: all.
+    """
+    assert maze.cheese is not None
+    tile = OBS_SHAPE[1] / maze.state.world_dim
+    cells = np.array([state.cell for state in maze.states] + [origin])
+    gaps = (np.abs(cells - np.array(maze.cheese)).max(axis=1) - 1) * tile - 2
+    far = gaps >= receptive_field if receptive_field is not None else np.zeros(len(cells), dtype=bool)
+    return far[:-1] & far[-1]
+
+
+def _interactions(
+    policy: Policy, maze: Maze, vectors: Mapping[str, Tensor]
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Norms ``float64[n_states]`` by site: of what the vector leaves over, and of the difference the cheese makes."""
+    hooked, names = HookedPolicy(policy.net), list(vectors)
+    rest: dict[str, list[Tensor]] = {name: [] for name in names}
+    difference: dict[str, list[Tensor]] = {name: [] for name in names}
+    pairs = zip(batches(maze.observations(), CHUNK), batches(maze.without_cheese().observations(), CHUNK), strict=True)
+    for with_cheese, without in pairs:
+        here = hooked.run(to_input(with_cheese), capture=names)[2]
+        gone = hooked.run(to_input(without), capture=names)[2]
+        for name in names:
+            change = (here[name] - gone[name]).flatten(1)
+            difference[name].append(torch.linalg.vector_norm(change, dim=1))
+            rest[name].append(torch.linalg.vector_norm(change - vectors[name].flatten(), dim=1))
+    joined = [{name: torch.cat(part[name]).double().numpy() for name in names} for part in (rest, difference)]
+    return joined[0], joined[1]

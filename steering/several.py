@@ -1,0 +1,97 @@
+"""Several checkpoints in one go: one run directory each, side by side in a folder with an index."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from agents.checkpoints import SUFFIXES, load_policy, write_atomic, zoo_snapshots
+from envs.errors import InputError
+from steering.run import SweepOptions, plan, run_layer_sweep
+from steering.summary import MAIN
+
+INDEX = "index.json"
+FORMAT = "mazesteer-runs-1"
+
+
+def expand(given: Sequence[str]) -> list[str]:
+    """Checkpoints for what a user types: names and files as they are, a directory or ``NAME@all`` as its snapshots."""
+    found: list[str] = []
+    for text in given:
+        name, _, what = text.partition("@")
+        if Path(text).is_dir():
+            files = sorted(str(path) for path in Path(text).iterdir() if path.suffix in SUFFIXES)
+            if not files:
+                raise InputError(f"--checkpoint {text}: no checkpoint in this directory ({', '.join(SUFFIXES)})")
+            found += files
+        elif what == "all" and zoo_snapshots(name):
+            found += [f"{name}@{count}" for count in sorted(zoo_snapshots(name))]
+        else:
+            found.append(text)
+    return list(dict.fromkeys(found))
+
+
+def run_layer_sweeps(options: SweepOptions, checkpoints: Sequence[str]) -> dict[str, Any]:
+    """The same sweep for every checkpoint, each in a directory of its name under ``options.out``.
+
+    All are planned before the first begins, so bad input costs nothing. Typed again, it goes on. Returns the index:
+    checkpoint, directory and boundary of each. Raises :class:`InputError` if two checkpoints share a name, or if
+    ``options.out`` holds something else.
+    """
+    parts = {}
+    for checkpoint in checkpoints:
+        name = load_policy(checkpoint).name
+        if name in parts:
+            raise InputError(f"--checkpoint: two checkpoints are called {name}; rename one of the files")
+        parts[name] = replace(options, checkpoint=checkpoint, out=options.out / name)
+    for part in parts.values():
+        plan(part)
+    _claim(options.out, list(parts))
+    rows = []
+    for number, (name, part) in enumerate(parts.items(), 1):
+        print(f"\n[{number}/{len(parts)}] {name}", flush=True)
+        summary = run_layer_sweep(part)
+        rows.append({**summary["checkpoint"], "directory": name, "boundary": summary["boundary"],
+                     "blindness": {s["name"]: s["conditions"][MAIN]["blindness"]
+                                   for s in summary["sites"] if MAIN in s["conditions"]}})  # fmt: skip
+        index = {"format": FORMAT, "checkpoints": list(parts), "runs": rows}
+        write_atomic(options.out / INDEX, (json.dumps(index, indent=2) + "\n").encode())
+    _show(rows)
+    print(f"index: {options.out / INDEX}")
+    return index
+
+
+def _claim(directory: Path, names: list[str]) -> None:
+    """Make the folder ours, or refuse one that holds anything else."""
+    try:
+        present = {path.name for path in directory.iterdir()} if directory.exists() else set()
+    except OSError as error:
+        raise InputError(f"{directory}: cannot be read ({error.strerror}); choose another --out") from None
+    if present and INDEX not in present:
+        raise InputError(f"{directory} is not empty and not a folder of several runs; choose another --out")
+    if INDEX in present:
+        try:
+            if json.loads((directory / INDEX).read_text())["format"] != FORMAT:
+                raise ValueError
+        except (OSError, ValueError, KeyError, TypeError):
+            raise InputError(f"{directory / INDEX}: not an index of runs; choose another --out") from None
+    else:
+        write_atomic(directory / INDEX, json.dumps({"format": FORMAT, "checkpoints": names, "runs": []}).encode())
+
+
+def _show(rows: Sequence[dict[str, Any]]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for name in ("checkpoint", "boundary", "from", "to"):
+        table.add_column(name)
+    for row in rows:
+        found = row["boundary"]
+        table.add_row(row["name"], *(str(found[key] or "none") for key in ("site", "low", "high")))
+    console = Console(width=120, highlight=False)
+    console.print()
+    console.print(table)

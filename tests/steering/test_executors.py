@@ -1,0 +1,161 @@
+"""Local processes and a real Dask cluster on this machine: the same results, also when a worker is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agents.checkpoints import checkpoint_file, load_policy, policy_from_bytes
+from agents.policy import MazePolicy
+from envs.errors import InputError
+from steering.executors import Checkpoint, Cluster, compute, dask, local
+from steering.plan import SweepSpec
+from steering.units import Result, Unit, split
+
+SITES = ("embedder.block1.conv", "embedder.relu3")
+LEVELS = (26, 54, 208)
+
+
+@pytest.fixture(scope="module")
+def checkpoint() -> Checkpoint:
+    file = checkpoint_file("region5")
+    return Checkpoint(file.read_bytes(), file.suffix, "region5")
+
+
+@pytest.fixture(scope="module")
+def spec(policy: MazePolicy) -> SweepSpec:
+    return SweepSpec("region5", policy.sha256, LEVELS, SITES, ("subtract", "random", "same_cell"), episodes=0)
+
+
+@pytest.fixture(scope="module")
+def units(spec: SweepSpec) -> list[Unit]:
+    return [unit for level in LEVELS for unit in split(level, spec.keys(level))]
+
+
+@pytest.fixture(scope="module")
+def expected(checkpoint: Checkpoint, units: list[Unit], spec: SweepSpec) -> dict[Unit, Result]:
+    found = local(checkpoint, units, spec, workers=1)
+    return {result.unit: result for result in found}
+
+
+def environment() -> dict[str, str]:
+    """Timeouts short enough for a test; everything on loopback."""
+    return {**os.environ, "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "10s", "OMP_NUM_THREADS": "1"}
+
+
+def start(*args: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "distributed.cli." + args[0], *args[1:]],
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+@pytest.fixture
+def scheduler_file(tmp_path: Path) -> Iterator[Path]:
+    """A scheduler of its own process on 127.0.0.1."""
+    file = tmp_path / "scheduler.json"
+    process = start("dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--no-show",
+                    "--scheduler-file", str(file))  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not (file.exists() and file.read_text().strip().endswith("}")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    yield file
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def worker(file: Path, folder: Path) -> subprocess.Popen[bytes]:
+    return start("dask_worker", "--scheduler-file", str(file), "--host", "127.0.0.1", "--nthreads", "1", "--no-nanny",
+                 "--no-dashboard", "--local-directory", str(folder))  # fmt: skip
+
+
+def test_bytes_of_a_checkpoint_make_the_policy_they_came_from(policy: MazePolicy, checkpoint: Checkpoint) -> None:
+    assert policy_from_bytes(checkpoint.data, checkpoint.suffix, "x").sha256 == policy.sha256
+    for name in ("region5", "region5@4096"):
+        assert (
+            checkpoint_file(name).is_file()
+            and load_policy(str(checkpoint_file(name))).sha256 == load_policy(name).sha256
+        )
+    assert checkpoint_file("some/file.pth") == Path("some/file.pth")
+
+
+def test_two_processes_give_the_results_of_one_and_of_none(
+    checkpoint: Checkpoint, units: list[Unit], spec: SweepSpec, expected: dict[Unit, Result]
+) -> None:
+    assert set(expected) == set(units)
+    assert {result.unit: result for result in local(checkpoint, units, spec, workers=2)} == expected
+    assert compute(checkpoint, units[0], spec) == expected[units[0]]
+
+
+def test_a_cluster_that_loses_a_worker_gives_the_same_results(
+    scheduler_file: Path,
+    tmp_path: Path,
+    checkpoint: Checkpoint,
+    units: list[Unit],
+    spec: SweepSpec,
+    expected: dict[Unit, Result],
+    request: pytest.FixtureRequest,
+) -> None:
+    """Two worker processes; the first is killed after the first result, while units are in its hands."""
+    workers = [worker(scheduler_file, tmp_path / name) for name in "ab"]
+    for process in workers:
+        request.addfinalizer(lambda p=process: p.poll() is None and os.killpg(p.pid, signal.SIGKILL))
+    from distributed import Client
+
+    with Client(scheduler_file=str(scheduler_file), set_as_default=False, timeout=60) as client:
+        client.wait_for_workers(2, timeout=120)
+        assert {address.split("//")[1].split(":")[0] for address in client.nthreads()} == {"127.0.0.1"}
+    found = {}
+    for number, result in enumerate(dask(checkpoint, units, spec, Cluster(scheduler_file=scheduler_file))):
+        found[result.unit] = result
+        if number == 0:
+            os.killpg(workers[0].pid, signal.SIGKILL)
+    assert workers[0].wait(10) == -signal.SIGKILL and workers[1].poll() is None
+    assert found == expected
+
+
+def test_the_whole_command_on_a_cluster_of_its_own(tmp_path: Path) -> None:
+    """Without an address dask starts workers on 127.0.0.1; tables and recordings are those of processes."""
+    script = Path(sys.executable).parent / "mazesteer"
+    command = [script, "layer-sweep", "region5", "--levels", "26,54", "--sites", "embedder.relu3", "--episodes", "1"]
+    for name, extra in (("local", []), ("dask", ["--executor", "dask"])):
+        done = subprocess.run(
+            [*command, "--workers", "1", *extra, "--out", tmp_path / name], capture_output=True, text=True, timeout=300
+        )
+        assert done.returncode == 0, done.stderr
+    for file in ("outcomes.csv", "outcomes.parquet", "summary.json"):
+        assert (tmp_path / "local" / file).read_bytes() == (tmp_path / "dask" / file).read_bytes()
+    records = sorted(path.name for path in (tmp_path / "local" / "rollouts").glob("*.npz"))
+    assert records and records == sorted(path.name for path in (tmp_path / "dask" / "rollouts").glob("*.npz"))
+    for name in records:
+        one, other = (tmp_path / run / "rollouts" / name for run in ("local", "dask"))
+        assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_scheduler_that_is_not_there_is_one_line(
+    tmp_path: Path, checkpoint: Checkpoint, units: list[Unit], spec: SweepSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("steering.executors.CONNECT_SECONDS", 2)
+    with socket.socket() as listener:  # a port that is taken, but speaks no Dask
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        with pytest.raises(InputError, match=f"^no Dask scheduler with a worker answers at tcp://127.0.0.1:{port}"):
+            next(dask(checkpoint, units, spec, Cluster(address=f"tcp://127.0.0.1:{port}")))
+    with pytest.raises(InputError, match="no Dask scheduler"):
+        next(dask(checkpoint, units, spec, Cluster(scheduler_file=tmp_path / "none.json")))
+    bad = tmp_path / "bad.json"
+    bad.write_text(json.dumps({"address": "tcp://127.0.0.1:1"}))
+    with pytest.raises(InputError, match="no Dask scheduler"):
+        next(dask(checkpoint, units, spec, Cluster(scheduler_file=bad)))

@@ -1,0 +1,196 @@
+"""Units of a sweep: controls and the levels they draw from, equivalent sites, profiles, all computed once more."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from agents.policy import MazePolicy, to_input
+from envs import chain
+from envs.errors import InputError
+from envs.levels import EVAL_LEVELS
+from envs.maze import Maze
+from steering.donors import donor, donors, generator
+from steering.evaluate import LevelEvaluator
+from steering.hooks import HookedPolicy
+from steering.interventions import Intervention, subtract
+from steering.plan import ALL_SITES, OTHER_LEVEL, SAME_CELL, SweepSpec, VectorSource, skip_reason
+from steering.profiles import DISTANCES, outside_field
+from steering.sites import enumerate_sites
+from steering.store import Key
+from steering.units import level_intervention, level_rows, own_vectors, run_unit, split, trunk_experiments
+from steering.vectors import cheese_vector, cheese_vectors, mean_cheese_vectors, mean_vector
+
+SITE = "embedder.block2.res1.resadd"
+LEVEL = 26  # a small maze that qualifies
+
+
+@pytest.fixture(scope="module")
+def level() -> Maze:
+    return Maze.from_level(LEVEL)
+
+
+def spec_of(policy: MazePolicy, **changes: object) -> SweepSpec:
+    options: dict[str, object] = {"levels": (LEVEL,), "sites": (SITE,), "draws": 2, **changes}
+    return SweepSpec("region5", policy.sha256, **options)  # type: ignore[arg-type]
+
+
+def outer_cheese(maze: Maze) -> tuple[int, int]:
+    assert maze.cheese is not None
+    return (maze.cheese[0] + maze.state.margin, maze.cheese[1] + maze.state.margin)
+
+
+@pytest.mark.parametrize("number", [2, 26, 54])
+def test_levels_drawn_are_what_their_control_says(number: int) -> None:
+    maze = Maze.from_level(number)
+    for draw in range(6):
+        other, same = (donor(maze, condition, 3, draw) for condition in (OTHER_LEVEL, SAME_CELL))
+        for found in (other, same):
+            assert found.level != maze.level and EVAL_LEVELS[0] <= (found.level or 0) < EVAL_LEVELS[1]
+        assert skip_reason(other) == "" and outer_cheese(other) != outer_cheese(maze)
+        assert outer_cheese(same) == outer_cheese(maze) and same.mouse != same.cheese
+        assert same.walls == Maze.from_level(same.level or 0).walls
+    drawn = [donor(maze, SAME_CELL, 3, draw).level for draw in range(6)]
+    assert len(set(drawn)) > 3 and drawn == [donor(maze, SAME_CELL, 3, draw).level for draw in range(6)]
+    assert drawn != [donor(maze, SAME_CELL, 4, draw).level for draw in range(6)]
+
+
+def test_several_levels_drawn_are_different_ones(level: Maze) -> None:
+    found = donors(level, OTHER_LEVEL, 0, 0, 20)
+    assert len({maze.level for maze in found}) == 20 and LEVEL not in {maze.level for maze in found}
+    with pytest.raises(InputError, match="no cheese"):
+        donor(level.without_cheese(), OTHER_LEVEL, 0, 0)
+
+
+def test_generators_belong_to_what_they_are_for() -> None:
+    purposes = [(0, 1, "a", 0), (1, 1, "a", 0), (0, 2, "a", 0), (0, 1, "b", 0), (0, 1, "a", 1)]
+    draws = [generator(*purpose).random() for purpose in purposes]
+    assert len(set(draws)) == 5 and generator(*purposes[0]).random() == draws[0]
+
+
+def test_conditions_are_what_they_are_called(policy: MazePolicy, level: Maze) -> None:
+    spec = spec_of(policy)
+    for condition in (OTHER_LEVEL, SAME_CELL):
+        found = level_intervention(policy, level, Key(LEVEL, condition, SITE, 0.5, 1), spec)
+        by_hand = subtract(cheese_vector(policy, donor(level, condition, spec.seed, 1), SITE), 0.5)
+        assert found == by_hand
+    assert level_intervention(policy, level, Key(LEVEL, "clean"), spec) == Intervention()
+    with pytest.raises(InputError, match="'subtract'"):
+        level_intervention(policy, level, Key(LEVEL, "substract", SITE, 1.0), spec)
+
+
+def test_all_sites_share_the_coefficient_among_the_distinct_trunk_sites(policy: MazePolicy, level: Maze) -> None:
+    names = trunk_experiments(enumerate_sites(policy.net))
+    assert len(names) == 12
+    found = level_intervention(policy, level, Key(LEVEL, ALL_SITES, "", 3.0), spec_of(policy))
+    vectors = cheese_vectors(policy, level, names)
+    assert found.edits == tuple(subtract(vectors[name], 0.25).edits[0] for name in names)
+
+
+def test_vector_sources(policy: MazePolicy, level: Maze) -> None:
+    cell = level.path(level.mouse, level.corner)[2]
+    parse = VectorSource.parse
+    taken = {text: own_vectors(policy, level, [SITE], parse(text), 7)[SITE] for text in ("start", "mean", "levels:3")}
+    assert taken["start"] == cheese_vector(policy, level, SITE)
+    assert taken["mean"] == mean_cheese_vectors(policy, level, [SITE])[SITE]
+    at_cell = own_vectors(policy, level, [SITE], parse(f"{cell[0]},{cell[1]}"), 7)[SITE]
+    assert at_cell == cheese_vector(policy, level, SITE, cell)
+    others = donors(level, OTHER_LEVEL, 7, 2**32 - 1, 3)
+    assert taken["levels:3"] == mean_vector([cheese_vector(policy, other, SITE) for other in others])
+
+
+def test_rows_equal_one_evaluation_each_and_name_their_source(policy: MazePolicy, level: Maze) -> None:
+    """The batch of a unit against an evaluator of its own for every key; equivalent sites share one result."""
+    twins = ("embedder.block2.res2.resadd", "embedder.block3.conv")
+    spec = spec_of(policy, sites=twins, conditions=("subtract", "random", OTHER_LEVEL, SAME_CELL, ALL_SITES), draws=1)
+    rows, _ = level_rows(policy, level, spec.keys(LEVEL), spec)
+    assert [row.key for row in rows] == spec.keys(LEVEL)
+    evaluator = LevelEvaluator(policy, level, spec.horizon, hooks_only=True)
+    for row in rows:
+        if row.key.condition == "no_cheese":
+            expected = evaluator.no_cheese_outcome()
+        else:
+            expected = evaluator.outcomes([level_intervention(policy, level, row.key, spec)])[0]
+        for name in ("p_cheese", "p_region", "tv_no_cheese", "p_cheese_decision", "value_start"):
+            assert getattr(row.outcome, name) == pytest.approx(getattr(expected, name), abs=2e-4, nan_ok=True), row.key
+        drawn = row.key.condition in (OTHER_LEVEL, SAME_CELL)
+        assert row.source == (donor(level, row.key.condition, 0, 0).level if drawn else None)
+        shared = row.key.condition in ("subtract", OTHER_LEVEL, SAME_CELL)
+        assert row.computed_at == (twins[0] if shared else row.key.site)
+
+
+def test_profiles_add_up_to_the_blindness_of_the_level(policy: MazePolicy, level: Maze) -> None:
+    sites = ("input", SITE, "fc_policy")
+    spec = spec_of(policy, sites=sites, conditions=("subtract",), coefficients=(1.0, 2.0))
+    rows, profiles = level_rows(policy, level, spec.keys(LEVEL), spec)
+    outcomes = {row.key: row.outcome for row in rows}
+    off = 2 * (len(level.cells) - 1)
+    for site in sites:
+        mine = [p for p in profiles if p.site == site]
+        assert sum(p.states for p in mine) == off and {p.distance for p in mine} <= set(DISTANCES)
+        assert sum(p.tv_subtract for p in mine) / off == pytest.approx(
+            outcomes[Key(LEVEL, "subtract", site, 1.0)].tv_no_cheese, abs=1e-6
+        )
+        assert sum(p.tv_clean for p in mine) / off == pytest.approx(
+            outcomes[Key(LEVEL, "clean")].tv_no_cheese, abs=1e-6
+        )
+
+
+def test_interaction_is_the_definition(policy: MazePolicy, level: Maze) -> None:
+    """|f(m,c) - f(m,0) - f(m0,c) + f(m0,0)| / |f(m,c) - f(m,0)|, state by state, without batches or chunks."""
+    spec = spec_of(policy, conditions=("subtract",))
+    _, profiles = level_rows(policy, level, spec.keys(LEVEL), spec)
+
+    def f(world: Maze, index: int) -> torch.Tensor:
+        frame = to_input(world.observations([world.states[index]]))
+        return HookedPolicy(policy.net).run(frame, capture=[SITE])[2][SITE][0].double()
+
+    start, empty = level.state_index(level.mouse, level.facing), level.without_cheese()
+    top = bottom = 0.0
+    for i, state in enumerate(level.states):
+        if state.cell != level.cheese:
+            change = f(level, i) - f(empty, i)
+            top += float((change - f(level, start) + f(empty, start)).norm())
+            bottom += float(change.norm())
+    assert sum(p.interaction for p in profiles) == pytest.approx(top, rel=1e-3)
+    assert sum(p.difference for p in profiles) == pytest.approx(bottom, rel=1e-3)
+
+
+def test_outside_the_receptive_field_nothing_is_left_over(policy: MazePolicy) -> None:
+    """Where additivity is guaranteed the interaction is rounding error; a field that sees all has no outside."""
+    maze = Maze.from_level(2)
+    for site in ("embedder.block1.conv", "embedder.block1.maxpool"):
+        spec = spec_of(policy, levels=(2,), sites=(site,), conditions=("subtract",))
+        _, profiles = level_rows(policy, maze, spec.keys(2), spec)
+        far = [p for p in profiles if p.outside]
+        assert sum(p.states for p in far) > 20
+        assert sum(p.interaction for p in far) < 1e-4 * sum(p.difference for p in far)
+        assert all(p.tv_subtract < 1e-4 for p in far)
+    assert not outside_field(maze, None, maze.mouse).any() and not outside_field(maze, 77, maze.mouse).any()
+    wide, narrow = (outside_field(maze, field, maze.mouse) for field in (21, 5))
+    assert narrow.sum() > wide.sum() and (narrow | ~wide).all()
+
+
+def test_units_hold_every_key_once_and_run_to_rows(policy: MazePolicy) -> None:
+    spec = spec_of(policy, conditions=("subtract", "random", SAME_CELL), episodes=1)
+    keys = spec.keys(LEVEL)
+    units = split(LEVEL, keys, [Key(LEVEL, "clean")])
+    together = [key for unit in units for key in unit.keys]
+    assert len(units) == 3 and sorted(together) == sorted(keys)
+    assert [len(unit.recordings) for unit in units] == [1, 0, 0]
+    assert split(LEVEL, []) == [] and [u.keys for u in split(LEVEL, [], [Key(LEVEL, "clean")])] == [()]
+    results = [run_unit(policy, unit, spec) for unit in units]
+    assert {row.key for result in results for row in result.rows} == set(keys)
+    assert [len(result.files) for result in results] == [1, 0, 0]
+    assert [bool(result.profiles) for result in results] == [True, False, False]
+
+
+def test_vectors_of_no_size_change_nothing(policy: MazePolicy, level: Maze) -> None:
+    """Coefficient 0 is the clean policy under every condition."""
+    spec = spec_of(policy, conditions=("subtract", "random", OTHER_LEVEL, SAME_CELL, ALL_SITES), coefficients=(0.0,))
+    evaluator = LevelEvaluator(policy, level)
+    for key in spec.keys(LEVEL)[2:]:
+        field = evaluator.fields([level_intervention(policy, level, key, spec)])[0]
+        assert chain.total_variation(field.probabilities, evaluator.clean.probabilities).max() < 1e-6
+    assert np.isfinite(evaluator.clean.probabilities).all()
