@@ -6,6 +6,8 @@ __getattr__, __all__ = lazy_exports(
     {
         "ImpalaPolicyNet": "agents.impala",
         "MazePolicy": "agents.policy",
+        "NaturePolicyNet": "agents.nature",
+        "as_policy": "agents.policy",
         "load_policy": "agents.checkpoints",
     }
 )

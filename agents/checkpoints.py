@@ -1,9 +1,10 @@
 """Load and save networks without ever unpickling code.
 
 Three layouts are read: our own safetensors; the published ``.pth`` (a torch dictionary with
-``model_state_dict``); and the ``.zip`` that stable-baselines3 saves for the policy class of our
-training. Torch files are read with ``weights_only=True``, which refuses anything but tensors and
-plain containers. The scale is read from the weights.
+``model_state_dict``); and the ``.zip`` that stable-baselines3 saves, for the policy class of our
+training or its own ``CnnPolicy`` (see :mod:`agents.sb3_zip`). Torch files are read with
+``weights_only=True``, which refuses anything but tensors and plain containers. Architecture and
+widths are read from the weights.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import pickle
 import struct
 import warnings
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,11 +26,13 @@ from typing import Any
 import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from agents.impala import ImpalaPolicyNet
 from agents.policy import MazePolicy
-from envs.errors import InputError, nearest
+from agents.sb3_zip import is_sb3, network_from_sb3
+from agents.weights import fill
+from envs.errors import InputError, nearest, one_line
 
 ZOO = Path(__file__).parent / "zoo"
 SERIES = "-series"  # what the folder of a checkpoint's snapshots adds to its name
@@ -113,7 +117,13 @@ def _load_file(path: Path, name: str, card: dict[str, Any]) -> MazePolicy:
 
 
 def _policy(data: bytes, path: Path, name: str, card: dict[str, Any]) -> MazePolicy:
-    net = network_from_weights(read_weights(data, path), str(path))
+    weights = read_weights(data, path)
+    net: nn.Module
+    if is_sb3(weights):
+        facts = _zip_member(data, path, "data", needed=False) if path.suffix == ".zip" else b""
+        net = network_from_sb3(weights, facts or None, str(path))
+    else:
+        net = network_from_weights(weights, str(path))
     return MazePolicy(net, name, hashlib.sha256(data).hexdigest(), card)
 
 
@@ -138,7 +148,7 @@ def read_weights(data: bytes, path: Path) -> dict[str, Tensor]:
         try:
             return safetensors.torch.load(data)
         except (safetensors.SafetensorError, ValueError, struct.error) as error:
-            raise InputError(f"checkpoint {path}: not a whole safetensors file ({_line(error)})") from None
+            raise InputError(f"checkpoint {path}: not a whole safetensors file ({one_line(error)})") from None
     if path.suffix in (".pth", ".pt"):
         return _published(_torch_load(data, path), path)
     if path.suffix == ".zip":
@@ -159,7 +169,7 @@ def _torch_load(data: bytes, path: Path) -> Any:
             "it was not loaded; ask for a file with weights only"
         ) from None
     except Exception as error:  # torch raises many kinds for a damaged file; none of them may escape
-        raise InputError(f"checkpoint {path}: damaged or not a torch file ({_line(error)})") from None
+        raise InputError(f"checkpoint {path}: damaged or not a torch file ({one_line(error)})") from None
 
 
 def _check_zip(data: bytes, path: Path) -> zipfile.ZipFile:
@@ -167,7 +177,7 @@ def _check_zip(data: bytes, path: Path) -> zipfile.ZipFile:
         archive = zipfile.ZipFile(io.BytesIO(data))
         members = archive.infolist()
     except (zipfile.BadZipFile, ValueError) as error:
-        raise InputError(f"checkpoint {path}: damaged zip ({_line(error)})") from None
+        raise InputError(f"checkpoint {path}: damaged zip ({one_line(error)})") from None
     for member in members:
         # Nothing is ever unpacked to disk; such a name still says that the file is an attack.
         if member.filename.startswith(("/", "\\")) or ".." in member.filename.replace("\\", "/").split("/"):
@@ -177,14 +187,17 @@ def _check_zip(data: bytes, path: Path) -> zipfile.ZipFile:
     return archive
 
 
-def _zip_member(data: bytes, path: Path, name: str) -> bytes:
+def _zip_member(data: bytes, path: Path, name: str, *, needed: bool = True) -> bytes:
+    """A member's bytes; of one that is not needed and not there, none."""
     archive = _check_zip(data, path)
     if name not in archive.namelist():
+        if not needed:
+            return b""
         raise InputError(f"checkpoint {path}: no {name} inside; a stable-baselines3 .zip has one")
     try:
         return archive.read(name)
-    except (zipfile.BadZipFile, OSError, RuntimeError, EOFError, ValueError) as error:
-        raise InputError(f"checkpoint {path}: {name} is damaged ({_line(error)})") from None
+    except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, EOFError, ValueError) as error:
+        raise InputError(f"checkpoint {path}: {name} is damaged ({one_line(error)})") from None
 
 
 def _published(loaded: Any, path: Path) -> dict[str, Tensor]:
@@ -219,22 +232,15 @@ def network_from_weights(weights: Mapping[str, Tensor], where: str) -> ImpalaPol
         raise InputError(f"checkpoint {where}: {_WIDTH_KEY} has {first.shape[0]} channels, at most 1024 make sense")
     with torch.device("meta"):
         net = ImpalaPolicyNet(scale)
-    expected = net.state_dict()
-    for key, blank in expected.items():
-        found = weights.get(key)
-        if found is None:
-            raise InputError(f"checkpoint {where}: {key} is missing")
-        if found.shape != blank.shape:
-            raise InputError(f"checkpoint {where}: {key} is {tuple(found.shape)}, expected {tuple(blank.shape)}")
-        if not found.is_floating_point():
-            raise InputError(f"checkpoint {where}: {key} holds {found.dtype}, expected floating-point weights")
-        if not torch.isfinite(found).all():
-            raise InputError(f"checkpoint {where}: {key} holds NaN or infinite weights")
-    foreign = sorted(set(weights) - set(expected))
-    if foreign:
-        raise InputError(f"checkpoint {where}: unknown key {foreign[0]} (and {len(foreign) - 1} more)")
-    net.load_state_dict({key: weights[key].float().contiguous() for key in expected}, assign=True)
+    fill(net, weights, where)
     return net
+
+
+def published_net(policy: MazePolicy) -> ImpalaPolicyNet:
+    """The policy's network; raises :class:`InputError` if it is of another architecture than the published."""
+    if not isinstance(policy.net, ImpalaPolicyNet):
+        raise InputError(f"policy {policy.name}: a {type(policy.net).__name__}, expected the published IMPALA network")
+    return policy.net
 
 
 def save_checkpoint(
@@ -292,7 +298,3 @@ def write_atomic(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise InputError(f"{path}: cannot be written ({error.strerror}); choose another place") from None
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:160] or type(error).__name__

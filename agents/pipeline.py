@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from agents.checkpoints import load_policy, save_checkpoint, write_atomic
+from agents.checkpoints import load_policy, published_net, save_checkpoint, write_atomic
 from agents.dagger import DaggerConfig, train_dagger
 from agents.evaluation import LEVELS, policy_figures
 from agents.hardware import bf16_pays, check_device, hardware_class
@@ -226,17 +226,18 @@ def make_card(
     ``before_ppo`` are the weights PPO began with: the card then says what it changed.
     """
     policy = load_policy(weights)
+    scale = published_net(policy).scale
     figures = policy_figures(policy, region, levels=levels, progress=progress)
     where = f"top-right {region}x{region}" if region is not None else "anywhere"
     card: dict[str, Any] = {
         "format": CARD,
         "summary": (
-            f"scale {policy.net.scale}, cheese in training: {where}; "
+            f"scale {scale}, cheese in training: {where}; "
             f"P(cheese) {figures['p_cheese_in_distribution']:.3f} in distribution, "
             f"{figures['p_cheese_anywhere']:.3f} anywhere"
         ),
         "sha256": policy.sha256,
-        "scale": policy.net.scale,
+        "scale": scale,
         "training": {
             "levels": list(TRAIN_LEVELS),
             "evaluation_levels_kept_apart": list(EVAL_LEVELS),

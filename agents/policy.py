@@ -1,7 +1,9 @@
-"""From uint8 observations to move probabilities, and the policy class that PPO trains."""
+"""From uint8 observations to move probabilities, for any network that gives logits."""
 
 from __future__ import annotations
 
+import copy
+import hashlib
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,15 +11,16 @@ import torch
 from torch import Tensor, nn
 
 from agents.impala import OBS_SHAPE, ImpalaPolicyNet
+from agents.nature import NaturePolicyNet
 from envs.actions import N_ACTIONS, action_to_move_matrix
-from envs.errors import InputError
+from envs.errors import InputError, one_line
 
 BATCH = 256
 _TO_MOVES = torch.from_numpy(action_to_move_matrix())
 
 
 class Policy(Protocol):
-    """What evaluation asks of a policy: a network that maps pixels to (logits, values)."""
+    """What evaluation asks of a policy: a network that maps pixels to logits, or to (logits, values)."""
 
     net: nn.Module
     name: str
@@ -30,6 +33,42 @@ def to_input(observations: np.ndarray, device: torch.device | None = None) -> Te
         raise InputError(f"observations are {observations.dtype}{observations.shape}, expected uint8[n, 64, 64, 3]")
     frames = torch.from_numpy(np.ascontiguousarray(observations)).to(device).permute(0, 3, 1, 2)
     return frames.float().div_(255.0)
+
+
+def in_layout(net: nn.Module, x: Tensor) -> Tensor:
+    """``x`` ``[n, 3, 64, 64]`` laid out as ``net`` wants it: channels last if its weights are, else a plain copy.
+
+    The networks of this package run faster on channels last; a network of another's may ask for
+    a ``view`` that only the plain layout has, or write into what it is given.
+    """
+    last = torch.channels_last
+    for weight in net.parameters():
+        if weight.ndim == 4 and weight.is_contiguous(memory_format=last) and not weight.is_contiguous():
+            return x.contiguous(memory_format=last)
+    return x.clone(memory_format=torch.contiguous_format)
+
+
+def logits_and_values(output: object, n: int) -> tuple[Tensor, Tensor]:
+    """What a network gave for ``n`` frames as ``(logits[n, 15], values[n])``, values NaN if it gives none.
+
+    It may give logits, or a tuple or list of logits and values (``[n]`` or ``[n, 1]``). Raises
+    :class:`InputError` for anything else.
+    """
+    parts = list(output) if isinstance(output, tuple | list) else [output]
+    if len(parts) not in (1, 2) or not isinstance(parts[0], Tensor):
+        kinds = ", ".join(type(part).__name__ for part in parts[:4])
+        raise InputError(f"the network gives ({kinds}), expected logits or (logits, values)")
+    logits, values = parts[0], parts[1] if len(parts) == 2 else None
+    if logits.shape != (n, N_ACTIONS) or not logits.is_floating_point():
+        raise InputError(
+            f"the network gives logits {tuple(logits.shape)} of {logits.dtype}, expected ({n}, {N_ACTIONS}) of floats"
+        )
+    if values is None:
+        return logits, torch.full((n,), torch.nan)
+    if not isinstance(values, Tensor) or values.shape not in ((n,), (n, 1)):
+        found = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
+        raise InputError(f"the network gives values {found}, expected ({n},) or ({n}, 1)")
+    return logits, values.reshape(n)
 
 
 def move_probabilities(logits: Tensor) -> Tensor:
@@ -46,13 +85,15 @@ def move_log_probabilities(logits: Tensor) -> Tensor:
 class MazePolicy:
     """A trained network with its name and the hash of its file.
 
-    ``predict`` follows stable-baselines3; randomness comes from the ``rng`` one passes.
+    ``net`` maps ``float[n, 3, 64, 64]`` to logits or (logits, values) (see :func:`logits_and_values`);
+    it is put into eval mode without gradients (:func:`as_policy` leaves a network as it is and
+    takes a copy). ``predict`` follows stable-baselines3; randomness comes from the ``rng`` one passes.
     """
 
-    def __init__(
-        self, net: ImpalaPolicyNet, name: str = "unnamed", sha256: str = "", card: dict[str, Any] | None = None
-    ):
-        self.net = net.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    def __init__(self, net: nn.Module, name: str = "unnamed", sha256: str = "", card: dict[str, Any] | None = None):
+        self.net = net.eval().requires_grad_(False)
+        if isinstance(net, ImpalaPolicyNet | NaturePolicyNet):
+            net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.name = name
         self.sha256 = sha256
         self.card = card or {}
@@ -60,7 +101,8 @@ class MazePolicy:
     @torch.no_grad()
     def logits_and_values(self, observations: np.ndarray) -> tuple[Tensor, Tensor]:
         """``uint8[n, 64, 64, 3]`` to logits ``float32[n, 15]`` and values ``float32[n]``."""
-        outs = [self.net(to_input(chunk)) for chunk in batches(observations)]
+        frames = [in_layout(self.net, to_input(chunk)) for chunk in batches(observations)]
+        outs = [logits_and_values(self.net(x), len(x)) for x in frames]
         return torch.cat([o[0] for o in outs]), torch.cat([o[1] for o in outs])
 
     def move_probabilities(self, observations: np.ndarray) -> np.ndarray:
@@ -97,8 +139,45 @@ def sample_rows(probabilities: np.ndarray, uniform: np.ndarray) -> np.ndarray:
     return (uniform[:, None] >= cumulative).sum(axis=1)
 
 
-def assert_published_shapes(net: ImpalaPolicyNet) -> None:
-    """Run one blank frame through ``net``; a wrong architecture fails here, by name."""
-    logits, _ = net(torch.zeros(1, *OBS_SHAPE))
-    if logits.shape != (1, N_ACTIONS):
-        raise InputError(f"the network gives logits {tuple(logits.shape)}, expected (1, {N_ACTIONS})")
+@torch.no_grad()
+def as_policy(net: nn.Module, name: str | None = None) -> MazePolicy:
+    """A policy from any network of one's own, as it is now: a copy in float32 on the CPU, in eval mode.
+
+    ``net`` maps ``float32[n, 3, 64, 64]`` in 0..1 to logits ``[n, 15]`` or to (logits, values),
+    each row a function of its frame alone (a stable-baselines3 policy is none of these: save its
+    model and use ``load_policy`` on the file). ``name`` is its class's by default; ``sha256`` is that
+    of the class's name and the weights. Raises :class:`InputError` for anything else: other
+    shapes, numbers that are not finite, logits that depend on chance, on earlier calls or on the
+    other frames of the batch.
+    """
+    kind = type(net).__name__
+    if not isinstance(net, nn.Module):
+        raise InputError(f"as_policy: found {kind}, expected a torch.nn.Module; load_policy reads names and files")
+    try:
+        policy = MazePolicy(copy.deepcopy(net).float().cpu(), name or kind)
+    except (RuntimeError, TypeError) as error:
+        raise InputError(f"as_policy: {kind} cannot be copied ({one_line(error)})") from None
+    x = in_layout(policy.net, torch.rand(3, *OBS_SHAPE, generator=torch.Generator().manual_seed(0)))
+    try:
+        runs = [policy.net(part.clone()) for part in (x, x, *x.split(1))]
+    except Exception as error:  # the network's own code runs here
+        raise InputError(f"as_policy: {kind} does not take float32[n, 3, 64, 64] ({one_line(error)})") from None
+    try:
+        logits = [logits_and_values(run, n)[0] for run, n in zip(runs, (3, 3, 1, 1, 1), strict=True)]
+    except InputError as error:
+        raise InputError(f"as_policy: {kind}: {error}") from None
+    if not torch.isfinite(logits[0]).all():
+        raise InputError(f"as_policy: {kind} gives NaN or infinite logits")
+    size = max(float(logits[0].abs().max()), 1.0)
+    if max(float((other - logits[0]).abs().max()) for other in (logits[1], torch.cat(logits[2:]))) > 1e-3 * size:
+        raise InputError(
+            f"as_policy: {kind} gives one frame different logits: they depend on chance, on earlier calls or on the "
+            "other frames of the batch"
+        )
+    digest = hashlib.sha256(f"{type(net).__module__}.{type(net).__qualname__}".encode())
+    for key, value in policy.net.state_dict().items():
+        if isinstance(value, Tensor):
+            digest.update(f"{key} {value.dtype} {tuple(value.shape)}".encode())
+            digest.update(value.contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    policy.sha256 = digest.hexdigest()
+    return policy

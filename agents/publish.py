@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from agents.checkpoints import SERIES, ZOO, load_policy, save_checkpoint, write_atomic
+from agents.checkpoints import SERIES, ZOO, load_policy, published_net, save_checkpoint, write_atomic
 from agents.history import EXACT, FIRST_SNAPSHOT, SNAPSHOTS, learning_curves, read_history
 from agents.pipeline import write_card
 from envs.errors import InputError
@@ -61,7 +61,7 @@ def publish_series(run: Path, folder: Path) -> list[Path]:
     written, snapshots = [folder / "series.json"], []
     for count in sorted(chosen):
         file = f"{count:09d}.safetensors"
-        net = load_policy(files[count]).net
+        net = published_net(load_policy(files[count]))
         digest = save_checkpoint(net, folder / file, {"count": str(count)}, torch.float16)
         row: dict[str, Any] = rows[count]
         kept = {key: row[key] for key in ("count", "stage", "seconds", *EXACT, "accuracy", "loss") if key in row}

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from agents.checkpoints import load_policy, network_from_weights, save_checkpoint, write_atomic
+from agents.checkpoints import load_policy, network_from_weights, published_net, save_checkpoint, write_atomic
 from agents.hardware import bf16_pays, keep_freed_memory
 from agents.history import Watcher
 from agents.impala import ImpalaPolicyNet
@@ -304,7 +304,7 @@ def _warm_weights(source: Path | ImpalaPolicyNet, scale: int) -> dict[str, torch
     elif Path(source).suffix == ".pt":
         net = _imitation_net(Path(source))
     else:
-        net = load_policy(source).net
+        net = published_net(load_policy(source))
     if net.scale != scale:
         raise InputError(f"the warm start has scale {net.scale}, the run has scale {scale}; make them equal")
     return net.state_dict()

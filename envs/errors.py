@@ -22,6 +22,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return "known: " + ", ".join(known[:60])
 
 
+def one_line(error: BaseException) -> str:
+    """What a library's exception says, cut to fit into one line."""
+    return " ".join(str(error).split())[:160] or type(error).__name__
+
+
 def check_random_seed(seed: int) -> int:
     """Return ``seed`` or raise :class:`InputError` for one that no generator takes."""
     if seed < 0:

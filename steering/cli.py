@@ -199,7 +199,8 @@ def sites_command(
         shape = "x".join(map(str, site.shape))
         sees = f"{site.receptive_field} px" if site.receptive_field else "all"
         same = site.equivalence_class if site.equivalence_class != site.name else ""
-        where, affine = "trunk" if site.trunk else "branch", "free" if site.affine else ""
+        where = {True: "trunk", False: "branch", None: "?"}[site.trunk]
+        affine = {True: "free", False: "", None: "?"}[site.affine]
         print(f"{site.depth:>5}  {site.name:<30}{shape:<14}{where:<8}{affine:<8}{sees:<9}{same}".rstrip())
 
 
@@ -221,10 +222,12 @@ def video(
     from agents.checkpoints import load_policy
     from envs.maze import Maze
     from steering.film import film_level
-    from steering.sites import PUBLISHED_SITE, find_site
+    from steering.sites import find_site, select_sites
+    from steering.units import rollout_site
 
     policy = load_policy(checkpoint)
-    name = find_site(policy.net, site or PUBLISHED_SITE).name
+    trunk = [each.name for each in select_sites("trunk", policy.net)]
+    name = find_site(policy.net, site or rollout_site(trunk)).name
     maze = Maze.from_level(level, mode)
     options: dict[str, Any] = {"condition": condition, "coefficient": coefficient, "seed": seed, "horizon": horizon}
     clean, steered = film_level(policy, maze, out, site=name, **options)

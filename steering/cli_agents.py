@@ -146,9 +146,9 @@ def export(
     out: Annotated[Path, typer.Argument(help="The file to write: NAME.pth.")],
 ) -> None:
     """Write a policy in the layout of the published checkpoints, for other tools to load."""
-    from agents.checkpoints import export_checkpoint, load_policy
+    from agents.checkpoints import export_checkpoint, load_policy, published_net
 
-    export_checkpoint(load_policy(checkpoint).net, out)
+    export_checkpoint(published_net(load_policy(checkpoint)), out)
     print(f"{out}: model_state_dict of the published layout")
 
 

@@ -112,7 +112,9 @@ class LevelEvaluator:
         """The policy on the same level with its cheese removed."""
         if self.maze.cheese is None:
             return self.clean
-        return LevelEvaluator(self.policy, self.maze.without_cheese(), self.horizon).clean
+        other = LevelEvaluator(self.policy, self.maze.without_cheese(), self.horizon, hooks_only=True)
+        other._partial = self._partial  # traced once
+        return other.clean
 
     def fields(self, interventions: Sequence[Intervention]) -> list[Field]:
         """One :class:`Field` per intervention, from one clean pass per chunk of states."""

@@ -7,15 +7,14 @@ never changed in place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
+from agents.policy import in_layout, logits_and_values
 from envs.errors import InputError
+from steering.network import hooked
 from steering.sites import INPUT, find_site
 
 Edit = Callable[[Tensor], Tensor]
@@ -25,7 +24,8 @@ Edits = Mapping[str, Edit]
 class HookedPolicy:
     """A network seen through hooks. The network itself is left as it was found.
 
-    ``net`` maps ``float[n, 3, 64, 64]`` to ``(logits[n, 15], values[n])``.
+    ``net`` maps ``float[n, 3, 64, 64]`` to logits ``[n, 15]`` or to (logits, values ``[n]``); the
+    values of a network that gives none are NaN. It need not be traceable.
     """
 
     def __init__(self, net: nn.Module) -> None:
@@ -37,13 +37,19 @@ class HookedPolicy:
     ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """Logits, values and the captured activations ``{site: [n, ...]}`` (after the edit).
 
-        Raises :class:`InputError` for an unknown site or an edit that changes the shape.
+        Raises :class:`InputError` for an unknown site, an edit that changes the shape, or a site
+        that does not run exactly once for these frames.
         """
         edits = {_module_name(self.net, name): edit for name, edit in (edits or {}).items()}
         wanted = [_module_name(self.net, name) for name in capture]
+        names = dict.fromkeys([*edits, *wanted])
         seen: dict[str, Tensor] = {}
+        runs = dict.fromkeys(names, 0)
 
         def visit(name: str, value: Tensor) -> Tensor | None:
+            runs[name] += 1
+            if not isinstance(value, Tensor):
+                raise InputError(f"site {name}: its module gives a {type(value).__name__}, expected a tensor")
             edit = edits.get(name)
             if edit is not None:
                 value = checked_edit(name, edit, value)
@@ -51,18 +57,21 @@ class HookedPolicy:
                 seen[name] = value.detach().clone()
             return value if edit is not None else None
 
-        if INPUT in edits or INPUT in wanted:
+        x = in_layout(self.net, x)
+        if INPUT in names:
             edited = visit(INPUT, x)
             x = x if edited is None else edited
-        names = dict.fromkeys([*edits, *wanted])
         with hooked(self.net, [n for n in names if n != INPUT], visit):
-            logits, values = self.net(x)
+            logits, values = logits_and_values(self.net(x), len(x))
+        for name, count in runs.items():
+            if count != 1:
+                raise InputError(f"site {name}: its module ran {count} times for these frames, expected once")
         return logits, values, {name: seen[name] for name in wanted}
 
 
 def _module_name(net: nn.Module, name: str) -> str:
-    """The site's full name; for a network that cannot be traced, the name of any module."""
-    if name in dict(net.named_modules()):
+    """The site's full name; the name of any module is one here."""
+    if name and name in dict(net.named_modules()):
         return name
     return find_site(net, name).name
 
@@ -76,24 +85,3 @@ def checked_edit(name: str, edit: Edit, value: Tensor) -> Tensor:
     if result.shape != value.shape:
         raise InputError(f"site {name}: the edit gives {tuple(result.shape)}, expected {tuple(value.shape)}")
     return result
-
-
-@contextmanager
-def hooked(net: nn.Module, names: Iterable[str], visit: Callable[[str, Tensor], Tensor | None]) -> Iterator[None]:
-    """Call ``visit(name, output)`` after each named module; a tensor it returns replaces the output.
-
-    All hooks are registered or none, and all are removed on exit, in reverse order.
-    """
-    handles: list[RemovableHandle] = []
-    try:
-        for name in names:
-            module = net.get_submodule(name)
-
-            def hook(_module: nn.Module, _inputs: Any, output: Tensor, name: str = name) -> Tensor | None:
-                return visit(name, output)
-
-            handles.append(module.register_forward_hook(hook))
-        yield
-    finally:
-        for handle in reversed(handles):
-            handle.remove()

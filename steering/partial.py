@@ -2,7 +2,8 @@
 
 The network is traced once with ``torch.fx``. A clean pass keeps every intermediate value of a
 batch; an edit then recomputes only the nodes that depend on it. Results equal those of
-:mod:`steering.hooks` bit for bit, since the same modules see the same inputs.
+:mod:`steering.hooks` bit for bit, since the same modules see the same inputs. Where a module
+writes into its input (``ReLU(inplace=True)``) it is given a copy, so that kept values stay clean.
 """
 
 from __future__ import annotations
@@ -12,8 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from agents.policy import in_layout, logits_and_values
+from envs.errors import InputError
 from steering.hooks import Edits, checked_edit
-from steering.sites import INPUT, find_site, trace
+from steering.network import probe_frames, trace
+from steering.sites import INPUT, find_site
 
 CleanValues = dict[fx.Node, Any]
 
@@ -21,8 +25,8 @@ CleanValues = dict[fx.Node, Any]
 class PartialNetwork:
     """A traced network with ``clean`` and ``rerun``; parameters are shared, nothing is changed.
 
-    Raises :class:`envs.errors.InputError` if the network cannot be traced; use
-    :class:`steering.hooks.HookedPolicy` then.
+    Raises :class:`InputError` if the network cannot be traced, or writes into an activation that
+    is read elsewhere; use :class:`steering.hooks.HookedPolicy` then.
     """
 
     def __init__(self, net: nn.Module) -> None:
@@ -36,11 +40,28 @@ class PartialNetwork:
             elif node.op == "call_module":
                 self._nodes[str(node.target)] = node
         self._output = next(n for n in self.graph.graph.nodes if n.op == "output")
+        self._written: dict[fx.Node, set[fx.Node]] = {}
+        self._find_written()
+
+    @torch.no_grad()
+    def _find_written(self) -> None:
+        """Note for each node that writes into its inputs which these are; each must have this one reader."""
+        values: CleanValues = {self._nodes[INPUT]: probe_frames(self.net)}
+        for node in self.graph.graph.nodes:
+            before = {n: value._version for n, value in values.items() if isinstance(value, Tensor)}
+            if node not in values:
+                values[node] = self._run(node, values)
+            changed = {n for n, version in before.items() if values[n]._version != version}
+            if any(n.op == "get_attr" or set(n.users) != {node} for n in changed):
+                raise InputError(f"{type(self.net).__name__} writes into an activation read elsewhere; hooks serve it")
+            if changed:
+                self._written[node] = changed
+                values[node] = self._run(node, values)  # what it gives is then no alias of a kept value
 
     @torch.no_grad()
     def clean(self, x: Tensor) -> CleanValues:
         """Every node's value for the batch ``x`` ``[n, 3, 64, 64]`` without any edit."""
-        values: CleanValues = {self._nodes[INPUT]: x}
+        values: CleanValues = {self._nodes[INPUT]: in_layout(self.net, x)}
         for node in self.graph.graph.nodes:
             if node not in values:
                 values[node] = self._run(node, values)
@@ -60,11 +81,11 @@ class PartialNetwork:
                 name, edit = by_node[node]
                 values[node] = checked_edit(name, edit, values[node])
                 dirty.add(node)
-        return values[self._output]  # type: ignore[no-any-return]
+        return self.outputs(values)
 
     def outputs(self, values: CleanValues) -> tuple[Tensor, Tensor]:
-        """(logits, values) of a clean pass."""
-        return values[self._output]  # type: ignore[no-any-return]
+        """(logits, values) of a pass; values NaN from a network that gives none."""
+        return logits_and_values(values[self._output], len(values[self._nodes[INPUT]]))
 
     def activation(self, values: CleanValues, site: str) -> Tensor:
         """The activation ``[n, ...]`` at ``site`` in a clean pass."""
@@ -72,7 +93,8 @@ class PartialNetwork:
         return value
 
     def _run(self, node: fx.Node, values: CleanValues) -> Any:
-        self._runner.env = values
+        copies = {n: values[n].clone() for n in self._written.get(node, ())}
+        self._runner.env = {**values, **copies} if copies else values
         try:
             return self._runner.run_node(node)
         finally:

@@ -1,8 +1,8 @@
 """Sites: the places in a network where activations are read and edited.
 
-A site is the input, or the output of a module, on a path from the input to the logits. Sites are
-listed in topological order of the traced graph, so the index is a depth. All properties are
-derived from the graph of the network at hand:
+A site is the input, or the output of a module that runs once, on a path from the input to the
+logits. Sites are listed in topological order of the traced graph, so the index is a depth. All
+properties are derived from the graph of the network at hand:
 
 * trunk: every path from the input to the logits passes through the site (a dominator of the
   logits). A vector subtracted inside a residual branch leaves the skip path untouched.
@@ -11,37 +11,57 @@ derived from the graph of the network at hand:
 * equivalence class: before an affine operation whose only input the site is (and which is its
   only reader), subtracting a difference of activations is the same as subtracting the next
   site's difference after it. One experiment, several names.
-* receptive field: side in input pixels of the square that a unit sees; None once it is the image.
+* receptive field: side in input pixels of the square that a unit sees; None once it is the
+  image, or not known.
+
+A network without a graph (``torch.fx`` cannot trace it: control flow that depends on data) has as
+sites the leaf modules in the order in which they ran on a blank frame. Of these only what cannot
+be wrong is said: the input, and the module whose output the logits are, are trunk; for all others
+trunk and affine are None (not known), and no two count as equivalent.
 """
 
 from __future__ import annotations
 
 import weakref
+from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import networkx
 import torch
-from torch import fx, nn
+from torch import Tensor, fx, nn
 
 from agents.impala import OBS_SHAPE
+from agents.policy import logits_and_values
 from envs.errors import InputError, nearest
+from steering.network import (
+    Field,
+    data_inputs,
+    hooked,
+    in_eval_mode,
+    is_affine,
+    leaf_names,
+    probe_frames,
+    receptive_field,
+    trace,
+)
 
 INPUT = "input"
-ALIASES = {"logits": "fc_policy", "pixels": INPUT}
+LOGITS = "logits"
 PUBLISHED_SITE = "embedder.block2.res1.resadd"
-_AFFINE = (nn.Conv2d, nn.Linear, nn.Flatten, nn.Identity, nn.AvgPool2d)
+_ALIASES = {"pixels": INPUT}
 
 
 @dataclass(frozen=True)
 class Site:
     """One site. ``shape`` leaves out the batch axis; ``equivalence_class`` is the name of the
-    class's first member; ``depth`` counts sites from the input (0)."""
+    class's first member; ``depth`` counts sites from the input (0). None: not known."""
 
     name: str
     depth: int
     shape: tuple[int, ...]
-    trunk: bool
-    affine: bool
+    trunk: bool | None
+    affine: bool | None
     equivalence_class: str
     receptive_field: int | None
     feeds_value: bool
@@ -55,64 +75,78 @@ class Site:
         return size
 
 
-class _LeafTracer(fx.Tracer):
-    """Treat every module without children as one operation, our residual sums included."""
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return not list(m.children())
-
-
-def trace(net: nn.Module) -> fx.GraphModule:
-    """The network as a graph whose nodes are its leaf modules (parameters are shared).
-
-    Raises :class:`InputError` if ``torch.fx`` cannot trace it (control flow that depends on data).
-    """
-    try:
-        return fx.GraphModule(net, _LeafTracer().trace(net))
-    except Exception as error:
-        raise InputError(f"{type(net).__name__} cannot be traced ({error}); sites need a traceable network") from None
+@dataclass(frozen=True)
+class _Listing:
+    sites: tuple[Site, ...]
+    logits: str | None  # the site that is the logits, if a module gives them
 
 
-_SITES: weakref.WeakKeyDictionary[nn.Module, tuple[Site, ...]] = weakref.WeakKeyDictionary()
+_LISTINGS: weakref.WeakKeyDictionary[nn.Module, _Listing] = weakref.WeakKeyDictionary()
 
 
 def enumerate_sites(net: nn.Module) -> tuple[Site, ...]:
-    """All sites of ``net`` in topological order: ``(logits, values)`` must be its outputs."""
-    if net not in _SITES:
-        _SITES[net] = _enumerate(net)
-    return _SITES[net]
+    """All sites of ``net`` in topological order, or in the order they run where it has no graph.
+
+    ``net`` gives logits or ``(logits, values)``; sites are those of its eval mode. Raises
+    :class:`InputError` for a network that gives anything else for blank frames.
+    """
+    return _listing(net).sites
 
 
-def _enumerate(net: nn.Module) -> tuple[Site, ...]:
-    graph = trace(net).graph
+def _listing(net: nn.Module) -> _Listing:
+    if net not in _LISTINGS:
+        with in_eval_mode(net), torch.no_grad():
+            _LISTINGS[net] = _enumerate(net)
+    return _LISTINGS[net]
+
+
+def _enumerate(net: nn.Module) -> _Listing:
+    by_hooks = _run_order(net)
+    try:
+        graph = trace(net).graph
+    except InputError:
+        return by_hooks
+    return _from_graph(net, graph)
+
+
+def _from_graph(net: nn.Module, graph: fx.Graph) -> _Listing:
     modules = dict(net.named_modules())
-    output = next(n for n in graph.nodes if n.op == "output")
-    logits, value = _outputs(output)
-    digraph = networkx.DiGraph((a, b) for b in graph.nodes for a in b.all_input_nodes)
-    source = next(n for n in graph.nodes if n.op == "placeholder")
+    logits, value = _outputs(graph)
+    data = data_inputs(graph)
+    source = next(iter(data))
+    if logits not in data:
+        raise InputError(f"{type(net).__name__}: its logits do not depend on the picture; nothing can be steered")
+    digraph = networkx.DiGraph((a, b) for b, inputs in data.items() for a in inputs)
+    digraph.add_node(source)
     dominators = networkx.immediate_dominators(digraph, source)
     trunk = [logits]
     while trunk[-1] is not source:
         trunk.append(dominators[trunk[-1]])
     relevant = networkx.ancestors(digraph, logits) | {logits}
+    valued = networkx.ancestors(digraph, value) | {value} if value in data else set()
     shapes = _shapes(net, graph)
+    calls = Counter(node.target for node in graph.nodes if node.op == "call_module")
     affine: dict[fx.Node, bool] = {}
-    fields: dict[fx.Node, tuple[int | None, int]] = {}
-    classes: dict[fx.Node, str] = {}
+    fields: dict[fx.Node, Field] = {}
+    classes: dict[fx.Node, str | None] = {}
     sites: list[Site] = []
-    for node in graph.nodes:
-        if node.op == "output":
-            continue
-        module = modules.get(node.target) if node.op == "call_module" else None
-        inputs = node.all_input_nodes
-        affine[node] = node is source or (_is_affine(node, module) and all(affine[i] for i in inputs))
-        fields[node] = (1, 1) if node is source else _receptive_field(module, [fields[i] for i in inputs])
-        if node not in relevant or (node is not source and module is None):
-            continue
+    for node, inputs in data.items():
+        module = modules[str(node.target)] if node.op == "call_module" else None
+        if node is source:
+            own, affine[node], fields[node], classes[node] = True, True, (1, 1), INPUT
+        else:
+            own = is_affine(node, module, inputs)
+            affine[node] = own and all(affine[i] for i in inputs)
+            fields[node] = receptive_field(node, module, [fields[i] for i in inputs])
+        is_site = node is source or (module is not None and calls[node.target] == 1)
+        is_site = is_site and node in relevant and node in shapes
         name = INPUT if node is source else str(node.target)
-        readers = [u for u in inputs[0].users if u in relevant] if inputs else []
-        shares = len(inputs) == 1 and _is_affine(node, module) and readers == [node] and inputs[0] in classes
-        classes[node] = classes[inputs[0]] if shares else name
+        if node is not source:
+            readers = [u for u in inputs[0].users if u in relevant]
+            shares = own and len(inputs) == 1 and readers == [node] and classes[inputs[0]] is not None
+            classes[node] = classes[inputs[0]] if shares else name if is_site else None
+        if not is_site:
+            continue
         side = fields[node][0]
         sites.append(
             Site(
@@ -121,55 +155,67 @@ def _enumerate(net: nn.Module) -> tuple[Site, ...]:
                 shape=shapes[node],
                 trunk=node in trunk,
                 affine=affine[node],
-                equivalence_class=classes[node],
+                equivalence_class=classes[node] or name,
                 receptive_field=side if side is not None and side < OBS_SHAPE[1] * 2 else None,
-                feeds_value=value is not None and value in networkx.descendants(digraph, node) | {node},
+                feeds_value=node in valued,
             )
         )
-    return tuple(sites)
+    named = {site.name for site in sites}
+    end = str(logits.target) if logits.op == "call_module" and logits.target in named else None
+    return _Listing(tuple(sites), INPUT if logits is source else end)
 
 
-def _outputs(output: fx.Node) -> tuple[fx.Node, fx.Node | None]:
-    found = output.args[0]
+def _outputs(graph: fx.Graph) -> tuple[fx.Node, Any]:
+    """The nodes of logits and values (values: None where there are none)."""
+    (found,) = next(n for n in graph.nodes if n.op == "output").args
     if isinstance(found, fx.Node):
         return found, None
-    assert isinstance(found, tuple) and isinstance(found[0], fx.Node)
-    return found[0], found[1] if len(found) > 1 and isinstance(found[1], fx.Node) else None
+    assert isinstance(found, tuple | list) and isinstance(found[0], fx.Node)
+    return found[0], found[1] if len(found) > 1 else None
 
 
-def _is_affine(node: fx.Node, module: nn.Module | None) -> bool:
-    if isinstance(module, nn.BatchNorm2d):
-        return not module.training
-    return isinstance(module, _AFFINE) or type(module).__name__ == "ResAdd"
-
-
-def _receptive_field(module: nn.Module | None, inputs: list[tuple[int | None, int]]) -> tuple[int | None, int]:
-    """(side, distance between neighbouring units) in input pixels; side None: the whole image."""
-    sides = [side for side, _ in inputs]
-    jump = max(jump for _, jump in inputs)
-    if any(side is None for side in sides) or isinstance(module, nn.Linear):
-        return None, jump
-    side = max(side for side in sides if side is not None)
-    if isinstance(module, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
-        kernel = module.kernel_size if isinstance(module.kernel_size, int) else int(module.kernel_size[0])
-        stride = module.stride if isinstance(module.stride, int) else int(module.stride[0])
-        return side + (kernel - 1) * jump, jump * stride
-    return side, jump
-
-
-@torch.no_grad()
 def _shapes(net: nn.Module, graph: fx.Graph) -> dict[fx.Node, tuple[int, ...]]:
+    """Shapes, without the batch axis, of the nodes that are a tensor with one."""
     shapes: dict[fx.Node, tuple[int, ...]] = {}
 
     class Recorder(fx.Interpreter):
         def run_node(self, n: fx.Node) -> object:
             value = super().run_node(n)
-            if isinstance(value, torch.Tensor):
+            if _is_batch(value):
                 shapes[n] = tuple(value.shape[1:])
             return value
 
-    Recorder(net, graph=graph).run(torch.zeros(1, *OBS_SHAPE))
+    Recorder(net, graph=graph).run(probe_frames(net))
     return shapes
+
+
+def _is_batch(value: Any, n: int = 2) -> bool:
+    return isinstance(value, Tensor) and value.ndim > 0 and len(value) == n
+
+
+def _run_order(net: nn.Module) -> _Listing:
+    """Sites without a graph: leaf modules that ran once on blank frames, in the order they did."""
+    ran: list[tuple[str, Any, int]] = []
+
+    def visit(name: str, output: Any) -> None:
+        ran.append((name, output, output._version if isinstance(output, Tensor) else 0))
+
+    x = probe_frames(net)
+    with hooked(net, leaf_names(net), visit):
+        output = net(x)
+    logits_and_values(output, len(x))
+    logits = output[0] if isinstance(output, tuple | list) else output
+    has_value = isinstance(output, tuple | list) and len(output) > 1
+    calls = Counter(name for name, _, _ in ran)
+    # The module that made the very tensor that is returned, with nothing written into it since.
+    made = (name for name, value, version in ran if value is logits and value._version == version)
+    end = next((name for name in made if calls[name] == 1), None)
+    sites = [Site(INPUT, 0, OBS_SHAPE, True, True, INPUT, 1, has_value)]
+    for name, value, _ in ran:
+        if calls[name] == 1 and _is_batch(value):
+            trunk = True if name == end else None
+            sites.append(Site(name, len(sites), tuple(value.shape[1:]), trunk, None, name, None, has_value))
+    return _Listing(tuple(sites), end)
 
 
 def find_site(net: nn.Module, name: str) -> Site:
@@ -177,8 +223,9 @@ def find_site(net: nn.Module, name: str) -> Site:
 
     Raises :class:`InputError` that names the nearest site.
     """
-    sites = {site.name: site for site in enumerate_sites(net)}
-    wanted = ALIASES.get(name, name)
+    listing = _listing(net)
+    sites = {site.name: site for site in listing.sites}
+    wanted = (listing.logits or name) if name == LOGITS and name not in sites else _ALIASES.get(name, name)
     for candidate in (
         wanted,
         wanted.removesuffix("_out"),
@@ -187,11 +234,15 @@ def find_site(net: nn.Module, name: str) -> Site:
     ):
         if candidate in sites:
             return sites[candidate]
+    if name in dict(net.named_modules()):
+        raise InputError(
+            f"{name!r} is not a site: the module runs not once, or not between input and logits, or holds the others"
+        )
     raise InputError(f"no site {name!r} in this network; {nearest(name, sites)}")
 
 
 def select_sites(spec: str, net: nn.Module) -> list[Site]:
-    """Sites for ``trunk``, ``all`` or a comma-separated list of names, in depth order."""
+    """Sites for ``trunk`` (those known to be), ``all`` or a comma-separated list of names, in depth order."""
     sites = enumerate_sites(net)
     if spec == "trunk":
         return [site for site in sites if site.trunk]

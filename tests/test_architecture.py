@@ -22,13 +22,13 @@ ORDER = {
         "vec_env"
     ).split(),
     "agents": (
-        "hardware impala policy sb3_policy checkpoints evaluation history muon supervised imitation dagger train "
-        "pipeline publish"
+        "hardware impala nature policy sb3_policy weights sb3_zip checkpoints evaluation history muon supervised "
+        "imitation dagger train pipeline publish"
     ).split(),
     "videos": "frames encode side_by_side".split(),
     "steering": (
-        "sites hooks partial vectors interventions evaluate profiles rollouts stats boundary store plan donors summary "
-        "units executors sweep report film doctor bench run several cli_agents cli"
+        "network sites hooks partial vectors interventions evaluate profiles rollouts stats boundary store plan donors "
+        "summary units executors sweep report film doctor bench run several cli_agents cli"
     ).split(),
 }
 # The packages each package stands on.

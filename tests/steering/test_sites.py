@@ -11,7 +11,8 @@ from agents.impala import ImpalaPolicyNet
 from agents.policy import MazePolicy
 from envs.errors import InputError
 from steering.hooks import HookedPolicy
-from steering.sites import PUBLISHED_SITE, enumerate_sites, find_site, select_sites, trace
+from steering.network import trace
+from steering.sites import PUBLISHED_SITE, enumerate_sites, find_site, select_sites
 
 TRUNK = 18
 DISTINCT_TRUNK = 12
@@ -113,10 +114,12 @@ def test_selection(policy: MazePolicy) -> None:
         select_sites(" , ", policy.net)
 
 
-def test_a_network_with_data_dependent_control_flow_is_refused() -> None:
+def test_a_network_that_gives_no_logits_is_refused() -> None:
     class Branching(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x if x.sum() > 0 else -x
 
     with pytest.raises(InputError, match="cannot be traced"):
+        trace(Branching())
+    with pytest.raises(InputError, match=r"^the network gives logits \(2, 3, 64, 64\) [^\n]*, expected \(2, 15\)"):
         enumerate_sites(Branching())
