@@ -18,7 +18,7 @@ from pathlib import Path
 
 PYTHONS = ((3, 10), (3, 13))
 LIBRARIES = (
-    "cffi gym gym3 gymnasium imageio jinja2 numpy PIL plotly procgen rich safetensors scipy stable_baselines3 "
+    "cffi gym gym3 gymnasium imageio jinja2 numpy PIL plotly procgen pyarrow rich safetensors scipy stable_baselines3 "
     "tensorboard typer"
 ).split()
 REINSTALL = "type `make setup` in the project's folder, or `pip install -c constraints.txt -e .` there"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,35 @@ def decision_figure(summary: dict[str, Any]) -> go.Figure:
     return figure
 
 
+def position_figure(summary: dict[str, Any]) -> go.Figure | None:
+    """Blindness by depth and distance from where the vector was taken, distinct trunk sites; None without profiles."""
+    sites = [s for s in summary["sites"] if s["trunk"] and s["name"] == s["equivalence_class"] and s["position_curve"]]
+    if not sites:
+        return None
+    distances = sorted({row["distance"] for site in sites for row in site["position_curve"]})
+    labels = [f"{a}-{b - 1}" if b - a > 1 else str(a) for a, b in itertools.pairwise(distances)]
+    labels.append(f"{distances[-1]} or more")
+    values = []
+    for site in sites:
+        by_distance = {row["distance"]: row["blindness"] for row in site["position_curve"]}
+        values.append([by_distance.get(distance) for distance in distances])
+    figure = go.Figure()
+    figure.add_heatmap(
+        x=labels,
+        y=[short(site["name"]) for site in sites],
+        z=values,
+        zmin=-1,
+        zmax=1,
+        colorscale="cividis",
+        texttemplate="%{z:.2f}",
+        colorbar={"title": "blindness"},
+    )
+    figure.update_yaxes(autorange="reversed")
+    figure.update_xaxes(title="path length from where the vector was taken", type="category")
+    figure.update_layout(template="simple_white", height=460, margin={"l": 130, "r": 20, "t": 20, "b": 60})
+    return figure
+
+
 def write_report(summary: dict[str, Any], path: Path, *, command: str = "", video: str | None = None) -> None:
     """Write the page (whole or not at all); it opens without a network."""
     environment = jinja2.Environment(
@@ -123,6 +153,8 @@ def write_report(summary: dict[str, Any], path: Path, *, command: str = "", vide
         blindness_figure(summary).to_html(full_html=False, include_plotlyjs=True, config=config, div_id="blindness"),
         decision_figure(summary).to_html(full_html=False, include_plotlyjs=False, config=config, div_id="decision"),
     ]
+    if (positions := position_figure(summary)) is not None:
+        figures.append(positions.to_html(full_html=False, include_plotlyjs=False, config=config, div_id="positions"))
     page = environment.get_template("report.html").render(
         summary=summary,
         answer=answer(summary),
