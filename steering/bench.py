@@ -6,6 +6,7 @@ Absolute times depend on the machine; the ratios are what a change should be jud
 from __future__ import annotations
 
 import math
+import resource
 import tempfile
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from agents.checkpoints import load_policy
 from agents.imitation import ImitationConfig, make_block
@@ -25,7 +27,9 @@ from envs.chain import statistics
 from envs.maze import Maze
 from steering.evaluate import CHUNK, LevelEvaluator
 from steering.interventions import subtract
+from steering.plan import DEFAULT_CONDITIONS, SweepSpec, qualifying_levels
 from steering.sites import enumerate_sites
+from steering.units import run_unit, split
 from steering.vectors import cheese_vectors
 
 LEVEL = 2
@@ -88,6 +92,53 @@ def bench(policy: MazePolicy, maze: Maze) -> list[tuple[str, float]]:
     ]
 
 
+def efficiency(policy: MazePolicy, maze: Maze) -> float:
+    """Operations per second of a whole 42-site sweep, relative to those of the bare network at its best batch size.
+
+    The sweep's time holds everything from the level to its outcomes: rendering, both references, the suffixes of all
+    sites, the chain. Operations are those of convolutions and matrix products, counted by torch.
+    """
+
+    def sweep() -> None:
+        evaluator = LevelEvaluator(policy, maze)
+        sites = enumerate_sites(policy.net)
+        vectors = cheese_vectors(policy, maze, [site.name for site in sites])
+        evaluator.outcomes([subtract(vectors[site.name]) for site in sites])
+        evaluator.clean_outcome()
+        evaluator.no_cheese_outcome()
+
+    frames = np.concatenate([maze.observations()] * 4)[:512]
+
+    def bare(size: int) -> None:
+        with torch.no_grad():
+            for chunk in batches(frames, size):
+                policy.net(to_input(chunk))
+
+    best = min(best_of(lambda: bare(size)) for size in (32, 64, 128, 256))  # noqa: B023
+    return (_operations(sweep) / best_of(sweep)) / (_operations(lambda: bare(128)) / best)
+
+
+def _operations(work: Callable[[], object]) -> float:
+    with FlopCounterMode(display=False) as counter:
+        work()
+    return float(counter.get_total_flops())
+
+
+def growth(policy: MazePolicy, count: int = 64) -> tuple[float, float]:
+    """(time per state over ``count`` levels relative to the first 8 of them, peak memory as a share of 2 GiB)."""
+    mazes, _ = qualifying_levels(range(10_000), count)
+    sites = ("embedder.block1.conv", "embedder.block2.res1.resadd", "embedder.relu3")
+    spec = SweepSpec(policy.name, policy.sha256, tuple(m.level or 0 for m in mazes), sites, DEFAULT_CONDITIONS)
+    begun, states, rates = time.perf_counter(), 0, []
+    for number, maze in enumerate(mazes, 1):
+        for unit in split(maze.level or 0, spec.keys(maze.level or 0)):
+            run_unit(policy, unit, spec)
+        states += len(maze.states)
+        if number in (8, count):
+            rates.append((time.perf_counter() - begun) / states)
+    return rates[-1] / rates[0], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**21
+
+
 def data_share(steps: int = 32) -> float:
     """Share of a training step that making its data costs: imitation, all threads, data made beside the network."""
     config = ImitationConfig(samples=10**9)
@@ -118,8 +169,15 @@ def main() -> None:
     """Print the ratios for the shipped policy on one level."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    for what, ratio in bench(load_policy("region5"), Maze.from_level(LEVEL)):
-        print(f"{ratio:8.2f}  {what}")
+    policy, maze = load_policy("region5"), Maze.from_level(LEVEL)
+    for what, ratio in bench(policy, maze):
+        print(f"{ratio:8.2f}  {what}", flush=True)
+    print(
+        f"{efficiency(policy, maze):8.2f}  efficiency: operations per second of a 42-site sweep / of the bare network"
+    )
+    per_state, memory = growth(policy)
+    print(f"{per_state:8.2f}  time per state: 64 levels / the first 8 of them")
+    print(f"{memory:8.2f}  peak memory, of 2 GiB", flush=True)
     torch.set_num_threads(threads)
     print(f"{data_share():8.2f}  training: share of a step that making its data costs")
 
