@@ -106,9 +106,10 @@ class TrainSpec:
             for k, n in enumerate(self.dagger_samples)
         ]
         if wide and first:  # rates grow with the root of the batch
-            first = replace(first, batch_size=2_048, levels_per_batch=96, learning_rate=2e-3, warmup_samples=200_000)
+            first = replace(first, batch_size=2_048, levels_per_batch=96, block=4, learning_rate=2e-3,
+                            warmup_samples=200_000)  # fmt: skip
         if wide:
-            large: dict[str, Any] = {"n_envs": 512, "random_states": 512, "levels_per_batch": 24}
+            large: dict[str, Any] = {"n_envs": 512, "random_states": 512, "levels_per_batch": 24, "block": 4}
             rounds = [replace(r, learning_rate=8e-4, warmup_samples=100_000, **large) for r in rounds]
         shape = GENTLE if first or rounds else {}
         third = PPOConfig(total_steps=self.ppo_steps, **shape, **shared) if self.ppo_steps else None

@@ -232,6 +232,8 @@ class Session:
             then, samples = dict(state["config"]), int(state["samples"])
             running = {str(key): float(value) for key, value in state["running"].items()}
             seconds = float(state["seconds"])
+            if "optimizers" not in state and "optimizer" in state:
+                raise ValueError("begun by an earlier version")
             parts = state["net"], list(state["optimizers"])
             missing = set(self.net.state_dict()) ^ set(parts[0])
             if missing:

@@ -105,7 +105,7 @@ def layer_sweep(
 
     if checkpoint is not None and checkpoints:
         raise InputError(f"give {checkpoint} as one more --checkpoint, or alone")
-    asked = expand(checkpoints or [checkpoint or DEFAULT_CHECKPOINT])
+    asked, several = expand(checkpoints or [checkpoint or DEFAULT_CHECKPOINT])
     options = SweepOptions(
         checkpoint=asked[0],
         levels=levels,
@@ -126,10 +126,10 @@ def layer_sweep(
         blindness=blindness_threshold,
         competence=competence_threshold,
     )
-    if len(asked) == 1:
-        run_layer_sweep(options)
-    else:
+    if several:
         run_layer_sweeps(options, asked)
+    else:
+        run_layer_sweep(options)
 
 
 @app.command()

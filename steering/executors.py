@@ -7,9 +7,11 @@ Ctrl-C, SIGTERM as the command line treats it) ends what it started.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import itertools
+import json
 import multiprocessing
 import os
 import signal
@@ -17,7 +19,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ import torch
 
 from agents.checkpoints import policy_from_bytes
 from agents.policy import Policy
-from envs.errors import InputError
+from envs.errors import InputError, one_line
 from steering.plan import SweepSpec
 from steering.units import Result, Unit, run_unit
 
@@ -65,14 +67,14 @@ def local(
     count = min(workers or os.cpu_count() or 1, len(units))
     context = multiprocessing.get_context("spawn")
     others = set(multiprocessing.active_children())
-    with ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker) as pool:
+    with ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker, initargs=(checkpoint, spec)) as pool:
         queue = iter(units)
         running: set[Future[Result]] = set()
         try:
             while True:
                 for unit in itertools.islice(queue, count + 1 - len(running)):
                     with _signals_held():
-                        running.add(pool.submit(compute, checkpoint, unit, spec))
+                        running.add(pool.submit(_compute_here, unit))
                 if not running:
                     break
                 done, running = wait(running, return_when=FIRST_COMPLETED)
@@ -90,8 +92,19 @@ def local(
             raise
 
 
-def _start_worker() -> None:
+# What a worker process was born with. Sent with every unit instead, megabytes would block the queue's pipe, and
+# Python 3.10 then hangs when a worker dies.
+_HERE: list[tuple[Checkpoint, SweepSpec]] = []
+
+
+def _compute_here(unit: Unit) -> Result:
+    ((checkpoint, spec),) = _HERE
+    return compute(checkpoint, unit, spec)
+
+
+def _start_worker(checkpoint: Checkpoint, spec: SweepSpec) -> None:
     """No worker outlives its parent."""
+    _HERE[:] = [(checkpoint, spec)]
     parent = multiprocessing.parent_process()
     assert parent is not None
 
@@ -139,59 +152,74 @@ def dask(
     started on 127.0.0.1. Raises :class:`InputError` if no scheduler answers or a unit fails everywhere.
     """
     try:
-        from distributed import KilledWorker, as_completed
-        from distributed.scheduler import NoValidWorkerError
+        from distributed import as_completed
     except ImportError:
         raise InputError("--executor dask: distributed is not installed; `pip install mazesteer[cluster]`") from None
+    resources = {"GPU": cluster.gpus_per_unit} if cluster.gpus_per_unit else None
+    small = replace(spec, levels=spec.levels[:1], skipped=())  # a unit names its level itself
     with _client(cluster, workers) as client:
         package = client.scatter(checkpoint, broadcast=True)
-        resources = {"GPU": cluster.gpus_per_unit} if cluster.gpus_per_unit else None
-
-        def submit(unit: Unit) -> Any:
-            return client.submit(compute, package, unit, spec, pure=False, retries=RETRIES, resources=resources)
-
         queue = iter(units)
-        ahead = max(2 * sum(client.nthreads().values()), 4)
-        running = as_completed([submit(unit) for unit in itertools.islice(queue, ahead)], loop=client.loop)
+        running = as_completed(loop=client.loop)
+
+        def top_up() -> None:
+            """Two units for every thread there is now, so that workers that join find work."""
+            wanted = max(2 * sum(client.nthreads().values()), 4) - running.count()
+            for unit in itertools.islice(queue, max(wanted, 0)):
+                running.add(
+                    client.submit(compute, package, unit, small, pure=False, retries=RETRIES, resources=resources)
+                )
+
+        top_up()
         for future in running:
             try:
                 result = future.result()
-            except (KilledWorker, NoValidWorkerError) as error:
+            except InputError:
+                raise
+            except (Exception, asyncio.CancelledError) as error:  # whatever a machine of the cluster can do wrong
                 raise InputError(
-                    f"the cluster lost every worker that tried a unit ({type(error).__name__}); what was finished is "
-                    "stored: look at the workers' logs and type the same command to go on"
+                    f"the cluster could not compute a unit ({one_line(error) or type(error).__name__}); what was "
+                    "finished is stored: look at the workers' logs and type the same command to go on"
                 ) from None
-            for unit in itertools.islice(queue, 1):
-                running.add(submit(unit))
+            top_up()
             yield result
+
+
+def _address(cluster: Cluster) -> str | None:
+    """The scheduler's address, also from its file (waiting for a file that never comes is Dask's own habit)."""
+    if cluster.scheduler_file is None:
+        return cluster.address
+    try:
+        found = json.loads(cluster.scheduler_file.read_text())["address"]
+        if not isinstance(found, str):
+            raise ValueError("its address is no text")
+        return found
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = one_line(error) or type(error).__name__
+        raise InputError(f"--scheduler-file {cluster.scheduler_file}: not a scheduler's file ({reason})") from None
 
 
 @contextlib.contextmanager
 def _client(cluster: Cluster, workers: int | None) -> Iterator[Any]:
     from distributed import Client, LocalCluster
 
-    where = cluster.address or (str(cluster.scheduler_file) if cluster.scheduler_file else "this machine")
+    address = _address(cluster)
     with contextlib.ExitStack() as stack:
-        options: dict[str, Any] = {"timeout": CONNECT_SECONDS, "set_as_default": False}
-        if cluster.address is None and cluster.scheduler_file is None:
-            here = LocalCluster(
-                n_workers=workers or os.cpu_count() or 1,
-                threads_per_worker=1,
-                host="127.0.0.1",
-                dashboard_address=None,
-                worker_dashboard_address=None,
-                silence_logs=50,
-            )
-            options["address"] = stack.enter_context(here)
-        elif cluster.scheduler_file is not None:
-            options["scheduler_file"] = str(cluster.scheduler_file)
-        else:
-            options["address"] = cluster.address
+        here: Any = address
+        if here is None:
+            count = workers or os.cpu_count() or 1
+            quiet: dict[str, Any] = {"dashboard_address": None, "worker_dashboard_address": None, "silence_logs": 50}
+            here = stack.enter_context(LocalCluster(n_workers=count, threads_per_worker=1, host="127.0.0.1", **quiet))
         try:
-            client = stack.enter_context(Client(**options))
+            client = stack.enter_context(Client(here, timeout=CONNECT_SECONDS, set_as_default=False))
             client.wait_for_workers(1, timeout=CONNECT_SECONDS)
-        except (OSError, TimeoutError, ValueError, KeyError) as error:
+        except (OSError, ValueError, TypeError, RuntimeError, asyncio.TimeoutError) as error:
+            reason = one_line(error) or type(error).__name__
+            where = address or "this machine"
+            raise InputError(f"no Dask scheduler with a worker answers at {where} ({reason})") from None
+        able = [info["resources"].get("GPU", 0) for info in client.scheduler_info(n_workers=-1)["workers"].values()]
+        if max(able, default=0) < cluster.gpus_per_unit:
             raise InputError(
-                f"no Dask scheduler with a worker answers at {where} ({error or type(error).__name__})"
-            ) from None
+                f"--gpus-per-unit {cluster.gpus_per_unit:g}: no worker has as many; start them with --resources GPU=1"
+            )
         yield client

@@ -56,6 +56,7 @@ def write_video(
 ) -> Path:
     """Two recorded rollouts of one level side by side, as mp4 or gif by suffix."""
     shown = maze.without_cheese() if condition == "no_cheese" else maze
+    site = None if condition == ALL_SITES else site
     where = f" at {site}" if site and condition not in REFERENCES else ""
     times = f"{coefficient:g} x " if condition not in REFERENCES and coefficient != 1 else ""
     panels = [Panel("clean", clean.states), Panel(f"{times}{condition}{where}", steered.states, maze=shown)]

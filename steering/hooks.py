@@ -40,7 +40,7 @@ class HookedPolicy:
         Raises :class:`InputError` for an unknown site, an edit that changes the shape, or a site
         that does not run exactly once for these frames.
         """
-        edits = {_module_name(self.net, name): edit for name, edit in (edits or {}).items()}
+        edits = by_full_name(edits or {}, lambda name: _module_name(self.net, name))
         wanted = [_module_name(self.net, name) for name in capture]
         names = dict.fromkeys([*edits, *wanted])
         seen: dict[str, Tensor] = {}
@@ -67,6 +67,25 @@ class HookedPolicy:
             if count != 1:
                 raise InputError(f"site {name}: its module ran {count} times for these frames, expected once")
         return logits, values, {name: seen[name] for name in wanted}
+
+
+def by_full_name(edits: Edits, full_name: Callable[[str], str]) -> dict[str, Edit]:
+    """Edits by the full name of their site; those of one site, under whatever names, one after the other."""
+    found: dict[str, list[Edit]] = {}
+    for name, edit in edits.items():
+        found.setdefault(full_name(name), []).append(edit)
+    return {name: chained(tuple(parts)) for name, parts in found.items()}
+
+
+def chained(edits: tuple[Edit, ...]) -> Edit:
+    """One edit that does all, in order."""
+
+    def apply(activation: Tensor) -> Tensor:
+        for edit in edits:
+            activation = edit(activation)
+        return activation
+
+    return apply
 
 
 def _module_name(net: nn.Module, name: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from envs.errors import InputError
-from steering.hooks import Edit
+from steering.hooks import Edit, chained
 from steering.vectors import SteeringVector
 
 
@@ -158,7 +158,7 @@ class Intervention:
         grouped: dict[str, list[AnyEdit]] = {}
         for edit in self.edits:
             grouped.setdefault(edit.site, []).append(edit)
-        return {site: _chain(tuple(edits)) for site, edits in grouped.items()}
+        return {site: chained(tuple(edits)) for site, edits in grouped.items()}
 
     def describe(self) -> str:
         """Short text for captions, e.g. ``-1 x cheese @ embedder.block2.res1.resadd``."""
@@ -237,15 +237,6 @@ def _edit(entry: Mapping[str, Any], vectors: Mapping[str, SteeringVector]) -> An
         return kinds[entry["kind"]]()
     except (KeyError, TypeError) as error:
         raise InputError(f"intervention: {entry['kind']} without a usable {error}") from None
-
-
-def _chain(edits: tuple[AnyEdit, ...]) -> Edit:
-    def apply(activation: Tensor) -> Tensor:
-        for edit in edits:
-            activation = edit(activation)
-        return activation
-
-    return apply
 
 
 def _check_channels(channels: tuple[int, ...] | None, count: int | None) -> None:

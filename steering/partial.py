@@ -15,7 +15,7 @@ from torch import Tensor, fx, nn
 
 from agents.policy import in_layout, logits_and_values
 from envs.errors import InputError
-from steering.hooks import Edits, checked_edit
+from steering.hooks import Edits, by_full_name, checked_edit
 from steering.network import probe_frames, trace
 from steering.sites import INPUT, find_site
 
@@ -70,7 +70,8 @@ class PartialNetwork:
     @torch.no_grad()
     def rerun(self, clean: CleanValues, edits: Edits) -> tuple[Tensor, Tensor]:
         """(logits, values) with ``edits`` applied, recomputing only what depends on them."""
-        by_node = {self._nodes[find_site(self.net, name).name]: (name, edit) for name, edit in edits.items()}
+        named = by_full_name(edits, lambda name: find_site(self.net, name).name)
+        by_node = {self._nodes[name]: (name, edit) for name, edit in named.items()}
         values = dict(clean)
         dirty: set[fx.Node] = set()
         for node in self.graph.graph.nodes:

@@ -124,12 +124,12 @@ class VectorSource:
             return cls(text)
         if found := re.fullmatch(r"levels:([0-9]{1,4})", text):
             count = int(found[1])
-            if count:
+            if 1 <= count <= 256:
                 return cls("levels", count=count)
         if found := re.fullmatch(r"([0-9]{1,2}),([0-9]{1,2})", text):
             return cls("cell", (int(found[1]), int(found[2])))
         raise InputError(
-            f"vector {text!r}: write start, mean, levels:32 (an average over 32 other levels) or a cell X,Y"
+            f"vector {text!r}: write start, mean, levels:32 (a mean over 1 to 256 other levels) or a cell X,Y"
         )
 
     def misfit(self, maze: Maze) -> str:

@@ -7,7 +7,7 @@ is guaranteed there. Sums are kept, not ratios, so that mazes can be pooled and 
 from __future__ import annotations
 
 import bisect
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,12 +25,12 @@ from steering.sites import Site
 # First path length of each bin; the last is open.
 DISTANCES = (0, 1, 3, 6, 11, 21, 41, 81)
 PROFILE_SUMS = ("tv_subtract", "tv_clean", "interaction", "difference")
-PROFILE_FIELDS = ("level", "site", "distance", "outside", "states", *PROFILE_SUMS)
+PROFILE_FIELDS = ("level", "site", "coefficient", "distance", "outside", "states", *PROFILE_SUMS)
 
 
 @dataclass(frozen=True)
 class Profile:
-    """Sums over the ``states`` of one level in one bin, for one site.
+    """Sums over the ``states`` of one level in one bin, for one site and multiple of the vector.
 
     ``distance``: first path length of the bin (see ``DISTANCES``). ``outside``: 1 where the present and the start
     position are both farther from the cheese than the site's receptive field, so that additivity is guaranteed.
@@ -41,6 +41,7 @@ class Profile:
 
     level: int
     site: str
+    coefficient: float
     distance: int
     outside: int
     states: int
@@ -53,36 +54,35 @@ class Profile:
 def level_profiles(
     policy: Policy,
     maze: Maze,
-    sites: Sequence[Site],
+    sites: Mapping[str, Site],
     vectors: Mapping[str, Tensor],
-    subtracted: Mapping[str, Field],
+    subtracted: Mapping[tuple[str, float], Field],
     clean: Field,
     no_cheese: Field,
-    origin: Cell | None = None,
+    origin: Cell | None,
 ) -> list[Profile]:
-    """Profiles of the sites on one level; ``vectors`` and ``subtracted`` are by site name.
+    """Profiles of one level for each (site, coefficient) of ``subtracted``; ``sites`` and ``vectors`` by name.
 
-    ``origin``: the cell the vector was taken on (default: the start). States on the cheese's cell are left out.
+    ``origin``: the cell the vectors were taken on; None for vectors of several places, of which distances count from
+    the start and additivity is guaranteed nowhere. States on the cheese's cell are left out.
     """
     assert maze.cheese is not None
-    origin = maze.mouse if origin is None else origin
     keep = np.array([state.cell != maze.cheese for state in maze.states])
-    steps = np.repeat(maze.distances(origin), 2)
+    steps = np.repeat(maze.distances(maze.mouse if origin is None else origin), 2)
     bins = np.array([bisect.bisect_right(DISTANCES, int(step)) - 1 for step in steps])
     rest, difference = _interactions(policy, maze, vectors)
     tv_clean = chain.total_variation(clean.probabilities, no_cheese.probabilities)
     found = []
-    for site in sites:
-        tv = chain.total_variation(subtracted[site.name].probabilities, no_cheese.probabilities)
-        outside = outside_field(maze, site.receptive_field, origin)
+    for (name, coefficient), field in subtracted.items():
+        tv = chain.total_variation(field.probabilities, no_cheese.probabilities)
+        outside = outside_field(maze, None if origin is None else sites[name].receptive_field, origin or maze.mouse)
         for k, first in enumerate(DISTANCES):
             for flag in (0, 1):
                 chosen = keep & (bins == k) & (outside == bool(flag))
                 if chosen.any():
-                    sums = [
-                        float(part[chosen].sum()) for part in (tv, tv_clean, rest[site.name], difference[site.name])
-                    ]
-                    found.append(Profile(maze.level or 0, site.name, first, flag, int(chosen.sum()), *sums))
+                    sums = [float(part[chosen].sum()) for part in (tv, tv_clean, rest[name], difference[name])]
+                    where = (maze.level or 0, name, coefficient, first, flag, int(chosen.sum()))
+                    found.append(Profile(*where, *sums))
     return found
 
 

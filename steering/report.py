@@ -10,6 +10,7 @@ import jinja2
 import plotly.graph_objects as go
 
 from agents.checkpoints import write_atomic
+from steering.profiles import DISTANCES
 from steering.summary import MAIN, answer
 
 # Okabe and Ito's colour-blind-safe palette.
@@ -116,8 +117,10 @@ def position_figure(summary: dict[str, Any]) -> go.Figure | None:
     if not sites:
         return None
     distances = sorted({row["distance"] for site in sites for row in site["position_curve"]})
-    labels = [f"{a}-{b - 1}" if b - a > 1 else str(a) for a, b in itertools.pairwise(distances)]
-    labels.append(f"{distances[-1]} or more")
+    ends = dict(itertools.pairwise(DISTANCES))
+    labels = [
+        f"{a} or more" if a not in ends else str(a) if ends[a] == a + 1 else f"{a}-{ends[a] - 1}" for a in distances
+    ]
     values = []
     for site in sites:
         by_distance = {row["distance"]: row["blindness"] for row in site["position_curve"]}

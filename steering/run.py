@@ -70,6 +70,8 @@ def plan(
         raise InputError(f"--executor {options.executor!r}: {nearest(options.executor, EXECUTORS)}")
     if options.executor == "local" and options.cluster != Cluster():
         raise InputError("--scheduler, --scheduler-file and --gpus-per-unit belong to --executor dask; add it")
+    if not 0 <= options.cluster.gpus_per_unit <= 1024:
+        raise InputError(f"--gpus-per-unit {options.cluster.gpus_per_unit}: give a number from 0 to 1024")
     if options.cluster.address and options.cluster.scheduler_file:
         raise InputError("give --scheduler or --scheduler-file, not both")
     if options.cluster.scheduler_file is not None and not options.cluster.scheduler_file.is_file():
@@ -188,7 +190,7 @@ def show(summary: dict[str, Any]) -> None:
         noise = site["conditions"].get("random", {}).get("blindness")
         if row is None:
             continue
-        mark = " (free)" if site["affine"] else "" if site["trunk"] else " (branch)"
+        mark = " (free)" if site["affine"] else {True: "", False: " (branch)", None: " (?)"}[site["trunk"]]
         edge = "  <- boundary" if site["name"] == summary["boundary"]["site"] else ""
         table.add_row(
             short(site["name"]) + mark + edge,

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from agents.checkpoints import SUFFIXES, load_policy, write_atomic, zoo_snapshots
+from agents.checkpoints import SUFFIXES, load_policy, write_atomic, zoo_names, zoo_snapshots
 from envs.errors import InputError
 from steering.run import SweepOptions, plan, run_layer_sweep
 from steering.summary import MAIN
@@ -20,21 +20,38 @@ INDEX = "index.json"
 FORMAT = "mazesteer-runs-1"
 
 
-def expand(given: Sequence[str]) -> list[str]:
-    """Checkpoints for what a user types: names and files as they are, a directory or ``NAME@all`` as its snapshots."""
+def expand(given: Sequence[str]) -> tuple[list[str], bool]:
+    """(checkpoints, whether there may be several) for what a user types.
+
+    Names and files stand for themselves, a directory or ``NAME@all`` for the snapshots in it. A shipped name is that
+    name, whatever a folder is called. Raises :class:`InputError` for a directory without checkpoints.
+    """
     found: list[str] = []
+    several = len(given) > 1
     for text in given:
         name, _, what = text.partition("@")
-        if Path(text).is_dir():
-            files = sorted(str(path) for path in Path(text).iterdir() if path.suffix in SUFFIXES)
+        if what == "all" and zoo_snapshots(name):
+            several = True
+            found += [f"{name}@{count}" for count in sorted(zoo_snapshots(name))]
+        elif text not in zoo_names() and _is_dir(text):
+            several = True
+            try:
+                files = sorted(str(path) for path in Path(text).iterdir() if path.suffix in SUFFIXES)
+            except OSError as error:
+                raise InputError(f"--checkpoint {text}: cannot be read ({error.strerror})") from None
             if not files:
                 raise InputError(f"--checkpoint {text}: no checkpoint in this directory ({', '.join(SUFFIXES)})")
             found += files
-        elif what == "all" and zoo_snapshots(name):
-            found += [f"{name}@{count}" for count in sorted(zoo_snapshots(name))]
         else:
             found.append(text)
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(found)), several
+
+
+def _is_dir(text: str) -> bool:
+    try:
+        return Path(text).is_dir()
+    except OSError:  # no name for a file: `load_policy` says so
+        return False
 
 
 def run_layer_sweeps(options: SweepOptions, checkpoints: Sequence[str]) -> dict[str, Any]:

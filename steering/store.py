@@ -42,9 +42,9 @@ CREATE TABLE IF NOT EXISTS outcomes (
     PRIMARY KEY (level, condition, site, coefficient, draw)
 );
 CREATE TABLE IF NOT EXISTS profiles (
-    level INTEGER NOT NULL REFERENCES levels(level), site TEXT NOT NULL,
+    level INTEGER NOT NULL REFERENCES levels(level), site TEXT NOT NULL, coefficient REAL NOT NULL,
     distance INTEGER NOT NULL, outside INTEGER NOT NULL, states INTEGER NOT NULL, {_SUMS},
-    PRIMARY KEY (level, site, distance, outside)
+    PRIMARY KEY (level, site, coefficient, distance, outside)
 );
 """
 
@@ -186,7 +186,7 @@ class Store:
 
     def profiles(self) -> list[Profile]:
         """All profiles, in order."""
-        query = f"SELECT {', '.join(PROFILE_FIELDS)} FROM profiles ORDER BY level, site, distance, outside"
+        query = f"SELECT {', '.join(PROFILE_FIELDS)} FROM profiles ORDER BY level, site, coefficient, distance, outside"
         return [Profile(*row) for row in self._db.execute(query)]
 
     def levels(self) -> list[tuple[int, bool, str]]:

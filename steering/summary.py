@@ -56,7 +56,7 @@ def summarize(
     facts = {fact["name"]: fact for fact in store.meta("sites")}
     sites = []
     curves: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    bins = position_bins(store, levels)
+    bins = position_bins(store, levels, spec.coefficients[0])
     for name in spec.sites:
         conditions = {}
         for condition in spec.conditions:
@@ -127,11 +127,13 @@ def summarize(
     return cleaned
 
 
-def position_bins(store: Store, levels: Sequence[int]) -> dict[str, dict[tuple[int, int], np.ndarray]]:
+def position_bins(
+    store: Store, levels: Sequence[int], coefficient: float
+) -> dict[str, dict[tuple[int, int], np.ndarray]]:
     """Per site and (distance, outside): ``float64[5]``, the number of states and the sums of its profiles, pooled."""
     wanted, bins = set(levels), {}  # type: ignore[var-annotated]
     for profile in store.profiles():
-        if profile.level in wanted:
+        if profile.level in wanted and profile.coefficient == coefficient:
             sums = np.array([profile.states, *(getattr(profile, name) for name in PROFILE_SUMS)])
             site = bins.setdefault(profile.site, {})
             at = (profile.distance, profile.outside)

@@ -89,7 +89,8 @@ class _Level:
         """(level, vectors) of a level drawn for a control."""
         if (condition, draw) not in self._drawn:
             other = donor(self.maze, condition, self.spec.seed, draw)
-            self._drawn[condition, draw] = (other.level or 0, cheese_vectors(self.policy, other, self.sites))
+            make = mean_cheese_vectors if self.spec.vector == "mean" else cheese_vectors
+            self._drawn[condition, draw] = (other.level or 0, make(self.policy, other, self.sites))
         return self._drawn[condition, draw]
 
     def source(self, key: Key) -> int | None:
@@ -178,25 +179,21 @@ def level_rows(policy: Policy, maze: Maze, keys: Sequence[Key], spec: SweepSpec)
 def _profiles(
     evaluator: LevelEvaluator, level: _Level, jobs: dict[Key, Key], fields: dict[Key, Field], sites: dict[str, Site]
 ) -> list[Profile]:
-    """Profiles of the sites subtracted at with the first coefficient; a site's own activations, its class's policy."""
-    main = {
-        key.site: fields[job]
-        for key, job in jobs.items()
-        if key.condition == "subtract" and key.coefficient == level.spec.coefficients[0]
-    }
-    if not main:
+    """Profiles of subtraction: a site's own activations, its class's policy."""
+    subtracted = {(key.site, key.coefficient): fields[job] for key, job in jobs.items() if key.condition == "subtract"}
+    if not subtracted:
         return []
-    source = VectorSource.parse(level.spec.vector)
-    vectors = own_vectors(level.policy, level.maze, list(main), source, level.spec.seed)
+    source, seed = VectorSource.parse(level.spec.vector), level.spec.seed
+    vectors = own_vectors(level.policy, level.maze, list(dict.fromkeys(name for name, _ in subtracted)), source, seed)
     return level_profiles(
         level.policy,
         level.maze,
-        [sites[name] for name in main],
+        sites,
         {name: vector.tensor for name, vector in vectors.items()},
-        main,
+        subtracted,
         evaluator.clean,
         evaluator.no_cheese,
-        source.cell,
+        source.cell or (level.maze.mouse if source.kind == "start" else None),
     )
 
 

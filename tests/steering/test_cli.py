@@ -255,6 +255,8 @@ BAD = [
     (["report", "nowhere"], "nowhere"),
     (["report", LONG], "File name too long"),
     (["outcome", LONG], "File name too long"),
+    (["layer-sweep", LONG], "File name too long"),
+    (["layer-sweep", "--executor", "dask", "--gpus-per-unit", "-1"], "0 to 1024"),
     (["layer-sweep", "--levels", "26", "--sites", "fc_policy", "--out", LONG], "File name too long"),
     (["layer-sweep", "--levels", "26", "--sites", "fc_policy", "--out", f"a/b/{LONG}"], "File name too long"),
     (["layer-sweep", "--levels", "26", "--sites", "fc_policy", "--out", "/dev/null/run"], "cannot be written"),

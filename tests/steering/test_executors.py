@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from agents.checkpoints import checkpoint_file, load_policy, policy_from_bytes
 from agents.policy import MazePolicy
@@ -96,7 +97,9 @@ def test_two_processes_give_the_results_of_one_and_of_none(
 ) -> None:
     assert set(expected) == set(units)
     assert {result.unit: result for result in local(checkpoint, units, spec, workers=2)} == expected
+    threads = torch.get_num_threads()
     assert compute(checkpoint, units[0], spec) == expected[units[0]]
+    torch.set_num_threads(threads)
 
 
 def test_a_cluster_that_loses_a_worker_gives_the_same_results(
@@ -153,9 +156,21 @@ def test_a_scheduler_that_is_not_there_is_one_line(
         port = listener.getsockname()[1]
         with pytest.raises(InputError, match=f"^no Dask scheduler with a worker answers at tcp://127.0.0.1:{port}"):
             next(dask(checkpoint, units, spec, Cluster(address=f"tcp://127.0.0.1:{port}")))
-    with pytest.raises(InputError, match="no Dask scheduler"):
+    with pytest.raises(InputError, match="not a scheduler's file"):
         next(dask(checkpoint, units, spec, Cluster(scheduler_file=tmp_path / "none.json")))
     bad = tmp_path / "bad.json"
-    bad.write_text(json.dumps({"address": "tcp://127.0.0.1:1"}))
-    with pytest.raises(InputError, match="no Dask scheduler"):
-        next(dask(checkpoint, units, spec, Cluster(scheduler_file=bad)))
+    for text, says in (
+        (json.dumps({"address": "tcp://127.0.0.1:1"}), "no Dask scheduler"),
+        (json.dumps({"address": "tls://127.0.0.1:1"}), "no Dask scheduler"),
+        (json.dumps({"address": 5}), "not a scheduler's file"),
+        ("[]", "not a scheduler's file"),
+        ("{", "not a scheduler's file"),
+    ):
+        bad.write_text(text)
+        with pytest.raises(InputError, match=says):
+            next(dask(checkpoint, units, spec, Cluster(scheduler_file=bad)))
+
+
+def test_gpus_that_no_worker_has_are_one_line(checkpoint: Checkpoint, units: list[Unit], spec: SweepSpec) -> None:
+    with pytest.raises(InputError, match="^--gpus-per-unit 1: no worker has as many"):
+        next(dask(checkpoint, units, spec, Cluster(gpus_per_unit=1.0), workers=1))

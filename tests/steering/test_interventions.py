@@ -64,6 +64,17 @@ def test_composed_edits_apply_in_order() -> None:
     assert torch.equal(both[:, 1:], other[:, 1:])
 
 
+def test_edits_of_one_site_under_two_names_are_both_made(policy: MazePolicy, small_maze: Maze) -> None:
+    """A vector knows the full name of its site, a typed one may be short; both engines."""
+    steer, short = cheese_vector(policy, small_maze, SITE), SITE.removeprefix("embedder.")
+    for hooks_only in (False, True):
+        evaluator = LevelEvaluator(policy, small_maze, hooks_only=hooks_only)
+        edits = [subtract(steer, 5.0) + ablate(name, (3,)) for name in (short, SITE)]
+        one, other, alone = evaluator.fields([*edits, ablate(short, (3,))])
+        assert np.array_equal(one.probabilities, other.probabilities)
+        assert not np.allclose(one.probabilities, alone.probabilities, atol=1e-3)
+
+
 def test_edits_that_do_not_fit_are_refused(policy: MazePolicy, small_maze: Maze) -> None:
     evaluator = LevelEvaluator(policy, small_maze)
     with pytest.raises(InputError, match="has 32, 0 to 31"):

@@ -39,6 +39,16 @@ def stored(run: Path) -> tuple[int, int]:
         return 0, 0
 
 
+def settled(run: Path) -> tuple[int, int]:
+    """What is stored once nothing more comes: the driver may still hold what a worker, now frozen, had finished."""
+    found = stored(run)
+    while True:
+        time.sleep(1.0)
+        before, found = found, stored(run)
+        if before == found:
+            return found
+
+
 def alive(session: int, what: str = "") -> list[int]:
     """Processes of a session, zombies left out, whose command line holds ``what``."""
     found = []
@@ -89,7 +99,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path: Path, request: p
         workers = alive(process.pid, "spawn_main")
         for worker in workers:
             os.kill(worker, signal.SIGSTOP)
-        done, complete = stored(out)
+        done, complete = settled(out)
         assert workers and before < done < results, f"{number!r} would come too early or too late: {before}, {done}"
         os.kill(process.pid, number)
         assert process.wait(timeout=15) == code, (tmp_path / "stderr").read_text()
@@ -130,12 +140,13 @@ def test_killed_at_twenty_random_moments_it_ends_like_one_left_alone(
         return process
 
     process, begun = begin(whole), time.monotonic()
+    assert wait_until(lambda: stored(whole)[0] == 2 * RESULTS, 200)
+    lasts = time.monotonic() - begun  # until the last result is stored
     assert process.wait() == 0
-    lasts = time.monotonic() - begun
     found, running = [], 0
     for _ in range(20):
         process = begin(out)
-        time.sleep(rng.uniform(0.0, 0.8 * lasts))
+        time.sleep(rng.uniform(0.0, 1.2 * lasts) if found else 0.5 * lasts)
         running += process.poll() is None
         kill_all(process.pid)
         process.wait()
@@ -154,7 +165,7 @@ def test_a_worker_does_not_outlive_its_parent(request: pytest.FixtureRequest) ->
         "import multiprocessing, os, time; from concurrent.futures import ProcessPoolExecutor\n"
         "from steering.executors import _start_worker\n"
         "context = multiprocessing.get_context('spawn')\n"
-        "pool = ProcessPoolExecutor(1, mp_context=context, initializer=_start_worker)\n"
+        "pool = ProcessPoolExecutor(1, mp_context=context, initializer=_start_worker, initargs=(None, None))\n"
         "pool.submit(os.getpid).result(); pool.submit(time.sleep, 600)\n"
         "print('ready', flush=True); time.sleep(600)"
     )

@@ -60,7 +60,9 @@ def test_where_vectors_are_taken(text: str, source: VectorSource) -> None:
     assert VectorSource.parse(text) == source and replace(SPEC, vector=text).shared()["vector"] == text
 
 
-@pytest.mark.parametrize("text", ["", "end", "levels:", "levels:0", "levels:-1", "3", "3,", "-1,2", "3,4,5", "1e3,2"])
+@pytest.mark.parametrize(
+    "text", ["", "end", "levels:", "levels:0", "levels:-1", "levels:257", "3", "3,", "-1,2", "3,4,5", "1e3,2"]
+)
 def test_vectors_taken_nowhere_are_refused(text: str) -> None:
     with pytest.raises(InputError, match="write start, mean"):
         replace(SPEC, vector=text)
@@ -139,7 +141,7 @@ def test_store_round_trip_with_undefined_numbers(tmp_path: Path) -> None:
     rows = [Row(Key(3, "clean"), "", replace(_outcome(0.25), p_cheese_decision=float("nan")))]
     rows.append(Row(Key(3, "subtract", "input", 1.0), "input", _outcome(0.5)))
     rows.append(Row(Key(3, "same_cell", "input", 1.0, 1), "input", _outcome(0.5), source=77))
-    profiles = [Profile(3, "input", 6, outside, 4, 0.5, 1.0, 0.25, 2.0) for outside in (0, 1)]
+    profiles = [Profile(3, "input", 1.0, 6, outside, 4, 0.5, 1.0, 0.25, 2.0) for outside in (0, 1)]
     with Store.open(tmp_path) as store:
         store.add_levels([(3, True, "", {"a": 1.0}), (4, False, "no decision square", {})])
         store.add(rows, profiles)

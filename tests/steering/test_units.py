@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -76,6 +78,9 @@ def test_conditions_are_what_they_are_called(policy: MazePolicy, level: Maze) ->
         by_hand = subtract(cheese_vector(policy, donor(level, condition, spec.seed, 1), SITE), 0.5)
         assert found == by_hand
     assert level_intervention(policy, level, Key(LEVEL, "clean"), spec) == Intervention()
+    other = donor(level, OTHER_LEVEL, spec.seed, 0)
+    found = level_intervention(policy, level, Key(LEVEL, OTHER_LEVEL, SITE, 1.0), spec_of(policy, vector="mean"))
+    assert found == subtract(mean_cheese_vectors(policy, other, [SITE])[SITE])  # the control is of the same kind
     with pytest.raises(InputError, match="'subtract'"):
         level_intervention(policy, level, Key(LEVEL, "substract", SITE, 1.0), spec)
 
@@ -126,11 +131,11 @@ def test_profiles_add_up_to_the_blindness_of_the_level(policy: MazePolicy, level
     rows, profiles = level_rows(policy, level, spec.keys(LEVEL), spec)
     outcomes = {row.key: row.outcome for row in rows}
     off = 2 * (len(level.cells) - 1)
-    for site in sites:
-        mine = [p for p in profiles if p.site == site]
+    for site, coefficient in itertools.product(sites, (1.0, 2.0)):
+        mine = [p for p in profiles if (p.site, p.coefficient) == (site, coefficient)]
         assert sum(p.states for p in mine) == off and {p.distance for p in mine} <= set(DISTANCES)
         assert sum(p.tv_subtract for p in mine) / off == pytest.approx(
-            outcomes[Key(LEVEL, "subtract", site, 1.0)].tv_no_cheese, abs=1e-6
+            outcomes[Key(LEVEL, "subtract", site, coefficient)].tv_no_cheese, abs=1e-6
         )
         assert sum(p.tv_clean for p in mine) / off == pytest.approx(
             outcomes[Key(LEVEL, "clean")].tv_no_cheese, abs=1e-6
@@ -167,6 +172,8 @@ def test_outside_the_receptive_field_nothing_is_left_over(policy: MazePolicy) ->
         assert sum(p.states for p in far) > 20
         assert sum(p.interaction for p in far) < 1e-4 * sum(p.difference for p in far)
         assert all(p.tv_subtract < 1e-4 for p in far)
+    spec = spec_of(policy, levels=(2,), sites=("embedder.block1.conv",), conditions=("subtract",), vector="mean")
+    assert not any(p.outside for p in level_rows(policy, maze, spec.keys(2), spec)[1])  # a mean is of all places
     assert not outside_field(maze, None, maze.mouse).any() and not outside_field(maze, 77, maze.mouse).any()
     wide, narrow = (outside_field(maze, field, maze.mouse) for field in (21, 5))
     assert narrow.sum() > wide.sum() and (narrow | ~wide).all()
