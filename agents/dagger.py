@@ -43,9 +43,9 @@ class DaggerConfig:
     n_envs: int = 128
     random_states: int = 128
     levels_per_batch: int = 6
-    block: int = 32
+    block: int = 4
     learning_rate: float = 6e-4
-    matrix_rate: float = 0.01
+    matrix_rate: float = 0.0
     decay_to: float = 0.0
     warmup_samples: int = 20_000
     expert_share: float = 0.2

@@ -45,9 +45,9 @@ class ImitationConfig:
     samples: int = 4_000_000
     batch_size: int = 256
     levels_per_batch: int = 12
-    block: int = 32
+    block: int = 4
     learning_rate: float = 1e-3
-    matrix_rate: float = 0.02
+    matrix_rate: float = 0.0
     decay_to: float = 0.0
     warmup_samples: int = 50_000
     value_weight: float = 0.25

@@ -44,9 +44,9 @@ GENTLE: dict[str, Any] = {
 }
 
 
-# The recipe of the first shipped agent: Adam alone, batches of fewer levels, each stage down to rate zero.
-ADAM: dict[str, Any] = {"matrix_rate": 0.0, "block": 4}
-OPTIMIZERS = ("muon", "adam")
+OPTIMIZERS = ("adam", "muon")
+BLOCK = 32  # with Muon: batches drawn from the same levels
+RATES = (0.02, 0.01)  # of Muon: imitation, each round of walks
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class TrainSpec:
     samples: int = 2_400_000
     dagger_samples: tuple[int, ...] = (3_200_000,)
     ppo_steps: int = 320_000
-    optimizer: str = "muon"
+    optimizer: str = "adam"
     device: str = "cpu"
     bf16: bool = False
 
@@ -97,14 +97,16 @@ class TrainSpec:
         """Options of each stage by name (None: left out). A GPU gets larger batches."""
         shared: dict[str, Any] = {"scale": self.scale, "region": self.region, "seed": self.seed, "bf16": self.bf16}
         wide = torch.device(self.device).type == "cuda"
-        recipe = ADAM if self.optimizer == "adam" else {}
-        first = ImitationConfig(samples=self.samples, **recipe, **shared) if self.samples else None
-        if first and self.dagger_samples and not recipe:  # the walks go on with what is left of the rate
-            first = replace(first, decay_to=0.5)
+        muon = self.optimizer == "muon"
+        first = ImitationConfig(samples=self.samples, **shared) if self.samples else None
         rounds = [
-            DaggerConfig(samples=n, **recipe, **{**shared, "seed": self.seed + 10_000 * k})
+            DaggerConfig(samples=n, **{**shared, "seed": self.seed + 10_000 * k})
             for k, n in enumerate(self.dagger_samples)
         ]
+        if muon and first:  # the walks go on with what is left of the rate
+            first = replace(first, matrix_rate=RATES[0], block=BLOCK, decay_to=0.5 if rounds else 0.0)
+        if muon:
+            rounds = [replace(r, matrix_rate=RATES[1], block=BLOCK) for r in rounds]
         if wide and first:  # rates grow with the root of the batch
             first = replace(first, batch_size=2_048, levels_per_batch=96, block=4, learning_rate=2e-3,
                             warmup_samples=200_000)  # fmt: skip

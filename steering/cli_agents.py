@@ -96,7 +96,7 @@ def train(
         typer.Option(help="Samples of the policy's own walks, a number for each round: 5000000,3000000 (0: none)."),
     ] = None,
     ppo_steps: Annotated[Optional[int], typer.Option(help="Environment steps of PPO (0: none).")] = None,  # noqa: UP045
-    optimizer: Annotated[Optional[str], typer.Option(help="Of imitation: muon (default) or adam.")] = None,  # noqa: UP045
+    optimizer: Annotated[Optional[str], typer.Option(help="Of imitation: adam (default) or muon.")] = None,  # noqa: UP045
     from_scratch: Annotated[
         bool, typer.Option("--from-scratch", help="PPO alone, with the published options.")
     ] = False,

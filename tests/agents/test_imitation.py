@@ -184,8 +184,12 @@ class Stop(Exception):
     """An interruption from outside."""
 
 
-def test_an_interrupted_run_ends_like_an_uninterrupted_one(tmp_path: Path, one_thread: None) -> None:
-    whole = train_imitation(TINY, tmp_path / "whole")
+@pytest.mark.parametrize("matrix_rate", [0.0, 0.02], ids=["adam", "muon"])
+def test_an_interrupted_run_ends_like_an_uninterrupted_one(
+    tmp_path: Path, one_thread: None, matrix_rate: float
+) -> None:
+    config = dataclasses.replace(TINY, matrix_rate=matrix_rate)
+    whole = train_imitation(config, tmp_path / "whole")
     seen = []
 
     def interrupt(samples: int, _figures: dict[str, float]) -> None:
@@ -193,19 +197,19 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(tmp_path: Path, one_t
         raise Stop
 
     with pytest.raises(Stop):
-        train_imitation(TINY, tmp_path / "parts", save_every_seconds=0.0, progress=interrupt)
+        train_imitation(config, tmp_path / "parts", save_every_seconds=0.0, progress=interrupt)
     stored = torch.load(tmp_path / "parts" / "imitation.pt", weights_only=True)
-    assert seen == [160] and 0 < stored["samples"] < TINY.samples
-    resumed = train_imitation(TINY, tmp_path / "parts")
+    assert seen == [160] and 0 < stored["samples"] < config.samples
+    resumed = train_imitation(config, tmp_path / "parts")
     assert whole.state_dict().keys() == resumed.state_dict().keys()
     assert all(torch.equal(v, whole.state_dict()[k]) for k, v in resumed.state_dict().items())
     # Once more: nothing is left to do, and the stored weights are those returned.
-    done = train_imitation(TINY, tmp_path / "parts")
+    done = train_imitation(config, tmp_path / "parts")
     assert all(torch.equal(v, whole.state_dict()[k]) for k, v in done.state_dict().items())
     assert {p.name for p in (tmp_path / "parts").iterdir()} == {"imitation.pt", "tensorboard"}
     assert any((tmp_path / "whole" / "tensorboard").iterdir())
     with pytest.raises(InputError, match=r"other options \(learning_rate, seed\)"):
-        train_imitation(dataclasses.replace(TINY, seed=9, learning_rate=1.0), tmp_path / "parts")
+        train_imitation(dataclasses.replace(config, seed=9, learning_rate=1.0), tmp_path / "parts")
 
 
 @pytest.mark.parametrize("data", [b"", b"hello", b"\x80\x04N."])

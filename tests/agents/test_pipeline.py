@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,12 +40,12 @@ def test_each_round_of_walks_is_a_stage_with_levels_of_its_own() -> None:
     assert [stages[name].samples for name in ("dagger", "dagger_2")] == [1_000, 2_000]
     assert len({stages[name].seed for name in ("dagger", "dagger_2")}) == 2
     assert spec.command.startswith("mazesteer train --region 5 --scale 1 --seed 2 --samples 512 --dagger-samples 1000,")
-    # Walks go on with what is left of the rate; the earlier recipe, by its name, is as it was.
-    assert stages["imitation"].decay_to == 0.5 and stages["dagger_2"].decay_to == 0.0
-    earlier = TrainSpec(samples=512, dagger_samples=(512,), ppo_steps=0, optimizer="adam")
-    first, walks, _ = earlier.stages().values()
-    assert (first.matrix_rate, first.block, first.decay_to) == (walks.matrix_rate, walks.block, walks.decay_to)
-    assert (walks.matrix_rate, walks.block, walks.decay_to) == (0.0, 4, 0.0) and " --optimizer adam " in earlier.command
+    # Under Muon the walks go on with what is left of the rate.
+    assert [(s.matrix_rate, s.block, s.decay_to) for s in list(stages.values())[:3]] == [(0.0, 4, 0.0)] * 3
+    muon = replace(spec, optimizer="muon").stages()
+    assert [(s.matrix_rate, s.block, s.decay_to) for s in list(muon.values())[:3]] == [
+        (0.02, 32, 0.5), (0.01, 32, 0.0), (0.01, 32, 0.0)]  # fmt: skip
+    assert " --optimizer muon " in replace(spec, optimizer="muon").command and "--optimizer" not in spec.command
     with pytest.raises(InputError, match="optimizer 'adan': did you mean 'adam'"):
         TrainSpec(optimizer="adan")
     assert (
