@@ -70,7 +70,7 @@ def _load_snapshot(name: str, count: str) -> MazePolicy:
     if row is None:
         known = ", ".join(map(str, sorted(series))) or "none is shipped"
         raise InputError(f"checkpoint {name}@{count[:80]}: no such snapshot of {name}; its counts: {known}")
-    return _as_on_card(_load_file(ZOO / f"{name}{SERIES}" / row["file"], name=f"{name}@{count}", card=row))
+    return _as_on_card(_load_file(checkpoint_file(f"{name}@{count}"), name=f"{name}@{count}", card=row))
 
 
 def _as_on_card(policy: MazePolicy) -> MazePolicy:
@@ -89,7 +89,7 @@ def load_policy(checkpoint: str | os.PathLike[str]) -> MazePolicy:
     shipped = zoo_names()
     name, at, count = text.partition("@")
     if text in shipped:
-        return _as_on_card(_load_file(ZOO / f"{text}.safetensors", name=text, card=load_card(text)))
+        return _as_on_card(_load_file(checkpoint_file(text), name=text, card=load_card(text)))
     if at and name in shipped:
         return _load_snapshot(name, count)
     path = Path(text)

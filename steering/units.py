@@ -74,6 +74,15 @@ class _Level:
     spec: SweepSpec
     sites: list[str]
 
+    @classmethod
+    def of(cls, policy: Policy, maze: Maze, spec: SweepSpec, keys: Iterable[Key]) -> _Level:
+        """With the vectors that ``keys`` edit with."""
+        keys = list(keys)
+        sites = [key.site for key in keys if key.site]
+        if any(key.condition == ALL_SITES for key in keys):
+            sites += trunk_experiments(enumerate_sites(policy.net))
+        return cls(policy, maze, spec, list(dict.fromkeys(sites)))
+
     def __post_init__(self) -> None:
         self._own: Vectors | None = None
         self._drawn: dict[tuple[str, int], tuple[int, Vectors]] = {}
@@ -136,8 +145,7 @@ def trunk_experiments(sites: Sequence[Site]) -> list[str]:
 
 def level_intervention(policy: Policy, maze: Maze, key: Key, spec: SweepSpec) -> Intervention:
     """The intervention of one key on one level."""
-    sites = trunk_experiments(enumerate_sites(policy.net)) if key.condition == ALL_SITES else [key.site]
-    return _Level(policy, maze, spec, sites).intervention(key)
+    return _Level.of(policy, maze, spec, [key]).intervention(key)
 
 
 def level_rows(policy: Policy, maze: Maze, keys: Sequence[Key], spec: SweepSpec) -> tuple[list[Row], list[Profile]]:
@@ -155,10 +163,7 @@ def level_rows(policy: Policy, maze: Maze, keys: Sequence[Key], spec: SweepSpec)
         elif key.condition not in REFERENCES:
             jobs[key] = key._replace(site=sites[key.site].equivalence_class)
     distinct = list(dict.fromkeys(jobs.values()))
-    edited = [key.site for key in distinct if key.site]
-    if any(key.condition == ALL_SITES for key in distinct):
-        edited += trunk_experiments(list(sites.values()))
-    level = _Level(policy, maze, spec, list(dict.fromkeys(edited)))
+    level = _Level.of(policy, maze, spec, [*distinct, *(key for key in jobs if key.condition == "subtract")])
     fields = dict(zip(distinct, evaluator.fields([level.intervention(key) for key in distinct]), strict=True))
     done = {key: evaluator.outcome_of(field) for key, field in fields.items()}
     rows = []
@@ -183,13 +188,12 @@ def _profiles(
     subtracted = {(key.site, key.coefficient): fields[job] for key, job in jobs.items() if key.condition == "subtract"}
     if not subtracted:
         return []
-    source, seed = VectorSource.parse(level.spec.vector), level.spec.seed
-    vectors = own_vectors(level.policy, level.maze, list(dict.fromkeys(name for name, _ in subtracted)), source, seed)
+    source, vectors = VectorSource.parse(level.spec.vector), level.own()
     return level_profiles(
         level.policy,
         level.maze,
         sites,
-        {name: vector.tensor for name, vector in vectors.items()},
+        {name: vectors[name].tensor for name, _ in subtracted},
         subtracted,
         evaluator.clean,
         evaluator.no_cheese,
@@ -221,9 +225,10 @@ def rollout_keys(spec: SweepSpec, level: int, site: str) -> list[Key]:
 def record_rollouts(policy: Policy, maze: Maze, keys: Sequence[Key], spec: SweepSpec) -> list[tuple[str, bytes]]:
     """``spec.episodes`` rollouts per key in real procgen, as (file name, ``.npz`` bytes)."""
     files = []
+    level = _Level.of(policy, maze, spec, keys)
     for key in keys:
         world = maze.without_cheese() if key.condition == "no_cheese" else maze
-        edit = None if key.condition in REFERENCES else level_intervention(policy, maze, key, spec)
+        edit = None if key.condition in REFERENCES else level.intervention(key)
         tracks = rollouts(
             policy, world, edit, episodes=spec.episodes, seed=spec.seed, horizon=spec.horizon, condition=key.condition
         )
