@@ -4,7 +4,8 @@ Dataset aggregation (Ross, Gordon and Bagnell 2011, arXiv 1011.0686), online: th
 procgen, every state it meets is labelled with the shortest-path move, and half of each batch is
 still drawn at random (:func:`agents.imitation.make_block`). A policy that fails a large maze
 usually shuttles between a few states; random states hardly ever show those, its own walks do.
-Some of its moves are the expert's, so that it meets what lies beyond.
+Some of its moves are the expert's, so that it meets what lies beyond; a walk that has met no new
+cell for a while is given up for one in another level, or the batches fill with the same few states.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from agents.supervised import Batch, Progress, Session, UpdateConfig, expert
 from envs.actions import ACTION_FOR_MOVE, Move
 from envs.errors import InputError
 from envs.levels import TRAIN_LEVELS
-from envs.maze import Maze
+from envs.maze import Cell, Maze
 from envs.vec_env import MazeVecEnv
 
 NAME = "dagger"
@@ -34,7 +35,10 @@ _ACTIONS = np.array([ACTION_FOR_MOVE[move] for move in Move])
 
 @dataclass(frozen=True)
 class DaggerConfig:
-    """Options; ``samples`` counts labelled states shown, half of them on-policy."""
+    """Options; ``samples`` counts labelled states shown, half of them on-policy.
+
+    ``patience`` is how many steps without a new cell a walk may make (0: any number).
+    """
 
     scale: int = 1
     region: int | None = 5
@@ -49,6 +53,7 @@ class DaggerConfig:
     decay_to: float = 0.0
     warmup_samples: int = 20_000
     expert_share: float = 0.2
+    patience: int = 12
     value_weight: float = 0.25
     gamma: float = 0.99
     grad_norm: float = 1.0
@@ -58,6 +63,8 @@ class DaggerConfig:
         for name in ("scale", "samples", "n_envs", "random_states", "levels_per_batch", "block"):
             if getattr(self, name) < 1:
                 raise InputError(f"dagger: {name} is {getattr(self, name)}, must be at least 1")
+        if self.patience < 0:
+            raise InputError(f"dagger: patience is {self.patience}, must be 0 (none needed) or more")
 
     @property
     def batch_size(self) -> int:
@@ -91,7 +98,10 @@ class Walkers:
     def __init__(self, config: DaggerConfig, seed: int) -> None:
         self._env = MazeVecEnv(config.n_envs, region=config.region, levels=TRAIN_LEVELS, seed=seed)
         self.frames = np.array(self._env.reset())
+        self._patience = config.patience
         self._known: list[tuple[Maze, np.ndarray, np.ndarray] | None] = [None] * config.n_envs
+        self._met: list[set[Cell]] = [{state.cell} for state in self._env.states]
+        self._idle = np.zeros(config.n_envs, dtype=int)  # steps since the last new cell
 
     def labels(self) -> tuple[np.ndarray, np.ndarray]:
         """Shortest-path moves ``int64[n]`` and steps to the cheese ``float64[n]``."""
@@ -106,8 +116,21 @@ class Walkers:
         return np.array(moves), np.array(steps)
 
     def act(self, actions: np.ndarray) -> None:
-        """One step of every mouse; ended episodes go on in a new level."""
-        self.frames = np.array(self._env.step(actions)[0])
+        """One step of every mouse; episodes that ended, or led nowhere new for long, go on in a new level."""
+        frames, _, dones, _ = self._env.step(actions)
+        for i, (done, state) in enumerate(zip(dones, self._env.states, strict=True)):
+            if done:
+                self._met[i].clear()
+            self._idle[i] = self._idle[i] + 1 if state.cell in self._met[i] else 0
+            self._met[i].add(state.cell)
+        tired = np.flatnonzero(self._idle >= self._patience).tolist() if self._patience else []
+        if tired:
+            frames = self._env.renew(tired)
+            self._idle[tired] = 0
+            states = self._env.states
+            for i in tired:
+                self._met[i] = {states[i].cell}
+        self.frames = np.array(frames)
 
     def close(self) -> None:
         """Give procgen's environment back."""

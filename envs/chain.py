@@ -7,7 +7,7 @@ the start; "within T" means after at most T moves. The cheese ends the episode.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,10 +75,27 @@ def statistics(
     """Exact statistics of ``float64[n_states, 5]`` move probabilities within ``horizon`` moves.
 
     ``goal`` is the cell of ``p_cheese_cell`` (default: the cheese); it matters for a maze whose
-    cheese was taken away. One pass carries four copies of the chain: with the episode's own end,
-    and with the goal, the corner and the region absorbing as well.
+    cheese was taken away.
+    """
+    return statistics_of_all(maze, [probabilities], horizon, goal=goal, region=region)[0]
+
+
+def statistics_of_all(
+    maze: Maze,
+    probabilities: Sequence[np.ndarray],
+    horizon: int = 256,
+    *,
+    goal: Cell | None = None,
+    region: int = REGION,
+) -> list[ChainStatistics]:
+    """:func:`statistics` of several policies on one maze, in one pass; the numbers are those of each alone.
+
+    The pass carries four copies of each chain: with the episode's own end, and with the goal, the corner and the
+    region absorbing as well.
     """
     check_horizon(horizon)
+    if not probabilities:
+        return []
     end = {maze.cheese} if maze.cheese is not None else set()
     goal = maze.cheese if goal is None else goal
     targets: list[set[Cell]] = [
@@ -87,24 +104,32 @@ def statistics(
         {maze.corner} & set(maze.cells),
         set(maze.region(region)),
     ]
-    n = len(maze.states)
-    matrix = block_diag([transition_matrix(maze, probabilities, end | t) for t in targets], format="csr").T.tocsr()
-    mass = np.zeros(len(targets) * n)
-    mass[np.arange(len(targets)) * n + maze.state_index(maze.mouse, maze.facing)] = 1.0
-    live = np.ones(n)
-    for cell in end:
-        live[2 * maze.index[cell] : 2 * maze.index[cell] + 2] = 0.0
-    occupancy = np.zeros(n)
+    n, count = len(maze.states), len(probabilities)
+    stay = np.zeros((n, len(targets)), dtype=bool)  # whose mass keeps to its state, in each copy
+    for k, target in enumerate(targets):
+        stay[_states(maze, end | target), k] = True
+    stay = np.tile(stay, (count, 1))
+    move = (~stay).astype(np.float64)
+    matrix = block_diag([transition_matrix(maze, p) for p in probabilities], format="csr").T.tocsr()
+    mass = np.zeros((count * n, len(targets)))
+    mass[np.arange(count) * n + maze.state_index(maze.mouse, maze.facing)] = 1.0
+    occupancy = np.zeros(count * n)
     for _ in range(horizon):
-        occupancy += mass[:n] * live
-        mass = matrix @ mass
-    at_target = [
-        min(float(sum(block[2 * maze.index[c]] + block[2 * maze.index[c] + 1] for c in target)), 1.0)
-        for block, target in zip(mass.reshape(len(targets), n), targets, strict=True)
-    ]
-    p_cheese, p_cheese_cell, p_corner, p_region = at_target
-    steps = min(float(occupancy.sum()), float(horizon))
-    return ChainStatistics(p_cheese, p_cheese_cell, p_corner, p_region, steps, occupancy)
+        moving = mass * move
+        occupancy += moving[:, 0]
+        mass = matrix @ moving + np.where(stay, mass, 0.0)
+    within = [_states(maze, target) for target in targets]
+    found = []
+    for block, visits in zip(mass.reshape(count, n, len(targets)), occupancy.reshape(count, n), strict=True):
+        p_cheese, p_goal, p_corner, p_region = (min(float(block[rows, k].sum()), 1.0) for k, rows in enumerate(within))
+        steps = min(float(visits.sum()), float(horizon))
+        found.append(ChainStatistics(p_cheese, p_goal, p_corner, p_region, steps, visits))
+    return found
+
+
+def _states(maze: Maze, cells: Iterable[Cell]) -> list[int]:
+    """Indices of the states on ``cells``, in order."""
+    return sorted(2 * maze.index[cell] + facing for cell in cells for facing in (0, 1))
 
 
 def check_horizon(horizon: int) -> int:

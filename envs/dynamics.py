@@ -7,6 +7,8 @@ procgen 0.10.7). The test drives real procgen at random and compares states and 
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from envs.actions import N_MOVES, STEP_OF_MOVE, Facing, Move, facing_after
@@ -21,8 +23,9 @@ def step(maze: Maze, state: State, move: Move) -> State:
     return State(cell, facing_after(state.facing, move))
 
 
+@functools.lru_cache(maxsize=8)
 def transition_table(maze: Maze) -> np.ndarray:
-    """``int64[n_states, 5]``: index (in ``maze.states``) of the state after each move."""
+    """``int64[n_states, 5]``, read-only: index (in ``maze.states``) of the state after each move."""
     moves_to = np.empty((len(maze.cells), N_MOVES), dtype=np.int64)
     for move in Move:
         dx, dy = STEP_OF_MOVE[move]
@@ -32,4 +35,5 @@ def transition_table(maze: Maze) -> np.ndarray:
     for facing in Facing:
         for move in Move:
             table[int(facing) :: 2, move] = 2 * moves_to[:, move] + int(facing_after(facing, move))
+    table.setflags(write=False)
     return table

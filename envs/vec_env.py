@@ -232,6 +232,12 @@ class MazeVecEnv(VecEnv):
             slots.load(i, self._stream.next())
         return slots.observe() if dones.any() else frames, rewards, dones, infos
 
+    def renew(self, slots: Sequence[int]) -> np.ndarray:
+        """Give up the episodes of ``slots`` for new levels, without a done; all frames ``uint8[n, 64, 64, 3]``."""
+        for i in slots:
+            self._slots.load(i, self._stream.next())
+        return self._slots.observe()
+
     def close(self) -> None:
         """Give procgen's environment back; a second call does nothing."""
         if not self._closed:

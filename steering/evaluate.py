@@ -26,7 +26,7 @@ from steering.interventions import Intervention
 from steering.partial import PartialNetwork
 
 HORIZON = 256
-CHUNK = 128
+CHUNK = 64  # states in one pass: larger ones do not stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ class LevelEvaluator:
 
     def outcomes(self, interventions: Sequence[Intervention]) -> list[Outcome]:
         """Exact outcome of each intervention."""
-        return [self.outcome_of(field) for field in self.fields(interventions)]
+        return self.outcomes_of(self.fields(interventions))
 
     def clean_outcome(self) -> Outcome:
         """Outcome of the policy left alone."""
@@ -149,9 +149,17 @@ class LevelEvaluator:
 
     def outcome_of(self, field: Field, world: Maze | None = None) -> Outcome:
         """Outcome of a field of move probabilities lived out in ``world`` (default: the level)."""
-        maze = self.maze
-        p = field.probabilities
-        stats = chain.statistics(world or maze, p, self.horizon, goal=maze.cheese)
+        return self.outcomes_of([field], world)[0]
+
+    def outcomes_of(self, fields: Sequence[Field], world: Maze | None = None) -> list[Outcome]:
+        """:meth:`outcome_of` each field."""
+        maze, tables = self.maze, [field.probabilities for field in fields]
+        stats = chain.statistics_of_all(world or maze, tables, self.horizon, goal=maze.cheese)
+        here = stats if world is None else chain.statistics_of_all(maze, tables, self.horizon)
+        return [self._outcome(field, stat, own.p_region) for field, stat, own in zip(fields, stats, here, strict=True)]
+
+    def _outcome(self, field: Field, stats: chain.ChainStatistics, p_region_first: float) -> Outcome:
+        maze, p = self.maze, field.probabilities
         decision = chain.decision_probabilities(maze, p)
         to_clean = chain.total_variation(p, self.clean.probabilities)
         to_no_cheese = chain.total_variation(p, self.no_cheese.probabilities)
@@ -161,7 +169,7 @@ class LevelEvaluator:
             p_cheese_cell=stats.p_cheese_cell,
             p_corner=stats.p_corner,
             p_region=stats.p_region,
-            p_region_first=stats.p_region if world is None else chain.statistics(maze, p, self.horizon).p_region,
+            p_region_first=p_region_first,
             p_cheese_decision=decision[0],
             p_corner_decision=decision[1],
             p_other_decision=decision[2],

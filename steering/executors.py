@@ -119,7 +119,8 @@ def _start_worker(checkpoint: Checkpoint, spec: SweepSpec) -> None:
 def _signals_held() -> Iterator[None]:
     """Hold back SIGINT and SIGTERM: neither strikes between a worker's birth and its entry in the books.
 
-    Workers born within inherit the hold, so both signals are the main process's to handle.
+    Workers born within inherit the hold, so both signals are the main process's to handle; so do threads, and the
+    workers they bear later.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
@@ -199,6 +200,14 @@ def _address(cluster: Cluster) -> str | None:
         raise InputError(f"--scheduler-file {cluster.scheduler_file}: not a scheduler's file ({reason})") from None
 
 
+def _end_workers(cluster: Any, others: set[Any]) -> None:
+    """End the workers of a cluster of this machine at once: asked to close, they would finish their unit first."""
+    for nanny in cluster.workers.values():
+        nanny.auto_restart = False
+    for child in set(multiprocessing.active_children()) - others:
+        child.kill()
+
+
 @contextlib.contextmanager
 def _client(cluster: Cluster, workers: int | None) -> Iterator[Any]:
     from distributed import Client, LocalCluster
@@ -209,7 +218,11 @@ def _client(cluster: Cluster, workers: int | None) -> Iterator[Any]:
         if here is None:
             count = workers or os.cpu_count() or 1
             quiet: dict[str, Any] = {"dashboard_address": None, "worker_dashboard_address": None, "silence_logs": 50}
-            here = stack.enter_context(LocalCluster(n_workers=count, threads_per_worker=1, host="127.0.0.1", **quiet))
+            others = set(multiprocessing.active_children())
+            with _signals_held():
+                own = LocalCluster(n_workers=count, threads_per_worker=1, host="127.0.0.1", **quiet)
+            here = stack.enter_context(own)
+            stack.push(lambda kind, *_: _end_workers(own, others) if kind is not None else None)
         try:
             client = stack.enter_context(Client(here, timeout=CONNECT_SECONDS, set_as_default=False))
             client.wait_for_workers(1, timeout=CONNECT_SECONDS)

@@ -105,7 +105,9 @@ class Store:
         try:
             yield cls(connection, path)
         except sqlite3.Error as error:
-            raise InputError(f"{path}: damaged or not usable ({error}); choose another --out") from None
+            raise InputError(
+                f"{path}: damaged or not usable ({error}); free the disk, or choose another --out"
+            ) from None
         finally:
             connection.close()
 
@@ -204,7 +206,10 @@ class Store:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             if isinstance(error, sqlite3.Error):
-                raise InputError(f"{self.path}: cannot store results ({error}); free the disk and run again") from None
+                raise InputError(
+                    f"{self.path}: cannot store results ({error}); what was finished is stored: free the disk and type "
+                    "the same command"
+                ) from None
             raise
 
 

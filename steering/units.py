@@ -165,7 +165,7 @@ def level_rows(policy: Policy, maze: Maze, keys: Sequence[Key], spec: SweepSpec)
     distinct = list(dict.fromkeys(jobs.values()))
     level = _Level.of(policy, maze, spec, [*distinct, *(key for key in jobs if key.condition == "subtract")])
     fields = dict(zip(distinct, evaluator.fields([level.intervention(key) for key in distinct]), strict=True))
-    done = {key: evaluator.outcome_of(field) for key, field in fields.items()}
+    done = dict(zip(distinct, evaluator.outcomes_of(list(fields.values())), strict=True))
     rows = []
     for key in keys:
         if key.condition == "clean":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 
 from agents.dagger import DaggerConfig, Walkers, train_dagger
 from agents.impala import ImpalaPolicyNet
-from envs.actions import STEP_OF_MOVE, Move
+from envs.actions import ACTION_FOR_MOVE, STEP_OF_MOVE, Move
 from envs.errors import InputError
 from envs.maze import Cell, Maze
 
@@ -52,6 +53,26 @@ def test_labels_lead_to_the_cheese_wherever_the_mice_are() -> None:
             shown = np.concatenate([m.observations([s]) for m, s in zip(env.mazes, env.states, strict=True)])
             assert np.array_equal(shown, walkers.frames)
             walkers.act(rng.integers(15, size=TINY.n_envs))
+    finally:
+        walkers.close()
+
+
+def test_a_walk_that_meets_nothing_new_is_given_up_and_no_other() -> None:
+    walkers = Walkers(replace(TINY, patience=3), seed=2)
+    env = walkers._env
+    given_up = 0
+    try:
+        for _ in range(30):
+            mazes, (moves, steps) = env.mazes, walkers.labels()
+            actions = np.array([ACTION_FOR_MOVE[Move(int(move))] for move in moves])
+            actions[0] = ACTION_FOR_MOVE[Move.NOOP]
+            walkers.act(actions)
+            changed = [before is not after for before, after in zip(mazes, env.mazes, strict=True)]
+            assert changed[1:] == (steps[1:] == 1).tolist()  # those at the cheese
+            given_up += changed[0]
+            shown = np.concatenate([m.observations([s]) for m, s in zip(env.mazes, env.states, strict=True)])
+            assert np.array_equal(shown, walkers.frames)
+        assert given_up == 30 // 3
     finally:
         walkers.close()
 

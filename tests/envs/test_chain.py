@@ -244,3 +244,14 @@ def test_total_variation_is_a_distance_in_0_to_1(seed: int) -> None:
     np.testing.assert_array_equal(d, chain.total_variation(q, p))
     assert (d <= chain.total_variation(p, r) + chain.total_variation(r, q) + 1e-12).all()
     assert not chain.total_variation(p, p).any()
+
+
+def test_policies_together_give_the_numbers_of_each_alone() -> None:
+    maze = Maze.from_level(5)
+    tables = [random_policy(maze, seed) for seed in range(3)]
+    together = chain.statistics_of_all(maze.without_cheese(), tables, 64, goal=maze.cheese)
+    for table, found in zip(tables, together, strict=True):
+        alone = chain.statistics(maze.without_cheese(), table, 64, goal=maze.cheese)
+        assert np.array_equal(alone.occupancy, found.occupancy)
+        assert dataclasses.astuple(alone)[:5] == dataclasses.astuple(found)[:5]
+    assert chain.statistics_of_all(maze, []) == []

@@ -160,6 +160,36 @@ def test_killed_at_twenty_random_moments_it_ends_like_one_left_alone(
         assert (out / name).read_bytes() == (whole / name).read_bytes()
 
 
+def test_ctrl_c_of_a_dask_sweep_ends_all_it_started_and_any_executor_goes_on(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """A terminal sends Ctrl-C to every process of the group: workers must leave it to the driver."""
+    pytest.importorskip("distributed")
+    few = [*COMMAND[:3], "--levels", "26,54", *COMMAND[5:], "--out"]
+    whole, out = tmp_path / "whole", tmp_path / "stopped"
+    subprocess.run([*few, str(whole)], check=True, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        ["env", "--default-signal=INT", *few, str(out), "--executor", "dask", "--workers", "2"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    request.addfinalizer(functools.partial(kill_all, process.pid))
+    with process:
+        assert wait_until(lambda: stored(out)[0] > 0 or process.poll() is not None, 200)
+        assert len(alive(process.pid, "spawn_main")) >= 2
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    lines = [line for line in errors.splitlines() if line.strip()]
+    assert len(lines) == 1 and "of 2 levels" in lines[0] and "same command" in lines[0], errors
+    assert wait_until(lambda: not alive(process.pid), 15)
+    assert 0 < stored(out)[0] < 2 * RESULTS
+    subprocess.run([*few, str(out)], check=True, stdout=subprocess.DEVNULL)
+    assert content(out) == content(whole)
+
+
 def test_a_worker_does_not_outlive_its_parent(request: pytest.FixtureRequest) -> None:
     code = (
         "import multiprocessing, os, time; from concurrent.futures import ProcessPoolExecutor\n"

@@ -204,6 +204,25 @@ def test_a_row_for_an_unknown_level_is_rolled_back(tmp_path: Path) -> None:
         assert store.keys() == set()
 
 
+def test_a_full_disk_loses_nothing_that_was_stored(tmp_path: Path) -> None:
+    """SQLite's own limit on the size of a database gives the error that a full disk gives."""
+    groups = [[Row(Key(3, "subtract", "input", c, d), "input", _outcome(0.5)) for d in range(40)] for c in range(40)]
+    kept = 0
+    with pytest.raises(InputError, match="disk is full.*same command"), Store.open(tmp_path) as store:
+        store.add_levels([(3, True, "", {})])
+        pages = store._db.execute("PRAGMA page_count").fetchone()[0]
+        store._db.execute(f"PRAGMA max_page_count = {pages + 24}")
+        for group in groups:
+            store.add(group)
+            kept += 1
+    assert 0 < kept < len(groups)
+    with Store.open(tmp_path) as store:
+        assert store.keys() == {row.key for group in groups[:kept] for row in group}
+        for group in groups[kept:]:
+            store.add(group)
+        assert len(store.keys()) == 1600
+
+
 def test_another_checkpoint_or_horizon_is_refused(tmp_path: Path) -> None:
     with Store.open(tmp_path) as store:
         store.claim(SPEC.shared())
