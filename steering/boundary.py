@@ -1,9 +1,9 @@
 """From per-site curves to the decoding/planning boundary with its uncertainty.
 
-Two readings of the same curve, both bootstrapped over mazes. Threshold: the deepest trunk site up
-to which, without a gap from the first site swept on, subtraction still blinds (blindness) and does not break
-the agent (competence). Change-point: the split of the blindness curve into two levels with the
-least squared error, over distinct experiments only.
+Two readings of the same curves, both bootstrapped over mazes (and over agents, :func:`over_agents`). Threshold: the
+deepest trunk site up to which, without a gap from the first site swept on, subtraction still blinds (blindness) and
+does not break the agent (competence). Change-point: the split of the blindness curve into two levels with the least
+squared error, over distinct experiments only.
 """
 
 from __future__ import annotations
@@ -12,12 +12,52 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import ruptures
 
 from envs.errors import InputError
 from steering import stats
 
 BLINDNESS = 0.5
 COMPETENCE = 0.8
+THRESHOLDS = tuple(round(0.05 * k, 2) for k in range(1, 20))
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Blindness and competence over trunk ``sites`` in depth order: ``blind``, ``able`` ``float[n_sites]``, and of
+    each bootstrap resample, ``boot_blind``, ``boot_able`` ``float[draws, n_sites]``.
+
+    Sites of one equivalence class (``classes``) are one point of the change-point's curve.
+    """
+
+    sites: tuple[str, ...]
+    classes: tuple[str, ...]
+    blind: np.ndarray
+    able: np.ndarray
+    boot_blind: np.ndarray
+    boot_able: np.ndarray
+
+    @classmethod
+    def of(
+        cls,
+        sites: Sequence[str],
+        classes: Sequence[str],
+        tv_edited: np.ndarray,
+        tv_clean: np.ndarray,
+        region_edited: np.ndarray,
+        region_no_cheese: np.ndarray,
+        weights: np.ndarray,
+    ) -> Curves:
+        """From ``tv_edited``, ``region_edited``: ``float[n_sites, n_mazes]``; ``tv_clean``, ``region_no_cheese``:
+        ``float[n_mazes]``; ``weights``: ``float[draws, n_mazes]`` from :func:`steering.stats.counts`."""
+        return cls(
+            tuple(sites),
+            tuple(classes),
+            stats.blindness(tv_edited, tv_clean),
+            stats.competence(region_edited, region_no_cheese),
+            stats.blindness(tv_edited, tv_clean, weights).T,
+            stats.competence(region_edited, region_no_cheese, weights).T,
+        )
 
 
 @dataclass(frozen=True)
@@ -36,6 +76,15 @@ class Boundary:
     rule: str
 
 
+@dataclass(frozen=True)
+class Reach:
+    """How deep a rule holds: last site (None: nowhere) and its 95% bootstrap interval."""
+
+    site: str | None
+    low: str | None
+    high: str | None
+
+
 def check_thresholds(blindness: float, competence: float) -> None:
     """Raise :class:`InputError` for thresholds that no rule can mean."""
     if not (abs(blindness) <= 10 and abs(competence) <= 10):
@@ -49,70 +98,95 @@ def depth_reached(blind: np.ndarray, competent: np.ndarray, blindness: float, co
 
 
 def change_point(curves: np.ndarray) -> np.ndarray:
-    """``int[...]``: length of the first of two constant pieces that fit ``float[..., s]`` best.
+    """``int[...]``: length of the first of two constant pieces that fit ``float[..., s]`` best (least squares).
 
     At least one site on each side; needs ``s >= 2``.
     """
-    s = curves.shape[-1]
-    errors = []
-    for k in range(1, s):
-        left, right = curves[..., :k], curves[..., k:]
-        errors.append(left.var(axis=-1) * k + right.var(axis=-1) * (s - k))
-    return np.argmin(np.stack(errors, axis=-1), axis=-1) + 1
+    search = ruptures.KernelCPD(kernel="linear", min_size=1)
+    flat = np.ascontiguousarray(curves, dtype=np.float64).reshape(-1, curves.shape[-1])
+    splits = [search.fit(curve[:, None]).predict(n_bkps=1)[0] for curve in flat]
+    return np.array(splits).reshape(curves.shape[:-1])
 
 
-def find_boundary(
-    sites: Sequence[str],
-    classes: Sequence[str],
-    tv_edited: np.ndarray,
-    tv_clean: np.ndarray,
-    region_edited: np.ndarray,
-    region_no_cheese: np.ndarray,
-    samples: np.ndarray,
-    *,
-    blindness: float = BLINDNESS,
-    competence: float = COMPETENCE,
-) -> Boundary:
-    """The boundary over trunk ``sites`` in depth order.
+def reach(curves: Curves, blindness: float = BLINDNESS, competence: float | None = COMPETENCE) -> Reach:
+    """How deep both thresholds hold; competence None: blindness alone."""
+    able, boot_able = (np.full_like(c, np.inf) if competence is None else c for c in (curves.able, curves.boot_able))
+    least = 0.0 if competence is None else competence
+    reached = int(depth_reached(curves.blind, able, blindness, least))
+    low, high = _interval(depth_reached(curves.boot_blind, boot_able, blindness, least))
+    return Reach(*(_name(curves.sites, k) for k in (reached, low, high)))
 
-    ``tv_edited``, ``region_edited``: ``float[n_sites, n_mazes]``; ``tv_clean``,
-    ``region_no_cheese``: ``float[n_mazes]``; ``samples``: ``int[draws, n_mazes]`` from
-    :func:`steering.stats.resamples`. Sites of one equivalence class (``classes``) are one point
-    of the change-point's curve.
-    """
-    blind, able = (
-        stats.blindness(tv_edited, tv_clean),
-        stats.competence(region_edited, region_no_cheese),
-    )
-    boot_blind = stats.blindness(tv_edited[:, samples], tv_clean[samples]).T
-    boot_able = stats.competence(region_edited[:, samples], region_no_cheese[samples]).T
-    reached = int(depth_reached(blind, able, blindness, competence))
-    boot = depth_reached(boot_blind, boot_able, blindness, competence)
-    low, high = np.quantile(boot, [0.025, 0.975], method="inverted_cdf").astype(int)
-    members = [[i for i, c in enumerate(classes) if c == name] for name in dict.fromkeys(classes)]
+
+def find_boundary(curves: Curves, *, blindness: float = BLINDNESS, competence: float = COMPETENCE) -> Boundary:
+    """Both readings of the curves."""
+    sites = curves.sites
+    threshold = reach(curves, blindness, competence)
+    reached = 0 if threshold.site is None else sites.index(threshold.site) + 1
+    members = [[i for i, c in enumerate(curves.classes) if c == name] for name in dict.fromkeys(curves.classes)]
     change: list[str | None] = [None, None, None]
     distinct = [group[0] for group in members]
-    if len(distinct) > 1 and np.isfinite(boot_blind).all():
-        splits = change_point(boot_blind[:, distinct])
-        ends = [
-            int(change_point(blind[distinct])),
-            *np.quantile(splits, [0.025, 0.975], method="inverted_cdf").astype(int),
-        ]
-        change = [sites[members[k - 1][-1]] for k in ends]
+    if len(distinct) > 1 and np.isfinite(curves.boot_blind).all():
+        low, high = _interval(change_point(curves.boot_blind[:, distinct]))
+        change = [sites[members[k - 1][-1]] for k in (int(change_point(curves.blind[distinct])), low, high)]
     return Boundary(
-        site=_name(sites, reached),
+        site=threshold.site,
         next_site=sites[reached] if reached < len(sites) else None,
-        low=_name(sites, low),
-        high=_name(sites, high),
+        low=threshold.low,
+        high=threshold.high,
         change_site=change[0],
         change_low=change[1],
         change_high=change[2],
         rule=(
             f"deepest trunk site up to which blindness >= {blindness:g} and competence >= {competence:g} at every "
             f"trunk site swept ({len(sites)}, from {sites[0]} on); "
-            f"interval: 95% bootstrap over mazes ({len(samples)} draws)"
+            f"interval: 95% bootstrap over mazes ({len(curves.boot_blind)} draws)"
         ),
     )
+
+
+def threshold_curve(curves: Curves, competence: float = COMPETENCE) -> list[tuple[float, Reach]]:
+    """(blindness threshold, how deep it holds) for all of :data:`THRESHOLDS`."""
+    return [(threshold, reach(curves, threshold, competence)) for threshold in THRESHOLDS]
+
+
+def over_agents(
+    agents: Sequence[Curves],
+    rng: np.random.Generator,
+    *,
+    same_mazes: bool,
+    blindness: float = BLINDNESS,
+    competence: float = COMPETENCE,
+    draws: int = stats.DRAWS,
+) -> Boundary:
+    """The boundary of the agents' mean curves, interval from agents drawn anew, and for each of them mazes.
+
+    ``same_mazes``: all agents were swept on the same levels with the same resamples; a draw then takes the same mazes
+    for all, since a maze that is hard for one is hard for the others. Else each agent's are drawn on their own.
+    Raises :class:`InputError` for agents whose sites differ or with fewer than two agents.
+    """
+    if len(agents) < 2:
+        raise InputError("an interval over agents needs at least 2 agents")
+    first = agents[0]
+    if any((agent.sites, agent.classes) != (first.sites, first.classes) for agent in agents):
+        raise InputError("the agents were not swept at the same sites; sweep all with the same --sites")
+    rows = len(first.boot_blind)
+    if any(len(agent.boot_blind) != rows for agent in agents):
+        raise InputError("the agents' curves have different numbers of resamples")
+    chosen = rng.integers(len(agents), size=(draws, len(agents)))
+    row = rng.integers(rows, size=(draws, 1 if same_mazes else len(agents)))
+    boot = [
+        np.stack([getattr(agent, name) for agent in agents])[chosen, row].mean(axis=1)
+        for name in ("boot_blind", "boot_able")
+    ]
+    mean = [np.mean([getattr(agent, name) for agent in agents], axis=0) for name in ("blind", "able")]
+    found = find_boundary(Curves(first.sites, first.classes, *mean, *boot), blindness=blindness, competence=competence)
+    rule = found.rule.replace("over mazes", f"over {len(agents)} agents and their mazes")
+    return Boundary(**{**vars(found), "rule": f"mean of {len(agents)} agents: {rule}"})
+
+
+def _interval(depths: np.ndarray) -> tuple[int, int]:
+    low, high = np.quantile(depths, [0.025, 0.975], method="inverted_cdf").astype(int)
+    return int(low), int(high)
 
 
 def _name(sites: Sequence[str], reached: int) -> str | None:

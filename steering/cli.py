@@ -12,6 +12,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from envs.errors import InputError
+from steering import cli_compare, cli_film, cli_probes, cli_replicate, cli_stats
 from steering.cli_agents import DEFAULT_CHECKPOINT, Checkpoint, commands
 
 app = typer.Typer(
@@ -20,6 +21,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(commands)
+for part in (cli_film, cli_stats, cli_probes, cli_replicate, cli_compare):
+    app.add_typer(part.commands)
 STOPPED_BY = (signal.SIGINT, signal.SIGTERM)
 GRACE = 10  # seconds from a signal until whatever still hangs is ended by the system
 _USAGE: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
@@ -202,39 +205,6 @@ def sites_command(
         where = {True: "trunk", False: "branch", None: "?"}[site.trunk]
         affine = {True: "free", False: "", None: "?"}[site.affine]
         print(f"{site.depth:>5}  {site.name:<30}{shape:<14}{where:<8}{affine:<8}{sees:<9}{same}".rstrip())
-
-
-@app.command()
-def video(
-    checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
-    level: Annotated[int, typer.Option(help="Procgen level seed.")] = 0,
-    site: SiteName = None,
-    condition: Annotated[
-        str, typer.Option(help="no_cheese, subtract, add, random, other_level, same_cell or all_sites.")
-    ] = "subtract",
-    coefficient: Coefficient = 1.0,
-    out: Annotated[Path, typer.Option(help="The film: .mp4 or .gif.")] = Path("video.mp4"),
-    horizon: Horizon = 256,
-    seed: Seed = 0,
-    mode: Mode = "hard",
-) -> None:
-    """Film the clean and the steered policy side by side on one level (real procgen frames)."""
-    from agents.checkpoints import load_policy
-    from envs.maze import Maze
-    from steering.film import film_level
-    from steering.sites import find_site, select_sites
-    from steering.units import rollout_site
-
-    policy = load_policy(checkpoint)
-    trunk = [each.name for each in select_sites("trunk", policy.net)]
-    name = find_site(policy.net, site or rollout_site(trunk)).name
-    maze = Maze.from_level(level, mode)
-    options: dict[str, Any] = {"condition": condition, "coefficient": coefficient, "seed": seed, "horizon": horizon}
-    clean, steered = film_level(policy, maze, out, site=name, **options)
-    for label, track in (("clean", clean), (condition, steered)):
-        end = "reached the cheese" if track.reached_cheese else "did not reach the cheese"
-        print(f"{label}: {end} in {len(track)} moves")
-    print(f"film: {out}")
 
 
 @app.command()

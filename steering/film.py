@@ -1,21 +1,34 @@
-"""Films of what an intervention does: recorded rollouts, clean and steered, side by side."""
+"""Films of what an intervention does: recorded rollouts of any number of conditions, side by side."""
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from agents.policy import Policy
+import numpy as np
+
+from agents.policy import Policy, batches, to_input
 from envs.errors import InputError, check_random_seed, nearest
 from envs.maze import Maze
 from envs.trajectory import Trajectory
+from steering.evaluate import CHUNK, LevelEvaluator
+from steering.fields import alignment, heat_map
+from steering.hooks import HookedPolicy
 from steering.interventions import Intervention
 from steering.plan import ALL_SITES, CONDITIONS, REFERENCES, SweepSpec
-from steering.rollouts import rollouts
+from steering.rollouts import recorded_maze, rollouts
 from steering.sites import find_site
 from steering.store import Key, Store
 from steering.units import level_intervention, rollout_name
+from steering.vectors import cheese_vector
 from videos.encode import write_film
-from videos.side_by_side import Panel, film_frames
+from videos.scene import HeatOverlay
+from videos.side_by_side import STANDARD, Look, Panel, grid_frames
+
+HEATS = ("none", "vector", "activation")
 
 
 def intervention_named(
@@ -43,47 +56,157 @@ def intervention_named(
     return level_intervention(policy, maze, Key(maze.level or 0, condition, name, coefficient), spec)
 
 
-def write_video(
-    path: Path,
-    maze: Maze,
-    clean: Trajectory,
-    steered: Trajectory,
-    *,
-    condition: str,
-    site: str | None,
-    coefficient: float,
-    checkpoint: str,
-) -> Path:
-    """Two recorded rollouts of one level side by side, as mp4 or gif by suffix."""
-    shown = maze.without_cheese() if condition == "no_cheese" else maze
-    site = None if condition == ALL_SITES else site
-    where = f" at {site}" if site and condition not in REFERENCES else ""
-    times = f"{coefficient:g} x " if condition not in REFERENCES and coefficient != 1 else ""
-    panels = [Panel("clean", clean.states), Panel(f"{times}{condition}{where}", steered.states, maze=shown)]
-    header = [f"level {maze.level}, policy {checkpoint}", f"{condition}{where}"]
-    return write_film(path, film_frames(maze, panels, header=header))
+@dataclass(frozen=True)
+class Cast:
+    """Who is filmed: conditions from left to right, at one site. ``heat``: ``none``, the cheese ``vector`` of the
+    site or each picture's ``activation`` there, of one ``channel`` (None: the norm over channels)."""
+
+    conditions: tuple[str, ...] = ("clean", "subtract")
+    site: str | None = None
+    coefficient: float = 1.0
+    seed: int = 0
+    horizon: int = 256
+    heat: str = "none"
+    channel: int | None = None
+
+    def __post_init__(self) -> None:
+        known = (*REFERENCES, *CONDITIONS)
+        for condition in self.conditions:
+            if condition not in known:
+                raise InputError(f"unknown condition {condition!r}; {nearest(condition, known)}")
+        if not self.conditions or len(set(self.conditions)) < len(self.conditions):
+            raise InputError(f"conditions {', '.join(self.conditions)!r}: give one or more, each once")
+        if self.heat not in HEATS:
+            raise InputError(f"unknown heat map {self.heat!r} of a film; {nearest(self.heat, HEATS)}")
+        if self.heat != "none" and self.site is None:
+            raise InputError("a heat map needs a site: add --site (see `mazesteer sites`)")
 
 
-def film_level(
-    policy: Policy,
-    maze: Maze,
-    path: Path,
-    *,
-    condition: str,
-    site: str | None,
-    coefficient: float = 1.0,
-    seed: int = 0,
-    horizon: int = 256,
-) -> tuple[Trajectory, Trajectory]:
-    """Roll out clean and steered with common random numbers and film them."""
-    edit = intervention_named(policy, maze, condition, site, coefficient, seed)
-    world = maze.without_cheese() if condition == "no_cheese" else maze
-    (clean,) = rollouts(policy, maze, episodes=1, seed=seed, horizon=horizon, condition="clean")
-    (steered,) = rollouts(policy, world, edit, episodes=1, seed=seed, horizon=horizon, condition=condition)
-    write_video(
-        path, maze, clean, steered, condition=condition, site=site, coefficient=coefficient, checkpoint=policy.name
+def roll(policy: Policy, maze: Maze, cast: Cast) -> list[Trajectory]:
+    """One rollout a condition on one level, with common random numbers.
+
+    Each record also holds the exact P(cheese) and P(top-right 5x5) of its condition, for the result card.
+    """
+    evaluator = LevelEvaluator(policy, maze, cast.horizon)
+    tracks = []
+    for condition in cast.conditions:
+        edit = intervention_named(policy, maze, condition, cast.site, cast.coefficient, cast.seed)
+        gone = condition == "no_cheese"
+        world = maze.without_cheese() if gone else maze
+        (track,) = rollouts(policy, world, edit, episodes=1, seed=cast.seed, horizon=cast.horizon, condition=condition)
+        outcome = evaluator.no_cheese_outcome() if gone else evaluator.outcomes([edit])[0]
+        exact = {"p_cheese": outcome.p_cheese, "p_region": outcome.p_region}
+        tracks.append(dataclasses.replace(track, info={**track.info, "exact": exact}))
+    return tracks
+
+
+def heat_overlays(policy: Policy, maze: Maze, tracks: Sequence[Trajectory], cast: Cast) -> list[HeatOverlay | None]:
+    """The heat map of each rollout of :func:`roll`, aligned to the picture; all on one scale of the site's own."""
+    if cast.heat == "none":
+        return [None] * len(tracks)
+    assert cast.site is not None
+    where = alignment(policy.net, cast.site)
+    if cast.heat == "vector":
+        maps = heat_map(cheese_vector(policy, maze, cast.site).tensor, cast.channel)[None]
+        return [HeatOverlay(maps, where.share(0), where.share(1) - where.share(0))] * len(tracks)
+    found: list[HeatOverlay | None] = []
+    name = find_site(policy.net, cast.site).name
+    for track, condition in zip(tracks, cast.conditions, strict=True):
+        edit = intervention_named(policy, maze, condition, cast.site, cast.coefficient, cast.seed)
+        world = maze.without_cheese() if condition == "no_cheese" else maze
+        unique = list(dict.fromkeys(track.states))
+        seen: list[np.ndarray] = []
+        for frames in batches(world.observations(unique), CHUNK):
+            activations = HookedPolicy(policy.net).run(to_input(frames), edit.by_site(), [name])[2][name]
+            seen += [heat_map(each, cast.channel) for each in activations]
+        maps = np.stack([seen[unique.index(state)] for state in track.states])
+        found.append(HeatOverlay(maps, where.share(0), where.share(1) - where.share(0)))
+    return found
+
+
+def title_of(track: Trajectory) -> str:
+    """A panel's caption from the record alone: condition, coefficient and site."""
+    condition = str(track.info.get("condition") or "rollout").replace("_", " ")
+    edits = track.info.get("intervention", {}).get("edits", [])
+    sites = {edit["site"] for edit in edits}
+    times = {abs(edit["coefficient"]) for edit in edits if "coefficient" in edit}
+    if len(sites) == 1:
+        (coefficient,) = times if len(times) == 1 else (1.0,)
+        condition += f" x{coefficient:g} at {sites.pop().removeprefix('embedder.')}"
+    return condition
+
+
+def header_of(track: Trajectory) -> str:
+    """A film's caption from a record alone: level, mode and policy."""
+    info = track.info
+    level = "own maze" if info.get("level") is None else f"level {info['level']}"
+    mode = "" if info.get("mode", "hard") == "hard" else f" ({info['mode']})"
+    policy = info.get("policy") or str(info.get("checkpoint", ""))[:12] or "unknown"
+    return f"{level}{mode}, policy {policy}, seed {info.get('seed', '-')}"
+
+
+def panel_of(track: Trajectory, *, heat: HeatOverlay | None = None, title: str | None = None) -> Panel:
+    """A recorded rollout as a panel; raises :class:`InputError` for one without moves."""
+    if not track.moves:
+        raise InputError(
+            f"{header_of(track)}: the rollout {title_of(track)!r} has no moves, so there is nothing to film"
+        )
+    exact = track.info.get("exact", {})
+    names = {"p_cheese": "P(cheese)", "p_region": "P(top-right 5x5)"}
+    facts = ", ".join(f"{label} {exact[key]:.2f}" for key, label in names.items() if key in exact)
+    return Panel(
+        title_of(track) if title is None else title,
+        track.states,
+        maze=recorded_maze(track),
+        moves=track.moves,
+        probabilities=track.probabilities,
+        facts=f"exactly: {facts}" if facts else "",
+        heat=heat,
     )
-    return clean, steered
+
+
+def film_of(
+    rows: Sequence[Sequence[Trajectory]],
+    path: Path,
+    *,
+    look: Look = STANDARD,
+    grid: bool = False,
+    heats: Sequence[Sequence[HeatOverlay | None]] | None = None,
+) -> Path:
+    """Film recorded rollouts, a row of them for each level: the film is a function of the records and the look.
+
+    Levels come one after the other, or (``grid``) all at once, one below the other. Raises
+    :class:`InputError` for a rollout without moves and as :func:`videos.encode.write_film` does.
+    """
+    shown = [
+        (_level_of(tracks), [panel_of(t, heat=h) for t, h in zip(tracks, row, strict=True)])
+        for tracks, row in zip(rows, heats or [[None] * len(tracks) for tracks in rows], strict=True)
+    ]
+    headers = [header_of(tracks[0]) for tracks in rows]
+    if grid:
+        titled = [
+            (maze, [dataclasses.replace(panel, title=f"{header.split(',')[0]}: {panel.title}") for panel in panels])
+            for header, (maze, panels) in zip(headers, shown, strict=True)
+        ]
+        frames = grid_frames(titled, header=", ".join(headers[0].split(", ")[1:]), look=look)
+    else:
+        frames = _one_by_one(shown, headers, look)
+    return write_film(path, frames, look.fps)
+
+
+def _one_by_one(rows: Sequence[tuple[Maze, list[Panel]]], headers: Sequence[str], look: Look) -> Iterator[np.ndarray]:
+    """Each level's film in turn; a level's pictures are made when its turn comes."""
+    return itertools.chain.from_iterable(
+        grid_frames([row], header=header, look=look) for row, header in zip(rows, headers, strict=True)
+    )
+
+
+def _level_of(tracks: Sequence[Trajectory]) -> Maze:
+    """The maze of a row with its cheese, if any of the rollouts had it."""
+    mazes = [recorded_maze(track) for track in tracks]
+    if any(maze.walls != mazes[0].walls for maze in mazes):
+        raise InputError("film: rollouts of different levels side by side; give each level a row of its own")
+    return next((maze for maze in mazes if maze.cheese is not None), mazes[0])
 
 
 def film_sweep(store: Store, spec: SweepSpec, directory: Path, site: str) -> Path | None:
@@ -93,31 +216,22 @@ def film_sweep(store: Store, spec: SweepSpec, directory: Path, site: str) -> Pat
     """
     if "subtract" not in spec.conditions or spec.episodes < 1:
         return None
-    table = {row.key: row.outcome for row in store.rows()}
-    coefficient = spec.coefficients[0]
-    steered_key = {level: Key(level, "subtract", site, coefficient) for level in spec.levels}
-    finished = [level for level, key in steered_key.items() if key in table]
-
-    def change(level: int) -> float:
-        return abs(table[Key(level, "clean")].p_cheese - table[steered_key[level]].p_cheese)
-
-    level = max(finished, key=change)
+    key = Key(most_changed(store, spec, site), "subtract", site, spec.coefficients[0])
     folder = directory / "rollouts"
-    path = folder / f"level{level:05d}_clean_vs_subtract_{site}_x{coefficient:g}.mp4"
-    records = [folder / rollout_name(key, 0) for key in (Key(level, "clean"), steered_key[level])]
+    path = folder / f"level{key.level:05d}_clean_vs_subtract_{site}_x{key.coefficient:g}.mp4"
+    records = [folder / rollout_name(each, 0) for each in (Key(key.level, "clean"), key)]
     if not path.exists():
         if not all(record.exists() for record in records):
             return None
-        clean, steered = (Trajectory.load(record) for record in records)
-        maze = Maze.from_level(level, spec.mode)
-        write_video(
-            path,
-            maze,
-            clean,
-            steered,
-            condition="subtract",
-            site=site,
-            coefficient=coefficient,
-            checkpoint=spec.checkpoint,
-        )
+        film_of([[Trajectory.load(record) for record in records]], path)
     return path
+
+
+def most_changed(store: Store, spec: SweepSpec, site: str) -> int:
+    """The finished level where subtraction at ``site`` changes P(cheese) most (the first of equals)."""
+    table = {row.key: row.outcome for row in store.rows()}
+    keys = {level: Key(level, "subtract", site, spec.coefficients[0]) for level in spec.levels}
+    finished = [level for level, key in keys.items() if key in table]
+    if not finished:
+        raise InputError(f"{store.path.parent}: no level is finished yet; type the sweep's command again")
+    return max(finished, key=lambda level: abs(table[Key(level, "clean")].p_cheese - table[keys[level]].p_cheese))

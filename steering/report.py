@@ -1,174 +1,141 @@
-"""``report.html``: one self-contained page (plotly inside), made from ``summary.json`` data only."""
+"""``report.html`` and ``report.md`` of a sweep, made from what the run directory holds: nothing is computed anew."""
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import plotly.graph_objects as go
 
-from agents.checkpoints import write_atomic
-from steering.profiles import DISTANCES
+from steering import figures, words
+from steering.examples import example_figures
+from steering.figures import short
+from steering.figures_probes import probe_figure, representation_figure
+from steering.page import Figure, write_page
+from steering.replicate import replicate_table
 from steering.summary import MAIN, answer
 
-# Okabe and Ito's colour-blind-safe palette.
-_COLOURS = {
-    "subtract": "#0072B2",
-    "add": "#E69F00",
-    "random": "#666666",
-    "other_level": "#CC79A7",
-    "same_cell": "#56B4E9",
-}
-_COMPETENCE = "#009E73"
-_BOUNDARY = "#D55E00"
+CONTROLS = ("random", "add", "other_level", "same_cell")
+OUTCOMES = {"p_cheese_cell": "P(cheese)", "p_cheese_decision": "P(cheese | decision)"}
 
 
-def short(name: str) -> str:
-    """A site's name as shown on an axis."""
-    return name.removeprefix("embedder.")
+def write_report(
+    summary: dict[str, Any],
+    path: Path,
+    *,
+    command: str = "",
+    video: str | None = None,
+    versions: Mapping[str, str] | None = None,
+    decisions: Mapping[str, Any] | None = None,
+    others: Mapping[str, Any] | None = None,
+    notes: Sequence[str] = (),
+) -> None:
+    """Write ``path`` (``.html``; opens without a network) and its Markdown twin, each whole or not at all.
 
-
-def blindness_figure(summary: dict[str, Any]) -> go.Figure:
-    """Blindness of every condition over depth, competence, free sites and the boundary."""
-    trunk = [site for site in summary["sites"] if site["trunk"]]
-    branch = [site for site in summary["sites"] if not site["trunk"]]
-    figure = go.Figure()
-    labels = list(dict.fromkeys(label for site in trunk for label in site["conditions"]))
-    for label in labels:
-        rows = [site["conditions"][label] for site in trunk]
-        main = label == MAIN
-        figure.add_scatter(
-            x=[short(site["name"]) for site in trunk],
-            y=[row["blindness"] for row in rows],
-            error_y={
-                "type": "data",
-                "symmetric": False,
-                "array": [_gap(row["blindness_high"], row["blindness"]) for row in rows],
-                "arrayminus": [_gap(row["blindness"], row["blindness_low"]) for row in rows],
-                "thickness": 1.2,
-            },
-            name=f"blindness, {label}",
-            mode="lines+markers",
-            line={"color": _COLOURS.get(label.split(" ")[0], "#999999"), "width": 3 if main else 1.5,
-                  "dash": "solid" if main else "dot"},
-            marker={"size": 8 if main else 6, "symbol": "circle" if main else "diamond-open"},
-        )  # fmt: skip
-    if labels and MAIN in labels:
-        figure.add_scatter(
-            x=[short(site["name"]) for site in trunk],
-            y=[site["conditions"][MAIN]["competence"] for site in trunk],
-            name=f"competence, {MAIN}",
-            mode="lines",
-            line={"color": _COMPETENCE, "dash": "dash", "width": 2},
-        )
-    if branch and MAIN in branch[0]["conditions"]:
-        figure.add_scatter(
-            x=[short(site["name"]) for site in branch],
-            y=[site["conditions"][MAIN]["blindness"] for site in branch],
-            name=f"blindness, {MAIN}, branch sites",
-            mode="markers",
-            marker={"color": _COLOURS[MAIN], "symbol": "x-thin-open", "size": 7},
-        )
-    order = [short(site["name"]) for site in summary["sites"]]
-    free = [i for i, site in enumerate(summary["sites"]) if site["affine"]]
-    if free:
-        figure.add_vrect(x0=free[0] - 0.4, x1=free[-1] + 0.4, fillcolor="#999999", opacity=0.15, line_width=0,
-                         annotation_text="free (affine)", annotation_position="bottom left")  # fmt: skip
-    found = summary["boundary"]
-    if found["site"] is not None:
-        line = {"color": _BOUNDARY, "dash": "dash", "width": 2}
-        edge = order.index(short(found["site"])) + 0.5
-        figure.add_vline(x=edge, line=line, annotation_text="boundary", annotation_font_color=_BOUNDARY)
-        if found["low"] is not None and found["high"] is not None:
-            low, high = (order.index(short(found[end])) + 0.5 for end in ("low", "high"))
-            figure.add_vrect(x0=low - 0.08, x1=high + 0.08, fillcolor=_BOUNDARY, opacity=0.12, line_width=0)
-    lows = [row["blindness"] for site in summary["sites"] for row in site["conditions"].values()]
-    lows = [low for low in lows if low is not None]
-    figure.update_yaxes(range=[max(min([*lows, 0.0]) - 0.1, -1.0), 1.1], title="1 = as without cheese, 0 = no effect")
-    figure.update_xaxes(categoryorder="array", categoryarray=order, tickangle=-50, title=None)
-    figure.update_layout(template="simple_white", height=540, margin={"l": 60, "r": 20, "t": 30, "b": 150},
-                         legend={"orientation": "h", "y": 1.12}, hovermode="x unified")  # fmt: skip
-    return figure
-
-
-def decision_figure(summary: dict[str, Any]) -> go.Figure:
-    """Move probabilities at the decision square: towards the cheese, the corner, elsewhere."""
-    trunk = [site for site in summary["sites"] if site["trunk"] and MAIN in site["conditions"]]
-    names = ["clean", *[short(site["name"]) for site in trunk], "no cheese"]
-    reference = summary["reference"]
-    rows = [reference["clean"], *[site["conditions"][MAIN] for site in trunk], reference["no_cheese"]]
-    figure = go.Figure()
-    parts = (("p_cheese_decision", "to the cheese", "#E69F00"), ("p_corner_decision", "to the top right", "#0072B2"),
-             ("p_other_decision", "other", "#BBBBBB"))  # fmt: skip
-    for key, label, colour in parts:
-        figure.add_bar(x=names, y=[row[key] for row in rows], name=label, marker_color=colour)
-    figure.update_layout(barmode="stack", template="simple_white", height=440, legend={"orientation": "h", "y": 1.15},
-                         margin={"l": 60, "r": 20, "t": 30, "b": 150})  # fmt: skip
-    figure.update_yaxes(range=[0, 1], title="mean probability of the move")
-    figure.update_xaxes(tickangle=-50)
-    return figure
-
-
-def position_figure(summary: dict[str, Any]) -> go.Figure | None:
-    """Blindness by depth and distance from where the vector was taken, distinct trunk sites; None without profiles."""
-    sites = [s for s in summary["sites"] if s["trunk"] and s["name"] == s["equivalence_class"] and s["position_curve"]]
-    if not sites:
-        return None
-    distances = sorted({row["distance"] for site in sites for row in site["position_curve"]})
-    ends = dict(itertools.pairwise(DISTANCES))
-    labels = [
-        f"{a} or more" if a not in ends else str(a) if ends[a] == a + 1 else f"{a}-{ends[a] - 1}" for a in distances
-    ]
-    values = []
-    for site in sites:
-        by_distance = {row["distance"]: row["blindness"] for row in site["position_curve"]}
-        values.append([by_distance.get(distance) for distance in distances])
-    figure = go.Figure()
-    figure.add_heatmap(
-        x=labels,
-        y=[short(site["name"]) for site in sites],
-        z=values,
-        zmin=-1,
-        zmax=1,
-        colorscale="cividis",
-        texttemplate="%{z:.2f}",
-        colorbar={"title": "blindness"},
-    )
-    figure.update_yaxes(autorange="reversed")
-    figure.update_xaxes(title="path length from where the vector was taken", type="category")
-    figure.update_layout(template="simple_white", height=460, margin={"l": 130, "r": 20, "t": 20, "b": 60})
-    return figure
-
-
-def write_report(summary: dict[str, Any], path: Path, *, command: str = "", video: str | None = None) -> None:
-    """Write the page (whole or not at all); it opens without a network."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    config = {"displaylogo": False, "responsive": True}
-    figures = [
-        blindness_figure(summary).to_html(full_html=False, include_plotlyjs=True, config=config, div_id="blindness"),
-        decision_figure(summary).to_html(full_html=False, include_plotlyjs=False, config=config, div_id="decision"),
-    ]
-    if (positions := position_figure(summary)) is not None:
-        figures.append(positions.to_html(full_html=False, include_plotlyjs=False, config=config, div_id="positions"))
-    page = environment.get_template("report.html").render(
+    ``decisions`` is :func:`steering.evidence.decision_squares`, ``others`` and ``notes`` are what
+    :func:`steering.evidence.others` found.
+    """
+    swept = [site for site in summary["sites"] if MAIN in site["conditions"]]
+    controls = [name for name in CONTROLS if any(name in site["conditions"] for site in swept)]
+    left_out: dict[str, list[int]] = {}
+    for entry in summary["levels"]["skipped"]:
+        reason = "same maze as a level used" if entry["reason"].startswith("same maze") else entry["reason"]
+        left_out.setdefault(reason, []).append(entry["level"])
+    write_page(
+        "report",
+        path,
+        _figures(summary, decisions, others or {}),
         summary=summary,
         answer=answer(summary),
-        figures=figures,
+        notes=list(notes),
+        rows=[{**site, "label": _label(site), "same": _twin(site)} for site in swept],
+        controls=controls,
+        table_caption=words.fill(words.TABLE, horizon=summary["horizon"]),
+        effects=_effects(summary),
+        effects_caption=words.fill(words.EFFECTS),
+        replicated=replicate_table(others["replicate"]) if others and "replicate" in others else [],
+        boundary_lines=_boundary(summary),
+        methods=_methods(summary),
+        versions=dict(versions or {}),
+        left_out=left_out,
         command=command,
         video=video,
-        short=short,
         main=MAIN,
     )
-    write_atomic(path, page.encode(errors="backslashreplace"))  # a path may be no valid text
 
 
-def _gap(a: float | None, b: float | None) -> float | None:
-    return None if a is None or b is None else max(a - b, 0.0)
+def _figures(summary: dict[str, Any], decisions: Mapping[str, Any] | None, others: Mapping[str, Any]) -> list[Figure]:
+    start = summary["vector"] == "start" and summary["coefficients"][0] == 1
+    exact = "There it is exact by construction at every trunk site (one of the two facings); what" if start else "What"
+    site = short(decisions["site"]) if decisions is not None else ""
+    made = {
+        "blindness": figures.blindness_figure(summary),
+        "thresholds": figures.threshold_figure(summary),
+        "before-after": figures.before_after_figure(decisions) if decisions is not None else None,
+        "decision": figures.decision_figure(summary),
+        "positions": figures.position_figure(summary),
+    }
+    examples = example_figures(others["fields"]) if "fields" in others else {}
+    if "probes" in others:
+        made["probes"] = probe_figure(others["probes"])
+        made["representation"] = representation_figure(others["probes"])
+    values = {"mazes": len(summary["levels"]["used"]), "site": site, "exact": exact}
+    found = [captioned(name, figure, **values) for name, figure in made.items() if figure is not None]
+    for name, (figure, level, blindness) in examples.items():
+        shown = {"level": level, "blindness": f"{blindness:.2f}", "site": short(others["fields"]["site"])}
+        found.append(captioned(f"fields-{name}", figure, **shown))
+    return found
+
+
+def captioned(name: str, figure: go.Figure, **values: Any) -> Figure:
+    """A figure with its title and caption of :mod:`steering.words`."""
+    title, caption = words.FIGURES[name]
+    return Figure(name, words.fill(title, **values), words.fill(caption, **values), figure)
+
+
+def _label(site: Mapping[str, Any]) -> str:
+    kind = {True: "", False: " (branch)", None: " (?)"}[site["trunk"]]
+    return short(site["name"]) + kind + (" (free)" if site["affine"] else "")
+
+
+def _twin(site: Mapping[str, Any]) -> str:
+    return short(site["equivalence_class"]) if site["equivalence_class"] != site["name"] else ""
+
+
+def _effects(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Rows of the table of effects: what the cheese does at all, then what subtraction does, site by site."""
+    chosen = [
+        record
+        for record in summary["effects"]
+        if record["condition"] in ("clean", MAIN) and record["outcome"] in OUTCOMES and record["mean"] is not None
+    ]
+    chosen.sort(key=lambda record: record["condition"] != "clean")
+    return [
+        {**record, "site": short(record["site"]) or "(left alone)", "outcome": OUTCOMES[record["outcome"]]}
+        for record in chosen
+    ]
+
+
+def _boundary(summary: Mapping[str, Any]) -> list[str]:
+    found = {key: value or "none" for key, value in summary["boundary"].items()}
+    if not summary["boundary"]["rule"]:
+        return [words.NOTHING]
+    lines = [words.fill(words.RULE, **found)]
+    if summary["boundary"]["change_site"]:
+        lines.append(words.fill(words.CHANGE, **found))
+    for condition, reach in summary["boundary"]["controls"].items():
+        ends = {key: value or "nowhere" for key, value in reach.items()}
+        lines.append(words.fill(words.CONTROL, condition=condition, **ends))
+    return lines
+
+
+def _methods(summary: Mapping[str, Any]) -> list[str]:
+    settings = {
+        **summary,
+        **summary["checkpoint"],
+        "coefficients": ", ".join(f"{c:g}" for c in summary["coefficients"]),
+    }
+    lines = [words.fill(words.SETTINGS, **settings), words.fill(words.EXACT)]
+    known = [row for row in summary["all_sites"] if None not in (row["blindness"], row["competence"])]
+    return lines + [words.fill(words.ALL_SITES, **row) for row in known]

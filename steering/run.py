@@ -18,10 +18,13 @@ from rich.table import Table
 from agents.checkpoints import checkpoint_file, load_policy
 from envs.errors import InputError, nearest
 from steering import boundary
+from steering.evidence import decision_squares, others, versions
+from steering.examples import keep_examples
 from steering.executors import Checkpoint, Cluster, dask, local
+from steering.figures import short
 from steering.film import film_sweep
 from steering.plan import SEARCH_LIMIT, SweepSpec, parse_levels, qualifying_levels
-from steering.report import short, write_report
+from steering.report import write_report
 from steering.sites import enumerate_sites, select_sites
 from steering.store import DATABASE, Store, export_tables, run_directory
 from steering.summary import MAIN, answer, site_facts, summarize, write_summary
@@ -120,12 +123,14 @@ def run_layer_sweep(options: SweepOptions) -> dict[str, Any]:
         store.claim(spec.shared())
         store.claim({"sites": facts})
         store.describe("command", "mazesteer " + shlex.join(sys.argv[1:]))
+        store.describe("versions", versions())
         store.describe("thresholds", {"blindness": options.blindness, "competence": options.competence})
         store.add_levels(rows)
         spec.save(directory)
         try:
             with bar("sweeping") as progress:
                 run_sweep(spec, directory, store, executor(options, spec), progress=progress)
+            keep_examples(load_policy(options.checkpoint), store, spec, directory)
             return finish(store, spec, directory, options.blindness, options.competence)
         except (KeyboardInterrupt, SystemExit):  # SystemExit: a signal, see steering.cli
             present = store.keys()
@@ -169,9 +174,19 @@ def finish(store: Store, spec: SweepSpec, directory: Path, blindness: float, com
     tables = export_tables(store, directory)
     film = film_sweep(store, spec, directory, rollout_site(spec.sites))
     link = film.relative_to(directory).as_posix() if film is not None else None
-    write_report(summary, directory / "report.html", command=store.meta("command"), video=link)
+    extra, notes = others(directory, spec.sha256)
+    write_report(
+        summary,
+        directory / "report.html",
+        command=store.meta("command"),
+        video=link,
+        versions=store.meta("versions", {"of": "not recorded"}),
+        decisions=decision_squares(store, spec),
+        others=extra,
+        notes=notes,
+    )
     show(summary)
-    print(f"report: {directory / 'report.html'}")
+    print(f"report: {directory / 'report.html'}, {directory / 'report.md'}")
     print(f"numbers: {directory / 'summary.json'}, {', '.join(map(str, tables))}")
     if film is not None:
         print(f"video: {film}")

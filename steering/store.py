@@ -26,6 +26,7 @@ from steering.profiles import PROFILE_FIELDS, PROFILE_SUMS, Profile
 
 SCHEMA = 2
 DATABASE = "results.sqlite"
+EVIDENCE = ("probe", ".probe", "replicate", ".replicate")  # what other commands leave beside a sweep, or before it
 RUN_FORMAT = "mazesteer-run-1"
 TWIN = "same maze as level"  # why a level is skipped whose maze was met before, under another seed
 _SUMS = ", ".join(f"{name} REAL NOT NULL" for name in PROFILE_SUMS)
@@ -276,7 +277,7 @@ def run_directory(directory: Path) -> Iterator[Path]:
 
 
 def _ours(directory: Path) -> bool:
-    """Whether a directory is empty, a run, or what a run leaves that was killed at its very start."""
+    """Whether a directory is empty, a run, what a run leaves that was killed at its very start, or other evidence."""
     names = {path.name for path in directory.iterdir()}
     if "spec.json" in names:
         try:
@@ -284,7 +285,7 @@ def _ours(directory: Path) -> bool:
         except (OSError, ValueError):
             return False
         return isinstance(found, dict) and found.get("format") == RUN_FORMAT
-    return all(name == ".lock" or name.startswith((DATABASE, ".spec.json.")) for name in names)
+    return all(name == ".lock" or name.startswith((DATABASE, ".spec.json.", *EVIDENCE)) for name in names)
 
 
 def _numbers(outcome: Outcome) -> list[float | None]:

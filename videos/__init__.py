@@ -1,4 +1,4 @@
-"""Films of recorded trajectories in procgen's own pictures: frames, captions, encoding (no torch).
+"""Films of recorded trajectories in procgen's own pictures, and drawings of vector fields (no torch).
 
 Public names are loaded on first use, so importing the package costs nothing.
 """
@@ -7,14 +7,21 @@ from envs.lazy import lazy_exports
 
 __getattr__, __all__ = lazy_exports(
     {
+        "FieldPanel": "videos.fields",
+        "Heat": "videos.fields",
+        "HeatOverlay": "videos.scene",
+        "Look": "videos.side_by_side",
         "Panel": "videos.side_by_side",
         "caption_bar": "videos.frames",
         "check_encoder": "videos.encode",
-        "compose_panels": "videos.frames",
+        "field_drawing": "videos.fields",
+        "field_figure": "videos.plots",
+        "field_file": "videos.plots",
         "film_frames": "videos.side_by_side",
+        "grid_frames": "videos.side_by_side",
         "result_text": "videos.side_by_side",
         "write_film": "videos.encode",
         "write_gif": "videos.encode",
-        "write_mp4": "videos.encode",
+        "write_video": "videos.encode",
     }
 )

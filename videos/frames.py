@@ -1,4 +1,4 @@
-"""Captions, panels and marks: pure arrays in and out.
+"""Captions and marks: pure arrays in and out.
 
 A picture is ``uint8[height, width, 3]``, image row 0 at the top. Cells are those of
 :mod:`envs.maze`, counted from the bottom left; :func:`cell_rect` is the one place where they
@@ -19,17 +19,14 @@ from envs.maze import Cell, Maze
 
 RGB = tuple[int, int, int]
 # Accents from the colour-blind-safe palette of Okabe and Ito (2008), one per panel.
-ACCENTS: tuple[RGB, ...] = ((86, 180, 233), (230, 159, 0), (204, 121, 167), (0, 158, 115))
+ACCENTS: tuple[RGB, ...] = ((86, 180, 233), (230, 159, 0), (204, 121, 167), (0, 158, 115), (240, 228, 66))
 BACKGROUND: RGB = (24, 26, 30)
 BAR: RGB = (36, 39, 45)
 TEXT: RGB = (236, 238, 241)
 MUTED: RGB = (158, 164, 173)
-GAP = 8  # pixels between panels and around everything
-HEADER_HEIGHT = 44
 TITLE_HEIGHT = 34
-STATUS_HEIGHT = 34
-FOOTER_HEIGHT = 30
 MIN_FONT = 11
+LIT = 0.38  # share of the panel's colour in a lit status
 # The built-in font has no glyphs beyond ASCII that a caption needs.
 _PLAIN = str.maketrans({"×": "x", "−": "-", "–": "-", "—": "-", "…": "...", "→": "->", "·": "|", "’": "'"})
 
@@ -104,65 +101,6 @@ def _ascii(text: str) -> str:
     return "".join(char if char.isprintable() else " " for char in plain)
 
 
-def compose_panels(
-    panels: Sequence[np.ndarray],
-    titles: Sequence[str],
-    header: str | Sequence[str] = "",
-    footer: str | Sequence[str] = "",
-    *,
-    statuses: Sequence[str] | None = None,
-    done: Sequence[bool] | None = None,
-) -> np.ndarray:
-    """Panels side by side under a header, each with a title above and a status below.
-
-    ``panels`` are ``uint8[h, w, 3]`` (sizes may differ), ``titles`` and ``statuses`` one text
-    each; where ``done`` is true the status is lit in the panel's colour. Empty header or footer:
-    no bar. Returns ``uint8[H, W, 3]`` with even H and W, as video encoders want. Raises
-    :class:`InputError` for no panels, wrong arrays or lists of unequal length.
-    """
-    n = len(panels)
-    for name, given in (("titles", titles), ("statuses", statuses), ("done flags", done)):
-        if given is not None and len(given) != n:
-            raise InputError(f"panels: {n} pictures but {len(given)} {name}; give one each")
-    if n == 0:
-        raise InputError("panels: nothing to compose; give at least one picture")
-    for number, panel in enumerate(panels, 1):
-        check_picture(panel, f"panel {number}")
-    tallest = max(panel.shape[0] for panel in panels)
-    columns = []
-    for i, panel in enumerate(panels):
-        width, accent = panel.shape[1], ACCENTS[i % len(ACCENTS)]
-        parts = [caption_bar(width, titles[i], TITLE_HEIGHT, accent=accent), pad(panel, tallest, width)]
-        if statuses is not None:
-            lit = done is not None and done[i]
-            back, strip = (_blend(accent, BAR, 0.38), accent) if lit else (BAR, None)
-            parts.append(caption_bar(width, statuses[i], STATUS_HEIGHT, background=back, accent=strip))
-        columns.append(np.concatenate(parts))
-    gap = np.full((columns[0].shape[0], GAP, 3), BACKGROUND, dtype=np.uint8)
-    row = np.concatenate([part for column in columns for part in (gap, column)][1:], axis=1)
-    rows = [row]
-    if header:
-        rows.insert(0, caption_bar(row.shape[1], header, HEADER_HEIGHT, background=BACKGROUND))
-    if footer:
-        rows.append(caption_bar(row.shape[1], footer, FOOTER_HEIGHT, background=BACKGROUND, colour=MUTED))
-    body = np.concatenate(rows)
-    above, below = (0 if header else GAP), (0 if footer else GAP)
-    height, width = body.shape[0] + above + below, body.shape[1] + 2 * GAP
-    out = np.full((height + height % 2, width + width % 2, 3), BACKGROUND, dtype=np.uint8)
-    out[above : above + body.shape[0], GAP : GAP + body.shape[1]] = body
-    return out
-
-
-def pad(picture: np.ndarray, height: int, width: int) -> np.ndarray:
-    """The picture at the top left of a ``height`` x ``width`` background."""
-    h, w = picture.shape[:2]
-    if (h, w) == (height, width):
-        return picture
-    out = np.full((height, width, 3), BACKGROUND, dtype=np.uint8)
-    out[:h, :w] = picture
-    return out
-
-
 def check_picture(picture: np.ndarray, what: str) -> None:
     """Raise :class:`InputError`, naming ``what``, unless it is a ``uint8[h, w, 3]`` array."""
     shape, dtype = getattr(picture, "shape", None), getattr(picture, "dtype", None)
@@ -170,7 +108,8 @@ def check_picture(picture: np.ndarray, what: str) -> None:
         raise InputError(f"{what}: a picture is a uint8 array [height, width, 3], got {dtype} {shape}")
 
 
-def _blend(a: RGB, b: RGB, share: float) -> RGB:
+def blend(a: RGB, b: RGB, share: float) -> RGB:
+    """``share`` of ``a``, the rest ``b``."""
     mixed = [round(share * x + (1 - share) * y) for x, y in zip(a, b, strict=True)]
     return (mixed[0], mixed[1], mixed[2])
 
@@ -217,19 +156,6 @@ def mark_region(picture: np.ndarray, maze: Maze, r: int) -> np.ndarray:
         for y in range(y0, y1 + 1, 10):
             for x in (x0, x1):
                 draw.line([(x, y), (x, min(y + 5, y1))], fill=colour, width=width)
-    return np.asarray(image)
-
-
-def mark_trail(picture: np.ndarray, maze: Maze, cells: Sequence[Cell], colour: RGB) -> np.ndarray:
-    """A copy with a line through the middles of ``cells``, in order."""
-    if len(cells) < 2:
-        return picture
-    image = Image.fromarray(picture)
-    rects = [cell_rect(maze, cell, picture.shape[0]) for cell in cells]
-    points = [((left + right) / 2, (top + bottom) / 2) for left, top, right, bottom in rects]
-    draw = ImageDraw.Draw(image)
-    for shade, width in (((0, 0, 0), 5), (colour, 3)):
-        draw.line(points, fill=shade, width=width, joint="curve")
     return np.asarray(image)
 
 

@@ -1,18 +1,23 @@
-"""Real rollouts against the exact chain; records; common random numbers."""
+"""Real rollouts against the exact chain; records and their replay; common random numbers."""
 
 from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from agents.policy import MazePolicy
 from envs import chain
+from envs.actions import STEP_OF_MOVE, Move
 from envs.dynamics import step
 from envs.errors import InputError
-from envs.maze import Maze
+from envs.maze import Maze, State
+from envs.trajectory import Trajectory
 from steering.evaluate import LevelEvaluator
 from steering.interventions import Intervention, subtract
-from steering.rollouts import rollouts
+from steering.rollouts import recorded_maze, replay, rollouts
 from steering.vectors import cheese_vector
 
 EPISODES = 256
@@ -92,6 +97,126 @@ def test_same_seed_same_rollout_and_common_random_numbers(random_policy: MazePol
     assert [t.states for t in same_policy] == [t.states for t in first]
     other = rollouts(policy, small_maze, episodes=2, seed=4, horizon=HORIZON)
     assert [t.states for t in other] != [t.states for t in first]
+
+
+def test_where_two_policies_agree_on_a_state_they_make_the_same_move(
+    random_policy: MazePolicy, small_maze: Maze
+) -> None:
+    """The draw behind move t is the same in every condition, so a difference is due to the distributions alone."""
+    edit = subtract(cheese_vector(random_policy, small_maze, "embedder.block3.res1.resadd"), 1e3)
+    options: dict[str, int] = {"episodes": 16, "seed": 2, "horizon": HORIZON}
+    clean = rollouts(random_policy, small_maze, **options)
+    steered = rollouts(random_policy, small_maze, edit, condition="steered", **options)
+    pairs = list(zip(clean, steered, strict=True))
+    assert any(a.states != b.states for a, b in pairs), "the edit changes something"
+    for a, b in pairs:
+        for t, (p, q) in enumerate(zip(a.probabilities, b.probabilities, strict=False)):
+            # One number decides both moves: there must be one that lies in the interval of each.
+            (low_a, high_a), (low_b, high_b) = _interval(p, a.moves[t]), _interval(q, b.moves[t])
+            assert max(low_a, low_b) < min(high_a, high_b) + 1e-6
+            if np.allclose(p, q, atol=1e-9):
+                assert a.moves[t] == b.moves[t]
+    nothing = subtract(cheese_vector(random_policy, small_maze, "embedder.block3.res1.resadd"), 0.0)
+    same = rollouts(random_policy, small_maze, nothing, condition="coefficient 0", **options)
+    assert [track.moves for track in same] == [track.moves for track in clean]
+
+
+def _interval(p: np.ndarray, move: Move) -> tuple[float, float]:
+    """Which numbers in 0..1 give this move."""
+    return float(p[:move].sum()), float(p[: move + 1].sum())
+
+
+def recorded(policy: MazePolicy, maze: Maze, tmp_path: Path, horizon: int = HORIZON) -> Trajectory:
+    (track,) = rollouts(policy, maze, episodes=1, seed=0, horizon=horizon)
+    path = tmp_path / "r.npz"
+    path.write_bytes(track.to_bytes())
+    return Trajectory.load(path)
+
+
+def test_a_record_says_what_its_maze_is_and_is_replayed_in_it(
+    policy: MazePolicy, random_policy: MazePolicy, small_maze: Maze, tmp_path: Path
+) -> None:
+    level = Maze.from_level(3, "easy")
+    moved = level.with_cheese(next(cell for cell in reversed(level.cells) if cell not in (level.cheese, level.mouse)))
+    for used, maze in [
+        (policy, small_maze),
+        (random_policy, small_maze.without_cheese()),
+        (policy, moved),
+        (policy, Maze.from_level(2).without_cheese()),
+    ]:
+        track = recorded(used, maze, tmp_path)
+        assert recorded_maze(track) == maze
+        assert replay(track) == maze
+
+
+def test_the_longest_episode_is_replayed_to_its_end(
+    random_policy: MazePolicy, small_maze: Maze, tmp_path: Path
+) -> None:
+    track = recorded(random_policy, small_maze.without_cheese(), tmp_path, chain.MAX_HORIZON)
+    assert len(track) == chain.MAX_HORIZON and replay(track)
+
+
+def test_a_record_of_an_earlier_version_is_replayed(policy: MazePolicy, tmp_path: Path) -> None:
+    for maze, condition in ((Maze.from_level(0), "clean"), (Maze.from_level(0).without_cheese(), "no_cheese")):
+        track = recorded(policy, maze, tmp_path)
+        older = dataclasses.replace(track, info={"level": 0, "condition": condition, "seed": 0})
+        assert replay(older) == maze
+
+
+def test_a_record_that_procgen_does_not_follow_is_refused(policy: MazePolicy, small_maze: Maze, tmp_path: Path) -> None:
+    track = recorded(policy, small_maze, tmp_path)
+    assert track.reached_cheese
+    other = dataclasses.replace(track, info={**track.info, **recorded(policy, Maze.from_level(0), tmp_path).info})
+    bare = recorded(policy, small_maze.without_cheese(), tmp_path).info
+    blocked = [
+        (t, m) for t, s in enumerate(track.states[:-1]) for m in list(Move)[:4] if step(small_maze, s, m).cell == s.cell
+    ]
+    t, move = blocked[0]
+    for wrong, says in [
+        (other, "after move 1 |it starts at"),
+        (dataclasses.replace(track, info={**track.info, **bare}), "did not reach|reached the cheese; in procgen"),
+        (dataclasses.replace(track, reached_cheese=False), "says it did not reach the cheese"),
+        (_through_a_wall(small_maze, t, move, track), f"after move {t + 1} .*procgen is at"),
+        (_cut(track, 0), "no moves"),
+        (dataclasses.replace(track, info={}), "no maze can be made"),
+        (dataclasses.replace(track, info={"level": None, "state": "!"}), "no maze can be made"),
+        (dataclasses.replace(track, info={"level": 0, "cheese": 3}), "no maze can be made"),
+    ]:
+        with pytest.raises(InputError, match=says) as caught:
+            replay(wrong)
+        assert "\n" not in str(caught.value)
+    on = dataclasses.replace(
+        track,
+        states=(*track.states, track.states[-1]),
+        moves=(*track.moves, Move.NOOP),
+        probabilities=np.vstack([track.probabilities, track.probabilities[-1:]]),
+    )
+    with pytest.raises(InputError, match="procgen ends the episode after move"):
+        replay(on)
+
+
+def _cut(track: Trajectory, length: int) -> Trajectory:
+    return dataclasses.replace(
+        track,
+        states=track.states[: length + 1],
+        moves=track.moves[:length],
+        probabilities=track.probabilities[:length],
+        reached_cheese=False,
+    )
+
+
+def _through_a_wall(maze: Maze, t: int, move: Move, track: Trajectory) -> Trajectory:
+    """The record up to step ``t``, then one that passes a wall as if there were none."""
+    x, y = track.states[t].cell
+    dx, dy = STEP_OF_MOVE[move]
+    ghost = State((x + dx, y + dy), step(maze, track.states[t], move).facing)
+    start = _cut(track, t)
+    return dataclasses.replace(
+        start,
+        states=(*start.states, ghost),
+        moves=(*start.moves, move),
+        probabilities=np.vstack([start.probabilities, track.probabilities[:1]]),
+    )
 
 
 def test_without_cheese_nothing_ends_an_episode(policy: MazePolicy, small_maze: Maze) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,8 +16,9 @@ from PIL import Image
 from envs.errors import InputError
 from envs.maze import Maze
 from videos import encode
-from videos.encode import write_film, write_gif, write_mp4
-from videos.side_by_side import Panel, film_frames
+from videos.encode import write_film, write_gif, write_video
+from videos.frames import ACCENTS
+from videos.side_by_side import Look, Panel, film_frames
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +27,7 @@ def film() -> list[np.ndarray]:
     maze = Maze.from_level(1)
     states = [state for state, _ in maze.walk(maze.path(maze.mouse, maze.corner))] + [maze.arrival(maze.corner)]
     panels = [Panel("clean", states), Panel("steered", states[:2])]
-    return list(film_frames(maze, panels, header="level 1", lead_seconds=0.25, hold_seconds=0.5))
+    return list(film_frames(maze, panels, header="level 1", look=Look(lead=0.25, hold=0.5, card=0.0)))
 
 
 def flat(n: int, height: int = 32, width: int = 48) -> list[np.ndarray]:
@@ -33,12 +35,15 @@ def flat(n: int, height: int = 32, width: int = 48) -> list[np.ndarray]:
     return [np.full((height, width, 3), (10 * i % 250, 90, 200 - 10 * i % 200), dtype=np.uint8) for i in range(n)]
 
 
-def test_mp4_decodes_to_the_frames_that_went_in(film: list[np.ndarray], tmp_path: Path) -> None:
-    path = write_mp4(tmp_path / "film.mp4", iter(film), fps=12)
+@pytest.mark.parametrize(("suffix", "codec"), [(".mp4", "h264"), (".webm", "vp9")])
+def test_a_film_decodes_to_the_frames_that_went_in(
+    film: list[np.ndarray], tmp_path: Path, suffix: str, codec: str
+) -> None:
+    path = write_video(tmp_path / f"film{suffix}", iter(film), fps=12)
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         context = stream.codec_context
-        assert (context.name, context.pix_fmt) == ("h264", "yuv420p")
+        assert (stream.codec.canonical_name, context.pix_fmt) == (codec, "yuv420p")
         assert (context.height, context.width) == film[0].shape[:2]
         assert stream.average_rate == 12
         assert len(container.streams) == 1
@@ -48,11 +53,25 @@ def test_mp4_decodes_to_the_frames_that_went_in(film: list[np.ndarray], tmp_path
         assert np.abs(got.astype(int) - sent).mean() < 3
 
 
-def test_colours_survive(tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", [".mp4", ".webm", ".gif"])
+@pytest.mark.parametrize("size", [(33, 48), (32, 47), (31, 45)])
+def test_odd_sizes_are_padded_by_a_copy_of_the_edge(tmp_path: Path, suffix: str, size: tuple[int, int]) -> None:
+    rng = np.random.default_rng(0)
+    frame = np.repeat(np.repeat(rng.integers(0, 256, (1, 1, 3)), size[0], axis=0), size[1], axis=1).astype(np.uint8)
+    path = write_film(tmp_path / f"odd{suffix}", [frame] * 2)
+    with av.open(str(path)) as container:
+        decoded = next(container.decode(video=0)).to_ndarray(format="rgb24")
+    expected = size if suffix == ".gif" else (size[0] + size[0] % 2, size[1] + size[1] % 2)
+    assert decoded.shape[:2] == expected
+    assert np.abs(decoded.astype(int) - frame[0, 0]).max() <= 6, "no seam of another colour at the edge"
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".webm"])
+def test_colours_survive(tmp_path: Path, suffix: str) -> None:
     """A wrong or missing colour matrix would shift saturated colours by 10 and more."""
     colours = [(213, 94, 0), (86, 180, 233), (0, 158, 115), (230, 159, 0)]
     frame = np.concatenate([np.full((64, 32, 3), colour, dtype=np.uint8) for colour in colours], axis=1)
-    path = write_mp4(tmp_path / "c.mp4", [frame] * 3)
+    path = write_film(tmp_path / f"c{suffix}", [frame] * 3)
     with av.open(str(path)) as container:
         context = container.streams.video[0].codec_context
         decoded = next(container.decode(video=0)).to_ndarray(format="rgb24")
@@ -64,12 +83,12 @@ def test_colours_survive(tmp_path: Path) -> None:
 def test_mp4_can_start_playing_before_it_is_loaded_and_uses_our_settings(
     film: list[np.ndarray], tmp_path: Path
 ) -> None:
-    data = write_mp4(tmp_path / "x.mp4", film, crf=23).read_bytes()
+    data = write_video(tmp_path / "x.mp4", film, crf=23).read_bytes()
     assert 0 < data.find(b"moov") < data.find(b"mdat")
-    assert b"crf=23.0" in data and b" threads=1 " in data
+    assert b"crf=23.0" in data and b" threads=2 " in data
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".gif"])
+@pytest.mark.parametrize("suffix", [".mp4", ".webm", ".gif"])
 def test_same_frames_same_bytes(film: list[np.ndarray], tmp_path: Path, suffix: str) -> None:
     first = write_film(tmp_path / f"a{suffix}", film).read_bytes()
     assert write_film(tmp_path / f"b{suffix}", iter(film)).read_bytes() == first
@@ -90,12 +109,22 @@ def test_gif_has_the_films_length_and_colours(film: list[np.ndarray], tmp_path: 
     assert np.abs(last.astype(int) - expected).mean() < 6
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".gif"])
+def test_a_trail_keeps_its_colour_in_a_gif_though_its_first_picture_has_none(tmp_path: Path) -> None:
+    for accent in ACCENTS:
+        plain = np.full((32, 48, 3), (150, 110, 70), dtype=np.uint8)
+        walked = plain.copy()
+        walked[10:20] = accent
+        with Image.open(write_gif(tmp_path / "x.gif", [plain, walked])) as gif:
+            gif.seek(1)
+            assert np.abs(np.asarray(gif.convert("RGB"))[15, 24].astype(int) - accent).max() <= 3
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".webm", ".gif"])
 def test_one_frame_is_a_film(tmp_path: Path, suffix: str) -> None:
     assert write_film(tmp_path / f"one{suffix}", flat(1)).stat().st_size > 0
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".gif"])
+@pytest.mark.parametrize("suffix", [".mp4", ".webm", ".gif"])
 @pytest.mark.parametrize("good", [0, 1, 5])
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, OSError])
 def test_an_error_midway_passes_through_and_leaves_nothing(
@@ -110,7 +139,7 @@ def test_an_error_midway_passes_through_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".gif"])
+@pytest.mark.parametrize("suffix", [".mp4", ".webm", ".gif"])
 def test_a_failed_film_leaves_the_older_one_as_it_was(tmp_path: Path, suffix: str) -> None:
     path = write_film(tmp_path / f"x{suffix}", flat(3))
     before = path.read_bytes()
@@ -119,7 +148,7 @@ def test_a_failed_film_leaves_the_older_one_as_it_was(tmp_path: Path, suffix: st
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".gif"])
+@pytest.mark.parametrize("suffix", [".mp4", ".webm", ".gif"])
 def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path: Path, suffix: str) -> None:
     code = (
         "import os, signal, sys, numpy as np; from videos.encode import write_film\n"
@@ -167,24 +196,22 @@ def test_frames_are_taken_one_by_one(tmp_path: Path) -> None:
             most = max(most, alive)
             yield np.zeros((32, 32, 3), dtype=np.uint8).view(Counted)
 
-    write_mp4(tmp_path / "x.mp4", counting())
+    write_video(tmp_path / "x.mp4", counting())
     assert most <= 4
 
 
 def test_bad_input_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     blocker = tmp_path / "file"
     blocker.write_text("kept")
-    odd = [np.zeros((33, 48, 3), dtype=np.uint8)]
     floats = [np.zeros((32, 48, 3))]
     for path, frames, fps, needle in [
         (tmp_path / "x.mp4", [], 12, "no frames"),
         (tmp_path / "x.gif", iter([]), 12, "no frames"),
-        (tmp_path / "x.webm", flat(2), 12, "'.webm'"),
-        (tmp_path / "x", flat(2), 12, "end the name in .mp4 or .gif"),
+        (tmp_path / "x.avi", flat(2), 12, "'.avi'"),
+        (tmp_path / "x", flat(2), 12, "end the name in .mp4, .webm or .gif"),
         (tmp_path / "missing" / "x.mp4", flat(2), 12, "directory you can write to"),
         (tmp_path / f"{'a' * 300}.mp4", flat(2), 12, "File name too long"),
         (blocker / "x.mp4", flat(2), 12, "directory you can write to"),
-        (tmp_path / "x.mp4", odd, 12, "even sizes"),
         (tmp_path / "x.mp4", floats, 12, "uint8"),
         (tmp_path / "x.mp4", flat(2), 0, "frames per second"),
         (tmp_path / "x.mp4", flat(2), float("nan"), "frames per second"),
@@ -196,7 +223,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is a directory"):
         write_film(tmp_path / "folder.mp4", flat(2))
     with pytest.raises(InputError, match="crf"):
-        write_mp4(tmp_path / "x.mp4", flat(2), crf=52)
+        write_video(tmp_path / "x.mp4", flat(2), crf=52)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder.mp4"]
     assert blocker.read_text() == "kept"
 
@@ -215,7 +242,7 @@ def test_a_full_disk_is_said_in_one_line(tmp_path: Path, length: int) -> None:
     noise = [rng.integers(0, 256, (128, 128, 3), dtype=np.uint8) for _ in range(length)]
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, old_limit[1]))
-        for suffix in (".mp4", ".gif"):
+        for suffix in (".mp4", ".webm", ".gif"):
             with pytest.raises(InputError, match="room on the disk"):
                 write_film(tmp_path / f"x{suffix}", noise)
             gc.collect()
@@ -231,5 +258,17 @@ def test_a_finished_film_may_be_read_by_others(tmp_path: Path) -> None:
     assert write_film(tmp_path / "x.mp4", flat(2)).stat().st_mode == plain.stat().st_mode
 
 
-def test_the_encoder_is_there() -> None:
-    assert "libx264" in encode.check_encoder()
+def test_the_encoders_are_there_and_one_that_is_not_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "libx264" in encode.check_encoder() and "libvpx-vp9" in encode.check_encoder("libvpx-vp9")
+    monkeypatch.setitem(encode.CODECS, ".mp4", dataclasses.replace(encode.CODECS[".mp4"], name="libx999"))
+    with pytest.raises(InputError, match=r"cannot be encoded .*libx999"):
+        write_film(tmp_path / "x.mp4", flat(2))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_is_checked_before_the_work_begins(tmp_path: Path) -> None:
+    assert encode.check_film_path(tmp_path / "x.webm") == tmp_path / "x.webm"
+    for name, says in (("x.mkv", "unknown film format"), ("missing/x.mp4", "directory you can write to")):
+        with pytest.raises(InputError, match=says):
+            encode.check_film_path(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []

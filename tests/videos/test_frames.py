@@ -1,4 +1,4 @@
-"""Pictures: captions stay in their bars, marks lie on their cells, films show procgen's own frames."""
+"""Pictures: captions stay in their bars, marks lie on their cells."""
 
 from __future__ import annotations
 
@@ -6,33 +6,14 @@ import numpy as np
 import pytest
 
 from envs.actions import Facing
-from envs.errors import InputError
-from envs.maze import Cell, Maze, State
-from videos import frames, side_by_side
-from videos.side_by_side import Panel, film_frames, result_text
+from envs.maze import Maze, State
+from videos import frames
 
 
 @pytest.fixture(scope="module")
 def maze() -> Maze:
     """Level 0: 13x13, centred in 25 tiles, with a decision square."""
     return Maze.from_level(0)
-
-
-def walk(maze: Maze, goal: Cell) -> list[State]:
-    return [state for state, _ in maze.walk(maze.path(maze.mouse, goal))] + [maze.arrival(goal)]
-
-
-def maze_area(frame: np.ndarray, panel: int, header: bool = True) -> np.ndarray:
-    """The 512x512 maze of one panel, found by the layout's constants."""
-    top = (frames.HEADER_HEIGHT if header else frames.GAP) + frames.TITLE_HEIGHT
-    left = frames.GAP + panel * (512 + frames.GAP)
-    return frame[top : top + 512, left : left + 512]
-
-
-def status_area(frame: np.ndarray, panel: int) -> np.ndarray:
-    top = frames.HEADER_HEIGHT + frames.TITLE_HEIGHT + 512
-    left = frames.GAP + panel * (512 + frames.GAP)
-    return frame[top : top + frames.STATUS_HEIGHT, left : left + 512]
 
 
 # -- captions ---------------------------------------------------------------------------------------
@@ -74,31 +55,6 @@ def test_changing_a_bar_does_not_change_the_next_one() -> None:
     before = first.copy()
     first[:] = 0
     assert np.array_equal(frames.caption_bar(200, "same"), before)
-
-
-# -- panels -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("sizes", [[(9, 11)], [(64, 65), (33, 64)], [(50, 51), (51, 50), (7, 201)]])
-@pytest.mark.parametrize(("header", "footer"), [("", ""), ("head", ""), ("head", "foot")])
-def test_composed_sizes_are_even_and_panels_unchanged(sizes: list[tuple[int, int]], header: str, footer: str) -> None:
-    panels = [np.full((h, w, 3), 200 + i, dtype=np.uint8) for i, (h, w) in enumerate(sizes)]
-    out = frames.compose_panels(panels, ["t"] * len(sizes), header, footer, statuses=["s"] * len(sizes))
-    assert out.shape[0] % 2 == 0 and out.shape[1] % 2 == 0
-    top = (frames.HEADER_HEIGHT if header else frames.GAP) + frames.TITLE_HEIGHT
-    left = frames.GAP
-    for panel in panels:
-        h, w = panel.shape[:2]
-        assert np.array_equal(out[top : top + h, left : left + w], panel)
-        left += w + frames.GAP
-
-
-def test_wrong_panels_are_refused_in_one_line() -> None:
-    good = np.zeros((4, 4, 3), dtype=np.uint8)
-    for panels, titles in [([], []), ([good], []), ([good.astype(float)], ["t"]), ([good[..., 0]], ["t"])]:
-        with pytest.raises(InputError) as caught:
-            frames.compose_panels(panels, titles)
-        assert "\n" not in str(caught.value)
 
 
 # -- cells to pixels --------------------------------------------------------------------------------
@@ -143,92 +99,3 @@ def test_a_region_larger_than_the_maze_is_the_maze() -> None:
     assert small.dim == 3
     blank = np.full((512, 512, 3), 99, dtype=np.uint8)
     assert np.array_equal(frames.mark_region(blank, small, 5), frames.mark_region(blank, small, 3))
-
-
-# -- films ------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("level", "mode"), [(0, "hard"), (1, "hard"), (14, "hard"), (3, "easy")])
-def test_without_marks_every_frame_is_procgens_own(level: int, mode: str) -> None:
-    maze = Maze.from_level(level, mode)
-    rng = np.random.default_rng(level)
-    states = [maze.states[i] for i in rng.integers(len(maze.states), size=24)]
-    film = film_frames(maze, [Panel("random", states)], header="h", marks=False, lead_seconds=0, hold_seconds=0)
-    for frame, real in zip(film, maze.observations(states, human=True), strict=True):
-        assert np.array_equal(maze_area(frame, 0), real)
-
-
-def test_film_of_two_lengths_freezes_the_shorter_and_holds_the_end(maze: Maze) -> None:
-    assert maze.cheese is not None
-    short, long = walk(maze, maze.cheese), walk(maze, maze.corner)
-    panels = [Panel("clean", short), Panel("steered", long)]
-    film = list(film_frames(maze, panels, header="h", fps=10, lead_seconds=0.5, hold_seconds=1.5))
-    assert len(film) == 5 + len(long) + 15
-    assert len({frame.shape for frame in film}) == 1
-    end = len(short) - 1
-    for step in range(end, len(long)):  # the left panel stands still, the right one walks on
-        assert np.array_equal(maze_area(film[5 + step], 0), maze_area(film[5 + end], 0))
-        assert np.array_equal(status_area(film[5 + step], 0), status_area(film[5 + end], 0))
-        assert not np.array_equal(maze_area(film[4 + step], 1), maze_area(film[5 + step], 1))
-    assert not np.array_equal(status_area(film[5 + end], 0), status_area(film[4 + end], 0))
-    assert all(np.array_equal(frame, film[-1]) for frame in film[-16:])
-
-
-def test_a_mouse_is_never_hidden_by_marks(maze: Maze) -> None:
-    decision = maze.decision_square
-    assert decision is not None
-    states = walk(maze, decision)
-    states = [*states, *reversed(states)]  # back over its own trail
-    plain, marked = (
-        list(film_frames(maze, [Panel("p", states)], header="h", marks=marks, lead_seconds=0, hold_seconds=0))
-        for marks in (False, True)
-    )
-    empty = side_by_side._Scene(maze, states)._base
-    for bare, drawn in zip(plain, marked, strict=True):
-        bare, drawn = maze_area(bare, 0), maze_area(drawn, 0)
-        mouse = (bare != empty).any(axis=2)
-        assert mouse.sum() > 40
-        assert np.array_equal(drawn[mouse], bare[mouse])
-
-
-def test_frames_are_the_callers_to_change(maze: Maze) -> None:
-    panel = Panel("p", [State(maze.mouse, maze.facing)])
-    first, second = list(film_frames(maze, [panel], header="h", fps=1, lead_seconds=0, hold_seconds=1))
-    kept = second.copy()
-    first[:] = 0
-    assert np.array_equal(second, kept)
-
-
-def test_a_panel_may_show_the_level_without_its_cheese(maze: Maze) -> None:
-    bare = maze.without_cheese()
-    state = [State(maze.mouse, maze.facing)]
-    film = film_frames(maze, [Panel("clean", state), Panel("no cheese", state, maze=bare)], header="h", marks=False)
-    frame = next(iter(film))
-    changed = (maze_area(frame, 0) != maze_area(frame, 1)).any(axis=2)
-    assert maze.cheese is not None
-    left, top, right, bottom = frames.cell_rect(maze, maze.cheese)
-    assert changed.any()
-    changed[int(top) - 1 : int(bottom) + 2, int(left) - 1 : int(right) + 2] = False
-    assert not changed.any()
-
-
-def test_results_in_words(maze: Maze) -> None:
-    assert maze.cheese is not None
-    at_cheese = walk(maze, maze.cheese)
-    assert result_text(maze, at_cheese) == f"reached the cheese at step {len(at_cheese) - 1}"
-    assert result_text(maze.without_cheese(), at_cheese).startswith("not finished")
-    assert "top-right corner" in result_text(maze, walk(maze, maze.corner))
-    beside = next(cell for cell in maze.neighbours(maze.corner))
-    assert "top-right 5x5" in result_text(maze, walk(maze, beside))
-    assert result_text(maze, at_cheese[:1] * 257) == "not finished after 256 steps"
-    assert result_text(maze, at_cheese[:2]) == "not finished after 1 step"
-
-
-def test_bad_films_are_refused_before_the_first_frame(maze: Maze) -> None:
-    wall = next((x, y) for x in range(maze.dim) for y in range(maze.dim) if not maze.is_free((x, y)))
-    with pytest.raises(InputError, match="no states"):
-        Panel("empty", [])
-    with pytest.raises(InputError, match="at least one panel"):
-        film_frames(maze, [], header="h")
-    with pytest.raises(InputError, match=r"state 1 of 'lost' .* not a free cell"):
-        film_frames(maze, [Panel("lost", [State(maze.mouse, Facing.LEFT), State(wall, Facing.LEFT)])], header="h")

@@ -1,0 +1,137 @@
+"""The behaviour regression: from distances in a maze to whether the mouse takes the cheese.
+
+The published analysis sampled rollouts and fitted a logistic regression with an L1 penalty on z-scored distances. Here
+the response is the exact probability of reaching the cheese: a binomial model takes a fraction as it takes 0 and 1, and
+its loss is then the expected loss over rollouts, without their noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import statsmodels.api as sm
+
+from envs.maze import Maze
+from steering.donors import generator
+from steering.findings import Bench, Claim, Figure, Finding, Row, Sample, Summary, mean, mean_change
+from steering.stats import interval
+
+SOURCE = "'Behavioural statistics for a maze-solving agent', 2023"
+STRONGEST = "euclid_cheese_corner"
+FOLDS = 5
+REFITS = 100  # bootstrap fits for the coefficients' intervals
+FEWEST = 4 * FOLDS  # mazes below which nothing is fitted
+PENALTY = 1.0  # weight of the L1 norm against the summed log loss
+
+
+@dataclass(frozen=True)
+class Fit:
+    """``intercept + coefficients @ z`` are log-odds; ``z = (x - centre) / scale``. Arrays ``float64[n_features]``."""
+
+    centre: np.ndarray
+    scale: np.ndarray
+    intercept: float
+    coefficients: np.ndarray
+
+    def probabilities(self, x: np.ndarray) -> np.ndarray:
+        """``float64[n, n_features]`` to ``float64[n]``."""
+        return 1.0 / (1.0 + np.exp(-(self.intercept + (x - self.centre) / self.scale @ self.coefficients)))
+
+
+def fit_logistic(x: np.ndarray, p: np.ndarray, penalty: float = PENALTY) -> Fit:
+    """L1 logistic regression of fractions ``float64[n]`` in 0..1 on z-scored ``float64[n, n_features]``.
+
+    Least ``sum of expected log loss + penalty * |coefficients|``; the intercept is not penalized. A constant feature
+    has the coefficient 0.
+    """
+    centre, scale = x.mean(axis=0), x.std(axis=0)
+    scale = np.where(scale > 0, scale, 1.0)
+    design = sm.add_constant((x - centre) / scale, has_constant="add")
+    weights = np.r_[0.0, np.full(x.shape[1], penalty / len(x))]
+    model = sm.GLM(p, design, family=sm.families.Binomial())
+    found = np.asarray(model.fit_regularized(alpha=weights, L1_wt=1.0, maxiter=1000).params)
+    return Fit(centre, scale, float(found[0]), found[1:])
+
+
+def held_out(x: np.ndarray, p: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Expected accuracy on each maze, ``float64[n]``, by a fit on the other folds, and by their majority."""
+    folds = np.array_split(rng.permutation(len(p)), FOLDS)
+    model, base = np.empty(len(p)), np.empty(len(p))
+    for fold in folds:
+        rest = np.setdiff1d(np.arange(len(p)), fold)
+        says_cheese = fit_logistic(x[rest], p[rest]).probabilities(x[fold]) >= 0.5
+        model[fold] = np.where(says_cheese, p[fold], 1.0 - p[fold])
+        base[fold] = p[fold] if p[rest].mean() >= 0.5 else 1.0 - p[fold]
+    return model, base
+
+
+def measure_behaviour(bench: Bench, maze: Maze) -> Row:
+    """The maze's distances and the exact probability of the cheese."""
+    return {**maze.features(), "p_cheese": bench.evaluator(maze).clean_outcome().p_cheese}
+
+
+def summarize_behaviour(bench: Bench, sample: Sample) -> Summary:
+    """Held-out accuracy against the base rate, and the coefficients of the fit on all mazes."""
+    if len(sample) < FEWEST:
+        return Summary(
+            (sample.figure("mean P(cheese)", mean, "p_cheese"),),
+            (Claim("distances predict whether the cheese is taken", None),),
+            (f"{len(sample)} mazes have a decision square; nothing is fitted below {FEWEST}.",),
+        )
+    names = [name for name in sample.rows[0] if name != "p_cheese"]
+    x, p = np.column_stack([sample.column(name) for name in names]), sample.column("p_cheese")
+    model, base = held_out(x, p, generator(sample.seed, 0, "behaviour folds", 0))
+    fit = fit_logistic(x, p)
+    refits = _refits(x, p, generator(sample.seed, 0, "behaviour refits", 0))
+    low, high = interval(refits)
+    coefficients = {
+        name: Figure(f"coefficient of {name}", float(value), float(low[i]), float(high[i]))
+        for i, (name, value) in enumerate(zip(names, fit.coefficients, strict=True))
+    }
+    share = float(np.mean(np.abs(refits).argmax(axis=1) == names.index(STRONGEST)))
+    strongest = names[int(np.abs(fit.coefficients).argmax())]
+    gain = sample.figure("accuracy above the base rate", mean_change, model, base)
+    ranked = sorted(coefficients.values(), key=lambda figure: -abs(figure.value))
+    return Summary(
+        (
+            sample.figure("mean P(cheese)", mean, p),
+            sample.figure("accuracy on held-out mazes", mean, model, published="0.83 to 0.84"),
+            sample.figure("base rate", mean, base, published="0.69 to 0.71"),
+            gain,
+            sample.figure("accuracy of the best prediction there can be", mean, np.maximum(p, 1.0 - p)),
+            *(figure for figure in ranked if figure.value != 0.0),
+            Figure(f"share of refits in which {STRONGEST} is the strongest", share, float("nan"), float("nan")),
+        ),
+        (
+            Claim("distances predict better than the base rate", gain.above(0)),
+            Claim(f"the coefficient of {STRONGEST} is negative", coefficients[STRONGEST].below(0)),
+            Claim("and the strongest", True if share > 0.95 else False if share < 0.05 else None),
+        ),
+        (
+            f"{len(sample)} mazes with a decision square; {FOLDS} folds of mazes; {REFITS} bootstrap refits.",
+            f"Strongest here: {strongest}. In a maze without loops path_start_cheese is the sum of path_start_decision "
+            "and path_decision_cheese (likewise for the corner): the penalty decides which of them carries the weight.",
+        ),
+    )
+
+
+def _refits(x: np.ndarray, p: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Coefficients ``float64[REFITS, n_features]`` of fits on mazes drawn with replacement."""
+    found: list[Sequence[float]] = []
+    for _ in range(REFITS):
+        drawn = rng.integers(len(p), size=len(p))
+        found.append(fit_logistic(x[drawn], p[drawn]).coefficients.tolist())
+    return np.array(found)
+
+
+BEHAVIOUR = Finding(
+    "behaviour",
+    "L1 logistic regression of taking the cheese on z-scored distances",
+    f"{SOURCE}, 10,000 levels of which 5,239 have a decision square: accuracy .83 to .84 against a base rate of .69 to "
+    ".71; the distance from cheese to top-right cell (euclid_cheese_corner) is the strongest, negative",
+    measure_behaviour,
+    summarize_behaviour,
+    levels=lambda settings: range(settings.behaviour_levels),
+)

@@ -1,0 +1,37 @@
+"""The ``compare`` command: thin; heavy modules are imported when it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+commands = typer.Typer()
+
+
+@commands.command("compare")
+def compare_command(
+    runs: Annotated[list[Path], typer.Argument(help="Run directories, or folders of several runs.")],
+    out: Annotated[Path, typer.Option(help="Where compare.html, compare.md and compare.json go.")] = Path(
+        "runs/compare"
+    ),
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+    blindness_threshold: Annotated[float, typer.Option(help="Of the boundary's rule.")] = 0.5,
+    competence_threshold: Annotated[float, typer.Option(help="Of the boundary's rule.")] = 0.8,
+    history: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Training run whose loss is shown beside its snapshots (default: the shipped card's)."),
+    ] = None,
+) -> None:
+    """Compare runs maze by maze: agents, coefficients of one run, or snapshots of one training."""
+    from steering.boundary import check_thresholds
+    from steering.compare_page import answer, run_compare
+
+    check_thresholds(blindness_threshold, competence_threshold)
+    data = run_compare(
+        runs, out, seed=seed, blindness=blindness_threshold, competence=competence_threshold, history=history
+    )
+    print(answer(data))
+    print(f"report: {out / 'compare.html'}, {out / 'compare.md'}")
+    print(f"numbers: {out / 'compare.json'}")

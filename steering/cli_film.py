@@ -1,0 +1,206 @@
+"""The commands that make pictures: films of rollouts, vector fields, the walk through the sites, replays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from envs.errors import InputError
+from steering.cli_agents import DEFAULT_CHECKPOINT, Checkpoint
+
+commands = typer.Typer()
+
+Site = Annotated[Optional[str], typer.Option("--site", help="Site name (see `sites`; default: the published one).")]  # noqa: UP045
+Coefficient = Annotated[float, typer.Option(help="Multiple of the vector.")]
+Horizon = Annotated[int, typer.Option(help="Moves at most (1 to 500).")]
+Seed = Annotated[int, typer.Option(help="Seed of every random draw.")]
+Mode = Annotated[str, typer.Option(help="Procgen's distribution mode: hard or easy.")]
+Size = Annotated[int, typer.Option(help="Pixels of a maze's side (64 to 2048).")]
+Fps = Annotated[float, typer.Option(help="Frames, and moves, a second.")]
+Crop = Annotated[bool, typer.Option("--crop", help="Leave out the walls around the maze.")]
+
+
+@commands.command()
+def video(
+    checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
+    level: Annotated[str, typer.Option(help="Procgen level seeds: 3, or 3,7,12, or 0:4.")] = "0",
+    site: Site = None,
+    conditions: Annotated[
+        str,
+        typer.Option(
+            "--conditions", "--condition",
+            help="From left to right: clean, no_cheese, or conditions of layer-sweep.",
+        ),
+    ] = "clean,subtract",
+    coefficient: Coefficient = 1.0,
+    out: Annotated[Path, typer.Option(help="The film: .mp4, .webm or .gif.")] = Path("video.mp4"),
+    grid: Annotated[bool, typer.Option("--grid", help="All levels at once, a row each (else one by one).")] = False,
+    size: Size = 512,
+    crop: Crop = False,
+    heat: Annotated[str, typer.Option(help="Over the maze: none, vector (the cheese vector), activation.")] = "none",
+    channel: Annotated[Optional[int], typer.Option(help="Channel of the heat map (default: the norm).")] = None,  # noqa: UP045
+    record: Annotated[Optional[Path], typer.Option(help="Also write the rollouts there, for `replay`.")] = None,  # noqa: UP045
+    fps: Fps = 12,
+    horizon: Horizon = 256,
+    seed: Seed = 0,
+    mode: Mode = "hard",
+) -> None:  # fmt: skip
+    """Film conditions side by side: same level, same random numbers, real procgen frames."""
+    from agents.checkpoints import load_policy, write_atomic
+    from envs.maze import Maze
+    from steering.film import Cast, film_of, heat_overlays, roll
+    from steering.plan import parse_levels
+    from steering.run import bar
+    from videos.encode import check_film_path
+    from videos.side_by_side import Look
+
+    look = Look(side=size, crop=crop, fps=fps)
+    policy = load_policy(checkpoint)
+    named = tuple(part.strip() for part in conditions.split(",") if part.strip())
+    cast = Cast(named, _site(policy, site), coefficient, seed, horizon, heat, channel)
+    check_film_path(out)
+    mazes = Maze.from_levels(parse_levels(level), mode)
+    rows, heats = [], []
+    with bar("filming") as progress:
+        for done, maze in enumerate(mazes):
+            progress(done, len(mazes) + 1)
+            rows.append(roll(policy, maze, cast))
+            heats.append(heat_overlays(policy, maze, rows[-1], cast))
+        progress(len(mazes), len(mazes) + 1)
+        film_of(rows, out, look=look, grid=grid, heats=heats)
+    for track in (track for row in rows for track in row):
+        end = "reached the cheese" if track.reached_cheese else "did not reach the cheese"
+        print(f"level {track.info['level']}, {track.info['condition']}: {end} in {len(track)} moves")
+        if record is not None:
+            file = record / f"level{track.info['level']:05d}_{track.info['condition']}.npz"
+            write_atomic(file, track.to_bytes())
+            print(f"  rollout: {file}")
+    print(f"film: {out}")
+
+
+@commands.command()
+def field(
+    checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
+    level: Annotated[int, typer.Option(help="Procgen level seed.")] = 0,
+    site: Site = None,
+    condition: Annotated[str, typer.Option(help="What clean is compared with; clean: that alone.")] = "subtract",
+    coefficient: Coefficient = 1.0,
+    facing: Annotated[str, typer.Option(help="left, right, or visited (the mean by expected visits).")] = "visited",
+    heat: Annotated[
+        str, typer.Option(help="visits (exact, expected), path (normalized path probability), or none.")
+    ] = "visits",
+    out: Annotated[Path, typer.Option(help="The picture: .png, .svg or .html.")] = Path("field.png"),
+    horizon: Horizon = 256,
+    seed: Seed = 0,
+    mode: Mode = "hard",
+) -> None:
+    """Draw vector fields: clean, steered and their difference, over exact expected visits."""
+    from agents.checkpoints import load_policy, write_atomic
+    from envs.maze import Maze
+    from steering.evaluate import LevelEvaluator
+    from steering.fields import level_fields, no_cheese_field, panels
+    from steering.film import intervention_named
+    from videos.fields import field_drawing
+    from videos.plots import check_format, field_file
+
+    check_format(out)
+    policy = load_policy(checkpoint)
+    name = _site(policy, site)
+    evaluator = LevelEvaluator(policy, Maze.from_level(level, mode), horizon)
+    edit = intervention_named(policy, evaluator.maze, condition, name, coefficient, seed)
+    caption = f"level {level}, policy {policy.name}"
+    if condition == "clean":
+        shown = panels(level_fields(evaluator, {})[0], facing=facing, heat=heat)
+    elif condition == "no_cheese":
+        clean, other = level_fields(evaluator, {})[0], no_cheese_field(evaluator)
+        shown = panels(clean, other, facing=facing, heat=heat)
+    else:
+        clean, other = level_fields(evaluator, {condition: edit})
+        shown = panels(clean, other, facing=facing, heat=heat)
+        caption += f": {condition} x {coefficient:g}" + (f" at {name}" if condition != "all_sites" else "")
+    write_atomic(out, field_file(field_drawing(shown, caption), out))
+    print(f"field: {out}")
+
+
+@commands.command("film-sweep")
+def film_sweep_command(
+    run: Annotated[Path, typer.Argument(help="A run directory of layer-sweep.")],
+    checkpoint: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="The policy that was swept (default: as the run names it)."),
+    ] = None,
+    level: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(help="A level of the run (default: where subtraction changes most)."),
+    ] = None,
+    out: Annotated[Optional[Path], typer.Option(help="The film (default: RUN/film-sweep.mp4).")] = None,  # noqa: UP045
+    episodes: Annotated[int, typer.Option(help="Rollouts shown at each site (1 to 4).")] = 2,
+    seconds: Annotated[float, typer.Option(help="Of each site, about.")] = 4.0,
+    size: Size = 400,
+    crop: Crop = False,
+    fps: Fps = 12,
+) -> None:
+    """Film a sweep: site by site in depth order, the steered field and rollouts over the growing blindness curve."""
+    from agents.checkpoints import load_policy
+    from steering.depth_film import film_sites
+    from steering.plan import SweepSpec
+    from steering.run import bar
+    from videos.side_by_side import Look
+
+    spec = SweepSpec.load(run)
+    policy = load_policy(checkpoint or spec.checkpoint)
+    if policy.sha256 != spec.sha256:
+        raise InputError(f"{run} was swept with {spec.checkpoint} (sha256 {spec.sha256[:12]}), not {policy.name} "
+                         f"({policy.sha256[:12]}); give --checkpoint")  # fmt: skip
+    look = Look(side=size, crop=crop, fps=fps, lead=0.0, hold=0.5)
+    with bar("filming") as progress:
+        path = film_sites(
+            run, spec, policy, out, level=level, episodes=episodes, seconds=seconds, look=look, progress=progress
+        )
+    print(f"film: {path}")
+
+
+@commands.command()
+def replay(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Recorded rollouts (.npz).")],
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Also film them side by side: .mp4, .webm or .gif."),
+    ] = None,
+    size: Size = 512,
+    crop: Crop = False,
+    fps: Fps = 12,
+) -> None:
+    """Make recorded moves again in real procgen and check that the recorded states come out."""
+    from envs.trajectory import Trajectory
+    from steering.film import film_of
+    from steering.rollouts import replay as replay_track
+    from videos.encode import check_film_path
+    from videos.side_by_side import Look
+
+    look = Look(side=size, crop=crop, fps=fps)
+    if out is not None:
+        check_film_path(out)
+    rows: dict[str, list[Trajectory]] = {}
+    for file in files:
+        track = Trajectory.load(file)
+        try:
+            replay_track(track)
+        except InputError as error:
+            raise InputError(f"{file}: {error}") from None
+        rows.setdefault(str(track.info.get("level")), []).append(track)
+        print(f"{file}: {len(track)} moves made again, every state as recorded")
+    if out is not None:
+        film_of(list(rows.values()), out, look=look)
+        print(f"film: {out}")
+
+
+def _site(policy: Any, name: str | None) -> str:
+    """The full name of a site; by default where the sweep records its rollouts."""
+    from steering.sites import find_site, select_sites
+    from steering.units import rollout_site
+
+    trunk = [each.name for each in select_sites("trunk", policy.net)]
+    return find_site(policy.net, name or rollout_site(trunk)).name

@@ -1,0 +1,72 @@
+"""The command that probes what a readout of each site can tell."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from steering.cli_agents import DEFAULT_CHECKPOINT, Checkpoint
+
+commands = typer.Typer()
+MOVES = ("cheese", "corner", "policy")  # whose next move
+
+
+@commands.command()
+def probe(
+    checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
+    levels: Annotated[Optional[str], typer.Option(help="Seeds to consider: 0:64, or 3,7,12.")] = None,  # noqa: UP045
+    n_levels: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(help="Take the first N levels that qualify (default: the sweep's in --out, else 200)."),
+    ] = None,
+    sites: Annotated[str, typer.Option(help="trunk, all, or names separated by commas.")] = "trunk",
+    states: Annotated[int, typer.Option(help="Frames of each level.")] = 8,
+    seed: Annotated[int, typer.Option(help="Seed of every random draw.")] = 0,
+    mode: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Procgen's distribution mode: hard or easy (default: the sweep's in --out, else hard)."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="A sweep's run directory, or a new one.")] = Path("runs/probes"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Probe every layer for the cheese's cell and for next moves; compare cheese vectors between positions."""
+    from steering.decoding import RESULTS
+    from steering.probing import ProbeOptions, run_probes
+
+    found = run_probes(ProbeOptions(checkpoint, out, levels, n_levels, sites, states, seed, mode))
+    if as_json:
+        print(json.dumps(found, allow_nan=False))
+        return
+    _show(found)
+    print(f"\nnumbers: {out / RESULTS}")
+
+
+def _show(found: dict[str, Any]) -> None:
+    """One line per site, then where next moves appear and the cheese's cell is lost."""
+    columns = (*MOVES, "cell R2", "hits", "cosine", "ratio")
+    inside = {row["name"]: row["inside"] or {} for row in found["representation"]}
+    print(f"{found['checkpoint']['name']}: {len(found['levels'])} levels, {found['frames']} frames, told about mazes "
+          "not learned from;\n95% intervals over mazes are in the file\n")  # fmt: skip
+    print(f"{'':<32}{'next move told rightly':^30}{'cheese: linear,':>19}{'3x3':>6}{'its vector by position':>25}")
+    print(f"{'site':<32}" + "".join(f"{name:>10}" for name in columns))
+    for row in found["sites"]:
+        moves = [row["moves"][name]["accuracy"] for name in MOVES]
+        hits = row["map"]["3x3"]["hits"] if row["map"] else None
+        same = [inside[row["name"]].get(name) for name in ("cosine", "norm_ratio")]
+        mark = " (free)" if row["affine"] else ""
+        print(f"{row['name'].removeprefix('embedder.') + mark:<32}" + _line([*moves, row["cell"]["r2"], hits, *same]))
+    pixels = found["sites"][0]["moves"]
+    print(f"{'most frequent move':<32}" + _line([found["majority"][name] for name in MOVES]))
+    print(f"{'shuffled labels, at the input':<32}" + _line([pixels[name]["control"] for name in MOVES]))
+    edge = found["decoding_boundary"]
+    print(f"\nnext move to the cheese beyond the pixels from: {edge['next_move']['cheese']['site'] or 'nowhere'}")
+    cell = edge["cell"]
+    print(f"cheese's cell, linearly: best at {cell['best'] or 'no site'}, lost at {cell['lost'] or 'no site'}")
+
+
+def _line(readings: list[dict[str, float | None] | None]) -> str:
+    values = [reading["value"] if reading else None for reading in readings]
+    return "".join(f"{'-' if value is None else f'{value:.3f}':>10}" for value in values)

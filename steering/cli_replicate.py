@@ -1,0 +1,100 @@
+"""The command that runs the published findings again."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+commands = typer.Typer()
+
+
+@commands.command("replicate")
+def replicate_command(
+    names: Annotated[Optional[list[str]], typer.Argument(help="Findings (see --list); none: all.")] = None,  # noqa: UP045
+    checkpoint: Annotated[str, typer.Option(help="A shipped policy (see `checkpoints`) or a file.")] = "region5",
+    levels: Annotated[str, typer.Option(help="Seeds to consider: 0:64, or 3,7,12.")] = "0:100",
+    behaviour_levels: Annotated[int, typer.Option(help="Seeds 0 to N-1 for the behaviour regression.")] = 1000,
+    site: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Where to intervene (default: the published embedder.block2.res1.resadd)."),
+    ] = None,
+    horizon: Annotated[int, typer.Option(help="Moves within which outcomes are counted (1 to 500).")] = 256,
+    seed: Annotated[int, typer.Option(help="Seed of every random draw.")] = 0,
+    mode: Annotated[str, typer.Option(help="Procgen's distribution mode: hard or easy.")] = "hard",
+    out: Annotated[Path, typer.Option(help="Run directory; an interrupted run resumes there.")] = Path(
+        "runs/replicate"
+    ),
+    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
+    show_list: Annotated[bool, typer.Option("--list", help="List the findings and what was published.")] = False,
+) -> None:
+    """Run the published findings again and print measured beside published."""
+    from agents.checkpoints import load_policy
+    from steering.findings import Settings, published_site
+    from steering.plan import parse_levels
+    from steering.replicate import FILE, chosen, replicate
+    from steering.run import bar
+
+    findings = chosen(names or ())
+    if show_list:
+        facts = [{"name": f.name, "what": f.what, "published": f.published} for f in findings]
+        print(json.dumps(facts) if as_json else "\n".join(
+            f"{f['name']:<12}{f['what']}\n{'':<12}published: {f['published']}" for f in facts))  # fmt: skip
+        return
+    policy = load_policy(checkpoint)
+    settings = Settings(
+        checkpoint=policy.name,
+        sha256=policy.sha256,
+        site=published_site(policy, site),
+        levels=tuple(parse_levels(levels)),
+        behaviour_levels=behaviour_levels,
+        horizon=horizon,
+        seed=seed,
+        mode=mode,
+    )
+    try:
+        with bar("replicating") as progress:
+            data = replicate(policy, settings, out, names or (), progress)
+    except (KeyboardInterrupt, SystemExit):
+        print(f"\nmazesteer: stopped; what was measured is in {shlex.quote(str(out / FILE))}: type the same command "
+              "to go on", file=sys.stderr)  # fmt: skip
+        raise
+    if as_json:
+        print(json.dumps({**data, "rows": {}}))
+        return
+    _show({**data, "findings": {f.name: data["findings"][f.name] for f in findings}})
+    print(f"results: {out / FILE}")
+
+
+def _show(data: dict[str, Any]) -> None:
+    """A table for each finding: what was published, the figures, the verdict."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from steering.replicate import replicate_table
+
+    console: Console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+    console.print(f"\n{data['checkpoint']['name']} at {data['settings']['site']}, exact within "
+                  f"{data['settings']['horizon']} moves; intervals: 95%, bootstrap over mazes")  # fmt: skip
+    rows = replicate_table(data)
+    for name, found in data["findings"].items():
+        console.print(f"\n[bold]{name}[/bold]: {found['what']} ({found['mazes']} mazes)")
+        console.print(f"published: {found['published']}", markup=False)
+        table = Table(box=None, pad_edge=False)
+        for column in ("figure", "published", "measured", "interval"):
+            table.add_column(column, justify="left" if column == "figure" else "right")
+        for row in rows:
+            if row["finding"] == name:
+                table.add_row(row["figure"], row["published"], row["measured"], row["interval"])
+        console.print(table)
+        console.print(f"-> {found['verdict']}", markup=False)
+        for note in found["notes"]:
+            console.print(note, markup=False)
+    console.print()

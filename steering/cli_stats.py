@@ -1,0 +1,36 @@
+"""The commands that read a run's numbers: how many levels an interval of a given width needs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+commands = typer.Typer()
+
+
+@commands.command("power")
+def power_command(
+    run: Annotated[Path, typer.Argument(help="A run directory: the pilot.")],
+    width: Annotated[float, typer.Option(help="Width wanted of the 95% interval of blindness.")] = 0.1,
+    site: Annotated[Optional[str], typer.Option(help="Site (default: the boundary's and the next).")] = None,  # noqa: UP045
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say how many levels an interval of a given width needs, judging by a run."""
+    from steering.power import power_of_run
+
+    records = power_of_run(run, width, site)
+    if as_json:
+        print(json.dumps(records))
+        return
+    print(f"levels for a 95% interval of blindness {width:g} wide, judging by {records[0]['pilot']} levels of {run}:\n")
+    print(f"{'site':<32}{'blindness':>9}  {'interval now':<18}{'levels needed':>13}")
+    for record in records:
+        now = f"{record['blindness_low']:.3f} to {record['blindness_high']:.3f}"
+        print(f"{record['site']:<32}{record['blindness']:>9.3f}  {now:<18}{record['levels']:>13}")
+    for record in records:
+        if record["warning"]:
+            print(f"\n{record['site']}: {record['warning']}")
+    print(f"\nto get them: the run's own command again with --n-levels {max(r['levels'] for r in records)}")

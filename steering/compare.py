@@ -1,0 +1,267 @@
+"""Paired comparison of runs: agents, coefficients of one run, or snapshots of one training.
+
+All arms are read from their stores and cut to the mazes and trunk sites that all have, with the same bootstrap
+resamples, so that differences are between arms and not between mazes. Nothing is computed by a network.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from envs.errors import InputError
+from steering import stats
+from steering.boundary import BLINDNESS, COMPETENCE, Boundary, Curves, find_boundary, over_agents
+from steering.plan import SweepSpec
+from steering.several import INDEX
+from steering.store import DATABASE, Key, Store
+from steering.summary import MAIN
+
+FORMAT = "mazesteer-compare-1"
+OUTCOMES = ("p_cheese", "p_cheese_decision", "p_region")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One run under one coefficient: per level and trunk site, what subtraction did.
+
+    ``edited``: ``{(level, site): Outcome fields}``; ``clean``, ``no_cheese``: ``{level: Outcome fields}``.
+    """
+
+    name: str
+    spec: SweepSpec
+    coefficient: float
+    sites: tuple[str, ...]
+    classes: dict[str, str]
+    edited: dict[tuple[int, str], dict[str, float]]
+    clean: dict[int, dict[str, float]]
+    no_cheese: dict[int, dict[str, float]]
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Levels that have all their results."""
+        return tuple(
+            level
+            for level in self.spec.levels
+            if level in self.clean and level in self.no_cheese and all((level, s) in self.edited for s in self.sites)
+        )
+
+
+def find_runs(given: Sequence[Path]) -> list[Path]:
+    """Run directories for what a user typed: runs, or folders of several.
+
+    Raises :class:`InputError` for anything else.
+    """
+    found: list[Path] = []
+    for path in given:
+        if (path / DATABASE).is_file():
+            found.append(path)
+        elif (path / INDEX).is_file():
+            try:
+                rows = json.loads((path / INDEX).read_text())["runs"]
+                found += [path / row["directory"] for row in rows]
+            except (OSError, ValueError, KeyError, TypeError):
+                raise InputError(f"{path / INDEX}: not an index of runs; sweep again") from None
+        else:
+            raise InputError(f"{path}: no sweep there ({DATABASE} is missing); give what --out of layer-sweep was")
+    return list(dict.fromkeys(found))
+
+
+def read_arms(runs: Sequence[Path]) -> list[Arm]:
+    """One arm per run; a single run with several coefficients gives one for each.
+
+    Raises :class:`InputError` if that makes fewer than two.
+    """
+    arms: list[Arm] = []
+    for run in runs:
+        spec = SweepSpec.load(run)
+        if MAIN not in spec.conditions:
+            raise InputError(f"{run}: {MAIN} was not swept there; nothing to compare")
+        coefficients = spec.coefficients if len(runs) == 1 else spec.coefficients[:1]
+        with Store.open(run) as store:
+            arms += [_arm(store, spec, c, several=len(runs) == 1) for c in coefficients]
+    if len(arms) < 2:
+        raise InputError("compare: one run with one coefficient has nothing to be compared with; give another run")
+    names = [arm.name for arm in arms]
+    if len(set(names)) < len(names):  # the same agent twice, say under two vectors: the directories tell them apart
+        arms = [dataclasses.replace(arm, name=str(run)) for arm, run in zip(arms, runs, strict=True)]
+    return arms
+
+
+def _arm(store: Store, spec: SweepSpec, coefficient: float, *, several: bool) -> Arm:
+    facts = {fact["name"]: fact for fact in store.meta("sites")}
+    sites = tuple(name for name in spec.sites if facts[name]["trunk"])
+    if not sites:
+        raise InputError(f"{store.path.parent}: no trunk site was swept; nothing to compare")
+    table = {row.key: dataclasses.asdict(row.outcome) for row in store.rows()}
+    return Arm(
+        name=f"{spec.checkpoint} x{coefficient:g}" if several else spec.checkpoint,
+        spec=spec,
+        coefficient=coefficient,
+        sites=sites,
+        classes={name: facts[name]["equivalence_class"] for name in sites},
+        edited={
+            (level, site): table[key]
+            for level, site in itertools.product(spec.levels, sites)
+            if (key := Key(level, MAIN, site, coefficient)) in table
+        },
+        clean={level: table[Key(level, "clean")] for level in spec.levels if Key(level, "clean") in table},
+        no_cheese={level: table[Key(level, "no_cheese")] for level in spec.levels if Key(level, "no_cheese") in table},
+    )
+
+
+def compare(
+    arms: Sequence[Arm], *, seed: int = 0, blindness: float = BLINDNESS, competence: float = COMPETENCE
+) -> dict[str, Any]:
+    """All numbers of the comparison as plain data; the first arm is what the others are compared with.
+
+    Raises :class:`InputError` if the arms share no site or fewer than :data:`steering.stats.FEWEST` mazes, or were
+    swept with another horizon or mode.
+    """
+    first = arms[0]
+    for arm in arms[1:]:
+        for name in ("horizon", "mode"):
+            here, there = getattr(first.spec, name), getattr(arm.spec, name)
+            if here != there:
+                raise InputError(f"compare: {first.name} has {name} {here}, {arm.name} {there}; sweep both alike")
+    sites = [site for site in first.sites if all(site in arm.sites for arm in arms)]
+    if not sites:
+        raise InputError("compare: the runs have no trunk site in common; sweep all with the same --sites")
+    levels = [level for level in first.levels if all(level in arm.levels for arm in arms)]
+    if len(levels) < stats.FEWEST:
+        raise InputError(
+            f"compare: the runs share {len(levels)} finished levels, {stats.FEWEST} are needed; sweep the same --levels"
+        )
+    rng = np.random.default_rng(seed)
+    weights = stats.counts(stats.resamples(len(levels), rng))
+    curves = [_curves(arm, sites, levels, weights) for arm in arms]
+    thresholds = {"blindness": blindness, "competence": competence}
+    boundaries = [find_boundary(curve, **thresholds) for curve in curves]
+    found: dict[str, Any] = {
+        "format": FORMAT,
+        "levels": levels,
+        "sites": sites,
+        "classes": [first.classes[site] for site in sites],
+        "thresholds": thresholds,
+        "seed": seed,
+        "arms": [
+            {
+                "name": arm.name,
+                "checkpoint": arm.spec.checkpoint,
+                "sha256": arm.spec.sha256,
+                "coefficient": arm.coefficient,
+                "vector": arm.spec.vector,
+                "boundary": dataclasses.asdict(boundary),
+                "curve": [_point(arm, curve, i, levels, weights) for i in range(len(sites))],
+                "reference": {
+                    world: {o: float(np.nanmean([getattr(arm, world)[lv][o] for lv in levels])) for o in OUTCOMES}
+                    for world in ("clean", "no_cheese")
+                },
+            }
+            for arm, curve, boundary in zip(arms, curves, boundaries, strict=True)
+        ],
+        "differences": [
+            _difference(first, arm, curves[0], curve, sites, levels, boundaries[0], rng)
+            for arm, curve in zip(arms[1:], curves[1:], strict=True)
+        ],
+        "over_agents": None,
+    }
+    if len({arm.spec.sha256 for arm in arms}) == len(arms) > 1 and development(arms) is None:
+        found["over_agents"] = dataclasses.asdict(
+            over_agents(curves, rng, same_mazes=True, blindness=blindness, competence=competence)
+        )
+    cleaned = json.loads(json.dumps(found), parse_constant=lambda _: None)  # NaN: not defined
+    assert isinstance(cleaned, dict)
+    return cleaned
+
+
+def _curves(arm: Arm, sites: Sequence[str], levels: Sequence[int], weights: np.ndarray) -> Curves:
+    def edited(name: str) -> np.ndarray:
+        return np.array([[arm.edited[level, site][name] for level in levels] for site in sites])
+
+    return Curves.of(
+        sites,
+        [arm.classes[site] for site in sites],
+        edited("tv_no_cheese"),
+        np.array([arm.clean[level]["tv_no_cheese"] for level in levels]),
+        edited("p_region_first"),
+        np.array([arm.no_cheese[level]["p_region_first"] for level in levels]),
+        weights,
+    )
+
+
+def _point(arm: Arm, curve: Curves, i: int, levels: Sequence[int], weights: np.ndarray) -> dict[str, Any]:
+    site = curve.sites[i]
+    edited, clean = (np.array([row[level] for level in levels]) for row in _distances(arm, site))
+    low, high = stats.blindness_interval(edited, clean, weights)
+    return {
+        "site": site,
+        "blindness": float(curve.blind[i]),
+        "low": low,
+        "high": high,
+        "competence": float(curve.able[i]),
+    }
+
+
+def _distances(arm: Arm, site: str) -> tuple[dict[int, float], dict[int, float]]:
+    """Per level, the distance to the policy without cheese: edited at ``site``, and left alone."""
+    edited = {level: row["tv_no_cheese"] for (level, name), row in arm.edited.items() if name == site}
+    return edited, {level: row["tv_no_cheese"] for level, row in arm.clean.items()}
+
+
+def _difference(
+    first: Arm,
+    arm: Arm,
+    base: Curves,
+    curve: Curves,
+    sites: Sequence[str],
+    levels: Sequence[int],
+    boundary: Boundary,
+    rng: np.random.Generator,
+) -> dict[str, Any]:
+    """Second minus first: blindness per site (paired bootstrap of the pooled ratio), and outcomes maze by maze."""
+    boot = curve.boot_blind - base.boot_blind
+    low, high = stats.interval(boot)
+    site = boundary.site or sites[0]
+    effects: dict[str, Any] = {}
+    for outcome in OUTCOMES:
+        pairs = {
+            "clean": [(arm.clean[lv][outcome], first.clean[lv][outcome]) for lv in levels],
+            MAIN: [(arm.edited[lv, site][outcome], first.edited[lv, site][outcome]) for lv in levels],
+        }
+        for world, values in pairs.items():
+            a, b = np.array(values).T
+            effect = stats.paired_effect(a, b, rng)
+            where = f"{outcome}, {world}" + (f" at {site}" if world == MAIN else "")
+            effects[where] = {**dataclasses.asdict(effect), "words": stats.in_words(effect, where)}
+    return {
+        "of": arm.name,
+        "against": first.name,
+        "blindness": [
+            {
+                "site": name,
+                "difference": float(curve.blind[i] - base.blind[i]),
+                "low": float(low[i]),
+                "high": float(high[i]),
+                "larger": float(np.nanmean((boot[:, i] > 0) + (boot[:, i] == 0) / 2)),
+            }
+            for i, name in enumerate(sites)
+        ],
+        "effects": effects,
+    }
+
+
+def development(arms: Sequence[Arm]) -> tuple[str, list[int]] | None:
+    """(agent, counts) if the arms are snapshots ``AGENT@COUNT`` of one training; else None."""
+    parts = [arm.spec.checkpoint.partition("@") for arm in arms]
+    if len({name for name, _, _ in parts}) != 1 or not all(at and count.isdecimal() for _, at, count in parts):
+        return None
+    counts = [int(count) for _, _, count in parts]
+    return (parts[0][0], counts) if len(set(counts)) == len(counts) > 1 else None

@@ -1,0 +1,130 @@
+"""One film that walks through the sites of a sweep in depth order.
+
+At each site: the steered vector field and rollouts of one level; below, the blindness curve of the
+whole sweep, which grows by one site at a time. Equivalent sites are one experiment and shown once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agents.policy import Policy
+from envs.errors import InputError
+from envs.maze import Maze, State
+from steering.evaluate import LevelEvaluator
+from steering.fields import MoveField
+from steering.film import most_changed, panel_of
+from steering.interventions import Intervention
+from steering.plan import SweepSpec
+from steering.rollouts import rollouts
+from steering.store import DATABASE, Key, Store
+from steering.summary import MAIN, summarize
+from steering.units import level_intervention, rollout_site
+from videos.chart import curve_chart
+from videos.encode import check_film_path, write_film
+from videos.side_by_side import STANDARD, Look, Panel, grid_frames
+from videos.stage import GAP
+
+CHART_HEIGHT = 240
+MOST_EPISODES = 4
+
+
+def film_sites(
+    run: Path,
+    spec: SweepSpec,
+    policy: Policy,
+    out: Path | None = None,
+    *,
+    level: int | None = None,
+    episodes: int = 2,
+    seconds: float = 4.0,
+    look: Look = STANDARD,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Path:
+    """Write the film of the run in ``run`` (default: there, ``film-sweep.mp4``); returns its path.
+
+    ``level`` defaults to the one where subtraction changes P(cheese) most. A rollout lasts about
+    ``seconds`` at each site: long ones skip steps. Raises :class:`InputError` for a run without ``subtract``,
+    a level that is not in it, or as :func:`videos.encode.write_film` does.
+    """
+    if not 1 <= episodes <= MOST_EPISODES:
+        raise InputError(f"--episodes {episodes}: show 1 to {MOST_EPISODES} rollouts at each site")
+    if not 0 < seconds <= 600:
+        raise InputError(f"--seconds {seconds:g}: give more than 0 and at most 600")
+    if MAIN not in spec.conditions:
+        raise InputError(f"{run}: a sweep without the condition {MAIN!r}, so there is no curve to walk along")
+    if level is not None and level not in spec.levels:
+        raise InputError(f"--level {level} is not in this run; choose one of {', '.join(map(str, spec.levels[:20]))}")
+    if not (run / DATABASE).is_file():
+        raise InputError(f"{run}: no {DATABASE}; it is not a finished run")
+    path = check_film_path(run / "film-sweep.mp4" if out is None else out)
+    with Store.open(run) as store:
+        summary = summarize(store, spec)
+        chosen = most_changed(store, spec, rollout_site(spec.sites)) if level is None else level
+    curve = distinct_curve(summary)
+    maze = Maze.from_level(chosen, spec.mode)
+    names, used = [name for name, _ in curve], len(summary["levels"]["used"])
+    edits = [level_intervention(policy, maze, Key(chosen, MAIN, name, spec.coefficients[0]), spec) for name in names]
+    fields = LevelEvaluator(policy, maze, spec.horizon).fields(edits)
+
+    def frames() -> Iterator[np.ndarray]:
+        for number, (name, edit, field) in enumerate(zip(names, edits, fields, strict=True)):
+            progress(number, len(names))
+            arrows = MoveField(name, maze, field.probabilities, spec.horizon).vectors()
+            yield from _site_frames(policy, maze, spec, (curve, number), edit, arrows, used, episodes, seconds, look)
+        progress(len(names), len(names))
+
+    return write_film(path, frames(), look.fps)
+
+
+def distinct_curve(summary: dict[str, Any]) -> list[tuple[str, float]]:
+    """(site, blindness) of the distinct trunk experiments in depth order; all sites where trunk is not known."""
+    sites = [site for site in summary["sites"] if site["trunk"] is not False and MAIN in site["conditions"]]
+    first: dict[str, tuple[str, float]] = {}
+    for site in sites:
+        value = site["conditions"][MAIN]["blindness"]
+        first.setdefault(site["equivalence_class"], (site["name"], math.nan if value is None else value))
+    if not first:
+        raise InputError("film-sweep: the run swept no trunk site; sweep with --sites trunk")
+    return list(first.values())
+
+
+def _site_frames(
+    policy: Policy,
+    maze: Maze,
+    spec: SweepSpec,
+    at: tuple[Sequence[tuple[str, float]], int],
+    edit: Intervention,
+    arrows: np.ndarray,
+    levels: int,
+    episodes: int,
+    seconds: float,
+    look: Look,
+) -> Iterator[np.ndarray]:
+    curve, number = at
+    name, blindness = curve[number]
+    tracks = rollouts(policy, maze, edit, episodes=episodes, seed=spec.seed, horizon=spec.horizon, condition=MAIN)
+    start = [State(maze.mouse, maze.facing)]
+    panels = [Panel("steered field", start, f"blindness {blindness:.2f} over {levels} levels", vectors=arrows)]
+    panels += [panel_of(track, title=f"rollout {k + 1}") for k, track in enumerate(tracks)]
+    width = len(panels) * (look.side + GAP) + GAP
+    chart = curve_chart(
+        [site.removeprefix("embedder.") for site, _ in curve],
+        [value for _, value in curve],
+        number + 1,
+        (CHART_HEIGHT, width + width % 2 - 2 * GAP),
+        "blindness",
+    )
+    stride = max(1, math.ceil(max(len(track) for track in tracks) / (seconds * look.fps)))
+    header = (
+        f"level {maze.level}, policy {policy.name}: cheese vector subtracted at {name} ({number + 1} of {len(curve)})"
+    )
+    final = number + 1 == len(curve)
+    paced = dataclasses.replace(look, stride=stride, card=0.0, hold=look.hold * (3 if final else 1))
+    yield from grid_frames([(maze, panels)], header=header, look=paced, chart=chart)

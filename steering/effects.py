@@ -1,0 +1,132 @@
+"""Paired effects from the table of outcomes: each site and condition against ``clean`` and ``no_cheese``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from envs.errors import InputError
+from steering import stats
+from steering.evaluate import OUTCOME_FIELDS, Outcome
+from steering.plan import ALL_SITES, REFERENCES, SweepSpec
+from steering.store import DATABASE, Key, Store
+
+# Those that compare with and without cheese; with it the first two equal `p_cheese` and `p_region`.
+OUTCOMES = ("p_cheese_cell", "p_region_first", "p_cheese_decision", "p_corner_decision", "tv_no_cheese")
+NAMES = {
+    "p_cheese_cell": "P(cheese)",
+    "p_region_first": "P(top-right 5x5 first)",
+    "p_cheese_decision": "P(to the cheese | decision square)",
+    "p_corner_decision": "P(to the top right | decision square)",
+    "tv_no_cheese": "distance to the policy without cheese",
+}
+DIGITS = 6
+
+Columns = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class OutcomeTable:
+    """All results of a run on its finished ``levels``; ``facts`` say what the sites are, by name."""
+
+    spec: SweepSpec
+    levels: list[int]
+    outcomes: dict[Key, Outcome]
+    facts: dict[str, dict[str, Any]]
+
+    @classmethod
+    def read(cls, store: Store, spec: SweepSpec) -> OutcomeTable:
+        """From a run's store; raises :class:`InputError` if no level is finished."""
+        outcomes = {row.key: row.outcome for row in store.rows()}
+        levels = [level for level in spec.levels if all(key in outcomes for key in spec.keys(level))]
+        if not levels:
+            raise InputError(f"{store.path.parent}: no level is finished yet; type the sweep's command again")
+        return cls(spec, levels, outcomes, {fact["name"]: fact for fact in store.meta("sites")})
+
+    @classmethod
+    def open(cls, directory: Path) -> OutcomeTable:
+        """Of a run directory; raises :class:`InputError` if it holds no results."""
+        spec = SweepSpec.load(directory)
+        if not (directory / DATABASE).is_file():
+            raise InputError(f"{directory}: no {DATABASE}; it is not a finished run")
+        with Store.open(directory) as store:
+            return cls.read(store, spec)
+
+    def reference(self, name: str) -> Columns:
+        """``float64[n_levels]`` per outcome of ``clean`` or ``no_cheese``."""
+        return self._columns([Key(level, name) for level in self.levels])
+
+    def condition(self, condition: str, site: str = "", coefficient: float | None = None) -> Columns:
+        """``float64[n_levels]`` per outcome, mean over draws; coefficient None: the first one swept."""
+        c = self.spec.coefficients[0] if coefficient is None else coefficient
+        draws = range(self.spec.draws_of(condition))
+        parts = [self._columns([Key(level, condition, site, c, draw) for level in self.levels]) for draw in draws]
+        return {field: np.mean([part[field] for part in parts], axis=0) for field in OUTCOME_FIELDS}
+
+    def trunk(self) -> list[str]:
+        """The trunk sites swept, in the order swept."""
+        return [name for name in self.spec.sites if self.facts[name]["trunk"]]
+
+    def experiments(self, condition: str) -> list[str]:
+        """Trunk sites that are experiments of their own: the first of each class; for random vectors, all."""
+        if condition == "random":
+            return self.trunk()
+        first: dict[str, str] = {}
+        for name in self.trunk():
+            first.setdefault(self.facts[name]["equivalence_class"], name)
+        return list(first.values())
+
+    def _columns(self, keys: Sequence[Key]) -> Columns:
+        return {field: np.array([getattr(self.outcomes[key], field) for key in keys]) for field in OUTCOME_FIELDS}
+
+
+def effects(table: OutcomeTable) -> list[dict[str, Any]]:
+    """One record per distinct experiment, condition, reference and outcome, as plain data.
+
+    Holm's adjustment runs over the experiments within one (condition, reference, outcome). First come ``clean`` against
+    ``no_cheese``: what the cheese does at all. All effects are made with the same seed, so with the same mazes.
+    """
+    references = {name: table.reference(name) for name in REFERENCES}
+    records = _family(table, "clean", "no_cheese", {"": references["clean"]}, references["no_cheese"])
+    for condition in table.spec.conditions:
+        if condition == ALL_SITES:
+            continue
+        columns = {site: table.condition(condition, site) for site in table.experiments(condition)}
+        for against in REFERENCES:
+            records += _family(table, condition, against, columns, references[against])
+    return records
+
+
+def what(condition: str, site: str, against: str, outcome: str) -> str:
+    """What an effect is an effect on, in words."""
+    where = f" at {site}" if site else ""
+    return f"{NAMES[outcome]}, {condition}{where} against {against}"
+
+
+def _family(
+    table: OutcomeTable, condition: str, against: str, columns: dict[str, Columns], reference: Columns
+) -> list[dict[str, Any]]:
+    records = []
+    for outcome in OUTCOMES:
+        if outcome == "tv_no_cheese" and against == "no_cheese":
+            continue  # a distance to itself: never negative, so no test of a difference
+        found = [
+            stats.paired_effect(values[outcome], reference[outcome], np.random.default_rng(table.spec.seed))
+            for values in columns.values()
+        ]
+        adjusted = stats.holm([effect.p for effect in found])
+        for site, effect, p_holm in zip(columns, found, adjusted, strict=True):
+            record = {"site": site, "condition": condition, "against": against, "outcome": outcome, **asdict(effect)}
+            record["words"] = stats.in_words(effect, what(condition, site, against, outcome), p_holm)
+            record["p_holm"] = p_holm
+            del record["note"]  # the words have it
+            records.append({key: _short(value) for key, value in record.items()})
+    return records
+
+
+def _short(value: Any) -> Any:
+    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value

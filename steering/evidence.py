@@ -1,0 +1,79 @@
+"""What a report shows beside the sweep's own numbers, read from a run directory: nothing here runs a network.
+
+Probes, vector fields and the published findings are files of other commands (``probes.json``, ``fields.json``,
+``replicate.json``); one that was made with another checkpoint is left out, and the report says so.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+from pathlib import Path
+from typing import Any
+
+from envs.errors import InputError
+from steering.plan import SweepSpec
+from steering.store import Key, Store
+from steering.summary import MAIN
+from steering.units import rollout_site
+
+FILES = {"probes": "probes.json", "fields": "fields.json", "replicate": "replicate.json"}
+_PARTS = {"cheese": "p_cheese_decision", "corner": "p_corner_decision", "other": "p_other_decision"}
+_PACKAGES = ("mazesteer", "torch", "numpy", "scipy", "procgen", "gym3", "stable-baselines3", "scikit-learn",
+             "ruptures", "plotly")  # fmt: skip
+
+
+def versions() -> dict[str, str]:
+    """Python, the machine's kind, and the packages that the numbers depend on; what is not installed is left out."""
+    found = {"python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}"}
+    for package in _PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def decision_squares(store: Store, spec: SweepSpec) -> dict[str, Any] | None:
+    """Per maze, the move probabilities at the decision square: clean, subtracted at one site, cheese removed.
+
+    ``{"site": name, "levels": [...], "clean" | "subtract" | "no_cheese": {"cheese" | "corner" | "other": [float]}}``.
+    The site is the published one if it was swept. None if subtraction was not.
+    """
+    if MAIN not in spec.conditions:
+        return None
+    site = rollout_site(spec.sites)
+    table = {row.key: row.outcome for row in store.rows()}
+    keys = {
+        "clean": [Key(level, "clean") for level in spec.levels],
+        MAIN: [Key(level, MAIN, site, spec.coefficients[0]) for level in spec.levels],
+        "no_cheese": [Key(level, "no_cheese") for level in spec.levels],
+    }
+    whole = [i for i in range(len(spec.levels)) if all(column[i] in table for column in keys.values())]
+    if not whole:
+        return None
+    found: dict[str, Any] = {"site": site, "levels": [spec.levels[i] for i in whole]}
+    for world, column in keys.items():
+        found[world] = {part: [getattr(table[column[i]], name) for i in whole] for part, name in _PARTS.items()}
+    return found
+
+
+def others(directory: Path, sha256: str) -> tuple[dict[str, Any], list[str]]:
+    """(what other commands left in a run directory, notes on what is left out and why)."""
+    found, notes = {}, []
+    for name, file in FILES.items():
+        path = directory / file
+        if not path.exists():
+            continue
+        try:
+            data = json.loads(path.read_text())
+            if not isinstance(data, dict):
+                raise ValueError("not an object")
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path}: cannot be read ({error}); remove it, or make it anew") from None
+        if dict(data.get("checkpoint", {})).get("sha256") != sha256:
+            notes.append(f"{file} is of another checkpoint than the sweep and is not shown")
+        else:
+            found[name] = data
+    return found, notes

@@ -1,0 +1,116 @@
+"""Three mazes to look at: where subtraction does what it typically does, where it works best, and where worst.
+
+Their fields are computed when a sweep ends and kept in ``fields.json``, so that a report needs no network.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from agents.checkpoints import write_atomic
+from agents.policy import Policy
+from envs.errors import InputError
+from envs.maze import Maze
+from steering.evaluate import LevelEvaluator
+from steering.fields import MoveField, panels
+from steering.plan import SweepSpec
+from steering.store import Key, Store
+from steering.summary import MAIN
+from steering.units import level_intervention, rollout_site
+from videos.fields import field_drawing
+from videos.plots import field_figure
+
+FILE = "fields.json"
+_DIGITS = 5  # of a probability: more than an arrow shows
+_SIDE = 230  # pixels of a panel: four fit the width of a page
+
+
+def choose(store: Store, spec: SweepSpec, site: str) -> dict[str, tuple[int, float]]:
+    """``{"typical" | "best" | "worst": (level, blindness there)}``; empty if no maze is finished.
+
+    Of the half of the mazes where the cheese matters most (elsewhere the ratio says little): the greatest and the
+    least blindness, and the one nearest to the median.
+    """
+    table = {row.key: row.outcome for row in store.rows()}
+    found = []
+    for level in spec.levels:
+        keys = Key(level, "clean"), Key(level, MAIN, site, spec.coefficients[0])
+        if all(key in table for key in keys):
+            clean, edited = (table[key].tv_no_cheese for key in keys)
+            found.append((level, clean, edited))
+    found.sort(key=lambda row: -row[1])
+    rows = [(level, 1 - edited / clean) for level, clean, edited in found[: -(-len(found) // 2)] if clean > 0]
+    if not rows:
+        return {}
+    middle = float(np.median([b for _, b in rows]))
+    return {
+        "typical": min(rows, key=lambda row: (abs(row[1] - middle), row[0])),
+        "best": max(rows, key=lambda row: (row[1], -row[0])),
+        "worst": min(rows, key=lambda row: (row[1], row[0])),
+    }
+
+
+def keep_examples(policy: Policy, store: Store, spec: SweepSpec, directory: Path) -> Path | None:
+    """Write ``fields.json`` for the mazes of :func:`choose`, unless it is there already; None if there is none."""
+    if MAIN not in spec.conditions:
+        return None
+    site = rollout_site(spec.sites)
+    chosen = choose(store, spec, site)
+    if not chosen:
+        return None
+    path = directory / FILE
+    facts: dict[str, Any] = {
+        "checkpoint": {"name": spec.checkpoint, "sha256": spec.sha256},
+        "site": site,
+        "mode": spec.mode,
+        "horizon": spec.horizon,
+    }
+    facts |= {"chosen": {name: list(pair) for name, pair in chosen.items()}}
+    try:
+        if facts.items() <= json.loads(path.read_text()).items():
+            return path
+    except (OSError, ValueError, AttributeError):  # none yet, or not readable: made anew
+        pass
+    levels = {str(level): _fields(policy, level, spec, site) for level, _ in chosen.values()}
+    write_atomic(path, (json.dumps({**facts, "levels": levels}) + "\n").encode())
+    return path
+
+
+def _fields(policy: Policy, level: int, spec: SweepSpec, site: str) -> dict[str, list[list[float]]]:
+    maze = Maze.from_level(level, spec.mode)
+    evaluator = LevelEvaluator(policy, maze, spec.horizon)
+    edit = level_intervention(policy, maze, Key(level, MAIN, site, spec.coefficients[0]), spec)
+    fields = {"clean": evaluator.clean, MAIN: evaluator.fields([edit])[0], "no_cheese": evaluator.no_cheese}
+    return {name: np.round(field.probabilities, _DIGITS).tolist() for name, field in fields.items()}
+
+
+def example_figures(data: Mapping[str, Any]) -> dict[str, tuple[go.Figure, int, float]]:
+    """``{"typical" | "best" | "worst": (figure, level, blindness)}`` from what :func:`keep_examples` wrote.
+
+    Panels: left alone, steered, the difference, cheese removed. Raises :class:`InputError` for a damaged file.
+    """
+    figures = {}
+    try:
+        for name, (level, blindness) in data["chosen"].items():
+            maze = Maze.from_level(level, data["mode"])
+            parts = {world: _normal(rows) for world, rows in data["levels"][str(level)].items()}
+            clean = MoveField("left alone", maze, parts["clean"], data["horizon"])
+            steered = MoveField("steered", maze, parts[MAIN], data["horizon"])
+            gone = MoveField("cheese removed", maze.without_cheese(), parts["no_cheese"], data["horizon"])
+            shown = [*panels(clean, steered, heat="none"), *panels(gone, heat="none")]
+            figures[name] = (field_figure(field_drawing(shown), side=_SIDE), level, blindness)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{FILE}: damaged ({error}); remove it and type the sweep's command again") from None
+    return figures
+
+
+def _normal(rows: list[list[float]]) -> np.ndarray:
+    """``float64[n, 5]`` rows that sum to 1 again after rounding."""
+    p = np.array(rows, dtype=np.float64)
+    return p / p.sum(axis=1, keepdims=True)

@@ -1,0 +1,263 @@
+"""What a re-run of a published finding is made of: a measurement per maze, figures, claims, a verdict.
+
+A finding measures each maze by itself (a function of policy, maze and settings alone) and is summed up over mazes
+afterwards. Figures carry a percentile bootstrap interval over mazes. A claim holds, or does not, only where that
+interval lies wholly on one side of its bound.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from agents.policy import Policy
+from envs.chain import check_horizon
+from envs.errors import InputError, check_random_seed
+from envs.maze import Maze
+from steering.donors import generator
+from steering.evaluate import HORIZON, LevelEvaluator
+from steering.sites import PUBLISHED_SITE, Site, find_site
+from steering.stats import interval, resamples
+from steering.tracking import Tracking, track
+
+Row = dict[str, Any]  # one maze's measurement: numbers, or lists of numbers; NaN where undefined
+Statistic = Callable[..., np.ndarray]  # arrays whose last axis runs over mazes -> that axis reduced
+FEWEST = 5  # mazes below which no interval is given and no claim decided
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What determines the numbers of a re-run. ``levels`` are the seeds to consider."""
+
+    checkpoint: str
+    sha256: str
+    site: str
+    levels: tuple[int, ...]
+    behaviour_levels: int = 1000
+    horizon: int = HORIZON
+    seed: int = 0
+    mode: str = "hard"
+
+    def __post_init__(self) -> None:
+        check_horizon(self.horizon)
+        check_random_seed(self.seed)
+        if not 1 <= self.behaviour_levels <= 100_000:
+            raise InputError(f"--behaviour-levels {self.behaviour_levels}: give a number from 1 to 100000")
+
+    def shared(self) -> dict[str, Any]:
+        """What all results in one directory must agree on: a maze's measurement depends on nothing else."""
+        return {
+            key: value
+            for key, value in dataclasses.asdict(self).items()
+            if key not in ("checkpoint", "levels", "behaviour_levels")
+        }
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A policy and the settings it is measured under."""
+
+    policy: Policy
+    settings: Settings
+
+    @functools.cached_property
+    def site(self) -> Site:
+        """Where the findings intervene."""
+        return find_site(self.policy.net, self.settings.site)
+
+    @functools.cached_property
+    def tracking(self) -> Tracking:
+        """The channels that track the cheese there."""
+        return track(self.policy, self.site, self.settings.seed, self.settings.mode)
+
+    @functools.cached_property
+    def _kept(self) -> dict[Maze, LevelEvaluator]:
+        return {}
+
+    def evaluator(self, maze: Maze) -> LevelEvaluator:
+        """Exact evaluation of ``maze`` within the horizon. The last maze's is kept: findings share its clean passes."""
+        if maze not in self._kept:
+            self._kept.clear()
+            self._kept[maze] = LevelEvaluator(self.policy, maze, self.settings.horizon)
+        return self._kept[maze]
+
+    def rng(self, maze: Maze, what: str, draw: int = 0) -> np.random.Generator:
+        """The generator of one draw on one maze."""
+        return generator(self.settings.seed, maze.level or 0, f"replicate {what}", draw)
+
+
+def published_site(policy: Policy, site: str | None) -> str:
+    """The site to use: the one asked for, else the published one; :class:`InputError` if there is none."""
+    if site is not None:
+        return find_site(policy.net, site).name
+    try:
+        return find_site(policy.net, PUBLISHED_SITE).name
+    except InputError:
+        raise InputError(
+            f"{policy.name}: this network has no site {PUBLISHED_SITE}, where the findings were published; "
+            "give one of its own by --site (see `mazesteer sites`)"
+        ) from None
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number measured beside the one published (a range as text; None: none was).
+
+    ``low``, ``high``: 95% interval over mazes; NaN where too few are there.
+    """
+
+    label: str
+    value: float
+    low: float
+    high: float
+    published: float | str | None = None
+
+    def above(self, bound: float) -> bool | None:
+        """Whether it exceeds ``bound``; None where the interval does not tell."""
+        return True if self.low > bound else False if self.high < bound else None
+
+    def below(self, bound: float) -> bool | None:
+        """Whether it is less than ``bound``; None where the interval does not tell."""
+        above = self.above(bound)
+        return None if above is None else not above
+
+    def within(self, low: float, high: float) -> bool | None:
+        """Whether it lies between the bounds; None where the interval does not tell."""
+        inside, outside = self.low > low and self.high < high, self.high < low or self.low > high
+        return True if inside else False if outside else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; NaN becomes null."""
+        return {key: plain(value) for key, value in dataclasses.asdict(self).items()}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What was found, in words with its bound, and whether it is so here (None: these mazes do not tell)."""
+
+    text: str
+    holds: bool | None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A finding summed up over mazes."""
+
+    figures: tuple[Figure, ...]
+    claims: tuple[Claim, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A published finding and how it is run again.
+
+    ``published``: its source and figures in words. ``measure``: one maze's row. ``summarize``: figures and claims of
+    all rows. ``levels``: the seeds to consider; ``keeps``: which of their mazes are used. ``maps``: it
+    needs a site whose channels have maps.
+    """
+
+    name: str
+    what: str
+    published: str
+    measure: Callable[[Bench, Maze], Row]
+    summarize: Callable[[Bench, Sample], Summary]
+    levels: Callable[[Settings], Sequence[int]] = lambda settings: settings.levels
+    keeps: Callable[[Settings, Maze], bool] = lambda _, maze: maze.decision_square is not None
+    maps: bool = False
+
+    def mazes(self, settings: Settings) -> list[Maze]:
+        """The distinct mazes to measure, in the order of their levels; twins under a second seed are left out."""
+        found: dict[Any, Maze] = {}
+        seeds = list(self.levels(settings))
+        for start in range(0, len(seeds), 64):
+            for maze in Maze.from_levels(seeds[start : start + 64], settings.mode):
+                if self.keeps(settings, maze):
+                    found.setdefault((maze.walls, maze.cheese), maze)
+        return list(found.values())
+
+
+class Sample:
+    """The rows of several mazes as columns, and figures computed from them."""
+
+    def __init__(self, name: str, rows: Iterable[Row], seed: int) -> None:
+        self.name = name
+        self.rows = list(rows)
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def column(self, key: str) -> np.ndarray:
+        """``float64[n]``: one number of each maze."""
+        return np.array([row[key] for row in self.rows], dtype=np.float64)
+
+    def figure(
+        self, label: str, statistic: Statistic, *columns: str | np.ndarray, published: float | str | None = None
+    ) -> Figure:
+        """``statistic`` of columns over the mazes where all are defined, with its bootstrap interval.
+
+        Without an interval below :data:`FEWEST` mazes.
+        """
+        arrays = [self.column(c) if isinstance(c, str) else np.asarray(c, dtype=np.float64) for c in columns]
+        defined = ~np.any([np.isnan(array) for array in arrays], axis=0)
+        kept = [array[defined] for array in arrays]
+        n = int(defined.sum())
+        if n == 0:
+            return Figure(label, math.nan, math.nan, math.nan, published)
+        low = high = math.nan
+        if n >= FEWEST:
+            draws = resamples(n, generator(self.seed, 0, f"bootstrap {self.name} {label}", 0))
+            low, high = map(float, interval(statistic(*(array[draws] for array in kept))))
+        return Figure(label, float(statistic(*kept)), low, high, published)
+
+
+def median(values: np.ndarray) -> np.ndarray:
+    """Median over mazes."""
+    return np.median(values, axis=-1)
+
+
+def mean(values: np.ndarray) -> np.ndarray:
+    """Mean over mazes."""
+    return np.mean(values, axis=-1)
+
+
+def median_change(after: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """Median over mazes of the paired change."""
+    return np.median(after - before, axis=-1)
+
+
+def mean_change(after: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """Mean over mazes of the paired change."""
+    return np.mean(after - before, axis=-1)
+
+
+def pooled_ratio(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
+    """Sum over mazes divided by sum over mazes; NaN where the divisor is 0."""
+    above, below = np.sum(top, axis=-1), np.sum(bottom, axis=-1)
+    return np.divide(above, below, out=np.full(np.shape(below), np.nan), where=below != 0)
+
+
+def verdict(claims: Sequence[Claim]) -> str:
+    """What the claims amount to, in words."""
+    if not claims:
+        return "nothing to compare: no number was published"
+    held = [claim.holds for claim in claims]
+    head = "agrees in direction" if all(held) else "does not agree" if False in held else "undecided on these mazes"
+    word = {True: "yes", False: "no", None: "undecided"}
+    return f"{head} ({'; '.join(f'{claim.text}: {word[claim.holds]}' for claim in claims)})"
+
+
+def plain(value: Any) -> Any:
+    """Numbers for JSON: NaN and infinities become null, also within lists."""
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    if isinstance(value, float | np.floating):
+        return float(value) if math.isfinite(value) else None
+    return value

@@ -1,0 +1,137 @@
+"""Published findings that compare levels: vectors of other levels, and the cheese truly removed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from envs.maze import Maze
+from steering.donors import donor
+from steering.findings import Bench, Claim, Finding, Row, Sample, Settings, Summary, mean, median, pooled_ratio
+from steering.findings_vectors import MOVES, POST, own_vector
+from steering.interventions import subtract
+from steering.plan import SAME_CELL
+from steering.stats import blindness
+
+SAME, FAR = "0", "5+"
+OFFSETS = {SAME: (0, 0), "1": (1, 1), "2": (2, 2), "3-4": (3, 4), FAR: (5, 99)}  # cells, both ends included
+REMOVED = 0.25  # of the cheese's effect at most may be left over for "the same as removed"
+IDLE = 0.01  # mean total variation below which the cheese changes nothing worth removing
+NAMED = {0: "same", 12: "same", 7: "not the same", 19: "not the same"}  # the levels that the post names
+
+
+def offset_donors(bench: Bench, maze: Maze) -> dict[str, Maze]:
+    """One other level with its cheese on cells at each offset from ``maze``'s cheese, in procgen's whole grid.
+
+    The offset is the larger of the two coordinates' differences; among the free cells at that offset one is drawn.
+    Offsets at which the other level has no free cell are left out.
+    """
+    other = donor(maze, SAME_CELL, bench.settings.seed, 0)
+    assert other.cheese is not None
+    x, y = other.cheese
+    found = {}
+    for name, (low, high) in OFFSETS.items():
+        cells = [c for c in other.cells if low <= max(abs(c[0] - x), abs(c[1] - y)) <= high and c != other.mouse]
+        if cells:
+            found[name] = other.with_cheese(cells[int(bench.rng(maze, f"offset {name}").integers(len(cells)))])
+    return found
+
+
+def measure_transfer(bench: Bench, maze: Maze) -> Row:
+    """The same other level's vector at every offset of its cheese, beside the maze's own."""
+    level = bench.evaluator(maze)
+    others = offset_donors(bench, maze)
+    vectors = [own_vector(bench, maze), *(own_vector(bench, other) for other in others.values())]
+    outcomes = level.outcomes([subtract(vector) for vector in vectors])
+    clean = level.clean_outcome()
+    row: Row = {"clean_cheese": clean.p_cheese_decision, "clean_tv": clean.tv_no_cheese}
+    for name in ("own", *OFFSETS):
+        row |= {f"{name}_cheese": float("nan"), f"{name}_tv": float("nan")}
+    for name, outcome in zip(("own", *others), outcomes, strict=True):
+        row |= {f"{name}_cheese": outcome.p_cheese_decision, f"{name}_tv": outcome.tv_no_cheese}
+    return row
+
+
+def summarize_transfer(bench: Bench, sample: Sample) -> Summary:
+    """Blindness and the decision by offset."""
+    words = {"own": "own vector", SAME: "same cell"}
+    words |= {name: f"{name} cells away" for name in OFFSETS if name != SAME}
+    figures = [
+        figure
+        for name, word in words.items()
+        for figure in (
+            sample.figure(f"median {MOVES['cheese']}, {word}", median, f"{name}_cheese"),
+            sample.figure(f"blindness, {word}", blindness, f"{name}_tv", "clean_tv"),
+        )
+    ]
+    clean = sample.column("clean_cheese")
+    own = clean - sample.column("own_cheese")
+    shares = {
+        name: sample.figure(f"fall of P(cheese), {words[name]}, as a share of the own vector's", pooled_ratio,
+                            clean - sample.column(f"{name}_cheese"), own)
+        for name in (SAME, FAR)
+    }  # fmt: skip
+    return Summary(
+        (*figures, *shares.values()),
+        (
+            Claim("cheese on the same cell: more than half of the own vector's effect", shares[SAME].above(0.5)),
+            Claim("5 or more cells away: less than half", shares[FAR].below(0.5)),
+        ),
+        ("One other level for each maze; only its cheese is moved between the offsets.",),
+    )
+
+
+def measure_removal(bench: Bench, maze: Maze) -> Row:
+    """Mean total variation to the level without cheese: steered, and left alone."""
+    level = bench.evaluator(maze)
+    steered = level.outcomes([subtract(own_vector(bench, maze))])[0]
+    return {"level": maze.level, "steered": steered.tv_no_cheese, "clean": level.clean_outcome().tv_no_cheese}
+
+
+def removal_keeps(settings: Settings, maze: Maze) -> bool:
+    """Levels with a decision square, and the four that the post names."""
+    return maze.decision_square is not None or (settings.mode == "hard" and maze.level in NAMED)
+
+
+def summarize_removal(bench: Bench, sample: Sample) -> Summary:
+    """On how many levels subtracting is the same as removing."""
+    steered, clean = sample.column("steered"), sample.column("clean")
+    left = np.divide(steered, clean, out=np.full(len(sample), np.nan), where=clean > IDLE)
+    same = np.where(np.isnan(left), np.nan, left < REMOVED)
+    share = sample.figure(f"share of levels where under {REMOVED:g} of the cheese's effect is left", mean, same)
+    figures = [
+        sample.figure("mean total variation, steered and removed", mean, steered),
+        sample.figure("mean total variation, clean and removed", mean, clean),
+        sample.figure("blindness", blindness, steered, clean),
+        share,
+    ]
+    for level, word in NAMED.items():
+        here = np.where(sample.column("level") == level, left, np.nan)
+        if not np.isnan(here).all():
+            figures.append(
+                sample.figure(f"level {level}: part of the cheese's effect left; published: {word}", mean, here)
+            )
+    decided = same[~np.isnan(same)]
+    both = None if len(decided) == 0 else bool(0 < decided.mean() < 1)
+    return Summary(
+        tuple(figures),
+        (Claim("the same on some levels and not on others", both),),
+        (f"Levels where the cheese changes moves by less than {IDLE:g} on average are left out of the share.",),
+    )
+
+
+TRANSFER = Finding(
+    "transfer",
+    "the cheese vector of another level, by how far its cheese lies from this level's",
+    f"{POST}: works with the cheese on the same cell (level 0's vector in 795), often within 2 cells; else it fails "
+    "(0 to 3)",
+    measure_transfer,
+    summarize_transfer,
+)
+REMOVAL = Finding(
+    "removal",
+    "the cheese vector subtracted, against the cheese truly removed, over all states",
+    f"{POST}: the same on some levels (0, 12), not on others (7, 19)",
+    measure_removal,
+    summarize_removal,
+    keeps=removal_keeps,
+)

@@ -1,0 +1,253 @@
+"""Published findings about a level's own vectors: the cheese vector, its controls, the top-right vector."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from envs.maze import Maze
+from steering.evaluate import Outcome
+from steering.findings import (
+    Bench,
+    Claim,
+    Finding,
+    Row,
+    Sample,
+    Summary,
+    mean,
+    median,
+    median_change,
+    pooled_ratio,
+)
+from steering.interventions import add, subtract
+from steering.vectors import SteeringVector, cheese_vector, random_vector, top_right_vectors
+
+POST = "Turner et al. 2023, 'Understanding and controlling a maze-solving policy network'"
+TOP_RIGHT = "'Maze-solving agents: Add a top-right vector', 2023"
+MOVES = {"cheese": "P(cheese | decision square)", "corner": "P(top-right | decision square)",
+         "other": "P(other | decision square)"}  # fmt: skip
+NOISE_DRAWS = 2
+ADDITIVE = (0.75, 1.25)  # joint effect / sum of single effects within these bounds is "roughly additive"
+_SMALLEST = 1e-6  # probabilities are kept off 0 and 1 by it before the log-odds are taken
+
+
+def at_decision(outcome: Outcome, condition: str) -> Row:
+    """The three probabilities at the decision square under ``<condition>_<move>``."""
+    return {f"{condition}_{move}": getattr(outcome, f"p_{move}_decision") for move in MOVES}
+
+
+def own_vector(bench: Bench, maze: Maze) -> SteeringVector:
+    """The cheese vector of the maze itself, mouse at its start."""
+    return cheese_vector(bench.policy, maze, bench.site.name)
+
+
+def measure_effect(bench: Bench, maze: Maze) -> Row:
+    """At the decision square: left alone, subtracted, and with the cheese removed."""
+    level = bench.evaluator(maze)
+    steered = level.outcomes([subtract(own_vector(bench, maze))])[0]
+    return {
+        **at_decision(level.clean_outcome(), "clean"),
+        **at_decision(steered, "subtract"),
+        **at_decision(level.outcome_of(level.no_cheese), "no_cheese"),
+    }
+
+
+def summarize_effect(bench: Bench, sample: Sample) -> Summary:
+    """Medians over distinct mazes, as published."""
+    published = {"clean": (0.806, 0.034, 0.102), "subtract": (0.032, 0.750, 0.187)}
+    words = {"clean": "clean", "subtract": "subtracted", "no_cheese": "cheese removed"}
+    figures = [
+        sample.figure(f"median {text}, {word}", median, f"{condition}_{move}", published=known)
+        for condition, word in words.items()
+        for (move, text), known in zip(MOVES.items(), published.get(condition, (None,) * 3), strict=True)
+    ]
+    changes = {
+        move: sample.figure(f"median change of {MOVES[move]}", median_change, f"subtract_{move}", f"clean_{move}")
+        for move in ("cheese", "corner")
+    }
+    return Summary(
+        (*figures, *changes.values()),
+        (
+            Claim("subtracting lowers P(cheese | decision square)", changes["cheese"].below(0)),
+            Claim("and raises P(top-right | decision square)", changes["corner"].above(0)),
+        ),
+    )
+
+
+def measure_adding(bench: Bench, maze: Maze) -> Row:
+    """At the decision square and over all states: added against subtracted."""
+    level, vector = bench.evaluator(maze), own_vector(bench, maze)
+    added, subtracted = level.outcomes([add(vector), subtract(vector)])
+    row = {**at_decision(level.clean_outcome(), "clean"), **at_decision(added, "add")}
+    return {
+        **row,
+        "add_moved": abs(added.p_cheese_decision - row["clean_cheese"]),
+        "subtract_moved": abs(subtracted.p_cheese_decision - row["clean_cheese"]),
+        "add_tv": added.tv_clean,
+        "subtract_tv": subtracted.tv_clean,
+    }
+
+
+def summarize_adding(bench: Bench, sample: Sample) -> Summary:
+    """How much adding does beside subtracting."""
+    share = sample.figure(
+        "change of P(cheese), adding as a share of subtracting",
+        pooled_ratio,
+        "add_moved",
+        "subtract_moved",
+    )
+    return Summary(
+        (
+            *(sample.figure(f"median {text}, added", median, f"add_{move}") for move, text in MOVES.items()),
+            sample.figure("median change of P(cheese | decision square)", median_change, "add_cheese", "clean_cheese"),
+            share,
+            sample.figure("total variation to clean, adding as a share of subtracting", pooled_ratio, "add_tv",
+                          "subtract_tv"),
+        ),
+        (Claim("adding changes P(cheese | decision square) less than a quarter as much as subtracting",
+               share.below(0.25)),),
+    )  # fmt: skip
+
+
+def measure_noise(bench: Bench, maze: Maze) -> Row:
+    """Gaussian noise of the vector's norm, and as strong everywhere as the vector at its strongest; means of draws."""
+    level, vector = bench.evaluator(maze), own_vector(bench, maze)
+    spread = vector.norm / math.sqrt(vector.tensor.numel())
+    sizes = {"norm": 1.0, "peak": float(vector.tensor.abs().max()) / spread}
+    draws = [random_vector(vector, bench.rng(maze, "noise", draw)) for draw in range(NOISE_DRAWS)]
+    outcomes = level.outcomes([subtract(noise, size) for size in sizes.values() for noise in draws])
+    row: Row = {}
+    arms = {"clean": [level.clean_outcome()], "norm": outcomes[:NOISE_DRAWS], "peak": outcomes[NOISE_DRAWS:]}
+    for arm, found in arms.items():
+        for name in ("p_cheese_decision", "p_corner_decision", "p_other_decision", "p_cheese", "p_region", "tv_clean"):
+            row[f"{arm}_{name}"] = float(np.mean([getattr(outcome, name) for outcome in found]))
+        row[f"{arm}_goal"] = 1.0 - row[f"{arm}_p_other_decision"]
+    return row
+
+
+def summarize_noise(bench: Bench, sample: Sample) -> Summary:
+    """What is left of the policy under noise."""
+    words = {"clean": "clean", "norm": "noise of equal norm", "peak": "noise as strong as the vector's peak"}
+    left = {
+        arm: sample.figure(
+            f"moves to either goal at the decision square, {words[arm]}, as a share of clean",
+            pooled_ratio,
+            f"{arm}_goal",
+            "clean_goal",
+        )
+        for arm in ("norm", "peak")
+    }
+    figures = [
+        figure
+        for arm, word in words.items()
+        for figure in (
+            *(sample.figure(f"median {text}, {word}", median, f"{arm}_p_{move}_decision")
+              for move, text in MOVES.items()),
+            sample.figure(f"mean P(cheese), {word}", mean, f"{arm}_p_cheese"),
+            sample.figure(f"mean P(top-right 5x5), {word}", mean, f"{arm}_p_region"),
+            sample.figure(f"mean total variation to clean, {word}", mean, f"{arm}_tv_clean"),
+        )
+    ]  # fmt: skip
+    return Summary(
+        (*figures, *left.values()),
+        (Claim("noise of equal norm halves the moves to either goal at the decision square", left["norm"].below(0.5)),),
+        (
+            f"{NOISE_DRAWS} draws for each maze and size. The source says 'of like magnitude': a vector's norm spread "
+            "over a whole map is little in each place, so noise with its largest entry for standard deviation is shown "
+            "too.",
+        ),
+    )
+
+
+def measure_paths(bench: Bench, maze: Maze) -> Row:
+    """Normalized path probabilities of the policy left alone."""
+    clean = bench.evaluator(maze).clean_outcome()
+    return {"cheese": clean.path_probability_cheese, "corner": clean.path_probability_corner}
+
+
+def summarize_paths(bench: Bench, sample: Sample) -> Summary:
+    """Medians over mazes."""
+    return Summary(
+        (
+            sample.figure("median normalized path probability to the cheese", median, "cheese"),
+            sample.figure("median normalized path probability to the top-right cell", median, "corner"),
+        )
+    )
+
+
+def measure_top_right(bench: Bench, maze: Maze) -> Row:
+    """The top-right vector added, the cheese vector subtracted, and both; NaN where the maze fills the world."""
+    level = bench.evaluator(maze)
+    clean = level.clean_outcome()
+    arms = ("add", "cheese", "both")
+    row = {"clean": clean.p_corner_decision, "clean_region": clean.p_region}
+    row |= dict.fromkeys([*arms, *(f"{arm}_region" for arm in arms)], float("nan"))
+    if maze.state.margin == 0:
+        return row
+    top_right = add(top_right_vectors(bench.policy, maze, [bench.site.name])[bench.site.name])
+    cheese = subtract(own_vector(bench, maze))
+    outcomes = level.outcomes([top_right, cheese, top_right + cheese])
+    for name, outcome in zip(arms, outcomes, strict=True):
+        row |= {name: outcome.p_corner_decision, f"{name}_region": outcome.p_region}
+    return row
+
+
+def summarize_top_right(bench: Bench, sample: Sample) -> Summary:
+    """Attraction to the top right, and whether effects add up (as log-odds: probabilities end at 1)."""
+    words = {"clean": "clean", "add": "top-right vector added", "cheese": "cheese vector subtracted", "both": "both"}
+    shift = {name: log_odds(sample.column(name)) - log_odds(sample.column("clean")) for name in words}
+    raised = sample.figure(f"median change of {MOVES['corner']}, added", median_change, "add", "clean")
+    joint = sample.figure("log-odds shift of both, as a share of the sum of each alone",
+                          pooled_ratio, shift["both"], shift["add"] + shift["cheese"])  # fmt: skip
+    left_out = int(np.isnan(sample.column("add")).sum())
+    low, high = ADDITIVE
+    return Summary(
+        (
+            *(sample.figure(f"median {MOVES['corner']}, {word}", median, name) for name, word in words.items()),
+            *(sample.figure(f"mean P(top-right 5x5), {word}", mean, f"{name}_region") for name, word in words.items()),
+            raised,
+            *(sample.figure(f"mean shift of its log-odds, {words[name]}", mean, shift[name])
+              for name in ("add", "cheese", "both")),
+            joint,
+        ),
+        (
+            Claim("adding the top-right vector raises P(top-right | decision square)", raised.above(0)),
+            Claim(f"joint effect between {low:g} and {high:g} of the sum of single effects", joint.within(low, high)),
+        ),
+        (f"{left_out} mazes fill the world and have no top-right vector.",) if left_out else (),
+    )  # fmt: skip
+
+
+def log_odds(p: np.ndarray) -> np.ndarray:
+    """``log(p / (1 - p))``, finite also at 0 and 1."""
+    clipped = np.clip(p, _SMALLEST, 1.0 - _SMALLEST)
+    return np.log(clipped) - np.log1p(-clipped)
+
+
+EFFECT = Finding(
+    "effect",
+    "the cheese vector subtracted at every state: moves at the decision square",
+    f"{POST}, seeds 0 to 99, 52 distinct mazes: median P(cheese) .806 to .032, top-right .034 to .750, other .102 to "
+    ".187 (re-computed from the stored plot, in which each maze counts twice)",
+    measure_effect,
+    summarize_effect,
+)
+ADDING = Finding("adding", "the cheese vector added", f"{POST}: almost no effect", measure_adding, summarize_adding)
+NOISE = Finding(
+    "noise", "Gaussian noise of the vector's norm", f"{POST}: destroys the policy", measure_noise, summarize_noise
+)
+PATHS = Finding(
+    "paths",
+    "normalized path probability to the cheese and to the top-right cell, left alone",
+    f"{POST}: figures only, no number",
+    measure_paths,
+    summarize_paths,
+)
+TOP_RIGHT_VECTOR = Finding(
+    "top-right",
+    "the top-right vector added, alone and together with the cheese vector subtracted",
+    f"{TOP_RIGHT}: attracts to the top right; composes with subtracting the cheese vector roughly additively",
+    measure_top_right,
+    summarize_top_right,
+)

@@ -1,0 +1,58 @@
+"""Pages that open anywhere: HTML with its figures inside, and the Markdown that says the same without them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import plotly.graph_objects as go
+
+from agents.checkpoints import write_atomic
+from steering.words import number
+
+_CONFIG = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["lasso2d", "select2d"]}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure with what one should see in it; ``name`` is its anchor."""
+
+    name: str
+    title: str
+    caption: str
+    figure: go.Figure
+
+
+def write_page(template: str, path: Path, figures: list[Figure], **values: Any) -> None:
+    """Fill ``templates/<template>.html`` and ``.md``; writes ``path`` (``.html``) and its Markdown twin.
+
+    Each is written whole or not at all. Plotly is put into the page once, so it opens without a network.
+    """
+    shown = [
+        {
+            "name": figure.name,
+            "title": figure.title,
+            "caption": figure.caption,
+            "html": figure.figure.to_html(
+                full_html=False, include_plotlyjs=number == 0, config=_CONFIG, div_id=f"figure-{figure.name}"
+            ),
+        }
+        for number, figure in enumerate(figures)
+    ]
+    for suffix in (".html", ".md"):
+        text = _environment(escape=suffix == ".html").get_template(template + suffix).render(figures=shown, **values)
+        write_atomic(path.with_suffix(suffix), text.encode(errors="backslashreplace"))  # a path may be no valid text
+
+
+def _environment(*, escape: bool) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=escape,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["num"] = number
+    return environment

@@ -1,0 +1,169 @@
+"""From options to ``probes.json``: what the ``probe`` command does, resumable site by site."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from agents.checkpoints import load_policy, write_atomic
+from agents.policy import Policy
+from envs.errors import InputError, check_random_seed
+from envs.maze import Maze
+from steering import stats
+from steering.decoding import FORMAT, RESULTS, read_json, summarize_probes
+from steering.donors import generator
+from steering.plan import SEARCH_LIMIT, SweepSpec, parse_levels, qualifying_levels
+from steering.probes import probe_data, shuffled, site_scores
+from steering.representation import representation
+from steering.run import bar
+from steering.sites import INPUT, Site, find_site, select_sites
+from steering.store import run_directory
+from steering.summary import site_facts
+
+SCORES = "probe_scores.json"
+DEFAULT_LEVELS = 200
+SHUFFLES = 10  # deep sites hold a few clusters of states: a shuffled probe is right or wrong about each as a whole
+
+
+@dataclass(frozen=True)
+class ProbeOptions:
+    """The options of ``probe``, as typed. ``levels`` or ``n_levels``, or neither: the sweep's in ``out``, else 200."""
+
+    checkpoint: str
+    out: Path
+    levels: str | None = None
+    n_levels: int | None = None
+    sites: str = "trunk"
+    states: int = 8
+    seed: int = 0
+    mode: str | None = None
+
+
+@dataclass(frozen=True)
+class ProbeSpec:
+    """What determines the numbers; ``levels``: seeds, ``states``: frames of each."""
+
+    checkpoint: str
+    sha256: str
+    levels: tuple[int, ...]
+    states: int
+    seed: int
+    mode: str
+
+
+def run_probes(options: ProbeOptions) -> dict[str, Any]:
+    """Compute what is missing, write ``probes.json``, return what it holds. Raises :class:`InputError`."""
+    policy, mazes, spec = _plan(options)
+    sites = select_sites(options.sites, policy.net)
+    if INPUT not in [site.name for site in sites]:  # the baseline of every comparison
+        sites = [find_site(policy.net, INPUT), *sites]
+    with run_directory(options.out) as directory, _one_thread():
+        known = _known(directory, spec)
+        try:
+            with bar("probing") as progress:
+                scores = _site_by_site(policy, mazes, spec, sites, known, directory, progress)
+        except (KeyboardInterrupt, SystemExit):  # SystemExit: a signal, see steering.cli
+            print(f"mazesteer: stopped; {len(known)} of {len(sites)} sites are stored in {directory}: "
+                  "type the same command to go on", file=sys.stderr)  # fmt: skip
+            raise
+        result = _result(policy, mazes, spec, sites, scores)
+        write_atomic(directory / RESULTS, (json.dumps(result, indent=1, allow_nan=False) + "\n").encode())
+    return result
+
+
+def _plan(options: ProbeOptions) -> tuple[Policy, list[Maze], ProbeSpec]:
+    check_random_seed(options.seed)
+    if options.states < 1:
+        raise InputError(f"--states {options.states}: at least 1 state of each level is needed")
+    if options.levels is not None and options.n_levels is not None:
+        raise InputError("give --levels or --n-levels, not both")
+    if options.n_levels is not None and options.n_levels < 1:
+        raise InputError(f"--n-levels {options.n_levels}: at least 1 level is needed")
+    policy = load_policy(options.checkpoint)
+    sweep = SweepSpec.load(options.out) if (options.out / "spec.json").is_file() else None
+    if sweep is not None and sweep.sha256 != policy.sha256:
+        raise InputError(f"{options.out} is a sweep of {sweep.checkpoint}, not of {policy.name}; choose another --out")
+    mode = options.mode or (sweep.mode if sweep is not None else "hard")
+    if options.levels is not None:
+        mazes, _ = qualifying_levels(parse_levels(options.levels), mode=mode)
+    elif options.n_levels is None and sweep is not None and sweep.mode == mode:
+        mazes = Maze.from_levels(sweep.levels, mode)
+    else:
+        mazes, _ = qualifying_levels(range(SEARCH_LIMIT), options.n_levels or DEFAULT_LEVELS, mode)
+    levels = tuple(int(maze.level or 0) for maze in mazes)
+    return policy, mazes, ProbeSpec(policy.name, policy.sha256, levels, options.states, options.seed, mode)
+
+
+def _site_by_site(
+    policy: Policy,
+    mazes: list[Maze],
+    spec: ProbeSpec,
+    sites: list[Site],
+    known: dict[str, Any],
+    directory: Path,
+    progress: Any,
+) -> dict[str, Any]:
+    """Scores of ``sites``; ``known`` takes each new one, and the file with it."""
+    data = probe_data(policy, mazes, spec.states, spec.seed)
+    controls = [shuffled(data, generator(spec.seed, 0, "shuffled labels", draw)) for draw in range(SHUFFLES)]
+    progress(sum(site.name in known for site in sites), len(sites))
+    for site in sites:
+        if site.name not in known:
+            known[site.name] = site_scores(policy, data, site.name, controls)
+            stored = {"format": FORMAT, "spec": asdict(spec), "scores": known}
+            write_atomic(directory / SCORES, json.dumps(stored).encode())
+        progress(sum(each.name in known for each in sites), len(sites))
+    return {"frames": len(data.frames), "maze": data.maze, "moves": data.moves, "fold": data.fold, "sites": known}
+
+
+def _result(
+    policy: Policy, mazes: list[Maze], spec: ProbeSpec, sites: list[Site], scores: dict[str, Any]
+) -> dict[str, Any]:
+    samples = stats.resamples(len(mazes), np.random.default_rng(spec.seed))
+    facts = site_facts(tuple(sites))
+    return {
+        "format": FORMAT,
+        "checkpoint": {"name": spec.checkpoint, "sha256": spec.sha256},
+        "levels": list(spec.levels),
+        "states": spec.states,
+        "frames": scores["frames"],
+        "seed": spec.seed,
+        "mode": spec.mode,
+        "shuffles": SHUFFLES,
+        "versions": {name: version(name) for name in ("mazesteer", "numpy", "scikit-learn", "torch")},
+        **summarize_probes(facts, scores, samples),
+        "representation": representation(policy, mazes, sites, spec.states, spec.seed, samples),
+    }
+
+
+def _known(directory: Path, spec: ProbeSpec) -> dict[str, Any]:
+    """Scores that an earlier command left; raises :class:`InputError` if they are of other levels or options."""
+    found = read_json(directory / SCORES)
+    if not found:
+        return {}
+    if found.get("format") != FORMAT or found.get("spec") != json.loads(json.dumps(asdict(spec))):
+        raise InputError(
+            f"{directory / SCORES} belongs to another checkpoint, other levels, states, seed or mode; "
+            "choose another --out, or delete it"
+        )
+    return dict(found["scores"])
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """One torch thread, so that sums are in the same order on every machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

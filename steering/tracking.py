@@ -1,0 +1,108 @@
+"""Which channels of a site track the cheese: a stated rule, on levels kept apart from those measured.
+
+The published 11 of 128 channels were picked by eye. Here a channel's score is how much more the cheese changes its map
+at the cheese than elsewhere, in units of the channel's own spread; the same share of channels is taken, best first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from agents.policy import Policy, to_input
+from envs.errors import InputError
+from envs.maze import Cell, Maze, State
+from steering.donors import generator
+from steering.hooks import HookedPolicy
+from steering.sites import Site
+
+SHARE = 11 / 128
+LEVELS = 64
+POOL = (90_000, 100_000)  # evaluation levels that the selection is drawn from
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """``scores``, ``peaks``, ``signs`` ``float64[channels]``; ``channels``: those selected, best first.
+
+    ``peaks``: the largest activation within one map cell of the cheese over all levels of the selection. ``signs``: the
+    mean signed change there. ``leader``: the best of the selected channels that the cheese raises (None: it raises
+    none of them).
+    """
+
+    channels: tuple[int, ...]
+    scores: np.ndarray
+    peaks: np.ndarray
+    signs: np.ndarray
+
+    @property
+    def leader(self) -> int | None:
+        """The channel to clamp."""
+        return next((channel for channel in self.channels if self.signs[channel] > 0), None)
+
+
+def selection_levels(seed: int) -> tuple[int, ...]:
+    """The levels that channels are selected on: a function of the seed alone."""
+    drawn = generator(seed, 0, "replicate channels", 0).choice(np.arange(*POOL), size=LEVELS, replace=False)
+    return tuple(sorted(map(int, drawn)))
+
+
+def map_cell(maze: Maze, cell: Cell, side: tuple[int, int]) -> tuple[int, int]:
+    """(row, column) of a map of ``side`` (height, width) that shows the middle of a maze's cell. Rows run down."""
+    world = maze.state.world_dim
+    x, y = (float(v) + 0.5 for v in maze.outer([cell])[0])
+    return int((world - y) / world * side[0]), int(x / world * side[1])
+
+
+def check_maps(site: Site) -> None:
+    """Raise :class:`InputError` where a site has no channels with maps."""
+    if len(site.shape) != 3:
+        raise InputError(
+            f"site {site.name} has shape {site.shape}, no channels with maps; give --site a convolutional one, or "
+            "name findings that need none"
+        )
+
+
+def track(policy: Policy, site: Site, seed: int, mode: str = "hard") -> Tracking:
+    """Score and select the channels of ``site`` on :func:`selection_levels`, mouse at the start.
+
+    A channel's score is the mean over levels of (mean of \\|with cheese - without\\| over the 3x3 map cells around the
+    cheese, minus its mean elsewhere), divided by the standard deviation of the channel's activations, with cheese and
+    without, over map cells and levels. Channels that never change score 0. Selected is the published share (11 of 128),
+    at least one. Raises :class:`InputError` for a site without maps.
+    """
+    check_maps(site)
+    mazes = [maze for maze in Maze.from_levels(selection_levels(seed), mode) if maze.cheese is not None]
+    maps = np.stack([_maps(policy, maze, site) for maze in mazes])  # [levels, 2, channels, height, width]
+    near = np.stack([_around(maze, (site.shape[1], site.shape[2])) for maze in mazes])  # bool[levels, height, width]
+    change = maps[:, 0] - maps[:, 1]
+    inside = near.sum(axis=(1, 2))[:, None]
+    outside = near[0].size - inside
+    here = np.einsum("lchw,lhw->lc", np.abs(change), near) / inside
+    there = np.einsum("lchw,lhw->lc", np.abs(change), ~near) / np.maximum(outside, 1)
+    spread = maps.std(axis=(0, 1, 3, 4))
+    contrast = (here - there).mean(axis=0)
+    scores = np.divide(contrast, spread, out=np.zeros_like(contrast), where=spread > 0)
+    count = max(1, round(SHARE * site.shape[0]))
+    best = np.argsort(-scores, kind="stable")[:count]
+    peaks = np.where(near[:, None], maps[:, 0], -np.inf).max(axis=(0, 2, 3))
+    signs = (np.einsum("lchw,lhw->lc", change, near) / inside).mean(axis=0)
+    return Tracking(tuple(map(int, best)), scores, peaks, signs)
+
+
+def _maps(policy: Policy, maze: Maze, site: Site) -> np.ndarray:
+    """``float64[2, channels, height, width]``: with the cheese and without, mouse at the start."""
+    start = [State(maze.mouse, maze.facing)]
+    frames = np.concatenate([maze.observations(start), maze.without_cheese().observations(start)])
+    _, _, seen = HookedPolicy(policy.net).run(to_input(frames), capture=[site.name])
+    return seen[site.name].double().numpy()
+
+
+def _around(maze: Maze, side: tuple[int, int]) -> np.ndarray:
+    """``bool[height, width]``: the map cells within one of the cheese's."""
+    assert maze.cheese is not None
+    row, column = map_cell(maze, maze.cheese, side)
+    near = np.zeros(side, dtype=bool)
+    near[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2] = True
+    return near

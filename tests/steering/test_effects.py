@@ -1,0 +1,220 @@
+"""Paired effects of real sweeps: who is compared with whom, null sweeps, permuted labels, the conclusion's words."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from statsmodels.stats.multitest import multipletests
+from typer.testing import CliRunner
+
+from agents.policy import MazePolicy
+from envs.errors import InputError
+from envs.maze import Maze
+from steering import stats
+from steering.cli_stats import commands
+from steering.effects import OUTCOMES, OutcomeTable
+from steering.evaluate import LevelEvaluator
+from steering.interventions import subtract
+from steering.plan import SweepSpec
+from steering.power import power_of_run
+from steering.sites import enumerate_sites
+from steering.store import Store, run_directory
+from steering.summary import agents_boundary, answer, doubts, site_facts, summarize
+from steering.units import level_rows
+from steering.vectors import SteeringVector, cheese_vector
+
+# The smallest mazes that qualify.
+LEVELS = (26, 54, 193, 208, 223, 238, 242, 277, 354, 355, 373, 376, 388, 425, 588, 683)
+RES2, RES3 = "embedder.block2.res1.resadd", "embedder.block3.res1.resadd"
+BRANCH = "embedder.block3.res1.conv1"
+SITES = ("input", "embedder.block1.conv", RES2, BRANCH, RES3, "embedder.relu3")
+DISTINCT = ["input", RES2, RES3, "embedder.relu3"]
+SEED = 5
+
+
+def sweep(policy: MazePolicy, directory: Path, **options: Any) -> Path:
+    """A run directory with the results of a spec."""
+    spec = SweepSpec("region5", policy.sha256, seed=SEED, **options)
+    with run_directory(directory), Store.open(directory) as store:
+        store.claim(spec.shared())
+        store.claim({"sites": site_facts(enumerate_sites(policy.net))})
+        store.add_levels([(level, True, "", {}) for level in spec.levels])
+        spec.save(directory)
+        for level in spec.levels:
+            store.add(*level_rows(policy, Maze.from_level(level), spec.keys(level), spec))
+    return directory
+
+
+def summary_of(directory: Path) -> dict[str, Any]:
+    with Store.open(directory) as store:
+        return summarize(store, SweepSpec.load(directory))
+
+
+@pytest.fixture(scope="module")
+def run(policy: MazePolicy, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("runs") / "run"
+    return sweep(policy, directory, levels=LEVELS, sites=SITES, conditions=("subtract", "random"))
+
+
+@pytest.fixture(scope="module")
+def null_run(policy: MazePolicy, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Vectors times zero, at one site."""
+    directory = tmp_path_factory.mktemp("runs") / "null"
+    options: dict[str, Any] = {"sites": (RES2,), "conditions": ("subtract", "random"), "coefficients": (0.0,)}
+    return sweep(policy, directory, levels=LEVELS[: stats.FEWEST], **options)
+
+
+@pytest.fixture(scope="module")
+def table(run: Path) -> OutcomeTable:
+    return OutcomeTable.open(run)
+
+
+@pytest.fixture(scope="module")
+def summary(run: Path) -> dict[str, Any]:
+    return summary_of(run)
+
+
+def family(summary: dict[str, Any], condition: str, against: str, outcome: str) -> dict[str, dict[str, Any]]:
+    kind = {"condition": condition, "against": against, "outcome": outcome}
+    return {e["site"]: e for e in summary["effects"] if kind.items() <= e.items()}
+
+
+def test_distinct_trunk_experiments_are_compared_once(summary: dict[str, Any]) -> None:
+    """Twins of a random vector are experiments of their own; branch sites are not compared."""
+    for outcome in OUTCOMES:
+        assert list(family(summary, "subtract", "clean", outcome)) == DISTINCT
+        assert list(family(summary, "random", "clean", outcome)) == [site for site in SITES if site != BRANCH]
+        assert list(family(summary, "clean", "no_cheese", outcome)) == ([""] if outcome != "tv_no_cheese" else [])
+    assert len(summary["effects"]) == (4 + 5) * (5 + 4) + 4
+
+
+@pytest.mark.parametrize("against", ["clean", "no_cheese"])
+@pytest.mark.parametrize("outcome", OUTCOMES[:4])
+def test_effects_are_those_of_the_outcomes(
+    table: OutcomeTable, summary: dict[str, Any], against: str, outcome: str
+) -> None:
+    found = family(summary, "subtract", against, outcome)
+    for site, record in found.items():
+        a, b = table.condition("subtract", site)[outcome], table.reference(against)[outcome]
+        assert record["n"] == len(LEVELS) and record["mean"] == pytest.approx((a - b).mean(), rel=1e-4, abs=1e-6)
+        assert record["low"] <= record["mean"] <= record["high"]
+    p_values = [record["p"] for record in found.values()]
+    holm = multipletests(p_values, method="holm")[1]
+    assert [record["p_holm"] for record in found.values()] == pytest.approx(list(holm), rel=1e-4)
+
+
+def test_the_trick_shows_where_it_works_and_not_where_it_does_not(summary: dict[str, Any]) -> None:
+    against_clean = family(summary, "subtract", "clean", "p_cheese_decision")
+    against_none = family(summary, "subtract", "no_cheese", "p_cheese_decision")
+    for site in ("input", RES2):
+        assert against_clean[site]["p_holm"] < 0.01 and " lower by " in against_clean[site]["words"]
+    assert (
+        against_none["input"]["zeros"] == len(LEVELS) and "no difference in any maze" in against_none["input"]["words"]
+    )
+    assert "higher by" in against_none["embedder.relu3"]["words"]
+    noise = family(summary, "random", "clean", "p_cheese_decision")
+    assert all("no clear difference" in record["words"] for record in noise.values())
+    assert "higher by" in family(summary, "clean", "no_cheese", "p_cheese_cell")[""]["words"]
+
+
+def test_a_sweep_of_vectors_without_length_finds_nothing(policy: MazePolicy, null_run: Path) -> None:
+    null = summary_of(null_run)
+    compared = [e for e in null["effects"] if e["against"] == "clean"]
+    assert len(compared) == 2 * 5
+    for e in compared:
+        assert (e["mean"], e["low"], e["high"], e["p"], e["p_holm"], e["improvement"]) == (0.0, 0.0, 0.0, 1.0, 1.0, 0.5)
+    for site in null["sites"]:
+        row = site["conditions"]["subtract"]
+        assert row["blindness"] == row["blindness_low"] == row["blindness_high"] == 0.0
+    assert null["boundary"]["site"] is null["boundary"]["high"] is None and "works nowhere" in answer(null)
+    maze = Maze.from_level(LEVELS[0])
+    nothing = SteeringVector(RES2, torch.zeros_like(cheese_vector(policy, maze, RES2).tensor), "{}")
+    evaluator = LevelEvaluator(policy, maze)
+    assert nothing.norm == 0 and evaluator.outcomes([subtract(nothing)]) == [evaluator.clean_outcome()]
+
+
+@pytest.mark.parametrize("outcome", ["p_cheese_cell", "p_cheese_decision", "tv_no_cheese"])
+def test_permuted_labels_are_called_an_effect_no_more_often_than_said(table: OutcomeTable, outcome: str) -> None:
+    """Clean and edited change names in half of the mazes, drawn anew each time: any p of the family up to .05."""
+    rng, repetitions = np.random.default_rng(0), 400
+    difference = (
+        np.array([table.condition("subtract", s)[outcome] for s in DISTINCT]) - table.reference("clean")[outcome]
+    )
+    difference[np.abs(difference) <= stats.TIE] = 0.0
+    errors = 0
+    for _ in range(repetitions):
+        signs = rng.choice([-1.0, 1.0], size=len(LEVELS))
+        found = stats.holm([stats.signed_rank(signs * row) for row in difference])
+        errors += min(p for p in found if p is not None) <= 0.05
+    assert errors / repetitions <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / repetitions)
+
+
+def sentences(text: str) -> int:
+    return len(re.findall(r"[.](?= [A-Z]|$)", text))
+
+
+def test_a_conclusion_that_the_numbers_support(summary: dict[str, Any]) -> None:
+    text = answer(summary)
+    assert doubts(summary) == [] and sentences(text) == 3
+    assert text.startswith(
+        "For region5 subtracting the cheese vector still acts like removing the cheese up to " + RES2
+    )
+    assert "change-point" in text and "random nowhere" in text and "do not support" not in text
+
+
+def test_conclusions_that_the_numbers_do_not_support(summary: dict[str, Any]) -> None:
+    def said(change: dict[str, Any], **more: Any) -> str:
+        other = copy.deepcopy(summary) | copy.deepcopy(more)
+        other["boundary"] |= change
+        reasons = doubts(other)
+        assert len(reasons) == 1 and reasons[0] in answer(other) and sentences(answer(other)) <= 3
+        assert "do not support a conclusion" in answer(other) and answer(other).startswith("For region5 ")
+        return reasons[0]
+
+    assert "5 mazes are too few" in said({}, levels={"used": [1, 2, 3, 4, 5], "skipped": []})
+    assert "covers 3 of 4 distinct experiments" in said({"low": "input", "high": "embedder.relu3"})
+    assert "covers 3 of 4" in said({"low": None, "high": RES3})
+    assert "control random is as blind (up to " in said({"controls": {"random": {"site": RES3}}})
+    assert "change-point lies elsewhere" in said({"change_low": RES3, "change_high": RES3})
+    assert "free" in said({"affine": True})
+    effects = [e | {"low": -0.1, "high": 0.1} if e["condition"] == "clean" else e for e in summary["effects"]]
+    assert "cheese does not measurably change" in said({}, effects=effects)
+
+
+def test_the_same_vector_from_another_level_may_blind_too(summary: dict[str, Any]) -> None:
+    """`same_cell` is the trick itself with another level's vector: as deep is no reason to doubt."""
+    other = copy.deepcopy(summary)
+    other["boundary"]["controls"]["same_cell"] = {"site": RES3, "low": RES2, "high": RES3}
+    assert doubts(other) == [] and f"same_cell up to {RES3}" in answer(other)
+
+
+def test_the_boundary_over_several_runs(run: Path, null_run: Path, summary: dict[str, Any], tmp_path: Path) -> None:
+    found = agents_boundary([run, run])
+    assert (found.site, found.low, found.high) == tuple(summary["boundary"][key] for key in ("site", "low", "high"))
+    with pytest.raises(InputError, match="same sites"):
+        agents_boundary([run, null_run])
+    with pytest.raises(InputError, match="spec.json"):
+        agents_boundary([run, tmp_path / "nowhere"])
+
+
+def test_power_of_a_run(run: Path, summary: dict[str, Any]) -> None:
+    done = CliRunner().invoke(commands, [str(run), "--width", "0.2", "--json"])
+    assert done.exit_code == 0, done.output
+    records = json.loads(done.stdout)
+    assert [record["site"] for record in records] == [summary["boundary"][key] for key in ("site", "next_site")]
+    rows = {site["name"]: site["conditions"]["subtract"] for site in summary["sites"]}
+    for record in records:
+        assert record["pilot"] == len(LEVELS) and record["levels"] > 0
+        for key in ("blindness", "blindness_low", "blindness_high"):
+            assert record[key] == rows[record["site"]][key]
+    text = CliRunner().invoke(commands, [str(run), "--width", "0.2", "--site", RES3]).stdout
+    assert RES3 in text and str(power_of_run(run, 0.2, RES3)[0]["levels"]) in text and str(run) in text
+    with pytest.raises(InputError, match="was not swept"):
+        power_of_run(run, 0.2, "embedder.block2.res2.resadd")

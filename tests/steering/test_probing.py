@@ -1,0 +1,119 @@
+"""What the ``probe`` command makes of probes: the boundary's rule, one run from end to end, resumed, in a sweep."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from agents.policy import MazePolicy
+from envs.errors import InputError
+from steering.cli_probes import commands
+from steering.decoding import RESULTS, cell_lost, load_probes, next_move_appears
+from steering.figures_probes import probe_figure, representation_figure
+from steering.plan import SweepSpec
+from steering.probing import SCORES, ProbeOptions, run_probes
+
+# Small mazes that qualify for a sweep.
+LEVELS = "26,52,54,92,95,152,163,193,208,223"
+SITES = "input,embedder.block3.maxpool,embedder.relufc"
+
+
+def statistic(value: float, spread: float, seed: int) -> np.ndarray:
+    return np.concatenate([[value], value + spread * np.random.default_rng(seed).standard_normal(500)])
+
+
+def test_boundary_is_the_first_site_beyond_both_baselines() -> None:
+    facts = [{"name": name, "affine": name in "ab"} for name in "abcdef"]
+    gaps = [0.0, 0.5, 0.02, 0.3, 0.4, 0.4]
+    pairs = [(statistic(gap, 0.02, k), statistic(gap, 0.02, k + 9)) for k, gap in enumerate(gaps)]
+    assert next_move_appears(facts, pairs)["site"] == "d"  # b is affine in the pixels, c within the noise
+    below = [(beats, statistic(0.0, 0.02, 50 + k)) for k, (beats, _) in enumerate(pairs)]
+    assert next_move_appears(facts, below)["site"] is None
+    assert next_move_appears(facts[:2], pairs[:2])["site"] is None
+    found = cell_lost(facts, [pairs[k] for k in (0, 3, 4, 3, 0, 2)])
+    assert (found["first"], found["best"], found["lost"]) == ("b", "c", "e")
+    assert cell_lost(facts, [pairs[0]] * 6)["lost"] is None and cell_lost(facts, [pairs[3]] * 6)["lost"] is None
+
+
+def probe(*args: str | Path) -> str:
+    done = CliRunner().invoke(commands, [str(arg) for arg in args])
+    assert done.exception is None, done.exception
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("probes") / "run"
+    printed = probe("region5", "--levels", LEVELS, "--sites", SITES, "--out", out)
+    assert str(out / RESULTS) in printed and "next move to the cheese beyond the pixels" in printed
+    return out
+
+
+def test_command_from_end_to_end(run: Path, policy: MazePolicy) -> None:
+    found = load_probes(run)
+    assert found is not None and found["checkpoint"] == {"name": "region5", "sha256": policy.sha256}
+    assert [str(level) for level in found["levels"]] == LEVELS.split(",") and found["frames"] == 80
+    pixels, middle, last = found["sites"]
+    assert pixels["affine"] and pixels["map"] and last["map"] is None
+    own = last["moves"]["policy"]
+    assert own["accuracy"]["value"] > 0.7 and own["above_pixels"]["low"] > 0 and own["above_control"]["low"] > 0
+    for row in found["sites"]:
+        for part in row["moves"].values():
+            assert part["accuracy"]["low"] <= part["accuracy"]["value"] <= part["accuracy"]["high"]
+    assert middle["moves"]["policy"]["accuracy"]["value"] < own["accuracy"]["value"]
+    assert found["decoding_boundary"]["next_move"]["policy"]["site"] in ("embedder.block3.maxpool", "embedder.relufc")
+
+
+def test_same_command_same_numbers_whether_stopped_or_not(run: Path, tmp_path: Path) -> None:
+    args = ("region5", "--levels", LEVELS, "--sites", SITES, "--out", tmp_path)
+    stored = json.loads((run / SCORES).read_text())
+    kept = dict(list(stored["scores"].items())[:1])  # as if stopped behind the first site
+    (tmp_path / SCORES).write_text(json.dumps({**stored, "scores": kept}))
+    printed = json.loads(probe(*args, "--json"))
+    assert (tmp_path / RESULTS).read_bytes() == (run / RESULTS).read_bytes()
+    assert printed == load_probes(run)
+
+
+def test_bad_input_is_one_line(run: Path, tmp_path: Path) -> None:
+    def asked(**options: Any) -> ProbeOptions:
+        return ProbeOptions("region5", **{"out": run, "levels": LEVELS, "sites": "input", **options})
+
+    for options, message in (
+        ({"seed": 1}, "belongs to another"),
+        ({"states": 0}, "--states 0"),
+        ({"n_levels": 3}, "not both"),
+        ({"levels": "26,54"}, "at least 10 levels"),
+        ({"sites": "embedder.block9"}, "no site"),
+    ):
+        with pytest.raises(InputError, match=message):
+            run_probes(asked(**{"out": tmp_path / "new", **options} if "levels" in options else options))
+    assert load_probes(tmp_path) is None
+
+
+def test_in_the_directory_of_a_sweep_its_levels_are_taken(policy: MazePolicy, tmp_path: Path) -> None:
+    levels = tuple(int(level) for level in LEVELS.split(","))
+    spec = SweepSpec("region5", policy.sha256, levels, ("input",))
+    spec.save(tmp_path)
+    found = run_probes(ProbeOptions("region5", tmp_path, sites="fc_policy", states=2))
+    assert found["levels"] == list(levels) and [row["name"] for row in found["sites"]] == ["input", "fc_policy"]
+    replace(spec, sha256="0" * 64, checkpoint="other").save(tmp_path)
+    with pytest.raises(InputError, match="a sweep of other, not of region5"):
+        run_probes(ProbeOptions("region5", tmp_path))
+
+
+def test_figures_mark_what_is_no_finding(run: Path) -> None:
+    found = load_probes(run)
+    assert found is not None
+    for figure in (probe_figure(found), representation_figure(found)):
+        texts = [note.text for note in figure.layout.annotations]
+        assert "free (affine)" in texts
+        assert {"input", "relufc"} <= {x for trace in figure.data for x in trace.x}
+        figure.to_json()
+    names = [trace.name for trace in representation_figure(found).data]
+    assert "cosine, outside the receptive field" in names and "cosine, inside the receptive field" in names

@@ -1,0 +1,198 @@
+"""Statistics over mazes: known answers, the coverage of the intervals, other libraries' results."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import rankdata, wilcoxon
+from statsmodels.stats.multitest import multipletests
+
+from steering import stats
+
+REPETITIONS = 1000
+
+
+def skewed_mazes(n: int, gone: tuple[float, float], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """(TV edited, TV clean) of ``n`` mazes: as in real sweeps a few hold most of the sum; what is left of each maze's
+    share is drawn from Beta(``gone``)."""
+    clean = 0.3 * rng.beta(0.35, 1.8, size=n)
+    return clean * rng.beta(*gone, size=n), clean
+
+
+def test_blindness_by_hand() -> None:
+    clean = np.array([0.4, 0.1, 0.0])
+    assert stats.blindness(np.zeros(3), clean) == 1.0
+    assert stats.blindness(clean, clean) == 0.0
+    assert stats.blindness(np.array([0.2, 0.05, 0.0]), clean) == pytest.approx(0.5)
+    assert stats.blindness(2 * clean, clean) == pytest.approx(-1.0)
+    assert np.isnan(stats.blindness(np.ones(2), np.zeros(2)))
+
+
+def test_a_maze_where_the_cheese_changes_nothing_does_not_matter() -> None:
+    with_idle = stats.blindness(np.array([0.1, 0.2, 0.0]), np.array([0.5, 0.5, 0.0]))
+    assert with_idle == stats.blindness(np.array([0.1, 0.2]), np.array([0.5, 0.5]))
+
+
+def test_resamples_are_a_function_of_the_generator() -> None:
+    a, b = (stats.resamples(7, np.random.default_rng(3), draws=5) for _ in range(2))
+    assert np.array_equal(a, b) and a.shape == (5, 7) and a.max() < 7
+
+
+def test_weights_give_what_the_resamples_themselves_give() -> None:
+    rng = np.random.default_rng(0)
+    edited, clean = rng.random((3, 9)), rng.random(9)
+    samples = stats.resamples(9, rng, draws=50)
+    weights = stats.counts(samples)
+    assert (weights.sum(axis=1) == 9).all()
+    np.testing.assert_allclose(
+        stats.blindness(edited, clean, weights), stats.blindness(edited[:, samples], clean[samples]), atol=1e-12
+    )
+    np.testing.assert_allclose(
+        stats.competence(edited, clean, weights), stats.competence(edited[:, samples], clean[samples]), atol=1e-12
+    )
+
+
+@pytest.mark.parametrize("gone", [(0.6, 0.6), (0.35, 2.5)], ids=["half gone", "nearly gone"])
+def test_the_interval_of_blindness_covers_as_often_as_it_says(gone: tuple[float, float]) -> None:
+    rng = np.random.default_rng(1)
+    truth, hits = 1.0 - gone[0] / sum(gone), 0
+    for _ in range(REPETITIONS):
+        edited, clean = skewed_mazes(32, gone, rng)
+        low, high = stats.blindness_interval(edited, clean, stats.counts(stats.resamples(32, rng, draws=1000)))
+        hits += low <= truth <= high
+    assert 0.92 <= hits / REPETITIONS <= 0.98
+
+
+def test_percentiles_would_not_cover() -> None:
+    """Why the interval of blindness is studentized; if this fails, the simpler interval will do."""
+    rng = np.random.default_rng(1)
+    gone, hits = (0.35, 2.5), 0
+    truth = 1.0 - gone[0] / sum(gone)
+    for _ in range(REPETITIONS):
+        edited, clean = skewed_mazes(32, gone, rng)
+        weights = stats.counts(stats.resamples(32, rng, draws=1000))
+        low, high = stats.interval(stats.blindness(edited, clean, weights))
+        hits += bool(low <= truth <= high)
+    assert hits / REPETITIONS < 0.90
+
+
+def test_intervals_of_blindness_at_its_ends() -> None:
+    rng = np.random.default_rng(0)
+    clean = rng.random(20)
+    weights = stats.counts(stats.resamples(20, rng))
+    assert stats.blindness_interval(np.zeros(20), clean, weights) == (1.0, 1.0)
+    assert stats.blindness_interval(clean, clean, weights) == (0.0, 0.0)
+    assert np.isnan(stats.blindness_interval(clean, np.zeros(20), weights)).all()
+    one = np.zeros(20)
+    one[0] = clean[0]  # a single maze where anything is left: many resamples lack it
+    low, high = stats.blindness_interval(one, clean, weights)
+    assert low < stats.blindness(one, clean) < high == 1.0
+
+
+@settings(max_examples=80, deadline=None, derandomize=True)
+@given(st.integers(1, 12), st.integers(0, 10_000))
+def test_an_interval_of_blindness_holds_its_value(n: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    clean = rng.beta(0.3, 2.0, size=n) * (rng.random(n) < 0.8)
+    edited = rng.beta(0.3, 2.0, size=n) * (rng.random(n) < 0.8)
+    low, high = stats.blindness_interval(edited, clean, stats.counts(stats.resamples(n, rng, draws=200)))
+    value = float(stats.blindness(edited, clean))
+    assert (np.isnan([low, high, value]).all()) or (np.isfinite([low, high]).all() and low <= value <= high <= 1.0)
+
+
+@pytest.mark.parametrize("kind", ["normal", "nearly all or nothing"])
+def test_the_interval_of_a_paired_effect_covers_as_often_as_it_says(kind: str) -> None:
+    """The second kind is what a change of P(cheese) looks like: some mazes change wholly, most hardly."""
+    rng, n, hits = np.random.default_rng(2), 48, 0
+    truth = 0.1 if kind == "normal" else 0.3 / (0.3 + 0.6)
+    for _ in range(REPETITIONS):
+        difference = rng.normal(0.1, 0.2, size=n) if kind == "normal" else rng.beta(0.3, 0.6, size=n)
+        found = stats.paired_effect(difference, np.zeros(n), rng, draws=500)
+        hits += (found.low or 0.0) <= truth <= (found.high or 0.0)
+    assert 0.92 <= hits / REPETITIONS <= 0.98
+
+
+def test_a_paired_effect_by_hand() -> None:
+    a = np.array([0.9, 0.5, 0.4, 0.7, 0.3, 0.2, np.nan, 0.8])
+    b = np.array([0.1, 0.5, 0.5, 0.2, 0.1, 0.2 + 1e-9, 0.4, np.nan])
+    found = stats.paired_effect(a, b, np.random.default_rng(0))
+    assert (found.n, found.undefined, found.zeros) == (6, 2, 2)
+    assert found.mean == pytest.approx(1.4 / 6) and found.median == pytest.approx(0.1)
+    assert found.improvement == pytest.approx((3 + 2 / 2) / 6)
+    assert found.low is not None and found.high is not None and found.low < found.mean < found.high
+    assert found.p == 2 * 2 / 2**4  # of 4 that differ, 1 has the smallest rank the other way
+    assert found == stats.paired_effect(a, b, np.random.default_rng(0))
+
+
+def test_effects_that_are_degenerate_say_so() -> None:
+    rng, some = np.random.default_rng(0), np.random.default_rng(1).random(10)
+    same = stats.paired_effect(some, some + 1e-8, rng)
+    assert (same.mean, same.low, same.high, same.p, same.zeros) == (0.0, 0.0, 0.0, 1.0, 10)
+    assert same.improvement == 0.5 and same.note == "no maze differs"
+    shifted = stats.paired_effect(some + 0.25, some, rng)
+    assert shifted.low == shifted.high == pytest.approx(0.25) and shifted.p == pytest.approx(2 / 2**10)
+    few = stats.paired_effect(some[:5], np.zeros(5), rng)
+    assert few.mean == some[:5].mean() and few.low is few.high is few.p is None and "5 mazes are too few" in few.note
+    assert stats.paired_effect(np.full(3, np.nan), np.zeros(3), rng).note == "defined in no maze"
+    least = stats.paired_effect(some[: stats.FEWEST], np.zeros(stats.FEWEST), rng)
+    assert least.p is not None and least.p <= 0.05  # what FEWEST is chosen by
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(st.lists(st.integers(-3, 3), min_size=1, max_size=11))
+def test_the_signed_rank_test_goes_through_all_signs(values: list[int]) -> None:
+    """p is the share of sign changes with a rank sum at least as far from its mean."""
+    moved = np.array([v for v in values if v])
+    ranks = rankdata(np.abs(moved))
+    signs = np.array(list(itertools.product([-1, 1], repeat=len(moved))))
+    seen, all_of_them = abs(np.sign(moved) @ ranks), np.abs(signs @ ranks)
+    if len(moved) <= 10:
+        assert stats.signed_rank(np.array(values, dtype=float)) == pytest.approx((all_of_them >= seen - 1e-9).mean())
+
+
+def test_few_differences_among_many_zeros_are_no_evidence() -> None:
+    difference = np.r_[np.zeros(40), [0.1, 0.2, 0.3, 0.4]]
+    assert stats.signed_rank(difference) == 2 / 2**4 and wilcoxon(difference, zero_method="pratt").pvalue < 0.05
+    assert stats.signed_rank(np.zeros(4)) == 1.0
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(st.integers(6, 14), st.integers(0, 10_000))
+def test_the_other_way_round_the_effect_is_turned_over(n: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    a, b = rng.integers(0, 4, size=n) / 4, rng.integers(0, 4, size=n) / 4
+    one, other = (stats.paired_effect(*pair, np.random.default_rng(0), draws=300) for pair in ((a, b), (b, a)))
+    assert one.mean == -(other.mean or 0.0) and one.p == other.p and one.zeros == other.zeros
+    assert one.improvement == pytest.approx(1 - (other.improvement or 0.0))
+    assert None not in (one.low, one.high) and np.isfinite([one.low, one.high]).all()  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("size", [1, 2, 12, 40])
+def test_holm_is_that_of_statsmodels(size: int) -> None:
+    p_values = list(np.random.default_rng(size).random(size).round(2) ** 3)
+    np.testing.assert_allclose(stats.holm(p_values), multipletests(p_values, method="holm")[1], atol=1e-15)
+    with_gaps = stats.holm([None, *p_values, None])
+    assert with_gaps[0] is with_gaps[-1] is None and with_gaps[1:-1] == stats.holm(p_values)
+    assert stats.holm([None]) == [None] and stats.holm([]) == []
+
+
+def test_words_say_direction_size_and_when_there_is_nothing() -> None:
+    rng = np.random.default_rng(0)
+    b = rng.random(30) / 4
+
+    def words(a: np.ndarray, p_holm: float | None = None) -> str:
+        return stats.in_words(stats.paired_effect(a, b, np.random.default_rng(0)), "P(cheese)", p_holm)
+
+    assert words(b + 0.2 + rng.random(30) / 10).startswith("P(cheese): higher by 0.2")
+    assert words(b - 0.2 + rng.random(30) / 10).startswith("P(cheese): lower by 0.1")
+    assert "p < 0.001, 30 mazes" in words(b - 0.2 + rng.random(30) / 10)
+    assert words(b - 0.2 + rng.random(30) / 10, 0.3).startswith("P(cheese): no clear difference")
+    assert words(b + rng.normal(0, 0.1, 30)).startswith("P(cheese): no clear difference")
+    assert words(b) == "P(cheese): no difference in any maze (30 mazes)."
+    assert words(np.where(np.arange(30) < 26, np.nan, b)) == (
+        "P(cheese): nothing can be said: 4 mazes are too few for an interval or a test (6 at least)."
+    )

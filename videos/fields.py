@@ -1,0 +1,242 @@
+"""Vector fields on mazes as a drawing: coloured cells, arrows, marks and letters in plain coordinates.
+
+The geometry is worked out here once; :mod:`videos.plots` draws it with matplotlib, with plotly and
+on procgen's own pictures. A panel is a square of side 1, x to the right and y up; panels stand side
+by side, each with its title above and the key to its colours below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import matplotlib
+import numpy as np
+
+from envs.errors import InputError
+from envs.maze import Maze
+
+WALL = (70, 74, 82)
+FREE = (255, 255, 255)
+INK = (20, 22, 26)
+GAP = 0.07  # between panels, in sides of a panel
+TOP, BOTTOM = 0.15, 0.19  # room for the titles above and the keys below
+_TITLE, _SMALL = 0.042, 0.034  # heights of letters
+_SHORTEST = 0.02  # of a cell: shorter arrows are not drawn
+_KEY_STEPS = 64
+_LOWEST = 1e-3  # where a logarithmic key begins
+
+
+@dataclass(frozen=True)
+class Heat:
+    """A number for each free cell, ``values`` ``float[n_cells]`` (NaN: none), shown as a colour.
+
+    ``limits`` are the ends of the key; ``log``: the key is logarithmic (its lower end must be above 0);
+    ``signed``: two colours from the middle.
+    """
+
+    values: np.ndarray
+    label: str
+    limits: tuple[float, float]
+    log: bool = False
+    signed: bool = False
+
+    def __post_init__(self) -> None:
+        low, high = self.limits
+        if not low < high or (self.log and low <= 0):
+            raise InputError(f"heat map {self.label!r}: limits {low:g} to {high:g} are no range; give low < high")
+
+    def colours(self, values: np.ndarray) -> np.ndarray:
+        """``uint8[..., 3]`` of any numbers on this key; beyond its ends the colour of the end."""
+        low, high = self.limits
+        shown = np.clip(np.nan_to_num(values, nan=low), low, high)
+        if self.log:
+            low, high, shown = np.log10(low), np.log10(high), np.log10(shown)
+        share = (shown - low) / (high - low)
+        # Light colours only: black arrows lie on top.
+        colours = matplotlib.colormaps["PuOr"](0.15 + 0.7 * share) if self.signed else \
+            matplotlib.colormaps["YlGnBu"](0.62 * share)  # fmt: skip
+        return np.round(255 * np.asarray(colours)[..., :3]).astype(np.uint8)
+
+    def ticks(self) -> list[tuple[float, str]]:
+        """(position in 0..1, text): powers of ten, or the ends and the middle."""
+        low, high = self.limits
+        if self.log:
+            first, last = np.log10(low), np.log10(high)
+            powers = range(int(np.ceil(first - 1e-9)), int(np.floor(last + 1e-9)) + 1)
+            return [((p - first) / (last - first), f"{10.0**p:g}") for p in powers]
+        return [(share, f"{low + share * (high - low):.3g}") for share in (0.0, 0.5, 1.0)]
+
+
+def visits_heat(values: np.ndarray, label: str = "expected visits") -> Heat:
+    """Visits, which go from hundreds to almost never, on a logarithmic key from 0.001."""
+    high = float(np.nanmax(values, initial=0.0))
+    return Heat(values, label, (_LOWEST, max(high, 10 * _LOWEST)), log=True)
+
+
+def signed_heat(values: np.ndarray, label: str) -> Heat:
+    """Differences on a key that is symmetric about 0."""
+    high = float(np.nanmax(np.abs(values), initial=0.0)) or 1.0
+    return Heat(values, label, (-high, high), signed=True)
+
+
+@dataclass(frozen=True)
+class FieldPanel:
+    """One maze: ``vectors`` ``float[n_cells, 2]`` (right, up; NaN: no arrow) and colours of its cells.
+
+    ``unit`` is the length, in cells, at which a vector of length 1 is drawn.
+    """
+
+    title: str
+    maze: Maze
+    vectors: np.ndarray
+    heat: Heat | None = None
+    unit: float = 0.85
+
+    def __post_init__(self) -> None:
+        n = len(self.maze.cells)
+        if np.shape(self.vectors) != (n, 2):
+            raise InputError(f"field {self.title!r}: vectors {np.shape(self.vectors)}, this maze needs ({n}, 2)")
+        if self.heat is not None and np.shape(self.heat.values) != (n,):
+            raise InputError(f"field {self.title!r}: heat map {np.shape(self.heat.values)}, this maze needs ({n},)")
+
+
+@dataclass(frozen=True)
+class Raster:
+    """Coloured rectangles in rows from the bottom: ``colours`` ``uint8[h, w, 3]``, lower left corner (x, y).
+
+    ``values`` ``float[h, w]`` are what a reader who points at one wants to know (NaN: nothing).
+    """
+
+    x: float
+    y: float
+    step: tuple[float, float]
+    colours: np.ndarray
+    values: np.ndarray
+
+
+@dataclass(frozen=True)
+class Strokes:
+    """Lines of one look: each of ``lines`` is ``float[k, 2]``; ``width`` in sides of a panel."""
+
+    lines: Sequence[np.ndarray]
+    colour: tuple[int, int, int]
+    width: float
+    dashed: bool = False
+
+
+@dataclass(frozen=True)
+class Letters:
+    """A text: ``anchor`` is ``left`` or ``middle``, ``height`` of the letters in sides of a panel."""
+
+    x: float
+    y: float
+    text: str
+    height: float
+    anchor: str = "middle"
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What to draw, in this order, on ``width`` x ``height`` with (0, 0) at the lower left."""
+
+    width: float
+    height: float
+    rasters: tuple[Raster, ...]
+    strokes: tuple[Strokes, ...]
+    letters: tuple[Letters, ...]
+
+
+def arrows(maze: Maze, vectors: np.ndarray, unit: float = 0.85) -> np.ndarray:
+    """Arrows in cells, ``float[k, 5, 2]``: tail, tip, one barb, tip, other barb; cell (x, y) has its middle at
+    (x + 0.5, y + 0.5), which is the middle of its arrow. Those too short to be seen are left out."""
+    middles = np.array(maze.cells, dtype=np.float64) + 0.5
+    whole = unit * np.asarray(vectors, dtype=np.float64)
+    length = np.linalg.norm(whole, axis=1)
+    seen = np.nan_to_num(length) > _SHORTEST
+    middles, whole, length = middles[seen], whole[seen], length[seen]
+    along = whole / length[:, None]
+    across = along[:, ::-1] * np.array([-1.0, 1.0])
+    head = np.minimum(0.3, 0.5 * length)[:, None]
+    tail, tip = middles - whole / 2, middles + whole / 2
+    barbs = [tip - head * along + side * 0.6 * head * across for side in (1.0, -1.0)]
+    return np.stack([tail, tip, barbs[0], tip, barbs[1]], axis=1)
+
+
+def field_drawing(panels: Sequence[FieldPanel], caption: str = "", *, region: int = 5) -> Drawing:
+    """The drawing of ``panels`` from left to right under one caption.
+
+    A circle is the start, a square the cheese, corners bracket the decision square, dashes surround
+    the top-right ``region`` x ``region``. Raises :class:`InputError` for no panels.
+    """
+    if not panels:
+        raise InputError("field: nothing to draw; give at least one panel")
+    rasters: list[Raster] = []
+    strokes: list[Strokes] = []
+    letters: list[Letters] = []
+    for number, panel in enumerate(panels):
+        corner = np.array([GAP + number * (1 + GAP), BOTTOM])
+        rasters.append(_cells(panel, corner))
+        strokes += _marks(panel.maze, corner, region)
+        cell = 1 / panel.maze.dim
+        pointed = arrows(panel.maze, panel.vectors, panel.unit) * cell + corner
+        strokes.append(Strokes(list(pointed), INK, 0.07 * cell))
+        letters.append(Letters(corner[0] + 0.5, BOTTOM + 1.03, panel.title, _TITLE))
+        if panel.heat is not None:
+            raster, texts = _key(panel.heat, corner)
+            rasters.append(raster)
+            letters += texts
+    width, height = GAP + len(panels) * (1 + GAP), BOTTOM + 1 + TOP
+    if caption:
+        letters.append(Letters(GAP, height - 0.05, caption, _TITLE, "left"))
+    return Drawing(width, height, tuple(rasters), tuple(strokes), tuple(letters))
+
+
+def _cells(panel: FieldPanel, corner: np.ndarray) -> Raster:
+    dim = panel.maze.dim
+    colours = np.full((dim, dim, 3), WALL, dtype=np.uint8)
+    values = np.full((dim, dim), np.nan)
+    columns, rows = np.array(panel.maze.cells).T
+    colours[rows, columns] = FREE
+    if panel.heat is not None:
+        has = ~np.isnan(panel.heat.values)
+        colours[rows[has], columns[has]] = panel.heat.colours(panel.heat.values[has])
+        values[rows, columns] = panel.heat.values
+    return Raster(corner[0], corner[1], (1 / dim, 1 / dim), colours, values)
+
+
+def _key(heat: Heat, corner: np.ndarray) -> tuple[Raster, list[Letters]]:
+    """A strip of the colours under the maze, with the numbers and the label under it."""
+    low, high = heat.limits
+    share = (np.arange(_KEY_STEPS) + 0.5) / _KEY_STEPS
+    values = low * (high / low) ** share if heat.log else low + share * (high - low)
+    x, y = corner[0] + 0.2, corner[1] - 0.06
+    strip = Raster(x, y, (0.6 / _KEY_STEPS, 0.03), heat.colours(values)[None], values[None])
+    texts = [Letters(x + 0.6 * share, y - 0.04, text, _SMALL) for share, text in heat.ticks()]
+    return strip, [*texts, Letters(x + 0.3, y - 0.09, heat.label, _SMALL)]
+
+
+def _marks(maze: Maze, corner: np.ndarray, region: int) -> list[Strokes]:
+    cell = 1 / maze.dim
+    outline = _box(0, 0, maze.dim)
+    marks = [Strokes([outline * cell + corner], INK, 0.004)]
+    low = max(0, maze.dim - region)
+    if region:
+        marks.append(Strokes([_box(low, low, maze.dim - low) * cell + corner], (0, 114, 178), 0.006, dashed=True))
+    turn = np.linspace(0, 2 * np.pi, 25)
+    ring = np.array(maze.mouse) + 0.5 + 0.36 * np.stack([np.cos(turn), np.sin(turn)], axis=1)
+    marks.append(Strokes([ring * cell + corner], (0, 158, 115), 0.1 * cell))
+    if maze.cheese is not None:
+        x, y = maze.cheese
+        marks.append(Strokes([_box(x + 0.18, y + 0.18, 0.64) * cell + corner], (213, 94, 0), 0.12 * cell))
+    if maze.decision_square is not None:
+        box = _box(maze.decision_square[0] + 0.06, maze.decision_square[1] + 0.06, 0.88)
+        sides = [(box[i] + 0.3 * (box[i - 1 if i else 3] - box[i]), box[i], box[i] + 0.3 * (box[i + 1] - box[i]))
+                 for i in range(4)]  # fmt: skip
+        marks.append(Strokes([np.array(side) * cell + corner for side in sides], (204, 121, 167), 0.1 * cell))
+    return marks
+
+
+def _box(x: float, y: float, side: float) -> np.ndarray:
+    """A closed square, ``float[5, 2]``."""
+    return np.array([(x, y), (x + side, y), (x + side, y + side), (x, y + side), (x, y)], dtype=np.float64)

@@ -1,0 +1,198 @@
+"""The canvas of a film: what stands still is drawn once, what changes is pasted into its place.
+
+Texts have strips of their own, so none ever lies on a maze::
+
+    header
+    title   | title       one column per condition, one row per level
+    maze    | maze
+    moves   | moves       the five move probabilities
+    status  | status
+    chart                 optional
+    footer
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from envs.actions import N_MOVES, Move
+from envs.errors import InputError
+from videos.frames import (
+    ACCENTS,
+    BACKGROUND,
+    BAR,
+    LIT,
+    MUTED,
+    RGB,
+    TEXT,
+    TITLE_HEIGHT,
+    blend,
+    caption_bar,
+    check_picture,
+)
+
+GAP = 8  # pixels between panels and around everything
+HEADER_HEIGHT = 44
+MOVES_HEIGHT = 26
+STATUS_HEIGHT = 34
+FOOTER_HEIGHT = 30
+LARGEST = 4096  # pixels: beyond that, players and encoders begin to refuse
+SIDES = (64, 2048)
+MOVE_SIGNS = {Move.LEFT: "L", Move.RIGHT: "R", Move.UP: "U", Move.DOWN: "D", Move.NOOP: "-"}
+_SIGN_WIDTH = 30  # of a sign with its margins
+_NARROW = 520  # pixels: on a smaller width the footer takes two lines
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a panel's parts are, in pixels: the left edge shared by all, and the top of each."""
+
+    left: int
+    title: int
+    maze: int
+    moves: int
+    status: int
+
+
+class Stage:
+    """Rows of panels of ``side`` x ``side`` pixels; :attr:`canvas` is ``uint8[H, W, 3]``, H and W even.
+
+    ``titles`` has a list per row, ``footer`` a text per key. ``moves``: leave room for move
+    probabilities; ``chart``: a strip of this height below. Raises :class:`InputError` for no panels
+    or a picture beyond what players take.
+    """
+
+    def __init__(
+        self,
+        titles: Sequence[Sequence[str]],
+        side: int,
+        *,
+        header: str | Sequence[str] = "",
+        footer: Sequence[str] = (),
+        moves: bool = False,
+        chart: int = 0,
+    ) -> None:
+        if not titles or not all(titles):
+            raise InputError("film: nothing to show; give at least one panel in every row")
+        if not SIDES[0] <= side <= SIDES[1]:
+            raise InputError(f"film: mazes {side} pixels wide; use {SIDES[0]} to {SIDES[1]}")
+        self.side = side
+        top = HEADER_HEIGHT if header else GAP
+        columns = max(map(len, titles))
+        width = GAP + columns * (side + GAP)
+        between = MOVES_HEIGHT if moves else 0
+        self.places: list[list[Place]] = []
+        for row in titles:
+            maze = top + TITLE_HEIGHT
+            status = maze + side + between
+            lefts = [GAP + k * (side + GAP) for k in range(len(row))]
+            self.places.append([Place(left, top, maze, maze + side, status) for left in lefts])
+            top = status + STATUS_HEIGHT + GAP
+        self._chart = (top, chart)
+        top += chart + GAP if chart else 0
+        height = top - GAP + (FOOTER_HEIGHT if footer else GAP)
+        height, width = height + height % 2, width + width % 2
+        if max(height, width) > LARGEST:
+            raise InputError(
+                f"film: {width}x{height} pixels, at most {LARGEST} each; show fewer panels or smaller mazes"
+            )
+        self.canvas = np.full((height, width, 3), BACKGROUND, dtype=np.uint8)
+        inner = width - 2 * GAP
+        if header:
+            self._paste(0, GAP, caption_bar(inner, header, HEADER_HEIGHT, background=BACKGROUND))
+        if footer:
+            half = len(footer) if inner >= _NARROW else (len(footer) + 1) // 2
+            lines = ["   |   ".join(part) for part in (footer[:half], footer[half:]) if part]
+            bar = caption_bar(inner, lines, FOOTER_HEIGHT, background=BACKGROUND, colour=MUTED)
+            self._paste(top - GAP, GAP, bar)
+        for texts, places in zip(titles, self.places, strict=True):
+            for k, (text, place) in enumerate(zip(texts, places, strict=True)):
+                bar = caption_bar(side, text, TITLE_HEIGHT, accent=ACCENTS[k % len(ACCENTS)])
+                self._paste(place.title, place.left, bar)
+
+    def _paste(self, top: int, left: int, picture: np.ndarray) -> None:
+        self.canvas[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+
+    def show_maze(self, row: int, column: int, picture: np.ndarray) -> None:
+        """Put a picture ``uint8[side, side, 3]`` into a panel."""
+        check_picture(picture, f"panel {column + 1} of row {row + 1}")
+        if picture.shape[:2] != (self.side, self.side):
+            raise InputError(
+                f"panel {column + 1} of row {row + 1}: {picture.shape[:2]} pixels in a panel of {self.side}"
+            )
+        place = self.places[row][column]
+        self._paste(place.maze, place.left, picture)
+
+    def show_status(self, row: int, column: int, text: str, *, lit: bool = False) -> None:
+        """Write a panel's status, on the panel's colour if ``lit``."""
+        accent = ACCENTS[column % len(ACCENTS)]
+        back, strip = (blend(accent, BAR, LIT), accent) if lit else (BAR, None)
+        place = self.places[row][column]
+        bar = caption_bar(self.side, text, STATUS_HEIGHT, background=back, accent=strip)
+        self._paste(place.status, place.left, bar)
+
+    def show_moves(self, row: int, column: int, probabilities: np.ndarray | None, chosen: Move | None = None) -> None:
+        """Draw the bar of move probabilities ``float[5]`` (None: empty), the chosen move in the panel's colour."""
+        place = self.places[row][column]
+        self._paste(
+            place.moves, place.left, moves_bar(self.side, probabilities, chosen, ACCENTS[column % len(ACCENTS)])
+        )
+
+    def show_chart(self, picture: np.ndarray) -> None:
+        """Put a picture ``uint8[chart, W - 2 GAP, 3]`` into the strip for it."""
+        top, height = self._chart
+        if picture.shape != (height, self.canvas.shape[1] - 2 * GAP, 3):
+            raise InputError(f"film: a chart {picture.shape} for a strip {(height, self.canvas.shape[1] - 2 * GAP, 3)}")
+        self._paste(top, GAP, picture)
+
+
+def moves_bar(width: int, probabilities: np.ndarray | None, chosen: Move | None, colour: RGB) -> np.ndarray:
+    """Five bars from left to right, ``uint8[26, width, 3]``, each as full as its move is probable."""
+    bar = _signs(width).copy()
+    if probabilities is None:
+        return bar
+    for move in Move:
+        left, room = bar_room(width, move)
+        filled = round(room * float(probabilities[move]))
+        bar[5 : MOVES_HEIGHT - 5, left : left + room] = BACKGROUND
+        bar[5 : MOVES_HEIGHT - 5, left : left + filled] = colour if move == chosen else MUTED
+    return bar
+
+
+def bar_room(width: int, move: Move) -> tuple[int, int]:
+    """(left edge, pixels of probability 1) of a move's bar in a strip ``width`` wide."""
+    slot = width // N_MOVES
+    return int(move) * slot + _SIGN_WIDTH, max(slot - _SIGN_WIDTH - 4, 1)
+
+
+@functools.lru_cache(maxsize=16)
+def _signs(width: int) -> np.ndarray:
+    parts = [caption_bar(width // N_MOVES, sign, MOVES_HEIGHT) for sign in MOVE_SIGNS.values()]
+    whole = np.concatenate(parts, axis=1)
+    rest = np.full((MOVES_HEIGHT, width - whole.shape[1], 3), BAR, dtype=np.uint8)
+    return np.concatenate([whole, rest], axis=1)
+
+
+def result_card(
+    shape: tuple[int, int], header: str | Sequence[str], rows: Sequence[tuple[str, str, int]]
+) -> np.ndarray:
+    """The last picture of a film, ``uint8[*shape, 3]``: the header, then what came of each panel.
+
+    A row is (title, result, column), the column giving the colour.
+    """
+    height, width = shape
+    card = np.full((height, width, 3), BACKGROUND, dtype=np.uint8)
+    bar = min(36, (height - HEADER_HEIGHT - GAP) // (2 * max(len(rows), 1)) - GAP // 2)
+    bars = [caption_bar(width - 2 * GAP, header, HEADER_HEIGHT, background=BACKGROUND)]
+    for title, result, column in rows:
+        accent = ACCENTS[column % len(ACCENTS)]
+        for text, colour in ((title, MUTED), (result, TEXT)):
+            bars.append(caption_bar(width - 2 * GAP, text, max(bar, 2), colour=colour, accent=accent))
+    body = np.concatenate(bars)[: height - GAP]
+    top = (height - body.shape[0]) // 2
+    card[top : top + body.shape[0], GAP : width - GAP] = body
+    return card
