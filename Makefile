@@ -6,13 +6,14 @@ CODE := agents envs steering videos tests
 PYTEST_ARGS ?= -n 2 --dist loadscope
 export PYTHON PIP_ARGS
 
-.PHONY: help setup sweep test check bench clean
+.PHONY: help setup sweep test check bench gallery clean
 
 help:
 	@echo "make sweep   set up, then sweep every layer of the shipped agent; results in runs/demo"
 	@echo "make test    set up, then lint, types and the whole test suite"
 	@echo "make check   lint, types, architecture"
 	@echo "make bench   speed of the main steps on this machine"
+	@echo "make gallery the pictures of docs/gallery.md"
 	@echo "make setup   only make .venv"
 	@echo "make clean   remove .venv, caches and build leftovers; runs/ is kept"
 
@@ -34,6 +35,17 @@ test: check
 
 bench: setup
 	@$(BIN)/python -m steering.bench
+
+GALLERY := docs/images/gallery
+FILM := $(BIN)/mazesteer video --level 26 --crop --size 200 --horizon 24
+gallery: setup
+	$(FILM) --conditions clean,subtract,no_cheese --out $(GALLERY)/blinded.gif
+	$(FILM) --site block3.res2.resadd --out $(GALLERY)/too-deep.gif
+	$(FILM) --heat vector --out $(GALLERY)/vector.gif
+	$(BIN)/mazesteer field --level 26 --out $(GALLERY)/field.png
+	$(BIN)/mazesteer layer-sweep --levels 26,54,92,193 --conditions subtract --episodes 0 --out runs/gallery
+	$(BIN)/mazesteer film-sweep runs/gallery --level 26 --episodes 1 --size 200 --crop --seconds 1.5 \
+		--out $(GALLERY)/sites.gif
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

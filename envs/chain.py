@@ -20,6 +20,7 @@ from envs.maze import Cell, Maze
 
 MAX_HORIZON = 500  # procgen itself ends an episode after 500 steps
 REGION = 5
+TOGETHER = 64  # policies in one pass: more gain nothing, and memory must not grow with their number
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,9 @@ def statistics_of_all(
     region absorbing as well.
     """
     check_horizon(horizon)
+    if len(probabilities) > TOGETHER:
+        parts = [probabilities[i : i + TOGETHER] for i in range(0, len(probabilities), TOGETHER)]
+        return [found for part in parts for found in statistics_of_all(maze, part, horizon, goal=goal, region=region)]
     if not probabilities:
         return []
     end = {maze.cheese} if maze.cheese is not None else set()

@@ -33,4 +33,5 @@ def power_command(
     for record in records:
         if record["warning"]:
             print(f"\n{record['site']}: {record['warning']}")
-    print(f"\nto get them: the run's own command again with --n-levels {max(r['levels'] for r in records)}")
+    most = max(record["levels"] for record in records)
+    print(f"\nto get them: the run's own command again with --n-levels {most} in place of its levels")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from envs.errors import InputError
+from envs.errors import InputError, check_random_seed
 from steering import stats
 from steering.boundary import BLINDNESS, COMPETENCE, Boundary, Curves, find_boundary, over_agents
 from steering.plan import SweepSpec
@@ -86,23 +87,24 @@ def read_arms(runs: Sequence[Path]) -> list[Arm]:
             raise InputError(f"{run}: {MAIN} was not swept there; nothing to compare")
         coefficients = spec.coefficients if len(runs) == 1 else spec.coefficients[:1]
         with Store.open(run) as store:
-            arms += [_arm(store, spec, c, several=len(runs) == 1) for c in coefficients]
+            arms += [_arm(store, spec, c) for c in coefficients]
     if len(arms) < 2:
         raise InputError("compare: one run with one coefficient has nothing to be compared with; give another run")
-    names = [arm.name for arm in arms]
-    if len(set(names)) < len(names):  # the same agent twice, say under two vectors: the directories tell them apart
-        arms = [dataclasses.replace(arm, name=str(run)) for arm, run in zip(arms, runs, strict=True)]
+    if len(runs) > 1 and len({arm.name for arm in arms}) < len(arms):  # the directories tell them apart
+        arms = [dataclasses.replace(arm, name=f"{arm.name} in {run}") for arm, run in zip(arms, runs, strict=True)]
     return arms
 
 
-def _arm(store: Store, spec: SweepSpec, coefficient: float, *, several: bool) -> Arm:
+def _arm(store: Store, spec: SweepSpec, coefficient: float) -> Arm:
     facts = {fact["name"]: fact for fact in store.meta("sites")}
     sites = tuple(name for name in spec.sites if facts[name]["trunk"])
     if not sites:
         raise InputError(f"{store.path.parent}: no trunk site was swept; nothing to compare")
     table = {row.key: dataclasses.asdict(row.outcome) for row in store.rows()}
+    what = "" if len(spec.coefficients) == 1 and coefficient == 1 else f" x{coefficient!r}"
+    what += "" if spec.vector == "start" else f" (vector {spec.vector})"
     return Arm(
-        name=f"{spec.checkpoint} x{coefficient:g}" if several else spec.checkpoint,
+        name=spec.checkpoint + what,
         spec=spec,
         coefficient=coefficient,
         sites=sites,
@@ -139,7 +141,7 @@ def compare(
         raise InputError(
             f"compare: the runs share {len(levels)} finished levels, {stats.FEWEST} are needed; sweep the same --levels"
         )
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(check_random_seed(seed))
     weights = stats.counts(stats.resamples(len(levels), rng))
     curves = [_curves(arm, sites, levels, weights) for arm in arms]
     thresholds = {"blindness": blindness, "competence": competence}
@@ -173,7 +175,8 @@ def compare(
         ],
         "over_agents": None,
     }
-    if len({arm.spec.sha256 for arm in arms}) == len(arms) > 1 and development(arms) is None:
+    _adjust([effect for row in found["differences"] for effect in row["effects"].values()])
+    if training_seeds(arms):
         found["over_agents"] = dataclasses.asdict(
             over_agents(curves, rng, same_mazes=True, blindness=blindness, competence=competence)
         )
@@ -195,6 +198,14 @@ def _curves(arm: Arm, sites: Sequence[str], levels: Sequence[int], weights: np.n
         np.array([arm.no_cheese[level]["p_region_first"] for level in levels]),
         weights,
     )
+
+
+def _adjust(effects: Sequence[dict[str, Any]]) -> None:
+    """Add ``p_holm``, over all of them, and ``words``."""
+    for effect, p in zip(effects, stats.holm([effect["p"] for effect in effects]), strict=True):
+        what = effect.pop("what")
+        effect["words"] = stats.in_words(stats.PairedEffect(**effect), what, p)
+        effect["p_holm"] = p
 
 
 def _point(arm: Arm, curve: Curves, i: int, levels: Sequence[int], weights: np.ndarray) -> dict[str, Any]:
@@ -240,7 +251,7 @@ def _difference(
             a, b = np.array(values).T
             effect = stats.paired_effect(a, b, rng)
             where = f"{outcome}, {world}" + (f" at {site}" if world == MAIN else "")
-            effects[where] = {**dataclasses.asdict(effect), "words": stats.in_words(effect, where)}
+            effects[where] = {**dataclasses.asdict(effect), "what": where}
     return {
         "of": arm.name,
         "against": first.name,
@@ -256,6 +267,13 @@ def _difference(
         ],
         "effects": effects,
     }
+
+
+def training_seeds(arms: Sequence[Arm]) -> bool:
+    """Whether the arms are seeds of one recipe (``NAME``, ``NAME-seed1``, ...) under one coefficient and vector."""
+    recipes = {re.sub(r"-seed\d+$", "", arm.spec.checkpoint) for arm in arms}
+    same = {(arm.coefficient, arm.spec.vector) for arm in arms}
+    return len(recipes) == len(same) == 1 and len({arm.spec.sha256 for arm in arms}) == len(arms)
 
 
 def development(arms: Sequence[Arm]) -> tuple[str, list[int]] | None:

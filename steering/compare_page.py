@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.checkpoints import load_card, write_atomic, zoo_names
+from agents.history import FILE as HISTORY
 from agents.history import read_history
 from envs.errors import InputError
 from steering import figures_compare, words
@@ -28,6 +29,10 @@ def run_compare(
     ``history`` is the directory of a training run whose loss is shown beside its snapshots (default: the card of a
     shipped agent).
     """
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file; choose another --out")
+    if history is not None and not (history / HISTORY).is_file():
+        raise InputError(f"--history {history}: no {HISTORY} there; give the --out of a training")
     arms = read_arms(find_runs(runs))
     data = compare(arms, seed=seed, blindness=blindness, competence=competence)
     snapshots = development(arms)
@@ -37,7 +42,10 @@ def run_compare(
         name, counts = snapshots
         rows = read_history(history) if history is not None else _card_history(name)
         data["development"] = {"of": name, "counts": counts, "loss": loss_curves(rows), "rule": RULE}
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be made ({error.strerror}); choose another --out") from None
     write_atomic(out / "compare.json", (json.dumps(data, indent=2, allow_nan=False) + "\n").encode())
     write_page(
         "compare",
@@ -65,9 +73,8 @@ def answer(data: Mapping[str, Any]) -> str:
 
 def _apart(row: Mapping[str, Any], classes: Sequence[str]) -> str:
     """Where two runs differ, of the distinct experiments."""
-    points = [
-        p for p, name in zip(row["blindness"], classes, strict=True) if p["site"] == name and p["low"] is not None
-    ]
+    first = {name: point for point, name in reversed(list(zip(row["blindness"], classes, strict=True)))}
+    points = [point for point in first.values() if point["low"] is not None]
     apart = [p for p in points if (p["low"] > 0 or p["high"] < 0) and abs(p["difference"]) >= LEAST]
     if not apart:
         return f"differs from that of {row['against']} by {LEAST:g} or more at no site"

@@ -1,7 +1,7 @@
 """What a report shows beside the sweep's own numbers, read from a run directory: nothing here runs a network.
 
 Probes, vector fields and the published findings are files of other commands (``probes.json``, ``fields.json``,
-``replicate.json``); one that was made with another checkpoint is left out, and the report says so.
+``replicate.json``); one that was made with another checkpoint or mode is left out, and the report says so.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from envs.errors import InputError
+from steering import decoding, examples, replicate
 from steering.plan import SweepSpec
 from steering.store import Key, Store
 from steering.summary import MAIN
 from steering.units import rollout_site
 
 FILES = {"probes": "probes.json", "fields": "fields.json", "replicate": "replicate.json"}
+FORMATS = {"probes": decoding.FORMAT, "fields": examples.FORMAT, "replicate": replicate.FORMAT}
 _PARTS = {"cheese": "p_cheese_decision", "corner": "p_corner_decision", "other": "p_other_decision"}
 _PACKAGES = ("mazesteer", "torch", "numpy", "scipy", "procgen", "gym3", "stable-baselines3", "scikit-learn",
              "ruptures", "plotly")  # fmt: skip
@@ -33,6 +35,12 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
+
+
+def used_versions(before: list[dict[str, str]]) -> list[dict[str, str]]:
+    """All sets of :func:`versions` that a run was computed with, the present one last."""
+    now = versions()
+    return [found for found in before if found and found != now] + [now]
 
 
 def decision_squares(store: Store, spec: SweepSpec) -> dict[str, Any] | None:
@@ -59,7 +67,7 @@ def decision_squares(store: Store, spec: SweepSpec) -> dict[str, Any] | None:
     return found
 
 
-def others(directory: Path, sha256: str) -> tuple[dict[str, Any], list[str]]:
+def others(directory: Path, spec: SweepSpec) -> tuple[dict[str, Any], list[str]]:
     """(what other commands left in a run directory, notes on what is left out and why)."""
     found, notes = {}, []
     for name, file in FILES.items():
@@ -68,12 +76,25 @@ def others(directory: Path, sha256: str) -> tuple[dict[str, Any], list[str]]:
             continue
         try:
             data = json.loads(path.read_text())
-            if not isinstance(data, dict):
-                raise ValueError("not an object")
         except (OSError, ValueError) as error:
             raise InputError(f"{path}: cannot be read ({error}); remove it, or make it anew") from None
-        if dict(data.get("checkpoint", {})).get("sha256") != sha256:
+        if not (isinstance(data, dict) and data.get("format") == FORMATS[name]):
+            notes.append(f"{file} was not made by this version and is not shown")
+        elif data["checkpoint"]["sha256"] != spec.sha256:
             notes.append(f"{file} is of another checkpoint than the sweep and is not shown")
+        elif _mode(data) != spec.mode:
+            notes.append(f"{file} is of mode {_mode(data)}, the sweep of mode {spec.mode}; it is not shown")
         else:
             found[name] = data
+            levels = data.get("levels")
+            if name == "probes" and isinstance(levels, list) and set(levels) != set(spec.levels):
+                notes.append(f"the probes are of {len(levels)} levels, not those of the sweep")
+            if name == "replicate":
+                settings = data["settings"]
+                where = f"{settings['site']}, horizon {settings['horizon']}"
+                notes.append(f"the published findings were measured at {where}, on levels of their own")
     return found, notes
+
+
+def _mode(data: dict[str, Any]) -> str:
+    return str(data.get("mode") or data.get("settings", {}).get("mode"))

@@ -27,6 +27,7 @@ from videos.fields import field_drawing
 from videos.plots import field_figure
 
 FILE = "fields.json"
+FORMAT = "mazesteer-fields-1"
 _DIGITS = 5  # of a probability: more than an arrow shows
 _SIDE = 230  # pixels of a panel: four fit the width of a page
 
@@ -71,6 +72,7 @@ def keep_examples(policy: Policy, store: Store, spec: SweepSpec, directory: Path
         "mode": spec.mode,
         "horizon": spec.horizon,
     }
+    facts |= {"format": FORMAT, "coefficient": spec.coefficients[0], "vector": spec.vector}
     facts |= {"chosen": {name: list(pair) for name, pair in chosen.items()}}
     try:
         if facts.items() <= json.loads(path.read_text()).items():

@@ -8,6 +8,7 @@ looks left or right); they are shown one at a time, or averaged with the chain's
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,10 +126,19 @@ def panels(field: MoveField, other: MoveField | None = None, *, facing: str = VI
         heats = [dataclasses.replace(each, limits=joint.limits) for each in known]
     found = [FieldPanel(each.title, each.maze, v, h) for each, v, h in zip(shown, vectors, heats, strict=True)]
     if other is not None:
-        change = signed_heat(known[1].values - known[0].values, f"change of {known[0].label}") if known else None
+        change = _change(field, other, known) if known else None
         title = f"{other.title} - {field.title} (arrows at half scale)"
         found.append(FieldPanel(title, field.maze, vectors[1] - vectors[0], change, unit=0.45))
     return found
+
+
+def _change(field: MoveField, other: MoveField, heats: Sequence[Heat]) -> Heat:
+    """Second minus first; nothing where only one of them has a cheese, whose cell counts something else."""
+    values = heats[1].values - heats[0].values
+    for cell in (field.maze.cheese, other.maze.cheese):
+        if cell is not None and field.maze.cheese != other.maze.cheese:
+            values[field.maze.index[cell]] = np.nan
+    return signed_heat(values, f"change of {heats[0].label}")
 
 
 @dataclass(frozen=True)

@@ -51,8 +51,9 @@ def blindness_figure(summary: dict[str, Any]) -> go.Figure:
             name=f"blindness, {label}",
             mode="lines+markers",
             line={"color": _COLOURS.get(label.split(" ")[0], "#999999"), "width": 3 if main else 1.5,
-                  "dash": "solid" if main else "dot"},
-            marker={"size": 8 if main else 6, "symbol": "circle" if main else "diamond-open"},
+                  "dash": "solid" if main else "dash" if label.startswith(MAIN) else "dot"},
+            marker={"size": 8 if main else 6,
+                    "symbol": "circle" if main else "square-open" if label.startswith(MAIN) else "diamond-open"},
         )  # fmt: skip
     if labels and MAIN in labels:
         figure.add_scatter(
@@ -112,7 +113,10 @@ def decision_figure(summary: dict[str, Any]) -> go.Figure:
 
 def position_figure(summary: dict[str, Any]) -> go.Figure | None:
     """Blindness by depth and distance from where the vector was taken, distinct trunk sites; None without profiles."""
-    sites = [s for s in summary["sites"] if s["trunk"] and s["name"] == s["equivalence_class"] and s["position_curve"]]
+    sites = list(
+        {s["equivalence_class"]: s for s in reversed(summary["sites"]) if s["trunk"] and s["position_curve"]}.values()
+    )
+    sites.reverse()  # the first swept of each class
     if not sites:
         return None
     distances = sorted({row["distance"] for site in sites for row in site["position_curve"]})

@@ -101,7 +101,7 @@ def roll(policy: Policy, maze: Maze, cast: Cast) -> list[Trajectory]:
 
 
 def heat_overlays(policy: Policy, maze: Maze, tracks: Sequence[Trajectory], cast: Cast) -> list[HeatOverlay | None]:
-    """The heat map of each rollout of :func:`roll`, aligned to the picture; all on one scale of the site's own."""
+    """The heat map of each rollout of :func:`roll`, aligned to the picture; each on its own scale."""
     if cast.heat == "none":
         return [None] * len(tracks)
     assert cast.site is not None

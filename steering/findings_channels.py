@@ -166,10 +166,10 @@ def summarize_retargeting(bench: Bench, sample: Sample) -> Summary:
     works = sample.figure(f"gain by clamping, {upper}", mean, gains[upper])
     weaker = sample.figure(f"gain, {upper} minus {elsewhere}", mean_change, gains[upper], gains[elsewhere])
     worse: Figure = sample.figure(
-        "path probability clamped, near minus far",
+        "gain, near minus far",
         mean_change,
-        by_place[near]["clamped"],
-        by_place[far]["clamped"],
+        gains[near],
+        gains[far],
     )
     return Summary(
         (*figures, works, weaker, worse),

@@ -10,7 +10,7 @@ from steering.findings import Bench, Claim, Finding, Row, Sample, Settings, Summ
 from steering.findings_vectors import MOVES, POST, own_vector
 from steering.interventions import subtract
 from steering.plan import SAME_CELL
-from steering.stats import blindness
+from steering.stats import FEWEST, blindness
 
 SAME, FAR = "0", "5+"
 OFFSETS = {SAME: (0, 0), "1": (1, 1), "2": (2, 2), "3-4": (3, 4), FAR: (5, 99)}  # cells, both ends included
@@ -111,7 +111,9 @@ def summarize_removal(bench: Bench, sample: Sample) -> Summary:
                 sample.figure(f"level {level}: part of the cheese's effect left; published: {word}", mean, here)
             )
     decided = same[~np.isnan(same)]
-    both = None if len(decided) == 0 else bool(0 < decided.mean() < 1)
+    both = None  # as for any claim, the interval decides; the same on all of too few levels says nothing
+    if len(decided) >= FEWEST and share.low is not None and share.high is not None:
+        both = True if 0 < share.low and share.high < 1 else False if share.low == share.high else None
     return Summary(
         tuple(figures),
         (Claim("the same on some levels and not on others", both),),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import math
 import os
@@ -65,7 +64,7 @@ def replicate(
     bench = Bench(policy, settings)
     if any(finding.maps for finding in findings):
         check_maps(bench.site)
-    with results_directory(out) as directory:
+    with run_directory(out) as directory:
         data = _opened(directory / FILE, settings)
         mazes = {finding.name: _mazes(finding, settings) for finding in findings}
         missing = [
@@ -139,27 +138,6 @@ def read(out: Path) -> Data:
         return data
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{out / FILE}: not readable as results of `mazesteer replicate` ({error})") from None
-
-
-@contextlib.contextmanager
-def results_directory(out: Path) -> Iterator[Path]:
-    """Hold ``out`` alone: a new directory, a sweep's run, or one with results of this command."""
-    if not (out / FILE).exists():
-        with run_directory(out) as directory:
-            yield directory
-        return
-    try:
-        lock = open(out / ".lock", "a+")
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error.strerror}); choose another --out") from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise InputError(f"{out} is in use by another process; wait for it") from None
-        for stale in out.glob(f".{FILE}.*.tmp"):  # left by a process that was killed while writing
-            stale.unlink(missing_ok=True)
-        yield out
 
 
 def _opened(path: Path, settings: Settings) -> Data:

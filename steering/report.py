@@ -16,6 +16,7 @@ from steering.page import Figure, write_page
 from steering.replicate import replicate_table
 from steering.summary import MAIN, answer
 
+_MOVES = {"cheese": "towards the cheese", "corner": "towards the corner", "policy": "the policy's own"}
 CONTROLS = ("random", "add", "other_level", "same_cell")
 OUTCOMES = {"p_cheese_cell": "P(cheese)", "p_cheese_decision": "P(cheese | decision)"}
 
@@ -26,7 +27,7 @@ def write_report(
     *,
     command: str = "",
     video: str | None = None,
-    versions: Mapping[str, str] | None = None,
+    versions: Sequence[Mapping[str, str]] = (),
     decisions: Mapping[str, Any] | None = None,
     others: Mapping[str, Any] | None = None,
     notes: Sequence[str] = (),
@@ -55,9 +56,9 @@ def write_report(
         effects=_effects(summary),
         effects_caption=words.fill(words.EFFECTS),
         replicated=replicate_table(others["replicate"]) if others and "replicate" in others else [],
-        boundary_lines=_boundary(summary),
+        boundary_lines=_boundary(summary) + _decoding(others or {}),
         methods=_methods(summary),
-        versions=dict(versions or {}),
+        versions=[", ".join(f"{name} {version}" for name, version in part.items()) for part in versions],
         left_out=left_out,
         command=command,
         video=video,
@@ -81,6 +82,7 @@ def _figures(summary: dict[str, Any], decisions: Mapping[str, Any] | None, other
         made["probes"] = probe_figure(others["probes"])
         made["representation"] = representation_figure(others["probes"])
     values = {"mazes": len(summary["levels"]["used"]), "site": site, "exact": exact}
+    values["origin"] = "where the vector was taken" if start or "," in summary["vector"] else "the start"
     found = [captioned(name, figure, **values) for name, figure in made.items() if figure is not None]
     for name, (figure, level, blindness) in examples.items():
         shown = {"level": level, "blindness": f"{blindness:.2f}", "site": short(others["fields"]["site"])}
@@ -130,11 +132,24 @@ def _boundary(summary: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def _decoding(others: Mapping[str, Any]) -> list[str]:
+    """The second, independent reading: where probes find the next move, and where they lose the cheese."""
+    if "probes" not in others:
+        return [words.fill(words.NO_PROBES)]
+    found = others["probes"]["decoding_boundary"]
+    values = {name: part["site"] or "nowhere" for name, part in found["next_move"].items()}
+    lines = [words.fill(words.MOVE, move=_MOVES.get(name, name), site=site) for name, site in values.items()]
+    cell = {name: found["cell"][name] or "nowhere" for name in ("first", "best", "lost")}
+    rules = [next(iter(found["next_move"].values()))["rule"], found["cell"]["rule"]]
+    return [*lines, words.fill(words.CELL, **cell), words.fill(words.PROBE_RULES, move=rules[0], cell=rules[1])]
+
+
 def _methods(summary: Mapping[str, Any]) -> list[str]:
     settings = {
         **summary,
         **summary["checkpoint"],
         "coefficients": ", ".join(f"{c:g}" for c in summary["coefficients"]),
+        "first": f"{summary['coefficients'][0]:g}",
     }
     lines = [words.fill(words.SETTINGS, **settings), words.fill(words.EXACT)]
     known = [row for row in summary["all_sites"] if None not in (row["blindness"], row["competence"])]

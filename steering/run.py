@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from agents.checkpoints import checkpoint_file, load_policy
+from agents.checkpoints import checkpoint_file, load_policy, policy_from_bytes
 from envs.errors import InputError, nearest
 from steering import boundary
-from steering.evidence import decision_squares, others, versions
+from steering.evidence import decision_squares, others, used_versions
 from steering.examples import keep_examples
 from steering.executors import Checkpoint, Cluster, dask, local
 from steering.figures import short
@@ -119,18 +119,20 @@ def plan(
 def run_layer_sweep(options: SweepOptions) -> dict[str, Any]:
     """Plan, compute what is missing, write all outputs, print the answer; returns the summary."""
     spec, rows, facts = plan(options)
+    checkpoint = packed(options, spec)
     with run_directory(options.out) as directory, Store.open(directory) as store:
         store.claim(spec.shared())
         store.claim({"sites": facts})
         store.describe("command", "mazesteer " + shlex.join(sys.argv[1:]))
-        store.describe("versions", versions())
+        store.describe("versions", used_versions(store.meta("versions", [{}])))
         store.describe("thresholds", {"blindness": options.blindness, "competence": options.competence})
         store.add_levels(rows)
         spec.save(directory)
         try:
             with bar("sweeping") as progress:
-                run_sweep(spec, directory, store, executor(options, spec), progress=progress)
-            keep_examples(load_policy(options.checkpoint), store, spec, directory)
+                run_sweep(spec, directory, store, executor(options, spec, checkpoint), progress=progress)
+            policy = policy_from_bytes(checkpoint.data, checkpoint.suffix, checkpoint.name)
+            keep_examples(policy, store, spec, directory)
             return finish(store, spec, directory, options.blindness, options.competence)
         except (KeyboardInterrupt, SystemExit):  # SystemExit: a signal, see steering.cli
             present = store.keys()
@@ -143,12 +145,17 @@ def run_layer_sweep(options: SweepOptions) -> dict[str, Any]:
             raise
 
 
-def executor(options: SweepOptions, spec: SweepSpec) -> Executor:
-    """The executor that the options name, with the checkpoint it computes with."""
+def packed(options: SweepOptions, spec: SweepSpec) -> Checkpoint:
+    """The checkpoint's bytes, read once: what happens to the file later is of no matter."""
     file = checkpoint_file(options.checkpoint)
     checkpoint = Checkpoint(file.read_bytes(), file.suffix, spec.checkpoint)
     if hashlib.sha256(checkpoint.data).hexdigest() != spec.sha256:
         raise InputError(f"checkpoint {options.checkpoint} changed while the sweep was planned; start again")
+    return checkpoint
+
+
+def executor(options: SweepOptions, spec: SweepSpec, checkpoint: Checkpoint) -> Executor:
+    """The executor that the options name."""
     if options.executor == "dask":
         return lambda units: dask(checkpoint, units, spec, options.cluster, options.workers)
     return lambda units: local(checkpoint, units, spec, options.workers)
@@ -174,13 +181,13 @@ def finish(store: Store, spec: SweepSpec, directory: Path, blindness: float, com
     tables = export_tables(store, directory)
     film = film_sweep(store, spec, directory, rollout_site(spec.sites))
     link = film.relative_to(directory).as_posix() if film is not None else None
-    extra, notes = others(directory, spec.sha256)
+    extra, notes = others(directory, spec)
     write_report(
         summary,
         directory / "report.html",
         command=store.meta("command"),
         video=link,
-        versions=store.meta("versions", {"of": "not recorded"}),
+        versions=store.meta("versions", [{"of": "not recorded"}]),
         decisions=decision_squares(store, spec),
         others=extra,
         notes=notes,

@@ -235,7 +235,7 @@ def answer(summary: dict[str, Any]) -> str:
         text += f" These numbers do not support a conclusion about where planning begins: {'; '.join(reasons)}."
     elif found["site"] is not None and found["change_site"] is not None:
         text += (
-            f" The second reading, the curve's change-point, agrees: {found['change_site']} "
+            f" The second reading, the curve's change-point: {found['change_site']} "
             f"(95% interval {found['change_low']} to {found['change_high']})."
         )
     if found["site"] is not None and found["controls"]:

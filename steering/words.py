@@ -8,70 +8,74 @@ from typing import Any
 FIGURES = {
     "blindness": (
         "Blindness over depth",
-        """Blindness is 1 where the edited policy moves exactly as it would with the cheese removed from the level, 0
-        where the edit changes nothing, negative where it does damage; look for where the thick line falls while the
-        controls stay low. Bars: 95% bootstrap intervals over {mazes} mazes. At the shaded sites the network is still
-        affine in the pixels, so success there is free. The random control is noise of the same norm.""",
+        """Blindness is 1 where the edited policy moves exactly as it would with the cheese removed from the level,
+        0 where the edit changes nothing, negative where it does damage; look for where the thick line falls while
+        the controls stay low. Bars: 95% bootstrap intervals over {mazes} mazes. At the shaded sites the network is
+        still affine in the pixels, so success there is free. The random control is noise of the same norm. With few
+        mazes, and where blindness is nearly 1, such intervals are too narrow (docs/statistics.md has how often they
+        cover).""",
     ),
     "thresholds": (
         "The boundary for every threshold",
-        """Where the boundary lies if another blindness counts as working. A line that falls steeply in one place is a
-        boundary that does not hang on the threshold; a staircase is a gradual loss.""",
+        """Where the boundary lies if another blindness counts as working. A line that falls steeply in one place is
+        a boundary that does not hang on the threshold; a staircase is a gradual loss.""",
     ),
     "before-after": (
         "At the decision square, before and after, at {site}",
-        """One point a maze: the policy left alone, with the cheese vector subtracted, and with the cheese removed. The
-        published finding is that the second box looks like the third, not like the first.""",
+        """One point a maze: the policy left alone, with the cheese vector subtracted, and with the cheese removed.
+        The published figure compares the first two: the move to the cheese falls, that to the top right rises. If
+        subtraction only blinds, the second box also looks like the third.""",
     ),
     "decision": (
         "At the decision square, site by site",
         """Mean probability of each move on the last square shared by the shortest paths to the cheese and to the
-        top-right cell, when the cheese vector is subtracted at the site named below the bar. A blind agent's bar looks
-        like the last one, an agent's that is not steered like the first.""",
+        top-right cell, when the cheese vector is subtracted at the site named below the bar. A blind agent's bar
+        looks like the last one, an agent's that is not steered like the first.""",
     ),
     "positions": (
         "Where in the maze it works",
-        """Blindness over the positions of the mouse, by their path length from the place where the vector was taken.
-        {exact} is to be seen is at which depth it fades with distance. Rows are distinct experiments, from the input
-        down.""",
+        """Blindness over the positions of the mouse, by their path length from {origin}. {exact} is to be seen is
+        at which depth it fades with distance. Rows are distinct experiments, from the input down.""",
     ),
     "fields-typical": (
         "What it does in a typical maze (level {level}, blindness {blindness})",
-        """Mean step from every cell: left alone, with the cheese vector subtracted at {site}, the difference, and with
-        the cheese removed. Circle: the start; square: the cheese; corners: the decision square; broken line: the
-        top-right 5x5. Where subtraction only blinds, the second and the last panel agree and the third is empty but
-        where the cheese pulled.""",
+        """Mean step from every cell: left alone, with the cheese vector subtracted at {site}, the difference, and
+        with the cheese removed. Circle: the start; square: the cheese; corners: the decision square; broken line:
+        the top-right 5x5. Where subtraction only blinds, the second and the last panel agree and the third is empty
+        but where the cheese pulled.""",
     ),
     "fields-best": (
         "The maze where it works best (level {level}, blindness {blindness})",
-        "As above, for the maze where the steered policy is closest to the one without cheese.",
+        """As above. Of the half of the mazes where the cheese changes most, the one where the steered policy is
+        closest to the one without cheese, relative to what the cheese changes.""",
     ),
     "fields-worst": (
         "The maze where it works worst (level {level}, blindness {blindness})",
-        "As above, for the maze where the steered policy is furthest from the one without cheese.",
+        """As above. Of the half of the mazes where the cheese changes most, the one where the steered policy is
+        furthest from the one without cheese, relative to what the cheese changes.""",
     ),
     "probes": (
         "What can be read from the activations",
-        """Accuracy on held-out mazes of linear and convolutional probes at every trunk site. Planning shows where the
-        next move can be read although the pixels (first site) do not hold it linearly; shuffled labels say what chance
-        gives. At the shaded sites the network is still affine in the pixels.""",
+        """Accuracy on held-out mazes of linear and convolutional probes at every trunk site. Planning shows where
+        the next move can be read although the pixels (first site) do not hold it linearly; shuffled labels say what
+        chance gives. At the shaded sites the network is still affine in the pixels.""",
     ),
     "representation": (
         "Whether the cheese vector is the same everywhere",
-        """Cosine and norm ratio of cheese vectors taken elsewhere in the maze to the one taken at the start, where a
-        unit can see mouse and cheese at once and where none can. 1 is the same vector; where none can see both it is
-        1 by construction.""",
+        """Cosine and norm ratio of cheese vectors taken elsewhere in the maze to the one taken at the start, where
+        a unit can see mouse and cheese at once and where none can. 1 is the same vector; where none can see both it
+        is 1 by construction.""",
     ),
     "compare-curves": (
         "Blindness over depth, run by run",
         """One line a run, over the same {mazes} mazes. Where a line falls is where subtraction stops acting like
-        removing the cheese. Intervals (where few runs are shown) are over mazes and say nothing about differences: see
-        the next figure.""",
+        removing the cheese. Intervals (where few runs are shown) are over mazes and say nothing about differences:
+        see the next figure.""",
     ),
     "compare-differences": (
         "Differences of blindness",
-        """Second minus first, with bootstrap intervals over mazes paired by maze: a bar that does not touch 0 is a
-        difference that other mazes would show too.""",
+        """Second minus first, with 95% bootstrap intervals over mazes, paired by maze, each site for itself: of
+        many sites one may leave 0 out by chance, so look for neighbours that agree.""",
     ),
     "development": (
         "Over training",
@@ -82,28 +86,35 @@ FIGURES = {
 TABLE = """P(cheese): the cheese is eaten within {horizon} moves. Competence: P(top-right 5x5) relative to the level
     without cheese. Interaction: the part of the cheese's effect on the activations that the vector does not account
     for, where a unit can see mouse and cheese at once. Other columns: blindness under a control (noise of the same
-    norm; the vector added; the vector of a level with its cheese elsewhere, or in the same place). Sites that share an
-    experiment differ by an affine map only: for cheese vectors they give the same policy and count once. Free: affine
-    in the pixels, so subtraction there is subtraction in the picture."""
-EFFECTS = """Differences under subtraction, paired by maze, against the policy left alone (clean) and against the cheese
-    removed (no_cheese). Intervals: BCa bootstrap. p: Wilcoxon signed-rank, Holm-adjusted over the distinct experiments.
-    P(larger): the probability that a maze's value is larger than that of the reference, ties half."""
-COMPARED = """All runs are cut to the mazes and trunk sites that all of them have; the same bootstrap resamples of mazes
-    serve all, so intervals of differences are paired. Boundary: deepest trunk site up to which blindness is at least
-    {blindness:g} and competence at least {competence:g}. Seed {seed}."""
+    norm; the vector added; the vector of a level with its cheese elsewhere, or in the same place). Sites that share
+    an experiment differ by an affine map only: for cheese vectors they give the same policy and count once. Free:
+    affine in the pixels, so subtraction there is subtraction in the picture."""
+EFFECTS = """Differences under subtraction, paired by maze, against the policy left alone (clean) and against the
+    cheese removed (no_cheese). Intervals: BCa bootstrap. p: Wilcoxon signed-rank, Holm-adjusted over the distinct
+    experiments. P(larger): the probability that a maze's value is larger than that of the reference, ties half."""
+COMPARED = """All runs are cut to the mazes and trunk sites that all of them have; the same bootstrap resamples of
+    mazes serve all, so intervals of differences are paired; p-values are Holm-adjusted over all of the list.
+    Boundary: deepest trunk site up to which blindness is at least {blindness:g} and competence at least
+    {competence:g}. Seed {seed}."""
 MANY = "Many runs: the differences of each to the first are in compare.json."
 NOTHING = "No trunk site was swept under subtraction."
 RULE = "Rule: {rule}. Result: {site}, interval {low} to {high}."
-CHANGE = """Change-point of the blindness curve (two constant pieces over the distinct experiments): last site before
-    the drop {change_site}, interval {change_low} to {change_high}."""
+CHANGE = """Change-point of the blindness curve (two constant pieces over the distinct experiments): last site
+    before the drop {change_site}, interval {change_low} to {change_high}."""
 CONTROL = "Control {condition}, by blindness alone: up to {site}, interval {low} to {high}."
+NO_PROBES = """Decoding: not measured here; `mazesteer probe CHECKPOINT --out` this directory adds it, an
+    independent reading of where the next move can be told."""
+MOVE = "Decoding: the next move ({move}) can be read linearly, better than from the pixels, from {site} on."
+CELL = "The cheese's cell can be read linearly from {first} on, best at {best}; lost: {lost}."
+PROBE_RULES = "Rules of the probes. Next move: {move}. Cell: {cell}."
 SETTINGS = """Checkpoint {name}, sha256 {sha256}; horizon {horizon} moves; coefficients {coefficients}; seed {seed};
-    vectors taken: {vector}. Levels with a decision square whose cheese lies outside the top-right 5x5."""
-EXACT = """Every outcome is exact: the network is run once for each position and facing of the mouse, on procgen's own
-    picture of it, and the outcome follows from the Markov chain of its moves. The intervals are over mazes (2,000
-    bootstrap samples, the same for all sites)."""
-ALL_SITES = """Subtracted at all distinct trunk sites at once, the coefficient {coefficient:g} shared out among them:
-    blindness {blindness:.3f} ({blindness_low:.3f} to {blindness_high:.3f}), competence {competence:.3f}."""
+    vectors taken: {vector}. Answer, boundary, effects and figures are of the coefficient {first} where no other is
+    named. Levels with a decision square whose cheese lies outside the top-right 5x5."""
+EXACT = """Every outcome is exact: the network is run once for each position and facing of the mouse, on procgen's
+    own picture of it, and the outcome follows from the Markov chain of its moves. The intervals are over mazes
+    (2,000 bootstrap samples, the same for all sites)."""
+ALL_SITES = """Subtracted at all distinct trunk sites at once, the coefficient {coefficient:g} shared out among
+    them: blindness {blindness:.3f} ({blindness_low:.3f} to {blindness_high:.3f}), competence {competence:.3f}."""
 
 
 def fill(text: str, **values: Any) -> str:

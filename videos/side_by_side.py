@@ -199,7 +199,7 @@ def _footer(rows: Sequence[tuple[Maze, Sequence[Panel]]], look: Look) -> list[st
     if any(panel.vectors is not None for _, panels in rows for panel in panels):
         keys.append("arrows: mean move")
     if any(panel.heat is not None for _, panels in rows for panel in panels):
-        keys.append("colour: activation")
+        keys.append("colour: heat map")
     return keys
 
 

@@ -58,6 +58,7 @@ def test_a_planted_rule_is_found() -> None:
     assert abs(fit.coefficients[2]) < 0.05 and fit.coefficients[3] == 0.0
     model, base = held_out(x, p, np.random.default_rng(0))
     best = np.maximum(p, 1 - p).mean()
+    assert base.mean() == pytest.approx(max(p.mean(), 1 - p.mean()))
     assert base.mean() < 0.65 < model.mean() <= best + 1e-12 and best - model.mean() < 0.02
 
 

@@ -23,21 +23,10 @@ from envs.errors import InputError
 from envs.maze import Maze, State
 from steering.cli_replicate import commands
 from steering.evaluate import LevelEvaluator, evaluate
-from steering.findings import (
-    Bench,
-    Claim,
-    Figure,
-    Sample,
-    Settings,
-    mean_change,
-    median,
-    pooled_ratio,
-    published_site,
-    verdict,
-)
+from steering.findings import Bench, Settings, published_site
 from steering.findings_channels import measure_resampling, measure_retargeting, on_path
 from steering.findings_transfer import OFFSETS, measure_removal, offset_donors
-from steering.findings_vectors import log_odds, measure_effect, measure_noise, measure_top_right
+from steering.findings_vectors import measure_effect, measure_noise, measure_top_right
 from steering.hooks import HookedPolicy
 from steering.interventions import Intervention, add, clamp, subtract
 from steering.replicate import FILE, FINDINGS, chosen, read, replicate, replicate_table
@@ -93,63 +82,6 @@ def bench(random_policy: MazePolicy) -> Bench:
 @pytest.fixture(scope="module")
 def planted_bench(planted: MazePolicy) -> Bench:
     return Bench(planted, settings_of(planted, "maps"))
-
-
-# -- figures, claims, verdicts ------------------------------------------------------------------------------------
-
-
-def test_a_figure_is_the_statistic_of_the_mazes_where_it_is_defined() -> None:
-    rows = [{"a": float(i), "b": 1.0} for i in range(9)] + [{"a": None, "b": 5.0}, {"a": 3.0, "b": float("nan")}]
-    sample = Sample("x", rows, seed=0)
-    figure = sample.figure("m", median, "a", published=7.0)
-    assert figure.value == 3.5 and figure.published == 7.0  # 0 to 8 and 3
-    assert sample.figure("c", mean_change, "a", "b").value == 3.0
-    assert sample.figure("r", pooled_ratio, "a", "b").value == 4.0
-    assert figure.low < figure.value < figure.high
-    assert sample.figure("m", median, "a", published=7.0) == figure, "the interval is a function of the seed"
-    assert Sample("x", rows, seed=1).figure("m", median, "a").value == figure.value
-
-
-def test_the_interval_is_that_of_the_mean_of_normal_mazes() -> None:
-    n = 400
-    values = np.random.default_rng(0).standard_normal(n)
-    figure = Sample("x", [{"a": v} for v in values], 0).figure("m", lambda a: a.mean(axis=-1), "a")
-    half = 1.96 * values.std() / n**0.5
-    # 2,000 draws: a quantile at 2.5% has a standard error of about 6% of this half width; three of them.
-    assert figure.high - figure.value == pytest.approx(half, rel=0.18)
-    assert figure.value - figure.low == pytest.approx(half, rel=0.18)
-
-
-def test_few_mazes_decide_nothing() -> None:
-    figure = Sample("x", [{"a": 1.0}] * 4, 0).figure("m", median, "a")
-    assert figure.value == 1.0 and figure.above(0) is None and figure.below(0) is None
-    assert figure.within(0, 2) is None and figure.to_json()["low"] is None
-    assert np.isnan(Sample("x", [{"a": None}] * 9, 0).figure("m", median, "a").value)
-
-
-@pytest.mark.parametrize(("low", "high", "above", "inside"),
-                         [(0.1, 0.2, True, True), (-0.2, -0.1, False, False), (-0.1, 0.1, None, None)])  # fmt: skip
-def test_a_claim_holds_where_the_interval_lies_on_one_side(
-    low: float, high: float, above: bool | None, inside: bool | None
-) -> None:
-    figure = Figure("", (low + high) / 2, low, high)
-    assert figure.above(0) is above
-    assert figure.below(0) is (None if above is None else not above)
-    assert figure.within(0, 1) is inside
-
-
-def test_verdicts_in_words() -> None:
-    yes, no, open_ = Claim("a", True), Claim("b", False), Claim("c", None)
-    assert verdict([yes]).startswith("agrees in direction (a: yes")
-    assert verdict([yes, no, open_]).startswith("does not agree")
-    assert verdict([yes, open_]).startswith("undecided")
-    assert "no number was published" in verdict([])
-
-
-def test_log_odds_are_finite_and_invert_the_logistic_function() -> None:
-    x = np.array([-5.0, 0.0, 3.0])
-    assert np.allclose(log_odds(1 / (1 + np.exp(-x))), x)
-    assert np.isfinite(log_odds(np.array([0.0, 1.0]))).all()
 
 
 # -- measurements against direct computation -----------------------------------------------------------------------
@@ -307,26 +239,26 @@ def test_twins_and_levels_without_a_decision_square_are_left_out(planted_bench: 
 
 
 def test_a_run_that_was_stopped_goes_on_to_the_same_results(planted: MazePolicy, tmp_path: Path) -> None:
-    settings = settings_of(planted, "maps")
+    settings = settings_of(planted, "maps", levels=SMALL[:3])
     names = ["effect", "paths"]
     whole = replicate(planted, settings, tmp_path / "whole", names)
 
     def stop(done: int, total: int) -> None:
-        assert total == 2 * len(SMALL)
-        if done == 7:
+        assert total == 6
+        if done == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         replicate(planted, settings, tmp_path / "parts", names, stop)
     left = read(tmp_path / "parts")
-    assert len(left["rows"]["effect"]) == 4 and len(left["rows"]["paths"]) == 3 and left["findings"] == {}
+    assert len(left["rows"]["effect"]) == 2 and len(left["rows"]["paths"]) == 1 and left["findings"] == {}
     counts: list[int] = []
     again = replicate(planted, settings, tmp_path / "parts", names, lambda done, total: counts.append(total))
     assert counts == [3, 3, 3] and again == whole == read(tmp_path / "parts")
     replicate(planted, settings, tmp_path / "parts", names, lambda done, total: counts.append(total))
     assert len(counts) == 3, "nothing is measured twice"
     fewer = replicate(planted, dataclasses.replace(settings, levels=SMALL[:2]), tmp_path / "parts", names)
-    assert fewer["findings"]["effect"]["mazes"] == 2 and len(fewer["rows"]["effect"]) == 5
+    assert fewer["findings"]["effect"]["mazes"] == 2 and len(fewer["rows"]["effect"]) == 3
 
 
 def test_what_does_not_belong_together_is_refused(planted: MazePolicy, tmp_path: Path) -> None:
@@ -346,24 +278,27 @@ def test_what_does_not_belong_together_is_refused(planted: MazePolicy, tmp_path:
 
 
 def test_the_command_prints_measured_beside_published(tmp_path: Path) -> None:
-    levels = ",".join(map(str, SMALL))
-    options = ["--levels", levels, "--behaviour-levels", "3", "--out", str(tmp_path / "run")]
-    done = CliRunner().invoke(commands, options, catch_exceptions=False)
+    options = ["--behaviour-levels", "3", "--out", str(tmp_path / "run")]
+    levels = ["--levels", ",".join(map(str, SMALL))]
+    first = CliRunner().invoke(commands, ["effect", *levels, *options, "--json"], catch_exceptions=False)
+    effect = json.loads(first.stdout)["findings"]["effect"]
+    clean, *_ = effect["figures"]
+    assert clean["published"] == 0.806 and 0.0 <= clean["low"] <= clean["value"] <= clean["high"] <= 1.0
+    assert effect["verdict"].startswith("agrees in direction"), "the trick works on the shipped agent"
+
+    done = CliRunner().invoke(commands, ["--levels", "26,54", *options], catch_exceptions=False)
     assert done.exit_code == 0
     data = read(tmp_path / "run")
-    assert list(data["findings"]) == list(FINDINGS)
+    assert sorted(data["findings"]) == sorted(FINDINGS)
     for name, found in data["findings"].items():
-        assert name in done.stdout and found["figures"] and found["verdict"] and found["mazes"] >= 1
-    clean, *_ = data["findings"]["effect"]["figures"]
-    assert clean["published"] == 0.806 and 0.0 <= clean["low"] <= clean["value"] <= clean["high"] <= 1.0
-    changes = {f["label"]: f["value"] for f in data["findings"]["effect"]["figures"] if "change" in f["label"]}
-    assert changes["median change of P(cheese | decision square)"] < -0.5, "the trick works on the shipped agent"
+        assert name in done.stdout and found["figures"] and found["mazes"] == 2
+        decided = found["verdict"].startswith(("agrees", "does not"))
+        assert not decided, "two mazes decide nothing"
     rows = replicate_table(data)
     assert len(rows) == sum(len(found["figures"]) for found in data["findings"].values())
+    assert list(dict.fromkeys(row["finding"] for row in rows)) == list(FINDINGS)
     assert all(isinstance(value, str) for row in rows for value in row.values())
     assert str(tmp_path / "run" / FILE) in done.stdout.replace("\n", "")
-    again = CliRunner().invoke(commands, ["effect", *options, "--json"], catch_exceptions=False)
-    assert json.loads(again.stdout)["findings"]["effect"] == data["findings"]["effect"]
 
 
 def test_the_list_needs_no_run() -> None:

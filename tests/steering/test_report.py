@@ -12,8 +12,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from agents.checkpoints import load_policy
+from envs.errors import InputError
+from envs.maze import Maze
+from steering import decoding
+from steering.evidence import decision_squares, others
+from steering.examples import example_figures
 from steering.executors import Cluster
+from steering.plan import SweepSpec
+from steering.probing import ProbeOptions, run_probes
 from steering.run import SweepOptions, rewrite, run_layer_sweep
+from steering.store import Key, Store
 from tests.browser import chromium
 
 SITES = ("input", "embedder.block2.res1.resadd", "embedder.relu3")
@@ -77,10 +86,76 @@ def test_markdown_and_page_give_the_numbers_of_the_summary(run: Path) -> None:
     assert "\n\n\n\n" not in text and "None" not in text and "nan" not in text.lower().split()
 
 
-def test_what_is_of_another_checkpoint_is_left_out_with_a_note(run: Path) -> None:
-    (run / "probes.json").write_text(json.dumps({"sha256": "f" * 64}))
+def probes(spec: SweepSpec, **changes: Any) -> dict[str, Any]:
+    """What `mazesteer probe` leaves, as far as it says what it is of."""
+    checkpoint = {"name": spec.checkpoint, "sha256": spec.sha256}
+    return {
+        "format": decoding.FORMAT,
+        "checkpoint": checkpoint,
+        "mode": spec.mode,
+        "levels": list(spec.levels),
+        **changes,
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "note"),
+    [
+        ({"checkpoint": {"name": "other", "sha256": "f" * 64}}, "of another checkpoint"),
+        ({"mode": "easy"}, "of mode easy, the sweep of mode hard"),
+        ({"format": "something-else"}, "not made by this version"),
+    ],
+)
+def test_evidence_of_something_else_is_left_out_with_a_note(
+    run: Path, tmp_path: Path, changes: dict[str, Any], note: str
+) -> None:
+    spec = SweepSpec.load(run)
+    (tmp_path / "probes.json").write_text(json.dumps(probes(spec, **changes)))
+    found, notes = others(tmp_path, spec)
+    assert found == {} and len(notes) == 1 and note in notes[0]
+    (tmp_path / "probes.json").write_text(json.dumps(probes(spec, levels=[1, 2])))
+    found, notes = others(tmp_path, spec)
+    assert set(found) == {"probes"} and "of 2 levels" in notes[0]
+    (tmp_path / "probes.json").write_text(json.dumps(probes(spec)))
+    assert others(tmp_path, spec)[1] == []
+    (tmp_path / "probes.json").write_text("{")
+    with pytest.raises(InputError, match="cannot be read"):
+        others(tmp_path, spec)
+
+
+def test_the_report_shows_the_probes_of_its_run(run: Path) -> None:
+    assert "Decoding: not measured here" in (run / "report.md").read_text()
+    sites = ("input", "embedder.block2.res1.resadd", "embedder.relu3")
+    run_probes(ProbeOptions("region5", run, sites=",".join(sites), states=4))
     try:
         rewrite(run)
-        assert "probes.json is of another checkpoint" in (run / "report.md").read_text()
+        text, page = (run / "report.md").read_text(), (run / "report.html").read_text()
+        assert "Decoding: the next move (towards the cheese)" in text and "figure-probes" in page
+        assert len(page) < 8_000_000
     finally:
-        (run / "probes.json").unlink()
+        for file in run.glob("probe*.json"):
+            file.unlink()
+
+
+def test_the_examples_are_the_mazes_they_are_said_to_be(run: Path) -> None:
+    """Their fields give the blindness that the report names, and the policy's own moves."""
+    spec = SweepSpec.load(run)
+    data = json.loads((run / "fields.json").read_text())
+    with Store.open(run) as store:
+        table = {row.key: row.outcome for row in store.rows()}
+        decisions = decision_squares(store, spec)
+    assert decisions is not None and decisions["levels"] == list(spec.levels)
+    policy = load_policy("region5")
+    for name, (level, blindness) in data["chosen"].items():
+        clean, edited = (
+            table[key].tv_no_cheese for key in (Key(level, "clean"), Key(level, "subtract", data["site"], 1.0))
+        )
+        assert blindness == pytest.approx(1 - edited / clean)
+        assert data["chosen"]["worst"][1] <= blindness <= data["chosen"]["best"][1]
+        fields = {world: np.array(rows) for world, rows in data["levels"][str(level)].items()}
+        own = policy.move_probabilities(Maze.from_level(level).observations())
+        assert np.abs(fields["clean"] - own).max() < 2e-5
+        at = decisions["levels"].index(level)
+        outcome = table[Key(level, "subtract", data["site"], 1.0)]
+        assert decisions["subtract"]["cheese"][at] == outcome.p_cheese_decision
+        assert set(example_figures(data)) == {"typical", "best", "worst"}, name
