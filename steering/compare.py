@@ -101,7 +101,7 @@ def _arm(store: Store, spec: SweepSpec, coefficient: float) -> Arm:
     if not sites:
         raise InputError(f"{store.path.parent}: no trunk site was swept; nothing to compare")
     table = {row.key: dataclasses.asdict(row.outcome) for row in store.rows()}
-    what = "" if len(spec.coefficients) == 1 and coefficient == 1 else f" x{coefficient!r}"
+    what = "" if len(spec.coefficients) == 1 and coefficient == 1 else f" x{coefficient:.15g}"
     what += "" if spec.vector == "start" else f" (vector {spec.vector})"
     return Arm(
         name=spec.checkpoint + what,

@@ -56,7 +56,7 @@ def test_a_difference_that_is_the_same_in_every_maze_has_no_width(tmp_path: Path
     """Unpaired, the mazes' own spread would drown it."""
     a = make_run(tmp_path / "a", SPEC, {"input": 0.0, "embedder.relu3": 0.3})
     b = make_run(
-        tmp_path / "b", replace(SPEC, checkpoint="other", sha256="b" * 64), {"input": 0.0, "embedder.relu3": 0.7}
+        tmp_path / "b", replace(SPEC, checkpoint="agent-seed1", sha256="b" * 64), {"input": 0.0, "embedder.relu3": 0.7}
     )
     data = compare(read_arms([a, b]))
     (row,) = data["differences"]
@@ -69,6 +69,8 @@ def test_a_difference_that_is_the_same_in_every_maze_has_no_width(tmp_path: Path
     assert effect["n"] == effect["zeros"] == len(LEVELS) and effect["p"] == 1.0
     assert data["over_agents"]["site"] in SITES
     assert compare(read_arms([a, b])) == data
+    other = make_run(tmp_path / "c", replace(SPEC, checkpoint="other", sha256="c" * 64), dict.fromkeys(SITES, 0.1))
+    assert compare(read_arms([a, other]))["over_agents"] is None, "two recipes are no sample of one"
 
 
 def test_only_mazes_and_sites_that_all_have_count(tmp_path: Path) -> None:

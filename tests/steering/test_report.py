@@ -126,11 +126,12 @@ def test_evidence_of_something_else_is_left_out_with_a_note(
 def test_the_report_shows_the_probes_of_its_run(run: Path) -> None:
     assert "Decoding: not measured here" in (run / "report.md").read_text()
     sites = ("input", "embedder.block2.res1.resadd", "embedder.relu3")
-    run_probes(ProbeOptions("region5", run, sites=",".join(sites), states=4))
+    run_probes(ProbeOptions("region5", run, levels="0:40", sites=",".join(sites), states=4))
     try:
         rewrite(run)
         text, page = (run / "report.md").read_text(), (run / "report.html").read_text()
         assert "Decoding: the next move (towards the cheese)" in text and "figure-probes" in page
+        assert "not those of the sweep" in text
         assert len(page) < 8_000_000
     finally:
         for file in run.glob("probe*.json"):
