@@ -26,7 +26,7 @@ from steering.interventions import Intervention
 from steering.partial import PartialNetwork
 
 HORIZON = 256
-CHUNK = 64  # states in one pass: larger ones do not stay in the processor's cache
+CHUNK = 32  # states in one pass: larger ones do not stay in the processor's cache
 
 
 @dataclass(frozen=True)

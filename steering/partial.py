@@ -8,6 +8,7 @@ writes into its input (``ReLU(inplace=True)``) it is given a copy, so that kept 
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import torch
@@ -32,7 +33,7 @@ class PartialNetwork:
     def __init__(self, net: nn.Module) -> None:
         self.net = net
         self.graph = trace(net)
-        self._runner = fx.Interpreter(self.graph)
+        self._modules: dict[Any, nn.Module] = dict(self.graph.named_modules())
         self._nodes: dict[str, fx.Node] = {}
         for node in self.graph.graph.nodes:
             if node.op == "placeholder":
@@ -94,9 +95,16 @@ class PartialNetwork:
         return value
 
     def _run(self, node: fx.Node, values: CleanValues) -> Any:
-        copies = {n: values[n].clone() for n in self._written.get(node, ())}
-        self._runner.env = {**values, **copies} if copies else values
-        try:
-            return self._runner.run_node(node)
-        finally:
-            self._runner.env = {}
+        """What ``fx.Interpreter.run_node`` does, less its bookkeeping: that costs as much as a small convolution."""
+        if node in self._written:
+            values = {**values, **{n: values[n].clone() for n in self._written[node]}}
+        args = fx.map_arg(node.args, values.__getitem__)
+        kwargs = fx.map_arg(node.kwargs, values.__getitem__)
+        target: Any = node.target
+        if node.op == "call_module":
+            return self._modules[target](*args, **kwargs)
+        if node.op == "call_method":
+            return getattr(args[0], target)(*args[1:], **kwargs)
+        if node.op == "get_attr":
+            return operator.attrgetter(target)(self.graph)
+        return args[0] if node.op == "output" else target(*args, **kwargs)
