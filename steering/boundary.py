@@ -113,7 +113,7 @@ def reach(curves: Curves, blindness: float = BLINDNESS, competence: float | None
     able, boot_able = (np.full_like(c, np.inf) if competence is None else c for c in (curves.able, curves.boot_able))
     least = 0.0 if competence is None else competence
     reached = int(depth_reached(curves.blind, able, blindness, least))
-    low, high = _interval(depth_reached(curves.boot_blind, boot_able, blindness, least))
+    low, high = depth_interval(depth_reached(curves.boot_blind, boot_able, blindness, least))
     return Reach(*(_name(curves.sites, k) for k in (reached, low, high)))
 
 
@@ -126,7 +126,7 @@ def find_boundary(curves: Curves, *, blindness: float = BLINDNESS, competence: f
     change: list[str | None] = [None, None, None]
     distinct = [group[0] for group in members]
     if len(distinct) > 1 and np.isfinite(curves.boot_blind).all():
-        low, high = _interval(change_point(curves.boot_blind[:, distinct]))
+        low, high = depth_interval(change_point(curves.boot_blind[:, distinct]))
         change = [sites[members[k - 1][-1]] for k in (int(change_point(curves.blind[distinct])), low, high)]
     return Boundary(
         site=threshold.site,
@@ -184,7 +184,8 @@ def over_agents(
     return Boundary(**{**vars(found), "rule": f"mean of {len(agents)} agents: {rule}"})
 
 
-def _interval(depths: np.ndarray) -> tuple[int, int]:
+def depth_interval(depths: np.ndarray) -> tuple[int, int]:
+    """95% percentile interval of ``int[draws]`` depths: whole sites, so depths that were found."""
     low, high = np.quantile(depths, [0.025, 0.975], method="inverted_cdf").astype(int)
     return int(low), int(high)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
@@ -19,10 +22,22 @@ Seed = Annotated[int, typer.Option(help="Seed of every random draw.")]
 Mode = Annotated[str, typer.Option(help="Procgen's distribution mode: hard or easy.")]
 Size = Annotated[int, typer.Option(help="Pixels of a maze's side (64 to 2048).")]
 Fps = Annotated[float, typer.Option(help="Frames, and moves, a second.")]
+Grid = Annotated[bool, typer.Option("--grid", help="All levels at once, a row each (else one by one).")]
 Crop = Annotated[bool, typer.Option("--crop", help="Leave out the walls around the maze.")]
 
 
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    """A picture is whole or not there: say so if the work is stopped."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):  # SystemExit: a signal, see steering.cli
+        print("mazesteer: stopped; the picture was not written; type the same command to start again", file=sys.stderr)
+        raise
+
+
 @commands.command()
+@_stoppable()
 def video(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
     level: Annotated[str, typer.Option(help="Procgen level seeds: 3, or 3,7,12, or 0:4.")] = "0",
@@ -36,7 +51,7 @@ def video(
     ] = "clean,subtract",
     coefficient: Coefficient = 1.0,
     out: Annotated[Path, typer.Option(help="The film: .mp4, .webm or .gif.")] = Path("video.mp4"),
-    grid: Annotated[bool, typer.Option("--grid", help="All levels at once, a row each (else one by one).")] = False,
+    grid: Grid = False,
     size: Size = 512,
     crop: Crop = False,
     heat: Annotated[str, typer.Option(help="Over the maze: none, vector (the cheese vector), activation.")] = "none",
@@ -81,6 +96,7 @@ def video(
 
 
 @commands.command()
+@_stoppable()
 def field(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
     level: Annotated[int, typer.Option(help="Procgen level seed.")] = 0,
@@ -125,6 +141,7 @@ def field(
 
 
 @commands.command("film-sweep")
+@_stoppable()
 def film_sweep_command(
     run: Annotated[Path, typer.Argument(help="A run directory of layer-sweep.")],
     checkpoint: Annotated[
@@ -163,19 +180,21 @@ def film_sweep_command(
 
 
 @commands.command()
+@_stoppable()
 def replay(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Recorded rollouts (.npz).")],
     out: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(help="Also film them side by side: .mp4, .webm or .gif."),
+        typer.Option(help="Also film them, those of one level and run side by side: .mp4, .webm or .gif."),
     ] = None,
+    grid: Grid = False,
     size: Size = 512,
     crop: Crop = False,
     fps: Fps = 12,
 ) -> None:
     """Make recorded moves again in real procgen and check that the recorded states come out."""
     from envs.trajectory import Trajectory
-    from steering.film import film_of
+    from steering.film import film_of, rows_of
     from steering.rollouts import replay as replay_track
     from videos.encode import check_film_path
     from videos.side_by_side import Look
@@ -183,17 +202,16 @@ def replay(
     look = Look(side=size, crop=crop, fps=fps)
     if out is not None:
         check_film_path(out)
-    rows: dict[str, list[Trajectory]] = {}
+    tracks: list[Trajectory] = []
     for file in files:
-        track = Trajectory.load(file)
+        tracks.append(Trajectory.load(file))
         try:
-            replay_track(track)
+            replay_track(tracks[-1])
         except InputError as error:
             raise InputError(f"{file}: {error}") from None
-        rows.setdefault(str(track.info.get("level")), []).append(track)
-        print(f"{file}: {len(track)} moves made again, every state as recorded")
+        print(f"{file}: {len(tracks[-1])} moves made again, every state as recorded")
     if out is not None:
-        film_of(list(rows.values()), out, look=look)
+        film_of(rows_of(tracks), out, look=look, grid=grid)
         print(f"film: {out}")
 
 

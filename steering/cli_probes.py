@@ -33,7 +33,7 @@ def probe(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Probe every layer for the cheese's cell and for next moves; compare cheese vectors between positions."""
-    from steering.decoding import RESULTS
+    from steering.decoding import RESULTS, read_json
     from steering.probing import ProbeOptions, run_probes
 
     found = run_probes(ProbeOptions(checkpoint, out, levels, n_levels, sites, states, seed, mode))
@@ -41,11 +41,12 @@ def probe(
         print(json.dumps(found, allow_nan=False))
         return
     _show(found)
+    _side_by_side(found, read_json(out / "summary.json").get("boundary"))
     print(f"\nnumbers: {out / RESULTS}")
 
 
 def _show(found: dict[str, Any]) -> None:
-    """One line per site, then where next moves appear and the cheese's cell is lost."""
+    """One line per site, then what is right without any network, and by chance."""
     columns = (*MOVES, "cell R2", "hits", "cosine", "ratio")
     inside = {row["name"]: row["inside"] or {} for row in found["representation"]}
     print(f"{found['checkpoint']['name']}: {len(found['levels'])} levels, {found['frames']} frames, told about mazes "
@@ -61,10 +62,21 @@ def _show(found: dict[str, Any]) -> None:
     pixels = found["sites"][0]["moves"]
     print(f"{'most frequent move':<32}" + _line([found["majority"][name] for name in MOVES]))
     print(f"{'shuffled labels, at the input':<32}" + _line([pixels[name]["control"] for name in MOVES]))
-    edge = found["decoding_boundary"]
-    print(f"\nnext move to the cheese beyond the pixels from: {edge['next_move']['cheese']['site'] or 'nowhere'}")
-    cell = edge["cell"]
-    print(f"cheese's cell, linearly: best at {cell['best'] or 'no site'}, lost at {cell['lost'] or 'no site'}")
+
+
+def _side_by_side(found: dict[str, Any], swept: dict[str, Any] | None) -> None:
+    """The readings of the boundary with their intervals: the probes' own, beside those of a sweep in the directory."""
+    from steering.readings import readings
+
+    rows = [(row.kind, row.what, row.place, row.interval) for row in readings(swept, found)]
+    widths = [max(len(row[k]) for row in rows) + 2 for k in range(3)]
+    print("\nthe boundary, reading by reading (95% bootstrap intervals over mazes)")
+    for row in rows:
+        print("".join(f"{text:<{width}}" for text, width in zip(row, widths, strict=False)) + row[3])
+    if swept is None:
+        print("(causal: `mazesteer layer-sweep` with the same --out)")
+    cell = found["decoding_boundary"]["cell"]
+    print(f"cheese's cell, linearly: best at {cell['best'] or 'no site'}")
 
 
 def _line(readings: list[dict[str, float | None] | None]) -> str:

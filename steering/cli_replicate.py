@@ -21,7 +21,7 @@ def replicate_command(
     names: Annotated[Optional[list[str]], typer.Argument(help="Findings (see --list); none: all.")] = None,  # noqa: UP045
     checkpoint: Annotated[str, typer.Option(help="A shipped policy (see `checkpoints`) or a file.")] = "region5",
     levels: Annotated[str, typer.Option(help="Seeds to consider: 0:64, or 3,7,12.")] = "0:100",
-    behaviour_levels: Annotated[int, typer.Option(help="Seeds 0 to N-1 for the behaviour regression.")] = 1000,
+    behaviour_levels: Annotated[int, typer.Option(help="Seeds 0 to N-1 for behaviour and decision-square.")] = 1000,
     site: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(help="Where to intervene (default: the published embedder.block2.res1.resadd)."),
@@ -29,7 +29,7 @@ def replicate_command(
     horizon: Annotated[int, typer.Option(help="Moves within which outcomes are counted (1 to 500).")] = 256,
     seed: Annotated[int, typer.Option(help="Seed of every random draw.")] = 0,
     mode: Annotated[str, typer.Option(help="Procgen's distribution mode: hard or easy.")] = "hard",
-    out: Annotated[Path, typer.Option(help="Run directory; an interrupted run resumes there.")] = Path(
+    out: Annotated[Path, typer.Option(help="A sweep's run directory, or one of its own; resumes there.")] = Path(
         "runs/replicate"
     ),
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
@@ -41,12 +41,13 @@ def replicate_command(
     from steering.plan import parse_levels
     from steering.replicate import FILE, chosen, replicate
     from steering.run import bar
+    from steering.store import DATABASE
 
-    findings = chosen(names or ())
+    findings = chosen(names or (), None if show_list else mode)
     if show_list:
         facts = [{"name": f.name, "what": f.what, "published": f.published} for f in findings]
         print(json.dumps(facts) if as_json else "\n".join(
-            f"{f['name']:<12}{f['what']}\n{'':<12}published: {f['published']}" for f in facts))  # fmt: skip
+            f"{f['name']:<16}{f['what']}\n{'':<16}published: {f['published']}" for f in facts))  # fmt: skip
         return
     policy = load_policy(checkpoint)
     settings = Settings(
@@ -63,14 +64,14 @@ def replicate_command(
         with bar("replicating") as progress:
             data = replicate(policy, settings, out, names or (), progress)
     except (KeyboardInterrupt, SystemExit):
-        print(f"\nmazesteer: stopped; what was measured is in {shlex.quote(str(out / FILE))}: type the same command "
+        print(f"\nmazesteer: stopped; what was measured is stored in {shlex.quote(str(out))}: type the same command "
               "to go on", file=sys.stderr)  # fmt: skip
         raise
     if as_json:
         print(json.dumps({**data, "rows": {}}))
         return
     _show({**data, "findings": {f.name: data["findings"][f.name] for f in findings}})
-    print(f"results: {out / FILE}")
+    print(f"results: {out / DATABASE}, {out / FILE}, {(out / FILE).with_suffix('.csv')}")
 
 
 def _show(data: dict[str, Any]) -> None:

@@ -15,7 +15,10 @@ commands = typer.Typer()
 def power_command(
     run: Annotated[Path, typer.Argument(help="A run directory: the pilot.")],
     width: Annotated[float, typer.Option(help="Width wanted of the 95% interval of blindness.")] = 0.1,
-    site: Annotated[Optional[str], typer.Option(help="Site (default: the boundary's and the next).")] = None,  # noqa: UP045
+    site: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Site (default: the boundary's and the next, by the run's own thresholds)."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say how many levels an interval of a given width needs, judging by a run."""

@@ -27,20 +27,22 @@ from steering.summary import MAIN
 
 FORMAT = "mazesteer-compare-1"
 OUTCOMES = ("p_cheese", "p_cheese_decision", "p_region")
+FACTS = ("name", "affine", "equivalence_class", "receptive_field")
 
 
 @dataclass(frozen=True)
 class Arm:
     """One run under one coefficient: per level and trunk site, what subtraction did.
 
-    ``edited``: ``{(level, site): Outcome fields}``; ``clean``, ``no_cheese``: ``{level: Outcome fields}``.
+    ``facts``: of each site, :data:`FACTS`; ``edited``: ``{(level, site): Outcome fields}``; ``clean``, ``no_cheese``:
+    ``{level: Outcome fields}``.
     """
 
     name: str
     spec: SweepSpec
     coefficient: float
     sites: tuple[str, ...]
-    classes: dict[str, str]
+    facts: dict[str, dict[str, Any]]
     edited: dict[tuple[int, str], dict[str, float]]
     clean: dict[int, dict[str, float]]
     no_cheese: dict[int, dict[str, float]]
@@ -108,7 +110,7 @@ def _arm(store: Store, spec: SweepSpec, coefficient: float) -> Arm:
         spec=spec,
         coefficient=coefficient,
         sites=sites,
-        classes={name: facts[name]["equivalence_class"] for name in sites},
+        facts={name: {key: facts[name][key] for key in FACTS} for name in sites},
         edited={
             (level, site): table[key]
             for level, site in itertools.product(spec.levels, sites)
@@ -150,7 +152,8 @@ def compare(
         "format": FORMAT,
         "levels": levels,
         "sites": sites,
-        "classes": [first.classes[site] for site in sites],
+        "classes": [first.facts[site]["equivalence_class"] for site in sites],
+        "facts": [first.facts[site] for site in sites],
         "thresholds": thresholds,
         "seed": seed,
         "arms": [
@@ -191,7 +194,7 @@ def _curves(arm: Arm, sites: Sequence[str], levels: Sequence[int], weights: np.n
 
     return Curves.of(
         sites,
-        [arm.classes[site] for site in sites],
+        [arm.facts[site]["equivalence_class"] for site in sites],
         edited("tv_no_cheese"),
         np.array([arm.clean[level]["tv_no_cheese"] for level in levels]),
         edited("p_region_first"),

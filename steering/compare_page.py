@@ -13,8 +13,8 @@ from agents.history import read_history
 from envs.errors import InputError
 from steering import figures_compare, words
 from steering.compare import compare, development, find_runs, read_arms
+from steering.depth_axis import short
 from steering.development import RULE, loss_curves
-from steering.figures import short
 from steering.page import Figure, write_page
 
 LEAST = 0.01  # a difference of blindness worth a word

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from steering import stats
+from steering.boundary import depth_interval
 
-FORMAT = "mazesteer-probes-1"
+FORMAT = "mazesteer-probes-2"
 RESULTS = "probes.json"
 
 # A statistic here is float[1 + draws]: of the mazes as they are, then of each bootstrap sample of them.
@@ -91,45 +92,75 @@ def reading(values: Statistic) -> dict[str, float | None]:
 def next_move_appears(
     facts: Sequence[Mapping[str, Any]], gaps: Sequence[tuple[Statistic, Statistic]]
 ) -> dict[str, Any]:
-    """First site that is not affine in the pixels and beats both the pixels and the shuffled labels.
+    """Where the next move can first be read off (``site``), and half as well as anywhere (``half``), with intervals.
 
-    ``gaps``: for each site accuracy less that at the pixels, and less that with shuffled labels. A gap counts if the
-    lower end of a one-sided 95% band over all these sites at once (largest standardised deviation among them) is
-    above 0: with seventeen sites, one in two would otherwise beat the pixels somewhere by chance.
+    ``gaps``: for each site accuracy less that at the pixels, and less that with shuffled labels; the lesser counts.
+    ``site``: the first site not affine in the pixels where both exceed their margin (:func:`_margins`, over all these
+    sites at once: with seventeen sites, one in two would otherwise beat the pixels somewhere by chance). The bootstrap
+    applies the same margins to every draw. A larger study has smaller margins and may find an earlier site; ``half``,
+    the first site with at least half of the largest gap, has a target that does not hang on the study's size. It is
+    None where ``site`` is. None as the end of an interval: nowhere, which comes after the last site.
     """
     open_ = [i for i, fact in enumerate(facts) if fact["affine"] is False]
-    found = None
+    found: dict[str, Any] = dict.fromkeys(f"{name}{end}" for name in ("", "half_") for end in ("site", "low", "high"))
     if open_:
-        lows = np.minimum(*(_band(np.array([gaps[i][kind] for i in open_])) for kind in (0, 1)))
-        found = next((facts[i]["name"] for i, low in zip(open_, lows, strict=True) if low > 0), None)
-    rule = ("first site not affine in the pixels whose probe beats the same probe on the pixels and on shuffled labels "
-            "(one-sided 95% bands over mazes, all sites at once)")  # fmt: skip
-    return {"site": found, "rule": rule}
+        names = [facts[i]["name"] for i in open_]
+        kinds = [np.array([gaps[i][k] for i in open_]) for k in (0, 1)]
+        gap = np.minimum(*kinds)
+        found |= _located("", _first(np.minimum(*(part - _margins(part) for part in kinds)) > 0), names)
+        if found["site"] is not None:
+            found |= _located("half_", _first((gap > 0) & (gap >= gap.max(axis=0) / 2)), names)
+    rule = (
+        "first site not affine in the pixels whose probe beats the same probe on the pixels and on shuffled labels "
+        "(margins: one-sided 95% bands over mazes, all sites at once); half: the first with half of the largest gain"
+    )
+    return {**found, "rule": rule}
 
 
 def cell_lost(facts: Sequence[Mapping[str, Any]], r2: Sequence[tuple[Statistic, Statistic]]) -> dict[str, Any]:
-    """Where the linear probe of the cheese's cell is best, and behind which site it is lost.
+    """Where the linear probe of the cheese's cell is best, and behind which site it is lost, with intervals.
 
-    ``r2``: for each site variance explained, and what it exceeds that with shuffled labels by. ``best`` is None if no
-    site holds the cell, ``lost`` if the last site still does.
+    ``r2``: for each site variance explained, and what it exceeds that with shuffled labels by. A site holds the cell
+    if both exceed their margin (:func:`_margins`), in the bootstrap the same in every draw. ``best`` is None if no site
+    holds the cell, ``lost`` if the last site still does (also at an end of its interval). Of draws without any site
+    that holds it, ``best`` is not defined.
     """
-    lows = np.minimum(*(_band(np.array([pair[kind] for pair in r2])) for kind in (0, 1)))
-    held = np.flatnonzero(lows > 0).tolist()
-    best = max(held, key=lambda i: r2[i][0][0], default=None)
-    lost = held[-1] + 1 if len(held) and held[-1] + 1 < len(facts) else None
-    rule = ("held: variance explained is above 0 and above that with shuffled labels (one-sided 95% bands over mazes, "
-            "all sites at once); best: the most of it; lost: the site behind the last that holds it")  # fmt: skip
     names = [fact["name"] for fact in facts]
-    return {"first": names[held[0]] if len(held) else None, "best": None if best is None else names[best],
-            "lost": None if lost is None else names[lost], "rule": rule}  # fmt: skip
+    held = np.minimum(*(part - _margins(part) for part in (np.array([pair[k] for pair in r2]) for k in (0, 1)))) > 0
+    found: dict[str, Any] = {}
+    best = np.where(held, np.array([pair[0] for pair in r2]), -np.inf).argmax(axis=0)
+    lost = np.where(held.any(axis=0), len(held) - held[::-1].argmax(axis=0), 0)
+    for name, depths in (("first", _first(held)), ("best", best[held.any(axis=0)]), ("lost", lost)):
+        placed = _located("", depths, names) if held[:, 0].any() else dict.fromkeys(("site", "low", "high"))
+        found |= {name: placed["site"], f"{name}_low": placed["low"], f"{name}_high": placed["high"]}
+    rule = (
+        "held: variance explained is above 0 and above that with shuffled labels (margins: one-sided 95% bands over "
+        "mazes, all sites at once); best: the most of it; lost: the site behind the last that holds it"
+    )
+    return {**found, "rule": rule}
 
 
-def _band(values: np.ndarray) -> np.ndarray:
-    """Lower ends ``float[s]`` of a one-sided 95% band for statistics ``float[s, 1 + draws]``, all at once."""
+def _margins(values: np.ndarray) -> np.ndarray:
+    """What each of statistics ``float[s, 1 + draws]`` must exceed to be above 0: ``float[s, 1]``.
+
+    The half widths of a one-sided 95% band for all at once: the same multiple of each one's bootstrap standard
+    deviation, the 95% quantile of the largest standardised deviation.
+    """
     point, draws = values[:, :1], values[:, 1:]
     spread = draws.std(axis=1, keepdims=True)
     deviations = np.divide(draws - point, spread, out=np.zeros_like(draws), where=spread > 0)
-    return (point - np.quantile(deviations.max(axis=0), stats.LEVEL) * spread)[:, 0]
+    return np.asarray(np.quantile(deviations.max(axis=0), stats.LEVEL) * spread)
+
+
+def _first(passes: np.ndarray) -> np.ndarray:
+    """Of ``bool[s, n]``, for each column the first row that passes; ``s`` if none does."""
+    return np.where(passes.any(axis=0), passes.argmax(axis=0), len(passes))
+
+
+def _located(prefix: str, depths: np.ndarray, names: Sequence[str]) -> dict[str, str | None]:
+    """``site``, ``low``, ``high`` for ``int[1 + draws]`` depths: of the mazes as they are, 95% bootstrap interval."""
+    ends = {"site": int(depths[0]), **dict(zip(("low", "high"), depth_interval(depths[1:]), strict=True))}
+    return {prefix + name: names[depth] if depth < len(names) else None for name, depth in ends.items()}
 
 
 def _ratio(top: np.ndarray, bottom: np.ndarray, mazes: np.ndarray) -> Statistic:

@@ -29,7 +29,7 @@ from steering.units import level_intervention, rollout_site
 from videos.chart import curve_chart
 from videos.encode import check_film_path, write_film
 from videos.side_by_side import STANDARD, Look, Panel, grid_frames
-from videos.stage import GAP
+from videos.stage import GAP, film_width
 
 CHART_HEIGHT = 240
 MOST_EPISODES = 4
@@ -113,12 +113,11 @@ def _site_frames(
     start = [State(maze.mouse, maze.facing)]
     panels = [Panel("steered field", start, f"blindness {blindness:.2f} over {levels} levels", vectors=arrows)]
     panels += [panel_of(track, title=f"rollout {k + 1}") for k, track in enumerate(tracks)]
-    width = len(panels) * (look.side + GAP) + GAP
     chart = curve_chart(
         [site.removeprefix("embedder.") for site, _ in curve],
         [value for _, value in curve],
         number + 1,
-        (CHART_HEIGHT, width + width % 2 - 2 * GAP),
+        (CHART_HEIGHT, film_width(len(panels), look.side) - 2 * GAP),
         "blindness",
     )
     stride = max(1, math.ceil(max(len(track) for track in tracks) / (seconds * look.fps)))

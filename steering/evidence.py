@@ -19,6 +19,8 @@ from steering.store import Key, Store
 from steering.summary import MAIN
 from steering.units import rollout_site
 
+# What is shown, and the command that makes it.
+COMMANDS = {"probes": "mazesteer probe", "fields": "mazesteer layer-sweep", "replicate": "mazesteer replicate"}
 FILES = {"probes": "probes.json", "fields": "fields.json", "replicate": "replicate.json"}
 FORMATS = {"probes": decoding.FORMAT, "fields": examples.FORMAT, "replicate": replicate.FORMAT}
 _PARTS = {"cheese": "p_cheese_decision", "corner": "p_corner_decision", "other": "p_other_decision"}
@@ -37,10 +39,15 @@ def versions() -> dict[str, str]:
     return found
 
 
-def used_versions(before: list[dict[str, str]]) -> list[dict[str, str]]:
+def used_versions(before: list[dict[str, str]] | dict[str, str]) -> list[dict[str, str]]:
     """All sets of :func:`versions` that a run was computed with, the present one last."""
     now = versions()
-    return [found for found in before if found and found != now] + [now]
+    return [found for found in version_sets(before) if found and found != now] + [now]
+
+
+def version_sets(stored: list[dict[str, str]] | dict[str, str]) -> list[dict[str, str]]:
+    """What a run's store has as ``versions``: early runs kept one set, later ones a list of them."""
+    return [stored] if isinstance(stored, dict) else stored
 
 
 def decision_squares(store: Store, spec: SweepSpec) -> dict[str, Any] | None:
@@ -79,7 +86,7 @@ def others(directory: Path, spec: SweepSpec) -> tuple[dict[str, Any], list[str]]
         except (OSError, ValueError) as error:
             raise InputError(f"{path}: cannot be read ({error}); remove it, or make it anew") from None
         if not (isinstance(data, dict) and data.get("format") == FORMATS[name]):
-            notes.append(f"{file} was not made by this version and is not shown")
+            notes.append(f"{file} was not made by this version and is not shown; type `{COMMANDS[name]}` again")
         elif data["checkpoint"]["sha256"] != spec.sha256:
             notes.append(f"{file} is of another checkpoint than the sweep and is not shown")
         elif _mode(data) != spec.mode:

@@ -12,10 +12,12 @@ import contextlib
 import functools
 import itertools
 import json
+import logging
 import multiprocessing
 import os
 import signal
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -149,7 +151,8 @@ def dask(
 ) -> Iterator[Result]:
     """Results of ``units`` from a Dask cluster; the checkpoint is sent once, and again only to workers that join.
 
-    A unit whose worker is lost is computed by another one. Without an address a cluster of ``workers`` processes is
+    A unit whose worker is lost is computed by another one; if all are lost, by those that come within
+    ``CONNECT_SECONDS``, to whom the checkpoint is sent again. Without an address a cluster of ``workers`` processes is
     started on 127.0.0.1. Raises :class:`InputError` if no scheduler answers or a unit fails everywhere.
     """
     try:
@@ -162,25 +165,45 @@ def dask(
         package = client.scatter(checkpoint, broadcast=True)
         queue = iter(units)
         running = as_completed(loop=client.loop)
+        at_work: dict[str, Unit] = {}
+        losses: Counter[Unit] = Counter()
+
+        def submit(unit: Unit) -> None:
+            future = client.submit(compute, package, unit, small, pure=False, retries=RETRIES, resources=resources)
+            at_work[future.key] = unit
+            running.add(future)
 
         def top_up() -> None:
             """Two units for every thread there is now, so that workers that join find work."""
             wanted = max(2 * sum(client.nthreads().values()), 4) - running.count()
             for unit in itertools.islice(queue, max(wanted, 0)):
-                running.add(
-                    client.submit(compute, package, unit, small, pure=False, retries=RETRIES, resources=resources)
-                )
+                submit(unit)
 
         top_up()
         for future in running:
+            unit = at_work.pop(future.key)
             try:
+                if future.cancelled() and client.status == "running" and losses[unit] < RETRIES:
+                    losses[unit] += 1  # the last worker with the checkpoint is gone, and what depends on it too
+                    if package.cancelled():
+                        client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+                        package = client.scatter(checkpoint, broadcast=True)
+                    submit(unit)
+                    continue
                 result = future.result()
             except InputError:
                 raise
             except (Exception, asyncio.CancelledError) as error:  # whatever a machine of the cluster can do wrong
+                reason = one_line(error) or type(error).__name__
+                if client.status != "running":
+                    reason, where = "the scheduler is gone", "scheduler's"
+                elif isinstance(error, asyncio.TimeoutError | asyncio.CancelledError):
+                    reason, where = "all workers are gone, and no new one came", "workers'"
+                else:
+                    where = "workers'"
                 raise InputError(
-                    f"the cluster could not compute a unit ({one_line(error) or type(error).__name__}); what was "
-                    "finished is stored: look at the workers' logs and type the same command to go on"
+                    f"the cluster could not compute a unit ({reason}); what was "
+                    f"finished is stored: look at the {where} logs and type the same command to go on"
                 ) from None
             top_up()
             yield result
@@ -213,6 +236,7 @@ def _client(cluster: Cluster, workers: int | None) -> Iterator[Any]:
     from distributed import Client, LocalCluster
 
     address = _address(cluster)
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what goes wrong is told in one line
     with contextlib.ExitStack() as stack:
         here: Any = address
         if here is None:

@@ -9,36 +9,32 @@ import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
 
-from steering.figures import LEGEND, gap, short
+from steering.depth_axis import LEGEND, bars, labels, mark, short, symbols
 
 # Okabe and Ito's colour-blind-safe palette, for up to seven arms; more of them run through one scale.
 _PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#333333")
+_SHAPES = ("circle", "square", "diamond", "triangle-up")
 _DASHES = ("solid", "dash", "dot", "dashdot")
 
 
 def curves_figure(data: Mapping[str, Any]) -> go.Figure:
     """Blindness over depth, one line an arm, with its interval."""
-    arms, figure = data["arms"], go.Figure()
+    arms, facts, figure = data["arms"], data["facts"], go.Figure()
     x = [short(site) for site in data["sites"]]
     few = len(arms) <= len(_PALETTE)
     colours = _PALETTE if few else sample_colorscale("cividis", [i / (len(arms) - 1) for i in range(len(arms))])
     for i, arm in enumerate(arms):
         rows = arm["curve"]
-        bars = {
-            "type": "data",
-            "symmetric": False,
-            "array": [gap(row["high"], row["blindness"]) for row in rows],
-            "arrayminus": [gap(row["blindness"], row["low"]) for row in rows],
-            "thickness": 1,
-        }
         figure.add_scatter(
             x=x,
             y=[row["blindness"] for row in rows],
-            error_y=bars if few else None,
+            error_y=bars(rows, "blindness") if few else None,
             name=arm["name"],
             mode="lines+markers",
             line={"color": colours[i], "width": 2.5, "dash": _DASHES[i % len(_DASHES)] if few else "solid"},
+            marker={"size": 8, "symbol": symbols(facts)},
         )
+    mark(figure, facts)
     figure.update_yaxes(title="blindness", range=[-0.6, 1.1])
     figure.update_xaxes(tickangle=-50)
     figure.update_layout(
@@ -55,16 +51,13 @@ def differences_figure(data: Mapping[str, Any]) -> go.Figure:
         figure.add_scatter(
             x=[short(row["site"]) for row in rows],
             y=[row["difference"] for row in rows],
-            error_y={
-                "type": "data",
-                "symmetric": False,
-                "array": [gap(row["high"], row["difference"]) for row in rows],
-                "arrayminus": [gap(row["difference"], row["low"]) for row in rows],
-            },
+            error_y=bars(rows, "difference"),
             name=f"{difference['of']} minus {difference['against']}",
             mode="markers",
-            marker={"color": _PALETTE[(i + 1) % len(_PALETTE)], "size": 8, "symbol": i % 4},
-        )
+            marker={"color": _PALETTE[(i + 1) % len(_PALETTE)], "size": 8,
+                    "symbol": symbols(data["facts"], _SHAPES[i % len(_SHAPES)])},
+        )  # fmt: skip
+    mark(figure, data["facts"])
     figure.add_hline(y=0, line={"color": "#999999", "width": 1})
     figure.update_yaxes(title="difference of blindness")
     figure.update_xaxes(tickangle=-50)
@@ -80,7 +73,7 @@ def development_figure(
     """Over training: blindness by site, the boundary, how well the policy does, and the loss with its bumps marked."""
     order = sorted(range(len(counts)), key=lambda i: counts[i])
     arms, x = [data["arms"][i] for i in order], [max(counts[i], 1) for i in order]
-    sites = [short(site) for site in data["sites"]]
+    sites = labels(data["facts"])
     figure = make_subplots(rows=3, cols=1, shared_xaxes=True, row_heights=[0.5, 0.25, 0.25], vertical_spacing=0.06)
     figure.add_heatmap(
         x=x,
@@ -93,14 +86,15 @@ def development_figure(
         row=1,
         col=1,
     )
-    depth = [short(arm["boundary"]["site"]) if arm["boundary"]["site"] else None for arm in arms]
+    label = dict(zip(data["sites"], sites, strict=True))
+    depth = [label.get(arm["boundary"]["site"]) for arm in arms]
     figure.add_scatter(x=x, y=depth, mode="lines+markers", name="boundary", line={"color": "#D55E00", "width": 2},
                        row=1, col=1)  # fmt: skip
-    for world, outcome, label, colour in (
+    for world, outcome, name, colour in (
         ("clean", "p_cheese", "P(cheese), left alone", "#0072B2"),
         ("no_cheese", "p_region", "P(top-right 5x5), cheese removed", "#009E73"),
     ):
-        figure.add_scatter(x=x, y=[arm["reference"][world][outcome] for arm in arms], name=label, mode="lines+markers",
+        figure.add_scatter(x=x, y=[arm["reference"][world][outcome] for arm in arms], name=name, mode="lines+markers",
                            line={"color": colour}, row=2, col=1)  # fmt: skip
     for i, curve in enumerate(losses):
         figure.add_scatter(x=curve["count"], y=curve["loss"], name=f"loss, {curve['stage']}", mode="lines",
@@ -115,6 +109,6 @@ def development_figure(
     figure.update_xaxes(type="log")
     figure.update_xaxes(title="samples and steps of training (the first weights stand at 1)", row=3, col=1)
     figure.update_layout(
-        template="simple_white", height=860, margin={"l": 130, "r": 20, "t": 30, "b": 60}, legend=LEGEND
+        template="simple_white", height=860, margin={"l": 150, "r": 20, "t": 30, "b": 60}, legend=LEGEND
     )
     return figure

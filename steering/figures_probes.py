@@ -1,29 +1,28 @@
 """Figures of what probes and cheese vectors say at each site, made from ``probes.json`` data only.
 
-What a figure cannot show as a finding it marks: sites affine in the pixels (shaded, "free"), sites whose units see
-only part of the picture (framed, "local"), sites that are the same experiment as one before them (open markers), and
-states where a vector cannot depend on the mouse (outside the receptive field: their own, open markers).
+What is no finding is marked as in every figure over depth (:mod:`steering.depth_axis`), and so are states where a
+vector cannot depend on the mouse (outside the receptive field: diamonds).
 """
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from steering.depth_axis import BLUE, GREEN, ORANGE, PINK, RED, bars, distance_labels, edge, mark, names, symbols
 from steering.profiles import DISTANCES
+from steering.readings import DECODING, REPRESENTATIONAL, Reading
+from steering.representation import DEPENDENT
 
-# Okabe and Ito's colour-blind-safe palette.
-_BLUE, _ORANGE, _GREEN, _RED, _PINK, _GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#666666"
-_SHADE = {"fillcolor": "#999999", "opacity": 0.15, "line_width": 0}
-_FRAME = {"fillcolor": "rgba(0,0,0,0)", "line": {"color": _GREY, "width": 1.5, "dash": "dot"}}
 _MOVES = (
-    ("cheese", "to the cheese", _ORANGE),
-    ("corner", "to the top right", _BLUE),
-    ("policy", "the policy's own", _GREEN),
+    ("cheese", "to the cheese", ORANGE),
+    ("corner", "to the top right", BLUE),
+    ("policy", "the policy's own", GREEN),
 )
+_NOTHING = {"value": None, "low": None, "high": None}
 
 
 def probe_figure(data: dict[str, Any]) -> go.Figure:
@@ -36,9 +35,9 @@ def probe_figure(data: dict[str, Any]) -> go.Figure:
         _line(figure, rows, [move["control"] for move in moves], f"{label}, shuffled labels", colour, 1, dash="dot")
         pixels = moves[0]["accuracy"]["value"]
         figure.add_hline(y=pixels, line={"color": colour, "dash": "dash", "width": 1}, row=1, col=1)
-    _line(figure, rows, [row["cell"]["r2"] for row in rows], "cell, linear probe: variance explained", _BLUE, 2)
-    _line(figure, rows, [row["cell"]["control_r2"] for row in rows], "the same, shuffled labels", _BLUE, 2, dash="dot")
-    for kernel, colour in (("1x1", _PINK), ("3x3", _RED)):
+    _line(figure, rows, [row["cell"]["r2"] for row in rows], "cell, linear probe: variance explained", BLUE, 2)
+    _line(figure, rows, [row["cell"]["control_r2"] for row in rows], "the same, shuffled labels", BLUE, 2, dash="dot")
+    for kernel, colour in (("1x1", PINK), ("3x3", RED)):
         maps = [row["map"][kernel] if row["map"] else {} for row in rows]
         _line(figure, rows, [part.get("hits") for part in maps], f"cell, {kernel} unit: hits", colour, 2)
         _line(
@@ -50,10 +49,11 @@ def probe_figure(data: dict[str, Any]) -> go.Figure:
             2,
             dash="dot",
         )
-    _mark(figure, rows, panels=2)
-    edge = data["decoding_boundary"]
-    _edge(figure, rows, edge["next_move"]["cheese"]["site"], "next move appears", 1)
-    _edge(figure, rows, edge["cell"]["lost"], "cell lost", 2)
+    mark(figure, rows, panels=(1, 2))
+    found = data["decoding_boundary"]
+    move, cell = found["next_move"]["cheese"], found["cell"]
+    _edge(figure, rows, Reading(DECODING, "next move appears", "from", move["site"], move["low"], move["high"]), 1)
+    _edge(figure, rows, Reading(DECODING, "cell lost", "from", cell["lost"], cell["lost_low"], cell["lost_high"]), 2)
     figure.update_yaxes(range=[0, 1.05], title="accuracy (dashed: pixels)", row=1)
     figure.update_yaxes(range=[-0.25, 1.05], title="share", row=2)
     _finish(figure, rows, 820)
@@ -66,18 +66,15 @@ def representation_figure(data: dict[str, Any]) -> go.Figure:
     figure = _panels(
         "against the vector at the start", "cosine by path length from the start, inside the receptive field"
     )
-    parts = (("cosine", "cosine", _BLUE), ("norm_ratio", "norm ratio", _ORANGE), ("interaction", "interaction", _RED))
+    parts = (("cosine", "cosine", BLUE), ("norm_ratio", "norm ratio", ORANGE), ("interaction", "interaction", RED))
     for name, label, colour in parts:
         for side in ("inside", "outside"):
             values = [(found[row["name"]][side] or {}).get(name) for row in rows]
             if any(values):
                 outside = side == "outside"
                 _line(figure, rows, values, f"{label}, {side} the receptive field", colour, 1,
-                      dash="dot" if outside else "solid", symbol="diamond-open" if outside else None)  # fmt: skip
-    ends = dict(itertools.pairwise(DISTANCES))
-    labels = [
-        f"{a} or more" if a not in ends else str(a) if ends[a] == a + 1 else f"{a}-{ends[a] - 1}" for a in DISTANCES
-    ]
+                      dash="dot" if outside else "solid", symbol="diamond" if outside else "circle")  # fmt: skip
+    labels = distance_labels()
     cosines = {
         (row["name"], part["distance"]): part["cosine"]["value"]
         for row in data["representation"]
@@ -85,9 +82,12 @@ def representation_figure(data: dict[str, Any]) -> go.Figure:
         if not part["outside"]
     }
     table = [[cosines.get((row["name"], distance)) for row in rows] for distance in DISTANCES]
-    figure.add_heatmap(x=_names(rows), y=labels, z=table, zmin=-1, zmax=1, colorscale="cividis", row=2, col=1,
+    figure.add_heatmap(x=names(rows), y=labels, z=table, zmin=-1, zmax=1, colorscale="cividis", row=2, col=1,
                        texttemplate="%{z:.2f}", colorbar={"title": "cosine", "len": 0.4, "y": 0.2})  # fmt: skip
-    _mark(figure, rows, panels=1)
+    mark(figure, rows, panels=(1,))  # the map below has the same axis, and colours of its own
+    held = data["representational_boundary"]
+    what = f"interaction above {DEPENDENT:g}"
+    _edge(figure, rows, Reading(REPRESENTATIONAL, what, "up to", held["site"], held["low"], held["high"]), 1)
     figure.update_yaxes(title="1, 1, 0: the same everywhere", rangemode="tozero", row=1)
     figure.update_yaxes(type="category", title="path length", row=2)
     _finish(figure, rows, 860)
@@ -98,39 +98,27 @@ def _panels(above: str, below: str) -> go.Figure:
     return make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.09, subplot_titles=(above, below))
 
 
-def _names(rows: list[dict[str, Any]]) -> list[str]:
-    return [row["name"].removeprefix("embedder.") for row in rows]
-
-
 def _line(
     figure: go.Figure,
-    rows: list[dict[str, Any]],
-    readings: list[dict[str, float | None] | None],
+    rows: Sequence[Mapping[str, Any]],
+    readings: Sequence[Mapping[str, Any] | None],
     label: str,
     colour: str,
     panel: int,
     dash: str = "solid",
-    symbol: str | None = None,
+    symbol: str = "circle",
 ) -> None:
     """One curve over the sites with its intervals; a control (not solid) is thin and without."""
-    ends = [reading or {"value": None, "low": None, "high": None} for reading in readings]
+    ends = [reading or _NOTHING for reading in readings]
     main = dash == "solid"
-    twin = [row["equivalence_class"] != row["name"] for row in rows]
     figure.add_scatter(
-        x=_names(rows),
+        x=names(rows),
         y=[end["value"] for end in ends],
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "array": [_gap(end["high"], end["value"]) for end in ends],
-            "arrayminus": [_gap(end["value"], end["low"]) for end in ends],
-            "thickness": 1.2,
-            "visible": main,
-        },
+        error_y={**bars(ends, "value"), "visible": main},
         name=label,
         mode="lines+markers",
         line={"color": colour, "width": 2.5 if main else 1.2, "dash": dash},
-        marker={"size": 7 if main else 5, "symbol": symbol or ["circle-open" if same else "circle" for same in twin]},
+        marker={"size": 7 if main else 5, "symbol": symbols(rows, symbol)},
         customdata=[f"sees {row['receptive_field']} px" if row["receptive_field"] else "sees all" for row in rows],
         hovertemplate="%{y:.3f} (%{customdata})",
         row=panel,
@@ -138,33 +126,13 @@ def _line(
     )
 
 
-def _mark(figure: go.Figure, rows: list[dict[str, Any]], panels: int) -> None:
-    """Shade the sites that are affine in the pixels and frame those whose units see only part of the picture."""
-    free = [i for i, row in enumerate(rows) if row["affine"]]
-    local = [i for i, row in enumerate(rows) if row["receptive_field"] is not None and not row["affine"]]
-    kinds = (
-        (free, "free (affine)", _SHADE),
-        (local, "local (a unit sees part of the picture)", _FRAME),
-    )
-    for members, text, style in kinds:
-        for panel in range(1, panels + 1 if members else 1):
-            figure.add_vrect(x0=members[0] - 0.4, x1=members[-1] + 0.4, annotation_text=text, row=panel, col=1,
-                             annotation_position="bottom left", **style)  # fmt: skip
+def _edge(figure: go.Figure, rows: Sequence[Mapping[str, Any]], reading: Reading, panel: int) -> None:
+    depths = reading.edges([row["name"] for row in rows])
+    if reading.site is not None and depths is not None:
+        edge(figure, depths, reading.what, panel)
 
 
-def _edge(figure: go.Figure, rows: list[dict[str, Any]], site: str | None, text: str, panel: int) -> None:
-    """A line before ``site``."""
-    names = [row["name"] for row in rows]
-    if site in names:
-        figure.add_vline(x=names.index(site) - 0.5, line={"color": _RED, "dash": "dash", "width": 2},
-                         annotation_text=text, annotation_font_color=_RED, row=panel, col=1)  # fmt: skip
-
-
-def _finish(figure: go.Figure, rows: list[dict[str, Any]], height: int) -> None:
-    figure.update_xaxes(categoryorder="array", categoryarray=_names(rows), tickangle=-50)
+def _finish(figure: go.Figure, rows: Sequence[Mapping[str, Any]], height: int) -> None:
+    figure.update_xaxes(categoryorder="array", categoryarray=names(rows), tickangle=-50)
     figure.update_layout(template="simple_white", height=height, margin={"l": 70, "r": 20, "t": 40, "b": 230},
                          legend={"orientation": "h", "y": -0.28})  # fmt: skip
-
-
-def _gap(a: float | None, b: float | None) -> float | None:
-    return None if a is None or b is None else max(a - b, 0.0)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -125,24 +126,57 @@ def heat_overlays(policy: Policy, maze: Maze, tracks: Sequence[Trajectory], cast
 
 
 def title_of(track: Trajectory) -> str:
-    """A panel's caption from the record alone: condition, coefficient and site."""
+    """A panel's caption from the record alone: condition, coefficient and site; of several sites their number.
+
+    A coefficient that several sites share equally is the sum of theirs.
+    """
     condition = str(track.info.get("condition") or "rollout").replace("_", " ")
     edits = track.info.get("intervention", {}).get("edits", [])
-    sites = {edit["site"] for edit in edits}
-    times = {abs(edit["coefficient"]) for edit in edits if "coefficient" in edit}
+    sites = list(dict.fromkeys(edit["site"] for edit in edits))
+    times = {edit.get("coefficient") for edit in edits}
+    if None not in times and len(times) == 1 and len(sites) == len(edits):
+        condition += f" x{abs(times.pop()) * len(sites):g}"
     if len(sites) == 1:
-        (coefficient,) = times if len(times) == 1 else (1.0,)
-        condition += f" x{coefficient:g} at {sites.pop().removeprefix('embedder.')}"
+        condition += f" at {sites[0].removeprefix('embedder.')}"
+    elif sites:
+        condition += f" shared by {len(sites)} sites"
     return condition
 
 
 def header_of(track: Trajectory) -> str:
-    """A film's caption from a record alone: level, mode and policy."""
+    """A film's caption from a record alone: level, mode, policy, seed, and the episode if it is not the first."""
+    return ", ".join(_told(track))
+
+
+def _told(track: Trajectory) -> list[str]:
     info = track.info
     level = "own maze" if info.get("level") is None else f"level {info['level']}"
     mode = "" if info.get("mode", "hard") == "hard" else f" ({info['mode']})"
     policy = info.get("policy") or str(info.get("checkpoint", ""))[:12] or "unknown"
-    return f"{level}{mode}, policy {policy}, seed {info.get('seed', '-')}"
+    episode = [f"episode {info['episode']}"] if info.get("episode") else []
+    return [f"{level}{mode}", f"policy {policy}", f"seed {info.get('seed', '-')}", *episode]
+
+
+def _row_captions(rows: Sequence[Sequence[Trajectory]]) -> list[list[str]]:
+    """What is said of each row; its checkpoint and horizon only where rows would else look alike."""
+    told = [_told(tracks[0]) for tracks in rows]
+    for name, words in (("checkpoint", "checkpoint {:.8}"), ("horizon", "at most {} moves")):
+        values = [str(tracks[0].info.get(name, "unknown")) for tracks in rows]
+        if len(set(map(tuple, told))) < len(told) and len(set(values)) > 1:
+            told = [[*said, words.format(value)] for said, value in zip(told, values, strict=True)]
+    return told
+
+
+def rows_of(tracks: Iterable[Trajectory]) -> list[list[Trajectory]]:
+    """Recordings in rows that may be compared side by side, in the order in which they come.
+
+    One row has one maze (with its cheese or without), policy, seed, episode and horizon.
+    """
+    rows: dict[tuple[Any, ...], list[Trajectory]] = {}
+    for track in tracks:
+        shared = [track.info.get(name) for name in ("policy", "checkpoint", "seed", "episode", "horizon")]
+        rows.setdefault((recorded_maze(track).without_cheese(), *map(str, shared)), []).append(track)
+    return list(rows.values())
 
 
 def panel_of(track: Trajectory, *, heat: HeatOverlay | None = None, title: str | None = None) -> Panel:
@@ -176,21 +210,27 @@ def film_of(
     """Film recorded rollouts, a row of them for each level: the film is a function of the records and the look.
 
     Levels come one after the other, or (``grid``) all at once, one below the other. Raises
-    :class:`InputError` for a rollout without moves and as :func:`videos.encode.write_film` does.
+    :class:`InputError` for a rollout without moves, rollouts of one row with one caption or of two mazes,
+    and as :func:`videos.encode.write_film` does.
     """
     shown = [
         (_level_of(tracks), [panel_of(t, heat=h) for t, h in zip(tracks, row, strict=True)])
         for tracks, row in zip(rows, heats or [[None] * len(tracks) for tracks in rows], strict=True)
     ]
-    headers = [header_of(tracks[0]) for tracks in rows]
+    for _, panels in shown:
+        _check_titles(panels)
+    told = _row_captions(rows)
     if grid:
+        common = [part for part in told[0] if all(part in said for said in told)]
+        own = [", ".join(part for part in said if part not in common) for said in told]
         titled = [
-            (maze, [dataclasses.replace(panel, title=f"{header.split(',')[0]}: {panel.title}") for panel in panels])
-            for header, (maze, panels) in zip(headers, shown, strict=True)
-        ]
-        frames = grid_frames(titled, header=", ".join(headers[0].split(", ")[1:]), look=look)
+            (maze, [dataclasses.replace(panel, title=f"{name}: {panel.title}" if name else panel.title)
+                    for panel in panels])
+            for name, (maze, panels) in zip(own, shown, strict=True)
+        ]  # fmt: skip
+        frames = grid_frames(titled, header=", ".join(common), look=look)
     else:
-        frames = _one_by_one(shown, headers, look)
+        frames = _one_by_one(shown, [", ".join(said) for said in told], look)
     return write_film(path, frames, look.fps)
 
 
@@ -201,10 +241,18 @@ def _one_by_one(rows: Sequence[tuple[Maze, list[Panel]]], headers: Sequence[str]
     )
 
 
+def _check_titles(panels: Sequence[Panel]) -> None:
+    titles = [panel.title for panel in panels]
+    for title in titles:
+        if titles.count(title) > 1:
+            raise InputError(f"film: two rollouts side by side are both {title!r}; film each in a film of its own")
+
+
 def _level_of(tracks: Sequence[Trajectory]) -> Maze:
     """The maze of a row with its cheese, if any of the rollouts had it."""
     mazes = [recorded_maze(track) for track in tracks]
-    if any(maze.walls != mazes[0].walls for maze in mazes):
+    cheeses = {maze.cheese for maze in mazes if maze.cheese is not None}
+    if any(maze.walls != mazes[0].walls for maze in mazes) or len(cheeses) > 1:
         raise InputError("film: rollouts of different levels side by side; give each level a row of its own")
     return next((maze for maze in mazes if maze.cheese is not None), mazes[0])
 

@@ -1,16 +1,18 @@
 """What a re-run of a published finding is made of: a measurement per maze, figures, claims, a verdict.
 
-A finding measures each maze by itself (a function of policy, maze and settings alone) and is summed up over mazes
-afterwards. Figures carry a percentile bootstrap interval over mazes. A claim holds, or does not, only where that
-interval lies wholly on one side of its bound.
+A finding measures each maze by itself (a function of policy, maze and settings alone) or all mazes jointly (a function
+of their levels as well), and is summed up over mazes afterwards. Figures carry a percentile bootstrap interval over
+mazes. A claim holds, or does not, only where that interval lies wholly on one side of its bound.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
+import json
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -158,29 +160,59 @@ class Summary:
 class Finding:
     """A published finding and how it is run again.
 
-    ``published``: its source and figures in words. ``measure``: one maze's row. ``summarize``: figures and claims of
-    all rows. ``levels``: the seeds to consider; ``keeps``: which of their mazes are used. ``maps``: it
-    needs a site whose channels have maps.
+    ``published``: its source and figures in words. ``measure``: one maze's row; or ``jointly``: the rows of all mazes,
+    where each depends on the others. ``summarize``: figures and claims of all rows. ``levels``: the seeds to consider;
+    ``keeps``: which of their mazes are used. ``maps``: it needs a site whose channels have maps. ``mode``: the only
+    one that it is about. ``revision``: to be raised with any change of what it measures or makes of it; what an
+    earlier revision left is then made anew.
     """
 
     name: str
     what: str
     published: str
-    measure: Callable[[Bench, Maze], Row]
+    measure: Callable[[Bench, Maze], Row] | None
     summarize: Callable[[Bench, Sample], Summary]
     levels: Callable[[Settings], Sequence[int]] = lambda settings: settings.levels
     keeps: Callable[[Settings, Maze], bool] = lambda _, maze: maze.decision_square is not None
     maps: bool = False
+    jointly: Callable[[Bench, Sequence[Maze]], list[Row]] | None = None
+    mode: str | None = None
+    revision: int = 1
 
-    def mazes(self, settings: Settings) -> list[Maze]:
-        """The distinct mazes to measure, in the order of their levels; twins under a second seed are left out."""
-        found: dict[Any, Maze] = {}
+    def mazes(self, settings: Settings, known: dict[int, Maze] | None = None) -> list[Maze]:
+        """The distinct mazes to measure, in the order of their levels; twins under a second seed are left out.
+
+        Levels in ``known`` are not made again; it takes the others.
+        """
+        known = {} if known is None else known
         seeds = list(self.levels(settings))
-        for start in range(0, len(seeds), 64):
-            for maze in Maze.from_levels(seeds[start : start + 64], settings.mode):
-                if self.keeps(settings, maze):
-                    found.setdefault((maze.walls, maze.cheese), maze)
+        missing = [seed for seed in seeds if seed not in known]
+        for start in range(0, len(missing), 64):
+            part = missing[start : start + 64]
+            known.update(zip(part, Maze.from_levels(part, settings.mode), strict=True))
+        found: dict[Any, Maze] = {}
+        for maze in map(known.__getitem__, seeds):
+            if self.keeps(settings, maze):
+                found.setdefault((maze.walls, maze.cheese), maze)
         return list(found.values())
+
+    def basis(self, mazes: Sequence[Maze]) -> str:
+        """What a row depends on beside the settings of its directory: the revision and, if joint, the levels."""
+        return digest(self.revision, [maze.level for maze in mazes] if self.jointly else None)
+
+    def parts(self, mazes: Sequence[Maze], present: Container[int | None]) -> list[list[Maze]]:
+        """What is left to measure, as the least that can be measured at a time, given the levels ``present``."""
+        missing = [maze for maze in mazes if maze.level not in present]
+        return ([list(mazes)] if missing else []) if self.jointly else [[maze] for maze in missing]
+
+    def rows(self, bench: Bench, part: Sequence[Maze]) -> list[Row]:
+        """The rows of one of :meth:`parts`, as plain data."""
+        if self.jointly is not None:
+            rows = self.jointly(bench, part)
+        else:
+            assert self.measure is not None
+            rows = [self.measure(bench, maze) for maze in part]
+        return [{name: plain(value) for name, value in row.items()} for row in rows]
 
 
 class Sample:
@@ -252,6 +284,11 @@ def verdict(claims: Sequence[Claim]) -> str:
     head = "agrees in direction" if all(held) else "does not agree" if False in held else "undecided on these mazes"
     word = {True: "yes", False: "no", None: "undecided"}
     return f"{head} ({'; '.join(f'{claim.text}: {word[claim.holds]}' for claim in claims)})"
+
+
+def digest(*parts: Any) -> str:
+    """A sha256 of plain data: equal for what is equal as JSON."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def plain(value: Any) -> Any:

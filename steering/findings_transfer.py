@@ -6,14 +6,26 @@ import numpy as np
 
 from envs.maze import Maze
 from steering.donors import donor
-from steering.findings import Bench, Claim, Finding, Row, Sample, Settings, Summary, mean, median, pooled_ratio
+from steering.findings import (
+    Bench,
+    Claim,
+    Finding,
+    Row,
+    Sample,
+    Settings,
+    Summary,
+    mean,
+    mean_change,
+    median,
+    pooled_ratio,
+)
 from steering.findings_vectors import MOVES, POST, own_vector
 from steering.interventions import subtract
 from steering.plan import SAME_CELL
 from steering.stats import FEWEST, blindness
 
-SAME, FAR = "0", "5+"
-OFFSETS = {SAME: (0, 0), "1": (1, 1), "2": (2, 2), "3-4": (3, 4), FAR: (5, 99)}  # cells, both ends included
+SAME, NEARBY, FAR = "0", "2", "5+"
+OFFSETS = {SAME: (0, 0), "1": (1, 1), NEARBY: (2, 2), "3-4": (3, 4), FAR: (5, 99)}  # cells, both ends included
 REMOVED = 0.25  # of the cheese's effect at most may be left over for "the same as removed"
 IDLE = 0.01  # mean total variation below which the cheese changes nothing worth removing
 NAMED = {0: "same", 12: "same", 7: "not the same", 19: "not the same"}  # the levels that the post names
@@ -70,10 +82,13 @@ def summarize_transfer(bench: Bench, sample: Sample) -> Summary:
                             clean - sample.column(f"{name}_cheese"), own)
         for name in (SAME, FAR)
     }  # fmt: skip
+    nearby, far = (clean - sample.column(f"{name}_cheese") for name in (NEARBY, FAR))
+    nearer = sample.figure(f"fall of P(cheese), {words[NEARBY]} minus {words[FAR]}", mean_change, nearby, far)
     return Summary(
-        (*figures, *shares.values()),
+        (*figures, *shares.values(), nearer),
         (
             Claim("cheese on the same cell: more than half of the own vector's effect", shares[SAME].above(0.5)),
+            Claim("2 cells away: more than 5 or more away", nearer.above(0)),
             Claim("5 or more cells away: less than half", shares[FAR].below(0.5)),
         ),
         ("One other level for each maze; only its cheese is moved between the offsets.",),

@@ -39,7 +39,7 @@ class AddVector:
 
     def __call__(self, activation: Tensor) -> Tensor:
         """``[n, *site] -> [n, *site]``."""
-        return activation + self.coefficient * self.vector.tensor.to(activation)
+        return activation + self.coefficient * _fitting(self.vector, activation)
 
     def describe(self) -> str:
         """E.g. ``-1 x cheese @ embedder.block2.res1.resadd``."""
@@ -67,7 +67,7 @@ class Patch:
 
     def __call__(self, activation: Tensor) -> Tensor:
         """``[n, *site] -> [n, *site]``."""
-        value = self.vector.tensor.to(activation)
+        value = _fitting(self.vector, activation)
         if self.channels is None:
             return value.expand_as(activation).clone()
         edited = activation.clone()
@@ -200,6 +200,14 @@ def ablate(site: str, channels: tuple[int, ...] | None = None) -> Intervention:
 def clamp(site: str, index: tuple[int, ...], value: float) -> Intervention:
     """Set one activation in every state, e.g. ``(channel, row, column)``: retargeting (Turner et al. 2023)."""
     return Intervention((Clamp(site, index, value),))
+
+
+def _fitting(vector: SteeringVector, activation: Tensor) -> Tensor:
+    """The vector in the activation's type; :class:`InputError` for another shape, which torch might broadcast."""
+    if vector.tensor.shape != activation.shape[1:]:
+        found, expected = tuple(vector.tensor.shape), tuple(activation.shape[1:])
+        raise InputError(f"site {vector.site}: the vector has shape {found}, the site {expected}")
+    return vector.tensor.to(activation)
 
 
 def _entry(edit: AnyEdit) -> dict[str, Any]:

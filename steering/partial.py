@@ -44,6 +44,7 @@ class PartialNetwork:
         self._written: dict[fx.Node, set[fx.Node]] = {}
         self._find_written()
 
+    @torch.inference_mode(False)  # within it tensors do not count what is written into them
     @torch.no_grad()
     def _find_written(self) -> None:
         """Note for each node that writes into its inputs which these are; each must have this one reader."""

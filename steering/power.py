@@ -12,7 +12,8 @@ import numpy as np
 from envs.errors import InputError, nearest
 from steering import boundary, stats
 from steering.effects import OutcomeTable
-from steering.summary import MAIN, maze_weights, trunk_curves
+from steering.store import Store
+from steering.summary import MAIN, maze_weights, thresholds, trunk_curves
 
 SIZES = (8, 16, 32, 64, 128, 256, 512, 1024)  # mazes simulated; beyond the last the width falls as 1 / sqrt(n)
 STUDIES = 64  # simulated for each size
@@ -69,6 +70,7 @@ def levels_needed(tv_edited: np.ndarray, tv_clean: np.ndarray, width: float, rng
 def power_of_run(directory: Path, width: float, site: str | None = None) -> list[dict[str, Any]]:
     """:func:`levels_needed` for one site of a run, or for its boundary and the next site, as plain data.
 
+    The boundary is that of the thresholds of the run's last sweep command.
     Raises :class:`InputError` for a run without subtraction, or a site that was not swept.
     """
     table = OutcomeTable.open(directory)
@@ -96,11 +98,12 @@ def power_of_run(directory: Path, width: float, site: str | None = None) -> list
 
 
 def _edge(table: OutcomeTable, directory: Path) -> list[str]:
-    """The boundary's site and the next, by the default thresholds."""
+    """The boundary's site and the next, by the run's own thresholds."""
     curves = trunk_curves(table, maze_weights(table))
     if curves is None:
         raise InputError(f"{directory}: no trunk site was swept; name one with --site")
-    found = boundary.find_boundary(curves)
+    with Store.open(directory) as store:
+        found = boundary.find_boundary(curves, **thresholds(store))
     return [name for name in (found.site, found.next_site) if name is not None]
 
 

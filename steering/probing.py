@@ -30,6 +30,7 @@ from steering.store import run_directory
 from steering.summary import site_facts
 
 SCORES = "probe_scores.json"
+SCORES_FORMAT = "mazesteer-probes-1"  # what is kept of a site: older than what is made of it
 DEFAULT_LEVELS = 200
 SHUFFLES = 10  # deep sites hold a few clusters of states: a shuffled probe is right or wrong about each as a whole
 
@@ -119,7 +120,7 @@ def _site_by_site(
     for site in sites:
         if site.name not in known:
             known[site.name] = site_scores(policy, data, site.name, controls)
-            stored = {"format": FORMAT, "spec": asdict(spec), "scores": known}
+            stored = {"format": SCORES_FORMAT, "spec": asdict(spec), "scores": known}
             write_atomic(directory / SCORES, json.dumps(stored).encode())
         progress(sum(each.name in known for each in sites), len(sites))
     return {"frames": len(data.frames), "maze": data.maze, "moves": data.moves, "fold": data.fold, "sites": known}
@@ -141,7 +142,7 @@ def _result(
         "shuffles": SHUFFLES,
         "versions": {name: version(name) for name in ("mazesteer", "numpy", "scikit-learn", "torch")},
         **summarize_probes(facts, scores, samples),
-        "representation": representation(policy, mazes, sites, spec.states, spec.seed, samples),
+        **representation(policy, mazes, sites, spec.states, spec.seed, samples),
     }
 
 
@@ -150,7 +151,7 @@ def _known(directory: Path, spec: ProbeSpec) -> dict[str, Any]:
     found = read_json(directory / SCORES)
     if not found:
         return {}
-    if found.get("format") != FORMAT or found.get("spec") != json.loads(json.dumps(asdict(spec))):
+    if found.get("format") != SCORES_FORMAT or found.get("spec") != json.loads(json.dumps(asdict(spec))):
         raise InputError(
             f"{directory / SCORES} belongs to another checkpoint, other levels, states, seed or mode; "
             "choose another --out, or delete it"

@@ -1,13 +1,11 @@
-"""The published findings, run again: the list, a resumable run into ``replicate.json``, measured beside published."""
+"""The published findings, run again: the list, a resumable run into a directory's database, its exports."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import os
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +13,15 @@ from agents.checkpoints import write_atomic
 from agents.policy import Policy
 from envs.errors import InputError, nearest
 from envs.maze import Maze
-from steering import findings_channels, findings_transfer, findings_vectors
+from steering import findings_channels, findings_levels, findings_probe, findings_transfer, findings_vectors
 from steering.behaviour import BEHAVIOUR
-from steering.findings import Bench, Finding, Sample, Settings, plain, verdict
-from steering.store import run_directory
+from steering.findings import Bench, Finding, Sample, Settings, digest, verdict
+from steering.findings_store import Data, FindingStore
+from steering.store import Store, run_directory, write_table
 from steering.tracking import check_maps
 
 FILE = "replicate.json"
 FORMAT = "mazesteer-replicate-1"
-SAVE_EVERY = 10.0  # seconds between savings: what a killed run loses at most
 FINDINGS: dict[str, Finding] = {
     finding.name: finding
     for finding in (
@@ -31,62 +29,108 @@ FINDINGS: dict[str, Finding] = {
         findings_vectors.ADDING,
         findings_vectors.NOISE,
         findings_transfer.TRANSFER,
+        findings_levels.NAMED_TRANSFER,
         findings_transfer.REMOVAL,
+        findings_levels.DECISION_SQUARE,
         BEHAVIOUR,
         findings_channels.RESAMPLING,
         findings_channels.RETARGETING,
         findings_vectors.PATHS,
         findings_vectors.TOP_RIGHT_VECTOR,
+        findings_probe.PROBE,
     )
 }
 Progress = Callable[[int, int], None]
-Data = dict[str, Any]
 
 
-def chosen(names: Sequence[str]) -> list[Finding]:
-    """The findings called ``names``, in the list's order (none: all); :class:`InputError` names the nearest."""
+def chosen(names: Sequence[str], mode: str | None = None) -> list[Finding]:
+    """The findings called ``names``, in the list's order; none: all that are about ``mode``, if that is given.
+
+    Raises :class:`InputError` for an unknown name, and names the nearest.
+    """
     for name in names:
         if name not in FINDINGS:
             raise InputError(f"no finding {name!r}; {nearest(name, FINDINGS)} (see `mazesteer replicate --list`)")
-    return [finding for name, finding in FINDINGS.items() if not names or name in names]
+        if mode is not None and FINDINGS[name].mode not in (None, mode):
+            raise InputError(f"{name} is about levels of mode {FINDINGS[name].mode}, not {mode}; leave it out")
+    if names:
+        return [finding for name, finding in FINDINGS.items() if name in names]
+    return [finding for finding in FINDINGS.values() if mode is None or finding.mode in (None, mode)]
 
 
 def replicate(
     policy: Policy, settings: Settings, out: Path, names: Sequence[str] = (), progress: Progress | None = None
 ) -> Data:
-    """Run findings, keep everything in ``out/replicate.json`` and return what that file holds.
+    """Run findings, keep every row in the database of ``out`` and return what ``out/replicate.json`` then holds.
 
-    A maze measured before is not measured again, and a finding whose mazes are all as before is left as it is. Raises
-    :class:`InputError` for an unknown name, a site that a finding cannot use, levels of which none can be used, or a
-    directory with results of another checkpoint, site, horizon, seed or mode.
+    A maze measured before is not measured again, and a finding is summed up again only if anything it depends on
+    is not as before. Raises :class:`InputError` for an unknown name, a site that a finding cannot use, levels of which
+    none can be used, or a directory with results of another checkpoint, mode, site, horizon or seed.
     """
-    findings = chosen(names)
+    findings = chosen(names, settings.mode)
     bench = Bench(policy, settings)
     if any(finding.maps for finding in findings):
         check_maps(bench.site)
+    known: dict[int, Maze] = {}
     with run_directory(out) as directory:
-        data = _opened(directory / FILE, settings)
-        mazes = {finding.name: _mazes(finding, settings) for finding in findings}
-        missing = [
-            (finding, maze)
-            for finding in findings
-            for maze in mazes[finding.name]
-            if str(maze.level) not in data["rows"].get(finding.name, {})
-        ]
-        missing.sort(key=lambda pair: pair[1].level or 0)  # maze by maze: findings share what a maze costs
-        with _saving(directory / FILE, data) as save:
-            for done, (finding, maze) in enumerate(missing):
-                if progress is not None:
-                    progress(done, len(missing))
-                row = finding.measure(bench, maze)
-                data["rows"].setdefault(finding.name, {})[str(maze.level)] = {k: plain(v) for k, v in row.items()}
-                save()
-            for finding in findings:
-                levels = [maze.level for maze in mazes[finding.name]]
-                if data["findings"].get(finding.name, {}).get("levels") != levels:
-                    rows = data["rows"][finding.name]
-                    sample = Sample(finding.name, [rows[str(level)] for level in levels], settings.seed)
-                    data["findings"][finding.name] = {**result(bench, finding, sample), "levels": levels}
+        mazes = {finding.name: _mazes(finding, settings, known) for finding in findings}
+        with Store.open(directory) as store:
+            kept = FindingStore(store)
+            kept.claim(settings)
+            try:
+                _measure(bench, mazes, kept, progress)
+                for finding in findings:
+                    _sum_up(bench, finding, mazes[finding.name], kept)
+            finally:
+                data = export(kept, settings, directory)
+    return data
+
+
+def _measure(bench: Bench, mazes: Mapping[str, Sequence[Maze]], kept: FindingStore, progress: Progress | None) -> None:
+    """Measure and record what is missing, maze by maze: findings share what a maze costs. What is joint comes last."""
+    work = []
+    for finding in map(FINDINGS.__getitem__, mazes):
+        basis = finding.basis(mazes[finding.name])
+        present = kept.rows(finding.name, basis)
+        work += [(finding, basis, part) for part in finding.parts(mazes[finding.name], present)]
+    work.sort(key=lambda item: (item[0].jointly is not None, item[2][0].level or 0))
+    for done, (finding, basis, part) in enumerate(work):
+        if progress is not None:
+            progress(done, len(work))
+        rows = finding.rows(bench, part)
+        kept.add(finding.name, basis, {maze.level or 0: row for maze, row in zip(part, rows, strict=True)})
+
+
+def _sum_up(bench: Bench, finding: Finding, mazes: Sequence[Maze], kept: FindingStore) -> None:
+    """Record the finding's result, unless the one recorded was made of exactly this."""
+    settings, levels = bench.settings, [maze.level or 0 for maze in mazes]
+    rows = kept.rows(finding.name, finding.basis(mazes))
+    sample = Sample(finding.name, [rows[level] for level in levels], settings.seed)
+    basis = digest(finding.revision, finding.what, finding.published, settings.shared(), levels, sample.rows)
+    if kept.result(finding.name, basis) is None:
+        kept.record(finding.name, basis, {**result(bench, finding, sample), "levels": levels})
+
+
+def export(kept: FindingStore, settings: Settings, directory: Path) -> Data:
+    """Write what is stored as ``replicate.json``, and its figures as ``replicate.csv`` and ``.parquet``."""
+    results = kept.results()
+    data: Data = {
+        "format": FORMAT,
+        "checkpoint": {"name": settings.checkpoint, "sha256": settings.sha256},
+        "settings": settings.shared(),
+        "findings": {name: results[name] for name in FINDINGS if name in results},
+        "rows": kept.all_rows(),
+    }
+    figures = [
+        (name, figure["label"], None if figure["published"] is None else str(figure["published"]),
+         figure["value"], figure["low"], figure["high"], found["mazes"], found["verdict"])
+        for name, found in data["findings"].items()
+        for figure in found["figures"]
+    ]  # fmt: skip
+    columns = ("finding", "figure", "published", "measured", "low", "high", "mazes", "verdict")
+    kinds = {"mazes": "int64"} | dict.fromkeys(("finding", "figure", "published", "verdict"), "string")
+    write_table(directory / "replicate", columns, figures, kinds)
+    write_atomic(directory / FILE, (json.dumps(data, allow_nan=False) + os.linesep).encode())
     return data
 
 
@@ -140,48 +184,13 @@ def read(out: Path) -> Data:
         raise InputError(f"{out / FILE}: not readable as results of `mazesteer replicate` ({error})") from None
 
 
-def _opened(path: Path, settings: Settings) -> Data:
-    """The file's content, or that of a new one; refuses results that do not belong together."""
-    shared = settings.shared()
-    if not path.exists():
-        checkpoint = {"name": settings.checkpoint, "sha256": settings.sha256}
-        return {"format": FORMAT, "checkpoint": checkpoint, "settings": shared, "findings": {}, "rows": {}}
-    data = read(path.parent)
-    for key, value in shared.items():
-        if data["settings"].get(key) != value:
-            raise InputError(
-                f"{path}: holds results with {key} {data['settings'].get(key)}, not {value}; choose another --out"
-            )
-    return data
-
-
-def _mazes(finding: Finding, settings: Settings) -> list[Maze]:
-    found = finding.mazes(settings)
+def _mazes(finding: Finding, settings: Settings, known: dict[int, Maze]) -> list[Maze]:
+    found = finding.mazes(settings, known)
     if not found:
         raise InputError(
             f"{finding.name}: none of the levels can be used (it needs a decision square); take a wider range"
         )
     return found
-
-
-@contextlib.contextmanager
-def _saving(path: Path, data: Data) -> Iterator[Callable[[], None]]:
-    """Gives a function that saves every few seconds; saves at the end whatever ends it."""
-    last = time.monotonic()
-
-    def write() -> None:
-        write_atomic(path, (json.dumps(data, allow_nan=False) + os.linesep).encode())
-
-    def now_and_then() -> None:
-        nonlocal last
-        if time.monotonic() - last > SAVE_EVERY:
-            write()
-            last = time.monotonic()
-
-    try:
-        yield now_and_then
-    finally:
-        write()
 
 
 def _text(value: Any) -> str:

@@ -9,16 +9,23 @@ from typing import Any
 import plotly.graph_objects as go
 
 from steering import figures, words
+from steering.depth_axis import kind, short
+from steering.evidence import version_sets
 from steering.examples import example_figures
-from steering.figures import short
 from steering.figures_probes import probe_figure, representation_figure
 from steering.page import Figure, write_page
+from steering.readings import readings
 from steering.replicate import replicate_table
 from steering.summary import MAIN, answer
 
-_MOVES = {"cheese": "towards the cheese", "corner": "towards the corner", "policy": "the policy's own"}
 CONTROLS = ("random", "add", "other_level", "same_cell")
-OUTCOMES = {"p_cheese_cell": "P(cheese)", "p_cheese_decision": "P(cheese | decision)"}
+OUTCOMES = {
+    "p_cheese_cell": "P(cheese)",
+    "p_region_first": "P(top-right 5x5 first)",
+    "p_cheese_decision": "P(cheese | decision)",
+    "p_corner_decision": "P(top right | decision)",
+    "tv_no_cheese": "distance to no cheese",
+}
 
 
 def write_report(
@@ -27,7 +34,7 @@ def write_report(
     *,
     command: str = "",
     video: str | None = None,
-    versions: Sequence[Mapping[str, str]] = (),
+    versions: list[dict[str, str]] | dict[str, str] | None = None,
     decisions: Mapping[str, Any] | None = None,
     others: Mapping[str, Any] | None = None,
     notes: Sequence[str] = (),
@@ -56,9 +63,11 @@ def write_report(
         effects=_effects(summary),
         effects_caption=words.fill(words.EFFECTS),
         replicated=replicate_table(others["replicate"]) if others and "replicate" in others else [],
-        boundary_lines=_boundary(summary) + _decoding(others or {}),
+        readings=readings(summary["boundary"], (others or {}).get("probes")),
+        readings_caption=words.fill(words.READINGS),
+        boundary_lines=_boundary(summary) + _probed(others or {}),
         methods=_methods(summary),
-        versions=[", ".join(f"{name} {version}" for name, version in part.items()) for part in versions],
+        versions=[", ".join(map(" ".join, part.items())) for part in version_sets(versions or [])],
         left_out=left_out,
         command=command,
         video=video,
@@ -70,7 +79,9 @@ def _figures(summary: dict[str, Any], decisions: Mapping[str, Any] | None, other
     start = summary["vector"] == "start" and summary["coefficients"][0] == 1
     exact = "There it is exact by construction at every trunk site (one of the two facings); what" if start else "What"
     site = short(decisions["site"]) if decisions is not None else ""
+    trunk = [site for site in summary["sites"] if site["trunk"]]
     made = {
+        "readings": figures.readings_figure(trunk, readings(summary["boundary"], others.get("probes"))),
         "blindness": figures.blindness_figure(summary),
         "thresholds": figures.threshold_figure(summary),
         "before-after": figures.before_after_figure(decisions) if decisions is not None else None,
@@ -97,26 +108,21 @@ def captioned(name: str, figure: go.Figure, **values: Any) -> Figure:
 
 
 def _label(site: Mapping[str, Any]) -> str:
-    kind = {True: "", False: " (branch)", None: " (?)"}[site["trunk"]]
-    return short(site["name"]) + kind + (" (free)" if site["affine"] else "")
+    where = {True: "", False: " (branch)", None: " (?)"}[site["trunk"]]
+    return short(site["name"]) + where + (f" ({kind(site)})" if kind(site) else "")
 
 
 def _twin(site: Mapping[str, Any]) -> str:
     return short(site["equivalence_class"]) if site["equivalence_class"] != site["name"] else ""
 
 
-def _effects(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Rows of the table of effects: what the cheese does at all, then what subtraction does, site by site."""
-    chosen = [
-        record
-        for record in summary["effects"]
-        if record["condition"] in ("clean", MAIN) and record["outcome"] in OUTCOMES and record["mean"] is not None
-    ]
-    chosen.sort(key=lambda record: record["condition"] != "clean")
-    return [
-        {**record, "site": short(record["site"]) or "(left alone)", "outcome": OUTCOMES[record["outcome"]]}
-        for record in chosen
-    ]
+def _effects(summary: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Rows of the tables of effects by condition: what the cheese does at all comes first, then subtraction."""
+    tables: dict[str, list[dict[str, Any]]] = {"clean": [], MAIN: []}
+    for record in summary["effects"]:
+        row = {**record, "site": short(record["site"]) or "(left alone)", "outcome": OUTCOMES[record["outcome"]]}
+        tables.setdefault(record["condition"], []).append(row)
+    return {condition: rows for condition, rows in tables.items() if rows}
 
 
 def _boundary(summary: Mapping[str, Any]) -> list[str]:
@@ -132,16 +138,17 @@ def _boundary(summary: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _decoding(others: Mapping[str, Any]) -> list[str]:
-    """The second, independent reading: where probes find the next move, and where they lose the cheese."""
+def _probed(others: Mapping[str, Any]) -> list[str]:
+    """The rules of the readings that probes give, or how to get them."""
     if "probes" not in others:
         return [words.fill(words.NO_PROBES)]
     found = others["probes"]["decoding_boundary"]
-    values = {name: part["site"] or "nowhere" for name, part in found["next_move"].items()}
-    lines = [words.fill(words.MOVE, move=_MOVES.get(name, name), site=site) for name, site in values.items()]
-    cell = {name: found["cell"][name] or "nowhere" for name in ("first", "best", "lost")}
+    cell = {key: "nowhere" if value is None else value for key, value in found["cell"].items()}
     rules = [next(iter(found["next_move"].values()))["rule"], found["cell"]["rule"]]
-    return [*lines, words.fill(words.CELL, **cell), words.fill(words.PROBE_RULES, move=rules[0], cell=rules[1])]
+    lines = [words.fill(words.CELL, **cell)] if found["cell"]["first"] else [words.fill(words.NO_CELL)]
+    held = others["probes"]["representational_boundary"]["rule"]
+    lines += [words.fill(words.REPRESENTED, rule=held)] if held else []
+    return [*lines, words.fill(words.PROBE_RULES, move=rules[0], cell=rules[1])]
 
 
 def _methods(summary: Mapping[str, Any]) -> list[str]:

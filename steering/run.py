@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator
@@ -18,10 +19,10 @@ from rich.table import Table
 from agents.checkpoints import checkpoint_file, load_policy, policy_from_bytes
 from envs.errors import InputError, nearest
 from steering import boundary
+from steering.depth_axis import short
 from steering.evidence import decision_squares, others, used_versions
 from steering.examples import keep_examples
 from steering.executors import Checkpoint, Cluster, dask, local
-from steering.figures import short
 from steering.film import film_sweep
 from steering.plan import SEARCH_LIMIT, SweepSpec, parse_levels, qualifying_levels
 from steering.report import write_report
@@ -69,6 +70,9 @@ def plan(
         raise InputError(f"--n-levels {options.n_levels}: at least 1 level is needed")
     if options.workers is not None and options.workers < 1:
         raise InputError(f"--workers {options.workers}: at least 1 process is needed")
+    most = max(64, 4 * (os.cpu_count() or 1))
+    if (options.workers or 1) > most:
+        raise InputError(f"--workers {options.workers}: at most {most} processes on this machine")
     if options.executor not in EXECUTORS:
         raise InputError(f"--executor {options.executor!r}: {nearest(options.executor, EXECUTORS)}")
     if options.executor == "local" and options.cluster != Cluster():
@@ -118,31 +122,40 @@ def plan(
 
 def run_layer_sweep(options: SweepOptions) -> dict[str, Any]:
     """Plan, compute what is missing, write all outputs, print the answer; returns the summary."""
-    spec, rows, facts = plan(options)
-    checkpoint = packed(options, spec)
+    with told_if_stopped(lambda: "stopped before anything was computed: type the same command to start again"):
+        spec, rows, facts = plan(options)
+        checkpoint = packed(options, spec)
     with run_directory(options.out) as directory, Store.open(directory) as store:
-        store.claim(spec.shared())
-        store.claim({"sites": facts})
-        store.describe("command", "mazesteer " + shlex.join(sys.argv[1:]))
-        store.describe("versions", used_versions(store.meta("versions", [{}])))
-        store.describe("thresholds", {"blindness": options.blindness, "competence": options.competence})
-        store.add_levels(rows)
-        spec.save(directory)
-        try:
+
+        def stored() -> str:
+            present = store.keys()
+            done = sum(all(key in present for key in spec.keys(level)) for level in spec.levels)
+            count = f"{done} of {len(spec.levels)} levels are stored in {directory}"
+            return f"stopped; {count}: type the same command to go on"
+
+        with told_if_stopped(stored):
+            store.claim(spec.shared())
+            store.claim({"sites": facts})
+            store.describe("command", "mazesteer " + shlex.join(sys.argv[1:]))
+            store.describe("versions", used_versions(store.meta("versions", [{}])))
+            store.describe("thresholds", {"blindness": options.blindness, "competence": options.competence})
+            store.add_levels(rows)
+            spec.save(directory)
             with bar("sweeping") as progress:
                 run_sweep(spec, directory, store, executor(options, spec, checkpoint), progress=progress)
             policy = policy_from_bytes(checkpoint.data, checkpoint.suffix, checkpoint.name)
             keep_examples(policy, store, spec, directory)
             return finish(store, spec, directory, options.blindness, options.competence)
-        except (KeyboardInterrupt, SystemExit):  # SystemExit: a signal, see steering.cli
-            present = store.keys()
-            done = sum(all(key in present for key in spec.keys(level)) for level in spec.levels)
-            print(
-                f"mazesteer: stopped; {done} of {len(spec.levels)} levels are stored in {directory}: "
-                "type the same command to go on",
-                file=sys.stderr,
-            )
-            raise
+
+
+@contextlib.contextmanager
+def told_if_stopped(message: Callable[[], str]) -> Iterator[None]:
+    """One line on standard error if a signal ends what runs inside."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):  # SystemExit: a signal, see steering.cli
+        print(f"mazesteer: {message()}", file=sys.stderr)
+        raise
 
 
 def packed(options: SweepOptions, spec: SweepSpec) -> Checkpoint:

@@ -14,6 +14,7 @@ from rich.table import Table
 from agents.checkpoints import SUFFIXES, load_policy, write_atomic, zoo_names, zoo_snapshots
 from envs.errors import InputError
 from steering.run import SweepOptions, plan, run_layer_sweep
+from steering.store import locked
 from steering.summary import MAIN
 
 INDEX = "index.json"
@@ -69,23 +70,26 @@ def run_layer_sweeps(options: SweepOptions, checkpoints: Sequence[str]) -> dict[
         parts[name] = replace(options, checkpoint=checkpoint, out=options.out / name)
     for part in parts.values():
         plan(part)
-    _claim(options.out, list(parts))
-    rows = []
-    for number, (name, part) in enumerate(parts.items(), 1):
-        print(f"\n[{number}/{len(parts)}] {name}", flush=True)
-        summary = run_layer_sweep(part)
-        rows.append({**summary["checkpoint"], "directory": name, "boundary": summary["boundary"],
-                     "blindness": {s["name"]: s["conditions"][MAIN]["blindness"]
-                                   for s in summary["sites"] if MAIN in s["conditions"]}})  # fmt: skip
-        index = {"format": FORMAT, "checkpoints": list(parts), "runs": rows}
-        write_atomic(options.out / INDEX, (json.dumps(index, indent=2) + "\n").encode())
-    _show(rows)
+    before = _claim(options.out, list(parts))
+    with locked(options.out):
+        rows = [row for row in before if row["name"] not in parts]
+        mine = []
+        for number, (name, part) in enumerate(parts.items(), 1):
+            print(f"\n[{number}/{len(parts)}] {name}", flush=True)
+            summary = run_layer_sweep(part)
+            mine.append({**summary["checkpoint"], "directory": name, "boundary": summary["boundary"],
+                         "blindness": {s["name"]: s["conditions"][MAIN]["blindness"]
+                                       for s in summary["sites"] if MAIN in s["conditions"]}})  # fmt: skip
+            names = [*(row["name"] for row in rows), *parts]
+            index = {"format": FORMAT, "checkpoints": names, "runs": rows + mine}
+            write_atomic(options.out / INDEX, (json.dumps(index, indent=2) + "\n").encode())
+    _show(mine)
     print(f"index: {options.out / INDEX}")
     return index
 
 
-def _claim(directory: Path, names: list[str]) -> None:
-    """Make the folder ours, or refuse one that holds anything else."""
+def _claim(directory: Path, names: list[str]) -> list[dict[str, Any]]:
+    """Make the folder ours, or refuse one that holds anything else; what its index says of finished runs."""
     try:
         present = {path.name for path in directory.iterdir()} if directory.exists() else set()
     except OSError as error:
@@ -94,12 +98,14 @@ def _claim(directory: Path, names: list[str]) -> None:
         raise InputError(f"{directory} is not empty and not a folder of several runs; choose another --out")
     if INDEX in present:
         try:
-            if json.loads((directory / INDEX).read_text())["format"] != FORMAT:
+            found = json.loads((directory / INDEX).read_text())
+            if found["format"] != FORMAT:
                 raise ValueError
+            return [dict(row) for row in found["runs"]]
         except (OSError, ValueError, KeyError, TypeError):
             raise InputError(f"{directory / INDEX}: not an index of runs; choose another --out") from None
-    else:
-        write_atomic(directory / INDEX, json.dumps({"format": FORMAT, "checkpoints": names, "runs": []}).encode())
+    write_atomic(directory / INDEX, json.dumps({"format": FORMAT, "checkpoints": names, "runs": []}).encode())
+    return []
 
 
 def _show(rows: Sequence[dict[str, Any]]) -> None:

@@ -193,6 +193,7 @@ def _is_batch(value: Any, n: int = 2) -> bool:
     return isinstance(value, Tensor) and value.ndim > 0 and len(value) == n
 
 
+@torch.inference_mode(False)  # within it tensors do not count what is written into them
 def _run_order(net: nn.Module) -> _Listing:
     """Sites without a graph: leaf modules that ran once on blank frames, in the order they did."""
     ran: list[tuple[str, Any, int]] = []

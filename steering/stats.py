@@ -159,6 +159,8 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 def in_words(effect: PairedEffect, what: str, p_holm: float | None = None) -> str:
     """One sentence: direction, size, interval; or that the data show nothing. The p-value is ``p_holm`` if given."""
     mazes = f"{effect.n} maze{'' if effect.n == 1 else 's'}"
+    if effect.zeros and effect.zeros < effect.n:
+        mazes += f", no difference in {effect.zeros}"
     if effect.undefined:
         mazes += f", {effect.undefined} left out as undefined"
     if effect.mean is None or effect.low is None or effect.high is None:

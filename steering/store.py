@@ -1,4 +1,4 @@
-"""The results of a sweep: one SQLite file, one transaction per finished group of a level.
+"""The results of a run: one SQLite file, one transaction per finished group of a level.
 
 Rows are keyed by what determines them. What a whole run shares (checkpoint, horizon, seed,
 mode) is in ``meta`` and must agree when a run is taken up again. No times are stored, so an
@@ -14,7 +14,7 @@ import io
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +24,8 @@ from envs.errors import InputError
 from steering.evaluate import OUTCOME_FIELDS, Outcome
 from steering.profiles import PROFILE_FIELDS, PROFILE_SUMS, Profile
 
-SCHEMA = 2
+SCHEMA = 3
+READABLE = (2, SCHEMA)  # what 2 has is the same; it lacks the tables of the published findings, which are then added
 DATABASE = "results.sqlite"
 EVIDENCE = ("probe", ".probe", "replicate", ".replicate")  # what other commands leave beside a sweep, or before it
 RUN_FORMAT = "mazesteer-run-1"
@@ -47,6 +48,11 @@ CREATE TABLE IF NOT EXISTS profiles (
     distance INTEGER NOT NULL, outside INTEGER NOT NULL, states INTEGER NOT NULL, {_SUMS},
     PRIMARY KEY (level, site, coefficient, distance, outside)
 );
+CREATE TABLE IF NOT EXISTS measurements (
+    finding TEXT NOT NULL, level INTEGER NOT NULL, basis TEXT NOT NULL, measured TEXT NOT NULL,
+    PRIMARY KEY (finding, level)
+);
+CREATE TABLE IF NOT EXISTS findings (finding TEXT PRIMARY KEY, basis TEXT NOT NULL, result TEXT NOT NULL);
 """
 
 
@@ -90,19 +96,26 @@ class Store:
         path = directory / DATABASE
         try:
             connection = sqlite3.connect(path, isolation_level=None)
+        except sqlite3.Error as error:
+            raise InputError(f"{path}: cannot be opened ({error}); choose another --out") from None
+        try:
             connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
             version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version not in (0, SCHEMA):
+            if version not in (0, *READABLE):
                 raise InputError(
                     f"{path}: schema {version}, this mazesteer reads {SCHEMA}; use the version that wrote it"
                 )
             if version == 0 and connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
                 raise InputError(f"{path}: a database of something else; choose another --out")
+            connection.execute("PRAGMA journal_mode = WAL")  # writes: only once the file is known to be ours
+            connection.execute("PRAGMA synchronous = FULL")
             connection.executescript("BEGIN;" + _TABLES + f"PRAGMA user_version = {SCHEMA}; COMMIT;")
-        except sqlite3.Error as error:
-            raise InputError(f"{path}: not a usable results database ({error}); choose another --out") from None
+        except BaseException as error:
+            connection.close()
+            if isinstance(error, sqlite3.Error):
+                remedy = "free the disk" if "full" in str(error) else "choose another --out"
+                raise InputError(f"{path}: not a usable results database ({error}); {remedy}") from None
+            raise
         try:
             yield cls(connection, path)
         except sqlite3.Error as error:
@@ -121,7 +134,7 @@ class Store:
                 self._db.execute("INSERT INTO meta VALUES (?, ?)", (key, text))
             elif found[0] != text:
                 raise InputError(
-                    f"{self.path.parent} holds a sweep with {key} {found[0]}, now asked: {text}; choose another --out"
+                    f"{self.path.parent} holds results with {key} {found[0]}, now asked: {text}; choose another --out"
                 )
 
     def describe(self, key: str, value: object) -> None:
@@ -144,7 +157,7 @@ class Store:
         on the other levels looked at, may come or go. Raises :class:`InputError` for another
         difference: then procgen or the rules are not those of the stored results.
         """
-        with self._transaction():
+        with self.transaction():
             for level, used, reason, features in rows:
                 new = (int(used), reason, json.dumps(features))
                 old = self._db.execute("SELECT used, reason, features FROM levels WHERE level = ?", (level,)).fetchone()
@@ -162,7 +175,7 @@ class Store:
     def add(self, rows: Iterable[Row], profiles: Iterable[Profile] = ()) -> None:
         """Record the results of one group of one level in one transaction."""
         marks = ", ".join("?" * (7 + len(OUTCOME_FIELDS)))
-        with self._transaction():
+        with self.transaction():
             self._db.executemany(
                 f"INSERT OR REPLACE INTO outcomes VALUES ({marks})",
                 [(*r.key, r.computed_at, r.source, *_numbers(r.outcome)) for r in rows],
@@ -197,11 +210,16 @@ class Store:
         query = "SELECT level, used, reason FROM levels ORDER BY level"
         return [(level, bool(used), reason) for level, used, reason in self._db.execute(query)]
 
+    def select(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """The rows that a query gives."""
+        return self._db.execute(query, values).fetchall()
+
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All that is written inside is stored together or not at all; :class:`InputError` if it cannot be."""
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            yield
+            yield self._db
             self._db.execute("COMMIT")
         except BaseException as error:
             if self._db.in_transaction:
@@ -216,23 +234,30 @@ class Store:
 
 def export_tables(store: Store, directory: Path) -> tuple[Path, Path]:
     """All results as one table, ``outcomes.csv`` and ``outcomes.parquet`` (each whole or not at all)."""
+    names = [*Key._fields, "computed_at", "source", *OUTCOME_FIELDS]
+    rows = [(*row.key, row.computed_at, row.source, *_numbers(row.outcome)) for row in store.rows()]
+    kinds = {"level": "int64", "condition": "string", "site": "string", "draw": "int64", "computed_at": "string",
+             "source": "int64"}  # fmt: skip
+    return write_table(directory / "outcomes", names, rows, kinds)
+
+
+def write_table(
+    stem: Path, names: Sequence[str], rows: Sequence[Sequence[object]], kinds: Mapping[str, str]
+) -> tuple[Path, Path]:
+    """A table as ``stem.csv`` and ``stem.parquet``; ``kinds``: types of the columns that are not ``float64``."""
     import pyarrow
     from pyarrow import parquet
 
-    names = [*Key._fields, "computed_at", "source", *OUTCOME_FIELDS]
-    rows = [(*row.key, row.computed_at, row.source, *_numbers(row.outcome)) for row in store.rows()]
     text, binary = io.StringIO(), io.BytesIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(names)
     writer.writerows(rows)
-    kinds = {"level": "int64", "condition": "string", "site": "string", "draw": "int64", "computed_at": "string",
-             "source": "int64"}  # fmt: skip
     schema = pyarrow.schema([(name, kinds.get(name, "float64")) for name in names])
     columns = zip(*rows, strict=True) if rows else ([] for _ in names)
     parquet.write_table(
         pyarrow.table({name: list(column) for name, column in zip(names, columns, strict=True)}, schema), binary
     )
-    paths = directory / "outcomes.csv", directory / "outcomes.parquet"
+    paths = stem.with_suffix(".csv"), stem.with_suffix(".parquet")
     for path, data in zip(paths, (text.getvalue().encode(), binary.getvalue()), strict=True):
         write_atomic(path, data)
     return paths
@@ -253,27 +278,35 @@ def run_directory(directory: Path) -> Iterator[Path]:
             raise InputError(f"{directory} is not empty and not a mazesteer run; choose another --out")
         missing = [path for path in (directory, *directory.parents) if not path.exists()]
         directory.mkdir(parents=True, exist_ok=True)
-        lock = open(directory / ".lock", "a+")
     except OSError as error:
         for path in missing:  # made on the way to a directory that could not be made
             with contextlib.suppress(OSError):
                 path.rmdir()
         raise InputError(f"{directory}: cannot be written ({error.strerror}); choose another --out") from None
+    with locked(directory):
+        for folder in (directory, directory / "rollouts"):  # left by a process that was killed while writing
+            for stale in [*folder.glob(".*.tmp"), *folder.glob(".*.part.*")]:
+                stale.unlink(missing_ok=True)
+        yield directory
+
+
+@contextlib.contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Hold a directory alone; :class:`InputError` if it cannot be written or another process (named) holds it."""
     try:
+        lock = open(directory / ".lock", "a+")
+    except OSError as error:
+        raise InputError(f"{directory}: cannot be written ({error.strerror}); choose another --out") from None
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             lock.seek(0)
             raise InputError(f"{directory} is in use by process {lock.read().strip() or '?'}; wait for it") from None
-        for folder in (directory, directory / "rollouts"):  # left by a process that was killed while writing
-            for stale in [*folder.glob(".*.tmp"), *folder.glob(".*.part.*")]:
-                stale.unlink(missing_ok=True)
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
-        yield directory
-    finally:
-        lock.close()
+        yield
 
 
 def _ours(directory: Path) -> bool:

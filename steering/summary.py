@@ -91,6 +91,14 @@ def summarize(
     return cleaned
 
 
+def thresholds(store: Store) -> dict[str, float]:
+    """``blindness`` and ``competence`` of a run's last sweep command; the defaults where none are recorded."""
+    found: dict[str, float] = store.meta(
+        "thresholds", {"blindness": boundary.BLINDNESS, "competence": boundary.COMPETENCE}
+    )
+    return found
+
+
 def maze_weights(table: OutcomeTable) -> np.ndarray:
     """``float64[draws, n_levels]``: the resamples of mazes behind all intervals of a run, a function of its seed."""
     return stats.counts(stats.resamples(len(table.levels), np.random.default_rng(table.spec.seed)))

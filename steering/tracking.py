@@ -6,6 +6,7 @@ at the cheese than elsewhere, in units of the channel's own spread; the same sha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +36,10 @@ class Tracking:
     scores: np.ndarray
     peaks: np.ndarray
     signs: np.ndarray
+
+    def best(self, count: int) -> tuple[int, ...]:
+        """The ``count`` channels with the highest scores, best first."""
+        return _best(self.scores, count)
 
     @property
     def leader(self) -> int | None:
@@ -72,9 +77,21 @@ def track(policy: Policy, site: Site, seed: int, mode: str = "hard") -> Tracking
     without, over map cells and levels. Channels that never change score 0. Selected is the published share (11 of 128),
     at least one. Raises :class:`InputError` for a site without maps.
     """
-    check_maps(site)
+    return track_all(policy, [site], seed, mode)[site.name]
+
+
+def track_all(policy: Policy, sites: Sequence[Site], seed: int, mode: str = "hard") -> dict[str, Tracking]:
+    """:func:`track` at several sites, by name; the network is run once for all of them."""
+    for site in sites:
+        check_maps(site)
     mazes = [maze for maze in Maze.from_levels(selection_levels(seed), mode) if maze.cheese is not None]
-    maps = np.stack([_maps(policy, maze, site) for maze in mazes])  # [levels, 2, channels, height, width]
+    names = [site.name for site in sites]
+    maps = [_maps(policy, maze, names) for maze in mazes]
+    return {site.name: _tracking(site, mazes, np.stack([each[site.name] for each in maps])) for site in sites}
+
+
+def _tracking(site: Site, mazes: Sequence[Maze], maps: np.ndarray) -> Tracking:
+    """From maps ``float64[levels, 2, channels, height, width]``, with the cheese and without."""
     near = np.stack([_around(maze, (site.shape[1], site.shape[2])) for maze in mazes])  # bool[levels, height, width]
     change = maps[:, 0] - maps[:, 1]
     inside = near.sum(axis=(1, 2))[:, None]
@@ -85,18 +102,21 @@ def track(policy: Policy, site: Site, seed: int, mode: str = "hard") -> Tracking
     contrast = (here - there).mean(axis=0)
     scores = np.divide(contrast, spread, out=np.zeros_like(contrast), where=spread > 0)
     count = max(1, round(SHARE * site.shape[0]))
-    best = np.argsort(-scores, kind="stable")[:count]
     peaks = np.where(near[:, None], maps[:, 0], -np.inf).max(axis=(0, 2, 3))
     signs = (np.einsum("lchw,lhw->lc", change, near) / inside).mean(axis=0)
-    return Tracking(tuple(map(int, best)), scores, peaks, signs)
+    return Tracking(_best(scores, count), scores, peaks, signs)
 
 
-def _maps(policy: Policy, maze: Maze, site: Site) -> np.ndarray:
-    """``float64[2, channels, height, width]``: with the cheese and without, mouse at the start."""
+def _best(scores: np.ndarray, count: int) -> tuple[int, ...]:
+    return tuple(map(int, np.argsort(-scores, kind="stable")[:count]))
+
+
+def _maps(policy: Policy, maze: Maze, sites: Sequence[str]) -> dict[str, np.ndarray]:
+    """``float64[2, channels, height, width]`` of each site: with the cheese and without, mouse at the start."""
     start = [State(maze.mouse, maze.facing)]
     frames = np.concatenate([maze.observations(start), maze.without_cheese().observations(start)])
-    _, _, seen = HookedPolicy(policy.net).run(to_input(frames), capture=[site.name])
-    return seen[site.name].double().numpy()
+    _, _, seen = HookedPolicy(policy.net).run(to_input(frames), capture=list(sites))
+    return {name: seen[name].double().numpy() for name in sites}
 
 
 def _around(maze: Maze, side: tuple[int, int]) -> np.ndarray:

@@ -4,21 +4,36 @@ from __future__ import annotations
 
 from typing import Any
 
+MARKS = """ Shaded, free: affine in the pixels, so success there says nothing about the network. Dotted frame, local: a
+    unit sees only part of the picture, so success there is partly locality."""
+NAMED = """ Free: affine in the pixels; local: a unit sees only part of the picture."""
+TWINS = """ Open markers (hatched bars): the same experiment as a site before, which counts once."""
+
 # name: (title, what one should see).
 FIGURES = {
+    "readings": (
+        "The boundary, reading by reading",
+        """Each point is a place between two sites: up to there, or from there on, what stands beside it holds; bars
+        are 95% bootstrap intervals over mazes. If the network stops decoding the picture and starts planning in one
+        place, the readings meet there: subtraction stops working, the cheese's vector starts to depend on where the
+        mouse stands, and next moves can be read that the pixels do not hold. The cell may be lost later, or never."""
+        + MARKS,
+    ),
     "blindness": (
         "Blindness over depth",
         """Blindness is 1 where the edited policy moves exactly as it would with the cheese removed from the level,
         0 where the edit changes nothing, negative where it does damage; look for where the thick line falls while
-        the controls stay low. Bars: 95% bootstrap intervals over {mazes} mazes. At the shaded sites the network is
-        still affine in the pixels, so success there is free. The random control is noise of the same norm. With few
-        mazes, and where blindness is nearly 1, such intervals are too narrow (docs/statistics.md has how often they
-        cover).""",
+        the controls stay low. Bars: 95% bootstrap intervals over {mazes} mazes. The random control is noise of the
+        same norm. With few mazes, and where blindness is nearly 1, such intervals are too narrow (docs/statistics.md
+        has how often they cover)."""
+        + MARKS
+        + TWINS,
     ),
     "thresholds": (
         "The boundary for every threshold",
         """Where the boundary lies if another blindness counts as working. A line that falls steeply in one place is
-        a boundary that does not hang on the threshold; a staircase is a gradual loss.""",
+        a boundary that does not hang on the threshold; a staircase is a gradual loss."""
+        + NAMED,
     ),
     "before-after": (
         "At the decision square, before and after, at {site}",
@@ -30,12 +45,17 @@ FIGURES = {
         "At the decision square, site by site",
         """Mean probability of each move on the last square shared by the shortest paths to the cheese and to the
         top-right cell, when the cheese vector is subtracted at the site named below the bar. A blind agent's bar
-        looks like the last one, an agent's that is not steered like the first.""",
+        looks like the last one, an agent's that is not steered like the first."""
+        + MARKS
+        + TWINS,
     ),
     "positions": (
         "Where in the maze it works",
         """Blindness over the positions of the mouse, by their path length from {origin}. {exact} is to be seen is
-        at which depth it fades with distance. Rows are distinct experiments, from the input down.""",
+        at which depth it fades with distance. Rows are distinct experiments, from the input down. Starred: in more
+        than half of these states mouse and cheese are too far apart for any unit to see both, so that blindness is
+        locality and no finding."""
+        + NAMED,
     ),
     "fields-typical": (
         "What it does in a typical maze (level {level}, blindness {blindness})",
@@ -58,29 +78,39 @@ FIGURES = {
         "What can be read from the activations",
         """Accuracy on held-out mazes of linear and convolutional probes at every trunk site. Planning shows where
         the next move can be read although the pixels (first site) do not hold it linearly; shuffled labels say what
-        chance gives. At the shaded sites the network is still affine in the pixels.""",
+        chance gives. Lines with shaded 95% intervals: where the next move appears, where the cell is lost."""
+        + MARKS
+        + TWINS,
     ),
     "representation": (
         "Whether the cheese vector is the same everywhere",
         """Cosine and norm ratio of cheese vectors taken elsewhere in the maze to the one taken at the start, where
         a unit can see mouse and cheese at once and where none can. 1 is the same vector; where none can see both it
-        is 1 by construction.""",
+        is 1 by construction. Line with shaded 95% interval: where half of the cheese's effect is no longer that of the
+        start."""
+        + MARKS
+        + TWINS,
     ),
     "compare-curves": (
         "Blindness over depth, run by run",
         """One line a run, over the same {mazes} mazes. Where a line falls is where subtraction stops acting like
         removing the cheese. Intervals (where few runs are shown) are over mazes and say nothing about differences:
-        see the next figure.""",
+        see the next figure."""
+        + MARKS
+        + TWINS,
     ),
     "compare-differences": (
         "Differences of blindness",
         """Second minus first, with 95% bootstrap intervals over mazes, paired by maze, each site for itself: of
-        many sites one may leave 0 out by chance, so look for neighbours that agree.""",
+        many sites one may leave 0 out by chance, so look for neighbours that agree."""
+        + MARKS
+        + TWINS,
     ),
     "development": (
         "Over training",
         """Top: blindness by site at each snapshot, and the boundary. Middle: how well the policy does. Bottom: the
-        loss; shaded stretches are bumps. {rule} Look for whether the boundary moves where the loss does.""",
+        loss; shaded stretches are bumps. {rule} Look for whether the boundary moves where the loss does."""
+        + NAMED,
     ),
 }
 TABLE = """P(cheese): the cheese is eaten within {horizon} moves. Competence: P(top-right 5x5) relative to the level
@@ -88,10 +118,14 @@ TABLE = """P(cheese): the cheese is eaten within {horizon} moves. Competence: P(
     for, where a unit can see mouse and cheese at once. Other columns: blindness under a control (noise of the same
     norm; the vector added; the vector of a level with its cheese elsewhere, or in the same place). Sites that share
     an experiment differ by an affine map only: for cheese vectors they give the same policy and count once. Free:
-    affine in the pixels, so subtraction there is subtraction in the picture."""
-EFFECTS = """Differences under subtraction, paired by maze, against the policy left alone (clean) and against the
-    cheese removed (no_cheese). Intervals: BCa bootstrap. p: Wilcoxon signed-rank, Holm-adjusted over the distinct
-    experiments. P(larger): the probability that a maze's value is larger than that of the reference, ties half."""
+    affine in the pixels, so subtraction there is subtraction in the picture. Local: a unit sees only part of it."""
+EFFECTS = """Differences under each condition, paired by maze, against the policy left alone (clean) and against the
+    cheese removed (no_cheese). Interval: 95%, BCa bootstrap, of the mean difference. Equal: of the mazes, those that do
+    not differ; the test leaves them out. p: Wilcoxon signed-rank, two-sided; Holm: adjusted over the distinct
+    experiments of one condition, reference and outcome. P(larger), the probability of improvement: the share of mazes
+    where the value is larger than the reference, ties half."""
+READINGS = """Three independent kinds of evidence, each with its 95% bootstrap interval over mazes. Up to: the last site
+    where it holds; from: the first where it does. Their rules are under The boundary."""
 COMPARED = """All runs are cut to the mazes and trunk sites that all of them have; the same bootstrap resamples of
     mazes serve all, so intervals of differences are paired; p-values are Holm-adjusted over all of the list.
     Boundary: deepest trunk site up to which blindness is at least {blindness:g} and competence at least
@@ -102,10 +136,12 @@ RULE = "Rule: {rule}. Result: {site}, interval {low} to {high}."
 CHANGE = """Change-point of the blindness curve (two constant pieces over the distinct experiments): last site
     before the drop {change_site}, interval {change_low} to {change_high}."""
 CONTROL = "Control {condition}, by blindness alone: up to {site}, interval {low} to {high}."
-NO_PROBES = """Decoding: not measured here; `mazesteer probe CHECKPOINT --out` this directory adds it, an
-    independent reading of where the next move can be told."""
-MOVE = "Decoding: the next move ({move}) can be read linearly, better than from the pixels, from {site} on."
-CELL = "The cheese's cell can be read linearly from {first} on, best at {best}; lost: {lost}."
+NO_PROBES = """Representation and decoding: not measured here; `mazesteer probe CHECKPOINT --out` this directory adds
+    two independent readings, where the cheese's vector depends on the mouse and where the next move can be told."""
+CELL = """The cheese's cell can be read linearly from {first} on (95% interval {first_low} to {first_high}), best at
+    {best} ({best_low} to {best_high})."""
+NO_CELL = "The cheese's cell cannot be read linearly at any site, better than by chance."
+REPRESENTED = "Rule of the representational reading: {rule}."
 PROBE_RULES = "Rules of the probes. Next move: {move}. Cell: {cell}."
 SETTINGS = """Checkpoint {name}, sha256 {sha256}; horizon {horizon} moves; coefficients {coefficients}; seed {seed};
     vectors taken: {vector}. Answer, boundary, effects and figures are of the coefficient {first} where no other is

@@ -25,12 +25,13 @@ ORDER = {
         "hardware impala nature policy sb3_policy weights sb3_zip checkpoints evaluation history muon supervised "
         "imitation dagger train pipeline publish"
     ).split(),
-    "videos": "frames encode fields plots scene stage chart side_by_side".split(),
+    "videos": "frames ffmpeg encode fields plots scene stage chart side_by_side speed".split(),
     "steering": (
         "network sites hooks partial vectors interventions evaluate profiles rollouts stats boundary store "
-        "plan donors probe_maps probes decoding representation figures_probes fields effects summary power "
-        "units executors sweep tracking findings findings_vectors findings_transfer findings_channels "
-        "behaviour replicate words figures examples evidence page report film depth_film doctor bench run "
+        "plan donors probe_maps probes decoding representation depth_axis readings figures_probes fields effects "
+        "summary power units executors sweep tracking findings findings_store findings_vectors findings_transfer "
+        "findings_channels findings_probe behaviour findings_levels replicate words figures examples evidence "
+        "page report film depth_film doctor bench run "
         "several development compare figures_compare compare_page probing cli_agents cli_compare cli_film "
         "cli_replicate cli_stats cli_probes cli"
     ).split(),

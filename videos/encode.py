@@ -7,55 +7,42 @@ threads is fixed and no date is stored.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
 import fcntl
 import glob
-import io
 import itertools
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 from PIL import Image
 
 from envs.errors import InputError
+from videos.ffmpeg import Codec, Timed, encode
 from videos.frames import ACCENTS, BAR, LIT, blend, check_picture
 
 MAX_FPS = 60
-_SMPTE170M = 6  # H.273 code of the matrix with which FFmpeg turns RGB into YUV; untagged, players guess
-
-
-@dataclass(frozen=True)
-class Codec:
-    """An encoder, its options (``{crf}`` is filled in), those of the container, its range of crf, its threads.
-
-    The number of threads is fixed, as the bytes that come out depend on it.
-    """
-
-    name: str
-    options: dict[str, str]
-    container: dict[str, str]
-    crf: int
-    largest_crf: int
-    threads: int
 
 
 CODECS = {
-    ".mp4": Codec("libx264", {"preset": "veryfast", "crf": "{crf}"}, {"movflags": "+faststart"}, 18, 51, 2),
+    ".mp4": Codec(
+        "libx264", "yuv420p", {"preset": "veryfast", "crf": "{crf}"}, {"movflags": "+faststart"}, 2, (18, 51)
+    ),
     ".webm": Codec(
         "libvpx-vp9",
+        "yuv420p",
         {"deadline": "realtime", "cpu-used": "8", "crf": "{crf}", "b": "0"},
         {"fflags": "+bitexact"},
-        30,
-        63,
         1,
+        (30, 63),
     ),
+    ".gif": Codec("gif", "pal8", {}, {}, 1),
 }
-FILMS = (*CODECS, ".gif")
 
 
 def check_film_path(path: str | os.PathLike[str]) -> Path:
@@ -64,13 +51,14 @@ def check_film_path(path: str | os.PathLike[str]) -> Path:
     To be called before the work of a film is begun.
     """
     path = Path(path)
-    if path.suffix.lower() not in FILMS:
+    if path.suffix.lower() not in CODECS:
         raise InputError(
             f"cannot write {path}: unknown film format {path.suffix!r}; end the name in .mp4, .webm or .gif"
         )
-    _open_part(path).close()
-    with contextlib.suppress(FileNotFoundError):
-        _part(path).unlink()
+    try:
+        _open_part(path).close()
+    finally:
+        _remove(_part(path))
     return path
 
 
@@ -96,33 +84,16 @@ def write_video(
     """
     path = Path(path)
     codec = CODECS[path.suffix.lower()]
-    crf = codec.crf if crf is None else crf
-    if not 0 <= crf <= codec.largest_crf:
-        raise InputError(f"film: crf {crf} is outside the range of {codec.name}; use 0 (best) to {codec.largest_crf}")
+    default, largest = codec.crf
+    if crf is not None and not 0 <= crf <= largest:
+        raise InputError(f"film: crf {crf} is outside the range of {codec.name}; use 0 (best) to {largest}")
+    options = {key: value.format(crf=default if crf is None else crf) for key, value in codec.options.items()}
+    rate = _rate(fps)
 
-    def encode(target: Path, checked: Iterator[np.ndarray]) -> None:
-        import imageio.v3 as iio  # loading FFmpeg takes a while: only when it is needed
-        from av.error import FFmpegError
+    def prepared(checked: Iterator[np.ndarray]) -> Iterator[Timed]:
+        return ((number, _even(frame)) for number, frame in enumerate(checked))
 
-        with open(target, "wb", buffering=0) as file:
-            sink = _Sink(file, str(target))
-            options: dict[str, Any] = {"plugin": "pyav", "extension": path.suffix, "options": codec.container}
-            try:
-                with iio.imopen(sink, "w", **options) as writer:
-                    writer.init_video_stream(codec.name, fps=float(fps), pixel_format="yuv420p")
-                    _tune(writer, codec, crf)
-                    for frame in checked:
-                        writer.write_frame(_even(frame))
-                        if sink.error is not None:
-                            break
-            except FFmpegError:
-                if sink.error is None:
-                    raise
-            if sink.error is not None:
-                raise sink.error
-
-    check_encoder(codec.name)
-    return _write(path, frames, fps, encode)
+    return _write(path, _checked(frames), prepared, dataclasses.replace(codec, options=options), rate, 1 / rate)
 
 
 def _even(frame: np.ndarray) -> np.ndarray:
@@ -131,43 +102,6 @@ def _even(frame: np.ndarray) -> np.ndarray:
     if height % 2 or width % 2:
         return np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
     return frame
-
-
-class _Sink:
-    """The file as FFmpeg sees it: it never fails, but keeps the first error and then drops all bytes.
-
-    An exception inside a write called by FFmpeg would lose its reason on the way, and be printed.
-    """
-
-    def __init__(self, file: io.FileIO, name: str) -> None:
-        self.error: OSError | None = None
-        self.name = name  # for faststart FFmpeg opens the file once more, by its name
-        self._file = file
-        self.seek, self.tell, self.read = file.seek, file.tell, file.read
-
-    def write(self, data: bytes) -> int:
-        rest = memoryview(data)
-        while self.error is None and rest:
-            try:
-                rest = rest[self._file.write(rest) :]
-            except OSError as error:
-                self.error = error
-        return len(data)
-
-    def flush(self) -> None:
-        """Nothing is buffered."""
-
-    def close(self) -> None:
-        """Left to the one who opened the file."""
-
-
-def _tune(writer: Any, codec: Codec, crf: int) -> None:
-    """Options of the encoder itself, for which imageio has no argument (those of ``imopen`` go to the container)."""
-    context = writer._video_stream.codec_context
-    context.thread_count = codec.threads
-    context.options = {key: value.format(crf=crf) for key, value in codec.options.items()}
-    context.color_range = 1  # limited range, as yuv420p is read everywhere
-    context.colorspace = context.color_primaries = context.color_trc = _SMPTE170M
 
 
 def check_encoder(name: str = CODECS[".mp4"].name) -> str:
@@ -187,25 +121,30 @@ def write_gif(
 ) -> Path:
     """Encode ``frames`` as a looping GIF scaled down to ``max_width``, all in one palette.
 
-    A GIF counts hundredths of a second, so 12 frames a second become 12.5. Scaled frames (a
-    byte a pixel) are held until the end; for long films prefer MP4. Errors and atomicity as
-    :func:`write_video`.
+    A GIF counts hundredths of a second, and players slow down pictures shorter than two of them. Errors,
+    memory and atomicity as :func:`write_video`.
     """
     if max_width < 2:
         raise InputError(f"film: a GIF {max_width} pixels wide is too small; use at least 2")
+    rate = _rate(fps)
 
-    def encode(target: Path, checked: Iterator[np.ndarray]) -> None:
-        images = (_scaled(frame, max_width) for frame in checked)
-        first = next(images)
-        palette = _palette(first)
-        quantized = (
-            image.quantize(palette=palette, dither=Image.Dither.NONE) for image in itertools.chain([first], images)
-        )
-        start = next(quantized)
-        duration = 10 * max(2, round(100 / fps))  # players slow down frames shorter than 2/100 s
-        start.save(target, format="GIF", save_all=True, append_images=quantized, duration=duration, loop=0)
+    def prepared(checked: Iterator[np.ndarray]) -> Iterator[Timed]:
+        palette: Image.Image | None = None
+        for number, frame in enumerate(checked):
+            image = _scaled(frame, max_width)
+            palette = palette or _palette(image)
+            colours = np.full((256, 4), 255, dtype=np.uint8)  # alpha first
+            colours[:, 1:] = np.reshape(palette.getpalette() or [], (256, 3))
+            indices = np.array(image.quantize(palette=palette, dither=Image.Dither.NONE))
+            yield round(number * max(Fraction(2), 100 / rate)), (indices, colours)
 
-    return _write(path, frames, fps, encode)
+    return _write(Path(path), _checked(frames), prepared, CODECS[".gif"], rate, Fraction(1, 100))
+
+
+def _rate(fps: float) -> Fraction:
+    if not 0 < fps <= MAX_FPS:
+        raise InputError(f"film: {fps} frames per second; use more than 0 and at most {MAX_FPS}")
+    return max(Fraction(float(fps)).limit_denominator(1001), Fraction(1, 1001))
 
 
 def _scaled(frame: np.ndarray, max_width: int) -> Image.Image:
@@ -228,39 +167,42 @@ def _palette(image: Image.Image) -> Image.Image:
 
 
 def _write(
-    path: str | os.PathLike[str],
-    frames: Iterable[np.ndarray],
-    fps: float,
-    encode: Callable[[Path, Iterator[np.ndarray]], None],
+    path: Path,
+    checked: Iterator[np.ndarray],
+    prepared: Callable[[Iterator[np.ndarray]], Iterator[Timed]],
+    codec: Codec,
+    rate: Fraction,
+    unit: Fraction,
 ) -> Path:
-    """Have ``encode`` write a temporary file beside ``path``, then rename it.
+    """Encode into a temporary file beside ``path``, then rename it.
 
     The temporary file is locked while it is written, so one that is not locked was left by a
     process that was killed: the next film of the same name removes it.
     """
-    path = Path(path)
-    if not 0 < fps <= MAX_FPS:
-        raise InputError(f"film: {fps} frames per second; use more than 0 and at most {MAX_FPS}")
-    checked = _checked(frames)
+    check_encoder(codec.name)
     first = next(checked, None)
     if first is None:
         raise InputError(f"cannot write {path}: there are no frames; give at least one")
     part = _part(path)
-    with _open_part(path) as lock:
-        try:
+    try:
+        with _open_part(path) as lock:
             _lock(lock)
             _remove_stale(path.parent, f".{glob.escape(path.stem[:40])}.*.part{path.suffix}")
-            encode(part, itertools.chain([first], checked))
+            encode(part, path.suffix.lower(), prepared(itertools.chain([first], checked)), codec, rate, unit)
             os.fsync(lock.fileno())
             os.replace(part, path)
-        except BaseException as error:
-            with contextlib.suppress(FileNotFoundError):
-                part.unlink()
-            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-                raise InputError(f"cannot write {path}: {error.strerror}; is there room on the disk?") from None
-            raise
+    except BaseException as error:
+        _remove(part)
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise InputError(f"cannot write {path}: {error.strerror}; is there room on the disk?") from None
+        raise
     _sync_directory(path.parent)
     return path
+
+
+def _remove(part: Path) -> None:
+    with contextlib.suppress(OSError):
+        part.unlink()
 
 
 def _part(path: Path) -> Path:

@@ -7,6 +7,7 @@ become pixels.
 
 from __future__ import annotations
 
+import bisect
 import functools
 import unicodedata
 from collections.abc import Sequence
@@ -25,7 +26,8 @@ BAR: RGB = (36, 39, 45)
 TEXT: RGB = (236, 238, 241)
 MUTED: RGB = (158, 164, 173)
 TITLE_HEIGHT = 34
-MIN_FONT = 11
+MIN_FONT, MAX_FONT = 11, 20  # pixels
+MARGINS = (12, 8)  # of a caption, left and right, in pixels
 LIT = 0.38  # share of the panel's colour in a lit status
 # The built-in font has no glyphs beyond ASCII that a caption needs.
 _PLAIN = str.maketrans({"×": "x", "−": "-", "–": "-", "—": "-", "…": "...", "→": "->", "·": "|", "’": "'"})
@@ -39,54 +41,91 @@ def caption_bar(
     colour: RGB = TEXT,
     background: RGB = BAR,
     accent: RGB | None = None,
+    margins: tuple[int, int] = MARGINS,
 ) -> np.ndarray:
     """A bar of text, ``uint8[height, width, 3]``; ``accent`` draws a strip at its left edge.
 
-    The text always fits: the font shrinks to 11 pixels, then lines that are too long end in
-    "..." and lines that are too many are left out. Letters beyond ASCII are written in ASCII.
+    All of the text is there: lines are wrapped and the font shrinks to 11 pixels. Letters beyond ASCII
+    are written in ASCII. Raises :class:`InputError` for a text that does not fit even so.
     """
+    texts = _texts(lines)
     if width < 2 or height < 2:
         raise InputError(f"caption bar: {width}x{height} pixels is too small; use at least 2x2")
+    return _bar(width, texts, height, colour, background, accent, margins).copy()
+
+
+def caption_lines(
+    width: int, lines: str | Sequence[str], height: int = TITLE_HEIGHT, margins: tuple[int, int] = MARGINS
+) -> tuple[int, tuple[str, ...]]:
+    """(size of the font, lines as they are broken) of a caption bar; raises as :func:`caption_bar` does."""
+    return _laid_out(_texts(lines), width - sum(margins), height)
+
+
+def caption_height(width: int, text: str, size: int) -> int:
+    """Height of a bar in which ``text`` is at least ``size`` pixels high, if no word is broken."""
+    font = _font(size)
+    count = len(_wrapped(_ascii(text), font, width - sum(MARGINS), break_words=True))
+    return count * sum(font.getmetrics()) + 2 * (size - MIN_FONT) + 2
+
+
+def _texts(lines: str | Sequence[str]) -> tuple[str, ...]:
     texts = [lines] if isinstance(lines, str) else list(lines)
-    texts = [_ascii(part) for text in texts for part in (text.splitlines() or [""])]
-    return _bar(width, tuple(texts), height, colour, background, accent).copy()
+    return tuple(_ascii(part) for text in texts for part in (text.splitlines() or [""]))
 
 
 @functools.lru_cache(maxsize=256)
 def _bar(
-    width: int, texts: tuple[str, ...], height: int, colour: RGB, background: RGB, accent: RGB | None
+    width: int,
+    texts: tuple[str, ...],
+    height: int,
+    colour: RGB,
+    background: RGB,
+    accent: RGB | None,
+    margins: tuple[int, int],
 ) -> np.ndarray:
+    size, lines = _laid_out(texts, width - sum(margins), height)
     image = Image.new("RGB", (width, height), background)
     draw = ImageDraw.Draw(image)
     if accent is not None:
         draw.rectangle((0, 0, min(4, width) - 1, height - 1), fill=accent)
-    left = 12
-    room = width - left - 8
-    size = max(MIN_FONT, min(20, height * 12 // 25))
-    while size > MIN_FONT and not _fits(texts, size, room, height):
-        size -= 1
     font = _font(size)
     line_height = sum(font.getmetrics())
-    shown = list(texts[: max(1, height // line_height)])
-    if shown and len(shown) < len(texts):
-        shown[-1] += " ..."
-    top = (height - line_height * len(shown)) / 2
-    for number, text in enumerate(shown):
-        draw.text((left, top + number * line_height), _shorten(text, font, room), font=font, fill=colour)
+    top = (height - line_height * len(lines)) / 2
+    for number, line in enumerate(lines):
+        draw.text((margins[0], top + number * line_height), line, font=font, fill=colour)
     return np.asarray(image)
 
 
-def _fits(texts: tuple[str, ...], size: int, room: int, height: int) -> bool:
-    font = _font(size)
-    return sum(font.getmetrics()) * len(texts) <= height and all(font.getlength(text) <= room for text in texts)
+@functools.lru_cache(maxsize=1024)
+def _laid_out(texts: tuple[str, ...], room: int, height: int) -> tuple[int, tuple[str, ...]]:
+    """The largest font in which the wrapped texts fit; words are broken only where none fits otherwise."""
+    for break_words in (False, True):
+        for size in range(max(MIN_FONT, min(MAX_FONT, height * 12 // 25)), MIN_FONT - 1, -1):
+            font = _font(size)
+            lines = [line for text in texts for line in _wrapped(text, font, room, break_words=break_words)]
+            if sum(font.getmetrics()) * len(lines) <= height and all(font.getlength(line) <= room for line in lines):
+                return size, tuple(lines)
+        if not any(texts):  # nothing to show, however small the bar
+            return MIN_FONT, ()
+    shown = " ".join(texts)
+    shown = shown if len(shown) <= 80 else shown[:77] + "..."
+    raise InputError(
+        f"film: the caption {shown!r} does not fit into {room}x{height} pixels; show larger mazes or use shorter names"
+    )
 
 
-def _shorten(text: str, font: ImageFont.FreeTypeFont, room: int) -> str:
-    if font.getlength(text) <= room:
-        return text
-    while text and font.getlength(text + "...") > room:
-        text = text[:-1]
-    return text.rstrip() + "..." if text else ""
+def _wrapped(text: str, font: ImageFont.FreeTypeFont, room: int, *, break_words: bool) -> list[str]:
+    """``text`` in lines of at most ``room`` pixels, broken at "|", else at a space; words only if they may be."""
+    lines: list[str] = []
+    while text and font.getlength(text) > room:
+        end = bisect.bisect_right(range(len(text)), float(room), key=lambda n: font.getlength(text[:n])) - 1
+        cuts = [text.rfind(mark, 0, end + 1) for mark in "| "]
+        if break_words:
+            cuts += [max(text.rfind(mark, 0, end) for mark in "._/-") + 1, end, 1]
+        cut = next((at for at in cuts if at > 0), len(text))
+        lines.append(text[:cut].rstrip(" |"))
+        text = text[cut:].lstrip(" |")
+    return [*lines, text] if text or not lines else lines
 
 
 @functools.lru_cache(maxsize=32)

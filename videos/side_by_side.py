@@ -17,7 +17,7 @@ from envs.maze import Maze, State
 from videos.frames import ACCENTS
 from videos.plots import draw_arrows
 from videos.scene import PICTURE, HeatOverlay, Scene, crop_box, fitted
-from videos.stage import Stage, result_card
+from videos.stage import SEPARATOR, Stage, result_card
 
 LEAD, HOLD, CARD = 0.75, 1.5, 2.0  # seconds of the first picture, of the last, and of the result card
 
@@ -142,7 +142,7 @@ def grid_frames(
     One frame a step, more of the first and the last, then the result card; a trajectory that ends
     early stays on its last frame with its result. ``footer`` defaults to the key to the marks,
     ``chart`` is a picture ``uint8[h, W - 16, 3]`` below all. Memory does not grow with the number of
-    steps. Raises :class:`InputError` at once for no panels or a state inside a wall.
+    steps. Raises :class:`InputError` at once for no panels, a state inside a wall or a text that does not fit.
     """
     for maze, panels in rows:
         _check(maze, panels)
@@ -167,6 +167,8 @@ def grid_frames(
     last = max(len(panel.states) for panel in everyone) - 1
     repeats = {0: round(look.lead * look.fps)}
     repeats[last] = repeats.get(last, 0) + round(look.hold * look.fps)
+    lines = [(each.panel.title, each.summary, each.at[1]) for each in shown if len(each.panel.states) > 1]
+    card = result_card(stage.canvas.shape[:2], header, lines) if look.card else None
 
     def frames() -> Iterator[np.ndarray]:
         for step in [*range(0, last, look.stride), last]:
@@ -174,9 +176,7 @@ def grid_frames(
                 each.show(step)
             for _ in range(1 + repeats.get(step, 0)):
                 yield stage.canvas.copy()
-        if look.card:
-            lines = [(each.panel.title, each.summary, each.at[1]) for each in shown if len(each.panel.states) > 1]
-            card = result_card(stage.canvas.shape[:2], header, lines)
+        if card is not None:
             for _ in range(round(look.card * look.fps)):
                 yield card.copy()
 
@@ -220,12 +220,13 @@ class _Shown:
         if self.result is None:
             self.result = result_text(self.maze, panel.states, look.region or 5)
         self._over = False
+        stage.check_statuses([self.result, *(event_text(maze, panel, step) for step in range(len(panel.states)))])
 
     @property
     def summary(self) -> str:
         """The result for the card."""
         decision = decision_text(self.level, self.panel.states)
-        return "   |   ".join(part for part in (self.result, decision, self.panel.facts) if part)
+        return SEPARATOR.join(part for part in (self.result, decision, self.panel.facts) if part)
 
     def show(self, step: int) -> None:
         """Put the step on the stage; once the trajectory is over, nothing changes any more."""

@@ -21,7 +21,7 @@ from steering.store import Key, Row, Store
 
 SITES = ("input", "embedder.relu3")
 FACTS = [
-    {"name": name, "trunk": True, "equivalence_class": name, "affine": False, "depth": k}
+    {"name": name, "trunk": True, "equivalence_class": name, "affine": False, "depth": k, "receptive_field": None}
     for k, name in enumerate(SITES)
 ]
 LEVELS = tuple(range(20))

@@ -204,7 +204,12 @@ def test_the_boundary_over_several_runs(run: Path, null_run: Path, summary: dict
         agents_boundary([run, tmp_path / "nowhere"])
 
 
-def test_power_of_a_run(run: Path, summary: dict[str, Any]) -> None:
+def test_power_of_a_run(run: Path) -> None:
+    """Where it is asked by default follows from the thresholds of the run's own sweep command."""
+    with Store.open(run) as store:
+        store.describe("thresholds", {"blindness": 0.95, "competence": 0.8})
+        summary = summarize(store, SweepSpec.load(run), blindness=0.95)
+        assert summary["boundary"]["site"] != summarize(store, SweepSpec.load(run))["boundary"]["site"]
     done = CliRunner().invoke(commands, [str(run), "--width", "0.2", "--json"])
     assert done.exit_code == 0, done.output
     records = json.loads(done.stdout)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -110,22 +112,62 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_results(
     spec: SweepSpec,
     expected: dict[Unit, Result],
     request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Two worker processes; the first is killed after the first result, while units are in its hands."""
     workers = [worker(scheduler_file, tmp_path / name) for name in "ab"]
     for process in workers:
         request.addfinalizer(lambda p=process: p.poll() is None and os.killpg(p.pid, signal.SIGKILL))
     from distributed import Client
+    from distributed import Future as DaskFuture
 
     with Client(scheduler_file=str(scheduler_file), set_as_default=False, timeout=60) as client:
         client.wait_for_workers(2, timeout=120)
         assert {address.split("//")[1].split(":")[0] for address in client.nthreads()} == {"127.0.0.1"}
+    sizes: dict[str, list[int]] = {"submit": [], "scatter": []}
+
+    def weighed(name: str) -> Callable[..., Any]:
+        plain = getattr(Client, name)
+
+        def call(client: Any, *args: Any, **options: Any) -> Any:
+            sizes[name].append(len(pickle.dumps([a for a in args if not isinstance(a, DaskFuture)])))
+            return plain(client, *args, **options)
+
+        return call
+
+    for name in sizes:
+        monkeypatch.setattr(Client, name, weighed(name))
     found = {}
     for number, result in enumerate(dask(checkpoint, units, spec, Cluster(scheduler_file=scheduler_file))):
         found[result.unit] = result
         if number == 0:
             os.killpg(workers[0].pid, signal.SIGKILL)
     assert workers[0].wait(10) == -signal.SIGKILL and workers[1].poll() is None
+    assert found == expected
+    (scattered,) = sizes["scatter"]  # the checkpoint travels once, and not with every unit
+    assert scattered > len(checkpoint.data)
+    assert len(sizes["submit"]) == len(units) and max(sizes["submit"]) < 5000
+
+
+def test_a_cluster_that_loses_all_its_workers_goes_on_with_the_next(
+    scheduler_file: Path,
+    tmp_path: Path,
+    checkpoint: Checkpoint,
+    units: list[Unit],
+    spec: SweepSpec,
+    expected: dict[Unit, Result],
+    request: pytest.FixtureRequest,
+) -> None:
+    """With the last worker the checkpoint is lost that was sent to it, and every unit that waits for it."""
+    workers = [worker(scheduler_file, tmp_path / "a")]
+    request.addfinalizer(lambda: [os.killpg(p.pid, signal.SIGKILL) for p in workers if p.poll() is None])
+    found = {}
+    for number, result in enumerate(dask(checkpoint, units, spec, Cluster(scheduler_file=scheduler_file))):
+        found[result.unit] = result
+        if number == 0:
+            os.killpg(workers[0].pid, signal.SIGKILL)
+            workers.append(worker(scheduler_file, tmp_path / "b"))
+    assert workers[0].wait(10) == -signal.SIGKILL
     assert found == expected
 
 

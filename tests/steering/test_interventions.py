@@ -91,6 +91,15 @@ def test_edits_that_do_not_fit_are_refused(policy: MazePolicy, small_maze: Maze)
             clamp(SITE, index, value)
 
 
+@pytest.mark.parametrize("shape", [(1,), (8,), (8, 8), (1, 1, 1), (32, 1, 1), (1, 32, 8, 8)])
+def test_vectors_of_another_shape_are_not_broadcast(policy: MazePolicy, small_maze: Maze, shape: tuple[int]) -> None:
+    vector = SteeringVector("embedder.block3.res1.resadd", torch.ones(shape), "{}")
+    evaluator = LevelEvaluator(policy, small_maze)
+    for intervention in (subtract(vector), patch(vector)):
+        with pytest.raises(InputError, match="the vector has shape .*, the site"):
+            evaluator.fields([intervention])
+
+
 def test_patching_a_trunk_site_with_its_own_activation_makes_the_policy_blind_to_position(
     policy: MazePolicy, small_maze: Maze
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from steering.decoding import RESULTS, cell_lost, load_probes, next_move_appears
 from steering.figures_probes import probe_figure, representation_figure
 from steering.plan import SweepSpec
 from steering.probing import SCORES, ProbeOptions, run_probes
+from steering.readings import readings
 
 # Small mazes that qualify for a sweep.
 LEVELS = "26,52,54,92,95,152,163,193,208,223"
@@ -51,7 +53,9 @@ def probe(*args: str | Path) -> str:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("probes") / "run"
     printed = probe("region5", "--levels", LEVELS, "--sites", SITES, "--out", out)
-    assert str(out / RESULTS) in printed and "next move to the cheese beyond the pixels" in printed
+    assert str(out / RESULTS) in printed and "mazesteer layer-sweep" in printed
+    for row in readings(None, load_probes(out)):
+        assert re.search(rf"{row.kind} +{re.escape(row.what)} +{row.place} +{row.interval}\n", printed)
     return out
 
 
@@ -112,7 +116,7 @@ def test_figures_mark_what_is_no_finding(run: Path) -> None:
     assert found is not None
     for figure in (probe_figure(found), representation_figure(found)):
         texts = [note.text for note in figure.layout.annotations]
-        assert "free (affine)" in texts
+        assert {"free", "local"} <= set(texts)
         assert {"input", "relufc"} <= {x for trace in figure.data for x in trace.x}
         figure.to_json()
     names = [trace.name for trace in representation_figure(found).data]

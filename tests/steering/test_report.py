@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import json
 import re
@@ -16,13 +17,16 @@ from agents.checkpoints import load_policy
 from envs.errors import InputError
 from envs.maze import Maze
 from steering import decoding
-from steering.evidence import decision_squares, others
+from steering.evidence import decision_squares, others, used_versions
 from steering.examples import example_figures
 from steering.executors import Cluster
 from steering.plan import SweepSpec
 from steering.probing import ProbeOptions, run_probes
+from steering.readings import readings
+from steering.report import write_report
 from steering.run import SweepOptions, rewrite, run_layer_sweep
 from steering.store import Key, Store
+from steering.words import number
 from tests.browser import chromium
 
 SITES = ("input", "embedder.block2.res1.resadd", "embedder.relu3")
@@ -86,6 +90,30 @@ def test_markdown_and_page_give_the_numbers_of_the_summary(run: Path) -> None:
     assert "\n\n\n\n" not in text and "None" not in text and "nan" not in text.lower().split()
 
 
+def test_every_condition_is_compared_with_both_references(run: Path) -> None:
+    """All records of the summary, with all that is known of each, on the page and in its twin."""
+    records = json.loads((run / "summary.json").read_text())["effects"]
+    text, page = (run / "report.md").read_text(), html.unescape((run / "report.html").read_text())
+    assert {record["condition"] for record in records} == {"clean", "subtract", "random"}
+    lines = text.replace("\\|", "/").splitlines()
+    for record in records:
+        assert record["words"] in page
+        row = next(line for line in lines if line.endswith(f" {record['words'].replace('|', '/')} |"))
+        expected = [record["against"], str(record["n"]), str(record["zeros"]), number(record["mean"]),
+                    " to ".join(number(record[end]) for end in ("low", "high")), number(record["median"]),
+                    number(record["improvement"]), number(record["p"], 4), number(record["p_holm"], 4)]  # fmt: skip
+        cells = [cell.strip() for cell in row.split("|")[1:-1]]
+        assert [cells[1], *cells[3:-1]] == expected
+
+
+def test_a_run_of_an_early_version_is_shown(run: Path, tmp_path: Path) -> None:
+    """It kept one set of versions, not a list of them."""
+    path = tmp_path / "report.html"
+    write_report(json.loads((run / "summary.json").read_text()), path, versions={"torch": "1.2.3"})
+    assert "Versions: torch 1.2.3." in path.with_suffix(".md").read_text()
+    assert used_versions({"torch": "1.2.3"})[0] == {"torch": "1.2.3"}
+
+
 def probes(spec: SweepSpec, **changes: Any) -> dict[str, Any]:
     """What `mazesteer probe` leaves, as far as it says what it is of."""
     checkpoint = {"name": spec.checkpoint, "sha256": spec.sha256}
@@ -124,13 +152,19 @@ def test_evidence_of_something_else_is_left_out_with_a_note(
 
 
 def test_the_report_shows_the_probes_of_its_run(run: Path) -> None:
-    assert "Decoding: not measured here" in (run / "report.md").read_text()
+    assert "Representation and decoding: not measured here" in (run / "report.md").read_text()
     sites = ("input", "embedder.block2.res1.resadd", "embedder.relu3")
     run_probes(ProbeOptions("region5", run, levels="0:40", sites=",".join(sites), states=4))
     try:
         rewrite(run)
         text, page = (run / "report.md").read_text(), (run / "report.html").read_text()
-        assert "Decoding: the next move (towards the cheese)" in text and "figure-probes" in page
+        assert "figure-probes" in page and "figure-readings" in page
+        found = json.loads((run / "probes.json").read_text())
+        boundary = json.loads((run / "summary.json").read_text())["boundary"]
+        for row in readings(boundary, found):
+            assert f"| {row.kind} | {row.what} | {row.place} | {row.interval} |" in text
+            assert f"<td>{row.place}</td><td>{row.interval}</td>" in page
+        assert {row.kind for row in readings(boundary, found)} == {"causal", "representational", "decoding"}
         assert "not those of the sweep" in text
         assert len(page) < 8_000_000
     finally:

@@ -78,7 +78,8 @@ def test_an_affine_site_has_one_vector_wherever_sprites_do_not_meet(policy: Maze
     """And so has every site outside its receptive field; deep inside the network the vector turns."""
     mazes = Maze.from_levels([2, 26, 54])
     sites = select_sites("trunk", policy.net)
-    rows = representation(policy, mazes, sites, 40, 0, resamples(len(mazes), np.random.default_rng(0), 100))
+    made = representation(policy, mazes, sites, 40, 0, resamples(len(mazes), np.random.default_rng(0), 100))
+    rows, held = made["representation"], made["representational_boundary"]
     assert [row["name"] for row in rows] == [site.name for site in sites]
     for row, site in zip(rows, sites, strict=True):
         if site.receptive_field is None:
@@ -91,6 +92,9 @@ def test_an_affine_site_has_one_vector_wherever_sprites_do_not_meet(policy: Maze
     by_name = {row["name"]: row["inside"] for row in rows}
     assert rows[0]["outside"] and rows[1]["outside"]
     assert by_name["embedder.relufc"]["cosine"]["high"] < by_name["embedder.block2.res1.resadd"]["cosine"]["low"]
+    values = [row["inside"]["interaction"]["value"] for row in rows]
+    deep = next(k for k, value in enumerate(values) if value > 0.5)
+    assert (held["site"], held["next_site"]) == (rows[deep - 1]["name"], rows[deep]["name"])
     for row in rows:
         assert sum(part["states"] for part in row["by_distance"]) == sum(
             row[side]["states"] for side in ("inside", "outside") if row[side]
@@ -106,4 +110,5 @@ def test_position_draws_do_not_depend_on_the_other_levels(policy: MazePolicy) ->
     other = representation(policy, mazes[1:], site, 6, 4, samples)
     assert alone == again != other
     both = representation(policy, mazes, site, 6, 3, np.ones((5, 2), dtype=int))
-    assert both[0]["inside"]["cosine"]["low"] == pytest.approx(alone[0]["inside"]["cosine"]["value"])
+    alike, single = (found["representation"][0]["inside"]["cosine"] for found in (both, alone))
+    assert alike["low"] == pytest.approx(single["value"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sqlite3
 import subprocess
@@ -234,10 +235,16 @@ def test_another_checkpoint_or_horizon_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_newer_schema_and_a_foreign_file_are_refused(tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "results.sqlite") as db:
-        db.execute("PRAGMA user_version = 99")
-    with pytest.raises(InputError, match="schema 99"), Store.open(tmp_path):
-        pass
+    """They are left as they were, to the byte, and nothing is put beside them."""
+    for version, says in ((99, "schema 99"), (0, "a database of something else")):
+        file = tmp_path / str(version) / "results.sqlite"
+        file.parent.mkdir()
+        with contextlib.closing(sqlite3.connect(file)) as db:
+            db.executescript(f"CREATE TABLE photos (name TEXT); PRAGMA user_version = {version};")
+        before = file.read_bytes()
+        with pytest.raises(InputError, match=says), Store.open(file.parent):
+            pass
+        assert file.read_bytes() == before and list(file.parent.iterdir()) == [file]
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "results.sqlite").write_bytes(b"not a database at all, but long enough to look" * 50)
     with pytest.raises(InputError, match="not a usable"), Store.open(tmp_path / "b"):

@@ -21,6 +21,7 @@ from steering.plan import ALL_SITES, OTHER_LEVEL, SAME_CELL, SweepSpec, VectorSo
 from steering.profiles import DISTANCES, outside_field
 from steering.sites import enumerate_sites
 from steering.store import Key
+from steering.summary import position_curve
 from steering.units import level_intervention, level_rows, own_vectors, run_unit, split, trunk_experiments
 from steering.vectors import cheese_vector, cheese_vectors, mean_cheese_vectors, mean_vector
 
@@ -140,6 +141,46 @@ def test_profiles_add_up_to_the_blindness_of_the_level(policy: MazePolicy, level
         assert sum(p.tv_clean for p in mine) / off == pytest.approx(
             outcomes[Key(LEVEL, "clean")].tv_no_cheese, abs=1e-6
         )
+
+
+def test_profiles_sort_states_by_the_length_of_the_path_from_the_start(policy: MazePolicy, level: Maze) -> None:
+    """Distances by a search of the free cells written here; each state's own distance to the no-cheese policy."""
+    spec = spec_of(policy, conditions=("subtract",))
+    _, profiles = level_rows(policy, level, spec.keys(LEVEL), spec)
+    steps, ring = {level.mouse: 0}, [level.mouse]
+    while ring:
+        x, y = ring.pop(0)
+        for cell in ((x + 1, y), (x - 1, y), (x, y + 1), (x, y - 1)):
+            if cell in level.cells and cell not in steps:
+                steps[cell] = steps[x, y] + 1
+                ring.append(cell)
+    evaluator = LevelEvaluator(policy, level)
+    tv = chain.total_variation(evaluator.clean.probabilities, evaluator.no_cheese.probabilities)
+    expected: dict[int, list[float]] = {}
+    for state, distance in zip(level.states, tv, strict=True):
+        if state.cell != level.cheese:
+            first = max(d for d in DISTANCES if d <= steps[state.cell])
+            expected.setdefault(first, []).append(float(distance))
+    assert len(expected) > 3  # a path long enough to tell the order of the states
+    for first, parts in expected.items():
+        mine = [p for p in profiles if p.distance == first]
+        assert sum(p.states for p in mine) == len(parts)
+        assert sum(p.tv_clean for p in mine) == pytest.approx(sum(parts), abs=1e-5)
+    assert {p.distance for p in profiles} == set(expected)
+
+
+def test_position_curves_pool_sums_and_split_them_by_the_receptive_field() -> None:
+    """Two bins at distance 1 (inside, outside), one at 3: sums of states, TV, clean TV, interaction, difference."""
+    bins = {(1, 0): [10, 1.0, 4.0, 2.0, 4.0], (1, 1): [30, 0.0, 4.0, 0.0, 12.0], (3, 0): [5, 3.0, 2.0, 8.0, 4.0]}
+    found = position_curve({where: np.array(sums) for where, sums in bins.items()})
+    near, far = found["position_curve"]
+    assert (near["distance"], near["states"], near["blindness"], near["interaction"]) == (1, 40, 1 - 1 / 8, 2 / 16)
+    assert near["inside"] == {"states": 10, "blindness": 0.75, "interaction": 0.5}
+    assert near["outside"] == {"states": 30, "blindness": 1.0, "interaction": 0.0}
+    assert (far["distance"], far["blindness"], far["outside"]["states"]) == (3, -0.5, 0)
+    inside, outside = (found["receptive_field_split"][side] for side in ("inside", "outside"))
+    assert inside == {"states": 15, "blindness": 1 - 4 / 6, "interaction": 10 / 8}
+    assert outside == near["outside"]
 
 
 def test_interaction_is_the_definition(policy: MazePolicy, level: Maze) -> None:

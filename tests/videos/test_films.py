@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -194,11 +195,35 @@ def test_a_grid_shows_each_level_as_its_own_film_does(maze: Maze) -> None:
 def test_captions_and_marks_leave_procgens_maze_alone_in_a_small_film(maze: Maze) -> None:
     """At half size every maze is procgen's picture scaled, whatever stands around it."""
     states = walk(maze, maze.corner)[:2]
-    small = next(film_frames(maze, [Panel("W" * 99, states)], header="W" * 99, look=Look(side=256, marks=False)))
+    small = next(film_frames(maze, [Panel("W " * 20, states)], header="W " * 30, look=Look(side=256, marks=False)))
     top = stage.HEADER_HEIGHT + frames.TITLE_HEIGHT
     shown = small[top : top + 256, stage.GAP : stage.GAP + 256].astype(int)
     real = Image.fromarray(maze.observations(states[:1], human=True)[0]).resize((256, 256), Image.Resampling.BILINEAR)
     assert np.array_equal(shown, np.asarray(real))
+
+
+def test_memory_does_not_grow_with_the_length(maze: Maze) -> None:
+    """Most that Python and NumPy hold while composing: a film 10 times as long needs not one picture more."""
+    there = walk(maze, maze.corner)
+    back = [*there, *reversed(there)]
+    probabilities = np.full(5, 0.2)
+    picture = 0
+
+    def most(rounds: int) -> int:
+        nonlocal picture
+        states = (back * rounds)[: 40 * rounds]
+        p = np.broadcast_to(probabilities, (len(states) - 1, 5))
+        tracemalloc.start()
+        film = film_frames(maze, [Panel("p", states, moves=[Move.NOOP] * (len(states) - 1), probabilities=p)] * 2,
+                           header="h", look=Look(side=128, card=0.5))  # fmt: skip
+        for frame in film:
+            picture = frame.nbytes
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+
+    most(1)  # fonts and captions are kept
+    assert most(10) - most(1) < picture
 
 
 # -- known pictures -----------------------------------------------------------------------------------

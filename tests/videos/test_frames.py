@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from envs.actions import Facing
+from envs.errors import InputError
 from envs.maze import Maze, State
 from videos import frames
+
+GAPS = str.maketrans("", "", " |")  # where lines are broken
 
 
 @pytest.fixture(scope="module")
@@ -19,8 +24,8 @@ def maze() -> Maze:
 # -- captions ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", ["short", "long " * 60, ["one", "two", "three", "four", "five"], "W" * 400, ""])
-@pytest.mark.parametrize(("width", "height"), [(512, 34), (200, 24), (64, 16)])
+@pytest.mark.parametrize("text", ["short", "long " * 24, ["one", "two", "three"], "W" * 60, "a | b", ""])
+@pytest.mark.parametrize(("width", "height"), [(512, 44), (300, 60), (200, 90)])
 def test_text_keeps_clear_of_the_bars_edges(text: str | list[str], width: int, height: int) -> None:
     bar = frames.caption_bar(width, text, height)
     assert bar.shape == (height, width, 3) and bar.dtype == np.uint8
@@ -29,21 +34,37 @@ def test_text_keeps_clear_of_the_bars_edges(text: str | list[str], width: int, h
     assert ink.any() == bool(text)
 
 
-def test_long_text_shrinks_before_it_is_cut() -> None:
+@given(
+    text=st.text(st.characters(min_codepoint=33, max_codepoint=126) | st.just(" "), max_size=120),
+    width=st.integers(2, 600),
+    height=st.integers(2, 100),
+)
+def test_a_caption_is_whole_or_refused(text: str, width: int, height: int) -> None:
+    """Every letter is in one of the lines, in order; lines are as wide and as high as there is room."""
+    try:
+        size, lines = frames.caption_lines(width, text, height)
+    except InputError:
+        return
+    assert "".join(lines).translate(GAPS) == text.translate(GAPS)
+    font = frames._font(size)
+    assert size >= frames.MIN_FONT or not lines
+    assert all(font.getlength(line) <= width - sum(frames.MARGINS) for line in lines if line)
+    assert sum(font.getmetrics()) * len(lines) <= height
+
+
+def test_long_text_is_wrapped_and_shrinks_before_it_is_refused() -> None:
     site = "cheese vector subtracted at embedder.block2.res1.resadd, x 1"
-    assert ink_width(frames.caption_bar(512, site)) > 400
-    wide, narrow = frames.caption_bar(900, site), frames.caption_bar(420, site)
-    assert ink_height(narrow) < ink_height(wide)  # shrunk
-    cut = frames.caption_bar(420, site + " and then a good deal more than fits")
-    assert not np.array_equal(narrow, cut)
+    sizes = [frames.caption_lines(width, site) for width in (900, 420, 250)]
+    assert [len(lines) for _, lines in sizes] == [1, 1, 2] and sizes[0][0] > sizes[1][0] > sizes[2][0] >= 11
+    assert frames.caption_lines(200, "step 12: right, a wall | decision square")[1][1] == "decision square"
+    with pytest.raises(InputError, match="does not fit into"):
+        frames.caption_lines(120, site)
 
 
-def ink_width(bar: np.ndarray) -> int:
-    return int(np.ptp(np.nonzero((bar != frames.BAR).any(axis=(0, 2)))[0]))
-
-
-def ink_height(bar: np.ndarray) -> int:
-    return int(np.ptp(np.nonzero((bar != frames.BAR).any(axis=(1, 2)))[0]))
+def test_words_are_broken_only_where_they_have_to_be() -> None:
+    assert all("resadd" in " ".join(frames.caption_lines(width, "at block2.res1.resadd")[1]) for width in (140, 300))
+    _, lines = frames.caption_lines(100, "embedder.block2.res1.resadd", 44)
+    assert len(lines) > 1 and lines[0].endswith(".") and "".join(lines) == "embedder.block2.res1.resadd"
 
 
 def test_letters_without_a_glyph_are_written_in_ascii() -> None:

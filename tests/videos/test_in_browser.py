@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import base64
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.browser import chromium
 from videos.encode import write_film
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGS = (
-    "--no-sandbox --disable-dev-shm-usage --disable-gpu --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+KINDS = {".mp4": "video/mp4", ".webm": "video/webm", ".gif": "image/gif"}
 PLAY = """async () => {
   const video = document.querySelector("video");
   const state = () => ({time: video.currentTime, width: video.videoWidth, height: video.videoHeight,
@@ -31,16 +28,25 @@ PLAY = """async () => {
   return {...state(), how, pixel: Array.from(pen.getImageData(0, 0, 1, 1).data.slice(0, 3))};
 }"""
 
+SHOW = """async () => {
+  const image = document.querySelector("img");
+  await image.decode();
+  const canvas = new OffscreenCanvas(2, 2), pen = canvas.getContext("2d");
+  pen.drawImage(image, 0, 0, 2, 2);
+  return {size: [image.naturalWidth, image.naturalHeight],
+          pixel: Array.from(pen.getImageData(0, 0, 1, 1).data.slice(0, 3))};
+}"""
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("no chromium is installed")
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with sync_api.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=[*ARGS, "--allow-file-access-from-files"])
-        yield chromium
-        chromium.close()
+    with chromium() as found:
+        yield found
+
+
+def address(film: Path) -> str:
+    """The film itself as an address: a page may read the pixels of such a film."""
+    return f"data:{KINDS[film.suffix]};base64,{base64.b64encode(film.read_bytes()).decode()}"
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".webm"])
@@ -49,11 +55,9 @@ def test_a_film_plays_in_chromium(browser: Any, tmp_path: Path, suffix: str, siz
     shades = np.linspace(40, 200, 12).astype(np.uint8)
     frames = [np.full((*size, 3), (shade, 90, 60), dtype=np.uint8) for shade in shades]
     film = write_film(tmp_path / f"film{suffix}", frames, fps=12)
-    page = tmp_path / "page.html"
-    page.write_text(f'<video muted src="{film.name}"></video>')
     tab = browser.new_page()
     try:
-        tab.goto(page.as_uri())
+        tab.set_content(f'<video muted src="{address(film)}"></video>')
         seen = tab.evaluate(PLAY)
     finally:
         tab.close()
@@ -63,3 +67,15 @@ def test_a_film_plays_in_chromium(browser: Any, tmp_path: Path, suffix: str, siz
         seen["duration"], abs=0.15
     )
     assert np.abs(np.array(seen["pixel"]) - (200, 90, 60)).max() <= 8, "the last frame, in its colours"
+
+
+def test_a_gif_is_shown_in_chromium(browser: Any, tmp_path: Path) -> None:
+    frames = [np.full((60, 80, 3), (200, 90, 60), dtype=np.uint8)] * 2
+    film = write_film(tmp_path / "film.gif", frames)
+    tab = browser.new_page()
+    try:
+        tab.set_content(f'<img src="{address(film)}">')
+        seen = tab.evaluate(SHOW)
+    finally:
+        tab.close()
+    assert seen["size"] == [80, 60] and np.abs(np.array(seen["pixel"]) - (200, 90, 60)).max() <= 8

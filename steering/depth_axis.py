@@ -1,0 +1,111 @@
+"""What all figures over depth share: the names of sites, intervals, and marks of what is no finding at a site.
+
+Shaded ("free"): the network is affine in the pixels there. Framed ("local"): a unit sees only part of the picture.
+Open marker or hatched bar: the same experiment as a site before it. A site is a mapping as by
+:func:`steering.summary.site_facts`: ``name``, ``affine``, ``equivalence_class``, ``receptive_field``.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from steering.profiles import DISTANCES
+
+Site = Mapping[str, Any]
+
+# Okabe and Ito's colour-blind-safe palette.
+BLUE, ORANGE, GREEN, RED, PINK, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
+GREY = "#666666"
+LEGEND = {"orientation": "h", "x": 0, "y": 1.04, "yanchor": "bottom"}
+# Opacities are said because the template has its own for shapes; all lie below what they mark.
+_SHADE = {"fillcolor": "#999999", "opacity": 0.15, "line_width": 0, "layer": "below"}
+_FRAME = {"fillcolor": "rgba(0,0,0,0)", "opacity": 0.7, "line": {"color": GREY, "width": 1.5, "dash": "dot"},
+          "layer": "below"}  # fmt: skip
+
+
+def short(name: str) -> str:
+    """A site's name as shown on an axis."""
+    return name.removeprefix("embedder.")
+
+
+def names(sites: Sequence[Site]) -> list[str]:
+    """The sites' names as shown on an axis."""
+    return [short(site["name"]) for site in sites]
+
+
+def labels(sites: Sequence[Site]) -> list[str]:
+    """Names with the marks in words, for axes that cannot be shaded."""
+    kinds = {"free": " (free)", "local": " (local)", "": ""}
+    return [short(site["name"]) + kinds[kind(site)] for site in sites]
+
+
+def kind(site: Site) -> str:
+    """``free``, ``local`` or nothing."""
+    if site["affine"]:
+        return "free"
+    return "local" if site["receptive_field"] is not None else ""
+
+
+def twin(site: Site) -> bool:
+    """Whether the site is the same experiment as one before it."""
+    return bool(site["equivalence_class"] != site["name"])
+
+
+def symbols(sites: Sequence[Site], symbol: str = "circle") -> list[str]:
+    """A marker for each site, open where it is a twin."""
+    return [f"{symbol}-open" if twin(site) else symbol for site in sites]
+
+
+def mark(figure: go.Figure, sites: Sequence[Site], panels: Sequence[int] = (), first: int = 0) -> None:
+    """Shade the free and frame the local of ``sites``, which stand on the x axis from position ``first`` on.
+
+    ``panels``: rows of a figure with subplots; none for a plain figure.
+    """
+    styles: tuple[tuple[str, dict[str, Any]], ...] = (("free", _SHADE), ("local", _FRAME))
+    for (text, style), panel in itertools.product(styles, panels or (None,)):
+        where = {} if panel is None else {"row": panel, "col": 1}
+        for start, end in _runs([kind(site) == text for site in sites]):
+            figure.add_vrect(x0=first + start - 0.4, x1=first + end + 0.4, annotation_text=text,
+                             annotation_position="top left", annotation_font_size=11, **style, **where)  # fmt: skip
+
+
+def edge(figure: go.Figure, depths: tuple[float, float, float], text: str, panel: int | None = None) -> None:
+    """A line between two sites at ``depths[0]``, named ``text``, its interval ``depths[1:]`` shaded."""
+    where = {} if panel is None else {"row": panel, "col": 1}
+    at, low, high = depths
+    line = {"color": RED, "dash": "dash", "width": 2}
+    figure.add_vrect(x0=low - 0.08, x1=high + 0.08, fillcolor=RED, opacity=0.15, line_width=0, layer="below",
+                     **where)  # fmt: skip
+    figure.add_vline(x=at, line=line, opacity=1, annotation_text=text, annotation_font_color=RED, **where)
+
+
+def bars(rows: Sequence[Mapping[str, Any]], value: str, low: str = "low", high: str = "high") -> dict[str, Any]:
+    """Error bars (plotly's ``error_y``) of the intervals in ``rows``."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [_gap(row[high], row[value]) for row in rows],
+        "arrayminus": [_gap(row[value], row[low]) for row in rows],
+        "thickness": 1.2,
+    }
+
+
+def distance_labels(distances: Sequence[int] = DISTANCES) -> list[str]:
+    """Names of bins of path length, given by their first lengths."""
+    last = {first: following - 1 for first, following in itertools.pairwise(DISTANCES)}
+    return [f"{a} or more" if a not in last else str(a) if last[a] == a else f"{a}-{last[a]}" for a in distances]
+
+
+def _runs(flags: Sequence[bool]) -> list[tuple[int, int]]:
+    """First and last position of each stretch of true ``flags``."""
+    places = [list(group) for true, group in itertools.groupby(range(len(flags)), key=lambda i: flags[i]) if true]
+    return [(group[0], group[-1]) for group in places]
+
+
+def _gap(a: float | None, b: float | None) -> float | None:
+    """``a - b``, not below 0; None if either is."""
+    return None if a is None or b is None else max(a - b, 0.0)

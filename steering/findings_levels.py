@@ -1,0 +1,105 @@
+"""Published findings about levels that are named or counted: level 0's vector in two others; decision squares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from envs.maze import Maze
+from steering.behaviour import SOURCE
+from steering.findings import Bench, Claim, Finding, Row, Sample, Settings, Summary, mean
+from steering.findings_transfer import IDLE
+from steering.findings_vectors import MOVES, POST, own_vector
+from steering.interventions import subtract
+
+GIVER = 0  # the level whose vector is used
+TAKERS = {795: "works", 3: "fails"}  # 795 has its cheese on the same cell of the picture, 3 on another
+HALF = 0.5  # of the cheese's effect: less left over is "works"
+PUBLISHED_SHARE = 0.524  # 5,239 of 10,000 levels
+NEAR = 0.05  # of that share
+
+
+def measure_named(bench: Bench, maze: Maze) -> Row:
+    """Level 0's vector and the maze's own: distance to the level without cheese, and the decision."""
+    level = bench.evaluator(maze)
+    giver = Maze.from_level(GIVER, bench.settings.mode)
+    clean = level.clean_outcome()
+    given, own = level.outcomes([subtract(own_vector(bench, giver)), subtract(own_vector(bench, maze))])
+    row: Row = {"level": maze.level}
+    for name, outcome in (("clean", clean), ("given", given), ("own", own)):
+        row |= {f"{name}_tv": outcome.tv_no_cheese, f"{name}_cheese": outcome.p_cheese_decision}
+    return row
+
+
+def summarize_named(bench: Bench, sample: Sample) -> Summary:
+    """What is left of the cheese's effect; exact numbers of two levels, so they decide without an interval."""
+    clean = sample.column("clean_tv")
+    left = {
+        name: np.divide(sample.column(f"{name}_tv"), clean, out=np.full(len(sample), np.nan), where=clean > IDLE)
+        for name in ("given", "own")
+    }
+    words = {"clean": "clean", "given": f"level {GIVER}'s vector", "own": "its own vector"}
+    figures, claims = [], []
+    for level, published in TAKERS.items():
+        here = sample.column("level") == level
+        label = f"level {level}: part of the cheese's effect left"
+        given = sample.figure(f"{label}, {words['given']}", mean, np.where(here, left["given"], np.nan),
+                              published=published)  # fmt: skip
+        figures += [given, sample.figure(f"{label}, {words['own']}", mean, np.where(here, left["own"], np.nan))]
+        figures += [
+            sample.figure(f"level {level}: {MOVES['cheese']}, {word}", mean,
+                          np.where(here, sample.column(f"{name}_cheese"), np.nan))
+            for name, word in words.items()
+        ]  # fmt: skip
+        works = None if np.isnan(given.value) else given.value < HALF
+        text = f"level {GIVER}'s vector {published} in level {level}"
+        claims.append(Claim(text, None if works is None else works == (published == "works")))
+    note = (
+        f"Works: less than half of the cheese's effect is left over all states. A level where the cheese changes moves "
+        f"by less than {IDLE:g} on average does not tell. Exact numbers of two levels: no interval."
+    )
+    return Summary(tuple(figures), tuple(claims), (note,))
+
+
+def count_decisions(_: Bench, mazes: Sequence[Maze]) -> list[Row]:
+    """1 for a maze with a decision square, else 0."""
+    return [{"has": float(maze.decision_square is not None)} for maze in mazes]
+
+
+def summarize_decisions(bench: Bench, sample: Sample) -> Summary:
+    """The share of mazes."""
+    share = sample.figure("share of mazes with a decision square", mean, "has", published=PUBLISHED_SHARE)
+    low, high = PUBLISHED_SHARE - NEAR, PUBLISHED_SHARE + NEAR
+    return Summary(
+        (share,),
+        (Claim(f"the share lies between {low:.3f} and {high:.3f}", share.within(low, high)),),
+        ("A fact of the levels: no network is run. The seeds are those of the behaviour regression.",),
+    )
+
+
+def _counted(settings: Settings) -> Sequence[int]:
+    return range(settings.behaviour_levels)
+
+
+NAMED_TRANSFER = Finding(
+    "named-transfer",
+    f"level {GIVER}'s cheese vector in level 795 (cheese on the same cell) and in level 3 (on another)",
+    f"{POST}: it works in 795 and fails in 3",
+    measure_named,
+    summarize_named,
+    levels=lambda _: tuple(TAKERS),
+    keeps=lambda _, maze: True,
+    mode="hard",
+)
+DECISION_SQUARE = Finding(
+    "decision-square",
+    "levels where the ways to the cheese and to the top-right cell part",
+    f"{SOURCE}: 5,239 of 10,000 levels; the others have none, as one way contains the other",
+    None,
+    summarize_decisions,
+    levels=_counted,
+    keeps=lambda _, maze: True,
+    jointly=count_decisions,
+    mode="hard",
+)

@@ -1,0 +1,176 @@
+"""The published probes for the cheese's place: two channels of a map, read by a unit shared over its positions.
+
+Frames, folds, probes and controls are those of :mod:`steering.probes`; here they get two channels of each map instead
+of all. Which two, and whether the unit sees one position or its neighbours too, is settled on levels of their own: of
+the channels that track the cheese best by the rule of :mod:`steering.tracking`, what finds the cheese most often.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from agents.policy import batches, to_input
+from envs.errors import InputError
+from envs.maze import Maze
+from steering.donors import generator
+from steering.findings import Bench, Claim, Figure, Finding, Row, Sample, Summary, mean_change, pooled_ratio
+from steering.findings_channels import keeps
+from steering.findings_vectors import POST
+from steering.hooks import HookedPolicy
+from steering.probe_maps import holding, predicted_positions
+from steering.probes import FOLDS, KERNELS, MAP_CONTROLS, ProbeData, feature_scores, probe_data, shuffled
+from steering.sites import INPUT, find_site
+from steering.tracking import selection_levels, track_all
+
+CHANNELS = 2
+CANDIDATES = 8  # channels of which the two are chosen
+STATES = 8  # frames of each maze
+CHOOSING = 4  # of each level that channels are chosen on
+FEWEST = 2 * FOLDS  # mazes below which nothing is learned
+ENDS = tuple(f"embedder.block{number}.res2.resadd" for number in (1, 2, 3))
+PERFECT = 0.9  # of the cheeses found, at least, for "near-perfect"
+PARTS = ("hits", "control_hits", "distance", "squares", "usual", "kernel")  # of each place, see measure_probe
+
+Reading = tuple[tuple[int, ...], int]  # channels, and the side of the neighbourhood that the unit sees
+
+
+def places(bench: Bench) -> list[str]:
+    """The sites probed, the pixels first: the ends of the blocks where the network has them, and the bench's site."""
+    found = [INPUT]
+    for name in ENDS:
+        try:
+            found.append(find_site(bench.policy.net, name).name)
+        except InputError:
+            continue
+    sites = {*found, bench.site.name}
+    return sorted(sites, key=lambda name: find_site(bench.policy.net, name).depth)
+
+
+def measure_probe(bench: Bench, mazes: Sequence[Maze]) -> list[Row]:
+    """For each maze its number of frames and, as ``<place> <part>``, sums over them of what the probes said.
+
+    Of the shared unit: cheeses found (``hits``; ``control_hits``: learned on shuffled labels) and cells off the cheese
+    (``distance``); of the linear probe: squared cells off (``squares``; ``usual``: of the mean cell). Every maze is
+    told about by probes learned on others. NaN where there are too few mazes to learn from.
+    """
+    names = places(bench)
+    if len(mazes) < FEWEST:
+        return [{"frames": np.nan} | {f"{place} {part}": np.nan for place in names for part in PARTS} for _ in mazes]
+    seed = bench.settings.seed
+    data = probe_data(bench.policy, mazes, STATES, seed)
+    controls = [shuffled(data, generator(seed, 0, "replicate shuffled labels", draw)) for draw in range(MAP_CONTROLS)]
+    readings = _readings(bench, names)
+    maps = _maps(bench, data.frames, {name: channels for name, (channels, _) in readings.items()})
+    columns = {"frames": np.bincount(data.maze)}
+    for place in names:
+        kernel = readings[place][1]
+        scores = feature_scores(maps[place], data, controls)
+        found, cell = scores["map"][f"{kernel}x{kernel}"], scores["cell"]
+        squares = [data.per_maze(np.square(cell[name])) for name in ("distance", "mean")]
+        parts = [*(np.array(found[name]) for name in PARTS[:3]), *squares, np.full(len(mazes), kernel)]
+        columns |= {f"{place} {part}": values for part, values in zip(PARTS, parts, strict=True)}
+    return [{name: float(values[number]) for name, values in columns.items()} for number in range(len(mazes))]
+
+
+def _readings(bench: Bench, names: Sequence[str]) -> dict[str, Reading]:
+    """What is read at each place: all channels of the input, the best two of a map."""
+    net, settings = bench.policy.net, bench.settings
+    inner = [find_site(net, name) for name in names if name != INPUT]
+    tracked = track_all(bench.policy, inner, settings.seed, settings.mode)
+    candidates = {name: found.best(CANDIDATES) for name, found in tracked.items()}
+    candidates[INPUT] = tuple(range(find_site(net, INPUT).shape[0]))
+    mazes = [maze for maze in Maze.from_levels(selection_levels(settings.seed), settings.mode) if maze.cheese]
+    data = probe_data(bench.policy, mazes, CHOOSING, settings.seed)
+    maps = _maps(bench, data.frames, candidates)
+    return {
+        name: best_reading(maps[name], data, those, len(those) if name == INPUT else CHANNELS)
+        for name, those in candidates.items()
+    }
+
+
+def best_reading(maps: Tensor, data: ProbeData, channels: Sequence[int], count: int) -> Reading:
+    """The ``count`` of ``channels`` and the kernel that find most; ``maps``, ``float32[n, c, h, w]``, has them all.
+
+    Every frame is answered by a unit learned on the other folds. The first of several that are as good.
+    """
+    mask = holding(data.cheese, (maps.shape[2], maps.shape[3]), data.world)
+    found = {}
+    for those in itertools.combinations(range(len(channels)), min(count, len(channels))):
+        for kernel in KERNELS:
+            positions = next(predicted_positions(maps[:, list(those)], [mask], data.fold, kernel))
+            hits = mask.reshape(len(mask), -1)[np.arange(len(mask)), positions].sum()
+            found[tuple(channels[i] for i in those), kernel] = hits
+    return max(found, key=found.__getitem__)
+
+
+def _maps(bench: Bench, frames: np.ndarray, channels: Mapping[str, Sequence[int]]) -> dict[str, Tensor]:
+    """``float32[n, c, h, w]``: the given channels of each place."""
+    hooked, parts = HookedPolicy(bench.policy.net), []
+    for part in batches(frames):
+        seen = hooked.run(to_input(part), capture=list(channels))[2]
+        parts.append({name: seen[name][:, list(those)] for name, those in channels.items()})
+    return {name: torch.cat([part[name] for part in parts]).contiguous() for name in channels}
+
+
+def summarize_probe(bench: Bench, sample: Sample) -> Summary:
+    """How many cheeses are found at each place, against shuffled labels; how far the linear probe explains the cell."""
+    hits: dict[str, Figure] = {}
+    figures = []
+    for place in places(bench):
+        words = f"{place}, {'all' if place == INPUT else CHANNELS} channels"
+        hits[place] = sample.figure(f"{words}: cheeses found", pooled_ratio, f"{place} hits", "frames")
+        usual = sample.column(f"{place} usual")
+        figures += [
+            hits[place],
+            sample.figure(f"{words}: found, labels shuffled", pooled_ratio, f"{place} control_hits", "frames"),
+            sample.figure(f"{words}: cells off the cheese", pooled_ratio, f"{place} distance", "frames"),
+            sample.figure(f"{words}: cell's variance explained linearly", pooled_ratio,
+                          usual - sample.column(f"{place} squares"), usual),
+        ]  # fmt: skip
+    claims = [Claim(f"near-perfect at {place}: over {PERFECT:g} found", hits[place].above(PERFECT))
+              for place in _early(hits)]  # fmt: skip
+    if len(sample) < FEWEST:
+        return Summary(tuple(hits.values()), tuple(claims), _notes(sample, hits))
+    if ENDS[1] in hits and ENDS[2] in hits:
+        share = {place: sample.column(f"{place} hits") / sample.column("frames") for place in ENDS[1:]}
+        label = "share found, end of block 3 minus end of block 2"
+        figures.append(sample.figure(label, mean_change, share[ENDS[2]], share[ENDS[1]]))
+        claims.append(Claim("weaker at the end of block 3 than of block 2", figures[-1].below(0)))
+    return Summary(tuple(figures), tuple(claims), _notes(sample, hits))
+
+
+def _early(hits: dict[str, Figure]) -> list[str]:
+    """Where near-perfect reading was published: blocks 1 and 2; for a network without them, the one site probed."""
+    ends = [place for place in ENDS[:2] if place in hits]
+    return ends or [place for place in hits if place != INPUT]
+
+
+def _notes(sample: Sample, names: Iterable[str]) -> tuple[str, ...]:
+    if len(sample) < FEWEST:
+        return (f"{len(sample)} mazes; nothing is learned below {FEWEST}.",)
+    kernels = ", ".join(f"{name} {row:.0f}x{row:.0f}" for name in names for row in [sample.rows[0][f"{name} kernel"]])
+    return (
+        f"{STATES} frames of each maze, each with a cheese of its own; {FOLDS} folds of whole mazes. Found: the "
+        "largest answer of the unit, shared over all positions, is where the cheese is.",
+        f"Channels and kernel ({kernels}) are those that find most on levels of their own, of the {CANDIDATES} "
+        "channels that track the cheese best. A unit learned on shuffled labels is not at chance where the cheese is "
+        "what stands out. All channels, all sites: `mazesteer probe`.",
+    )
+
+
+PROBE = Finding(
+    "probe",
+    "the cheese's place read from two channels by a unit shared over all positions, and linearly",
+    f"{POST} and its code: near-perfect in blocks 1 and 2 with a shared (convolutional) unit on 2 channels, weaker in "
+    "block 3; no number",
+    None,
+    summarize_probe,
+    keeps=keeps,
+    maps=True,
+    jointly=measure_probe,
+)

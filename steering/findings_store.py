@@ -1,0 +1,66 @@
+"""The published findings in a run's database: what was measured on each maze, and what it comes to.
+
+They share file, lock and transactions with a sweep (:mod:`steering.store`), and with it the checkpoint and the mode. A
+row or a result is kept with its basis, a digest of all it depends on: what has another basis is as good as absent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from steering.findings import Row, Settings
+from steering.store import Store
+
+Data = dict[str, Any]
+
+
+class FindingStore:
+    """The tables of the findings in an open :class:`Store`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def claim(self, settings: Settings) -> None:
+        """Record what all rows share; raises :class:`InputError` if it is not what is recorded."""
+        shared = settings.shared()
+        self._store.claim({"checkpoint sha256": shared.pop("sha256"), "mode": shared.pop("mode")})
+        self._store.claim({f"findings {name}": value for name, value in shared.items()})
+
+    def rows(self, finding: str, basis: str) -> dict[int, Row]:
+        """The rows measured so far, by level, in its order."""
+        query = "SELECT level, measured FROM measurements WHERE finding = ? AND basis = ? ORDER BY level"
+        return {level: json.loads(measured) for level, measured in self._store.select(query, finding, basis)}
+
+    def add(self, finding: str, basis: str, rows: Mapping[int, Row]) -> None:
+        """Record rows in one transaction; those of another basis go."""
+        with self._store.transaction() as db:
+            db.execute("DELETE FROM measurements WHERE finding = ? AND basis != ?", (finding, basis))
+            db.executemany(
+                "INSERT OR REPLACE INTO measurements VALUES (?, ?, ?, ?)",
+                [(finding, level, basis, json.dumps(row, allow_nan=False)) for level, row in rows.items()],
+            )
+
+    def result(self, finding: str, basis: str) -> Data | None:
+        """What :meth:`record` kept for this basis."""
+        found = self._store.select("SELECT result FROM findings WHERE finding = ? AND basis = ?", finding, basis)
+        return json.loads(found[0][0]) if found else None
+
+    def record(self, finding: str, basis: str, result: Data) -> None:
+        """Keep what a finding's rows come to, in the place of what they came to before."""
+        with self._store.transaction() as db:
+            text = json.dumps(result, allow_nan=False)
+            db.execute("INSERT OR REPLACE INTO findings VALUES (?, ?, ?)", (finding, basis, text))
+
+    def results(self) -> dict[str, Data]:
+        """The results of all findings, by name."""
+        return {name: json.loads(text) for name, text in self._store.select("SELECT finding, result FROM findings")}
+
+    def all_rows(self) -> dict[str, dict[str, Row]]:
+        """Every row, by finding and level; levels as text, as in JSON."""
+        found: dict[str, dict[str, Row]] = {}
+        query = "SELECT finding, level, measured FROM measurements ORDER BY finding, level"
+        for finding, level, measured in self._store.select(query):
+            found.setdefault(finding, {})[str(level)] = json.loads(measured)
+        return found

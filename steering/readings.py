@@ -1,0 +1,83 @@
+"""The readings of the boundary side by side: causal (the sweep), representational and decoding (the probes).
+
+All are made of plain data (``summary.json``, ``probes.json``), and say either up to which site something holds or from
+which on; on an axis of sites both are edges between two sites, so they can be compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from steering.depth_axis import short
+
+CAUSAL, REPRESENTATIONAL, DECODING = "causal", "representational", "decoding"
+MOVES = {"cheese": "towards the cheese", "corner": "towards the corner", "policy": "the policy's own"}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """``what`` holds ``word`` ("up to" or "from") ``site``; ``low`` and ``high``: 95% bootstrap interval over mazes.
+
+    None is nowhere: before the first site for "up to", behind the last for "from".
+    """
+
+    kind: str
+    what: str
+    word: str
+    site: str | None
+    low: str | None
+    high: str | None
+
+    @property
+    def place(self) -> str:
+        """The reading in words."""
+        return "nowhere" if self.site is None else f"{self.word} {short(self.site)}"
+
+    @property
+    def interval(self) -> str:
+        """Its interval in words."""
+        return " to ".join("nowhere" if end is None else short(end) for end in (self.low, self.high))
+
+    def edges(self, names: Sequence[str]) -> tuple[float, float, float] | None:
+        """Reading, low and high on an axis where site k of ``names`` stands at k; None if one is not there."""
+        ends = (self.site, self.low, self.high)
+        if any(end is not None and end not in names for end in ends):
+            return None
+        up_to = self.word == "up to"
+        nowhere = -0.5 if up_to else len(names) - 0.5
+        at, low, high = (nowhere if end is None else names.index(end) + (0.5 if up_to else -0.5) for end in ends)
+        return at, low, high
+
+
+def readings(boundary: Mapping[str, Any] | None, probes: Mapping[str, Any] | None) -> list[Reading]:
+    """Of ``summary["boundary"]`` and of ``probes.json``, as far as there are any."""
+    found: list[Reading] = []
+    if boundary is not None and boundary["rule"]:
+        found += _rule_and_change(CAUSAL, "subtraction acts like removing the cheese", "blindness", boundary)
+    if probes is None:
+        return found
+    if probes["representational_boundary"]["rule"]:
+        what = "the cheese vector is the same wherever the mouse stands"
+        found += _rule_and_change(REPRESENTATIONAL, what, "interaction", probes["representational_boundary"])
+    decoded = probes["decoding_boundary"]
+    for name, part in decoded["next_move"].items():
+        what = f"next move ({MOVES.get(name, name)}) can be read beyond the pixels"
+        found.append(Reading(DECODING, what, "from", part["site"], part["low"], part["high"]))
+        if part["site"] is not None:
+            what = f"next move ({MOVES.get(name, name)}): half of the gain over the pixels"
+            found.append(Reading(DECODING, what, "from", *(part[f"half_{end}"] for end in ("site", "low", "high"))))
+    cell = decoded["cell"]
+    if cell["first"] is not None:
+        ends = (cell[name] for name in ("lost", "lost_low", "lost_high"))
+        found.append(Reading(DECODING, "the cheese's cell can no longer be read linearly", "from", *ends))
+    return found
+
+
+def _rule_and_change(kind: str, what: str, curve: str, found: Mapping[str, Any]) -> list[Reading]:
+    made = [Reading(kind, what, "up to", found["site"], found["low"], found["high"])]
+    if found["change_site"] is not None:
+        ends = (found[f"change_{end}"] for end in ("site", "low", "high"))
+        made.append(Reading(kind, f"{curve} before its change-point", "up to", *ends))
+    return made

@@ -1,0 +1,236 @@
+"""The boundary's readings side by side: their rules and intervals on made-up mazes, their places on an axis, marks."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+
+from steering import depth_axis, stats
+from steering.decoding import cell_lost, next_move_appears
+from steering.figures import blindness_figure, decision_figure, position_figure, readings_figure, threshold_figure
+from steering.figures_compare import curves_figure, development_figure, differences_figure
+from steering.readings import DECODING, Reading, readings
+from steering.representation import position_dependence
+
+NAMES = "abcdefgh"
+MAZES = 60
+REPETITIONS = 300
+# Three standard errors below the nominal .95; sites are whole, so intervals can be wider than that.
+LEAST = 0.95 - 3 * np.sqrt(0.95 * 0.05 / REPETITIONS)
+
+
+def facts(affine: str = "a") -> list[dict[str, Any]]:
+    return [{"name": name, "affine": name in affine} for name in NAMES]
+
+
+def pooled(levels: list[float], spread: float, samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Means ``float[s, 1 + draws]`` of mazes that are alike at all sites."""
+    noise = 0.7 * rng.normal(size=MAZES) + 0.7 * rng.normal(size=(len(levels), MAZES))
+    mazes = np.vstack([np.arange(MAZES), samples])
+    return np.asarray((np.array(levels)[:, None] + spread * noise)[:, mazes].mean(axis=2))
+
+
+def order(found: dict[str, Any], *keys: str) -> list[int]:
+    places = [*NAMES, None]
+    return [places.index(found[key]) for key in keys]
+
+
+def test_intervals_of_the_decoding_reading_hold_the_site_as_often_as_they_say() -> None:
+    """Where the move appears (the first gain that is not 0) and where half of it is there; and they are narrow."""
+    rng = np.random.default_rng(0)
+    gain = [0.0, 0.0, 0.0, 0.2, 0.22, 0.29, 0.5, 0.5]
+    hits, widths = np.zeros(2), np.zeros(2)
+    for _ in range(REPETITIONS):
+        samples = stats.resamples(MAZES, rng, draws=200)
+        gaps = [pooled(gain, 0.3, samples, rng) for _ in range(2)]
+        found = next_move_appears(facts(), list(zip(*gaps, strict=True)))
+        for k, (prefix, truth) in enumerate((("", 3), ("half_", 5))):
+            site, low, high = order(found, *(prefix + end for end in ("site", "low", "high")))
+            assert low <= site <= high
+            hits[k] += low <= truth <= high
+            widths[k] += high - low
+    assert (hits / REPETITIONS >= LEAST).all()
+    assert (widths / REPETITIONS < 2).all()
+
+
+def test_where_there_is_nothing_to_read_a_site_is_named_as_rarely_as_said() -> None:
+    rng, named = np.random.default_rng(1), 0
+    for _ in range(REPETITIONS):
+        samples = stats.resamples(MAZES, rng, draws=200)
+        gap = pooled([0.0] * 8, 0.3, samples, rng)
+        found = next_move_appears(facts(), [(row, row) for row in gap])
+        named += found["site"] is not None
+        assert found["site"] is not None or found["half_site"] is found["half_low"] is None
+    assert named / REPETITIONS <= 0.05 + 3 * np.sqrt(0.95 * 0.05 / REPETITIONS)
+
+
+def test_intervals_of_where_the_cell_is_lost() -> None:
+    rng, hits, width = np.random.default_rng(2), 0, 0
+    held = [0.3, 0.3, 0.5, 0.3, 0.15, 0.0, 0.0, 0.0]
+    for _ in range(REPETITIONS):
+        samples = stats.resamples(MAZES, rng, draws=200)
+        r2 = [pooled(held, 0.3, samples, rng) for _ in range(2)]
+        found = cell_lost(facts(), list(zip(*r2, strict=True)))
+        assert (found["first"], found["best"]) == ("a", "c")
+        site, low, high = order(found, "lost", "lost_low", "lost_high")
+        assert low <= site <= high
+        hits, width = hits + (low <= 5 <= high), width + high - low
+    assert hits / REPETITIONS >= LEAST and width / REPETITIONS < 2
+
+
+def test_a_cell_that_is_never_lost_or_never_there() -> None:
+    rng = np.random.default_rng(3)
+    samples = stats.resamples(MAZES, rng, draws=200)
+    always = cell_lost(facts(), [(row, row) for row in pooled([0.5] * 8, 0.05, samples, rng)])
+    assert always["first"] == "a" and always["lost"] is always["lost_low"] is always["lost_high"] is None
+    never = cell_lost(facts(), [(row, row) for row in np.zeros((8, 201))])
+    assert all(value is None for key, value in never.items() if key != "rule")
+
+
+def sites(count: int = 8, branch: str = "", classes: str = NAMES) -> list[Any]:
+    return [SimpleNamespace(name=name, trunk=name not in branch, equivalence_class=kind)
+            for name, kind in zip(NAMES[:count], classes, strict=False)]  # fmt: skip
+
+
+def test_intervals_of_the_representational_reading_hold_the_site() -> None:
+    rng, hits, width = np.random.default_rng(4), np.zeros(2), 0
+    interaction = [0.0, 0.02, 0.1, 0.2, 0.42, 0.58, 1.0, 1.1]
+    for _ in range(REPETITIONS):
+        samples = stats.resamples(MAZES, rng, draws=200)
+        found = position_dependence(sites(), pooled(interaction, 0.3, samples, rng))
+        for k, (prefix, truth) in enumerate((("", 4), ("change_", 5))):
+            low, high = order(found, prefix + "low", prefix + "high")
+            hits[k] += low <= truth <= high
+            width += high - low
+    assert (hits / REPETITIONS >= LEAST).all() and width / (2 * REPETITIONS) < 2
+
+
+def test_what_depends_on_nothing_where_no_state_is_inside() -> None:
+    """NaN: no state inside the receptive field, so nothing can depend on the mouse; branch sites are not asked."""
+    drawn = np.array([np.nan, 0.1, 0.9, 0.2, 0.9, 0.9, 0.9, 0.9])[:, None].repeat(51, axis=1)
+    found = position_dependence(sites(branch="c"), drawn)
+    assert [found[key] for key in ("site", "next_site", "low", "high")] == ["d", "e", "d", "d"]
+    assert "(7, from a on)" in found["rule"]
+    assert set(position_dependence(sites(branch=NAMES), drawn).values()) == {None}
+
+
+PROBES: dict[str, Any] = {
+    "representational_boundary": {"site": "c", "low": "b", "high": "c", "change_site": None, "rule": "r"},
+    "decoding_boundary": {
+        "next_move": {"cheese": {"site": "d", "low": "c", "high": None, "half_site": "e", "half_low": "e",
+                                 "half_high": "f"},
+                      "corner": {"site": None, "low": None, "high": None}},
+        "cell": {"first": "a", "lost": None, "lost_low": "h", "lost_high": None},
+    },
+}  # fmt: skip
+BOUNDARY = {"site": None, "low": None, "high": "a", "change_site": "c", "change_low": "b", "change_high": "d",
+            "rule": "r"}  # fmt: skip
+
+
+def test_readings_side_by_side_and_where_they_lie_between_sites() -> None:
+    found = readings(BOUNDARY, PROBES)
+    assert [(row.kind, row.place, row.interval) for row in found] == [
+        ("causal", "nowhere", "nowhere to a"),
+        ("causal", "up to c", "b to d"),
+        ("representational", "up to c", "b to c"),
+        ("decoding", "from d", "c to nowhere"),
+        ("decoding", "from e", "e to f"),
+        ("decoding", "nowhere", "nowhere to nowhere"),
+        ("decoding", "nowhere", "h to nowhere"),
+    ]
+    order = list(NAMES)
+    assert found[0].edges(order) == (-0.5, -0.5, 0.5)  # before the first site
+    assert found[1].edges(order) == (2.5, 1.5, 3.5)
+    assert found[3].edges(order) == (2.5, 1.5, 7.5)  # from d on is up to c; nowhere is behind the last
+    assert found[3].edges(order[:3]) is None
+    assert readings(None, None) == [] and len(readings(BOUNDARY, None)) == 2
+
+
+# -- marks in the figures -----------------------------------------------------------------------------
+
+
+def made_up_summary() -> dict[str, Any]:
+    """Five trunk sites: one free, then three local of which one is a twin, then one that sees all."""
+    outcomes = {"p_cheese_decision": 0.2, "p_corner_decision": 0.6, "p_other_decision": 0.2}
+    condition = {"blindness": 0.9, "blindness_low": 0.8, "blindness_high": 0.95, "competence": 1.0, **outcomes}
+    bins = [{"distance": d, "blindness": 0.9, "inside": {"states": d}, "outside": {"states": 1}} for d in (0, 1)]
+    rows = [
+        {"name": name, "trunk": True, "affine": name == "a", "equivalence_class": "c" if name == "d" else name,
+         "receptive_field": None if name == "e" else 7, "conditions": {"subtract": condition, "random": condition},
+         "position_curve": bins}
+        for name in "abcde"
+    ]  # fmt: skip
+    curve = [{"threshold": t, "site": "d", "low": "c", "high": "e"} for t in (0.3, 0.6)]
+    boundary = {**BOUNDARY, "site": "d", "low": "c", "high": "e", "threshold_curve": curve}
+    return {"sites": rows, "reference": {"clean": outcomes, "no_cheese": outcomes}, "boundary": boundary}
+
+
+def compared(summary: dict[str, Any]) -> dict[str, Any]:
+    names = [site["name"] for site in summary["sites"]]
+    arm = {
+        "name": "one",
+        "curve": [{"blindness": 0.9, "low": 0.8, "high": 1.0}] * 5,
+        "boundary": {"site": "d"},
+        "reference": {"clean": {"p_cheese": 0.9}, "no_cheese": {"p_region": 0.9}},
+    }
+    rows = [{"site": name, "difference": 0.1, "low": 0.0, "high": 0.2} for name in names]
+    difference = {"of": "two", "against": "one", "blindness": rows}
+    return {"arms": [arm, {**arm, "name": "two"}], "sites": names, "facts": summary["sites"],
+            "differences": [difference]}  # fmt: skip
+
+
+def texts(figure: go.Figure) -> list[str]:
+    return [note.text for note in figure.layout.annotations]
+
+
+def test_every_figure_over_depth_marks_what_is_no_finding() -> None:
+    summary = made_up_summary()
+    data = compared(summary)
+    shaded = [blindness_figure(summary), decision_figure(summary), curves_figure(data), differences_figure(data),
+              readings_figure(summary["sites"], readings(summary["boundary"], None))]  # fmt: skip
+    for figure in shaded:
+        assert figure is not None and {"free", "local"} <= set(texts(figure))
+        frames = {shape.x0: shape.x1 for shape in figure.layout.shapes if shape.type == "rect"}
+        first = 1 if figure is shaded[1] else 0  # the bars begin with the clean policy
+        assert frames[first - 0.4] == first + 0.4 and frames[first + 0.6] == first + 3.4
+    named = [position_figure(summary), threshold_figure(summary), development_figure(data, [1, 2], [])]
+    for figure in named:
+        assert figure is not None
+        ticks = [*(figure.layout.yaxis.ticktext or ()), *(y for trace in figure.data for y in trace.y or ())]
+        assert {"a (free)", "b (local)", "e"} <= set(ticks)
+
+
+def test_twins_have_open_markers() -> None:
+    summary = made_up_summary()
+    data = compared(summary)
+    for figure in (blindness_figure(summary), curves_figure(data), differences_figure(data)):
+        markers = list(figure.data[0].marker.symbol)
+        assert [symbol.endswith("-open") for symbol in markers] == [False, False, False, True, False]
+    noise = next(trace for trace in blindness_figure(summary).data if trace.name == "blindness, random")
+    assert noise.marker.symbol == "diamond"  # random vectors have no twins
+    assert list(decision_figure(summary).data[0].marker.pattern.shape) == ["", "", "", "", "/", "", ""]
+
+
+def test_positions_where_no_unit_sees_both_are_starred() -> None:
+    figure = position_figure(made_up_summary())
+    assert figure is not None
+    assert [tuple(line) for line in figure.data[0].text] == [("0.90*", "0.90")] * 4
+
+
+@pytest.mark.parametrize("flags", [[], [True], [False, True, True, False, True]])
+def test_marks_are_runs_of_neighbours(flags: list[bool]) -> None:
+    rows = [{"name": str(k), "affine": flag, "receptive_field": None, "equivalence_class": str(k)}
+            for k, flag in enumerate(flags)]  # fmt: skip
+    figure = go.Figure()
+    depth_axis.mark(figure, rows)
+    covered = [k for shape in figure.layout.shapes for k in range(len(flags)) if shape.x0 < k < shape.x1]
+    assert covered == [k for k, flag in enumerate(flags) if flag]
+
+
+def test_a_reading_of_a_site_that_is_not_shown_is_left_out() -> None:
+    rows = made_up_summary()["sites"]
+    assert readings_figure(rows, [Reading(DECODING, "x", "from", "z", "a", "b")]) is None

@@ -1,0 +1,267 @@
+"""What a re-run of the published findings keeps: in the run's database, through kills, beside a sweep, as exports."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import fcntl
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from pyarrow import parquet
+
+from agents.nature import NaturePolicyNet
+from agents.policy import MazePolicy, as_policy
+from envs.errors import InputError
+from envs.maze import Maze
+from steering import replicate as module
+from steering.evaluate import OUTCOME_FIELDS, Outcome
+from steering.evidence import others
+from steering.findings import Bench, Finding, Sample, Settings, Summary, digest, mean
+from steering.findings_levels import count_decisions
+from steering.plan import SweepSpec
+from steering.replicate import FILE, FINDINGS, read, replicate
+from steering.store import DATABASE, SCHEMA, Key, Row, Store
+
+SMALL = (26, 54, 208)  # small mazes with a decision square
+SITE = "features_extractor.cnn.2"
+NAMES = ["effect", "paths"]
+ROOT = Path(__file__).resolve().parents[2]
+# A process that measures as the tests do and is killed before its fourth measurement.
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import torch
+from agents.nature import NaturePolicyNet
+from agents.policy import as_policy
+from steering.findings import Settings
+from steering.replicate import replicate
+
+def kill(done, total):
+    if done == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+torch.set_num_threads(2)
+policy = as_policy(NaturePolicyNet(generator=torch.Generator().manual_seed(0)), "nature")
+out, site, *levels = sys.argv[1:]
+settings = Settings(policy.name, policy.sha256, site, tuple(map(int, levels)), behaviour_levels=10)
+replicate(policy, settings, Path(out), ["effect", "paths"], kill)
+"""
+
+
+@pytest.fixture(scope="module")
+def nature() -> MazePolicy:
+    """A seeded random network that is quick to run."""
+    return as_policy(NaturePolicyNet(generator=torch.Generator().manual_seed(0)), "nature")
+
+
+def settings_of(policy: MazePolicy, **options: Any) -> Settings:
+    return Settings(policy.name, policy.sha256, SITE, **{"levels": SMALL, "behaviour_levels": 10, **options})
+
+
+def stored(directory: Path) -> list[tuple[str, int, dict[str, Any]]]:
+    """(finding, level, row) of the database, read by SQLite alone."""
+    with sqlite3.connect(directory / DATABASE) as db:
+        rows = db.execute("SELECT finding, level, measured FROM measurements ORDER BY finding, level").fetchall()
+    return [(finding, level, json.loads(text)) for finding, level, text in rows]
+
+
+def test_a_killed_run_keeps_every_row_and_ends_the_same(nature: MazePolicy, tmp_path: Path) -> None:
+    whole = replicate(nature, settings_of(nature), tmp_path / "whole", NAMES)
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "parts"), SITE, *map(str, SMALL)], cwd=ROOT)
+    assert killed.returncode == -signal.SIGKILL
+    assert not (tmp_path / "parts" / FILE).exists()
+    kept = stored(tmp_path / "parts")
+    assert [(finding, level) for finding, level, _ in kept] == [("effect", 26), ("effect", 54), ("paths", 26)]
+    asked: list[int] = []
+    again = replicate(nature, settings_of(nature), tmp_path / "parts", NAMES, lambda _, total: asked.append(total))
+    assert asked == [3, 3, 3] and again == whole == read(tmp_path / "parts")
+    assert stored(tmp_path / "parts") == stored(tmp_path / "whole")
+
+
+def test_a_second_process_is_refused_by_the_first_ones_number(nature: MazePolicy, tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from steering.store import run_directory\n"
+        "with run_directory(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "run")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+    try:
+        with pytest.raises(InputError, match=f"in use by process {holder.pid}"):
+            replicate(nature, settings_of(nature), tmp_path / "run", NAMES)
+    finally:
+        holder.communicate("")
+
+
+def test_the_exports_say_what_the_database_says(nature: MazePolicy, tmp_path: Path) -> None:
+    data = replicate(nature, settings_of(nature), tmp_path, NAMES)
+    assert read(tmp_path) == data
+    rows = [(finding, int(level), row) for finding, part in data["rows"].items() for level, row in part.items()]
+    assert sorted(rows, key=lambda row: row[:2]) == stored(tmp_path)
+    with sqlite3.connect(tmp_path / DATABASE) as db:
+        results = {name: json.loads(text) for name, text in db.execute("SELECT finding, result FROM findings")}
+        clean = db.execute("SELECT measured ->> 'clean_cheese' FROM measurements WHERE finding = 'effect'").fetchall()
+    assert results == data["findings"]
+    assert [value for (value,) in clean] == [row["clean_cheese"] for row in data["rows"]["effect"].values()]
+    figures = [(name, each) for name, found in results.items() for each in found["figures"]]
+    with open(tmp_path / "replicate.csv") as file:
+        table = list(csv.DictReader(file))
+    assert [(row["finding"], row["figure"], float(row["measured"])) for row in table] == [
+        (name, each["label"], each["value"]) for name, each in sorted(figures, key=lambda pair: NAMES.index(pair[0]))
+    ]
+    assert parquet.read_table(tmp_path / "replicate.parquet").num_rows == len(figures)
+
+
+# -- what is made anew ----------------------------------------------------------------------------------------------
+
+
+class Counting:
+    """A finding that measures nothing but how often it was asked."""
+
+    def __init__(self, **options: Any) -> None:
+        self.measured: list[int | None] = []
+        self.summed = 0
+        self.finding = Finding("counting", "what", "published", self.measure, self.summarize, **options)
+
+    def measure(self, bench: Bench, maze: Maze) -> dict[str, Any]:
+        self.measured.append(maze.level)
+        return {"dim": float(maze.dim)}
+
+    def together(self, bench: Bench, mazes: Any) -> list[dict[str, Any]]:
+        return [self.measure(bench, maze) for maze in mazes]
+
+    def summarize(self, bench: Bench, sample: Sample) -> Summary:
+        self.summed += 1
+        return Summary((sample.figure("mean dim", mean, "dim"),))
+
+
+@pytest.fixture
+def counting(monkeypatch: pytest.MonkeyPatch) -> Counting:
+    found = Counting(levels=lambda settings: range(settings.behaviour_levels), keeps=lambda _, maze: True)
+    monkeypatch.setitem(FINDINGS, "counting", found.finding)
+    return found
+
+
+def test_a_summary_is_made_anew_when_what_it_is_of_changes(
+    nature: MazePolicy, tmp_path: Path, counting: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(**options: Any) -> dict[str, Any]:
+        return replicate(nature, settings_of(nature, **options), tmp_path, ["counting"])
+
+    three = run(behaviour_levels=3)["findings"]["counting"]
+    assert (counting.measured, counting.summed) == ([0, 1, 2], 1)
+    assert run(behaviour_levels=3)["findings"]["counting"] == three and counting.summed == 1
+    four = run(behaviour_levels=4)["findings"]["counting"]
+    assert (counting.measured, counting.summed, four["mazes"]) == ([0, 1, 2, 3], 2, 4)
+    assert four["figures"][0]["value"] == np.mean([maze.dim for maze in Maze.from_levels(range(4))])
+    assert run(behaviour_levels=3)["findings"]["counting"] == three and counting.summed == 3
+
+    changed = dataclasses.replace(counting.finding, revision=2)
+    monkeypatch.setitem(FINDINGS, "counting", changed)
+    run(behaviour_levels=3)
+    assert counting.measured[4:] == [0, 1, 2] and counting.summed == 4, "rows of another revision are no rows"
+    assert [row[:2] for row in stored(tmp_path)] == [("counting", level) for level in (0, 1, 2)]
+    monkeypatch.setitem(FINDINGS, "counting", dataclasses.replace(changed, published="other words"))
+    assert run(behaviour_levels=3)["findings"]["counting"]["published"] == "other words"
+    assert len(counting.measured) == 7 and counting.summed == 5
+
+    for options, word in (
+        ({"seed": 1}, "findings seed"),
+        ({"horizon": 9}, "findings horizon"),
+        ({"mode": "easy"}, "mode"),
+    ):
+        with pytest.raises(InputError, match=f"holds results with {word}.*another --out"):
+            run(**options)
+
+
+def test_rows_measured_jointly_go_with_the_levels_they_were_measured_with(
+    nature: MazePolicy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Counting(keeps=lambda _, maze: True)
+    joint = dataclasses.replace(found.finding, measure=None, jointly=found.together)
+    monkeypatch.setitem(FINDINGS, "counting", joint)
+    for levels, asked in (((26, 54), [26, 54]), ((26, 54), []), ((26, 54, 208), [26, 54, 208]), ((26,), [26])):
+        found.measured.clear()
+        data = replicate(nature, settings_of(nature, levels=levels), tmp_path, ["counting"])
+        assert found.measured == asked and [int(level) for level in data["rows"]["counting"]] == list(levels)
+    assert found.finding.basis([]) == digest(1, None) != joint.basis(Maze.from_levels([26]))
+
+
+# -- beside a sweep -------------------------------------------------------------------------------------------------
+
+
+def swept(policy: MazePolicy, directory: Path) -> SweepSpec:
+    """A run directory as a sweep leaves it, as far as findings meet it: spec, claims, one level, one result."""
+    spec = SweepSpec(policy.name, policy.sha256, (26,), ("input",), horizon=100, seed=5)
+    with Store.open(directory) as store:
+        store.claim(spec.shared())
+        store.add_levels([(26, True, "", {})])
+        store.add([Row(Key(26, "clean"), "", Outcome(**dict.fromkeys(OUTCOME_FIELDS, 0.5)))])
+    spec.save(directory)
+    return spec
+
+
+def test_findings_live_in_a_sweeps_database_and_its_report_finds_them(nature: MazePolicy, tmp_path: Path) -> None:
+    spec = swept(nature, tmp_path)
+    data = replicate(nature, settings_of(nature), tmp_path, ["paths"])
+    found, notes = others(tmp_path, spec)
+    assert found["replicate"] == data and "published findings were measured at" in notes[0]
+    with Store.open(tmp_path) as store:
+        store.claim(spec.shared())  # the sweep goes on as before: its horizon and seed are its own
+        assert store.keys() == {Key(26, "clean")} and store.levels() == [(26, True, "")]
+    other = MazePolicy(nature.net, "other", "1" * 64)
+    with pytest.raises(InputError, match="holds results with checkpoint sha256.*another --out"):
+        replicate(other, settings_of(other), tmp_path, ["paths"])
+    assert read(tmp_path) == data
+
+
+def test_a_database_of_the_schema_before_is_taken_up_and_a_newer_one_refused(
+    nature: MazePolicy, tmp_path: Path
+) -> None:
+    swept(nature, tmp_path)
+    with sqlite3.connect(tmp_path / DATABASE) as db:  # as it was before findings came into it
+        db.executescript(f"DROP TABLE measurements; DROP TABLE findings; PRAGMA user_version = {SCHEMA - 1}")
+    replicate(nature, settings_of(nature), tmp_path, ["paths"])
+    with Store.open(tmp_path) as store:
+        assert store.keys() == {Key(26, "clean")}
+    assert len(stored(tmp_path)) == len(SMALL)
+    with sqlite3.connect(tmp_path / DATABASE) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA,)
+        db.execute(f"PRAGMA user_version = {SCHEMA + 1}")
+    with pytest.raises(InputError, match=f"schema {SCHEMA + 1}, this mazesteer reads {SCHEMA}; use the version"):
+        replicate(nature, settings_of(nature), tmp_path, ["paths"])
+
+
+def test_a_command_that_can_use_no_level_claims_nothing(nature: MazePolicy, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="none of the levels can be used"):
+        replicate(nature, settings_of(nature, levels=(7,)), tmp_path, ["paths"])
+    assert not (tmp_path / DATABASE).exists()
+    with open(tmp_path / ".lock", "a+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # and holds nothing
+
+
+def test_what_is_about_hard_levels_is_left_out_of_easy_ones(nature: MazePolicy) -> None:
+    hard = {finding.name for finding in FINDINGS.values() if finding.mode == "hard"}
+    assert {f.name for f in module.chosen((), "easy")} == set(FINDINGS) - hard and hard
+    with pytest.raises(InputError, match="named-transfer is about levels of mode hard, not easy"):
+        module.chosen(["named-transfer"], "easy")
+
+
+def test_a_maze_counts_as_deciding_where_no_way_contains_the_other(nature: MazePolicy) -> None:
+    mazes = Maze.from_levels(range(24))
+    rows = count_decisions(Bench(nature, settings_of(nature)), mazes)
+    for maze, row in zip(mazes, rows, strict=True):
+        assert maze.cheese is not None
+        ways = [set(maze.path(maze.mouse, goal)) for goal in (maze.cheese, maze.corner)]
+        assert row["has"] == float(not (ways[0] <= ways[1] or ways[1] <= ways[0]))
+    assert 0 < sum(row["has"] for row in rows) < len(mazes)
