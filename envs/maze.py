@@ -219,6 +219,8 @@ class Maze:
 
     def connected(self, start: Cell, goal: Cell) -> bool:
         """Whether both are free cells and a path leads from one to the other."""
+        if (start, goal) in self._paths:
+            return True
         both = start in self.index and goal in self.index
         return both and bool(np.isfinite(self.distances(goal)[self.index[start]]))
 
@@ -228,6 +230,9 @@ class Maze:
         Among equally short steps the first in the order left, right, up, down is taken.
         Raises :class:`InputError` if there is none.
         """
+        known = self._paths.get((start, goal))
+        if known is not None:
+            return known
         for cell in (start, goal):
             if cell not in self.index:
                 raise InputError(f"{cell} is not a free cell of this {self.dim}x{self.dim} maze")
@@ -237,7 +242,12 @@ class Maze:
         path = [start]
         while path[-1] != goal:
             path.append(min(self.neighbours(path[-1]), key=lambda c: left[self.index[c]]))
-        return tuple(path)
+        return self._paths.setdefault((start, goal), tuple(path))
+
+    @functools.cached_property
+    def _paths(self) -> dict[tuple[Cell, Cell], tuple[Cell, ...]]:
+        """Paths found so far: every outcome of a level asks for the same few."""
+        return {}
 
     def neighbours(self, cell: Cell) -> list[Cell]:
         """Free cells one step away, in the order left, right, up, down."""

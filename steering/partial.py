@@ -9,6 +9,7 @@ writes into its input (``ReLU(inplace=True)``) it is given a copy, so that kept 
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -35,11 +36,19 @@ class PartialNetwork:
         self.graph = trace(net)
         self._modules: dict[Any, nn.Module] = dict(self.graph.named_modules())
         self._nodes: dict[str, fx.Node] = {}
+        self._plans: dict[frozenset[fx.Node], list[tuple[fx.Node, bool]]] = {}
         for node in self.graph.graph.nodes:
             if node.op == "placeholder":
                 self._nodes[INPUT] = node
             elif node.op == "call_module":
                 self._nodes[str(node.target)] = node
+        # Modules and functions of nothing but other nodes: most of a network, and quicker to call.
+        self._plain: dict[fx.Node, tuple[Callable[..., Any], list[fx.Node]]] = {}
+        for node in self.graph.graph.nodes:
+            args = [arg for arg in node.args if isinstance(arg, fx.Node)]
+            if node.op in ("call_module", "call_function") and not node.kwargs and len(args) == len(node.args):
+                call: Any = self._modules[node.target] if node.op == "call_module" else node.target
+                self._plain[node] = call, args
         self._output = next(n for n in self.graph.graph.nodes if n.op == "output")
         self._written: dict[fx.Node, set[fx.Node]] = {}
         self._find_written()
@@ -75,16 +84,26 @@ class PartialNetwork:
         named = by_full_name(edits, lambda name: find_site(self.net, name).name)
         by_node = {self._nodes[name]: (name, edit) for name, edit in named.items()}
         values = dict(clean)
-        dirty: set[fx.Node] = set()
-        for node in self.graph.graph.nodes:
-            if any(i in dirty for i in node.all_input_nodes):
+        for node, depends in self._downstream(frozenset(by_node)):
+            if depends:
                 values[node] = self._run(node, values)
-                dirty.add(node)
             if node in by_node:
                 name, edit = by_node[node]
                 values[node] = checked_edit(name, edit, values[node])
-                dirty.add(node)
         return self.outputs(values)
+
+    def _downstream(self, edited: frozenset[fx.Node]) -> list[tuple[fx.Node, bool]]:
+        """Nodes to visit in order, each with whether it depends on one before it (or is only edited itself)."""
+        found = self._plans.get(edited)
+        if found is None:
+            dirty: set[fx.Node] = set()
+            found = self._plans[edited] = []
+            for node in self.graph.graph.nodes:
+                depends = any(i in dirty for i in node.all_input_nodes)
+                if depends or node in edited:
+                    dirty.add(node)
+                    found.append((node, depends))
+        return found
 
     def outputs(self, values: CleanValues) -> tuple[Tensor, Tensor]:
         """(logits, values) of a pass; values NaN from a network that gives none."""
@@ -99,9 +118,12 @@ class PartialNetwork:
         """What ``fx.Interpreter.run_node`` does, less its bookkeeping: that costs as much as a small convolution."""
         if node in self._written:
             values = {**values, **{n: values[n].clone() for n in self._written[node]}}
+        target: Any = node.target
+        if node in self._plain:
+            call, inputs = self._plain[node]
+            return call(*[values[n] for n in inputs])
         args = fx.map_arg(node.args, values.__getitem__)
         kwargs = fx.map_arg(node.kwargs, values.__getitem__)
-        target: Any = node.target
         if node.op == "call_module":
             return self._modules[target](*args, **kwargs)
         if node.op == "call_method":
