@@ -1,9 +1,11 @@
-"""The one exception type for input a user can mend."""
+"""What a user is told in one line: input to be mended, and work that was stopped."""
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable, Iterator
 
 
 class InputError(ValueError):
@@ -25,6 +27,16 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def one_line(error: BaseException) -> str:
     """What a library's exception says, cut to fit into one line."""
     return " ".join(str(error).split())[:160] or type(error).__name__
+
+
+@contextlib.contextmanager
+def told_if_stopped(message: Callable[[], str]) -> Iterator[None]:
+    """Print ``message()`` on standard error if a signal ends what runs inside; also a decorator."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):  # the command line turns signals into SystemExit
+        print(message(), file=sys.stderr)
+        raise
 
 
 def check_random_seed(seed: int) -> int:

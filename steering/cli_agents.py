@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import shlex
-import sys
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
 import typer
 
-from envs.errors import InputError, check_random_seed
+from envs.errors import InputError, check_random_seed, told_if_stopped
 
 commands = typer.Typer()
 DEFAULT_CHECKPOINT = "region5"
@@ -131,12 +130,10 @@ def train(
             raise InputError(f"--{option}: the run in {out} was begun with {getattr(spec, changed[0])}; leave it out")
     else:
         spec = start_run(out, TrainSpec(**given))
-    try:
+    command = f"mazesteer train --out {shlex.quote(str(out))} --resume"
+    with told_if_stopped(lambda: f"\nstopped; `{command}` goes on"):
         with bar("training") as progress:
             result = train_pipeline(out, spec, progress=progress)
-    except (KeyboardInterrupt, SystemExit):
-        print(f"\nstopped; `mazesteer train --out {shlex.quote(str(out))} --resume` goes on", file=sys.stderr)
-        raise
     print(f"weights: {result}\ncard:    {result.with_suffix('.json')}\ncurves:  {result.with_suffix('.png')}")
 
 

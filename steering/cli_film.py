@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
 import typer
 
-from envs.errors import InputError
+from envs.errors import InputError, told_if_stopped
 from steering.cli_agents import DEFAULT_CHECKPOINT, Checkpoint
 
 commands = typer.Typer()
@@ -26,18 +23,13 @@ Grid = Annotated[bool, typer.Option("--grid", help="All levels at once, a row ea
 Crop = Annotated[bool, typer.Option("--crop", help="Leave out the walls around the maze.")]
 
 
-@contextlib.contextmanager
-def _stoppable() -> Iterator[None]:
-    """A picture is whole or not there: say so if the work is stopped."""
-    try:
-        yield
-    except (KeyboardInterrupt, SystemExit):  # SystemExit: a signal, see steering.cli
-        print("mazesteer: stopped; the picture was not written; type the same command to start again", file=sys.stderr)
-        raise
+def _stopped() -> str:
+    """A picture is whole or not there."""
+    return "mazesteer: stopped; the picture was not written; type the same command to start again"
 
 
 @commands.command()
-@_stoppable()
+@told_if_stopped(_stopped)
 def video(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
     level: Annotated[str, typer.Option(help="Procgen level seeds: 3, or 3,7,12, or 0:4.")] = "0",
@@ -96,7 +88,7 @@ def video(
 
 
 @commands.command()
-@_stoppable()
+@told_if_stopped(_stopped)
 def field(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
     level: Annotated[int, typer.Option(help="Procgen level seed.")] = 0,
@@ -141,7 +133,7 @@ def field(
 
 
 @commands.command("film-sweep")
-@_stoppable()
+@told_if_stopped(_stopped)
 def film_sweep_command(
     run: Annotated[Path, typer.Argument(help="A run directory of layer-sweep.")],
     checkpoint: Annotated[
@@ -180,7 +172,7 @@ def film_sweep_command(
 
 
 @commands.command()
-@_stoppable()
+@told_if_stopped(_stopped)
 def replay(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Recorded rollouts (.npz).")],
     out: Annotated[

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
+from envs.errors import told_if_stopped
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -60,13 +62,10 @@ def replicate_command(
         seed=seed,
         mode=mode,
     )
-    try:
+    stored = f"what was measured is stored in {shlex.quote(str(out))}"
+    with told_if_stopped(lambda: f"\nmazesteer: stopped; {stored}: type the same command to go on"):
         with bar("replicating") as progress:
             data = replicate(policy, settings, out, names or (), progress)
-    except (KeyboardInterrupt, SystemExit):
-        print(f"\nmazesteer: stopped; what was measured is stored in {shlex.quote(str(out))}: type the same command "
-              "to go on", file=sys.stderr)  # fmt: skip
-        raise
     if as_json:
         print(json.dumps({**data, "rows": {}}))
         return

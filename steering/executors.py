@@ -194,13 +194,11 @@ def dask(
             except InputError:
                 raise
             except (Exception, asyncio.CancelledError) as error:  # whatever a machine of the cluster can do wrong
-                reason = one_line(error) or type(error).__name__
+                reason, where = one_line(error), "workers'"
                 if client.status != "running":
                     reason, where = "the scheduler is gone", "scheduler's"
                 elif isinstance(error, asyncio.TimeoutError | asyncio.CancelledError):
-                    reason, where = "all workers are gone, and no new one came", "workers'"
-                else:
-                    where = "workers'"
+                    reason = "all workers are gone, and no new one came"
                 raise InputError(
                     f"the cluster could not compute a unit ({reason}); what was "
                     f"finished is stored: look at the {where} logs and type the same command to go on"

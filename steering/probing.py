@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -16,7 +15,7 @@ import torch
 
 from agents.checkpoints import load_policy, write_atomic
 from agents.policy import Policy
-from envs.errors import InputError, check_random_seed
+from envs.errors import InputError, check_random_seed, told_if_stopped
 from envs.maze import Maze
 from steering import stats
 from steering.decoding import FORMAT, RESULTS, read_json, summarize_probes
@@ -69,13 +68,13 @@ def run_probes(options: ProbeOptions) -> dict[str, Any]:
         sites = [find_site(policy.net, INPUT), *sites]
     with run_directory(options.out) as directory, _one_thread():
         known = _known(directory, spec)
-        try:
-            with bar("probing") as progress:
-                scores = _site_by_site(policy, mazes, spec, sites, known, directory, progress)
-        except (KeyboardInterrupt, SystemExit):  # SystemExit: a signal, see steering.cli
-            print(f"mazesteer: stopped; {len(known)} of {len(sites)} sites are stored in {directory}: "
-                  "type the same command to go on", file=sys.stderr)  # fmt: skip
-            raise
+
+        def stored() -> str:
+            count = f"{len(known)} of {len(sites)} sites are stored in {directory}"
+            return f"mazesteer: stopped; {count}: type the same command to go on"
+
+        with told_if_stopped(stored), bar("probing") as progress:
+            scores = _site_by_site(policy, mazes, spec, sites, known, directory, progress)
         result = _result(policy, mazes, spec, sites, scores)
         write_atomic(directory / RESULTS, (json.dumps(result, indent=1, allow_nan=False) + "\n").encode())
     return result

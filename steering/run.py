@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from agents.checkpoints import checkpoint_file, load_policy, policy_from_bytes
-from envs.errors import InputError, nearest
+from envs.errors import InputError, nearest, told_if_stopped
 from steering import boundary
 from steering.depth_axis import short
 from steering.evidence import decision_squares, others, used_versions
@@ -28,7 +28,7 @@ from steering.plan import SEARCH_LIMIT, SweepSpec, parse_levels, qualifying_leve
 from steering.report import write_report
 from steering.sites import enumerate_sites, select_sites
 from steering.store import DATABASE, Store, export_tables, run_directory
-from steering.summary import MAIN, answer, site_facts, summarize, write_summary
+from steering.summary import MAIN, answer, site_facts, summarize, thresholds, write_summary
 from steering.sweep import Executor, run_sweep
 from steering.units import rollout_site
 
@@ -122,7 +122,9 @@ def plan(
 
 def run_layer_sweep(options: SweepOptions) -> dict[str, Any]:
     """Plan, compute what is missing, write all outputs, print the answer; returns the summary."""
-    with told_if_stopped(lambda: "stopped before anything was computed: type the same command to start again"):
+    with told_if_stopped(
+        lambda: "mazesteer: stopped before anything was computed: type the same command to start again"
+    ):
         spec, rows, facts = plan(options)
         checkpoint = packed(options, spec)
     with run_directory(options.out) as directory, Store.open(directory) as store:
@@ -131,7 +133,7 @@ def run_layer_sweep(options: SweepOptions) -> dict[str, Any]:
             present = store.keys()
             done = sum(all(key in present for key in spec.keys(level)) for level in spec.levels)
             count = f"{done} of {len(spec.levels)} levels are stored in {directory}"
-            return f"stopped; {count}: type the same command to go on"
+            return f"mazesteer: stopped; {count}: type the same command to go on"
 
         with told_if_stopped(stored):
             store.claim(spec.shared())
@@ -146,16 +148,6 @@ def run_layer_sweep(options: SweepOptions) -> dict[str, Any]:
             policy = policy_from_bytes(checkpoint.data, checkpoint.suffix, checkpoint.name)
             keep_examples(policy, store, spec, directory)
             return finish(store, spec, directory, options.blindness, options.competence)
-
-
-@contextlib.contextmanager
-def told_if_stopped(message: Callable[[], str]) -> Iterator[None]:
-    """One line on standard error if a signal ends what runs inside."""
-    try:
-        yield
-    except (KeyboardInterrupt, SystemExit):  # SystemExit: a signal, see steering.cli
-        print(f"mazesteer: {message()}", file=sys.stderr)
-        raise
 
 
 def packed(options: SweepOptions, spec: SweepSpec) -> Checkpoint:
@@ -180,7 +172,7 @@ def rewrite(directory: Path, blindness: float | None = None, competence: float |
     if not (directory / DATABASE).is_file():
         raise InputError(f"{directory}: no {DATABASE}; it is not a finished run")
     with run_directory(directory), Store.open(directory) as store:
-        used = store.meta("thresholds", {"blindness": boundary.BLINDNESS, "competence": boundary.COMPETENCE})
+        used = thresholds(store)
         given = {"blindness": blindness, "competence": competence}
         used |= {name: value for name, value in given.items() if value is not None}
         boundary.check_thresholds(**used)

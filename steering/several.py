@@ -70,9 +70,9 @@ def run_layer_sweeps(options: SweepOptions, checkpoints: Sequence[str]) -> dict[
         parts[name] = replace(options, checkpoint=checkpoint, out=options.out / name)
     for part in parts.values():
         plan(part)
-    before = _claim(options.out, list(parts))
+    _claim(options.out, list(parts))
     with locked(options.out):
-        rows = [row for row in before if row["name"] not in parts]
+        rows = [row for row in _finished(options.out) if row["name"] not in parts]
         mine = []
         for number, (name, part) in enumerate(parts.items(), 1):
             print(f"\n[{number}/{len(parts)}] {name}", flush=True)
@@ -88,8 +88,8 @@ def run_layer_sweeps(options: SweepOptions, checkpoints: Sequence[str]) -> dict[
     return index
 
 
-def _claim(directory: Path, names: list[str]) -> list[dict[str, Any]]:
-    """Make the folder ours, or refuse one that holds anything else; what its index says of finished runs."""
+def _claim(directory: Path, names: list[str]) -> None:
+    """Make the folder ours, or refuse one that holds anything else."""
     try:
         present = {path.name for path in directory.iterdir()} if directory.exists() else set()
     except OSError as error:
@@ -97,15 +97,20 @@ def _claim(directory: Path, names: list[str]) -> list[dict[str, Any]]:
     if present and INDEX not in present:
         raise InputError(f"{directory} is not empty and not a folder of several runs; choose another --out")
     if INDEX in present:
-        try:
-            found = json.loads((directory / INDEX).read_text())
-            if found["format"] != FORMAT:
-                raise ValueError
-            return [dict(row) for row in found["runs"]]
-        except (OSError, ValueError, KeyError, TypeError):
-            raise InputError(f"{directory / INDEX}: not an index of runs; choose another --out") from None
-    write_atomic(directory / INDEX, json.dumps({"format": FORMAT, "checkpoints": names, "runs": []}).encode())
-    return []
+        _finished(directory)
+    else:
+        write_atomic(directory / INDEX, json.dumps({"format": FORMAT, "checkpoints": names, "runs": []}).encode())
+
+
+def _finished(directory: Path) -> list[dict[str, Any]]:
+    """What the folder's index says of finished runs."""
+    try:
+        found = json.loads((directory / INDEX).read_text())
+        if found["format"] != FORMAT:
+            raise ValueError
+        return [dict(row) for row in found["runs"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(f"{directory / INDEX}: not an index of runs; choose another --out") from None
 
 
 def _show(rows: Sequence[dict[str, Any]]) -> None:

@@ -50,6 +50,28 @@ def random_policy() -> MazePolicy:
     return MazePolicy(ImpalaPolicyNet(1, generator=torch.Generator().manual_seed(1)), "random", "0" * 64)
 
 
+@pytest.fixture
+def one_thread(policy: MazePolicy) -> Iterator[None]:
+    """Sums in the same order everywhere; and so little work is slower on more threads, far slower on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def one_pixel_net() -> ImpalaPolicyNet:
+    """A known answer: each block's first convolution passes channel 0 on unmoved, residual branches give 0."""
+    made = ImpalaPolicyNet(1)
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.zero_()
+        for name, module in made.named_modules():
+            if isinstance(module, nn.Conv2d) and name.count(".") == 2:
+                module.weight[0, 0, 1, 1] = 1.0
+    return made.eval()
+
+
 def fingerprint(net: nn.Module) -> tuple[int, str, bool]:
     """Hooks registered anywhere, weights, training flag."""
     hooks = sum(len(m._forward_hooks) + len(m._forward_pre_hooks) + len(m._backward_hooks) for m in net.modules())

@@ -129,12 +129,12 @@ def write_gif(
     rate = _rate(fps)
 
     def prepared(checked: Iterator[np.ndarray]) -> Iterator[Timed]:
-        palette: Image.Image | None = None
-        for number, frame in enumerate(checked):
-            image = _scaled(frame, max_width)
-            palette = palette or _palette(image)
-            colours = np.full((256, 4), 255, dtype=np.uint8)  # alpha first
-            colours[:, 1:] = np.reshape(palette.getpalette() or [], (256, 3))
+        images = (_scaled(frame, max_width) for frame in checked)
+        first = next(images)
+        palette = _palette(first)
+        colours = np.full((256, 4), 255, dtype=np.uint8)  # alpha first
+        colours[:, 1:] = np.reshape(palette.getpalette() or [], (256, 3))
+        for number, image in enumerate(itertools.chain([first], images)):
             indices = np.array(image.quantize(palette=palette, dither=Image.Dither.NONE))
             yield round(number * max(Fraction(2), 100 / rate)), (indices, colours)
 

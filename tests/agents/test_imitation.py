@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter, deque
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,15 +21,6 @@ from envs.levels import TRAIN_LEVELS, check_region, place_cheese
 from envs.maze import Cell, Maze
 
 TINY = ImitationConfig(samples=25 * 8, batch_size=8, levels_per_batch=2, block=4, warmup_samples=40, bf16=False, seed=5)
-
-
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """Sums of several threads need not come in the same order."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def mazes_of(config: ImitationConfig, number: int) -> list[Maze]:

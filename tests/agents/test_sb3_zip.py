@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,17 +33,10 @@ from steering.vectors import cheese_vectors
 from stable_baselines3 import A2C, DQN, PPO  # isort: skip  (after envs, which silences gym's notice)
 from stable_baselines3.common.torch_layers import NatureCNN  # isort: skip
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SITES = ["input", *(f"features_extractor.cnn.{i}" for i in range(7))]
 SITES += ["features_extractor.linear.0", "features_extractor.linear.1", "action_net"]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """So little work is slower on more threads, far slower on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def trained(kind: type[PPO] | type[A2C] = PPO, **policy_kwargs: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -24,6 +24,8 @@ from steering.partial import PartialNetwork
 from steering.sites import Site, enumerate_sites, find_site, select_sites
 from steering.summary import site_facts
 from steering.vectors import cheese_vectors
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 CNN = "features_extractor.cnn."
 NATURE_SITES = ["input", *(f"{CNN}{i}" for i in range(7))]
@@ -122,15 +124,6 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], bool]] = {
     "untraceable": (Untraceable, False),
     "optional": (Optional, False),
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread(policy: MazePolicy) -> Iterator[None]:
-    """So little work is slower on more threads, far slower on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -79,9 +79,22 @@ def scheduler_file(tmp_path: Path) -> Iterator[Path]:
     process.wait()
 
 
-def worker(file: Path, folder: Path) -> subprocess.Popen[bytes]:
-    return start("dask_worker", "--scheduler-file", str(file), "--host", "127.0.0.1", "--nthreads", "1", "--no-nanny",
-                 "--no-dashboard", "--local-directory", str(folder))  # fmt: skip
+@pytest.fixture
+def worker(scheduler_file: Path, tmp_path: Path) -> Iterator[Callable[[str], subprocess.Popen[bytes]]]:
+    """``worker(name)`` starts one of its own process; those that live at the end are killed."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def begin(name: str) -> subprocess.Popen[bytes]:
+        process = start("dask_worker", "--scheduler-file", str(scheduler_file), "--host", "127.0.0.1",
+                        "--nthreads", "1", "--no-nanny", "--no-dashboard",
+                        "--local-directory", str(tmp_path / name))  # fmt: skip
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def test_bytes_of_a_checkpoint_make_the_policy_they_came_from(policy: MazePolicy, checkpoint: Checkpoint) -> None:
@@ -106,18 +119,15 @@ def test_two_processes_give_the_results_of_one_and_of_none(
 
 def test_a_cluster_that_loses_a_worker_gives_the_same_results(
     scheduler_file: Path,
-    tmp_path: Path,
+    worker: Callable[[str], subprocess.Popen[bytes]],
     checkpoint: Checkpoint,
     units: list[Unit],
     spec: SweepSpec,
     expected: dict[Unit, Result],
-    request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Two worker processes; the first is killed after the first result, while units are in its hands."""
-    workers = [worker(scheduler_file, tmp_path / name) for name in "ab"]
-    for process in workers:
-        request.addfinalizer(lambda p=process: p.poll() is None and os.killpg(p.pid, signal.SIGKILL))
+    workers = [worker(name) for name in "ab"]
     from distributed import Client
     from distributed import Future as DaskFuture
 
@@ -151,23 +161,21 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_results(
 
 def test_a_cluster_that_loses_all_its_workers_goes_on_with_the_next(
     scheduler_file: Path,
-    tmp_path: Path,
+    worker: Callable[[str], subprocess.Popen[bytes]],
     checkpoint: Checkpoint,
     units: list[Unit],
     spec: SweepSpec,
     expected: dict[Unit, Result],
-    request: pytest.FixtureRequest,
 ) -> None:
     """With the last worker the checkpoint is lost that was sent to it, and every unit that waits for it."""
-    workers = [worker(scheduler_file, tmp_path / "a")]
-    request.addfinalizer(lambda: [os.killpg(p.pid, signal.SIGKILL) for p in workers if p.poll() is None])
+    first = worker("a")
     found = {}
     for number, result in enumerate(dask(checkpoint, units, spec, Cluster(scheduler_file=scheduler_file))):
         found[result.unit] = result
         if number == 0:
-            os.killpg(workers[0].pid, signal.SIGKILL)
-            workers.append(worker(scheduler_file, tmp_path / "b"))
-    assert workers[0].wait(10) == -signal.SIGKILL
+            os.killpg(first.pid, signal.SIGKILL)
+            worker("b")
+    assert first.wait(10) == -signal.SIGKILL
     assert found == expected
 
 

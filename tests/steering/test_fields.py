@@ -88,22 +88,10 @@ def test_alignment_of_the_published_network(random_policy: MazePolicy, site: str
     assert found.share(0) == pytest.approx((start + 0.5) / 64)
 
 
-def one_pixel_network() -> ImpalaPolicyNet:
-    """A known answer: every convolution of a block's entrance passes channel 0 on, residual branches are off."""
-    net = ImpalaPolicyNet(1)
-    with torch.no_grad():
-        for parameter in net.parameters():
-            parameter.zero_()
-        for name, module in net.named_modules():
-            if isinstance(module, torch.nn.Conv2d) and name.count(".") == 2:
-                module.weight[0, 0, 1, 1] = 1.0
-    return net.eval()
-
-
 @pytest.mark.parametrize("site", ["input", "embedder.block1.maxpool", "embedder.block2.res1.resadd"])
-def test_the_peak_of_a_synthetic_activation_lies_on_its_cell(site: str) -> None:
+def test_the_peak_of_a_synthetic_activation_lies_on_its_cell(one_pixel_net: ImpalaPolicyNet, site: str) -> None:
     """One white pixel in the middle of a cell's tile: what the overlay colours holds the middle of the cell."""
-    maze, net = Maze.from_level(0), one_pixel_network()
+    maze, net = Maze.from_level(0), one_pixel_net
     where = alignment(net, site)
     grey = np.full((512, 512, 3), 128, dtype=np.uint8)
     for cell in maze.cells[::17]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,8 @@ from steering.probe_maps import holding
 from steering.probes import activations, probe_data
 from steering.sites import INPUT, PUBLISHED_SITE
 from steering.vectors import cheese_vector
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 LEVELS = (26, 52, 54, 92, 95, 152, 163, 193, 208, 223)  # small mazes that qualify for a sweep
 SHOWS = 5  # the channel that shows the cheese
@@ -55,15 +56,6 @@ class Shown(nn.Module):
 
 def bench_at(policy: MazePolicy, site: str, levels: tuple[int, ...] = LEVELS) -> Bench:
     return Bench(policy, Settings(policy.name, policy.sha256, site, levels))
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Small fits in their hundreds: a second thread costs more than it does."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -31,6 +30,8 @@ from steering.probes import (
     shuffled,
 )
 from steering.stats import resamples
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 # Small mazes that qualify for a sweep.
 LEVELS = "26,52,54,92,95,152,163,193,208,223"
@@ -66,15 +67,6 @@ def one_hot(labels: np.ndarray) -> np.ndarray:
 
 def noise(*shape: int, seed: int = 5) -> np.ndarray:
     return rng(seed).standard_normal(shape).astype(np.float32)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread(policy: MazePolicy) -> Iterator[None]:
-    """As the command does: two threads on matrices this small only wait for one another."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

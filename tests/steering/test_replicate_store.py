@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import fcntl
@@ -10,6 +11,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -87,20 +89,11 @@ def test_a_killed_run_keeps_every_row_and_ends_the_same(nature: MazePolicy, tmp_
     assert stored(tmp_path / "parts") == stored(tmp_path / "whole")
 
 
-def test_a_second_process_is_refused_by_the_first_ones_number(nature: MazePolicy, tmp_path: Path) -> None:
-    code = (
-        "import sys; from pathlib import Path; from steering.store import run_directory\n"
-        "with run_directory(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
-    )
-    holder = subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path / "run")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert holder.stdout is not None and holder.stdout.readline() == "held\n"
-    try:
-        with pytest.raises(InputError, match=f"in use by process {holder.pid}"):
-            replicate(nature, settings_of(nature), tmp_path / "run", NAMES)
-    finally:
-        holder.communicate("")
+def test_a_second_process_is_refused_by_the_first_ones_number(
+    nature: MazePolicy, tmp_path: Path, held: Callable[[Path], contextlib.AbstractContextManager[int]]
+) -> None:
+    with held(tmp_path / "run") as pid, pytest.raises(InputError, match=f"in use by process {pid}"):
+        replicate(nature, settings_of(nature), tmp_path / "run", NAMES)
 
 
 def test_the_exports_say_what_the_database_says(nature: MazePolicy, tmp_path: Path) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import sqlite3
-import subprocess
-import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -266,19 +265,10 @@ def test_run_directories(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "photos"]
 
 
-def test_two_processes_cannot_share_a_run(tmp_path: Path) -> None:
-    code = (
-        "import sys; from pathlib import Path; from steering.store import run_directory\n"
-        "with run_directory(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
-    )
-    holder = subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path / "run")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert holder.stdout is not None and holder.stdout.readline() == "held\n"
-    try:
-        with pytest.raises(InputError, match=str(holder.pid)), run_directory(tmp_path / "run"):
-            pass
-    finally:
-        holder.communicate("")
+def test_two_processes_cannot_share_a_run(
+    tmp_path: Path, held: Callable[[Path], contextlib.AbstractContextManager[int]]
+) -> None:
+    with held(tmp_path / "run") as pid, pytest.raises(InputError, match=str(pid)), run_directory(tmp_path / "run"):
+        pass
     with run_directory(tmp_path / "run"):
         pass

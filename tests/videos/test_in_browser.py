@@ -49,18 +49,24 @@ def address(film: Path) -> str:
     return f"data:{KINDS[film.suffix]};base64,{base64.b64encode(film.read_bytes()).decode()}"
 
 
+def shown(browser: Any, html: str, script: str) -> dict[str, Any]:
+    """What a script says of a page of its own."""
+    tab = browser.new_page()
+    try:
+        tab.set_content(html)
+        found: dict[str, Any] = tab.evaluate(script)
+        return found
+    finally:
+        tab.close()
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".webm"])
 @pytest.mark.parametrize("size", [(654, 1048), (101, 203)])
 def test_a_film_plays_in_chromium(browser: Any, tmp_path: Path, suffix: str, size: tuple[int, int]) -> None:
     shades = np.linspace(40, 200, 12).astype(np.uint8)
     frames = [np.full((*size, 3), (shade, 90, 60), dtype=np.uint8) for shade in shades]
     film = write_film(tmp_path / f"film{suffix}", frames, fps=12)
-    tab = browser.new_page()
-    try:
-        tab.set_content(f'<video muted src="{address(film)}"></video>')
-        seen = tab.evaluate(PLAY)
-    finally:
-        tab.close()
+    seen = shown(browser, f'<video muted src="{address(film)}"></video>', PLAY)
     assert (seen["how"], seen["error"]) == ("ended", None)
     assert (seen["height"], seen["width"]) == tuple(side + side % 2 for side in size)
     assert seen["duration"] == pytest.approx(1.0, abs=0.15) and seen["time"] == pytest.approx(
@@ -72,10 +78,5 @@ def test_a_film_plays_in_chromium(browser: Any, tmp_path: Path, suffix: str, siz
 def test_a_gif_is_shown_in_chromium(browser: Any, tmp_path: Path) -> None:
     frames = [np.full((60, 80, 3), (200, 90, 60), dtype=np.uint8)] * 2
     film = write_film(tmp_path / "film.gif", frames)
-    tab = browser.new_page()
-    try:
-        tab.set_content(f'<img src="{address(film)}">')
-        seen = tab.evaluate(SHOW)
-    finally:
-        tab.close()
+    seen = shown(browser, f'<img src="{address(film)}">', SHOW)
     assert seen["size"] == [80, 60] and np.abs(np.array(seen["pixel"]) - (200, 90, 60)).max() <= 8

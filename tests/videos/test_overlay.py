@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from agents.impala import ImpalaPolicyNet
 from envs.maze import Cell, Maze
@@ -25,19 +24,6 @@ SITES = {
 GREY = np.full((PICTURE, PICTURE, 3), 128, dtype=np.uint8)
 
 
-@pytest.fixture(scope="module")
-def net() -> ImpalaPolicyNet:
-    """A known answer: each block's first convolution passes channel 0 on unmoved, residual branches give 0."""
-    made = ImpalaPolicyNet(1)
-    with torch.no_grad():
-        for parameter in made.parameters():
-            parameter.zero_()
-        for name, module in made.named_modules():
-            if isinstance(module, nn.Conv2d) and name.count(".") == 2:
-                module.weight[0, 0, 1, 1] = 1.0
-    return made.eval()
-
-
 def lit(net: ImpalaPolicyNet, pixels: list[tuple[int, int]], site: str) -> np.ndarray:
     """The map ``float[n, rows, columns]`` of each frame that is white at one pixel (x, y) and else black."""
     frames = torch.zeros(len(pixels), 3, 64, 64)
@@ -47,11 +33,11 @@ def lit(net: ImpalaPolicyNet, pixels: list[tuple[int, int]], site: str) -> np.nd
 
 
 @pytest.mark.parametrize("site", SITES)
-def test_a_unit_looks_at_the_middle_of_the_pixels_that_reach_it(net: ImpalaPolicyNet, site: str) -> None:
+def test_a_unit_looks_at_the_middle_of_the_pixels_that_reach_it(one_pixel_net: ImpalaPolicyNet, site: str) -> None:
     """Measured: the pixels of the diagonal that light a unit; at the frame's edge they are cut off."""
-    reached = lit(net, [(n, n) for n in range(64)], site) > 0
+    reached = lit(one_pixel_net, [(n, n) for n in range(64)], site) > 0
     assert reached.shape[1:] == (SITES[site], SITES[site])
-    where = alignment(net, site)
+    where = alignment(one_pixel_net, site)
     for unit in range(1, SITES[site] - 1):
         assert np.flatnonzero(reached[:, unit, unit]).mean() == where.start + where.step * unit
 
@@ -77,14 +63,14 @@ def shown_at(values: np.ndarray, start: float, step: float) -> tuple[float, floa
 
 
 @pytest.mark.parametrize("site", SITES)
-def test_the_peak_of_a_synthetic_activation_lies_on_its_cell(net: ImpalaPolicyNet, site: str) -> None:
+def test_the_peak_of_a_synthetic_activation_lies_on_its_cell(one_pixel_net: ImpalaPolicyNet, site: str) -> None:
     """A white pixel in a cell lights one unit there, and what is coloured has its middle in that cell."""
-    where, found, stretched = alignment(net, site), 0, 0
+    where, found, stretched = alignment(one_pixel_net, site), 0, 0
     start, step = where.share(0), where.share(1) - where.share(0)
     for maze in (Maze.from_level(0), Maze.from_level(4)):
         cells = list(looked_at(maze, where))
         found += len(cells)
-        for (cell, _), values in zip(cells, lit(net, [pixel for _, pixel in cells], site), strict=True):
+        for (cell, _), values in zip(cells, lit(one_pixel_net, [pixel for _, pixel in cells], site), strict=True):
             assert np.count_nonzero(values) == 1
             left, top, right, bottom = cell_rect(maze, cell, PICTURE)
             x, y = shown_at(values, start, step)
