@@ -164,16 +164,13 @@ def over_agents(
     for all, since a maze that is hard for one is hard for the others. Else each agent's are drawn on their own.
     Raises :class:`InputError` for agents whose sites differ or with fewer than two agents.
     """
-    if len(agents) < 2:
-        raise InputError("an interval over agents needs at least 2 agents")
     first = agents[0]
     if any((agent.sites, agent.classes) != (first.sites, first.classes) for agent in agents):
         raise InputError("the agents were not swept at the same sites; sweep all with the same --sites")
     rows = len(first.boot_blind)
     if any(len(agent.boot_blind) != rows for agent in agents):
         raise InputError("the agents' curves have different numbers of resamples")
-    chosen = rng.integers(len(agents), size=(draws, len(agents)))
-    row = rng.integers(rows, size=(draws, 1 if same_mazes else len(agents)))
+    chosen, row = draw_agents(len(agents), rows, rng, same_mazes=same_mazes, draws=draws)
     boot = [
         np.stack([getattr(agent, name) for agent in agents])[chosen, row].mean(axis=1)
         for name in ("boot_blind", "boot_able")
@@ -182,6 +179,17 @@ def over_agents(
     found = find_boundary(Curves(first.sites, first.classes, *mean, *boot), blindness=blindness, competence=competence)
     rule = found.rule.replace("over mazes", f"over {len(agents)} agents and their mazes")
     return Boundary(**{**vars(found), "rule": f"mean of {len(agents)} agents: {rule}"})
+
+
+def draw_agents(
+    agents: int, rows: int, rng: np.random.Generator, *, same_mazes: bool, draws: int = stats.DRAWS
+) -> tuple[np.ndarray, np.ndarray]:
+    """Agents drawn anew, and for each the number of a resample of mazes: ``int[draws, agents]``, and the same shape or
+    (``same_mazes``) ``int[draws, 1]``. Raises :class:`InputError` for fewer than two agents."""
+    if agents < 2:
+        raise InputError("an interval over agents needs at least 2 agents")
+    chosen = rng.integers(agents, size=(draws, agents))
+    return chosen, rng.integers(rows, size=(draws, 1 if same_mazes else agents))
 
 
 def depth_interval(depths: np.ndarray) -> tuple[int, int]:

@@ -13,7 +13,7 @@ import typer
 
 from envs.errors import InputError
 from steering import cli_compare, cli_film, cli_probes, cli_replicate, cli_stats
-from steering.cli_agents import DEFAULT_CHECKPOINT, Checkpoint, commands
+from steering.cli_agents import DEFAULT_CHECKPOINT, Checkpoint, Threshold, commands
 
 app = typer.Typer(
     help="How far into a maze agent's network does subtracting the cheese vector still just blind it?",
@@ -31,7 +31,6 @@ Horizon = Annotated[int, typer.Option(help="Moves within which outcomes are coun
 Seed = Annotated[int, typer.Option(help="Seed of every random draw.")]
 Mode = Annotated[str, typer.Option(help="Procgen's distribution mode: hard or easy.")]
 SiteName = Annotated[Optional[str], typer.Option("--site", help="Site name (see `sites`).")]  # noqa: UP045
-Threshold = Annotated[Optional[float], typer.Option(help="Of the boundary's rule (default: the run's).")]  # noqa: UP045
 Coefficient = Annotated[float, typer.Option(help="Multiple of the vector.")]
 
 

@@ -13,6 +13,7 @@ from envs.errors import InputError, check_random_seed, told_if_stopped
 
 commands = typer.Typer()
 DEFAULT_CHECKPOINT = "region5"
+Threshold = Annotated[Optional[float], typer.Option(help="Of the boundary's rule (default: the run's).")]  # noqa: UP045
 
 Checkpoint = Annotated[str, typer.Argument(help="A shipped policy (see `checkpoints`) or a file.")]
 

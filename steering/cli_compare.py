@@ -7,6 +7,8 @@ from typing import Annotated, Optional
 
 import typer
 
+from steering.cli_agents import Threshold
+
 commands = typer.Typer()
 
 
@@ -17,18 +19,16 @@ def compare_command(
         "runs/compare"
     ),
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
-    blindness_threshold: Annotated[float, typer.Option(help="Of the boundary's rule.")] = 0.5,
-    competence_threshold: Annotated[float, typer.Option(help="Of the boundary's rule.")] = 0.8,
+    blindness_threshold: Threshold = None,
+    competence_threshold: Threshold = None,
     history: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(help="Training run whose loss is shown beside its snapshots (default: the shipped card's)."),
     ] = None,
 ) -> None:
     """Compare runs maze by maze: agents, coefficients of one run, or snapshots of one training."""
-    from steering.boundary import check_thresholds
     from steering.compare_page import answer, run_compare
 
-    check_thresholds(blindness_threshold, competence_threshold)
     data = run_compare(
         runs, out, seed=seed, blindness=blindness_threshold, competence=competence_threshold, history=history
     )

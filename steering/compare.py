@@ -19,11 +19,12 @@ import numpy as np
 
 from envs.errors import InputError, check_random_seed
 from steering import stats
-from steering.boundary import BLINDNESS, COMPETENCE, Boundary, Curves, find_boundary, over_agents
+from steering.boundary import Boundary, Curves, check_thresholds, find_boundary, over_agents
+from steering.decoding import load_probes
 from steering.plan import SweepSpec
 from steering.several import INDEX
 from steering.store import DATABASE, Key, Store
-from steering.summary import MAIN
+from steering.summary import MAIN, thresholds
 
 FORMAT = "mazesteer-compare-1"
 OUTCOMES = ("p_cheese", "p_cheese_decision", "p_region")
@@ -35,7 +36,8 @@ class Arm:
     """One run under one coefficient: per level and trunk site, what subtraction did.
 
     ``facts``: of each site, :data:`FACTS`; ``edited``: ``{(level, site): Outcome fields}``; ``clean``, ``no_cheese``:
-    ``{level: Outcome fields}``.
+    ``{level: Outcome fields}``; ``probes``: what ``probe`` left in the run, of the same weights and mode;
+    ``thresholds``: those of the run's last sweep command.
     """
 
     name: str
@@ -46,6 +48,8 @@ class Arm:
     edited: dict[tuple[int, str], dict[str, float]]
     clean: dict[int, dict[str, float]]
     no_cheese: dict[int, dict[str, float]]
+    probes: dict[str, Any] | None
+    thresholds: dict[str, float]
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -103,6 +107,9 @@ def _arm(store: Store, spec: SweepSpec, coefficient: float) -> Arm:
     if not sites:
         raise InputError(f"{store.path.parent}: no trunk site was swept; nothing to compare")
     table = {row.key: dataclasses.asdict(row.outcome) for row in store.rows()}
+    probes = load_probes(store.path.parent)
+    if probes is not None and (probes["checkpoint"]["sha256"], probes["mode"]) != (spec.sha256, spec.mode):
+        probes = None
     what = "" if len(spec.coefficients) == 1 and coefficient == 1 else f" x{coefficient:.15g}"
     what += "" if spec.vector == "start" else f" (vector {spec.vector})"
     return Arm(
@@ -118,16 +125,19 @@ def _arm(store: Store, spec: SweepSpec, coefficient: float) -> Arm:
         },
         clean={level: table[Key(level, "clean")] for level in spec.levels if Key(level, "clean") in table},
         no_cheese={level: table[Key(level, "no_cheese")] for level in spec.levels if Key(level, "no_cheese") in table},
+        probes=probes,
+        thresholds=thresholds(store),
     )
 
 
 def compare(
-    arms: Sequence[Arm], *, seed: int = 0, blindness: float = BLINDNESS, competence: float = COMPETENCE
+    arms: Sequence[Arm], *, seed: int = 0, blindness: float | None = None, competence: float | None = None
 ) -> dict[str, Any]:
     """All numbers of the comparison as plain data; the first arm is what the others are compared with.
 
-    Raises :class:`InputError` if the arms share no site or fewer than :data:`steering.stats.FEWEST` mazes, or were
-    swept with another horizon or mode.
+    ``blindness``, ``competence``: thresholds of the boundary's rule; None: the runs' own. Raises :class:`InputError`
+    if these differ, if the arms share no site or fewer than :data:`steering.stats.FEWEST` mazes, or were swept with
+    another horizon or mode.
     """
     first = arms[0]
     for arm in arms[1:]:
@@ -146,15 +156,15 @@ def compare(
     rng = np.random.default_rng(check_random_seed(seed))
     weights = stats.counts(stats.resamples(len(levels), rng))
     curves = [_curves(arm, sites, levels, weights) for arm in arms]
-    thresholds = {"blindness": blindness, "competence": competence}
-    boundaries = [find_boundary(curve, **thresholds) for curve in curves]
+    rule = _thresholds(arms, blindness=blindness, competence=competence)
+    boundaries = [find_boundary(curve, **rule) for curve in curves]
     found: dict[str, Any] = {
         "format": FORMAT,
         "levels": levels,
         "sites": sites,
         "classes": [first.facts[site]["equivalence_class"] for site in sites],
         "facts": [first.facts[site] for site in sites],
-        "thresholds": thresholds,
+        "thresholds": rule,
         "seed": seed,
         "arms": [
             {
@@ -180,12 +190,24 @@ def compare(
     }
     _adjust([effect for row in found["differences"] for effect in row["effects"].values()])
     if training_seeds(arms):
-        found["over_agents"] = dataclasses.asdict(
-            over_agents(curves, rng, same_mazes=True, blindness=blindness, competence=competence)
-        )
+        found["over_agents"] = dataclasses.asdict(over_agents(curves, rng, same_mazes=True, **rule))
     cleaned = json.loads(json.dumps(found), parse_constant=lambda _: None)  # NaN: not defined
     assert isinstance(cleaned, dict)
     return cleaned
+
+
+def _thresholds(arms: Sequence[Arm], **asked: float | None) -> dict[str, Any]:
+    """What was asked for, else what all runs have."""
+    found = {}
+    for name, value in asked.items():
+        known = sorted({arm.thresholds[name] for arm in arms})
+        if value is None and len(known) > 1:
+            raise InputError(
+                f"compare: the runs' {name} thresholds differ ({known[0]:g}, {known[-1]:g}); say --{name}-threshold"
+            )
+        found[name] = known[0] if value is None else value
+    check_thresholds(**found)
+    return found
 
 
 def _curves(arm: Arm, sites: Sequence[str], levels: Sequence[int], weights: np.ndarray) -> Curves:
@@ -277,12 +299,3 @@ def training_seeds(arms: Sequence[Arm]) -> bool:
     recipes = {re.sub(r"-seed\d+$", "", arm.spec.checkpoint) for arm in arms}
     same = {(arm.coefficient, arm.spec.vector) for arm in arms}
     return len(recipes) == len(same) == 1 and len({arm.spec.sha256 for arm in arms}) == len(arms)
-
-
-def development(arms: Sequence[Arm]) -> tuple[str, list[int]] | None:
-    """(agent, counts) if the arms are snapshots ``AGENT@COUNT`` of one training; else None."""
-    parts = [arm.spec.checkpoint.partition("@") for arm in arms]
-    if len({name for name, _, _ in parts}) != 1 or not all(at and count.isdecimal() for _, at, count in parts):
-        return None
-    counts = [int(count) for _, _, count in parts]
-    return (parts[0][0], counts) if len(set(counts)) == len(counts) > 1 else None

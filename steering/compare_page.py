@@ -12,9 +12,10 @@ from agents.history import FILE as HISTORY
 from agents.history import read_history
 from envs.errors import InputError
 from steering import figures_compare, words
-from steering.compare import compare, development, find_runs, read_arms
+from steering.compare import compare, find_runs, read_arms
+from steering.compare_readings import readings_table, side_by_side
 from steering.depth_axis import short
-from steering.development import RULE, loss_curves
+from steering.development import RULE, loss_curves, snapshots
 from steering.page import Figure, write_page
 
 LEAST = 0.01  # a difference of blindness worth a word
@@ -22,12 +23,18 @@ FEW_ARMS = 5  # with more, differences to the first are a table only
 
 
 def run_compare(
-    runs: Sequence[Path], out: Path, *, seed: int, blindness: float, competence: float, history: Path | None = None
+    runs: Sequence[Path],
+    out: Path,
+    *,
+    seed: int,
+    blindness: float | None = None,
+    competence: float | None = None,
+    history: Path | None = None,
 ) -> dict[str, Any]:
     """Compare ``runs`` and write the three files into ``out``; returns the data of ``compare.json``.
 
-    ``history`` is the directory of a training run whose loss is shown beside its snapshots (default: the card of a
-    shipped agent).
+    ``blindness``, ``competence``: thresholds; None: the runs' own. ``history`` is the directory of a training run
+    whose loss is shown beside its snapshots (default: the card of a shipped agent).
     """
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; choose another --out")
@@ -35,11 +42,12 @@ def run_compare(
         raise InputError(f"--history {history}: no {HISTORY} there; give the --out of a training")
     arms = read_arms(find_runs(runs))
     data = compare(arms, seed=seed, blindness=blindness, competence=competence)
-    snapshots = development(arms)
-    if history is not None and snapshots is None:
+    data["readings"] = side_by_side(arms, data)
+    series = snapshots([arm.spec.checkpoint for arm in arms])
+    if history is not None and series is None:
         raise InputError("--history belongs to snapshots NAME@COUNT of one training; these runs are none")
-    if snapshots is not None:
-        name, counts = snapshots
+    if series is not None:
+        name, counts = series
         rows = read_history(history) if history is not None else _card_history(name)
         data["development"] = {"of": name, "counts": counts, "loss": loss_curves(rows), "rule": RULE}
     try:
@@ -54,6 +62,7 @@ def run_compare(
         data=data,
         answer=answer(data),
         table=_table(data),
+        readings=_readings(data),
         effects=_effects(data) if len(data["arms"]) <= FEW_ARMS else [words.fill(words.MANY)],
         methods=_methods(data),
     )
@@ -133,6 +142,15 @@ def _table(data: Mapping[str, Any]) -> list[list[str]]:
             + [words.number(arm["reference"][w][o]) for w, o in (("clean", "p_cheese"), ("no_cheese", "p_region"))]
         )
     return rows
+
+
+def _readings(data: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The table of :mod:`steering.compare_readings` and its caption; None if there is none or it would be too wide."""
+    found = data["readings"]
+    if found is None or len(data["arms"]) > FEW_ARMS:
+        return None
+    header, *rows = readings_table(found, [arm["name"] for arm in data["arms"]])
+    return {"header": header, "rows": rows, "caption": words.fill(words.COMPARED_READINGS, mazes=found["levels"])}
 
 
 def _methods(data: Mapping[str, Any]) -> list[str]:

@@ -12,7 +12,7 @@ import numpy as np
 from steering import stats
 from steering.boundary import depth_interval
 
-FORMAT = "mazesteer-probes-2"
+FORMAT = "mazesteer-probes-3"
 RESULTS = "probes.json"
 
 # A statistic here is float[1 + draws]: of the mazes as they are, then of each bootstrap sample of them.
@@ -39,7 +39,7 @@ def read_json(path: Path) -> dict[str, Any]:
 def summarize_probes(
     facts: Sequence[Mapping[str, Any]], scores: Mapping[str, Any], samples: np.ndarray
 ) -> dict[str, Any]:
-    """``majority``, ``sites`` and ``decoding_boundary`` of ``probes.json``, intervals over mazes.
+    """``majority`` and ``sites`` of ``probes.json``, intervals over mazes.
 
     ``facts``: of the sites, in depth order, the input first; ``scores``: per site as by
     :func:`steering.probes.site_scores` under ``sites``, with ``maze``, ``fold`` (``int[n]``) and ``moves`` of the
@@ -53,19 +53,16 @@ def summarize_probes(
     majority = {}
     for name, labels in moves.items():
         usual = np.array([np.bincount(labels[fold != own]).argmax() for own in fold])
-        majority[name] = reading(_ratio(np.bincount(maze, labels == usual), frames, mazes))
+        majority[name] = reading(ratio(np.bincount(maze, labels == usual), frames, mazes))
     rows: list[dict[str, Any]] = []
-    above: dict[str, list[tuple[Statistic, Statistic]]] = {name: [] for name in moves}
-    r2: list[tuple[Statistic, Statistic]] = []
     accuracy_of_pixels: dict[str, Statistic] = {}
     for fact in facts:
         site = scores["sites"][fact["name"]]
         row: dict[str, Any] = {**fact, "moves": {}}
         for name in moves:
             correct, control = (np.array(site["moves"][name][key]) for key in ("correct", "control"))
-            accuracy, chance = (_ratio(part.sum(1), frames, mazes) for part in (correct, control))
+            accuracy, chance = (ratio(part.sum(1), frames, mazes) for part in (correct, control))
             pixels = accuracy_of_pixels.setdefault(name, accuracy)  # the first site is the input
-            above[name].append((accuracy - pixels, accuracy - chance))
             row["moves"][name] = {
                 "accuracy": reading(accuracy),
                 "balanced": reading(_balanced(correct, totals[name], mazes)),
@@ -73,13 +70,10 @@ def summarize_probes(
                 "above_pixels": reading(accuracy - pixels),
                 "above_control": reading(accuracy - chance),
             }
-        row["cell"], explained = _cell(site["cell"], maze, mazes)
-        r2.append(explained)
+        row["cell"] = _cell(site["cell"], maze, mazes)
         row["map"] = {k: _map(part, frames, mazes) for k, part in site["map"].items()} if site["map"] else None
         rows.append(row)
-    boundary = {"next_move": {name: next_move_appears(facts, gaps) for name, gaps in above.items()},
-                "cell": cell_lost(facts, r2)}  # fmt: skip
-    return {"majority": majority, "sites": rows, "decoding_boundary": boundary}
+    return {"majority": majority, "sites": rows}
 
 
 def reading(values: Statistic) -> dict[str, float | None]:
@@ -163,32 +157,31 @@ def _located(prefix: str, depths: np.ndarray, names: Sequence[str]) -> dict[str,
     return {prefix + name: names[depth] if depth < len(names) else None for name, depth in ends.items()}
 
 
-def _ratio(top: np.ndarray, bottom: np.ndarray, mazes: np.ndarray) -> Statistic:
-    """Sum of ``top`` over sum of ``bottom`` (``float[n_mazes]`` each) for each row of ``mazes``."""
+def ratio(top: np.ndarray, bottom: np.ndarray, mazes: np.ndarray) -> Statistic:
+    """Sum of ``top`` over sum of ``bottom`` (``float[n_mazes]`` each) for each row of ``mazes``; NaN for nothing over
+    nothing."""
     above, below = top[mazes].sum(axis=1), bottom[mazes].sum(axis=1)
     return np.divide(above, below, out=np.full(len(mazes), np.nan), where=below > 0)
 
 
 def _balanced(correct: np.ndarray, totals: np.ndarray, mazes: np.ndarray) -> Statistic:
     """Mean over classes of the share rightly told; a class no sample has does not count."""
-    shares = [_ratio(*pair, mazes) for pair in zip(correct.T, totals.T, strict=True)]
+    shares = [ratio(*pair, mazes) for pair in zip(correct.T, totals.T, strict=True)]
     return np.nanmean(shares, axis=0)
 
 
-def _cell(
-    scores: Mapping[str, Any], maze: np.ndarray, mazes: np.ndarray
-) -> tuple[dict[str, Any], tuple[Statistic, Statistic]]:
+def _cell(scores: Mapping[str, Any], maze: np.ndarray, mazes: np.ndarray) -> dict[str, Any]:
     columns = {name: np.array(values) for name, values in scores.items()}
     squares = {name: np.bincount(maze, values**2) for name, values in columns.items()}
-    r2, control = (1.0 - _ratio(squares[name], squares["mean"], mazes) for name in ("distance", "control"))
+    r2, control = (1.0 - ratio(squares[name], squares["mean"], mazes) for name in ("distance", "control"))
     row = {"r2": reading(r2), "control_r2": reading(control)}
     row |= {f"{label}_error": reading(_median(columns[name], maze, mazes))
             for label, name in (("median", "distance"), ("control", "control"), ("mean_cell", "mean"))}  # fmt: skip
-    return row, (r2, r2 - control)
+    return row
 
 
 def _map(scores: Mapping[str, Any], frames: np.ndarray, mazes: np.ndarray) -> dict[str, Any]:
-    return {name: reading(_ratio(np.array(values), frames, mazes)) for name, values in scores.items()}
+    return {name: reading(ratio(np.array(values), frames, mazes)) for name, values in scores.items()}
 
 
 def _median(values: np.ndarray, maze: np.ndarray, mazes: np.ndarray) -> Statistic:

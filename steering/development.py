@@ -46,3 +46,12 @@ def lower_envelope(x: np.ndarray, y: np.ndarray) -> np.ndarray:
             hull.pop()
         hull.append(i)
     return np.interp(x, x[hull], y[hull])
+
+
+def snapshots(checkpoints: Sequence[str]) -> tuple[str, list[int]] | None:
+    """(agent, counts) if ``checkpoints`` are different snapshots ``AGENT@COUNT`` of one training; else None."""
+    parts = [checkpoint.partition("@") for checkpoint in checkpoints]
+    if len({name for name, _, _ in parts}) != 1 or not all(at and count.isdecimal() for _, at, count in parts):
+        return None
+    counts = [int(count) for _, _, count in parts]
+    return (parts[0][0], counts) if len(set(counts)) == len(counts) > 1 else None

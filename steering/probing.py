@@ -21,8 +21,9 @@ from steering import stats
 from steering.decoding import FORMAT, RESULTS, read_json, summarize_probes
 from steering.donors import generator
 from steering.plan import SEARCH_LIMIT, SweepSpec, parse_levels, qualifying_levels
+from steering.probe_curves import boundaries, decoding_tallies, probe_curves, tallies_to_json
 from steering.probes import probe_data, shuffled, site_scores
-from steering.representation import representation
+from steering.representation import interaction_tally, position_sums, representation
 from steering.run import bar
 from steering.sites import INPUT, Site, find_site, select_sites
 from steering.store import run_directory
@@ -129,7 +130,9 @@ def _result(
     policy: Policy, mazes: list[Maze], spec: ProbeSpec, sites: list[Site], scores: dict[str, Any]
 ) -> dict[str, Any]:
     samples = stats.resamples(len(mazes), np.random.default_rng(spec.seed))
-    facts = site_facts(tuple(sites))
+    facts, names = site_facts(tuple(sites)), [site.name for site in sites]
+    sums = position_sums(policy, mazes, sites, spec.states, spec.seed)
+    tallies = {**decoding_tallies(names, scores), "interaction": interaction_tally(sums)}
     return {
         "format": FORMAT,
         "checkpoint": {"name": spec.checkpoint, "sha256": spec.sha256},
@@ -141,7 +144,9 @@ def _result(
         "shuffles": SHUFFLES,
         "versions": {name: version(name) for name in ("mazesteer", "numpy", "scikit-learn", "torch")},
         **summarize_probes(facts, scores, samples),
-        **representation(policy, mazes, sites, spec.states, spec.seed, samples),
+        "representation": representation(sums, names, samples),
+        **boundaries(facts, probe_curves(tallies, samples)),
+        "tallies": tallies_to_json(tallies),
     }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,52 +30,55 @@ DEPENDENT = 0.5  # interaction: half of the cheese's effect is not what it was a
 SUMS = ("states", "angles", "cosine", "here", "start", "difference")
 
 
-def representation(
-    policy: Policy, mazes: Sequence[Maze], sites: Sequence[Site], states: int, seed: int, samples: np.ndarray
-) -> dict[str, Any]:
-    """``representation`` and ``representational_boundary`` (:func:`position_dependence`) of ``probes.json``.
+def position_sums(policy: Policy, mazes: Sequence[Maze], sites: Sequence[Site], states: int, seed: int) -> np.ndarray:
+    """:func:`maze_sums` of ``states`` states of each maze (those of the probes): the mazes come first."""
+    return np.stack([maze_sums(policy, maze, sites, drawn_states(maze, states, seed)) for maze in mazes])
+
+
+def representation(sums: np.ndarray, names: Sequence[str], samples: np.ndarray) -> list[dict[str, Any]]:
+    """``representation`` of ``probes.json``, from :func:`position_sums` at the sites ``names``.
 
     For each site ``cosine``, ``norm_ratio`` and ``interaction`` by distance and side of the receptive field.
     ``by_distance``: a list of bins of path length from the start; ``inside``, ``outside``: over all distances, None
-    where there are no such states. Taken at ``states`` states of each maze (those of the probes), pooled over mazes,
-    intervals by ``samples`` (``int[draws, n_mazes]``).
+    where there are no such states. Pooled over mazes, intervals by ``samples`` (``int[draws, n_mazes]``).
     """
-    sums = np.stack([maze_sums(policy, maze, sites, drawn_states(maze, states, seed)) for maze in mazes])
-    drawn = np.vstack([np.arange(len(mazes)), samples])
-    rows, inside = [], []
-    for number, site in enumerate(sites):
+    drawn = np.vstack([np.arange(len(sums)), samples])
+    rows = []
+    for number, name in enumerate(names):
         table = sums[:, number]
-        inside.append(_ratios(table[:, :, 0].sum(1), drawn)["interaction"])
         bins = [{"distance": first, "outside": bool(side), **_pooled(table[:, k, side], drawn)}
                 for k, first in enumerate(DISTANCES) for side in (0, 1) if table[:, k, side, 0].any()]  # fmt: skip
-        sides = {name: _pooled(table[:, :, side].sum(1), drawn) if table[:, :, side, 0].any() else None
-                 for name, side in (("inside", 0), ("outside", 1))}  # fmt: skip
-        rows.append({"name": site.name, **sides, "by_distance": bins})
-    return {"representation": rows, "representational_boundary": position_dependence(sites, np.array(inside))}
+        sides = {where: _pooled(table[:, :, side].sum(1), drawn) if table[:, :, side, 0].any() else None
+                 for where, side in (("inside", 0), ("outside", 1))}  # fmt: skip
+        rows.append({"name": name, **sides, "by_distance": bins})
+    return rows
 
 
-def position_dependence(sites: Sequence[Site], interaction: np.ndarray) -> dict[str, Any]:
+def interaction_tally(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """``float[n_sites, n_mazes]`` each, inside the receptive field: summed norms of the difference between the cheese
+    vector at a state and that at the start, and of the vector at the state."""
+    inside = sums[:, :, :, 0].sum(axis=2)
+    return inside[..., SUMS.index("difference")].T, inside[..., SUMS.index("here")].T
+
+
+def position_dependence(facts: Sequence[Mapping[str, Any]], interaction: np.ndarray) -> dict[str, Any]:
     """The representational reading of the boundary: up to which trunk site the cheese vector holds elsewhere.
 
-    ``interaction``: ``float[n_sites, 1 + draws]`` inside the receptive field, of the mazes as they are and of each
-    bootstrap sample; NaN (no such states) counts as 0, as outside the field. The two rules of
-    :mod:`steering.boundary`, with 1 - interaction for blindness: threshold and change-point, each redone in every draw.
+    ``facts``: of the sites (:func:`steering.summary.site_facts`); ``interaction``: ``float[n_sites, 1 + draws]`` inside
+    the receptive field, of the mazes as they are and of each bootstrap sample; NaN (no such states) counts as 0, as
+    outside the field. The two rules of :mod:`steering.boundary`, with 1 - interaction for blindness: threshold and
+    change-point, each redone in every draw.
     """
-    trunk = [i for i, site in enumerate(sites) if site.trunk]
+    trunk = [i for i, fact in enumerate(facts) if fact["trunk"]]
     if not trunk:
         return {field.name: None for field in dataclasses.fields(Boundary)}
     kept = 1.0 - np.nan_to_num(interaction[trunk]).T
-    found = find_boundary(
-        Curves(
-            tuple(sites[i].name for i in trunk),
-            tuple(sites[i].equivalence_class for i in trunk),
-            *(kept[0], np.ones_like(kept[0]), kept[1:], np.ones_like(kept[1:])),
-        ),
-        blindness=1.0 - DEPENDENT,
-    )
+    names, classes = (tuple(facts[i][key] for i in trunk) for key in ("name", "equivalence_class"))
+    able = np.ones_like(kept)
+    found = find_boundary(Curves(names, classes, kept[0], able[0], kept[1:], able[1:]), blindness=1.0 - DEPENDENT)
     rule = (
         f"deepest trunk site up to which the interaction inside the receptive field is at most {DEPENDENT:g} at every "
-        f"trunk site asked ({len(trunk)}, from {sites[trunk[0]].name} on); interval: 95% bootstrap over mazes"
+        f"trunk site asked ({len(trunk)}, from {names[0]} on); interval: 95% bootstrap over mazes"
     )
     return {**dataclasses.asdict(found), "rule": rule}
 

@@ -12,44 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envs.errors import InputError
-from steering.compare import compare, development, find_runs, read_arms
+from steering.compare import compare, find_runs, read_arms
 from steering.compare_page import run_compare
-from steering.development import bumps, loss_curves, lower_envelope
-from steering.evaluate import OUTCOME_FIELDS, Outcome
-from steering.plan import SweepSpec
-from steering.store import Key, Row, Store
-
-SITES = ("input", "embedder.relu3")
-FACTS = [
-    {"name": name, "trunk": True, "equivalence_class": name, "affine": False, "depth": k, "receptive_field": None}
-    for k, name in enumerate(SITES)
-]
-LEVELS = tuple(range(20))
-SPEC = SweepSpec("agent", "a" * 64, LEVELS, SITES, ("subtract",), (1.0,))
-
-
-def outcome(tv: float, p: float = 0.5) -> Outcome:
-    return Outcome(**{**dict.fromkeys(OUTCOME_FIELDS, p), "tv_no_cheese": tv})
-
-
-def make_run(folder: Path, spec: SweepSpec, share: dict[str, float], seed: int = 0) -> Path:
-    """A run whose blindness at each site is ``1 - share`` of it, the cheese's effect differing from maze to maze."""
-    effect = np.random.default_rng(seed).gamma(0.5, size=1000)
-    folder.mkdir(parents=True)
-    spec.save(folder)
-    with Store.open(folder) as store:
-        store.claim({"sites": FACTS})
-        store.add_levels([(level, True, "", {}) for level in spec.levels])
-        for level in spec.levels:
-            tv = float(effect[level])
-            rows = [Row(Key(level, "clean"), "", outcome(tv)), Row(Key(level, "no_cheese"), "", outcome(0.0))]
-            rows += [
-                Row(Key(level, "subtract", site, c), site, outcome(share[site] * tv * c))
-                for site in spec.sites
-                for c in spec.coefficients
-            ]
-            store.add(rows)
-    return folder
+from steering.development import bumps, loss_curves, lower_envelope, snapshots
+from steering.store import Store
+from tests.runs import LEVELS, SITES, SPEC, make_run
 
 
 def test_a_difference_that_is_the_same_in_every_maze_has_no_width(tmp_path: Path) -> None:
@@ -79,6 +46,26 @@ def test_only_mazes_and_sites_that_all_have_count(tmp_path: Path) -> None:
     b = make_run(tmp_path / "b", fewer, {"embedder.relu3": 0.3})
     data = compare(read_arms([a, b]))
     assert data["levels"] == list(LEVELS[5:17]) and data["sites"] == ["embedder.relu3"]
+
+
+def test_the_runs_own_thresholds_are_taken_if_they_agree(tmp_path: Path) -> None:
+    share = {"input": 0.0, "embedder.relu3": 0.3}
+    a = make_run(tmp_path / "a", SPEC, share)
+    b = make_run(tmp_path / "b", replace(SPEC, checkpoint="other", sha256="b" * 64), share)
+    for run in (a, b):
+        with Store.open(run) as store:
+            store.describe("thresholds", {"blindness": 0.75, "competence": 0.8})
+    data = compare(read_arms([a, b]))
+    assert data["thresholds"] == {"blindness": 0.75, "competence": 0.8}
+    assert data["arms"][0]["boundary"]["site"] == "input"
+    assert compare(read_arms([a, b]), blindness=0.5)["arms"][0]["boundary"]["site"] == "embedder.relu3"
+    with Store.open(b) as store:
+        store.describe("thresholds", {"blindness": 0.5, "competence": 0.8})
+    with pytest.raises(InputError, match=r"blindness thresholds differ \(0.5, 0.75\); say --blindness-threshold"):
+        compare(read_arms([a, b]))
+    assert compare(read_arms([a, b]), blindness=0.6)["thresholds"]["blindness"] == 0.6
+    with pytest.raises(InputError, match="between -10 and 10"):
+        compare(read_arms([a, b]), blindness=float("nan"))
 
 
 @pytest.mark.parametrize(
@@ -113,8 +100,8 @@ def test_snapshots_of_one_training_are_known_and_shown_with_its_loss(tmp_path: P
     for k, count in enumerate((4096, 1048576)):
         spec = replace(SPEC, checkpoint=f"region5@{count}", sha256=str(k) * 64)
         runs.append(make_run(tmp_path / str(count), spec, {"input": 0.0, "embedder.relu3": 0.4 * k}))
-    assert development(read_arms(runs)) == ("region5", [4096, 1048576])
-    data = run_compare(runs, tmp_path / "out", seed=0, blindness=0.5, competence=0.8)
+    assert snapshots([arm.spec.checkpoint for arm in read_arms(runs)]) == ("region5", [4096, 1048576])
+    data = run_compare(runs, tmp_path / "out", seed=0)
     stages = data["development"]["loss"]
     assert [stage["stage"] for stage in stages][:1] == ["imitation"] and len(stages[0]["loss"]) > 10
     assert json.loads((tmp_path / "out" / "compare.json").read_text()) == data

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -91,9 +90,8 @@ def test_a_cell_that_is_never_lost_or_never_there() -> None:
     assert all(value is None for key, value in never.items() if key != "rule")
 
 
-def sites(count: int = 8, branch: str = "", classes: str = NAMES) -> list[Any]:
-    return [SimpleNamespace(name=name, trunk=name not in branch, equivalence_class=kind)
-            for name, kind in zip(NAMES[:count], classes, strict=False)]  # fmt: skip
+def sites(branch: str = "") -> list[dict[str, Any]]:
+    return [{"name": name, "trunk": name not in branch, "equivalence_class": name} for name in NAMES]
 
 
 def test_intervals_of_the_representational_reading_hold_the_site() -> None:

@@ -12,10 +12,19 @@ from agents.policy import MazePolicy
 from envs.maze import Maze
 from steering.evaluate import LevelEvaluator
 from steering.interventions import Intervention
+from steering.probe_curves import probe_curves
 from steering.profiles import DISTANCES, level_profiles
-from steering.representation import SUMS, maze_sums, representation
+from steering.representation import (
+    SUMS,
+    interaction_tally,
+    maze_sums,
+    position_dependence,
+    position_sums,
+    representation,
+)
 from steering.sites import find_site, select_sites
 from steering.stats import resamples
+from steering.summary import site_facts
 from steering.vectors import cheese_vector, cheese_vectors
 
 SITES = (
@@ -78,8 +87,11 @@ def test_an_affine_site_has_one_vector_wherever_sprites_do_not_meet(policy: Maze
     """And so has every site outside its receptive field; deep inside the network the vector turns."""
     mazes = Maze.from_levels([2, 26, 54])
     sites = select_sites("trunk", policy.net)
-    made = representation(policy, mazes, sites, 40, 0, resamples(len(mazes), np.random.default_rng(0), 100))
-    rows, held = made["representation"], made["representational_boundary"]
+    sums, samples = position_sums(policy, mazes, sites, 40, 0), resamples(len(mazes), np.random.default_rng(0), 100)
+    rows = representation(sums, [site.name for site in sites], samples)
+    curve = probe_curves({"interaction": interaction_tally(sums)}, samples)["interaction"]
+    assert curve[:, 0] == pytest.approx([row["inside"]["interaction"]["value"] for row in rows])
+    held = position_dependence(site_facts(tuple(sites)), curve)
     assert [row["name"] for row in rows] == [site.name for site in sites]
     for row, site in zip(rows, sites, strict=True):
         if site.receptive_field is None:
@@ -104,11 +116,11 @@ def test_an_affine_site_has_one_vector_wherever_sprites_do_not_meet(policy: Maze
 def test_position_draws_do_not_depend_on_the_other_levels(policy: MazePolicy) -> None:
     mazes = Maze.from_levels([26, 54])
     site = [find_site(policy.net, SITES[2])]
-    samples = np.zeros((5, 1), dtype=int)
-    alone = representation(policy, mazes[1:], site, 6, 3, samples)
-    again = representation(policy, mazes[1:], site, 6, 3, samples)
-    other = representation(policy, mazes[1:], site, 6, 4, samples)
-    assert alone == again != other
-    both = representation(policy, mazes, site, 6, 3, np.ones((5, 2), dtype=int))
-    alike, single = (found["representation"][0]["inside"]["cosine"] for found in (both, alone))
-    assert alike["low"] == pytest.approx(single["value"])
+    alone, again = (position_sums(policy, mazes[1:], site, 6, 3) for _ in range(2))
+    assert np.array_equal(alone, again)
+    assert not np.array_equal(alone, position_sums(policy, mazes[1:], site, 6, 4))
+    both = position_sums(policy, mazes, site, 6, 3)
+    assert np.array_equal(both[1:], alone)
+    (drawn,) = representation(both, SITES[2:3], np.ones((5, 2), dtype=int))
+    (single,) = representation(alone, SITES[2:3], np.zeros((5, 1), dtype=int))
+    assert drawn["inside"]["cosine"]["low"] == pytest.approx(single["inside"]["cosine"]["value"])
