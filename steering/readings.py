@@ -38,7 +38,10 @@ class Reading:
     @property
     def interval(self) -> str:
         """Its interval in words."""
-        return " to ".join("nowhere" if end is None else short(end) for end in (self.low, self.high))
+        low, high = ("nowhere" if end is None else short(end) for end in (self.low, self.high))
+        if low == high:
+            return low if self.low is None else f"{low} only"
+        return f"{low} to {high}"
 
     def edges(self, names: Sequence[str]) -> tuple[float, float, float] | None:
         """Reading, low and high on an axis where site k of ``names`` stands at k; None if one is not there."""

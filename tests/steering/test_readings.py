@@ -137,7 +137,7 @@ def test_readings_side_by_side_and_where_they_lie_between_sites() -> None:
         ("representational", "up to c", "b to c"),
         ("decoding", "from d", "c to nowhere"),
         ("decoding", "from e", "e to f"),
-        ("decoding", "nowhere", "nowhere to nowhere"),
+        ("decoding", "nowhere", "nowhere"),
         ("decoding", "nowhere", "h to nowhere"),
     ]
     order = list(NAMES)
