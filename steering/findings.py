@@ -162,9 +162,9 @@ class Finding:
 
     ``published``: its source and figures in words. ``measure``: one maze's row; or ``jointly``: the rows of all mazes,
     where each depends on the others. ``summarize``: figures and claims of all rows. ``levels``: the seeds to consider;
-    ``keeps``: which of their mazes are used. ``maps``: it needs a site whose channels have maps. ``mode``: the only
-    one that it is about. ``revision``: to be raised with any change of what it measures or makes of it; what an
-    earlier revision left is then made anew.
+    ``keeps``: which of their mazes are used, each once if ``distinct``. ``maps``: it needs a site whose channels have
+    maps. ``mode``: the only one that it is about. ``revision``: to be raised with any change of what it measures or
+    makes of it; what an earlier revision left is then made anew.
     """
 
     name: str
@@ -177,10 +177,11 @@ class Finding:
     maps: bool = False
     jointly: Callable[[Bench, Sequence[Maze]], list[Row]] | None = None
     mode: str | None = None
+    distinct: bool = True
     revision: int = 1
 
     def mazes(self, settings: Settings, known: dict[int, Maze] | None = None) -> list[Maze]:
-        """The distinct mazes to measure, in the order of their levels; twins under a second seed are left out.
+        """The mazes to measure, in the order of their levels; if ``distinct``, twins under a second seed are left out.
 
         Levels in ``known`` are not made again; it takes the others.
         """
@@ -193,7 +194,7 @@ class Finding:
         found: dict[Any, Maze] = {}
         for maze in map(known.__getitem__, seeds):
             if self.keeps(settings, maze):
-                found.setdefault((maze.walls, maze.cheese), maze)
+                found.setdefault((maze.walls, maze.cheese) if self.distinct else maze.level, maze)
         return list(found.values())
 
     def basis(self, mazes: Sequence[Maze]) -> str:

@@ -12,6 +12,7 @@ from steering.findings import Bench, Claim, Finding, Row, Sample, Settings, Summ
 from steering.findings_transfer import IDLE
 from steering.findings_vectors import MOVES, POST, own_vector
 from steering.interventions import subtract
+from steering.plan import skip_reason
 
 GIVER = 0  # the level whose vector is used
 TAKERS = {795: "works", 3: "fails"}  # 795 has its cheese on the same cell of the picture, 3 on another
@@ -63,18 +64,28 @@ def summarize_named(bench: Bench, sample: Sample) -> Summary:
 
 
 def count_decisions(_: Bench, mazes: Sequence[Maze]) -> list[Row]:
-    """1 for a maze with a decision square, else 0."""
-    return [{"has": float(maze.decision_square is not None)} for maze in mazes]
+    """1 for a level with a decision square, else 0; and of those, 1 if its cheese lies outside the top-right 5x5."""
+    return [{"has": float(maze.decision_square is not None), "swept": float(not skip_reason(maze))} for maze in mazes]
 
 
 def summarize_decisions(bench: Bench, sample: Sample) -> Summary:
-    """The share of mazes."""
-    share = sample.figure("share of mazes with a decision square", mean, "has", published=PUBLISHED_SHARE)
+    """The share of levels, by both ways of counting: the source does not say whether it asked where the cheese lies."""
     low, high = PUBLISHED_SHARE - NEAR, PUBLISHED_SHARE + NEAR
+    names = {"has": "with a decision square", "swept": "with one and their cheese outside the top-right 5x5"}
+    shares = {
+        words: sample.figure(f"share of levels {words}", mean, key, published=PUBLISHED_SHARE)
+        for key, words in names.items()
+    }
     return Summary(
-        (share,),
-        (Claim(f"the share lies between {low:.3f} and {high:.3f}", share.within(low, high)),),
-        ("A fact of the levels: no network is run. The seeds are those of the behaviour regression.",),
+        tuple(shares.values()),
+        tuple(
+            Claim(f"share {words} between {low:.3f} and {high:.3f}", share.within(low, high))
+            for words, share in shares.items()
+        ),
+        (
+            "A fact of the levels: no network is run. The seeds are those of the behaviour regression, each counted. "
+            "The source does not say whether levels with the cheese near the corner were left out.",
+        ),
     )
 
 
@@ -102,4 +113,6 @@ DECISION_SQUARE = Finding(
     keeps=lambda _, maze: True,
     jointly=count_decisions,
     mode="hard",
+    distinct=False,
+    revision=2,
 )
