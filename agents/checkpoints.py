@@ -18,7 +18,6 @@ import pickle
 import struct
 import warnings
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ from agents.impala import ImpalaPolicyNet
 from agents.policy import MazePolicy
 from agents.sb3_zip import is_sb3, network_from_sb3
 from agents.weights import fill
+from agents.zip_members import check_zip, zip_member
 from envs.errors import InputError, nearest, one_line
 
 ZOO = Path(__file__).parent / "zoo"
@@ -113,14 +113,24 @@ def _load_file(path: Path, name: str, card: dict[str, Any]) -> MazePolicy:
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"checkpoint {path}: cannot be read ({error.strerror})") from None
-    return _policy(data, path, name, card)
+    policy = _policy(data, path, name, card)
+    return policy if card else MazePolicy(policy.net, name, policy.sha256, _card_beside(path, policy.sha256))
+
+
+def _card_beside(path: Path, sha256: str) -> dict[str, Any]:
+    """The card that a training of one's own wrote beside its weights; empty if there is none of these weights."""
+    try:
+        card = json.loads(path.with_suffix(".json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return card if isinstance(card, dict) and card.get("sha256") == sha256 and "figures" in card else {}
 
 
 def _policy(data: bytes, path: Path, name: str, card: dict[str, Any]) -> MazePolicy:
     weights = read_weights(data, path)
     net: nn.Module
     if is_sb3(weights):
-        facts = _zip_member(data, path, "data", needed=False) if path.suffix == ".zip" else b""
+        facts = zip_member(data, path, "data", MAX_BYTES, needed=False) if path.suffix == ".zip" else b""
         net = network_from_sb3(weights, facts or None, str(path))
     else:
         net = network_from_weights(weights, str(path))
@@ -147,18 +157,23 @@ def read_weights(data: bytes, path: Path) -> dict[str, Tensor]:
     if path.suffix == ".safetensors":
         try:
             return safetensors.torch.load(data)
-        except (safetensors.SafetensorError, ValueError, struct.error) as error:
+        except (
+            safetensors.SafetensorError,
+            ValueError,
+            KeyError,
+            struct.error,
+        ) as error:  # KeyError: a dtype of its own
             raise InputError(f"checkpoint {path}: not a whole safetensors file ({one_line(error)})") from None
     if path.suffix in (".pth", ".pt"):
         return _published(_torch_load(data, path), path)
     if path.suffix == ".zip":
-        return _published(_torch_load(_zip_member(data, path, "policy.pth"), path), path)
+        return _published(_torch_load(zip_member(data, path, "policy.pth", MAX_BYTES), path), path)
     raise InputError(f"checkpoint {path}: unknown suffix; known: {', '.join(SUFFIXES)}")
 
 
 def _torch_load(data: bytes, path: Path) -> Any:
     if zipfile.is_zipfile(io.BytesIO(data)):
-        _check_zip(data, path)
+        check_zip(data, path, MAX_BYTES)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch remarks on pickle protocols
@@ -172,44 +187,21 @@ def _torch_load(data: bytes, path: Path) -> Any:
         raise InputError(f"checkpoint {path}: damaged or not a torch file ({one_line(error)})") from None
 
 
-def _check_zip(data: bytes, path: Path) -> zipfile.ZipFile:
-    try:
-        archive = zipfile.ZipFile(io.BytesIO(data))
-        members = archive.infolist()
-    except (zipfile.BadZipFile, ValueError) as error:
-        raise InputError(f"checkpoint {path}: damaged zip ({one_line(error)})") from None
-    for member in members:
-        # Nothing is ever unpacked to disk; such a name still says that the file is an attack.
-        if member.filename.startswith(("/", "\\")) or ".." in member.filename.replace("\\", "/").split("/"):
-            raise InputError(f"checkpoint {path}: a member is named {member.filename[:80]!r}; not loaded")
-    if sum(member.file_size for member in members) > MAX_BYTES:
-        raise InputError(f"checkpoint {path}: unpacks to more than {MAX_BYTES} bytes; not loaded")
-    return archive
-
-
-def _zip_member(data: bytes, path: Path, name: str, *, needed: bool = True) -> bytes:
-    """A member's bytes; of one that is not needed and not there, none."""
-    archive = _check_zip(data, path)
-    if name not in archive.namelist():
-        if not needed:
-            return b""
-        raise InputError(f"checkpoint {path}: no {name} inside; a stable-baselines3 .zip has one")
-    try:
-        return archive.read(name)
-    except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, EOFError, ValueError) as error:
-        raise InputError(f"checkpoint {path}: {name} is damaged ({one_line(error)})") from None
-
-
 def _published(loaded: Any, path: Path) -> dict[str, Tensor]:
     """The tensors of a torch dictionary, with wrapping prefixes taken off the keys."""
     if isinstance(loaded, Mapping) and isinstance(loaded.get("model_state_dict"), Mapping):
         loaded = loaded["model_state_dict"]
     if not isinstance(loaded, Mapping):
         raise InputError(f"checkpoint {path}: holds a {type(loaded).__name__}, expected a dictionary of tensors")
-    weights = {}
+    weights, size = {}, 0
     for key, value in loaded.items():
         if not isinstance(value, Tensor):
             raise InputError(f"checkpoint {path}: {key!r} is a {type(value).__name__}, expected a tensor")
+        if value.layout is not torch.strided or value.device.type != "cpu":
+            raise InputError(f"checkpoint {path}: {key!r} is a tensor without its numbers, expected a dense one")
+        size += value.numel() * value.element_size()  # not what is stored: one number can be a tensor of any shape
+        if size > MAX_BYTES:
+            raise InputError(f"checkpoint {path}: its tensors have more than {MAX_BYTES} bytes; not loaded")
         name = str(key)
         for prefix in ("module.", "net."):
             name = name.removeprefix(prefix)

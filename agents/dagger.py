@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from agents.hardware import bf16_pays
+from agents.hardware import SAVE_EVERY, bf16_pays
 from agents.history import Watcher
 from agents.imitation import ImitationConfig, batches
 from agents.impala import ImpalaPolicyNet
@@ -143,7 +143,7 @@ def train_dagger(
     start: ImpalaPolicyNet,
     *,
     name: str = NAME,
-    save_every_seconds: float = 60.0,
+    save_every_seconds: float = SAVE_EVERY,
     progress: Progress | None = None,
     watcher: Watcher | None = None,
     device: str = "cpu",

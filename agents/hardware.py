@@ -9,6 +9,8 @@ import torch
 
 from envs.errors import InputError
 
+SAVE_EVERY = 30.0  # seconds between two states of a training on disk
+
 
 def check_device(name: str) -> torch.device:
     """``cpu`` or ``cuda`` (``cuda:1``), if this torch can use it; else :class:`InputError`."""

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from agents.hardware import bf16_pays
+from agents.hardware import SAVE_EVERY, bf16_pays
 from agents.history import Watcher
 from agents.impala import ImpalaPolicyNet
 from agents.supervised import Batch, Progress, Session, UpdateConfig, expert
@@ -129,7 +129,7 @@ def train_imitation(
     config: ImitationConfig,
     out: Path,
     *,
-    save_every_seconds: float = 60.0,
+    save_every_seconds: float = SAVE_EVERY,
     progress: Progress | None = None,
     watcher: Watcher | None = None,
     device: str = "cpu",

@@ -20,7 +20,7 @@ import torch
 from agents.checkpoints import load_policy, published_net, save_checkpoint, write_atomic
 from agents.dagger import DaggerConfig, train_dagger
 from agents.evaluation import LEVELS, policy_figures
-from agents.hardware import bf16_pays, check_device, hardware_class
+from agents.hardware import SAVE_EVERY, bf16_pays, check_device, hardware_class
 from agents.history import WATCH_LEVELS, Watcher, learning_curves, read_history
 from agents.imitation import ImitationConfig, train_imitation
 from agents.impala import ImpalaPolicyNet
@@ -45,6 +45,7 @@ GENTLE: dict[str, Any] = {
 
 
 OPTIMIZERS = ("adam", "muon")
+WIDEST = 32  # beyond, the weights are more than a checkpoint may have
 BLOCK = 32  # with Muon: batches drawn from the same levels
 RATES = (0.02, 0.01)  # of Muon: imitation, each round of walks
 
@@ -53,6 +54,7 @@ RATES = (0.02, 0.01)  # of Muon: imitation, each round of walks
 class TrainSpec:
     """What a training run is: ``samples`` of imitation, ``dagger_samples`` on policy, ``ppo_steps``.
 
+    The defaults are those of the shipped ``region5``.
     ``dagger_samples`` has a number for each round: a round begins with the full learning rate
     again and meets other levels. Without imitation of either kind PPO starts from scratch.
     ``region`` None means cheese anywhere; ``optimizer`` is that of imitation. ``bf16`` belongs to
@@ -62,9 +64,9 @@ class TrainSpec:
     region: int | None = 5
     scale: int = 1
     seed: int = 0
-    samples: int = 2_400_000
-    dagger_samples: tuple[int, ...] = (3_200_000,)
-    ppo_steps: int = 320_000
+    samples: int = 3_000_000
+    dagger_samples: tuple[int, ...] = (5_000_000, 3_000_000)
+    ppo_steps: int = 1_000_000
     optimizer: str = "adam"
     device: str = "cpu"
     bf16: bool = False
@@ -74,6 +76,8 @@ class TrainSpec:
         counts = (self.samples, *self.dagger_samples, self.ppo_steps)
         if min(counts) < 0 or sum(counts) == 0:
             raise InputError("train: give imitation samples, PPO steps, or both; none may be negative")
+        if not 1 <= self.scale <= WIDEST:
+            raise InputError(f"train: scale is {self.scale}, must be 1 to {WIDEST} (published: 4)")
         if self.optimizer not in OPTIMIZERS:
             raise InputError(f"optimizer {self.optimizer!r}: {nearest(self.optimizer, OPTIMIZERS)}")
 
@@ -94,7 +98,7 @@ class TrainSpec:
         return " ".join([*words, "--out runs/train"])
 
     def stages(self) -> dict[str, ImitationConfig | DaggerConfig | PPOConfig | None]:
-        """Options of each stage by name (None: left out). A GPU gets larger batches."""
+        """Options of each stage by name (None: left out). On a GPU imitation gets larger batches."""
         shared: dict[str, Any] = {"scale": self.scale, "region": self.region, "seed": self.seed, "bf16": self.bf16}
         wide = torch.device(self.device).type == "cuda"
         muon = self.optimizer == "muon"
@@ -157,12 +161,14 @@ def train_pipeline(
     spec: TrainSpec,
     *,
     progress: Callable[[int, int], None] | None = None,
+    evaluating: Callable[[int, int], None] | None = None,
+    save_every_seconds: float = SAVE_EVERY,
     card_levels: tuple[int, int] = LEVELS,
     watch_levels: tuple[int, int] = WATCH_LEVELS,
 ) -> Path:
     """Do what is left of the run ``spec`` in ``out`` and return the final weights' path.
 
-    The history is of ``watch_levels``, the card's figures of ``card_levels``.
+    The history is of ``watch_levels``, the card's figures of ``card_levels``; ``evaluating`` is the progress of these.
     """
 
     def report(before: int) -> Callable[..., None]:
@@ -179,6 +185,7 @@ def train_pipeline(
             "progress": report(before),
             "watcher": Watcher(out, name, before, spec.region, levels=watch_levels),
             "device": spec.device,
+            "save_every_seconds": save_every_seconds,
         }
         if isinstance(stage, ImitationConfig):
             net = train_imitation(stage, out, workers=workers, **shared)
@@ -206,6 +213,7 @@ def train_pipeline(
         before_ppo=earlier,
         hardware=hardware_class(spec.device),
         levels=card_levels,
+        progress=evaluating,
     )
     write_card(card, out / "policy.json")
     return final
@@ -260,7 +268,7 @@ def make_card(
         card["training"]["seconds"] = history[-1]["seconds"]
         card["history"] = [dict(row) for row in history]
     if before_ppo is not None:
-        card["ppo_changed"] = ppo_change(load_policy(before_ppo), figures)
+        card["ppo_changed"] = ppo_change(load_policy(before_ppo), figures, progress)
     return card
 
 
@@ -277,10 +285,13 @@ def weaknesses(figures: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def ppo_change(earlier: MazePolicy, figures: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+def ppo_change(
+    earlier: MazePolicy, figures: Mapping[str, Any], progress: Callable[[int, int], None] | None = None
+) -> dict[str, dict[str, float]]:
     """The main figures before and after PPO, on the levels of ``figures``."""
     levels: tuple[int, int] = tuple(figures["levels"])
-    then = policy_figures(earlier, figures["region"], levels=levels, horizon=figures["horizon"], seed=figures["seed"])
+    same: dict[str, Any] = {name: figures[name] for name in ("horizon", "seed")}
+    then = policy_figures(earlier, figures["region"], levels=levels, progress=progress, **same)
     names = [
         name for name, value in figures.items() if name.startswith(("p_", "expected")) and isinstance(value, float)
     ]

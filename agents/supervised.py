@@ -148,9 +148,10 @@ class Session:
         self._every = save_every_seconds
         self._earlier = 0.0
         self.done = self._resume()
-        self._writer = SummaryWriter(str(path.parent / "tensorboard"))
         self._begun = self._saved = time.monotonic()
         self._watcher = watcher
+        # What an interrupted run logged after its last save is dropped: it comes again.
+        self._writer = SummaryWriter(str(path.parent / "tensorboard"), purge_step=self.count + 1 if self.done else None)
         if watcher is not None:
             watcher.begin(self.done)
             self._look()
@@ -164,6 +165,11 @@ class Session:
     def seconds(self) -> float:
         """Wall time so far, interruptions left out."""
         return self._earlier + time.monotonic() - self._begun
+
+    @property
+    def count(self) -> int:
+        """Samples shown; with a watcher, since the first weights of the run."""
+        return self.done + (self._watcher.offset if self._watcher is not None else 0)
 
     @property
     def over(self) -> bool:
@@ -191,7 +197,7 @@ class Session:
             self._running[key] = 0.98 * self._running.get(key, value) + 0.02 * value
         if self.number % 20 == 0:
             for key, value in self._running.items():
-                self._writer.add_scalar(f"{self._path.stem}/{key}", value, self.done)
+                self._writer.add_scalar(f"{self._path.stem}/{key}", value, self.count)
             if self._progress is not None:
                 self._progress(self.done, dict(self._running))
         if self.over or time.monotonic() - self._saved > self._every:
@@ -203,7 +209,7 @@ class Session:
         if self._watcher is not None:
             seen = self._watcher.look(self.done, self.net, self._running, self.seconds, last=self.over)
             for key, value in seen.items():
-                self._writer.add_scalar(f"exact/{key}", value, self._watcher.offset + self.done)
+                self._writer.add_scalar(f"exact/{key}", value, self.count)
 
     def save(self) -> None:
         """Write the state file now."""

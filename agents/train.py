@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from agents.checkpoints import load_policy, network_from_weights, published_net, save_checkpoint, write_atomic
-from agents.hardware import bf16_pays, keep_freed_memory
+from agents.hardware import SAVE_EVERY, bf16_pays, keep_freed_memory
 from agents.history import Watcher
 from agents.impala import ImpalaPolicyNet
 from agents.sb3_policy import MazeActorCriticPolicy, MazePPO
@@ -138,6 +138,11 @@ class _Keeper(BaseCallback):
         """Wall time so far, interruptions left out."""
         return self.earlier + time.monotonic() - self.begun
 
+    @property
+    def count(self) -> int:
+        """Steps so far; with a watcher, samples and steps since the first weights."""
+        return self.num_timesteps + (self.watcher.offset if self.watcher is not None else 0)
+
     def _on_training_start(self) -> None:
         self.first_step = self.num_timesteps
 
@@ -148,7 +153,7 @@ class _Keeper(BaseCallback):
         # Written now, an update's figures stand at its own step and outlive an interruption.
         self.update = {k: float(v) for k, v in self.logger.name_to_value.items() if k.startswith("train/")}
         self.look()
-        self.logger.dump(self.num_timesteps)
+        self.logger.dump(self.count)
         if time.monotonic() - self.saved >= self.every and self.model.num_timesteps > self.first_step:
             _save(self.model, self.config, self.out, self.seconds)
             self.saved = time.monotonic()
@@ -186,7 +191,7 @@ def train_ppo(
     warm_start: Path | ImpalaPolicyNet | None = None,
     *,
     progress: Progress | None = None,
-    save_every_seconds: float = 60.0,
+    save_every_seconds: float = SAVE_EVERY,
     watcher: Watcher | None = None,
     device: str = "cpu",
 ) -> ImpalaPolicyNet:
@@ -253,7 +258,7 @@ def train_ppo(
                 watcher.begin(done)
             model.learn(config.steps - done, callback=keeper, reset_num_timesteps=False)
             keeper.look(last=True)
-            model.logger.dump(model.num_timesteps)
+            model.logger.dump(keeper.count)
             model.logger.close()
             _save(model, config, out, keeper.seconds)
     finally:

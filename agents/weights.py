@@ -11,10 +11,10 @@ from envs.errors import InputError
 
 
 def check_finite(key: str, found: Tensor, where: str) -> None:
-    """Raise :class:`InputError` unless ``found`` holds finite floating-point numbers."""
+    """Raise :class:`InputError` unless ``found`` holds floating-point numbers that are finite in float32."""
     if not found.is_floating_point():
         raise InputError(f"checkpoint {where}: {key} holds {found.dtype}, expected floating-point weights")
-    if not torch.isfinite(found).all():
+    if not torch.isfinite(found.float()).all():
         raise InputError(f"checkpoint {where}: {key} holds NaN or infinite weights")
 
 

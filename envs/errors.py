@@ -40,7 +40,7 @@ def told_if_stopped(message: Callable[[], str]) -> Iterator[None]:
 
 
 def check_random_seed(seed: int) -> int:
-    """Return ``seed`` or raise :class:`InputError` for one that no generator takes."""
-    if seed < 0:
-        raise InputError(f"seed {seed} is negative; use 0 or more")
+    """Return ``seed`` or raise :class:`InputError` for one that not all generators take."""
+    if not 0 <= seed < 2**63:
+        raise InputError(f"seed {seed}: must be 0 or more, and less than 2**63")
     return seed

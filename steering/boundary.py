@@ -8,8 +8,9 @@ squared error, over distinct experiments only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import ruptures
@@ -89,6 +90,23 @@ def check_thresholds(blindness: float, competence: float) -> None:
     """Raise :class:`InputError` for thresholds that no rule can mean."""
     if not (abs(blindness) <= 10 and abs(competence) <= 10):
         raise InputError(f"thresholds {blindness:g} and {competence:g}: give numbers between -10 and 10")
+
+
+def agreed_thresholds(runs: Sequence[Mapping[str, float]], **asked: float | None) -> dict[str, Any]:
+    """``blindness`` and ``competence`` as ``asked``; where that is None, those of all ``runs``.
+
+    Raises :class:`InputError` if these differ, or by :func:`check_thresholds`.
+    """
+    found = {}
+    for name, value in asked.items():
+        known = sorted({run[name] for run in runs})
+        if value is None and len(known) > 1:
+            raise InputError(
+                f"the runs' {name} thresholds differ ({known[0]:g}, {known[-1]:g}); say --{name}-threshold"
+            )
+        found[name] = known[0] if value is None else value
+    check_thresholds(**found)
+    return found
 
 
 def depth_reached(blind: np.ndarray, competent: np.ndarray, blindness: float, competence: float) -> np.ndarray:

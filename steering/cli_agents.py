@@ -49,17 +49,22 @@ def evaluate_command(
     n_levels: Annotated[int, typer.Option(help="Levels 0 to N-1.")] = 256,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Recompute the success figures of a policy's card, exactly."""
-    from agents.checkpoints import load_policy
+    """Recompute the success figures of a policy's card, exactly.
+
+    Exit code 1 if they were asked for as on the card and differ from it.
+    """
+    from agents.checkpoints import load_card, load_policy, zoo_names
     from agents.evaluation import policy_figures
     from envs.levels import check_region
-    from steering.run import bar
+    from steering.progress import bar
 
     if not 1 <= n_levels <= 100_000:
         raise InputError(f"--n-levels {n_levels}: evaluation has levels 0 to 99999, so 1 to 100000 of them")
     policy = load_policy(checkpoint)
     known = policy.card.get("figures", {})
-    rule = known.get("region", 5) if region is None else check_region(region)
+    parent = policy.name.partition("@")[0]  # a snapshot has the training, though not the figures, of its agent
+    trained = known or (load_card(parent)["figures"] if parent in zoo_names() else {})
+    rule = trained.get("region", 5) if region is None else check_region(region)
     with bar("evaluating") as progress:
         figures = policy_figures(policy, rule, levels=(0, n_levels), progress=progress)
     if as_json:
@@ -76,9 +81,14 @@ def evaluate_command(
     square = figures["decision_square"]
     print(f"  at the decision square ({square['levels']} levels): to the cheese {square['p_cheese_move']:.4f}, "
           f"to the top right {square['p_corner_move']:.4f}, other {square['p_other_move']:.4f}")  # fmt: skip
-    if known:
-        same = figures == known
-        print("equal to the card" if same else "NOT equal to the card (other levels, region or machine?)")
+    alike = ("levels", "region", "horizon", "seed")
+    if not known or any(figures[name] != known[name] for name in alike):
+        print("(the card, if there is one, has other levels or another region)")
+    elif figures != known:
+        print("NOT equal to the card")
+        raise typer.Exit(1)
+    else:
+        print("equal to the card")
 
 
 @commands.command()
@@ -106,7 +116,7 @@ def train(
     """Train a policy: imitation, on-policy imitation, then PPO; snapshots, history and a card."""
     from agents.pipeline import TrainSpec, read_run, start_run, train_pipeline
     from envs.levels import check_region
-    from steering.run import bar
+    from steering.progress import bar
 
     typed: dict[str, Any] = {"region": region, "scale": scale, "seed": seed, "samples": samples}
     typed |= {
@@ -133,8 +143,8 @@ def train(
         spec = start_run(out, TrainSpec(**given))
     command = f"mazesteer train --out {shlex.quote(str(out))} --resume"
     with told_if_stopped(lambda: f"\nstopped; `{command}` goes on"):
-        with bar("training") as progress:
-            result = train_pipeline(out, spec, progress=progress)
+        with bar("training, then evaluating") as progress:
+            result = train_pipeline(out, spec, progress=progress, evaluating=progress)
     print(f"weights: {result}\ncard:    {result.with_suffix('.json')}\ncurves:  {result.with_suffix('.png')}")
 
 

@@ -59,7 +59,7 @@ def video(
     from envs.maze import Maze
     from steering.film import Cast, film_of, heat_overlays, roll
     from steering.plan import parse_levels
-    from steering.run import bar
+    from steering.progress import bar
     from videos.encode import check_film_path
     from videos.side_by_side import Look
 
@@ -155,7 +155,7 @@ def film_sweep_command(
     from agents.checkpoints import load_policy
     from steering.depth_film import film_sites
     from steering.plan import SweepSpec
-    from steering.run import bar
+    from steering.progress import bar
     from videos.side_by_side import Look
 
     spec = SweepSpec.load(run)

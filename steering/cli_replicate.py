@@ -41,8 +41,8 @@ def replicate_command(
     from agents.checkpoints import load_policy
     from steering.findings import Settings, published_site
     from steering.plan import parse_levels
+    from steering.progress import bar
     from steering.replicate import FILE, chosen, replicate
-    from steering.run import bar
     from steering.store import DATABASE
 
     findings = chosen(names or (), None if show_list else mode)

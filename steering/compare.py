@@ -19,8 +19,7 @@ import numpy as np
 
 from envs.errors import InputError, check_random_seed
 from steering import stats
-from steering.boundary import Boundary, Curves, check_thresholds, find_boundary, over_agents
-from steering.decoding import load_probes
+from steering.boundary import Boundary, Curves, agreed_thresholds, find_boundary, over_agents
 from steering.plan import SweepSpec
 from steering.several import INDEX
 from steering.store import DATABASE, Key, Store
@@ -36,8 +35,7 @@ class Arm:
     """One run under one coefficient: per level and trunk site, what subtraction did.
 
     ``facts``: of each site, :data:`FACTS`; ``edited``: ``{(level, site): Outcome fields}``; ``clean``, ``no_cheese``:
-    ``{level: Outcome fields}``; ``probes``: what ``probe`` left in the run, of the same weights and mode;
-    ``thresholds``: those of the run's last sweep command.
+    ``{level: Outcome fields}``; ``thresholds``: those of the run's last sweep command; ``directory``: of the run.
     """
 
     name: str
@@ -48,8 +46,8 @@ class Arm:
     edited: dict[tuple[int, str], dict[str, float]]
     clean: dict[int, dict[str, float]]
     no_cheese: dict[int, dict[str, float]]
-    probes: dict[str, Any] | None
     thresholds: dict[str, float]
+    directory: Path
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -107,9 +105,6 @@ def _arm(store: Store, spec: SweepSpec, coefficient: float) -> Arm:
     if not sites:
         raise InputError(f"{store.path.parent}: no trunk site was swept; nothing to compare")
     table = {row.key: dataclasses.asdict(row.outcome) for row in store.rows()}
-    probes = load_probes(store.path.parent)
-    if probes is not None and (probes["checkpoint"]["sha256"], probes["mode"]) != (spec.sha256, spec.mode):
-        probes = None
     what = "" if len(spec.coefficients) == 1 and coefficient == 1 else f" x{coefficient:.15g}"
     what += "" if spec.vector == "start" else f" (vector {spec.vector})"
     return Arm(
@@ -125,8 +120,8 @@ def _arm(store: Store, spec: SweepSpec, coefficient: float) -> Arm:
         },
         clean={level: table[Key(level, "clean")] for level in spec.levels if Key(level, "clean") in table},
         no_cheese={level: table[Key(level, "no_cheese")] for level in spec.levels if Key(level, "no_cheese") in table},
-        probes=probes,
         thresholds=thresholds(store),
+        directory=store.path.parent,
     )
 
 
@@ -156,7 +151,7 @@ def compare(
     rng = np.random.default_rng(check_random_seed(seed))
     weights = stats.counts(stats.resamples(len(levels), rng))
     curves = [_curves(arm, sites, levels, weights) for arm in arms]
-    rule = _thresholds(arms, blindness=blindness, competence=competence)
+    rule = agreed_thresholds([arm.thresholds for arm in arms], blindness=blindness, competence=competence)
     boundaries = [find_boundary(curve, **rule) for curve in curves]
     found: dict[str, Any] = {
         "format": FORMAT,
@@ -194,20 +189,6 @@ def compare(
     cleaned = json.loads(json.dumps(found), parse_constant=lambda _: None)  # NaN: not defined
     assert isinstance(cleaned, dict)
     return cleaned
-
-
-def _thresholds(arms: Sequence[Arm], **asked: float | None) -> dict[str, Any]:
-    """What was asked for, else what all runs have."""
-    found = {}
-    for name, value in asked.items():
-        known = sorted({arm.thresholds[name] for arm in arms})
-        if value is None and len(known) > 1:
-            raise InputError(
-                f"compare: the runs' {name} thresholds differ ({known[0]:g}, {known[-1]:g}); say --{name}-threshold"
-            )
-        found[name] = known[0] if value is None else value
-    check_thresholds(**found)
-    return found
 
 
 def _curves(arm: Arm, sites: Sequence[str], levels: Sequence[int], weights: np.ndarray) -> Curves:

@@ -42,7 +42,7 @@ def run_compare(
         raise InputError(f"--history {history}: no {HISTORY} there; give the --out of a training")
     arms = read_arms(find_runs(runs))
     data = compare(arms, seed=seed, blindness=blindness, competence=competence)
-    data["readings"] = side_by_side(arms, data)
+    data["readings"], data["no_readings"] = side_by_side(arms, data)
     series = snapshots([arm.spec.checkpoint for arm in arms])
     if history is not None and series is None:
         raise InputError("--history belongs to snapshots NAME@COUNT of one training; these runs are none")
@@ -145,16 +145,29 @@ def _table(data: Mapping[str, Any]) -> list[list[str]]:
 
 
 def _readings(data: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The table of :mod:`steering.compare_readings` and its caption; None if there is none or it would be too wide."""
+    """The table of readings and its caption, if there is one; of many arms that of their mean alone."""
     found = data["readings"]
-    if found is None or len(data["arms"]) > FEW_ARMS:
+    if found is None:
         return None
-    header, *rows = readings_table(found, [arm["name"] for arm in data["arms"]])
-    return {"header": header, "rows": rows, "caption": words.fill(words.COMPARED_READINGS, mazes=found["levels"])}
+    many = len(data["arms"]) > FEW_ARMS
+    columns = {} if many else {arm["name"]: part for arm, part in zip(data["arms"], found["arms"], strict=True)}
+    if found["over_agents"] is not None:
+        columns["mean of the agents"] = found["over_agents"]
+    if not columns:
+        return None
+    header, *rows = readings_table(columns)
+    caption = words.fill(words.COMPARED_READINGS, mazes=found["levels"], sites=len(found["sites"]))
+    return {
+        "header": header,
+        "rows": rows,
+        "caption": caption + (" " + words.fill(words.MANY_READINGS) if many else ""),
+    }
 
 
 def _methods(data: Mapping[str, Any]) -> list[str]:
     lines = [words.fill(words.COMPARED, **data["thresholds"], seed=data["seed"])]
+    if data["no_readings"]:
+        lines.append(f"Readings of the probes are not shown side by side: {data['no_readings']}.")
     if data["over_agents"] is not None:
         found = {key: value or "none" for key, value in data["over_agents"].items()}
         lines.append("Over agents. " + words.fill(words.RULE, **found))

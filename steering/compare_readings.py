@@ -10,28 +10,40 @@ import numpy as np
 
 from steering import stats
 from steering.compare import Arm
+from steering.evidence import other
 from steering.probe_curves import boundaries, cut, mean_curves, probe_curves, tallies_from_json
 from steering.readings import Reading, readings
 
+FACTS = ("name", "trunk", "affine", "equivalence_class")
 
-def side_by_side(arms: Sequence[Arm], data: Mapping[str, Any]) -> dict[str, Any] | None:
-    """``readings`` of ``compare.json``; ``data``: what :func:`steering.compare.compare` made of ``arms``.
 
-    ``levels``: mazes that all agents' probes have, with the same resamples for all; ``arms``: a list of readings each;
-    ``over_agents``: those of the mean curves, agents and mazes drawn anew, where the causal one has it. None unless the
-    arms are agents of their own, each with probes in its run, on enough mazes in common.
+def side_by_side(arms: Sequence[Arm], data: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:
+    """``readings`` of ``compare.json`` and an empty text; or None and why not (empty if no run holds probes).
+
+    ``data``: what :func:`steering.compare.compare` made of ``arms``. ``levels``, ``sites``: what all agents' probes
+    have, with the same resamples for all; ``arms``: a list of readings each; ``over_agents``: those of the mean curves,
+    agents and mazes drawn anew, where the causal one has it. For agents of their own with probes that were made alike.
     """
-    probes = [arm.probes for arm in arms if arm.probes is not None]
-    if len(probes) < len(arms) or len({arm.spec.sha256 for arm in arms}) < len(arms):
-        return None
+    if len({arm.spec.sha256 for arm in arms}) < len(arms):
+        return None, ""
+    files = [other(arm.directory, arm.spec, "probes") for arm in arms]
+    probes = [part for part, _ in files if part is not None]
+    if len(probes) < len(arms):
+        missing = [f"{arm.name} has none" if not note else f"{arm.name}: {note}"
+                   for arm, (part, note) in zip(arms, files, strict=True) if part is None]  # fmt: skip
+        return None, "; ".join(missing) if probes or any(note for _, note in files) else ""
+    if len({(part["states"], part["seed"]) for part in probes}) > 1:
+        return None, "the runs were probed with other --states or another --seed"
     names = [[row["name"] for row in part["sites"]] for part in probes]
-    sites = [name for name in names[0] if all(name in other for other in names)]
+    sites = [name for name in names[0] if all(name in own for own in names)]
     levels = [level for level in probes[0]["levels"] if all(level in part["levels"] for part in probes)]
     if len(levels) < stats.FEWEST:
-        return None
-    rng = np.random.default_rng([data["seed"], 1])
-    samples = stats.resamples(len(levels), rng)
-    facts = [row for row in probes[0]["sites"] if row["name"] in sites]
+        return None, f"the probes share {len(levels)} levels, {stats.FEWEST} are needed"
+    facts = [[{key: part["sites"][own.index(name)][key] for key in FACTS} for name in sites]
+             for part, own in zip(probes, names, strict=True)]  # fmt: skip
+    if not any(fact["affine"] is False for fact in facts[0]) or any(part != facts[0] for part in facts):
+        return None, "the agents were probed at other sites, or have another architecture"
+    samples = stats.resamples(len(levels), np.random.default_rng(data["seed"]))
     curves = [
         probe_curves(
             cut(
@@ -43,30 +55,27 @@ def side_by_side(arms: Sequence[Arm], data: Mapping[str, Any]) -> dict[str, Any]
         )
         for part, own in zip(probes, names, strict=True)
     ]
-    made = [_rows(arm["boundary"], boundaries(facts, curve)) for arm, curve in zip(data["arms"], curves, strict=True)]
-    over = data["over_agents"]
+    over, mean = data["over_agents"], None
+    if over is not None:
+        mean = _rows(over, boundaries(facts[0], mean_curves(curves, np.random.default_rng([data["seed"], 1]))))
     return {
         "levels": len(levels),
-        "arms": made,
-        "over_agents": None if over is None else _rows(over, boundaries(facts, mean_curves(curves, rng))),
-    }
+        "sites": sites,
+        "arms": [
+            _rows(arm["boundary"], boundaries(facts[0], curve)) for arm, curve in zip(data["arms"], curves, strict=True)
+        ],
+        "over_agents": mean,
+    }, ""
 
 
 def _rows(boundary: Mapping[str, Any], probed: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [dataclasses.asdict(row) for row in readings(boundary, probed)]
 
 
-def readings_table(found: Mapping[str, Any], arms: Sequence[str]) -> list[list[str]]:
-    """Header, then a row for each reading: kind, what, and for each arm (and their mean) where, with its interval."""
-    columns = [*found["arms"], *([found["over_agents"]] if found["over_agents"] is not None else [])]
-    cells = [{(row.kind, row.what): f"{row.place} ({row.interval})" for row in map(_reading, part)} for part in columns]
-    mean = ["mean of the agents"] * (len(columns) - len(arms))
+def readings_table(columns: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[list[str]]:
+    """Header, then a row for each reading: kind, what, and for each of ``columns`` where, with its interval."""
+    cells = [{(row.kind, row.what): f"{row.place} ({row.interval})" for row in (Reading(**row) for row in part)}
+             for part in columns.values()]  # fmt: skip
     asked = dict.fromkeys(key for part in cells for key in part)
-    return [
-        ["evidence", "what holds", *arms, *mean],
-        *([*key, *(part.get(key, "") for part in cells)] for key in asked),
-    ]
-
-
-def _reading(row: Mapping[str, Any]) -> Reading:
-    return Reading(**row)
+    rows = [[*key, *(part.get(key, "") for part in cells)] for key in asked]
+    return [["evidence", "what holds", *columns], *rows]

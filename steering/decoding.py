@@ -17,6 +17,8 @@ RESULTS = "probes.json"
 
 # A statistic here is float[1 + draws]: of the mazes as they are, then of each bootstrap sample of them.
 Statistic = np.ndarray
+# By name (:data:`steering.probe_curves.Tallies`), a row for each site: ``float[s, 1 + draws]``.
+ProbeCurves = Mapping[str, np.ndarray]
 
 
 def load_probes(directory: Path) -> dict[str, Any] | None:
@@ -37,13 +39,14 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def summarize_probes(
-    facts: Sequence[Mapping[str, Any]], scores: Mapping[str, Any], samples: np.ndarray
+    facts: Sequence[Mapping[str, Any]], scores: Mapping[str, Any], curves: ProbeCurves, samples: np.ndarray
 ) -> dict[str, Any]:
     """``majority`` and ``sites`` of ``probes.json``, intervals over mazes.
 
     ``facts``: of the sites, in depth order, the input first; ``scores``: per site as by
     :func:`steering.probes.site_scores` under ``sites``, with ``maze``, ``fold`` (``int[n]``) and ``moves`` of the
-    frames; ``samples``: ``int[draws, n_mazes]`` from :func:`steering.stats.resamples`.
+    frames; ``curves``: what :mod:`steering.probe_curves` makes of them; ``samples``: ``int[draws, n_mazes]`` from
+    :func:`steering.stats.resamples`.
     """
     mazes = np.vstack([np.arange(samples.shape[1]), samples])
     maze, fold, moves = scores["maze"], scores["fold"], scores["moves"]
@@ -53,16 +56,14 @@ def summarize_probes(
     majority = {}
     for name, labels in moves.items():
         usual = np.array([np.bincount(labels[fold != own]).argmax() for own in fold])
-        majority[name] = reading(ratio(np.bincount(maze, labels == usual), frames, mazes))
+        majority[name] = reading(pooled(np.bincount(maze, labels == usual), frames, mazes))
     rows: list[dict[str, Any]] = []
-    accuracy_of_pixels: dict[str, Statistic] = {}
-    for fact in facts:
+    for number, fact in enumerate(facts):
         site = scores["sites"][fact["name"]]
         row: dict[str, Any] = {**fact, "moves": {}}
         for name in moves:
-            correct, control = (np.array(site["moves"][name][key]) for key in ("correct", "control"))
-            accuracy, chance = (ratio(part.sum(1), frames, mazes) for part in (correct, control))
-            pixels = accuracy_of_pixels.setdefault(name, accuracy)  # the first site is the input
+            correct = np.array(site["moves"][name]["correct"])
+            pixels, accuracy, chance = curves[name][0], curves[name][number], curves[f"{name} shuffled"][number]
             row["moves"][name] = {
                 "accuracy": reading(accuracy),
                 "balanced": reading(_balanced(correct, totals[name], mazes)),
@@ -70,7 +71,8 @@ def summarize_probes(
                 "above_pixels": reading(accuracy - pixels),
                 "above_control": reading(accuracy - chance),
             }
-        row["cell"] = _cell(site["cell"], maze, mazes)
+        r2, control = (1.0 - curves[name][number] for name in ("cell", "cell shuffled"))
+        row["cell"] = {"r2": reading(r2), "control_r2": reading(control), **_cell(site["cell"], maze, mazes)}
         row["map"] = {k: _map(part, frames, mazes) for k, part in site["map"].items()} if site["map"] else None
         rows.append(row)
     return {"majority": majority, "sites": rows}
@@ -157,31 +159,26 @@ def _located(prefix: str, depths: np.ndarray, names: Sequence[str]) -> dict[str,
     return {prefix + name: names[depth] if depth < len(names) else None for name, depth in ends.items()}
 
 
-def ratio(top: np.ndarray, bottom: np.ndarray, mazes: np.ndarray) -> Statistic:
+def pooled(top: np.ndarray, bottom: np.ndarray, mazes: np.ndarray) -> Statistic:
     """Sum of ``top`` over sum of ``bottom`` (``float[n_mazes]`` each) for each row of ``mazes``; NaN for nothing over
     nothing."""
-    above, below = top[mazes].sum(axis=1), bottom[mazes].sum(axis=1)
-    return np.divide(above, below, out=np.full(len(mazes), np.nan), where=below > 0)
+    return stats.ratio(top[mazes].sum(axis=1), bottom[mazes].sum(axis=1))
 
 
 def _balanced(correct: np.ndarray, totals: np.ndarray, mazes: np.ndarray) -> Statistic:
     """Mean over classes of the share rightly told; a class no sample has does not count."""
-    shares = [ratio(*pair, mazes) for pair in zip(correct.T, totals.T, strict=True)]
+    shares = [pooled(*pair, mazes) for pair in zip(correct.T, totals.T, strict=True)]
     return np.nanmean(shares, axis=0)
 
 
 def _cell(scores: Mapping[str, Any], maze: np.ndarray, mazes: np.ndarray) -> dict[str, Any]:
     columns = {name: np.array(values) for name, values in scores.items()}
-    squares = {name: np.bincount(maze, values**2) for name, values in columns.items()}
-    r2, control = (1.0 - ratio(squares[name], squares["mean"], mazes) for name in ("distance", "control"))
-    row = {"r2": reading(r2), "control_r2": reading(control)}
-    row |= {f"{label}_error": reading(_median(columns[name], maze, mazes))
+    return {f"{label}_error": reading(_median(columns[name], maze, mazes))
             for label, name in (("median", "distance"), ("control", "control"), ("mean_cell", "mean"))}  # fmt: skip
-    return row
 
 
 def _map(scores: Mapping[str, Any], frames: np.ndarray, mazes: np.ndarray) -> dict[str, Any]:
-    return {name: reading(ratio(np.array(values), frames, mazes)) for name, values in scores.items()}
+    return {name: reading(pooled(np.array(values), frames, mazes)) for name, values in scores.items()}
 
 
 def _median(values: np.ndarray, maze: np.ndarray, mazes: np.ndarray) -> Statistic:

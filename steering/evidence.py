@@ -77,30 +77,39 @@ def decision_squares(store: Store, spec: SweepSpec) -> dict[str, Any] | None:
 def others(directory: Path, spec: SweepSpec) -> tuple[dict[str, Any], list[str]]:
     """(what other commands left in a run directory, notes on what is left out and why)."""
     found, notes = {}, []
-    for name, file in FILES.items():
-        path = directory / file
-        if not path.exists():
+    for name in FILES:
+        data, note = other(directory, spec, name)
+        notes += [note] if note else []
+        if data is None:
             continue
-        try:
-            data = json.loads(path.read_text())
-        except (OSError, ValueError) as error:
-            raise InputError(f"{path}: cannot be read ({error}); remove it, or make it anew") from None
-        if not (isinstance(data, dict) and data.get("format") == FORMATS[name]):
-            notes.append(f"{file} was not made by this version and is not shown; type `{COMMANDS[name]}` again")
-        elif data["checkpoint"]["sha256"] != spec.sha256:
-            notes.append(f"{file} is of another checkpoint than the sweep and is not shown")
-        elif _mode(data) != spec.mode:
-            notes.append(f"{file} is of mode {_mode(data)}, the sweep of mode {spec.mode}; it is not shown")
-        else:
-            found[name] = data
-            levels = data.get("levels")
-            if name == "probes" and isinstance(levels, list) and set(levels) != set(spec.levels):
-                notes.append(f"the probes are of {len(levels)} levels, not those of the sweep")
-            if name == "replicate":
-                settings = data["settings"]
-                where = f"{settings['site']}, horizon {settings['horizon']}"
-                notes.append(f"the published findings were measured at {where}, on levels of their own")
+        found[name] = data
+        levels = data.get("levels")
+        if name == "probes" and isinstance(levels, list) and set(levels) != set(spec.levels):
+            notes.append(f"the probes are of {len(levels)} levels, not those of the sweep")
+        if name == "replicate":
+            settings = data["settings"]
+            where = f"{settings['site']}, horizon {settings['horizon']}"
+            notes.append(f"the published findings were measured at {where}, on levels of their own")
     return found, notes
+
+
+def other(directory: Path, spec: SweepSpec, name: str) -> tuple[dict[str, Any] | None, str]:
+    """(what is in a file of :data:`FILES`, ""), or None and why it is not shown; None, "" where there is none."""
+    file = FILES[name]
+    path = directory / file
+    if not path.exists():
+        return None, ""
+    try:
+        data = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); remove it, or make it anew") from None
+    if not (isinstance(data, dict) and data.get("format") == FORMATS[name]):
+        return None, f"{file} was not made by this version and is not shown; type `{COMMANDS[name]}` again"
+    if data["checkpoint"]["sha256"] != spec.sha256:
+        return None, f"{file} is of another checkpoint than the sweep and is not shown"
+    if _mode(data) != spec.mode:
+        return None, f"{file} is of mode {_mode(data)}, the sweep of mode {spec.mode}; it is not shown"
+    return data, ""
 
 
 def _mode(data: dict[str, Any]) -> str:

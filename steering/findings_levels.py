@@ -76,12 +76,11 @@ def summarize_decisions(bench: Bench, sample: Sample) -> Summary:
         words: sample.figure(f"share of levels {words}", mean, key, published=PUBLISHED_SHARE)
         for key, words in names.items()
     }
+    inside = [share.within(low, high) for share in shares.values()]
+    either = True if True in inside else None if None in inside else False
     return Summary(
         tuple(shares.values()),
-        tuple(
-            Claim(f"share {words} between {low:.3f} and {high:.3f}", share.within(low, high))
-            for words, share in shares.items()
-        ),
+        (Claim(f"by one of the two ways of counting, the share lies between {low:.3f} and {high:.3f}", either),),
         (
             "A fact of the levels: no network is run. The seeds are those of the behaviour regression, each counted. "
             "The source does not say whether levels with the cheese near the corner were left out.",
@@ -114,5 +113,5 @@ DECISION_SQUARE = Finding(
     jointly=count_decisions,
     mode="hard",
     distinct=False,
-    revision=2,
+    revision=3,
 )

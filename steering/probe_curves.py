@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from steering.boundary import draw_agents
-from steering.decoding import Statistic, cell_lost, next_move_appears, ratio
+from steering.decoding import ProbeCurves, Statistic, cell_lost, next_move_appears, pooled
 from steering.representation import position_dependence
 
 # By curve, what is summed over what, per site and maze ``float[s, m]``, or ``float[m]`` where it is the same at all
@@ -20,8 +20,6 @@ from steering.representation import position_dependence
 # probe's guess over that of the mean cell (1 - R2). Each also with " shuffled" labels. ``interaction``: as by
 # :func:`steering.representation.interaction_tally`.
 Tallies = Mapping[str, tuple[np.ndarray, np.ndarray]]
-# ``float[s, 1 + draws]`` each: of the mazes as they are, then of each bootstrap sample.
-Curves = Mapping[str, Statistic]
 
 
 def decoding_tallies(names: Sequence[str], scores: Mapping[str, Any]) -> Tallies:
@@ -42,16 +40,16 @@ def decoding_tallies(names: Sequence[str], scores: Mapping[str, Any]) -> Tallies
     return {**found, "cell": (squares("distance"), mean), "cell shuffled": (squares("control"), mean)}
 
 
-def probe_curves(tallies: Tallies, samples: np.ndarray) -> Curves:
+def probe_curves(tallies: Tallies, samples: np.ndarray) -> ProbeCurves:
     """The curves of all mazes and of each of ``samples`` (``int[draws, m]``, from :func:`steering.stats.resamples`)."""
     drawn = np.vstack([np.arange(samples.shape[1]), samples])
     return {
-        name: np.array([ratio(*pair, drawn) for pair in zip(top, np.broadcast_to(bottom, top.shape), strict=True)])
+        name: np.array([pooled(*pair, drawn) for pair in zip(top, np.broadcast_to(bottom, top.shape), strict=True)])
         for name, (top, bottom) in tallies.items()
     }
 
 
-def boundaries(facts: Sequence[Mapping[str, Any]], curves: Curves) -> dict[str, Any]:
+def boundaries(facts: Sequence[Mapping[str, Any]], curves: ProbeCurves) -> dict[str, Any]:
     """``decoding_boundary``, ``representational_boundary`` of ``probes.json``; ``facts``: of the sites, input first."""
 
     def gaps(move: str) -> list[tuple[Statistic, Statistic]]:
@@ -69,7 +67,7 @@ def boundaries(facts: Sequence[Mapping[str, Any]], curves: Curves) -> dict[str, 
     }
 
 
-def mean_curves(agents: Sequence[Curves], rng: np.random.Generator) -> Curves:
+def mean_curves(agents: Sequence[ProbeCurves], rng: np.random.Generator) -> ProbeCurves:
     """The agents' mean curves: of all mazes, then with agents drawn anew in every draw, mazes the same for all of them.
 
     The agents were asked at the same sites about the same mazes with the same resamples, as
@@ -79,7 +77,8 @@ def mean_curves(agents: Sequence[Curves], rng: np.random.Generator) -> Curves:
     chosen, rows = draw_agents(len(agents), draws, rng, same_mazes=True)
     found = {}
     for name in agents[0]:
-        each = np.stack([agent[name] for agent in agents])  # [agents, s, 1 + draws]
+        # [agents, s, 1 + draws]; no state inside the receptive field is no interaction there
+        each = np.nan_to_num(np.stack([agent[name] for agent in agents]))
         drawn = each[chosen, :, 1 + rows].mean(axis=1)  # [draws, s]
         found[name] = np.concatenate([each[:, :, :1].mean(axis=0), drawn.T], axis=1)
     return found

@@ -23,8 +23,8 @@ from steering.donors import generator
 from steering.plan import SEARCH_LIMIT, SweepSpec, parse_levels, qualifying_levels
 from steering.probe_curves import boundaries, decoding_tallies, probe_curves, tallies_to_json
 from steering.probes import probe_data, shuffled, site_scores
+from steering.progress import bar
 from steering.representation import interaction_tally, position_sums, representation
-from steering.run import bar
 from steering.sites import INPUT, Site, find_site, select_sites
 from steering.store import run_directory
 from steering.summary import site_facts
@@ -133,6 +133,7 @@ def _result(
     facts, names = site_facts(tuple(sites)), [site.name for site in sites]
     sums = position_sums(policy, mazes, sites, spec.states, spec.seed)
     tallies = {**decoding_tallies(names, scores), "interaction": interaction_tally(sums)}
+    curves = probe_curves(tallies, samples)
     return {
         "format": FORMAT,
         "checkpoint": {"name": spec.checkpoint, "sha256": spec.sha256},
@@ -143,9 +144,9 @@ def _result(
         "mode": spec.mode,
         "shuffles": SHUFFLES,
         "versions": {name: version(name) for name in ("mazesteer", "numpy", "scikit-learn", "torch")},
-        **summarize_probes(facts, scores, samples),
+        **summarize_probes(facts, scores, curves, samples),
         "representation": representation(sums, names, samples),
-        **boundaries(facts, probe_curves(tallies, samples)),
+        **boundaries(facts, curves),
         "tallies": tallies_to_json(tallies),
     }
 

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from agents.policy import Policy, to_input
 from envs.maze import Maze, State
+from steering import stats
 from steering.boundary import Boundary, Curves, find_boundary
 from steering.decoding import Statistic, reading
 from steering.hooks import HookedPolicy
@@ -123,5 +124,4 @@ def _ratios(sums: np.ndarray, drawn: np.ndarray) -> dict[str, Statistic]:
     """The mean cosine, and ratios of summed norms, for each row of ``drawn`` mazes."""
     _, angles, cosine, here, start, difference = sums[drawn].sum(axis=1).T
     pairs = {"cosine": (cosine, angles), "norm_ratio": (here, start), "interaction": (difference, here)}
-    return {name: np.divide(top, bottom, out=np.full(len(top), np.nan), where=bottom > 0)
-            for name, (top, bottom) in pairs.items()}  # fmt: skip
+    return {name: stats.ratio(*pair) for name, pair in pairs.items()}

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from agents.checkpoints import checkpoint_file, load_policy, policy_from_bytes
@@ -25,6 +22,7 @@ from steering.examples import keep_examples
 from steering.executors import Checkpoint, Cluster, dask, local
 from steering.film import film_sweep
 from steering.plan import SEARCH_LIMIT, SweepSpec, parse_levels, qualifying_levels
+from steering.progress import bar
 from steering.report import write_report
 from steering.sites import enumerate_sites, select_sites
 from steering.store import DATABASE, Store, export_tables, run_directory
@@ -236,27 +234,6 @@ def show(summary: dict[str, Any]) -> None:
         f"P(cheese|decision) {_number(reference['no_cheese']['p_cheese_decision'])}; "
         f"{len(summary['levels']['used'])} levels used, {len(summary['levels']['skipped'])} skipped\n"
     )
-
-
-@contextlib.contextmanager
-def bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar with an estimate, on standard error; yields ``update(done, total)``."""
-    console = Console(stderr=True)
-    columns = (
-        TextColumn(what),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(what, total=None)
-
-        def update(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total)
-
-        yield update
 
 
 def _number(value: float | None) -> str:

@@ -149,26 +149,26 @@ def boundary_readings(table: OutcomeTable, weights: np.ndarray, blindness: float
 
 
 def agents_boundary(
-    directories: Sequence[Path],
-    *,
-    blindness: float = boundary.BLINDNESS,
-    competence: float = boundary.COMPETENCE,
-    seed: int = 0,
+    directories: Sequence[Path], *, blindness: float | None = None, competence: float | None = None, seed: int = 0
 ) -> boundary.Boundary:
     """The boundary over the agents of several finished runs: :func:`steering.boundary.over_agents`.
 
-    Raises :class:`InputError` for runs that cannot be read or were not swept at the same sites.
+    Thresholds that are None are the runs' own. Raises :class:`InputError` for runs that cannot be read, were not swept
+    at the same sites, or have other thresholds than one another.
     """
-    curves, mazes = [], set()
+    curves, mazes, known = [], set(), []
     for directory in directories:
         table = OutcomeTable.open(directory)
+        with Store.open(directory) as store:
+            known.append(thresholds(store))
         found = trunk_curves(table, maze_weights(table))
         if found is None:
             raise InputError(f"{directory}: no trunk site was swept under `{MAIN}`")
         curves.append(found)
         mazes.add((tuple(table.levels), table.spec.mode, table.spec.seed))
     rng = np.random.default_rng(seed)
-    return boundary.over_agents(curves, rng, same_mazes=len(mazes) == 1, blindness=blindness, competence=competence)
+    rule = boundary.agreed_thresholds(known, blindness=blindness, competence=competence)
+    return boundary.over_agents(curves, rng, same_mazes=len(mazes) == 1, **rule)
 
 
 def position_bins(

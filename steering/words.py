@@ -130,9 +130,11 @@ COMPARED = """All runs are cut to the mazes and trunk sites that all of them hav
     mazes serve all, so intervals of differences are paired; p-values are Holm-adjusted over all of the list.
     Boundary: deepest trunk site up to which blindness is at least {blindness:g} and competence at least
     {competence:g}. Seed {seed}."""
-COMPARED_READINGS = """The causal reading is of this page's mazes; the other two are of the {mazes} mazes that all runs'
-    probes share, with the same resamples for all. In brackets 95% bootstrap intervals over mazes; of the agents' mean
-    curves over agents and mazes (of two or three agents such an interval is rough)."""
+COMPARED_READINGS = """The causal reading is of this page's mazes and sites; the other two are of the {mazes} mazes and
+    {sites} sites that all runs' probes share, with the same resamples for all. Probes learned from all levels of their
+    own run. In brackets 95% bootstrap intervals over mazes; of the agents' mean curves over agents and mazes (of two or
+    three agents such an interval is rough)."""
+MANY_READINGS = "The readings of each of so many runs are in compare.json."
 MANY = "Many runs: the differences of each to the first are in compare.json."
 NOTHING = "No trunk site was swept under subtraction."
 RULE = "Rule: {rule}. Result: {site}, interval {low} to {high}."

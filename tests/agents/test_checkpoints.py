@@ -7,6 +7,8 @@ import io
 import json
 import os
 import pickle
+import struct
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -201,6 +203,7 @@ BAD_WEIGHTS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "width": (lambda: change("embedder.block1.conv.weight", lambda t: t[:12]), "embedder.block1.conv.weight is (12,"),
     "flat": (lambda: change("embedder.block1.conv.weight", lambda t: t.flatten()), "expected (16, 3, 3, 3)"),
+    "beyond float32": (lambda: change(KEY, lambda t: fill(1e39)(t.double())), f"{KEY} holds NaN or infinite weights"),
     "integers": (lambda: change(KEY, lambda t: t.int()), f"{KEY} holds torch.int32, expected floating-point"),
     "missing": (lambda: {k: v for k, v in network().state_dict().items() if k != KEY}, f"{KEY} is missing"),
     "foreign": (lambda: {**network().state_dict(), "lstm.weight": torch.zeros(3)}, "unknown key lstm.weight"),
@@ -260,6 +263,70 @@ def test_a_zip_that_unpacks_to_too_much_is_not_read(tmp_path: Path, monkeypatch:
         load_policy(path)
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_whose_method_unpacks_without_bound_is_not_read(tmp_path: Path, method: int) -> None:
+    """The size it claims is a lie, and bzip2 and LZMA are unpacked whole before that is seen."""
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("policy.pth", bytes(1_000_000))
+    with pytest.raises(InputError, match="'policy.pth' is neither stored nor deflated; not loaded$"):
+        load_policy(path)
+
+
+def test_a_zip_that_lies_about_its_size_gives_no_more_than_it_claims(tmp_path: Path) -> None:
+    path = tmp_path / "liar.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("policy.pth", bytes(50_000_000))
+    data = bytearray(path.read_bytes())
+    for head, at in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):  # the size unpacked, in both of its headers
+        struct.pack_into("<I", data, data.index(head) + at, 100)
+    path.write_bytes(data)
+    tracemalloc.start()
+    with pytest.raises(InputError, match="policy.pth is damaged"):
+        load_policy(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5_000_000
+
+
+TENSORS = {
+    "one number in the shape of many": (lambda: torch.zeros(1).expand(2**40), "more than 1073741824 bytes"),
+    "meta": (lambda: torch.zeros(16, 3, 3, 3, device="meta"), "a tensor without its numbers"),
+    "sparse": (lambda: torch.zeros(16, 27).to_sparse(), "a tensor without its numbers"),
+}
+
+
+@pytest.mark.parametrize("key", ["embedder.block1.conv.weight", "action_net.weight"])
+@pytest.mark.parametrize("name", TENSORS)
+def test_tensors_that_are_not_what_they_seem(tmp_path: Path, name: str, key: str) -> None:
+    make, words = TENSORS[name]
+    with pytest.raises(InputError, match=r"^checkpoint [^\n]+$") as caught:
+        load_policy(write_pth(tmp_path / "bad.pth", {key: make()}))
+    assert words in str(caught.value)
+
+
+def test_a_safetensors_file_of_a_number_type_that_torch_has_not(tmp_path: Path) -> None:
+    header = json.dumps({"a": {"dtype": "F8_E8M0", "shape": [2], "data_offsets": [0, 2]}}).encode()
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(struct.pack("<Q", len(header)) + header + b"ab")
+    with pytest.raises(InputError, match=r"^checkpoint [^\n]+$"):
+        load_policy(path)
+
+
+def test_the_card_beside_a_file_is_read_if_it_is_of_these_weights(tmp_path: Path) -> None:
+    path = tmp_path / "policy.safetensors"
+    digest = save_checkpoint(network(), path)
+    card = {"sha256": digest, "figures": {"region": 1}}
+    for text, expected in (
+        (json.dumps(card), card),
+        (json.dumps({**card, "sha256": "0" * 64}), {}),
+        ("[]", {}),
+        ("{", {}),
+    ):
+        path.with_suffix(".json").write_text(text)
+        assert load_policy(path).card == expected
+
+
 @pytest.mark.parametrize("name", ["../policy.pth", "/etc/x", "a/../../x", "..\\x"])
 @pytest.mark.parametrize("suffix", [".zip", ".pth"])
 def test_a_zip_with_names_that_lead_out_of_it_is_refused(tmp_path: Path, name: str, suffix: str) -> None:
@@ -311,7 +378,7 @@ def test_the_zoo_is_whole() -> None:
         policy, card = load_policy(name), load_card(name)
         data = (checkpoints.ZOO / f"{name}.safetensors").read_bytes()
         assert card["sha256"] == policy.sha256 == hashlib.sha256(data).hexdigest()
-        assert policy.card == card and policy.name == name and policy.net.scale == 1
+        assert policy.card == card and policy.name == name and policy.net.scale == card["scale"]
 
 
 def test_a_zoo_file_that_is_not_the_one_on_its_card_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""On-policy imitation: labels, resumption, and that it learns."""
+"""On-policy imitation: whose word the labels are, which walks are given up, the same again, taken up again."""
 
 from __future__ import annotations
 
@@ -101,7 +101,9 @@ def test_taken_up_again_it_goes_on(tmp_path: Path) -> None:
     assert seen == [16 * 20]
     saved = torch.load(tmp_path / "dagger.pt", weights_only=True)
     assert 0 < saved["samples"] <= 16 * 20
-    train_dagger(longer, tmp_path, _start())
+    counts: list[int] = []
+    train_dagger(longer, tmp_path, _start(), progress=lambda done, _: counts.append(done))
+    assert counts == [16 * 40], "it told of its twentieth batch the first time"
     assert torch.load(tmp_path / "dagger.pt", weights_only=True)["samples"] == longer.samples
     with pytest.raises(InputError, match="learning_rate"):
         train_dagger(DaggerConfig(**{**longer.__dict__, "learning_rate": 1.0}), tmp_path, _start())

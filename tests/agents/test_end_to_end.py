@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from agents import checkpoints, imitation
 from agents.checkpoints import load_policy, zoo_snapshots
 from agents.evaluation import policy_figures
-from agents.history import SNAPSHOTS, read_history
+from agents.history import EXACT, SNAPSHOTS, read_history
 from agents.imitation import ImitationConfig, make_block, train_imitation
 from agents.impala import ImpalaPolicyNet
 from agents.pipeline import TrainSpec, read_run, start_run, train_pipeline
@@ -24,6 +28,7 @@ from envs.chain import statistics
 from envs.errors import InputError
 from envs.maze import Maze
 
+ROOT = Path(__file__).resolve().parents[2]
 EASY_LEVEL, HARD_LEVEL = 1_000_000, 1_000_006  # a 3x3 maze, five steps to the cheese; a 7x7 maze
 
 
@@ -67,6 +72,13 @@ class Stop(Exception):
     """What interrupts a run here."""
 
 
+SMALL: dict[str, tuple[int, int]] = {"card_levels": (0, 4), "watch_levels": (90_000, 90_001)}
+
+
+def final(out: Path) -> Path:
+    return out / "policy.safetensors"
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A pipeline of all stages, interrupted in the middle and taken up again."""
@@ -78,11 +90,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if done >= 5_120:
             raise Stop
 
-    small: dict[str, tuple[int, int]] = {"card_levels": (0, 4), "watch_levels": (90_000, 90_001)}
     with pytest.raises(Stop):
-        train_pipeline(out, spec, progress=interrupt, **small)
+        train_pipeline(out, spec, progress=interrupt, save_every_seconds=0.0, **SMALL)
     assert not (out / "policy.json").exists()
-    assert train_pipeline(out, read_run(out), **small) == out / "policy.safetensors"
+    stored = torch.load(out / "imitation.pt", weights_only=True)["samples"]
+    assert 0 < stored <= 5_120
+    counts: list[int] = []
+    assert train_pipeline(out, read_run(out), progress=lambda done, _: counts.append(done), **SMALL) == final(out)
+    assert counts[0] > stored and counts == sorted(counts)
     return out
 
 
@@ -127,6 +142,52 @@ def test_a_finished_run_goes_into_the_zoo_with_its_series(
     file.write_bytes(file.read_bytes()[:-2] + b"\x00\x01")
     with pytest.raises(InputError, match="sha256 is not the one on its card"):
         load_policy("mine@0")
+
+
+def scalars(folder: Path) -> dict[str, list[int]]:
+    """Steps of each scalar in a folder of TensorBoard events."""
+    found = EventAccumulator(str(folder)).Reload()
+    return {tag: [event.step for event in found.Scalars(tag)] for tag in found.Tags()["scalars"]}
+
+
+def test_tensorboard_has_all_stages_on_one_axis(run: Path) -> None:
+    logged, of_ppo = scalars(run / "tensorboard"), scalars(run / "ppo" / "tensorboard")
+    assert {"imitation/loss", "imitation/accuracy", *(f"exact/{name}" for name in EXACT)} <= set(logged)
+    for steps in (*logged.values(), *of_ppo.values()):
+        assert len(set(steps)) == len(steps), "nothing twice, though the run was interrupted"
+    history = read_history(run)
+    first = max(row["count"] for row in history if row["stage"] != "ppo")
+    assert max(logged["exact/p_cheese_anywhere"]) == first == 8_192 + 512
+    assert of_ppo["exact/p_cheese_anywhere"] == [row["count"] for row in history if row["stage"] == "ppo"]
+    assert min(of_ppo["train/value_loss"]) > first
+
+
+# A training that is killed after some of its samples were saved.
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from agents.pipeline import read_run, train_pipeline
+
+def kill(done, total):
+    if done >= 5_120:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+out = Path(sys.argv[1])
+train_pipeline(out, read_run(out), progress=kill, save_every_seconds=0.0, watch_levels=(90_000, 90_001))
+"""
+
+
+def test_a_training_that_was_killed_goes_on_with_what_was_saved(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    spec = start_run(out, TrainSpec(samples=6_144, dagger_samples=(), ppo_steps=0))
+    done = subprocess.run([sys.executable, "-c", KILLED, str(out)], capture_output=True, cwd=ROOT)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    stored = torch.load(out / "imitation.pt", weights_only=True)["samples"]
+    assert 0 < stored <= 5_120
+    counts: list[int] = []
+    weights = train_pipeline(out, spec, progress=lambda done, _: counts.append(done), **SMALL)
+    assert counts[0] > stored and load_policy(weights).card["sha256"]
+    assert not list(out.rglob("*.tmp"))
 
 
 def test_an_unfinished_run_is_not_published(tmp_path: Path) -> None:

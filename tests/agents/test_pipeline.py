@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from agents.checkpoints import export_checkpoint, load_policy, zoo_names
+from agents.checkpoints import export_checkpoint, load_card, load_policy, zoo_names
 from agents.evaluation import evaluation_maze
 from agents.hardware import check_device
 from agents.history import SNAPSHOTS, Watcher, learning_curves, read_history, snapshot_due
@@ -70,6 +71,25 @@ def test_damaged_options_are_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / SPEC).write_text(text)
     with pytest.raises(InputError, match="damaged"):
         read_run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"scale": 0}, "scale is 0"), ({"scale": 33}, "1 to 32"), ({"optimizer": "sgd"}, "optimizer 'sgd'"),
+     ({"samples": -1}, "none may be negative")],
+)  # fmt: skip
+def test_options_that_no_training_can_have(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        TrainSpec(**options)
+
+
+def test_without_options_it_is_the_training_of_the_shipped_agent() -> None:
+    stages = {name: asdict(stage) for name, stage in TrainSpec().stages().items() if stage is not None}
+    card = load_card("region5")["training"]
+    for name, options in stages.items():
+        later = ("patience", "bf16", "levels")  # giving walks up came after that training
+        kept = {key: card[name][key] for key in options if key in card[name] and key not in later}
+        assert {key: options[key] for key in kept} == kept and len(kept) > 10
 
 
 def test_a_run_that_is_none_and_a_device_that_is_none(tmp_path: Path) -> None:

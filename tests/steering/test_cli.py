@@ -225,6 +225,30 @@ def test_evaluate_recomputes(policy: MazePolicy) -> None:
     assert json.loads(done.stdout) == policy_figures(policy, 5, levels=(0, 6))
 
 
+def test_evaluate_says_whether_the_card_is_right() -> None:
+    """All 256 levels of the card, both ways of placing the cheese, by the command a reader would type."""
+    done = mazesteer("evaluate", "region5")
+    assert done.returncode == 0 and "equal to the card\n" in done.stdout, done.stdout + done.stderr
+
+
+def test_a_training_by_command_ends_in_a_policy_that_can_be_evaluated(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    options = ["--region", "0", "--samples", "512", "--dagger-samples", "0", "--ppo-steps", "0"]
+    done = mazesteer("train", "--out", out, *options)
+    assert done.returncode == 0 and str(out / "policy.safetensors") in done.stdout, done.stderr
+    again = mazesteer("train", "--out", out, *options)
+    assert again.returncode == 2 and "add --resume" in again.stderr
+    other = mazesteer("train", "--out", out, "--resume", "--seed", "7")
+    assert other.returncode == 2 and "--seed: the run in" in other.stderr and "begun with 0" in other.stderr
+    card = json.loads((out / "policy.json").read_text())
+    found = mazesteer("evaluate", out / "policy.safetensors", "--json", "--n-levels", "4")
+    assert found.returncode == 0 and json.loads(found.stdout)["region"] is card["figures"]["region"] is None
+    exported = mazesteer("export", out / "policy.safetensors", tmp_path / "mine.pth")
+    assert exported.returncode == 0, exported.stderr
+    same = mazesteer("evaluate", tmp_path / "mine.pth", "--region", "0", "--json", "--n-levels", "4")
+    assert json.loads(same.stdout) == json.loads(found.stdout)
+
+
 LONG = 300 * "a"
 BAD = [
     (["layer-sweep", "regoin5"], "region5"),
@@ -252,6 +276,13 @@ BAD = [
     (["outcome", "missing.pth"], "no such file"),
     (["video", "--out", "film.avi", "--level", "2", "--horizon", "2"], "film.avi"),
     (["evaluate", "--n-levels", "0"], "--n-levels"),
+    (["train", "--out", "run", "--from-scratch", "--samples", "9"], "--from-scratch has no imitation"),
+    (["train", "--out", "run", "--dagger-samples", "1,x"], "whole numbers separated by commas"),
+    (["train", "--out", "run", "--resume"], "no training run there"),
+    (["train", "--out", "run", "--scale", "40"], "scale is 40"),
+    (["train", "--out", "run", "--seed", str(2**64)], "less than"),
+    (["train", "--out", "run", "--device", "cuda:99"], "CUDA devices|does not exist|not supported"),
+    (["train", "--out", "run", "--region", "-1"], "region"),
     (["report", "nowhere"], "nowhere"),
     (["report", LONG], "File name too long"),
     (["outcome", LONG], "File name too long"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,10 @@ import pytest
 
 from envs.errors import InputError
 from steering import stats
-from steering.compare import compare, read_arms
 from steering.compare_page import run_compare
-from steering.compare_readings import readings_table, side_by_side
+from steering.compare_readings import readings_table
 from steering.decoding import FORMAT, RESULTS
+from steering.plan import SweepSpec
 from steering.probe_curves import (
     Tallies,
     boundaries,
@@ -103,48 +104,115 @@ def test_the_mean_of_agents_that_agree_is_the_agent_and_of_others_lies_between()
         mean_curves([one], rng)
 
 
-def with_probes(run: Path, sha256: str, planning: int, levels: range) -> Path:
+def test_each_draw_of_agents_takes_the_same_mazes_for_all_of_them() -> None:
+    """Of an agent with itself every draw is one of its own; the mazes as they are come first, once."""
+    curves = probe_curves(made_up(3), samples(draws=40))
+    mean = mean_curves([curves, curves], np.random.default_rng(0))
+    assert mean["cell"].shape == (len(NAMES), 1 + stats.DRAWS)
+    assert mean["interaction"][:, 0] == pytest.approx(curves["interaction"][:, 0])
+    for column in mean["cheese"][:, 1:].T:
+        assert np.isclose(curves["cheese"][:, 1:].T, column, rtol=1e-12).all(axis=1).any()
+
+
+def test_an_agent_whose_units_see_nothing_together_counts_as_no_interaction() -> None:
+    seen = probe_curves(made_up(3), samples())
+    unseen = {**seen, "interaction": np.full_like(seen["interaction"], np.nan)}
+    mean = mean_curves([seen, unseen], np.random.default_rng(0))
+    assert mean["interaction"][:, 0] == pytest.approx(seen["interaction"][:, 0] / 2)
+
+
+SHARE = {"input": 0.0, "embedder.relu3": 0.3}
+
+
+def two_runs(folder: Path) -> list[Path]:
+    """Two training seeds with sweeps of the same mazes."""
+    specs = [replace(SPEC, checkpoint=f"agent-seed{k}", sha256=str(k) * 64) for k in range(2)]
+    return [make_run(folder / spec.checkpoint, spec, SHARE, seed=k) for k, spec in enumerate(specs)]
+
+
+def put_probes(run: Path, tallies: Tallies, levels: Sequence[int], /, **other: Any) -> None:
+    spec = SweepSpec.load(run)
     found: dict[str, Any] = {
         "format": FORMAT,
-        "checkpoint": {"name": "agent", "sha256": sha256},
-        "mode": "hard",
+        "checkpoint": {"name": spec.checkpoint, "sha256": spec.sha256},
+        "mode": spec.mode,
+        "states": 8,
+        "seed": 0,
         "levels": list(levels),
         "sites": FACTS,
-        "tallies": tallies_to_json(made_up(planning, len(levels))),
+        "tallies": tallies_to_json(tallies),
     }
-    (run / RESULTS).write_text(json.dumps(found))
-    return run
+    (run / RESULTS).write_text(json.dumps(found | other))
 
 
 def test_a_comparison_shows_the_readings_of_each_agent_and_of_their_mean(tmp_path: Path) -> None:
-    share = {"input": 0.0, "embedder.relu3": 0.3}
-    runs = []
-    for k, planning in enumerate((2, 4)):
-        spec = replace(SPEC, checkpoint=f"agent-seed{k}", sha256=str(k) * 64)
-        run = make_run(tmp_path / spec.checkpoint, spec, share, seed=k)
-        runs.append(with_probes(run, spec.sha256, planning, range(5 * k, 40)))
+    runs = two_runs(tmp_path)
+    for run, planning in zip(runs, (2, 4), strict=True):
+        put_probes(run, made_up(planning), range(MAZES))
     data = run_compare(runs, tmp_path / "out", seed=0)
     found = data["readings"]
-    assert found["levels"] == 35 and len(found["arms"]) == 2
-    header, *rows = readings_table(found, [arm["name"] for arm in data["arms"]])
-    assert header[2:] == ["agent-seed0", "agent-seed1", "mean of the agents"]
+    assert found["levels"] == MAZES and found["sites"] == list(NAMES) and data["no_readings"] == ""
+    header, *rows = readings_table({"a": found["arms"][0], "b": found["arms"][1], "mean": found["over_agents"]})
+    assert header == ["evidence", "what holds", "a", "b", "mean"]
     moves = next(row for row in rows if row[1] == "next move (towards the cheese) can be read beyond the pixels")
     assert moves[2:] == ["from b (b only)", "from d (d only)", "from d (b to d)"]  # at b one of two reads nothing
     for suffix in ("html", "md"):
         text = (tmp_path / "out" / f"compare.{suffix}").read_text()
-        assert "from d (d only)" in text and "35 mazes" in text
-    arms = read_arms(runs)
-    assert side_by_side(arms, compare(arms)) == found, "the same numbers each time"
+        assert "mean of the agents" in text and f"{MAZES} mazes" in text and "from d (b to d)" in text
 
 
-def test_without_probes_of_each_agent_there_is_no_such_table(tmp_path: Path) -> None:
-    share = dict.fromkeys(("input", "embedder.relu3"), 0.1)
-    a = with_probes(make_run(tmp_path / "a", SPEC, share), SPEC.sha256, 2, range(20))
-    other = replace(SPEC, checkpoint="other", sha256="b" * 64)
-    b = make_run(tmp_path / "b", other, share)
-    assert run_compare([a, b], tmp_path / "out", seed=0)["readings"] is None
-    with_probes(b, "c" * 64, 2, range(20))  # of other weights
-    assert run_compare([a, b], tmp_path / "out", seed=0)["readings"] is None
-    with_probes(b, other.sha256, 2, range(15, 40))  # on too few mazes in common
-    assert run_compare([a, b], tmp_path / "out", seed=0)["readings"] is None
-    assert "side by side" not in (tmp_path / "out" / "compare.md").read_text()
+def test_mazes_and_sites_are_found_by_name_in_each_run(tmp_path: Path) -> None:
+    """The second run was probed on more mazes, in another order, at fewer sites: what they share is the same."""
+    runs = two_runs(tmp_path)
+    tallies, kept = made_up(3), [0, 2, 3, 5]
+    put_probes(runs[0], tallies, range(MAZES))
+    order = np.random.default_rng(7).permutation(MAZES).tolist()
+    shared, more = cut(tallies, kept, order), cut(made_up(1), kept, [0, 1, 2])  # three of an agent that plans at once
+    mixed = {name: (np.concatenate([more[name][0], top], 1), np.concatenate([more[name][1], bottom], -1))
+             for name, (top, bottom) in shared.items()}  # fmt: skip
+    put_probes(runs[1], mixed, [97, 98, 99, *order], sites=[FACTS[k] for k in kept])
+    found = run_compare(runs, tmp_path / "out", seed=0)["readings"]
+    assert found["levels"] == MAZES and found["sites"] == ["input", "b", "c", "e"]
+    probed = [[row for row in arm if row["kind"] != "causal"] for arm in found["arms"]]
+    assert probed[0] == probed[1] and probed[0][0]["site"] == "b"
+
+
+def test_many_agents_are_shown_by_their_mean_alone(tmp_path: Path) -> None:
+    specs = [replace(SPEC, checkpoint=f"agent-seed{k}", sha256=f"{k:064d}") for k in range(6)]
+    runs = [make_run(tmp_path / spec.checkpoint, spec, SHARE, seed=k) for k, spec in enumerate(specs)]
+    for run in runs:
+        put_probes(run, made_up(3), range(MAZES))
+    data = run_compare(runs, tmp_path / "out", seed=0)
+    assert len(data["readings"]["arms"]) == 6
+    text = (tmp_path / "out" / "compare.md").read_text()
+    assert "| evidence | what holds | mean of the agents |" in text and "each of so many runs" in text
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (None, "agent-seed1 has none"),
+        ({"format": "mazesteer-probes-2"}, "agent-seed1: probes.json was not made by this version"),
+        ({"checkpoint": {"name": "agent", "sha256": "c" * 64}}, "another checkpoint"),
+        ({"mode": "easy"}, "mode easy"),
+        ({"states": 9}, "--states"),
+        ({"levels": list(range(MAZES - 3, 2 * MAZES - 3))}, "share 3 levels"),
+        ({"sites": [{**fact, "affine": None} for fact in FACTS]}, "other sites"),
+    ],
+)
+def test_probes_that_were_not_made_alike_are_left_out_and_the_page_says_why(
+    tmp_path: Path, change: dict[str, Any] | None, why: str
+) -> None:
+    runs = two_runs(tmp_path)
+    put_probes(runs[0], made_up(2), range(MAZES))
+    if change is not None:
+        put_probes(runs[1], made_up(2), range(MAZES), **change)
+    data = run_compare(runs, tmp_path / "out", seed=0)
+    assert data["readings"] is None and why in data["no_readings"]
+    text = (tmp_path / "out" / "compare.md").read_text()
+    assert "## Three kinds" not in text and why in text
+
+
+def test_runs_without_any_probes_need_no_excuse(tmp_path: Path) -> None:
+    data = run_compare(two_runs(tmp_path), tmp_path / "out", seed=0)
+    assert data["readings"] is None and data["no_readings"] == ""

@@ -16,6 +16,7 @@ from envs.maze import Maze
 from steering import probe_maps
 from steering.decoding import summarize_probes
 from steering.plan import skip_reason
+from steering.probe_curves import decoding_tallies, probe_curves
 from steering.probe_maps import holding, position_cells, predicted_positions
 from steering.probes import (
     FOLDS,
@@ -57,7 +58,9 @@ def summary_of(features: torch.Tensor, data: ProbeData, draws: int = 3) -> dict[
     scores = {"maze": data.maze, "fold": data.fold, "moves": data.moves,
               "sites": {"made up": feature_scores(features, data, controls)}}  # fmt: skip
     samples = resamples(int(data.maze.max()) + 1, rng(), 200)
-    row: dict[str, Any] = summarize_probes([{"name": "made up", "affine": False}], scores, samples)["sites"][0]
+    facts = [{"name": "made up", "affine": False}]
+    curves = probe_curves(decoding_tallies(["made up"], scores), samples)
+    row: dict[str, Any] = summarize_probes(facts, scores, curves, samples)["sites"][0]
     return row
 
 

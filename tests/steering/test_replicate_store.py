@@ -28,7 +28,7 @@ from steering import replicate as module
 from steering.evaluate import OUTCOME_FIELDS, Outcome
 from steering.evidence import others
 from steering.findings import Bench, Finding, Sample, Settings, Summary, digest, mean
-from steering.findings_levels import count_decisions
+from steering.findings_levels import count_decisions, summarize_decisions
 from steering.plan import SweepSpec
 from steering.replicate import FILE, FINDINGS, read, replicate
 from steering.store import DATABASE, SCHEMA, Key, Row, Store
@@ -261,6 +261,20 @@ def test_a_maze_counts_as_deciding_where_no_way_contains_the_other(nature: MazeP
         near = maze.cheese[0] > corner_x - 5 and maze.cheese[1] > corner_y - 5
         assert row["swept"] == row["has"] * (not near)
     assert 0 < sum(row["swept"] for row in rows) < sum(row["has"] for row in rows) < len(mazes)
+
+
+@pytest.mark.parametrize(
+    ("has", "swept", "holds"),
+    [(0.62, 0.52, True), (0.52, 0.40, True), (0.7, 0.4, False), (0.62, 0.47, None), (0.47, 0.40, None)],
+)
+def test_a_share_agrees_if_it_does_by_either_way_of_counting(
+    nature: MazePolicy, has: float, swept: float, holds: bool | None
+) -> None:
+    n = 2000
+    rows: list[dict[str, Any]] = [{"has": float(i < has * n), "swept": float(i < swept * n)} for i in range(n)]
+    found = summarize_decisions(Bench(nature, settings_of(nature)), Sample("decision-square", rows, 0))
+    (claim,) = found.claims
+    assert claim.holds is holds
 
 
 def test_levels_are_counted_and_not_mazes_where_levels_were(nature: MazePolicy) -> None:

@@ -1,0 +1,46 @@
+"""Members of zip archives that may be anybody's, read in memory: names, methods and sizes are checked first.
+
+All raise :class:`envs.errors.InputError` with one line that names the file.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from pathlib import Path
+
+from envs.errors import InputError, one_line
+
+
+def check_zip(data: bytes, path: Path, most: int) -> zipfile.ZipFile:
+    """The archive in ``data``, if it unpacks to at most ``most`` bytes and has no member that is an attack."""
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(data))
+        members = archive.infolist()
+    except (zipfile.BadZipFile, ValueError) as error:
+        raise InputError(f"checkpoint {path}: damaged zip ({one_line(error)})") from None
+    for member in members:
+        # Nothing is ever unpacked to disk; such a name still says that the file is an attack.
+        if member.filename.startswith(("/", "\\")) or ".." in member.filename.replace("\\", "/").split("/"):
+            raise InputError(f"checkpoint {path}: a member is named {member.filename[:80]!r}; not loaded")
+        # Of other methods Python unpacks all there is before it looks at the size that the file claims.
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise InputError(f"checkpoint {path}: {member.filename[:80]!r} is neither stored nor deflated; not loaded")
+    if sum(member.file_size for member in members) > most:
+        raise InputError(f"checkpoint {path}: unpacks to more than {most} bytes; not loaded")
+    return archive
+
+
+def zip_member(data: bytes, path: Path, name: str, most: int, *, needed: bool = True) -> bytes:
+    """A member's bytes; of one that is not needed and not there, none."""
+    archive = check_zip(data, path, most)
+    if name not in archive.namelist():
+        if not needed:
+            return b""
+        raise InputError(f"checkpoint {path}: no {name} inside; a stable-baselines3 .zip has one")
+    try:
+        with archive.open(name) as member:
+            return member.read(archive.getinfo(name).file_size + 1)
+    except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, EOFError, ValueError) as error:
+        raise InputError(f"checkpoint {path}: {name} is damaged ({one_line(error)})") from None
