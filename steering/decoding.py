@@ -162,7 +162,7 @@ def _located(prefix: str, depths: np.ndarray, names: Sequence[str]) -> dict[str,
 def pooled(top: np.ndarray, bottom: np.ndarray, mazes: np.ndarray) -> Statistic:
     """Sum of ``top`` over sum of ``bottom`` (``float[n_mazes]`` each) for each row of ``mazes``; NaN for nothing over
     nothing."""
-    return stats.ratio(top[mazes].sum(axis=1), bottom[mazes].sum(axis=1))
+    return stats.quotient(top[mazes].sum(axis=1), bottom[mazes].sum(axis=1))
 
 
 def _balanced(correct: np.ndarray, totals: np.ndarray, mazes: np.ndarray) -> Statistic:

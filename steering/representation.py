@@ -124,4 +124,4 @@ def _ratios(sums: np.ndarray, drawn: np.ndarray) -> dict[str, Statistic]:
     """The mean cosine, and ratios of summed norms, for each row of ``drawn`` mazes."""
     _, angles, cosine, here, start, difference = sums[drawn].sum(axis=1).T
     pairs = {"cosine": (cosine, angles), "norm_ratio": (here, start), "interaction": (difference, here)}
-    return {name: stats.ratio(*pair) for name, pair in pairs.items()}
+    return {name: stats.quotient(*pair) for name, pair in pairs.items()}

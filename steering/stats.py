@@ -34,14 +34,14 @@ def blindness(tv_edited: np.ndarray, tv_clean: np.ndarray, weights: np.ndarray |
     A pooled ratio, so a maze where the cheese changes nothing divides nothing by zero. NaN where the cheese changes
     nothing in any maze. ``weights`` from :func:`counts` give it for each resample: ``float[..., draws]``.
     """
-    return 1.0 - ratio(_pooled(tv_edited, weights), _pooled(tv_clean, weights))
+    return 1.0 - quotient(_pooled(tv_edited, weights), _pooled(tv_clean, weights))
 
 
 def competence(
     p_region_edited: np.ndarray, p_region_no_cheese: np.ndarray, weights: np.ndarray | None = None
 ) -> np.ndarray:
     """Pooled P(top-right 5x5 before the cheese's cell) under the edit relative to the level without cheese."""
-    return ratio(_pooled(p_region_edited, weights), _pooled(p_region_no_cheese, weights))
+    return quotient(_pooled(p_region_edited, weights), _pooled(p_region_no_cheese, weights))
 
 
 def interval(samples: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
@@ -71,7 +71,7 @@ def blindness_interval(tv_edited: np.ndarray, tv_clean: np.ndarray, weights: np.
     if error <= np.finfo(np.float64).eps * max(ratio, 1.0):
         return float(1.0 - ratio), float(1.0 - ratio)
     totals = weights @ tv_clean
-    shift = ratio(weights @ residual, totals)  # of the ratio, from the one observed
+    shift = quotient(weights @ residual, totals)  # of the ratio, from the one observed
     ends = np.nanquantile(shift, [1.0 - TAIL, TAIL])
     if len(tv_edited) >= FEWEST:
         squares = weights @ np.stack([residual**2, residual * tv_clean, tv_clean**2], axis=1)
@@ -191,7 +191,7 @@ def _pooled(values: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
     return np.sum(values, axis=-1) if weights is None else np.asarray(values @ weights.T)
 
 
-def ratio(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
+def quotient(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
     """``top / bottom``, NaN where ``bottom`` is not positive."""
     top, bottom = np.asarray(top, dtype=np.float64), np.asarray(bottom, dtype=np.float64)
     return np.divide(top, bottom, out=np.full(np.broadcast(top, bottom).shape, np.nan), where=bottom > 0)
