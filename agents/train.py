@@ -31,7 +31,7 @@ from envs.vec_env import make_vec_env
 
 from stable_baselines3.common.base_class import BaseAlgorithm  # isort: skip  (after envs, which silences gym's notice)
 from stable_baselines3.common.callbacks import BaseCallback  # isort: skip
-from stable_baselines3.common.logger import configure  # isort: skip
+from stable_baselines3.common.logger import Logger, configure  # isort: skip
 from stable_baselines3.common.vec_env import VecNormalize  # isort: skip
 
 Progress = Callable[[int, int, dict[str, float]], None]
@@ -114,6 +114,18 @@ class LinearDecay:
         return self.start * min(1.0, max(0.0, progress_remaining + self.share))
 
 
+class _Log(Logger):
+    """TensorBoard events at samples and steps since the first weights: ``offset`` more than the steps of PPO."""
+
+    def __init__(self, folder: Path, offset: int) -> None:
+        super().__init__(str(folder), configure(str(folder), ["tensorboard"]).output_formats)
+        self.offset = offset
+
+    def dump(self, step: int = 0) -> None:
+        """Write what was recorded."""
+        super().dump(self.offset + step)
+
+
 class _Keeper(BaseCallback):
     """Saves at rollout starts, where weights and step count belong together, and reports."""
 
@@ -138,11 +150,6 @@ class _Keeper(BaseCallback):
         """Wall time so far, interruptions left out."""
         return self.earlier + time.monotonic() - self.begun
 
-    @property
-    def count(self) -> int:
-        """Steps so far; with a watcher, samples and steps since the first weights."""
-        return self.num_timesteps + (self.watcher.offset if self.watcher is not None else 0)
-
     def _on_training_start(self) -> None:
         self.first_step = self.num_timesteps
 
@@ -153,7 +160,7 @@ class _Keeper(BaseCallback):
         # Written now, an update's figures stand at its own step and outlive an interruption.
         self.update = {k: float(v) for k, v in self.logger.name_to_value.items() if k.startswith("train/")}
         self.look()
-        self.logger.dump(self.count)
+        self.logger.dump(self.num_timesteps)
         if time.monotonic() - self.saved >= self.every and self.model.num_timesteps > self.first_step:
             _save(self.model, self.config, self.out, self.seconds)
             self.saved = time.monotonic()
@@ -252,13 +259,13 @@ def train_ppo(
         elif warm_start is not None:
             policy.net.load_state_dict(_warm_weights(warm_start, config.scale))
         if done < config.steps:
-            model.set_logger(configure(str(out / "tensorboard"), ["tensorboard"]))
+            model.set_logger(_Log(out / "tensorboard", watcher.offset if watcher is not None else 0))
             keeper = _Keeper(config, out, save_every_seconds, progress, watcher, earlier)
             if watcher is not None:
                 watcher.begin(done)
             model.learn(config.steps - done, callback=keeper, reset_num_timesteps=False)
             keeper.look(last=True)
-            model.logger.dump(keeper.count)
+            model.logger.dump(model.num_timesteps)
             model.logger.close()
             _save(model, config, out, keeper.seconds)
     finally:

@@ -93,17 +93,18 @@ def test_taken_up_again_it_goes_on(tmp_path: Path) -> None:
 
     def stop(done: int, figures: dict[str, float]) -> None:
         seen.append(done)
-        raise Stop
+        if len(seen) == 2:
+            raise Stop
 
-    longer = DaggerConfig(samples=16 * 40, n_envs=8, random_states=8, levels_per_batch=2, block=4, warmup_samples=16)
+    longer = DaggerConfig(samples=16 * 60, n_envs=8, random_states=8, levels_per_batch=2, block=4, warmup_samples=16)
     with pytest.raises(Stop):
         train_dagger(longer, tmp_path, _start(), save_every_seconds=0.0, progress=stop)
-    assert seen == [16 * 20]
+    assert seen == [16 * 20, 16 * 40]
     saved = torch.load(tmp_path / "dagger.pt", weights_only=True)
-    assert 0 < saved["samples"] <= 16 * 20
+    assert 16 * 20 < saved["samples"] <= 16 * 40
     counts: list[int] = []
     train_dagger(longer, tmp_path, _start(), progress=lambda done, _: counts.append(done))
-    assert counts == [16 * 40], "it told of its twentieth batch the first time"
+    assert counts == [16 * 40, 16 * 60], "from the beginning it would tell of 16 * 20 again"
     assert torch.load(tmp_path / "dagger.pt", weights_only=True)["samples"] == longer.samples
     with pytest.raises(InputError, match="learning_rate"):
         train_dagger(DaggerConfig(**{**longer.__dict__, "learning_rate": 1.0}), tmp_path, _start())

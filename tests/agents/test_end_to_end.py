@@ -159,7 +159,7 @@ def test_tensorboard_has_all_stages_on_one_axis(run: Path) -> None:
     first = max(row["count"] for row in history if row["stage"] != "ppo")
     assert max(logged["exact/p_cheese_anywhere"]) == first == 8_192 + 512
     assert of_ppo["exact/p_cheese_anywhere"] == [row["count"] for row in history if row["stage"] == "ppo"]
-    assert min(of_ppo["train/value_loss"]) > first
+    assert len(of_ppo) > 3 and min(min(steps) for steps in of_ppo.values()) >= first
 
 
 # A training that is killed after some of its samples were saved.
