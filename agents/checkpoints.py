@@ -113,17 +113,17 @@ def _load_file(path: Path, name: str, card: dict[str, Any]) -> MazePolicy:
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"checkpoint {path}: cannot be read ({error.strerror})") from None
-    policy = _policy(data, path, name, card)
-    return policy if card else MazePolicy(policy.net, name, policy.sha256, _card_beside(path, policy.sha256))
+    return _policy(data, path, name, card or _card_beside(path, data))
 
 
-def _card_beside(path: Path, sha256: str) -> dict[str, Any]:
+def _card_beside(path: Path, data: bytes) -> dict[str, Any]:
     """The card that a training of one's own wrote beside its weights; empty if there is none of these weights."""
     try:
         card = json.loads(path.with_suffix(".json").read_text())
     except (OSError, ValueError):
         return {}
-    return card if isinstance(card, dict) and card.get("sha256") == sha256 and "figures" in card else {}
+    known = isinstance(card, dict) and "figures" in card and card.get("sha256") == hashlib.sha256(data).hexdigest()
+    return card if known else {}
 
 
 def _policy(data: bytes, path: Path, name: str, card: dict[str, Any]) -> MazePolicy:
@@ -157,12 +157,7 @@ def read_weights(data: bytes, path: Path) -> dict[str, Tensor]:
     if path.suffix == ".safetensors":
         try:
             return safetensors.torch.load(data)
-        except (
-            safetensors.SafetensorError,
-            ValueError,
-            KeyError,
-            struct.error,
-        ) as error:  # KeyError: a dtype of its own
+        except (safetensors.SafetensorError, ValueError, KeyError, struct.error) as error:  # KeyError: unknown dtype
             raise InputError(f"checkpoint {path}: not a whole safetensors file ({one_line(error)})") from None
     if path.suffix in (".pth", ".pt"):
         return _published(_torch_load(data, path), path)

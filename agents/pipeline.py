@@ -54,11 +54,10 @@ RATES = (0.02, 0.01)  # of Muon: imitation, each round of walks
 class TrainSpec:
     """What a training run is: ``samples`` of imitation, ``dagger_samples`` on policy, ``ppo_steps``.
 
-    The defaults are those of the shipped ``region5``.
-    ``dagger_samples`` has a number for each round: a round begins with the full learning rate
-    again and meets other levels. Without imitation of either kind PPO starts from scratch.
-    ``region`` None means cheese anywhere; ``optimizer`` is that of imitation. ``bf16`` belongs to
-    the run, since it changes the numbers.
+    The defaults are those of the shipped ``region5``. ``dagger_samples`` has a number for each round: a round
+    begins with the full learning rate again and meets other levels. Without imitation of either kind PPO
+    starts from scratch. ``region`` None means cheese anywhere; ``optimizer`` is that of imitation. ``bf16``
+    belongs to the run, since it changes the numbers.
     """
 
     region: int | None = 5

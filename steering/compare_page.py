@@ -156,11 +156,11 @@ def _readings(data: Mapping[str, Any]) -> dict[str, Any] | None:
     if not columns:
         return None
     header, *rows = readings_table(columns)
-    caption = words.fill(words.COMPARED_READINGS, mazes=found["levels"], sites=len(found["sites"]))
+    text = f"{words.COMPARED_READINGS} {words.MANY_READINGS}" if many else words.COMPARED_READINGS
     return {
         "header": header,
         "rows": rows,
-        "caption": caption + (" " + words.fill(words.MANY_READINGS) if many else ""),
+        "caption": words.fill(text, mazes=found["levels"], sites=len(found["sites"])),
     }
 
 

@@ -75,10 +75,6 @@ class Stop(Exception):
 SMALL: dict[str, tuple[int, int]] = {"card_levels": (0, 4), "watch_levels": (90_000, 90_001)}
 
 
-def final(out: Path) -> Path:
-    return out / "policy.safetensors"
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A pipeline of all stages, interrupted in the middle and taken up again."""
@@ -96,7 +92,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     stored = torch.load(out / "imitation.pt", weights_only=True)["samples"]
     assert 0 < stored <= 5_120
     counts: list[int] = []
-    assert train_pipeline(out, read_run(out), progress=lambda done, _: counts.append(done), **SMALL) == final(out)
+    weights = train_pipeline(out, read_run(out), progress=lambda done, _: counts.append(done), **SMALL)
+    assert weights == out / "policy.safetensors"
     assert counts[0] > stored and counts == sorted(counts)
     return out
 
