@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from agents.impala import ResidualBlock
 from agents.policy import MazePolicy
 from envs import chain
 from envs.levels import place_cheese
 from envs.maze import Maze
 
 LEVELS = (0, 256)
+DEAD_LEVELS = (0, 8)
 HORIZON = 256
 DIGITS = 4
 
@@ -76,6 +78,28 @@ def policy_figures(
             "p_other_move": _mean(decisions[has_square, 2]),
         },
     }
+
+
+def dead_branches(policy: MazePolicy, levels: tuple[int, int] = DEAD_LEVELS) -> list[str]:
+    """Names of residual blocks whose branch has no active unit in any state of ``levels``.
+
+    Such a branch adds the same to every state, so the site behind it is the experiment before it once more, and curves
+    over depth stand still there for want of anything computed. Too large a learning rate leaves such blocks behind.
+    """
+    blocks = {name: module for name, module in policy.net.named_modules() if isinstance(module, ResidualBlock)}
+    alive: set[str] = set()
+
+    def note(name: str) -> Callable[..., None]:
+        return lambda module, inputs, output: alive.add(name) if bool((output > 0).any()) else None
+
+    handles = [block.relu2.register_forward_hook(note(name)) for name, block in blocks.items()]
+    try:
+        for maze in Maze.from_levels(range(*levels)):
+            policy.move_probabilities(maze.observations())
+    finally:
+        for handle in handles:
+            handle.remove()
+    return [name for name in blocks if name not in alive]
 
 
 def _mean(values: Sequence[float] | np.ndarray) -> float:

@@ -10,28 +10,25 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from agents.checkpoints import load_policy, published_net, save_checkpoint, write_atomic
+from agents.card import Stage, make_card, write_card
+from agents.checkpoints import save_checkpoint, write_atomic
 from agents.dagger import DaggerConfig, train_dagger
-from agents.evaluation import LEVELS, policy_figures
+from agents.evaluation import LEVELS
 from agents.hardware import SAVE_EVERY, bf16_pays, check_device, hardware_class
 from agents.history import WATCH_LEVELS, Watcher, learning_curves, read_history
 from agents.imitation import ImitationConfig, train_imitation
 from agents.impala import ImpalaPolicyNet
-from agents.policy import MazePolicy
 from agents.train import PPOConfig, train_ppo
 from envs.errors import InputError, nearest
-from envs.levels import EVAL_LEVELS, TRAIN_LEVELS
 
-CARD = "mazesteer-card-1"
 SPEC = "train.json"
-GOOD = 0.97  # probability of success below which a card speaks of a weakness
 # A policy that is already good: update it on what it does now, in small steps on large batches, and do not pay it
 # for dithering. Nearly every episode succeeds, so most of what an advantage says is noise: at 2.5 times the rate, on
 # batches of half the size, 315,000 steps cost .006 of P(cheese); at the published rates 130,000 cost .01.
@@ -54,10 +51,11 @@ RATES = (0.02, 0.01)  # of Muon: imitation, each round of walks
 class TrainSpec:
     """What a training run is: ``samples`` of imitation, ``dagger_samples`` on policy, ``ppo_steps``.
 
-    The defaults are those of the shipped ``region5``. ``dagger_samples`` has a number for each round: a round
-    begins with the full learning rate again and meets other levels. Without imitation of either kind PPO
-    starts from scratch. ``region`` None means cheese anywhere; ``optimizer`` is that of imitation. ``bf16``
-    belongs to the run, since it changes the numbers.
+    The defaults are those of the shipped ``region5``, but for its ``patience`` of 0. ``dagger_samples`` has a number
+    for each round: a round begins with the full learning rate again and meets other levels. Without imitation of either
+    kind PPO starts from scratch. ``region`` None means cheese anywhere; ``optimizer`` is that of imitation.
+    ``patience`` is how many steps without a new cell a walk may make (0: any number), one number for all rounds or one
+    for each. ``bf16`` belongs to the run, since it changes the numbers.
     """
 
     region: int | None = 5
@@ -69,6 +67,7 @@ class TrainSpec:
     optimizer: str = "adam"
     device: str = "cpu"
     bf16: bool = False
+    patience: tuple[int, ...] = (DaggerConfig.patience,)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dagger_samples", tuple(n for n in self.dagger_samples if n))
@@ -79,6 +78,9 @@ class TrainSpec:
             raise InputError(f"train: scale is {self.scale}, must be 1 to {WIDEST} (published: 4)")
         if self.optimizer not in OPTIMIZERS:
             raise InputError(f"optimizer {self.optimizer!r}: {nearest(self.optimizer, OPTIMIZERS)}")
+        if len(self.patience) != 1 and len(self.patience) != len(self.dagger_samples):
+            rounds = f"{len(self.patience)} numbers for {len(self.dagger_samples)} rounds of walks"
+            raise InputError(f"patience: {rounds}; give one number, or one for each round")
 
     @property
     def total(self) -> int:
@@ -94,17 +96,28 @@ class TrainSpec:
         for name in ("optimizer", "device"):
             if getattr(self, name) != getattr(TrainSpec, name):
                 words.append(f"--{name} {getattr(self, name)}")
+        if self.patience != TrainSpec.patience:
+            words.append(f"--patience {','.join(map(str, self.patience))}")
         return " ".join([*words, "--out runs/train"])
 
-    def stages(self) -> dict[str, ImitationConfig | DaggerConfig | PPOConfig | None]:
-        """Options of each stage by name (None: left out). On a GPU imitation gets larger batches."""
+    def agrees(self, name: str, value: Any) -> bool:
+        """Whether the option ``name`` with ``value`` asks for this same training."""
+        try:
+            other = replace(self, **{name: value})
+        except InputError:
+            return False
+        return other == self or (name == "patience" and other.stages() == self.stages())
+
+    def stages(self) -> dict[str, Stage | None]:
+        """Options of each stage by name (None: left out). On a GPU all but PPO from scratch get larger batches."""
         shared: dict[str, Any] = {"scale": self.scale, "region": self.region, "seed": self.seed, "bf16": self.bf16}
         wide = torch.device(self.device).type == "cuda"
         muon = self.optimizer == "muon"
         first = ImitationConfig(samples=self.samples, **shared) if self.samples else None
+        patience = self.patience * (len(self.dagger_samples) if len(self.patience) == 1 else 1)
         rounds = [
-            DaggerConfig(samples=n, **{**shared, "seed": self.seed + 10_000 * k})
-            for k, n in enumerate(self.dagger_samples)
+            DaggerConfig(samples=n, patience=given_up, **{**shared, "seed": self.seed + 10_000 * k})
+            for k, (n, given_up) in enumerate(zip(self.dagger_samples, patience, strict=True))
         ]
         if muon and first:  # the walks go on with what is left of the rate
             first = replace(first, matrix_rate=RATES[0], block=BLOCK, decay_to=0.5 if rounds else 0.0)
@@ -117,6 +130,8 @@ class TrainSpec:
             large: dict[str, Any] = {"n_envs": 512, "random_states": 512, "levels_per_batch": 24, "block": 4}
             rounds = [replace(r, learning_rate=8e-4, warmup_samples=100_000, **large) for r in rounds]
         shape = GENTLE if first or rounds else {}
+        if wide and shape:
+            shape = {**shape, "n_envs": 256, "learning_rate": 2 * GENTLE["learning_rate"]}
         third = PPOConfig(total_steps=self.ppo_steps, **shape, **shared) if self.ppo_steps else None
         walks = {"dagger" if k == 0 else f"dagger_{k + 1}": config for k, config in enumerate(rounds)}
         return {"imitation": first, **walks, "ppo": third}
@@ -139,10 +154,12 @@ def read_run(out: Path) -> TrainSpec:
     """The options of the run in ``out``; raises :class:`InputError` if there is none."""
     try:
         given = json.loads((out / SPEC).read_text())
-        walks = given["dagger_samples"]
-        if not (isinstance(walks, list) and all(type(n) is int for n in walks)):
-            raise ValueError
-        given["dagger_samples"] = tuple(walks)
+        given = {"patience": list(TrainSpec.patience), **given}  # which was no option once
+        for name in ("dagger_samples", "patience"):
+            numbers = given[name]
+            if not (isinstance(numbers, list) and all(type(n) is int for n in numbers)):
+                raise ValueError
+            given[name] = tuple(numbers)
         spec = TrainSpec(**given)
         kinds = {field.name: type(getattr(TrainSpec(), field.name)) for field in dataclasses.fields(TrainSpec)}
         if any(type(v) is not kinds[k] and not (k == "region" and v is None) for k, v in given.items()):
@@ -216,87 +233,3 @@ def train_pipeline(
     )
     write_card(card, out / "policy.json")
     return final
-
-
-def make_card(
-    weights: Path,
-    stages: Mapping[str, ImitationConfig | DaggerConfig | PPOConfig | None],
-    *,
-    region: int | None,
-    command: str = "",
-    notes: str = "",
-    levels: tuple[int, int] = LEVELS,
-    history: Sequence[Mapping[str, Any]] = (),
-    before_ppo: Path | None = None,
-    hardware: str = "",
-    progress: Callable[[int, int], None] | None = None,
-) -> dict[str, Any]:
-    """The model card of a weights file: how it was made, what it can do (recomputed here).
-
-    ``before_ppo`` are the weights PPO began with: the card then says what it changed.
-    """
-    policy = load_policy(weights)
-    scale = published_net(policy).scale
-    figures = policy_figures(policy, region, levels=levels, progress=progress)
-    where = f"top-right {region}x{region}" if region is not None else "anywhere"
-    card: dict[str, Any] = {
-        "format": CARD,
-        "summary": (
-            f"scale {scale}, cheese in training: {where}; "
-            f"P(cheese) {figures['p_cheese_in_distribution']:.3f} in distribution, "
-            f"{figures['p_cheese_anywhere']:.3f} anywhere"
-        ),
-        "sha256": policy.sha256,
-        "scale": scale,
-        "training": {
-            "levels": list(TRAIN_LEVELS),
-            "evaluation_levels_kept_apart": list(EVAL_LEVELS),
-            "cheese": where,
-            "mode": "hard",
-            **{name: asdict(config) if config is not None else None for name, config in stages.items()},
-        },
-        "figures": figures,
-        "weaknesses": weaknesses(figures),
-        "notes": notes,
-    }
-    if command:
-        card["training"]["command"] = command
-    if hardware:
-        card["training"]["hardware"] = hardware
-    if history:
-        card["training"]["seconds"] = history[-1]["seconds"]
-        card["history"] = [dict(row) for row in history]
-    if before_ppo is not None:
-        card["ppo_changed"] = ppo_change(load_policy(before_ppo), figures, progress)
-    return card
-
-
-def weaknesses(figures: Mapping[str, Any]) -> list[str]:
-    """What the figures of a policy say against it, in words."""
-    number = figures["levels_by_maze_size"]
-    found = [
-        f"fails {1 - p:.1%} of {dim}x{dim} mazes with the cheese as in training ({number[dim]} levels)"
-        for dim, p in figures["p_cheese_by_maze_size"].items()
-        if p < GOOD
-    ]
-    if figures["region"] is not None and figures["p_cheese_anywhere"] < GOOD:
-        found.append(f"with the cheese anywhere it reaches it with probability {figures['p_cheese_anywhere']:.3f} only")
-    return found
-
-
-def ppo_change(
-    earlier: MazePolicy, figures: Mapping[str, Any], progress: Callable[[int, int], None] | None = None
-) -> dict[str, dict[str, float]]:
-    """The main figures before and after PPO, on the levels of ``figures``."""
-    levels: tuple[int, int] = tuple(figures["levels"])
-    same: dict[str, Any] = {name: figures[name] for name in ("horizon", "seed")}
-    then = policy_figures(earlier, figures["region"], levels=levels, progress=progress, **same)
-    names = [
-        name for name, value in figures.items() if name.startswith(("p_", "expected")) and isinstance(value, float)
-    ]
-    return {name: {"before": then[name], "after": figures[name]} for name in names}
-
-
-def write_card(card: Mapping[str, Any], path: Path) -> None:
-    """Write a card as JSON, whole or not at all."""
-    write_atomic(path, (json.dumps(card, indent=2) + "\n").encode())

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from agents.card import write_card
 from agents.checkpoints import SERIES, ZOO, load_policy, published_net, save_checkpoint, write_atomic
 from agents.history import EXACT, FIRST_SNAPSHOT, SNAPSHOTS, learning_curves, read_history
-from agents.pipeline import write_card
 from envs.errors import InputError
 
 SNAPSHOTS_KEPT = 12

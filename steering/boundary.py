@@ -3,7 +3,7 @@
 Two readings of the same curves, both bootstrapped over mazes (and over agents, :func:`over_agents`). Threshold: the
 deepest trunk site up to which, without a gap from the first site swept on, subtraction still blinds (blindness) and
 does not break the agent (competence). Change-point: the split of the blindness curve into two levels with the least
-squared error, over distinct experiments only.
+squared error, over distinct experiments only; named only where the curve surely falls (a slope has one as a step has).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from steering import stats
 
 BLINDNESS = 0.5
 COMPETENCE = 0.8
+DROP = 0.2  # of mean blindness between the two pieces of a curve: with less there is no change-point to name
 THRESHOLDS = tuple(round(0.05 * k, 2) for k in range(1, 20))
 
 
@@ -64,8 +65,8 @@ class Curves:
 @dataclass(frozen=True)
 class Boundary:
     """``site``: the last trunk site where the trick works (None: nowhere); ``next_site``: the first
-    where it does not. ``low`` and ``high``: 95% bootstrap interval of ``site``. ``change_*``: last
-    site before the drop. ``rule`` says it in words."""
+    where it does not. ``low`` and ``high``: 95% bootstrap interval of ``site``. ``change_*``: :func:`change`, last site
+    before the drop. ``rule`` says it in words."""
 
     site: str | None
     next_site: str | None
@@ -135,25 +136,39 @@ def reach(curves: Curves, blindness: float = BLINDNESS, competence: float | None
     return Reach(*(_name(curves.sites, k) for k in (reached, low, high)))
 
 
+def change(curves: Curves) -> Reach:
+    """The change-point of the blindness curve: last site of the class before the drop, and its interval.
+
+    Nowhere unless mean blindness falls there by :data:`DROP` or more in 97.5% of the resamples, each at its own split.
+    """
+    members = [[i for i, c in enumerate(curves.classes) if c == name] for name in dict.fromkeys(curves.classes)]
+    distinct = [group[0] for group in members]
+    if len(distinct) < 2 or not np.isfinite(curves.boot_blind).all():
+        return Reach(None, None, None)
+    boot = curves.boot_blind[:, distinct]
+    splits = change_point(boot)
+    first = np.arange(len(distinct)) < splits[:, None]
+    drops = boot.mean(axis=1, where=first) - boot.mean(axis=1, where=~first)
+    if np.quantile(drops, stats.TAIL) < DROP:
+        return Reach(None, None, None)
+    ends = (int(change_point(curves.blind[distinct])), *depth_interval(splits))
+    return Reach(*(curves.sites[members[k - 1][-1]] for k in ends))
+
+
 def find_boundary(curves: Curves, *, blindness: float = BLINDNESS, competence: float = COMPETENCE) -> Boundary:
     """Both readings of the curves."""
     sites = curves.sites
     threshold = reach(curves, blindness, competence)
     reached = 0 if threshold.site is None else sites.index(threshold.site) + 1
-    members = [[i for i, c in enumerate(curves.classes) if c == name] for name in dict.fromkeys(curves.classes)]
-    change: list[str | None] = [None, None, None]
-    distinct = [group[0] for group in members]
-    if len(distinct) > 1 and np.isfinite(curves.boot_blind).all():
-        low, high = depth_interval(change_point(curves.boot_blind[:, distinct]))
-        change = [sites[members[k - 1][-1]] for k in (int(change_point(curves.blind[distinct])), low, high)]
+    split = change(curves)
     return Boundary(
         site=threshold.site,
         next_site=sites[reached] if reached < len(sites) else None,
         low=threshold.low,
         high=threshold.high,
-        change_site=change[0],
-        change_low=change[1],
-        change_high=change[2],
+        change_site=split.site,
+        change_low=split.low,
+        change_high=split.high,
         rule=(
             f"deepest trunk site up to which blindness >= {blindness:g} and competence >= {competence:g} at every "
             f"trunk site swept ({len(sites)}, from {sites[0]} on); "

@@ -74,7 +74,7 @@ def layer_sweep(
         typer.Option("--checkpoint", help="Several in one go: give it again, or a directory, or NAME@all."),
     ] = None,
     levels: Annotated[Optional[str], typer.Option(help="Seeds to consider: 0:64, or 3,7,12.")] = None,  # noqa: UP045
-    n_levels: Annotated[Optional[int], typer.Option(help="Take the first N levels that qualify.")] = None,  # noqa: UP045
+    n_levels: Annotated[Optional[int], typer.Option(help="Take the first N levels that qualify (default: 32).")] = None,  # noqa: UP045
     sites: Annotated[str, typer.Option(help="trunk, all, or names separated by commas.")] = "trunk",
     conditions: Annotated[
         str, typer.Option(help="Any of subtract, add, random, other_level, same_cell, all_sites, by commas.")

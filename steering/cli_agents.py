@@ -67,12 +67,14 @@ def evaluate_command(
     rule = trained.get("region", 5) if region is None else check_region(region)
     with bar("evaluating") as progress:
         figures = policy_figures(policy, rule, levels=(0, n_levels), progress=progress)
+    alike = bool(known) and all(figures[name] == known[name] for name in ("levels", "region", "horizon", "seed"))
+    wrong = alike and figures != known
     if as_json:
         print(json.dumps(figures))
-        return
+        raise typer.Exit(int(wrong))
     print(f"{policy.name}  sha256 {policy.sha256}")
     print(f"levels 0 to {n_levels - 1}, exact, within {figures['horizon']} moves")
-    print(f"  P(cheese), cheese {f'in the top-right {rule}x{rule}' if rule else 'as in training'}   "
+    print(f"  P(cheese), cheese {f'in the top-right {rule}x{rule}' if rule else 'where procgen put it'}   "
           f"{figures['p_cheese_in_distribution']:.4f}")  # fmt: skip
     for dim, p in figures["p_cheese_by_maze_size"].items():
         print(f"    {dim:>2}x{dim:<2} ({figures['levels_by_maze_size'][dim]:>3} levels)                 {p:.4f}")
@@ -81,14 +83,11 @@ def evaluate_command(
     square = figures["decision_square"]
     print(f"  at the decision square ({square['levels']} levels): to the cheese {square['p_cheese_move']:.4f}, "
           f"to the top right {square['p_corner_move']:.4f}, other {square['p_other_move']:.4f}")  # fmt: skip
-    alike = ("levels", "region", "horizon", "seed")
-    if not known or any(figures[name] != known[name] for name in alike):
-        print("(the card, if there is one, has other levels or another region)")
-    elif figures != known:
-        print("NOT equal to the card")
-        raise typer.Exit(1)
+    if alike:
+        print("NOT equal to the card" if wrong else "equal to the card")
     else:
-        print("equal to the card")
+        print("(its card has other levels or another region)" if known else "(there is no card to compare with)")
+    raise typer.Exit(int(wrong))
 
 
 @commands.command()
@@ -107,6 +106,10 @@ def train(
     ] = None,
     ppo_steps: Annotated[Optional[int], typer.Option(help="Environment steps of PPO (0: none).")] = None,  # noqa: UP045
     optimizer: Annotated[Optional[str], typer.Option(help="Of imitation: adam (default) or muon.")] = None,  # noqa: UP045
+    patience: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Steps without a new cell that end a walk (default 12; 0: any number); one, or one a round."),
+    ] = None,
     from_scratch: Annotated[
         bool, typer.Option("--from-scratch", help="PPO alone, with the published options.")
     ] = False,
@@ -120,25 +123,26 @@ def train(
 
     typed: dict[str, Any] = {"region": region, "scale": scale, "seed": seed, "samples": samples}
     typed |= {
-        "dagger_samples": None if dagger_samples is None else _counts(dagger_samples),
+        "dagger_samples": _numbers(dagger_samples, "dagger-samples"),
         "ppo_steps": ppo_steps,
         "optimizer": optimizer,
         "device": device,
+        "patience": _numbers(patience, "patience"),
     }
     given = {name: value for name, value in typed.items() if value is not None}
     if from_scratch:
         if samples or any(given.get("dagger_samples", ())):
             raise InputError("--from-scratch has no imitation; leave out --samples and --dagger-samples")
-        given = {"ppo_steps": 80_000_000, **given, "samples": 0, "dagger_samples": ()}
+        given = {**({} if resume else {"ppo_steps": 80_000_000}), **given, "samples": 0, "dagger_samples": ()}
     if region is not None:
         given["region"] = check_region(region)
     check_random_seed(given.get("seed", 0))
     if resume:
         spec = read_run(out)
-        changed = [name for name, value in given.items() if getattr(spec, name) != value]
-        if changed:
-            option = changed[0].replace("_", "-")
-            raise InputError(f"--{option}: the run in {out} was begun with {getattr(spec, changed[0])}; leave it out")
+        for name, value in given.items():
+            if not spec.agrees(name, value):
+                begun, option = getattr(spec, name), name.replace("_", "-")
+                raise InputError(f"--{option}: the run in {out} was begun with {begun}; leave it out")
     else:
         spec = start_run(out, TrainSpec(**given))
     command = f"mazesteer train --out {shlex.quote(str(out))} --resume"
@@ -160,8 +164,8 @@ def export(
     print(f"{out}: model_state_dict of the published layout")
 
 
-def _counts(text: str) -> tuple[int, ...]:
+def _numbers(text: str | None, option: str) -> tuple[int, ...] | None:
     try:
-        return tuple(n for n in map(int, text.split(",")) if n)
+        return None if text is None else tuple(map(int, text.split(",")))
     except ValueError:
-        raise InputError(f"--dagger-samples {text!r}: write whole numbers separated by commas") from None
+        raise InputError(f"--{option} {text!r}: write whole numbers separated by commas") from None

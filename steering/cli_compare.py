@@ -15,15 +15,15 @@ commands = typer.Typer()
 @commands.command("compare")
 def compare_command(
     runs: Annotated[list[Path], typer.Argument(help="Run directories, or folders of several runs.")],
-    out: Annotated[Path, typer.Option(help="Where compare.html, compare.md and compare.json go.")] = Path(
-        "runs/compare"
-    ),
+    out: Annotated[Path, typer.Option(help="Where compare.html, .md, .png and .json go.")] = Path("runs/compare"),
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
     blindness_threshold: Threshold = None,
     competence_threshold: Threshold = None,
     history: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(help="Training run whose loss is shown beside its snapshots (default: the shipped card's)."),
+        typer.Option(
+            help="Training (its --out) whose loss is shown beside its snapshots; of shipped ones: the card's."
+        ),
     ] = None,
 ) -> None:
     """Compare runs maze by maze: agents, coefficients of one run, or snapshots of one training."""
@@ -34,4 +34,5 @@ def compare_command(
     )
     print(answer(data))
     print(f"report: {out / 'compare.html'}, {out / 'compare.md'}")
+    print(f"picture: {out / 'compare.png'}")
     print(f"numbers: {out / 'compare.json'}")

@@ -11,7 +11,7 @@ import typer
 from steering.cli_agents import DEFAULT_CHECKPOINT, Checkpoint
 
 commands = typer.Typer()
-MOVES = ("cheese", "corner", "policy")  # whose next move
+MOVES = {"cheese": "cheese", "cheese apart": "(apart)", "corner": "corner", "policy": "policy"}  # whose next move
 
 
 @commands.command()
@@ -47,11 +47,13 @@ def probe(
 
 def _show(found: dict[str, Any]) -> None:
     """One line per site, then what is right without any network, and by chance."""
-    columns = (*MOVES, "cell R2", "hits", "cosine", "ratio")
+    columns = (*MOVES.values(), "cell R2", "hits", "cosine", "ratio")
     inside = {row["name"]: row["inside"] or {} for row in found["representation"]}
+    apart = found["asked"]["cheese apart"]
     print(f"{found['checkpoint']['name']}: {len(found['levels'])} levels, {found['frames']} frames, told about mazes "
-          "not learned from;\n95% intervals over mazes are in the file\n")  # fmt: skip
-    print(f"{'':<32}{'next move told rightly':^30}{'cheese: linear,':>19}{'3x3':>6}{'its vector by position':>25}")
+          f"not learned from;\n(apart): to the cheese, in the {apart} frames where it is not the move to the corner;\n"
+          "95% intervals over mazes are in the file\n")  # fmt: skip
+    print(f"{'':<32}{'next move told rightly':^40}{'cheese: linear,':>19}{'3x3':>6}{'its vector by position':>25}")
     print(f"{'site':<32}" + "".join(f"{name:>10}" for name in columns))
     for row in found["sites"]:
         moves = [row["moves"][name]["accuracy"] for name in MOVES]
@@ -61,6 +63,7 @@ def _show(found: dict[str, Any]) -> None:
         print(f"{row['name'].removeprefix('embedder.') + mark:<32}" + _line([*moves, row["cell"]["r2"], hits, *same]))
     pixels = found["sites"][0]["moves"]
     print(f"{'most frequent move':<32}" + _line([found["majority"][name] for name in MOVES]))
+    print(f"{'the same, for the walls around':<32}" + _line([found["walls"][name] for name in MOVES]))
     print(f"{'shuffled labels, at the input':<32}" + _line([pixels[name]["control"] for name in MOVES]))
 
 

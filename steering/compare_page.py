@@ -1,7 +1,8 @@
-"""``compare.html``, ``compare.md`` and ``compare.json``: what ``mazesteer compare`` writes."""
+"""``compare.html``, ``compare.md``, ``compare.png`` and ``compare.json``: what ``mazesteer compare`` writes."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,16 +10,16 @@ from typing import Any
 
 from agents.checkpoints import load_card, write_atomic, zoo_names
 from agents.history import FILE as HISTORY
-from agents.history import read_history
+from agents.history import SNAPSHOTS, read_history
 from envs.errors import InputError
-from steering import figures_compare, words
-from steering.compare import compare, find_runs, read_arms
+from steering import figures_compare, stats, words
+from steering.compare import Arm, compare, find_runs, read_arms
 from steering.compare_readings import readings_table, side_by_side
 from steering.depth_axis import short
-from steering.development import RULE, loss_curves, snapshots
+from steering.development import LOSS, NO_LOSS, RULE, Series, loss_curves, snapshots
 from steering.page import Figure, write_page
+from steering.picture import compare_picture
 
-LEAST = 0.01  # a difference of blindness worth a word
 FEW_ARMS = 5  # with more, differences to the first are a table only
 
 
@@ -31,7 +32,7 @@ def run_compare(
     competence: float | None = None,
     history: Path | None = None,
 ) -> dict[str, Any]:
-    """Compare ``runs`` and write the three files into ``out``; returns the data of ``compare.json``.
+    """Compare ``runs`` and write the four files into ``out``; returns the data of ``compare.json``.
 
     ``blindness``, ``competence``: thresholds; None: the runs' own. ``history`` is the directory of a training run
     whose loss is shown beside its snapshots (default: the card of a shipped agent).
@@ -45,16 +46,23 @@ def run_compare(
     data["readings"], data["no_readings"] = side_by_side(arms, data)
     series = snapshots([arm.spec.checkpoint for arm in arms])
     if history is not None and series is None:
-        raise InputError("--history belongs to snapshots NAME@COUNT of one training; these runs are none")
+        raise InputError("--history belongs to snapshots of one training (NAME@COUNT, or COUNT-STAGE as a training "
+                         "names its files); these runs are none")  # fmt: skip
     if series is not None:
-        name, counts = series
-        rows = read_history(history) if history is not None else _card_history(name)
-        data["development"] = {"of": name, "counts": counts, "loss": loss_curves(rows), "rule": RULE}
+        rows = _card_history(series.name) if history is None else _own_history(history, arms, series)
+        data["development"] = {
+            "of": series.name,
+            "counts": list(series.counts),
+            "stages": list(series.stages),
+            "loss": loss_curves(rows),
+            "rule": RULE,
+        }
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{out}: cannot be made ({error.strerror}); choose another --out") from None
     write_atomic(out / "compare.json", (json.dumps(data, indent=2, allow_nan=False) + "\n").encode())
+    write_atomic(out / "compare.png", compare_picture(data))
     write_page(
         "compare",
         out / "compare.html",
@@ -71,36 +79,41 @@ def run_compare(
 
 def answer(data: Mapping[str, Any]) -> str:
     """What the comparison shows, from its numbers."""
-    first = data["arms"][0]
-    lines = [f"On {len(data['levels'])} mazes that all runs share, the boundary of {first['name']} is {_reach(first)}"]
+    first, mazes = data["arms"][0], len(data["levels"])
+    lines = [f"On {mazes} mazes that all runs share, the boundary of {first['name']} is {_reach(first)}"]
     lines += [f"that of {arm['name']} {_reach(arm)}" for arm in data["arms"][1:]]
     text = "; ".join(lines) + "."
+    if mazes < stats.FEW:
+        text += f" These are too few mazes for the intervals of boundaries to be relied on ({stats.FEW} at least)."
     if len(data["arms"]) <= FEW_ARMS:
         text += "".join(f" Blindness of {row['of']} {_apart(row, data['classes'])}." for row in data["differences"])
     return text
 
 
 def _apart(row: Mapping[str, Any], classes: Sequence[str]) -> str:
-    """Where two runs differ, of the distinct experiments."""
+    """Where two runs differ, of the distinct experiments: whose simultaneous bands leave out 0."""
     first = {name: point for point, name in reversed(list(zip(row["blindness"], classes, strict=True)))}
-    points = [point for point in first.values() if point["low"] is not None]
-    apart = [p for p in points if (p["low"] > 0 or p["high"] < 0) and abs(p["difference"]) >= LEAST]
-    if not apart:
-        return f"differs from that of {row['against']} by {LEAST:g} or more at no site"
-    most = max(apart, key=lambda p: abs(p["difference"]))
+    points = [point for point in first.values() if point["difference"] is not None]
+    clear = [point for point in points if point["band_low"] > 0 or point["band_high"] < 0]
+    if not points:
+        return f"cannot be compared with that of {row['against']}: the cheese changes nothing"
+    if not clear:
+        return (
+            f"shows no clear difference from that of {row['against']} at any site (simultaneous 95% band over "
+            f"{len(points)} distinct sites)"
+        )
+    most = max(clear, key=lambda point: abs(point["difference"]))
     return (
-        f"differs from that of {row['against']} by {LEAST:g} or more at {len(apart)} of {len(points)} distinct sites, "
-        f"most at {short(most['site'])} ({most['difference']:+.2f}, 95% paired interval {most['low']:.2f} to "
-        f"{most['high']:.2f})"
+        f"clearly differs from that of {row['against']} at {len(clear)} of {len(points)} distinct sites (simultaneous "
+        f"95% band over the sites), of these most at {short(most['site'])} ({most['difference']:+.2g}, band "
+        f"{most['band_low']:.2g} to {most['band_high']:.2g})"
     )
 
 
 def _reach(arm: Mapping[str, Any]) -> str:
     found = arm["boundary"]
-    if found["site"] is None:
-        return "nowhere"
-    low, high = (short(found[end]) if found[end] else "nowhere" for end in ("low", "high"))
-    return f"{short(found['site'])} (95% interval {low} to {high})"
+    site, low, high = (short(found[end]) if found[end] else "nowhere" for end in ("site", "low", "high"))
+    return f"{site} (95% interval {low} to {high})"
 
 
 def _effects(data: Mapping[str, Any]) -> list[str]:
@@ -111,21 +124,40 @@ def _effects(data: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _card_history(name: str) -> list[dict[str, Any]]:
+def _card_history(name: str | None) -> list[dict[str, Any]]:
     if name not in zoo_names():
         return []
     history: list[dict[str, Any]] = load_card(name).get("history", [])
     return history
 
 
+def _own_history(training: Path, arms: Sequence[Arm], series: Series) -> list[dict[str, Any]]:
+    """The history in ``training``; refused if the snapshots that ``arms`` are of are seen to be another training's."""
+    rows = read_history(training)
+    known = {(row["count"], row["stage"]) for row in rows}
+    for arm, snapshot in zip(arms, zip(series.counts, series.stages, strict=True), strict=True):
+        file = training / SNAPSHOTS / f"{arm.spec.checkpoint}.safetensors"
+        other = file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() != arm.spec.sha256
+        if series.name is None and (other or snapshot not in known):
+            raise InputError(
+                f"--history {training}: {arm.name} is no snapshot of that training; give the --out of its own"
+            )
+    return rows
+
+
 def _figures(data: Mapping[str, Any]) -> list[Figure]:
+    bottom = ""
     made = {"compare-curves": figures_compare.curves_figure(data)}
     if len(data["arms"]) <= FEW_ARMS:
         made["compare-differences"] = figures_compare.differences_figure(data)
+    if data["readings"] is not None:
+        made["compare-probes"] = figures_compare.probes_figure(data)
     if "development" in data:
         part = data["development"]
-        made["development"] = figures_compare.development_figure(data, part["counts"], part["loss"])
-    values = {"mazes": len(data["levels"]), "rule": RULE}
+        positions = Series(part["of"], tuple(part["counts"]), tuple(part["stages"])).positions()
+        made["development"] = figures_compare.development_figure(data, positions, part["loss"])
+        bottom = LOSS if part["loss"] else NO_LOSS
+    values = {"mazes": len(data["levels"]), "bottom": bottom, "probed": (data["readings"] or {}).get("levels")}
     return [
         Figure(name, words.fill(words.FIGURES[name][0], **values), words.fill(words.FIGURES[name][1], **values), figure)
         for name, figure in made.items()

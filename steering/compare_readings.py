@@ -10,19 +10,21 @@ import numpy as np
 
 from steering import stats
 from steering.compare import Arm
+from steering.decoding import APART, ProbeCurves
 from steering.evidence import other
 from steering.probe_curves import boundaries, cut, mean_curves, probe_curves, tallies_from_json
 from steering.readings import Reading, readings
 
-FACTS = ("name", "trunk", "affine", "equivalence_class")
+FACTS = ("name", "trunk", "affine", "equivalence_class", "receptive_field")
 
 
 def side_by_side(arms: Sequence[Arm], data: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:
     """``readings`` of ``compare.json`` and an empty text; or None and why not (empty if no run holds probes).
 
     ``data``: what :func:`steering.compare.compare` made of ``arms``. ``levels``, ``sites``: what all agents' probes
-    have, with the same resamples for all; ``arms``: a list of readings each; ``over_agents``: those of the mean curves,
-    agents and mazes drawn anew, where the causal one has it. For agents of their own with probes that were made alike.
+    have, with the same resamples for all, and ``facts`` of these sites; ``arms``: a list of readings each; ``curves``:
+    what they were read from, see :func:`_shown`; ``over_agents``: readings of the mean curves, agents and mazes drawn
+    anew, where the causal one has it. For agents of their own with probes that were made alike.
     """
     if len({arm.spec.sha256 for arm in arms}) < len(arms):
         return None, ""
@@ -61,11 +63,39 @@ def side_by_side(arms: Sequence[Arm], data: Mapping[str, Any]) -> tuple[dict[str
     return {
         "levels": len(levels),
         "sites": sites,
+        "facts": facts[0],
+        "curves": [_shown(curve) for curve in curves],
         "arms": [
             _rows(arm["boundary"], boundaries(facts[0], curve)) for arm, curve in zip(data["arms"], curves, strict=True)
         ],
         "over_agents": mean,
     }, ""
+
+
+def _shown(curves: ProbeCurves) -> dict[str, list[dict[str, float | None]]]:
+    """``value``, ``low``, ``high`` at each site, with 95% intervals over mazes; None where undefined.
+
+    ``next_move``: share of the next moves to the cheese told rightly; ``apart``: the same in the frames where it is not
+    the one to the corner; ``walls``, ``apart_walls``: told from the walls around the mouse alone, one entry for all
+    sites; ``cell``: variance of the cheese's cell explained; ``interaction``: the part of the cheese's effect that the
+    vector taken at the start does not account for.
+    """
+    shown = {
+        "next_move": curves["cheese"],
+        "walls": curves["cheese walls"],
+        "apart": curves[APART],
+        "apart_walls": curves[f"{APART} walls"],
+        "cell": 1.0 - curves["cell"],
+        "interaction": curves["interaction"],
+    }
+    found: dict[str, list[dict[str, float | None]]] = {}
+    for name, values in shown.items():
+        ends = np.stack([values[:, 0], *stats.interval(values[:, 1:].T)], axis=1)
+        found[name] = [
+            {key: float(x) if np.isfinite(x) else None for key, x in zip(("value", "low", "high"), row, strict=True)}
+            for row in ends
+        ]
+    return found
 
 
 def _rows(boundary: Mapping[str, Any], probed: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -9,15 +9,17 @@ from typing import Any
 
 import numpy as np
 
+from envs.actions import N_MOVES
 from steering import stats
 from steering.boundary import depth_interval
 
-FORMAT = "mazesteer-probes-3"
+FORMAT = "mazesteer-probes-4"
 RESULTS = "probes.json"
+APART = "cheese apart"  # next move to the cheese, in the frames where it is not the one to the corner
 
 # A statistic here is float[1 + draws]: of the mazes as they are, then of each bootstrap sample of them.
 Statistic = np.ndarray
-# By name (:data:`steering.probe_curves.Tallies`), a row for each site: ``float[s, 1 + draws]``.
+# By name (:data:`steering.probe_curves.Tallies`), a row for each site, or one for all: ``float[s, 1 + draws]``.
 ProbeCurves = Mapping[str, np.ndarray]
 
 
@@ -38,44 +40,82 @@ def read_json(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {"format": None}
 
 
+def asked(moves: Mapping[str, np.ndarray]) -> dict[str, tuple[str, np.ndarray]]:
+    """By name of what is asked about next moves: whose, and in which frames, ``bool[n]``; ``moves``: the labels.
+
+    In most frames the way to the cheese begins as the way to the corner does. :data:`APART` leaves these out.
+    """
+    found = {name: (name, np.ones(len(labels), dtype=bool)) for name, labels in moves.items()}
+    return {"cheese": found["cheese"], APART: ("cheese", moves["cheese"] != moves["corner"]), **found}
+
+
+def usual_moves(labels: np.ndarray, given: np.ndarray, fold: np.ndarray, frames: np.ndarray) -> np.ndarray:
+    """What can be told from ``given`` alone: the most frequent label where it was the same, ``int[n]``.
+
+    Counted over those of ``frames`` (``bool[n]``) that lie in other folds; for what was never given there, over all of
+    these. ``given``: of the frames, ``int[n]``, say their walls.
+    """
+    found = np.empty_like(labels)
+    for own in np.unique(fold):
+        learn = frames & (fold != own)
+        usual = {value: _most_frequent(labels[learn & (given == value)]) for value in np.unique(given[learn])}
+        rest = _most_frequent(labels[learn])
+        found[fold == own] = [usual.get(value, rest) for value in given[fold == own]]
+    return found
+
+
+def _most_frequent(labels: np.ndarray) -> int:
+    return int(np.bincount(labels, minlength=N_MOVES).argmax())
+
+
 def summarize_probes(
     facts: Sequence[Mapping[str, Any]], scores: Mapping[str, Any], curves: ProbeCurves, samples: np.ndarray
 ) -> dict[str, Any]:
-    """``majority`` and ``sites`` of ``probes.json``, intervals over mazes.
+    """``asked``, ``majority``, ``walls`` and ``sites`` of ``probes.json``, intervals over mazes.
 
     ``facts``: of the sites, in depth order, the input first; ``scores``: per site as by
-    :func:`steering.probes.site_scores` under ``sites``, with ``maze``, ``fold`` (``int[n]``) and ``moves`` of the
-    frames; ``curves``: what :mod:`steering.probe_curves` makes of them; ``samples``: ``int[draws, n_mazes]`` from
-    :func:`steering.stats.resamples`.
+    :func:`steering.probes.site_scores` under ``sites``, with ``maze``, ``fold``, ``walls`` (``int[n]``) and ``moves``
+    of the frames; ``curves``: what :mod:`steering.probe_curves` makes of them; ``samples``: ``int[draws, n_mazes]``
+    from :func:`steering.stats.resamples`.
     """
     mazes = np.vstack([np.arange(samples.shape[1]), samples])
     maze, fold, moves = scores["maze"], scores["fold"], scores["moves"]
-    frames = np.bincount(maze)
-    truth = {name: labels[:, None] == np.unique(labels) for name, labels in moves.items()}
-    totals = {name: np.stack([np.bincount(maze, column) for column in part.T], 1) for name, part in truth.items()}
+    everything, questions = np.bincount(maze), asked(moves)
+
+    def per_maze(values: np.ndarray, frames: np.ndarray) -> np.ndarray:
+        return np.bincount(maze[frames], values[frames], minlength=len(everything))
+
     majority = {}
-    for name, labels in moves.items():
-        usual = np.array([np.bincount(labels[fold != own]).argmax() for own in fold])
-        majority[name] = reading(pooled(np.bincount(maze, labels == usual), frames, mazes))
+    for name, (whose, frames) in questions.items():
+        right = usual_moves(moves[whose], np.zeros_like(maze), fold, frames) == moves[whose]
+        majority[name] = reading(pooled(per_maze(right, frames), per_maze(frames, frames), mazes))
     rows: list[dict[str, Any]] = []
     for number, fact in enumerate(facts):
         site = scores["sites"][fact["name"]]
         row: dict[str, Any] = {**fact, "moves": {}}
-        for name in moves:
-            correct = np.array(site["moves"][name]["correct"])
+        for name, (whose, frames) in questions.items():
+            labels, told = moves[whose], np.array(site["moves"][whose]["told"])
+            each = [frames & (labels == label) for label in np.unique(labels)]
+            shares = [pooled(per_maze(told == labels, own), per_maze(own, own), mazes) for own in each]
             pixels, accuracy, chance = curves[name][0], curves[name][number], curves[f"{name} shuffled"][number]
             row["moves"][name] = {
                 "accuracy": reading(accuracy),
-                "balanced": reading(_balanced(correct, totals[name], mazes)),
+                "balanced": reading(_mean(np.array(shares))),
                 "control": reading(chance),
                 "above_pixels": reading(accuracy - pixels),
                 "above_control": reading(accuracy - chance),
+                "above_walls": reading(accuracy - curves[f"{name} walls"][0]),
             }
         r2, control = (1.0 - curves[name][number] for name in ("cell", "cell shuffled"))
         row["cell"] = {"r2": reading(r2), "control_r2": reading(control), **_cell(site["cell"], maze, mazes)}
-        row["map"] = {k: _map(part, frames, mazes) for k, part in site["map"].items()} if site["map"] else None
+        row["map"] = {k: _map(part, everything, mazes) for k, part in site["map"].items()} if site["map"] else None
         rows.append(row)
-    return {"majority": majority, "sites": rows}
+    return {
+        "asked": {name: int(frames.sum()) for name, (_, frames) in questions.items()},
+        "majority": majority,
+        "walls": {name: reading(curves[f"{name} walls"][0]) for name in questions},
+        "sites": rows,
+    }
 
 
 def reading(values: Statistic) -> dict[str, float | None]:
@@ -85,30 +125,34 @@ def reading(values: Statistic) -> dict[str, float | None]:
     return {name: number if np.isfinite(number) else None for name, number in found.items()}
 
 
-def next_move_appears(
-    facts: Sequence[Mapping[str, Any]], gaps: Sequence[tuple[Statistic, Statistic]]
-) -> dict[str, Any]:
+def next_move_appears(facts: Sequence[Mapping[str, Any]], gaps: np.ndarray) -> dict[str, Any]:
     """Where the next move can first be read off (``site``), and half as well as anywhere (``half``), with intervals.
 
-    ``gaps``: for each site accuracy less that at the pixels, and less that with shuffled labels; the lesser counts.
-    ``site``: the first site not affine in the pixels where both exceed their margin (:func:`_margins`, over all these
-    sites at once: with seventeen sites, one in two would otherwise beat the pixels somewhere by chance). The bootstrap
-    applies the same margins to every draw. A larger study has smaller margins and may find an earlier site; ``half``,
-    the first site with at least half of the largest gap, has a target that does not hang on the study's size. It is
-    None where ``site`` is. None as the end of an interval: nowhere, which comes after the last site.
+    ``gaps``: ``float[s, k, 1 + draws]``, for each site what its accuracy exceeds each of k baselines by; the least
+    counts. ``site``: the first site not affine in the pixels where all exceed their margin (:func:`_margins`, over all
+    these sites at once: with seventeen sites, one in two would otherwise beat the pixels somewhere by chance). The
+    bootstrap applies the same margins to every draw; draws without any frame that is asked about say nothing. A larger
+    study has smaller margins and may find an earlier site; ``half``, the first site with at least half of the largest
+    gap, has a target that does not hang on the study's size. It is None where ``site`` is. None as the end of an
+    interval: nowhere, which comes after the last site. ``rule`` is None where there is nothing to ask: no site that is
+    known not to be affine in the pixels, or no frame.
     """
     open_ = [i for i, fact in enumerate(facts) if fact["affine"] is False]
-    found: dict[str, Any] = dict.fromkeys(f"{name}{end}" for name in ("", "half_") for end in ("site", "low", "high"))
-    if open_:
-        names = [facts[i]["name"] for i in open_]
-        kinds = [np.array([gaps[i][k] for i in open_]) for k in (0, 1)]
-        gap = np.minimum(*kinds)
-        found |= _located("", _first(np.minimum(*(part - _margins(part) for part in kinds)) > 0), names)
-        if found["site"] is not None:
-            found |= _located("half_", _first((gap > 0) & (gap >= gap.max(axis=0) / 2)), names)
+    ends = [f"{name}{end}" for name in ("", "half_") for end in ("site", "low", "high")]
+    found: dict[str, Any] = dict.fromkeys([*ends, "rule"])
+    kinds = np.asarray(gaps)[open_].swapaxes(0, 1)
+    known = np.isfinite(kinds).all(axis=(0, 1))
+    if not open_ or not known[0]:
+        return found
+    names, kinds = [facts[i]["name"] for i in open_], kinds[:, :, known]
+    gap = kinds.min(axis=0)
+    found |= _located("", _first(np.min([part - _margins(part) for part in kinds], axis=0) > 0), names)
+    if found["site"] is not None:
+        found |= _located("half_", _first((gap > 0) & (gap >= gap.max(axis=0) / 2)), names)
     rule = (
-        "first site not affine in the pixels whose probe beats the same probe on the pixels and on shuffled labels "
-        "(margins: one-sided 95% bands over mazes, all sites at once); half: the first with half of the largest gain"
+        "first site not affine in the pixels whose probe beats the same probe on the pixels, the same on shuffled "
+        "labels, and the most frequent move for the walls around the mouse (margins: one-sided 95% bands over mazes, "
+        "all sites at once); half: the first with half of the largest gain over the best of the three"
     )
     return {**found, "rule": rule}
 
@@ -165,10 +209,10 @@ def pooled(top: np.ndarray, bottom: np.ndarray, mazes: np.ndarray) -> Statistic:
     return stats.quotient(top[mazes].sum(axis=1), bottom[mazes].sum(axis=1))
 
 
-def _balanced(correct: np.ndarray, totals: np.ndarray, mazes: np.ndarray) -> Statistic:
-    """Mean over classes of the share rightly told; a class no sample has does not count."""
-    shares = [pooled(*pair, mazes) for pair in zip(correct.T, totals.T, strict=True)]
-    return np.nanmean(shares, axis=0)
+def _mean(shares: np.ndarray) -> Statistic:
+    """Mean over the first axis; what a sample has nothing of does not count."""
+    known = np.isfinite(shares)
+    return stats.quotient(np.where(known, shares, 0.0).sum(axis=0), known.sum(axis=0))
 
 
 def _cell(scores: Mapping[str, Any], maze: np.ndarray, mazes: np.ndarray) -> dict[str, Any]:

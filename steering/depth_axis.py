@@ -20,6 +20,7 @@ Site = Mapping[str, Any]
 # Okabe and Ito's colour-blind-safe palette.
 BLUE, ORANGE, GREEN, RED, PINK, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
 GREY = "#666666"
+PALETTE = (BLUE, RED, GREEN, PINK, ORANGE, SKY, "#333333")  # for up to seven runs; more of them run through one scale
 LEGEND = {"orientation": "h", "x": 0, "y": 1.04, "yanchor": "bottom"}
 # Opacities are said because the template has its own for shapes; all lie below what they mark.
 _SHADE = {"fillcolor": "#999999", "opacity": 0.15, "line_width": 0, "layer": "below"}

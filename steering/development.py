@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,9 @@ RULE = (
     "A bump is a stretch of one stage of training where the loss, over the logarithm of the samples, lies above its "
     f"lower convex envelope by more than {TOLERANCE:.0%} of what the loss fell in that stage."
 )
+LOSS = f"the loss; shaded stretches are bumps. {RULE}"
+NO_LOSS = "empty, since no loss is known; --history RUN adds that of a training, RUN being its --out."
+_BESIDE = 1.25  # how far beside another snapshot of the same count one is drawn at most, as a ratio of counts
 
 
 def loss_curves(history: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -48,10 +53,41 @@ def lower_envelope(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.interp(x, x[hull], y[hull])
 
 
-def snapshots(checkpoints: Sequence[str]) -> tuple[str, list[int]] | None:
-    """(agent, counts) if ``checkpoints`` are different snapshots ``AGENT@COUNT`` of one training; else None."""
-    parts = [checkpoint.partition("@") for checkpoint in checkpoints]
-    if len({name for name, _, _ in parts}) != 1 or not all(at and count.isdecimal() for _, at, count in parts):
-        return None
-    counts = [int(count) for _, _, count in parts]
-    return (parts[0][0], counts) if len(set(counts)) == len(counts) > 1 else None
+@dataclass(frozen=True)
+class Series:
+    """Snapshots of one training, in the order given: of the shipped agent ``name``, or of one's own (None).
+
+    ``stages``: of one's own; the last snapshot of a stage and the first of the next may have the same count. Of a
+    shipped agent they are empty texts.
+    """
+
+    name: str | None
+    counts: tuple[int, ...]
+    stages: tuple[str, ...]
+
+    def positions(self) -> list[int]:
+        """Where each stands on an axis of counts: at its own, or beside it if a snapshot of an earlier stage does."""
+        begin = {s: min(c for c, own in zip(self.counts, self.stages, strict=True) if own == s) for s in self.stages}
+        order = sorted(range(len(self.counts)), key=lambda i: (self.counts[i], begin[self.stages[i]]))
+        found, last = [0] * len(order), -1
+        for i in order:
+            count = self.counts[i]
+            same = [j for j in order if self.counts[j] == count]
+            room = min([_BESIDE, *(later / max(count, 1) for later in self.counts if later > count)])
+            found[i] = last = max(last + 1, round(count * room ** (same.index(i) / len(same))))
+        return found
+
+
+def snapshots(checkpoints: Sequence[str]) -> Series | None:
+    """The series that ``checkpoints`` are, if all are different snapshots of one training; else None.
+
+    Either ``AGENT@COUNT`` of one shipped agent, or ``COUNT-STAGE`` as :class:`agents.history.Watcher` names its files;
+    such names do not say of which training they are.
+    """
+    for pattern in (r"(?P<name>[^@]+)@(?P<count>[0-9]+)(?P<stage>)", r"(?P<name>)(?P<count>[0-9]{9,})-(?P<stage>.+)"):
+        parts = [re.fullmatch(pattern, checkpoint) for checkpoint in checkpoints]
+        found = [(part["name"], int(part["count"]), part["stage"]) for part in parts if part]
+        if len(set(found)) == len(checkpoints) > 1 and len({name for name, _, _ in found}) == 1:
+            (name, *_), counts, stages = zip(*found, strict=True)
+            return Series(name or None, counts, stages)
+    return None

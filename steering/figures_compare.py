@@ -9,10 +9,8 @@ import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
 
-from steering.depth_axis import LEGEND, bars, labels, mark, short, symbols
+from steering.depth_axis import LEGEND, PALETTE, bars, labels, mark, names, short, symbols
 
-# Okabe and Ito's colour-blind-safe palette, for up to seven arms; more of them run through one scale.
-_PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#333333")
 _SHAPES = ("circle", "square", "diamond", "triangle-up")
 _DASHES = ("solid", "dash", "dot", "dashdot")
 
@@ -20,20 +18,8 @@ _DASHES = ("solid", "dash", "dot", "dashdot")
 def curves_figure(data: Mapping[str, Any]) -> go.Figure:
     """Blindness over depth, one line an arm, with its interval."""
     arms, facts, figure = data["arms"], data["facts"], go.Figure()
-    x = [short(site) for site in data["sites"]]
-    few = len(arms) <= len(_PALETTE)
-    colours = _PALETTE if few else sample_colorscale("cividis", [i / (len(arms) - 1) for i in range(len(arms))])
-    for i, arm in enumerate(arms):
-        rows = arm["curve"]
-        figure.add_scatter(
-            x=x,
-            y=[row["blindness"] for row in rows],
-            error_y=bars(rows, "blindness") if few else None,
-            name=arm["name"],
-            mode="lines+markers",
-            line={"color": colours[i], "width": 2.5, "dash": _DASHES[i % len(_DASHES)] if few else "solid"},
-            marker={"size": 8, "symbol": symbols(facts)},
-        )
+    for arm, line in zip(arms, _lines(len(arms)), strict=True):
+        figure.add_trace(_curve(arm["curve"], "blindness", facts, line, name=arm["name"]))
     mark(figure, facts)
     figure.update_yaxes(title="blindness", range=[-0.6, 1.1])
     figure.update_xaxes(tickangle=-50)
@@ -43,18 +29,48 @@ def curves_figure(data: Mapping[str, Any]) -> go.Figure:
     return figure
 
 
+def probes_figure(data: Mapping[str, Any]) -> go.Figure:
+    """What the probes of each arm read at each site, from ``readings`` of the comparison; a panel for each curve."""
+    found, arms = data["readings"], data["arms"]
+    panels = {
+        "next_move": "next move to the cheese told rightly",
+        "apart": "the same, where it is not the move to the corner",
+        "cell": "the cheese's cell: variance explained",
+        "interaction": "interaction",
+    }
+    figure = make_subplots(rows=4, cols=1, shared_xaxes=True, vertical_spacing=0.05, subplot_titles=[*panels.values()])
+    for arm, curves, line in zip(arms, found["curves"], _lines(len(arms)), strict=True):
+        for row, name in enumerate(panels, start=1):
+            trace = _curve(curves[name], "value", found["facts"], line, name=arm["name"], showlegend=row == 1)
+            figure.add_trace(trace, row=row, col=1)
+    for row, name in ((1, "walls"), (2, "apart_walls")):
+        told = found["curves"][0][name][0]["value"]  # by the mazes alone, so the same for all agents
+        if told is not None:
+            figure.add_hline(y=told, line={"color": "#333333", "dash": "dash", "width": 1}, row=row, col=1)
+    mark(figure, found["facts"], panels=(1, 2, 3, 4))
+    for row in (1, 2, 3):
+        figure.update_yaxes(range=[-0.1, 1.1], title="share", row=row)
+    figure.update_yaxes(rangemode="tozero", title="share", row=4)
+    figure.update_xaxes(tickangle=-50)
+    legend = {**LEGEND, "y": 1.06}
+    figure.update_layout(
+        template="simple_white", height=1150, margin={"l": 60, "r": 20, "t": 60, "b": 150}, legend=legend
+    )
+    return figure
+
+
 def differences_figure(data: Mapping[str, Any]) -> go.Figure:
-    """Blindness of each arm minus that of the first, site by site, with paired intervals."""
+    """Blindness of each arm minus that of the first, with bands that hold all distinct sites at once."""
     figure = go.Figure()
     for i, difference in enumerate(data["differences"]):
         rows = difference["blindness"]
         figure.add_scatter(
             x=[short(row["site"]) for row in rows],
             y=[row["difference"] for row in rows],
-            error_y=bars(rows, "difference"),
+            error_y=bars(rows, "difference", "band_low", "band_high"),
             name=f"{difference['of']} minus {difference['against']}",
             mode="markers",
-            marker={"color": _PALETTE[(i + 1) % len(_PALETTE)], "size": 8,
+            marker={"color": PALETTE[(i + 1) % len(PALETTE)], "size": 8,
                     "symbol": symbols(data["facts"], _SHAPES[i % len(_SHAPES)])},
         )  # fmt: skip
     mark(figure, data["facts"])
@@ -112,3 +128,31 @@ def development_figure(
         template="simple_white", height=860, margin={"l": 150, "r": 20, "t": 30, "b": 60}, legend=LEGEND
     )
     return figure
+
+
+def _lines(arms: int) -> list[dict[str, Any]]:
+    """A line for each arm: told apart by colour and dash, or, where there are many, along one scale of colours."""
+    if arms <= len(PALETTE):
+        return [{"color": PALETTE[i], "dash": _DASHES[i % len(_DASHES)], "width": 2.5} for i in range(arms)]
+    scale = sample_colorscale("cividis", [i / (arms - 1) for i in range(arms)])
+    return [{"color": colour, "dash": "solid", "width": 2} for colour in scale]
+
+
+def _curve(
+    rows: Sequence[Mapping[str, Any]],
+    value: str,
+    facts: Sequence[Mapping[str, Any]],
+    line: Mapping[str, Any],
+    **options: Any,
+) -> go.Scatter:
+    """One arm's ``value`` over depth; intervals only where lines have colours of their own."""
+    return go.Scatter(
+        x=names(facts),
+        y=[row[value] for row in rows],
+        error_y=bars(rows, value) if line["color"] in PALETTE else None,
+        mode="lines+markers",
+        line=dict(line),
+        marker={"size": 8, "symbol": symbols(facts)},
+        legendgroup=options["name"],
+        **options,
+    )

@@ -12,51 +12,56 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from steering.decoding import APART
 from steering.depth_axis import BLUE, GREEN, ORANGE, PINK, RED, bars, distance_labels, edge, mark, names, symbols
 from steering.profiles import DISTANCES
 from steering.readings import DECODING, REPRESENTATIONAL, Reading
 from steering.representation import DEPENDENT
 
 _MOVES = (
-    ("cheese", "to the cheese", ORANGE),
-    ("corner", "to the top right", BLUE),
-    ("policy", "the policy's own", GREEN),
+    ("cheese", "to the cheese", ORANGE, 1),
+    ("corner", "to the top right", BLUE, 1),
+    ("policy", "the policy's own", GREEN, 1),
+    (APART, "to the cheese, not to the top right", ORANGE, 2),
 )
 _NOTHING = {"value": None, "low": None, "high": None}
 
 
 def probe_figure(data: dict[str, Any]) -> go.Figure:
-    """Next moves told rightly (above), the cheese's cell (below), over depth; lines where planning appears."""
+    """Over depth: next moves told rightly (first panel), those to the cheese where it is not the way to the corner
+    (second), the cheese's cell (third); lines where planning appears."""
     rows = data["sites"]
-    figure = _panels("next move told rightly, mazes held out", "where the cheese is")
-    for name, label, colour in _MOVES:
+    figure = _panels(
+        "next move told rightly, mazes held out",
+        f"next move to the cheese where the corner asks for another ({data['asked'][APART]} frames)",
+        "where the cheese is",
+    )
+    for name, label, colour, panel in _MOVES:
         moves = [row["moves"][name] for row in rows]
-        _line(figure, rows, [move["accuracy"] for move in moves], f"next move {label}", colour, 1)
-        _line(figure, rows, [move["control"] for move in moves], f"{label}, shuffled labels", colour, 1, dash="dot")
-        pixels = moves[0]["accuracy"]["value"]
-        figure.add_hline(y=pixels, line={"color": colour, "dash": "dash", "width": 1}, row=1, col=1)
-    _line(figure, rows, [row["cell"]["r2"] for row in rows], "cell, linear probe: variance explained", BLUE, 2)
-    _line(figure, rows, [row["cell"]["control_r2"] for row in rows], "the same, shuffled labels", BLUE, 2, dash="dot")
+        _line(figure, rows, [move["accuracy"] for move in moves], f"next move {label}", colour, panel)
+        _line(figure, rows, [move["control"] for move in moves], f"{label}, shuffled labels", colour, panel, dash="dot")
+        walls = data["walls"][name]["value"]
+        if walls is not None:
+            figure.add_hline(y=walls, line={"color": colour, "dash": "dash", "width": 1}, row=panel, col=1)
+    _line(figure, rows, [row["cell"]["r2"] for row in rows], "cell, linear probe: variance explained", BLUE, 3)
+    _line(figure, rows, [row["cell"]["control_r2"] for row in rows], "the same, shuffled labels", BLUE, 3, dash="dot")
     for kernel, colour in (("1x1", PINK), ("3x3", RED)):
         maps = [row["map"][kernel] if row["map"] else {} for row in rows]
-        _line(figure, rows, [part.get("hits") for part in maps], f"cell, {kernel} unit: hits", colour, 2)
-        _line(
-            figure,
-            rows,
-            [part.get("control_hits") for part in maps],
-            f"{kernel}, shuffled labels",
-            colour,
-            2,
-            dash="dot",
-        )
-    mark(figure, rows, panels=(1, 2))
+        controls = [part.get("control_hits") for part in maps]
+        _line(figure, rows, [part.get("hits") for part in maps], f"cell, {kernel} unit: hits", colour, 3)
+        _line(figure, rows, controls, f"{kernel}, shuffled labels", colour, 3, dash="dot")
+    mark(figure, rows, panels=(1, 2, 3))
     found = data["decoding_boundary"]
-    move, cell = found["next_move"]["cheese"], found["cell"]
-    _edge(figure, rows, Reading(DECODING, "next move appears", "from", move["site"], move["low"], move["high"]), 1)
-    _edge(figure, rows, Reading(DECODING, "cell lost", "from", cell["lost"], cell["lost_low"], cell["lost_high"]), 2)
-    figure.update_yaxes(range=[0, 1.05], title="accuracy (dashed: pixels)", row=1)
-    figure.update_yaxes(range=[-0.25, 1.05], title="share", row=2)
-    _finish(figure, rows, 820)
+    for name, panel in (("cheese", 1), (APART, 2)):
+        move = found["next_move"][name]
+        what = "next move to the cheese appears"
+        _edge(figure, rows, Reading(DECODING, what, "from", move["site"], move["low"], move["high"]), panel)
+    cell = found["cell"]
+    _edge(figure, rows, Reading(DECODING, "cell lost", "from", cell["lost"], cell["lost_low"], cell["lost_high"]), 3)
+    for panel in (1, 2):
+        figure.update_yaxes(range=[0, 1.05], title="accuracy (dashed: walls alone)", row=panel)
+    figure.update_yaxes(range=[-0.25, 1.05], title="share", row=3)
+    _finish(figure, rows, 1130)
     return figure
 
 
@@ -94,8 +99,10 @@ def representation_figure(data: dict[str, Any]) -> go.Figure:
     return figure
 
 
-def _panels(above: str, below: str) -> go.Figure:
-    return make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.09, subplot_titles=(above, below))
+def _panels(*titles: str) -> go.Figure:
+    return make_subplots(
+        rows=len(titles), cols=1, shared_xaxes=True, vertical_spacing=0.18 / len(titles), subplot_titles=titles
+    )
 
 
 def _line(

@@ -26,7 +26,7 @@ from steering.findings_transfer import SAME, offset_donors
 from steering.findings_vectors import POST
 from steering.hooks import HookedPolicy
 from steering.interventions import Intervention, clamp, patch
-from steering.tracking import map_cell, selection_levels
+from steering.tracking import selection_levels
 from steering.vectors import activation
 
 TARGETS = 8  # cells of each maze that the mouse is sent to
@@ -121,26 +121,28 @@ def on_path(bench: Bench, maze: Maze, goal: Cell, edit: Intervention) -> float:
 def measure_retargeting(bench: Bench, maze: Maze) -> Row:
     """For each target: where it lies, and the path probability clean, clamped, and with the cheese itself moved there.
 
-    Targets are drawn among the free cells but the mouse's and the cheese's.
+    Clean and clamped are the level without its cheese: nothing else draws the mouse, and no path ends before its
+    target. Targets are drawn among the free cells but the mouse's.
     """
     found, site = bench.tracking, bench.site
     if found.leader is None:
         return {"targets": []}
     value = float(found.peaks[found.leader])
-    cells = [cell for cell in maze.cells if cell not in (maze.mouse, maze.cheese) and maze.connected(maze.mouse, cell)]
+    bare = maze.without_cheese()
+    cells = [cell for cell in maze.cells if cell != maze.mouse and maze.connected(maze.mouse, cell)]
     rng = bench.rng(maze, "targets")
     drawn = [cells[i] for i in sorted(rng.choice(len(cells), size=min(TARGETS, len(cells)), replace=False))]
     to_path = np.min([maze.distances(cell) for cell in maze.path(maze.mouse, maze.corner)], axis=0)
     targets = []
     for cell in drawn:
-        index = (found.leader, *map_cell(maze, cell, (site.shape[1], site.shape[2])))
+        index = (found.leader, *found.place(found.leader, maze, cell, (site.shape[1], site.shape[2])))
         half = (maze.dim - 1) / 2
         targets.append(
             [
                 float(cell[0] >= half and cell[1] >= half),
                 float(to_path[maze.index[cell]]),
-                on_path(bench, maze, cell, Intervention()),
-                on_path(bench, maze, cell, clamp(site.name, index, value)),
+                on_path(bench, bare, cell, Intervention()),
+                on_path(bench, bare, cell, clamp(site.name, index, value)),
                 on_path(bench, maze.with_cheese(cell), cell, Intervention()),
             ]
         )
@@ -154,7 +156,8 @@ def summarize_retargeting(bench: Bench, sample: Sample) -> Summary:
         return Summary(
             (), (Claim("one activation draws the mouse", None),), ("The cheese raises no channel selected.",)
         )
-    words = {"clean": "clean", "clamped": "clamped", "moved": "cheese moved there"}
+    words = {"clean": "no cheese", "clamped": "no cheese, clamped", "moved": "cheese moved there"}
+    rows, columns = (f"{shift:+d}" for shift in found.shifts[found.leader])
     by_place = {place: {c: _averages(sample, place, i) for i, c in enumerate(CONDITIONS)} for place in PLACES}
     figures = [
         sample.figure(f"path probability, {place}, {words[condition]}", mean, values)
@@ -180,9 +183,11 @@ def summarize_retargeting(bench: Bench, sample: Sample) -> Summary:
         ),
         (
             f"Channel {found.leader} of {bench.site.name} clamped to {found.peaks[found.leader]:.3g}, the largest "
-            "value the cheese gave it on the levels of the selection (published: channel 55 to 5.6). Up to "
-            f"{TARGETS} targets a maze; the cheese stays where it is. Near the path from the start to the top right: "
-            f"at most {NEAR} steps off; far: {FAR} or more.",
+            "value the cheese gave it on the levels of the selection (published: channel 55 to 5.6). There the channel "
+            f"shows a cheese {rows} rows and {columns} columns from its place in the map, so the clamp is put as far "
+            f"from the target's. Up to {TARGETS} targets a maze; the level's own cheese is removed throughout, as it "
+            f"was for the published figures. Near the path from the start to the top right: at most {NEAR} steps off; "
+            f"far: {FAR} or more.",
         ),
     )
 
@@ -214,4 +219,5 @@ RETARGETING = Finding(
     summarize_retargeting,
     keeps=keeps,
     maps=True,
+    revision=2,
 )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from statsmodels.stats.proportion import proportion_confint
 
 from envs.maze import Maze
 from steering.donors import donor
 from steering.findings import (
     Bench,
     Claim,
+    Figure,
     Finding,
     Row,
     Sample,
@@ -22,11 +24,12 @@ from steering.findings import (
 from steering.findings_vectors import MOVES, POST, own_vector
 from steering.interventions import subtract
 from steering.plan import SAME_CELL
-from steering.stats import FEWEST, blindness
+from steering.stats import LEVEL, blindness
 
 SAME, NEARBY, FAR = "0", "2", "5+"
 OFFSETS = {SAME: (0, 0), "1": (1, 1), NEARBY: (2, 2), "3-4": (3, 4), FAR: (5, 99)}  # cells, both ends included
 REMOVED = 0.25  # of the cheese's effect at most may be left over for "the same as removed"
+SOME = 0.05  # of the levels at least, for "on some"
 IDLE = 0.01  # mean total variation below which the cheese changes nothing worth removing
 NAMED = {0: "same", 12: "same", 7: "not the same", 19: "not the same"}  # the levels that the post names
 
@@ -111,8 +114,9 @@ def summarize_removal(bench: Bench, sample: Sample) -> Summary:
     """On how many levels subtracting is the same as removing."""
     steered, clean = sample.column("steered"), sample.column("clean")
     left = np.divide(steered, clean, out=np.full(len(sample), np.nan), where=clean > IDLE)
-    same = np.where(np.isnan(left), np.nan, left < REMOVED)
-    share = sample.figure(f"share of levels where under {REMOVED:g} of the cheese's effect is left", mean, same)
+    share = exact_share(
+        f"share of levels where under {REMOVED:g} of the cheese's effect is left", left[~np.isnan(left)] < REMOVED
+    )
     figures = [
         sample.figure("mean total variation, steered and removed", mean, steered),
         sample.figure("mean total variation, clean and removed", mean, clean),
@@ -125,15 +129,25 @@ def summarize_removal(bench: Bench, sample: Sample) -> Summary:
             figures.append(
                 sample.figure(f"level {level}: part of the cheese's effect left; published: {word}", mean, here)
             )
-    decided = same[~np.isnan(same)]
-    both = None  # as for any claim, the interval decides; the same on all of too few levels says nothing
-    if len(decided) >= FEWEST and share.low is not None and share.high is not None:
-        both = True if 0 < share.low and share.high < 1 else False if share.low == share.high else None
+    text = f"the same on some levels and not on others: each on more than {SOME:g} of them"
     return Summary(
         tuple(figures),
-        (Claim("the same on some levels and not on others", both),),
-        (f"Levels where the cheese changes moves by less than {IDLE:g} on average are left out of the share.",),
+        (Claim(text, share.within(SOME, 1.0 - SOME)),),
+        (
+            f"Levels where the cheese changes moves by less than {IDLE:g} on average are left out of the share. Its "
+            "interval is exact (Clopper and Pearson): resampling levels that are all alike would give one without "
+            "width.",
+        ),
     )
+
+
+def exact_share(label: str, yes: np.ndarray) -> Figure:
+    """The share of ``bool[n]`` that is true, with its Clopper-Pearson interval; NaN for none."""
+    n = len(yes)
+    if n == 0:
+        return Figure(label, np.nan, np.nan, np.nan)
+    low, high = proportion_confint(int(yes.sum()), n, alpha=1.0 - LEVEL, method="beta")
+    return Figure(label, float(yes.mean()), float(low), float(high))
 
 
 TRANSFER = Finding(
@@ -151,4 +165,5 @@ REMOVAL = Finding(
     measure_removal,
     summarize_removal,
     keeps=removal_keeps,
+    revision=2,
 )

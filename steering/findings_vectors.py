@@ -146,11 +146,11 @@ def summarize_noise(bench: Bench, sample: Sample) -> Summary:
               for move, text in MOVES.items()),
             sample.figure(f"mean P(cheese), {word}", mean, f"{arm}_p_cheese"),
             sample.figure(f"mean P(top-right 5x5), {word}", mean, f"{arm}_p_region"),
-            sample.figure(f"mean total variation to clean, {word}", mean, f"{arm}_tv_clean"),
         )
     ]  # fmt: skip
+    changed = [sample.figure(f"mean total variation to clean, {words[arm]}", mean, f"{arm}_tv_clean") for arm in left]
     return Summary(
-        (*figures, *left.values()),
+        (*figures, *changed, *left.values()),
         (Claim("noise of equal norm halves the moves to either goal at the decision square", left["norm"].below(0.5)),),
         (
             f"{NOISE_DRAWS} draws for each maze and size. The source says 'of like magnitude': a vector's norm spread "
@@ -235,7 +235,12 @@ EFFECT = Finding(
 )
 ADDING = Finding("adding", "the cheese vector added", f"{POST}: almost no effect", measure_adding, summarize_adding)
 NOISE = Finding(
-    "noise", "Gaussian noise of the vector's norm", f"{POST}: destroys the policy", measure_noise, summarize_noise
+    "noise",
+    "Gaussian noise of the vector's norm",
+    f"{POST}: destroys the policy",
+    measure_noise,
+    summarize_noise,
+    revision=2,
 )
 PATHS = Finding(
     "paths",

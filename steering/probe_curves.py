@@ -12,55 +12,64 @@ from typing import Any
 import numpy as np
 
 from steering.boundary import draw_agents
-from steering.decoding import ProbeCurves, Statistic, cell_lost, next_move_appears, pooled
+from steering.decoding import ProbeCurves, asked, cell_lost, next_move_appears, pooled, usual_moves
 from steering.representation import position_dependence
 
 # By curve, what is summed over what, per site and maze ``float[s, m]``, or ``float[m]`` where it is the same at all
-# sites. ``cheese``, ``corner``, ``policy``: next moves told rightly over frames. ``cell``: squared distance of the
-# probe's guess over that of the mean cell (1 - R2). Each also with " shuffled" labels. ``interaction``: as by
+# sites. ``cheese``, ``cheese apart``, ``corner``, ``policy`` (:func:`steering.decoding.asked`): next moves told rightly
+# over frames, each also " shuffled" (labels) and " walls" (from these alone). ``cell``, ``cell shuffled``: squared
+# distance of the probe's guess over that of the mean cell (1 - R2). ``interaction``: as by
 # :func:`steering.representation.interaction_tally`.
 Tallies = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 
 def decoding_tallies(names: Sequence[str], scores: Mapping[str, Any]) -> Tallies:
     """Of the sites ``names``; ``scores`` as for :func:`steering.decoding.summarize_probes`."""
-    maze = scores["maze"]
-    frames = np.bincount(maze).astype(float)
+    maze, moves = scores["maze"], scores["moves"]
+    sites = [scores["sites"][name] for name in names]
 
-    def told(move: str, key: str) -> np.ndarray:
-        return np.array([np.sum(scores["sites"][name]["moves"][move][key], axis=1) for name in names])
-
-    def squares(key: str) -> np.ndarray:
-        return np.array([np.bincount(maze, np.square(scores["sites"][name]["cell"][key])) for name in names])
+    def summed(values: np.ndarray, frames: np.ndarray) -> np.ndarray:
+        """``float[..., n]`` over the ``frames`` of each maze: ``float[..., m]``."""
+        counts = [np.bincount(maze[frames], row[frames], minlength=maze.max() + 1) for row in np.atleast_2d(values)]
+        return np.reshape(counts, (*values.shape[:-1], -1))
 
     found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    for move in scores["moves"]:
-        found |= {move: (told(move, "correct"), frames), f"{move} shuffled": (told(move, "control"), frames)}
-    mean = squares("mean")[0]  # of the labels alone
-    return {**found, "cell": (squares("distance"), mean), "cell shuffled": (squares("control"), mean)}
+    for name, (whose, frames) in asked(moves).items():
+        told = np.array([site["moves"][whose]["told"] for site in sites]) == moves[whose]
+        control = np.array([site["moves"][whose]["control"] for site in sites])
+        walls = usual_moves(moves[whose], scores["walls"], scores["fold"], frames) == moves[whose]
+        total = summed(frames, frames)
+        for suffix, right in (("", told), (" shuffled", control), (" walls", walls)):
+            found[name + suffix] = summed(right, frames), total
+    every = np.ones(len(maze), dtype=bool)
+    squares = {key: summed(np.square([site["cell"][key] for site in sites]), every)
+               for key in ("distance", "control", "mean")}  # fmt: skip
+    mean = squares["mean"][0]  # of the labels alone
+    return {**found, "cell": (squares["distance"], mean), "cell shuffled": (squares["control"], mean)}
 
 
 def probe_curves(tallies: Tallies, samples: np.ndarray) -> ProbeCurves:
     """The curves of all mazes and of each of ``samples`` (``int[draws, m]``, from :func:`steering.stats.resamples`)."""
     drawn = np.vstack([np.arange(samples.shape[1]), samples])
-    return {
-        name: np.array([pooled(*pair, drawn) for pair in zip(top, np.broadcast_to(bottom, top.shape), strict=True)])
-        for name, (top, bottom) in tallies.items()
-    }
+    found = {}
+    for name, sums in tallies.items():
+        top, bottom = np.broadcast_arrays(*(np.atleast_2d(part) for part in sums))
+        found[name] = np.array([pooled(*pair, drawn) for pair in zip(top, bottom, strict=True)])
+    return found
 
 
 def boundaries(facts: Sequence[Mapping[str, Any]], curves: ProbeCurves) -> dict[str, Any]:
     """``decoding_boundary``, ``representational_boundary`` of ``probes.json``; ``facts``: of the sites, input first."""
 
-    def gaps(move: str) -> list[tuple[Statistic, Statistic]]:
-        accuracy, chance = curves[move], curves[f"{move} shuffled"]
-        return list(zip(accuracy - accuracy[0], accuracy - chance, strict=True))
+    def gaps(name: str) -> np.ndarray:
+        accuracy = curves[name]
+        baselines = (accuracy[:1], curves[f"{name} shuffled"], curves[f"{name} walls"])
+        return np.stack([accuracy - baseline for baseline in baselines], axis=1)
 
-    moves = [name for name in curves if f"{name} shuffled" in curves and name != "cell"]
     r2, control = 1.0 - curves["cell"], 1.0 - curves["cell shuffled"]
     return {
         "decoding_boundary": {
-            "next_move": {move: next_move_appears(facts, gaps(move)) for move in moves},
+            "next_move": {name: next_move_appears(facts, gaps(name)) for name in curves if f"{name} walls" in curves},
             "cell": cell_lost(facts, list(zip(r2, r2 - control, strict=True))),
         },
         "representational_boundary": position_dependence(facts, curves["interaction"]),
@@ -77,8 +86,9 @@ def mean_curves(agents: Sequence[ProbeCurves], rng: np.random.Generator) -> Prob
     chosen, rows = draw_agents(len(agents), draws, rng, same_mazes=True)
     found = {}
     for name in agents[0]:
-        # [agents, s, 1 + draws]; no state inside the receptive field is no interaction there
-        each = np.nan_to_num(np.stack([agent[name] for agent in agents]))
+        each = np.stack([agent[name] for agent in agents])  # [agents, s, 1 + draws]
+        if name == "interaction":  # no state inside the receptive field is no interaction there
+            each = np.nan_to_num(each)
         drawn = each[chosen, :, 1 + rows].mean(axis=1)  # [draws, s]
         found[name] = np.concatenate([each[:, :, :1].mean(axis=0), drawn.T], axis=1)
     return found
@@ -86,10 +96,11 @@ def mean_curves(agents: Sequence[ProbeCurves], rng: np.random.Generator) -> Prob
 
 def cut(tallies: Tallies, sites: Sequence[int], mazes: Sequence[int]) -> Tallies:
     """The tallies at some of the sites and of some of the mazes, by index."""
-    return {
-        name: (top[np.ix_(sites, mazes)], bottom[mazes] if bottom.ndim == 1 else bottom[np.ix_(sites, mazes)])
-        for name, (top, bottom) in tallies.items()
-    }
+
+    def part(sums: np.ndarray) -> np.ndarray:
+        return sums[mazes] if sums.ndim == 1 else sums[np.ix_(sites, mazes)]
+
+    return {name: (part(top), part(bottom)) for name, (top, bottom) in tallies.items()}
 
 
 def tallies_to_json(tallies: Tallies) -> dict[str, list[Any]]:

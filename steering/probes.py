@@ -43,7 +43,8 @@ class ProbeData:
 
     ``frames``: ``uint8[n, 64, 64, 3]``; ``maze``, ``fold``: ``int[n]``, which maze, and the fold it belongs to;
     ``cheese``: ``int[n, 2]`` cells of procgen's whole grid; ``moves``: ``int[n]`` each, next shortest-path move to
-    the cheese and to the top-right corner, and the policy's own most likely move; ``world``: the grid's side.
+    the cheese and to the top-right corner, and the policy's own most likely move; ``walls``: ``int[n]``, which
+    neighbours of the mouse's cell are open, bit k for move k; ``world``: the grid's side.
     """
 
     frames: np.ndarray
@@ -51,6 +52,7 @@ class ProbeData:
     fold: np.ndarray
     cheese: np.ndarray
     moves: Mapping[str, np.ndarray]
+    walls: np.ndarray
     world: int
 
     def per_maze(self, values: np.ndarray) -> np.ndarray:
@@ -89,7 +91,7 @@ def probe_data(policy: Policy, mazes: Sequence[Maze], states: int, seed: int) ->
             f"probes need at least {2 * FOLDS} levels ({FOLDS} folds of whole mazes), found {len(mazes)}; "
             "take more with --n-levels"
         )
-    frames, owner, cheese = [], [], []
+    frames, owner, cheese, walls = [], [], [], []
     moves: dict[str, list[int]] = {"cheese": [], "corner": []}
     for number, maze in enumerate(mazes):
         rng = generator(seed, maze.level or 0, "probe cheese", 0)
@@ -99,8 +101,9 @@ def probe_data(policy: Policy, mazes: Sequence[Maze], states: int, seed: int) ->
             frames.append(shown.observations([state]))
             owner.append(number)
             cheese.append(shown.outer([shown.cheese])[0])
+            walls.append(sum(1 << _move(state.cell, cell) for cell in shown.neighbours(state.cell)))
             for name, goal in (("cheese", shown.cheese), ("corner", shown.corner)):
-                moves[name].append(_next_move(shown, state.cell, goal))
+                moves[name].append(_move(*shown.path(state.cell, goal)[:2]))
     maze_of, shown_frames = np.array(owner), np.concatenate(frames)
     fold = np.zeros(len(maze_of), dtype=int)
     for number, (_, held_out) in enumerate(GroupKFold(FOLDS).split(maze_of, groups=maze_of)):
@@ -112,12 +115,11 @@ def probe_data(policy: Policy, mazes: Sequence[Maze], states: int, seed: int) ->
         "corner": np.array(moves["corner"]),
         "policy": np.concatenate(chosen),
     }
-    return ProbeData(shown_frames, maze_of, fold, np.array(cheese), labels, mazes[0].state.world_dim)
+    return ProbeData(shown_frames, maze_of, fold, np.array(cheese), labels, np.array(walls), mazes[0].state.world_dim)
 
 
-def _next_move(maze: Maze, cell: Cell, goal: Cell) -> int:
-    (x0, y0), (x1, y1) = maze.path(cell, goal)[:2]
-    return int(MOVE_OF_STEP[(x1 - x0, y1 - y0)])
+def _move(cell: Cell, neighbour: Cell) -> int:
+    return int(MOVE_OF_STEP[(neighbour[0] - cell[0], neighbour[1] - cell[1])])
 
 
 def shuffled(data: ProbeData, rng: np.random.Generator) -> ProbeData:
@@ -206,43 +208,48 @@ def linear_predictions(
 # -- one site -------------------------------------------------------------------------------------
 
 
-def site_scores(policy: Policy, data: ProbeData, site: str, controls: Sequence[ProbeData]) -> dict[str, Any]:
-    """What all probes at one site get right, as plain numbers, each for real labels and (mean) shuffled ones.
+def site_scores(
+    policy: Policy, data: ProbeData, site: str, controls: Sequence[ProbeData], kept: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """What all probes at one site say, as plain numbers, for real labels and for shuffled ones (means over the draws).
 
-    ``moves``: by target, ``correct`` and ``control`` ``[n_mazes, classes]``, frames rightly told, by true class.
-    ``cell``: ``distance`` and ``control`` ``[n]``, cells between the cheese and the linear probe's guess (control: root
-    mean square over the draws); ``mean`` ``[n]``, from the mean cell of the training frames. ``map``: by kernel,
-    ``hits`` and ``distance`` ``[n_mazes]`` with their ``control_*``; None where the site is no map.
+    ``moves``: by target, ``told`` ``[n]``, the moves told of held-out frames, and ``control`` ``[n]``, the share of
+    draws that told the true one. ``cell``: ``distance`` and ``control`` ``[n]``, cells between the cheese and the
+    linear probe's guess (control: root mean square over the draws); ``mean`` ``[n]``, from the mean cell of the
+    training frames. ``map``: by kernel, ``hits`` and ``distance`` ``[n_mazes]`` with their ``control_*``; None where
+    the site is no map. ``kept``: parts of these, by name, known from before.
     """
-    return feature_scores(activations(policy, data.frames, site), data, controls)
+    return feature_scores(activations(policy, data.frames, site), data, controls, kept)
 
 
-def feature_scores(features: Tensor, data: ProbeData, controls: Sequence[ProbeData]) -> dict[str, Any]:
+def feature_scores(
+    features: Tensor, data: ProbeData, controls: Sequence[ProbeData], kept: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """:func:`site_scores` of activations ``float32[n, ...]``."""
-    sets = [data, *controls]
+    found = dict(kept or {})
+    if "map" not in found:
+        sets, is_map = [data, *controls[:MAP_CONTROLS]], features.ndim == 4
+        found["map"] = {f"{k}x{k}": _map_scores(features, data, sets, k) for k in KERNELS} if is_map else None
+    return {**_linear_scores(features.flatten(1), data, [data, *controls]), **found}
+
+
+def _linear_scores(features: Tensor, data: ProbeData, sets: Sequence[ProbeData]) -> dict[str, Any]:
     targets: dict[str, np.ndarray] = {}
     classes = {name: np.unique(data.moves[name]) for name in MOVES}
     for number, labels in enumerate(sets):
         targets[f"cell {number}"] = labels.cheese.astype(float)
         for name in MOVES:
             targets[f"{name} {number}"] = (labels.moves[name][:, None] == classes[name]).astype(float)
-    guesses = linear_predictions(features.flatten(1), targets, data.fold)
-    scores: dict[str, Any] = {"moves": {}, "map": None}
+    guesses = linear_predictions(features, targets, data.fold)
+    moves = {}
     for name in MOVES:
-        truth = data.moves[name][:, None] == classes[name]
-        right = [truth & (guesses[f"{name} {k}"].argmax(1)[:, None] == np.arange(len(classes[name])))
-                 for k in range(len(sets))]  # fmt: skip
-        correct, *rest = [data.per_maze(one.astype(float)) for one in right]
-        scores["moves"][name] = {"correct": correct.tolist(), "control": np.mean(rest, axis=0).tolist()}
-    distance, *rest = [_distance(guesses[f"cell {k}"], data.cheese) for k in range(len(sets))]
+        told, *rest = [classes[name][guesses[f"{name} {k}"].argmax(1)] for k in range(len(sets))]
+        moves[name] = {"told": told.tolist(), "control": np.mean(np.stack(rest) == data.moves[name], axis=0).tolist()}
+    distance, *others = [_distance(guesses[f"cell {k}"], data.cheese) for k in range(len(sets))]
     means = np.array([data.cheese[data.fold != fold].mean(0) for fold in data.fold])
-    scores["cell"] = {"distance": distance.tolist(), "control": np.sqrt(np.mean(np.square(rest), axis=0)).tolist(),
-                      "mean": _distance(means, data.cheese).tolist()}  # fmt: skip
-    if features.ndim == 4:
-        scores["map"] = {
-            f"{kernel}x{kernel}": _map_scores(features, data, sets[: 1 + MAP_CONTROLS], kernel) for kernel in KERNELS
-        }
-    return scores
+    cell = {"distance": distance, "control": np.sqrt(np.mean(np.square(others), axis=0)),
+            "mean": _distance(means, data.cheese)}  # fmt: skip
+    return {"moves": moves, "cell": {name: values.tolist() for name, values in cell.items()}}
 
 
 def _map_scores(features: Tensor, data: ProbeData, sets: Sequence[ProbeData], kernel: int) -> dict[str, Any]:

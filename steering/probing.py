@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -30,7 +30,8 @@ from steering.store import run_directory
 from steering.summary import site_facts
 
 SCORES = "probe_scores.json"
-SCORES_FORMAT = "mazesteer-probes-1"  # what is kept of a site: older than what is made of it
+SCORES_FORMAT = "mazesteer-probe-scores-2"
+OLD_SCORES_FORMAT = "mazesteer-probes-1"  # next moves by maze only: of these scores the maps are taken
 DEFAULT_LEVELS = 200
 SHUFFLES = 10  # deep sites hold a few clusters of states: a shuffled probe is right or wrong about each as a whole
 
@@ -71,7 +72,7 @@ def run_probes(options: ProbeOptions) -> dict[str, Any]:
         known = _known(directory, spec)
 
         def stored() -> str:
-            count = f"{len(known)} of {len(sites)} sites are stored in {directory}"
+            count = f"{_whole(known, sites)} of {len(sites)} sites are stored in {directory}"
             return f"mazesteer: stopped; {count}: type the same command to go on"
 
         with told_if_stopped(stored), bar("probing") as progress:
@@ -113,17 +114,22 @@ def _site_by_site(
     directory: Path,
     progress: Any,
 ) -> dict[str, Any]:
-    """Scores of ``sites``; ``known`` takes each new one, and the file with it."""
+    """Scores of ``sites``; ``known`` takes each new one, and the file with it. A site without ``moves`` lacks them."""
     data = probe_data(policy, mazes, spec.states, spec.seed)
     controls = [shuffled(data, generator(spec.seed, 0, "shuffled labels", draw)) for draw in range(SHUFFLES)]
-    progress(sum(site.name in known for site in sites), len(sites))
+    progress(_whole(known, sites), len(sites))
     for site in sites:
-        if site.name not in known:
-            known[site.name] = site_scores(policy, data, site.name, controls)
+        kept = known.get(site.name, {})
+        if "moves" not in kept:
+            known[site.name] = site_scores(policy, data, site.name, controls, kept)
             stored = {"format": SCORES_FORMAT, "spec": asdict(spec), "scores": known}
             write_atomic(directory / SCORES, json.dumps(stored).encode())
-        progress(sum(each.name in known for each in sites), len(sites))
-    return {"frames": len(data.frames), "maze": data.maze, "moves": data.moves, "fold": data.fold, "sites": known}
+        progress(_whole(known, sites), len(sites))
+    return {"maze": data.maze, "fold": data.fold, "walls": data.walls, "moves": data.moves, "sites": known}
+
+
+def _whole(known: Mapping[str, Any], sites: Sequence[Site]) -> int:
+    return sum("moves" in known.get(site.name, {}) for site in sites)
 
 
 def _result(
@@ -139,7 +145,7 @@ def _result(
         "checkpoint": {"name": spec.checkpoint, "sha256": spec.sha256},
         "levels": list(spec.levels),
         "states": spec.states,
-        "frames": scores["frames"],
+        "frames": len(scores["maze"]),
         "seed": spec.seed,
         "mode": spec.mode,
         "shuffles": SHUFFLES,
@@ -152,16 +158,18 @@ def _result(
 
 
 def _known(directory: Path, spec: ProbeSpec) -> dict[str, Any]:
-    """Scores that an earlier command left; raises :class:`InputError` if they are of other levels or options."""
+    """Scores by site that an earlier command left, those of an earlier version in part; raises :class:`InputError` if
+    they are of other levels or options."""
     found = read_json(directory / SCORES)
     if not found:
         return {}
-    if found.get("format") != SCORES_FORMAT or found.get("spec") != json.loads(json.dumps(asdict(spec))):
+    old = found.get("format") == OLD_SCORES_FORMAT
+    if not (old or found.get("format") == SCORES_FORMAT) or found.get("spec") != json.loads(json.dumps(asdict(spec))):
         raise InputError(
             f"{directory / SCORES} belongs to another checkpoint, other levels, states, seed or mode; "
             "choose another --out, or delete it"
         )
-    return dict(found["scores"])
+    return {site: {"map": scores["map"]} if old else scores for site, scores in found["scores"].items()}
 
 
 @contextlib.contextmanager

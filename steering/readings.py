@@ -13,7 +13,12 @@ from typing import Any
 from steering.depth_axis import short
 
 CAUSAL, REPRESENTATIONAL, DECODING = "causal", "representational", "decoding"
-MOVES = {"cheese": "towards the cheese", "corner": "towards the corner", "policy": "the policy's own"}
+MOVES = {
+    "cheese": "towards the cheese",
+    "cheese apart": "towards the cheese, where it is not the one to the corner",
+    "corner": "towards the corner",
+    "policy": "the policy's own",
+}
 
 
 @dataclass(frozen=True)
@@ -66,10 +71,12 @@ def readings(boundary: Mapping[str, Any] | None, probes: Mapping[str, Any] | Non
         found += _rule_and_change(REPRESENTATIONAL, what, "interaction", probes["representational_boundary"])
     decoded = probes["decoding_boundary"]
     for name, part in decoded["next_move"].items():
-        what = f"next move ({MOVES.get(name, name)}) can be read beyond the pixels"
+        if not part["rule"]:
+            continue
+        what = f"next move ({MOVES.get(name, name)}) can be read beyond pixels and walls"
         found.append(Reading(DECODING, what, "from", part["site"], part["low"], part["high"]))
         if part["site"] is not None:
-            what = f"next move ({MOVES.get(name, name)}): half of the gain over the pixels"
+            what = f"next move ({MOVES.get(name, name)}): half of the gain over pixels and walls"
             found.append(Reading(DECODING, what, "from", *(part[f"half_{end}"] for end in ("site", "low", "high"))))
     cell = decoded["cell"]
     if cell["first"] is not None:

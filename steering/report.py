@@ -9,6 +9,8 @@ from typing import Any
 import plotly.graph_objects as go
 
 from steering import figures, words
+from steering.answer import answer
+from steering.boundary import DROP
 from steering.depth_axis import kind, short
 from steering.evidence import version_sets
 from steering.examples import example_figures
@@ -16,7 +18,7 @@ from steering.figures_probes import probe_figure, representation_figure
 from steering.page import Figure, write_page
 from steering.readings import readings
 from steering.replicate import replicate_table
-from steering.summary import MAIN, answer
+from steering.summary import MAIN
 
 CONTROLS = ("random", "add", "other_level", "same_cell")
 OUTCOMES = {
@@ -130,11 +132,15 @@ def _boundary(summary: Mapping[str, Any]) -> list[str]:
     if not summary["boundary"]["rule"]:
         return [words.NOTHING]
     lines = [words.fill(words.RULE, **found)]
+    alone = {key: value or "nowhere" for key, value in summary["boundary"]["blindness_alone"].items()}
+    lines.append(words.fill(words.ALONE, **alone))
     if summary["boundary"]["change_site"]:
-        lines.append(words.fill(words.CHANGE, **found))
-    for condition, reach in summary["boundary"]["controls"].items():
-        ends = {key: value or "nowhere" for key, value in reach.items()}
-        lines.append(words.fill(words.CONTROL, condition=condition, **ends))
+        lines.append(words.fill(words.CHANGE, drop=DROP, **found))
+    for condition, part in summary["boundary"]["controls"].items():
+        there, most = (words.ranged(part[key]) for key in ("there", "most"))
+        where = part["most"]["site"] if part["most"] else "no site"
+        change = part["change"]["site"] or "none"
+        lines.append(words.fill(words.CONTROL, condition=condition, there=there, most=most, where=where, change=change))
     return lines
 
 
@@ -144,7 +150,7 @@ def _probed(others: Mapping[str, Any]) -> list[str]:
         return [words.fill(words.NO_PROBES)]
     found = others["probes"]["decoding_boundary"]
     cell = {key: "nowhere" if value is None else value for key, value in found["cell"].items()}
-    rules = [next(iter(found["next_move"].values()))["rule"], found["cell"]["rule"]]
+    rules = [next(iter(found["next_move"].values()))["rule"] or words.NO_MOVES, found["cell"]["rule"]]
     lines = [words.fill(words.CELL, **cell)] if found["cell"]["first"] else [words.fill(words.NO_CELL)]
     held = others["probes"]["representational_boundary"]["rule"]
     lines += [words.fill(words.REPRESENTED, rule=held)] if held else []

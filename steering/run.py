@@ -13,20 +13,22 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from agents.checkpoints import checkpoint_file, load_policy, policy_from_bytes
+from agents.checkpoints import checkpoint_file, load_policy, policy_from_bytes, write_atomic
 from envs.errors import InputError, nearest, told_if_stopped
 from steering import boundary
+from steering.answer import answer
 from steering.depth_axis import short
 from steering.evidence import decision_squares, others, used_versions
 from steering.examples import keep_examples
 from steering.executors import Checkpoint, Cluster, dask, local
 from steering.film import film_sweep
+from steering.picture import sweep_picture
 from steering.plan import SEARCH_LIMIT, SweepSpec, parse_levels, qualifying_levels
 from steering.progress import bar
 from steering.report import write_report
 from steering.sites import enumerate_sites, select_sites
 from steering.store import DATABASE, Store, export_tables, run_directory
-from steering.summary import MAIN, answer, site_facts, summarize, thresholds, write_summary
+from steering.summary import MAIN, site_facts, summarize, thresholds, write_summary
 from steering.sweep import Executor, run_sweep
 from steering.units import rollout_site
 
@@ -195,8 +197,10 @@ def finish(store: Store, spec: SweepSpec, directory: Path, blindness: float, com
         others=extra,
         notes=notes,
     )
+    write_atomic(directory / "report.png", sweep_picture(summary))
     show(summary)
     print(f"report: {directory / 'report.html'}, {directory / 'report.md'}")
+    print(f"picture: {directory / 'report.png'}")
     print(f"numbers: {directory / 'summary.json'}, {', '.join(map(str, tables))}")
     if film is not None:
         print(f"video: {film}")

@@ -13,6 +13,7 @@ LEVEL = 0.95
 TAIL = (1.0 - LEVEL) / 2.0
 FEWEST = 6  # mazes: with fewer the signed-rank test cannot reach p = 0.05
 FEW = 16  # mazes: with fewer no interval tried covered nearly as often as it says
+NO_SPREAD = 0.05  # of the standard error observed: a resample with less says nothing about how far off a mean may be
 TIE = 1e-6  # differences of probabilities up to this are zero: above float32's rounding, below anything of interest
 
 
@@ -55,34 +56,41 @@ def interval(samples: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.
 
 
 def blindness_interval(tv_edited: np.ndarray, tv_clean: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
-    """95% interval of the blindness of ``float[n]`` ``tv_edited``, from the resamples in ``weights``; never above 1.
+    """95% interval of the blindness of ``float[n]`` ``tv_edited``: :func:`ratio_interval`; never above 1."""
+    low, high = ratio_interval(tv_edited, tv_clean, weights)
+    return 1.0 - high, 1.0 - low
+
+
+def ratio_interval(top: np.ndarray, bottom: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+    """95% interval of ``sum(top) / sum(bottom)``, ``float[n]`` and not negative, from the resamples in ``weights``.
 
     Studentized bootstrap (Efron and Tibshirani 1993, section 12.5) with the linearized standard error of a ratio: a few
-    mazes hold most of the total variation, and there it covers where percentile and BCa intervals fall short. The
-    percentile interval for fewer than :data:`FEWEST` mazes, and where so many resamples have no spread that the
-    studentized one has no end. NaN where blindness is.
+    mazes hold most of a sum, and there it covers where percentile and BCa intervals fall short. Percentiles serve for
+    fewer than :data:`FEWEST` mazes, and where the studentized interval has no end: where more resamples than a tail
+    holds have next to no spread, because they lack the few mazes that have it. NaN where the ratio is.
     """
-    total = tv_clean.sum()
+    total = bottom.sum()
     if not total > 0:
         return float("nan"), float("nan")
-    ratio = tv_edited.sum() / total
-    residual = tv_edited - ratio * tv_clean
+    ratio = top.sum() / total
+    residual = top - ratio * bottom
     error = np.sqrt(residual @ residual) / total
     if error <= np.finfo(np.float64).eps * max(ratio, 1.0):
-        return float(1.0 - ratio), float(1.0 - ratio)
-    totals = weights @ tv_clean
+        return float(ratio), float(ratio)
+    totals = weights @ bottom
     shift = quotient(weights @ residual, totals)  # of the ratio, from the one observed
-    ends = np.nanquantile(shift, [1.0 - TAIL, TAIL])
-    if len(tv_edited) >= FEWEST:
-        squares = weights @ np.stack([residual**2, residual * tv_clean, tv_clean**2], axis=1)
+    ends = np.nanquantile(shift, [TAIL, 1.0 - TAIL])
+    if len(top) >= FEWEST:
+        squares = weights @ np.stack([residual**2, residual * bottom, bottom**2], axis=1)
         spread = np.sqrt(np.maximum(squares[:, 0] - 2 * shift * squares[:, 1] + shift**2 * squares[:, 2], 0.0))
+        spread = quotient(spread, totals)
         with np.errstate(divide="ignore", invalid="ignore"):
-            t = shift * totals / spread
+            t = shift / np.where(spread > NO_SPREAD * error, spread, 0.0)
         t = np.sort(t[~np.isnan(t)])
         k = int(TAIL * (len(t) + 1))
-        studentized = -error * t[[k - 1, -k]] if k else np.array([np.inf])
+        studentized = -error * t[[-k, k - 1]] if k else np.array([np.inf])
         ends = studentized if np.isfinite(studentized).all() else ends
-    return float(1.0 - ratio - max(ends[0], 0.0)), float(min(1.0 - ratio - min(ends[1], 0.0), 1.0))
+    return float(max(ratio + min(ends[0], 0.0), 0.0)), float(ratio + max(ends[1], 0.0))
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,7 @@ from steering.sites import Site
 from steering.store import Store
 
 MAIN = "subtract"
-NO_TRICK = ("random", "add", "other_level")  # controls that must not blind as deep as subtraction
-CONTROLS = (*NO_TRICK, "same_cell")
-WIDE = 2 / 3  # of the distinct experiments: an interval over so many says nothing
+CONTROLS = ("random", "add", "other_level", "same_cell")
 
 
 def site_facts(sites: tuple[Site, ...]) -> list[dict[str, Any]]:
@@ -83,7 +81,7 @@ def summarize(
             _condition(table.condition(ALL_SITES, coefficient=c), clean, oracle, weights, c)
             for c in (spec.coefficients if ALL_SITES in spec.conditions else ())
         ],
-        "boundary": boundary_readings(table, weights, blindness, competence),
+        "boundary": boundary_readings(table, weights, sites, blindness, competence),
         "effects": effects(table),
     }
     cleaned = _without_nan(summary)
@@ -121,31 +119,52 @@ def trunk_curves(table: OutcomeTable, weights: np.ndarray, condition: str = MAIN
     )
 
 
-def boundary_readings(table: OutcomeTable, weights: np.ndarray, blindness: float, competence: float) -> dict[str, Any]:
-    """Everything of ``summary["boundary"]``; null and empty where no trunk site was swept."""
+def boundary_readings(
+    table: OutcomeTable, weights: np.ndarray, sites: Sequence[dict[str, Any]], blindness: float, competence: float
+) -> dict[str, Any]:
+    """All of ``summary["boundary"]``, ``sites`` being ``summary["sites"]``; null and empty without trunk sites."""
     curves = trunk_curves(table, weights)
+    asked = {"thresholds": {"blindness": blindness, "competence": competence}}
     if curves is None:
         nothing = {f.name: None for f in dataclasses.fields(boundary.Boundary)}
-        return {**nothing, "affine": None, "by_threshold": {}, "threshold_curve": [], "controls": {}}
+        return {**nothing, **asked, "affine": None, "by_threshold": {}, "threshold_curve": [],
+                "blindness_alone": dict.fromkeys(("site", "low", "high")), "controls": {}}  # fmt: skip
     found = boundary.find_boundary(curves, blindness=blindness, competence=competence)
     curve = boundary.threshold_curve(curves, competence)
     controls = {c: trunk_curves(table, weights, c) for c in CONTROLS}
     affine: dict[str | None, bool | None] = {None: None}
     affine |= {name: table.facts[name]["affine"] for name in curves.sites}
+    trunk = [site for site in sites if site["trunk"]]
     return {
         **dataclasses.asdict(found),
+        **asked,
         "affine": affine[found.site],
         "by_threshold": {f"{threshold:g}": reach.site for threshold, reach in curve},
         "threshold_curve": [
             {"threshold": threshold, **dataclasses.asdict(reach), "affine": affine[reach.site]}
             for threshold, reach in curve
         ],
+        "blindness_alone": dataclasses.asdict(boundary.reach(curves, blindness, None)),
         "controls": {
-            condition: dataclasses.asdict(boundary.reach(each, blindness, None))
+            condition: {
+                "there": _blind([site for site in trunk if site["name"] == found.site], condition),
+                "most": _blind([site for site in trunk if not site["affine"]], condition),
+                "reach": dataclasses.asdict(boundary.reach(each, blindness, None)),
+                "change": dataclasses.asdict(boundary.change(each)),
+            }
             for condition, each in controls.items()
             if each is not None
         },
     }
+
+
+def _blind(sites: Sequence[dict[str, Any]], condition: str) -> dict[str, Any] | None:
+    """Where of ``sites`` a condition blinds most, how much, and the interval; None without a site or a number."""
+    keys = {"blindness": "blindness", "low": "blindness_low", "high": "blindness_high"}
+    rows = [{"site": site["name"], **{key: site["conditions"][condition][name] for key, name in keys.items()}}
+            for site in sites]  # fmt: skip
+    rows = [row for row in rows if np.isfinite(row["blindness"])]
+    return max(rows, key=lambda row: float(row["blindness"]), default=None)
 
 
 def agents_boundary(
@@ -218,80 +237,13 @@ def write_summary(summary: dict[str, Any], path: Path) -> None:
     write_atomic(path, (json.dumps(summary, indent=2, allow_nan=False) + "\n").encode())
 
 
-def answer(summary: dict[str, Any]) -> str:
-    """The finding in words, from the numbers alone, in at most three sentences; says when they do not support one."""
-    found = summary["boundary"]
-    count = len(summary["levels"]["used"])
-    name = summary["checkpoint"]["name"]
-    if found["rule"] is None:
-        return "No trunk site was swept under `subtract`, so these results say nothing about the boundary."
-    first = next(s for s in summary["sites"] if s["trunk"] and MAIN in s["conditions"])
-    if first["conditions"][MAIN]["blindness"] is None or first["conditions"][MAIN]["competence"] is None:
-        return f"For {name} the question has no answer: the cheese changes nothing or the top right is never reached."
-    where = f"up to {found['site']} (95% interval {found['low'] or 'none'} to {found['high']}, {count} mazes)"
-    blind = {s["name"]: s["conditions"][MAIN]["blindness"] for s in summary["sites"] if MAIN in s["conditions"]}
-    if found["site"] is None:
-        text = f"For {name} on {count} mazes subtracting the cheese vector works nowhere, not even at {first['name']}."
-    elif found["next_site"] is None:
-        text = f"For {name} subtracting the cheese vector acts like removing the cheese at every site swept: {where}."
-    else:
-        text = (
-            f"For {name} subtracting the cheese vector still acts like removing the cheese {where}; it stops working "
-            f"at {found['next_site']} (blindness {blind[found['site']]:.2f} -> {blind[found['next_site']]:.2f})."
-        )
-    if reasons := doubts(summary):
-        text += f" These numbers do not support a conclusion about where planning begins: {'; '.join(reasons)}."
-    elif found["site"] is not None and found["change_site"] is not None:
-        text += (
-            f" The second reading, the curve's change-point: {found['change_site']} "
-            f"(95% interval {found['change_low']} to {found['change_high']})."
-        )
-    if found["site"] is not None and found["controls"]:
-        reached = (f"{c} {_to(reach['site'])}" for c, reach in found["controls"].items())
-        text += f" Controls, by blindness alone: {', '.join(reached)}."
-    return text
-
-
-def doubts(summary: dict[str, Any]) -> list[str]:
-    """Why the numbers do not support a conclusion about where planning begins; empty if they do."""
-    found, count = summary["boundary"], len(summary["levels"]["used"])
-    reasons = []
-    if count < stats.FEW:
-        reasons.append(f"{count} {'maze is' if count == 1 else 'mazes are'} too few (at least {stats.FEW})")
-    cheese = [e for e in summary["effects"] if e["condition"] == "clean" and e["low"] is not None]
-    if cheese and all(e["low"] <= 0 <= e["high"] for e in cheese if e["outcome"].startswith("p_cheese")):
-        reasons.append("the cheese does not measurably change what the agent does")
-    if found["affine"]:
-        reasons.append(f"up to {found['site']} the network is affine in the pixels, so success there is free")
-    trunk = {s["name"]: s["equivalence_class"] for s in summary["sites"] if s["trunk"] and MAIN in s["conditions"]}
-    order = list(dict.fromkeys(trunk.values()))
-    depth: dict[str | None, int] = {None: 0}
-    depth |= {name: order.index(kind) + 1 for name, kind in trunk.items()}
-    span = depth[found["high"]] - depth[found["low"]]
-    if span >= WIDE * len(order):
-        reasons.append(f"the interval covers {span} of {len(order)} distinct experiments")
-    for condition in NO_TRICK:
-        reach = found["controls"].get(condition, {"site": None})["site"]
-        if found["site"] is not None and depth[reach] >= depth[found["site"]]:
-            reasons.append(f"the control {condition} is as blind ({_to(reach)})")
-    if found["change_low"] is not None and (
-        depth[found["change_low"]] > depth[found["high"]] or depth[found["change_high"]] < depth[found["low"]]
-    ):
-        reasons.append(f"the curve's change-point lies elsewhere ({found['change_low']} to {found['change_high']})")
-    return reasons
-
-
-def _to(site: str | None) -> str:
-    return "nowhere" if site is None else f"up to {site}"
-
-
 def _condition(
     columns: Columns, clean: Columns, oracle: Columns, weights: np.ndarray, coefficient: float
 ) -> dict[str, float]:
     blind = columns["tv_no_cheese"], clean["tv_no_cheese"]
     able = columns["p_region_first"], oracle["p_region_first"]
     low, high = stats.blindness_interval(*blind, weights)
-    able_low, able_high = map(float, stats.interval(stats.competence(*able, weights)))
+    able_low, able_high = stats.ratio_interval(*able, weights)
     return {
         "coefficient": coefficient,
         "blindness": float(stats.blindness(*blind)),

@@ -28,14 +28,16 @@ class Tracking:
     """``scores``, ``peaks``, ``signs`` ``float64[channels]``; ``channels``: those selected, best first.
 
     ``peaks``: the largest activation within one map cell of the cheese over all levels of the selection. ``signs``: the
-    mean signed change there. ``leader``: the best of the selected channels that the cheese raises (None: it raises
-    none of them).
+    mean signed change there. ``shifts``: ``int[channels, 2]``, (rows, columns) from the cheese's map cell to the one of
+    these nine where it raises the channel most on average. ``leader``: the best of the selected channels that the
+    cheese raises (None: it raises none of them).
     """
 
     channels: tuple[int, ...]
     scores: np.ndarray
     peaks: np.ndarray
     signs: np.ndarray
+    shifts: np.ndarray
 
     def best(self, count: int) -> tuple[int, ...]:
         """The ``count`` channels with the highest scores, best first."""
@@ -45,6 +47,11 @@ class Tracking:
     def leader(self) -> int | None:
         """The channel to clamp."""
         return next((channel for channel in self.channels if self.signs[channel] > 0), None)
+
+    def place(self, channel: int, maze: Maze, cell: Cell, side: tuple[int, int]) -> tuple[int, int]:
+        """(row, column) of a map of ``side`` where ``channel`` shows a cheese on ``cell``, its shift included."""
+        row, column = map_cell(maze, cell, side) + self.shifts[channel]
+        return min(max(int(row), 0), side[0] - 1), min(max(int(column), 0), side[1] - 1)
 
 
 def selection_levels(seed: int) -> tuple[int, ...]:
@@ -104,7 +111,19 @@ def _tracking(site: Site, mazes: Sequence[Maze], maps: np.ndarray) -> Tracking:
     count = max(1, round(SHARE * site.shape[0]))
     peaks = np.where(near[:, None], maps[:, 0], -np.inf).max(axis=(0, 2, 3))
     signs = (np.einsum("lchw,lhw->lc", change, near) / inside).mean(axis=0)
-    return Tracking(_best(scores, count), scores, peaks, signs)
+    return Tracking(_best(scores, count), scores, peaks, signs, _shifts(mazes, change))
+
+
+def _shifts(mazes: Sequence[Maze], change: np.ndarray) -> np.ndarray:
+    """``int[channels, 2]``: the largest mean of ``change`` ``[levels, channels, height, width]`` near the cheese."""
+    framed = np.pad(change, ((0, 0), (0, 0), (1, 1), (1, 1)))
+    around = []
+    for maze, maps in zip(mazes, framed, strict=True):
+        assert maze.cheese is not None
+        row, column = map_cell(maze, maze.cheese, (change.shape[2], change.shape[3]))
+        around.append(maps[:, row : row + 3, column : column + 3])
+    largest = np.mean(around, axis=0).reshape(change.shape[1], 9).argmax(axis=1)
+    return np.stack(np.divmod(largest, 3), axis=1) - 1
 
 
 def _best(scores: np.ndarray, count: int) -> tuple[int, ...]:

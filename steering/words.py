@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 MARKS = """ Shaded, free: affine in the pixels, so success there says nothing about the network. Dotted frame, local: a
     unit sees only part of the picture, so success there is partly locality."""
 NAMED = """ Free: affine in the pixels; local: a unit sees only part of the picture."""
 TWINS = """ Open markers (hatched bars): the same experiment as a site before, which counts once."""
+IMAGES = """ Open markers: an affine image of a site before; read, and counted, for itself."""
 
 # name: (title, what one should see).
 FIGURES = {
@@ -77,10 +79,13 @@ FIGURES = {
     "probes": (
         "What can be read from the activations",
         """Accuracy on held-out mazes of linear and convolutional probes at every trunk site. Planning shows where
-        the next move can be read although the pixels (first site) do not hold it linearly; shuffled labels say what
-        chance gives. Lines with shaded 95% intervals: where the next move appears, where the cell is lost."""
+        the next move can be told better than from the pixels (first site), from shuffled labels (dotted), and from the
+        walls around the mouse alone (dashed: the most frequent move where the same neighbours are open). Most ways to
+        the cheese begin as the way to the corner does, so the second panel asks only about frames where they do not: a
+        reader of the way to the corner is never right there. Lines with shaded 95% intervals: where the next move
+        appears, where the cell is lost."""
         + MARKS
-        + TWINS,
+        + IMAGES,
     ),
     "representation": (
         "Whether the cheese vector is the same everywhere",
@@ -89,27 +94,37 @@ FIGURES = {
         is 1 by construction. Line with shaded 95% interval: where half of the cheese's effect is no longer that of the
         start."""
         + MARKS
-        + TWINS,
+        + IMAGES,
     ),
     "compare-curves": (
         "Blindness over depth, run by run",
         """One line a run, over the same {mazes} mazes. Where a line falls is where subtraction stops acting like
-        removing the cheese. Intervals (where few runs are shown) are over mazes and say nothing about differences:
-        see the next figure."""
+        removing the cheese. Intervals (where few runs are shown) are over mazes and say nothing about differences,
+        which are paired and have their own."""
         + MARKS
         + TWINS,
     ),
     "compare-differences": (
         "Differences of blindness",
-        """Second minus first, with 95% bootstrap intervals over mazes, paired by maze, each site for itself: of
-        many sites one may leave 0 out by chance, so look for neighbours that agree."""
+        """Second minus first, paired by maze. Bars: simultaneous 95% bands over the distinct sites, so where one
+        leaves 0 out the runs clearly differ; the narrower intervals of each site by itself are in compare.json."""
         + MARKS
         + TWINS,
     ),
+    "compare-probes": (
+        "What probes read, run by run",
+        """One line a run, over the {probed} mazes that all runs' probes share, none of them one that the probe was
+        fitted on. Top: look for where a line leaves the height it has at the input, which is what the pixels tell,
+        and passes the dashed one, which is what the walls around the mouse tell. Second: the same on frames where the
+        corner asks for another move. Third: where the cheese's cell can be read. Bottom: the part of the cheese's
+        effect on the activations that the vector taken at the start does not account for."""
+        + MARKS
+        + IMAGES,
+    ),
     "development": (
         "Over training",
-        """Top: blindness by site at each snapshot, and the boundary. Middle: how well the policy does. Bottom: the
-        loss; shaded stretches are bumps. {rule} Look for whether the boundary moves where the loss does."""
+        """Top: blindness by site at each snapshot, and the boundary. Middle: how well the policy does. Bottom:
+        {bottom} Look for whether the boundary moves where the loss does."""
         + NAMED,
     ),
 }
@@ -127,9 +142,10 @@ EFFECTS = """Differences under each condition, paired by maze, against the polic
 READINGS = """Three independent kinds of evidence, each with its 95% bootstrap interval over mazes. Up to: the last site
     where it holds; from: the first where it does. Their rules are under The boundary."""
 COMPARED = """All runs are cut to the mazes and trunk sites that all of them have; the same bootstrap resamples of
-    mazes serve all, so intervals of differences are paired; p-values are Holm-adjusted over all of the list.
-    Boundary: deepest trunk site up to which blindness is at least {blindness:g} and competence at least
-    {competence:g}. Seed {seed}."""
+    mazes serve all, so differences are paired. Two runs clearly differ at a site if its simultaneous 95% band leaves
+    out 0: a studentized bootstrap of the largest deviation over the distinct sites, for each pair of runs by itself.
+    P-values are Holm-adjusted over all of the list. Boundary: deepest trunk site up to which blindness is at least
+    {blindness:g} and competence at least {competence:g}. Seed {seed}."""
 COMPARED_READINGS = """The causal reading is of this page's mazes and sites; the other two are of the {mazes} mazes and
     {sites} sites that all runs' probes share, with the same resamples for all. Probes learned from all levels of their
     own run. In brackets 95% bootstrap intervals over mazes; of the agents' mean curves over agents and mazes (of two or
@@ -138,9 +154,12 @@ MANY_READINGS = "The readings of each of so many runs are in compare.json."
 MANY = "Many runs: the differences of each to the first are in compare.json."
 NOTHING = "No trunk site was swept under subtraction."
 RULE = "Rule: {rule}. Result: {site}, interval {low} to {high}."
-CHANGE = """Change-point of the blindness curve (two constant pieces over the distinct experiments): last site
-    before the drop {change_site}, interval {change_low} to {change_high}."""
-CONTROL = "Control {condition}, by blindness alone: up to {site}, interval {low} to {high}."
+CHANGE = """Change-point of the blindness curve (two constant pieces over the distinct experiments; named where mean
+    blindness surely falls by {drop:g} or more): last site before the drop {change_site}, interval {change_low} to
+    {change_high}."""
+ALONE = "By blindness alone: up to {site}, interval {low} to {high}."
+CONTROL = """Control {condition}: blindness {there} at the boundary; at most {most} at {where} among the sites that are
+    not free. Change-point of its curve: {change}."""
 NO_PROBES = """Representation and decoding: not measured here; `mazesteer probe CHECKPOINT --out` this directory adds
     two independent readings, where the cheese's vector depends on the mouse and where the next move can be told."""
 CELL = """The cheese's cell can be read linearly from {first} on (95% interval {first_low} to {first_high}), best at
@@ -148,6 +167,7 @@ CELL = """The cheese's cell can be read linearly from {first} on (95% interval {
 NO_CELL = "The cheese's cell cannot be read linearly at any site, better than by chance."
 REPRESENTED = "Rule of the representational reading: {rule}."
 PROBE_RULES = "Rules of the probes. Next move: {move}. Cell: {cell}."
+NO_MOVES = "not asked, as no site is known not to be affine in the pixels"
 SETTINGS = """Checkpoint {name}, sha256 {sha256}; horizon {horizon} moves; coefficients {coefficients}; seed {seed};
     vectors taken: {vector}. Answer, boundary, effects and figures are of the coefficient {first} where no other is
     named. Levels with a decision square whose cheese lies outside the top-right 5x5."""
@@ -161,6 +181,11 @@ ALL_SITES = """Subtracted at all distinct trunk sites at once, the coefficient {
 def fill(text: str, **values: Any) -> str:
     """The text on one line, its blanks filled."""
     return " ".join(text.split()).format(**values)
+
+
+def ranged(part: Mapping[str, Any] | None) -> str:
+    """``blindness`` with its interval ``low`` to ``high``; a dash for none."""
+    return "–" if part is None else f"{part['blindness']:.2f} ({part['low']:.2f} to {part['high']:.2f})"
 
 
 def number(value: float | None, digits: int = 3) -> str:

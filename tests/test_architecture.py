@@ -23,17 +23,17 @@ ORDER = {
     ).split(),
     "agents": (
         "hardware impala nature policy sb3_policy weights sb3_zip zip_members checkpoints evaluation history muon "
-        "supervised imitation dagger train pipeline publish"
+        "supervised imitation dagger train card pipeline publish"
     ).split(),
     "videos": "frames ffmpeg encode fields plots scene stage chart side_by_side speed".split(),
     "steering": (
         "progress network sites hooks partial vectors interventions evaluate profiles rollouts stats boundary store "
         "plan donors probe_maps probes decoding representation probe_curves depth_axis readings figures_probes "
         "fields effects summary power units executors sweep tracking findings findings_store findings_vectors "
-        "findings_transfer findings_channels findings_probe behaviour findings_levels replicate words figures "
-        "examples evidence page report film depth_film doctor bench run several development compare "
-        "compare_readings figures_compare compare_page probing cli_agents cli_compare cli_film cli_replicate "
-        "cli_stats cli_probes cli"
+        "findings_transfer findings_channels findings_probe behaviour findings_levels replicate words answer figures "
+        "examples evidence page picture report film depth_film doctor bench run several development compare "
+        "compare_readings figures_compare compare_page probing cli_agents cli_compare cli_film "
+        "cli_replicate cli_stats cli_probes cli"
     ).split(),
 }
 # The packages each package stands on.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -20,6 +21,18 @@ def test_the_python_example_runs(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     steered, clean = (float(word) for word in done.stdout.split())
     assert 0.0 <= steered <= 1.0 and 0.0 <= clean <= 1.0 and steered != clean
+
+
+def test_the_curve_of_a_module_of_ones_own(tmp_path: Path) -> None:
+    """As in docs/method.md, on two levels; at the input subtraction takes the cheese away."""
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "method.md").read_text(), re.S)
+    assert "range(100_000), 32)" in code
+    made = "from agents.impala import ImpalaPolicyNet\nmy_module = ImpalaPolicyNet(1)\n"
+    code = made + code.replace("range(100_000), 32)", "range(100_000), 2)")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    blind = ast.literal_eval(done.stdout)
+    assert len(blind) == 18 and blind["input"] == pytest.approx(1.0, abs=0.01) and max(blind.values()) <= 1.0
 
 
 def test_every_command_named_is_a_command() -> None:

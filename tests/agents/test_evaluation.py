@@ -6,8 +6,10 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
-from agents.evaluation import evaluation_maze, policy_figures
+from agents.evaluation import dead_branches, evaluation_maze, policy_figures
+from agents.impala import ImpalaPolicyNet
 from agents.policy import MazePolicy
 from envs import chain
 from envs.dynamics import step
@@ -39,6 +41,16 @@ def test_cheese_of_evaluation_lies_in_the_region_and_depends_on_seed_and_level()
         assert evaluation_maze(maze, None, 0) == maze
     maze = Maze.from_level(4)
     assert len({evaluation_maze(maze, 5, seed).cheese for seed in range(20)}) > 3
+
+
+def test_a_branch_that_is_never_active_is_found() -> None:
+    net = ImpalaPolicyNet(1, generator=torch.Generator().manual_seed(0))
+    assert dead_branches(MazePolicy(net), levels=(0, 1)) == []
+    block = net.embedder.block2.res2
+    with torch.no_grad():
+        block.conv1.bias.fill_(-1e3)  # type: ignore[union-attr]
+    assert dead_branches(MazePolicy(net), levels=(0, 1)) == ["embedder.block2.res2"]
+    assert not block.relu2._forward_hooks
 
 
 def test_figures_equal_a_direct_computation(policy: MazePolicy, figures: dict) -> None:

@@ -7,20 +7,18 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
-from agents.checkpoints import export_checkpoint, load_card, load_policy, zoo_names
-from agents.evaluation import evaluation_maze
+from agents.checkpoints import export_checkpoint, load_card, load_policy
+from agents.dagger import DaggerConfig
 from agents.hardware import check_device
 from agents.history import SNAPSHOTS, Watcher, learning_curves, read_history, snapshot_due
+from agents.imitation import ImitationConfig
 from agents.impala import ImpalaPolicyNet
 from agents.pipeline import SPEC, TrainSpec, read_run, start_run
 from agents.train import PPOConfig
-from envs.chain import statistics
 from envs.errors import InputError
-from envs.maze import Maze
 
 
 def network(seed: int = 0) -> ImpalaPolicyNet:
@@ -65,6 +63,7 @@ def test_each_round_of_walks_is_a_stage_with_levels_of_its_own() -> None:
         '{"samples": 1.5, "dagger_samples": []}',
         '{"dagger_samples": 5}',
         '{"dagger_samples": [true]}',
+        '{"dagger_samples": [5], "patience": 5}',
     ],
 )
 def test_damaged_options_are_refused(tmp_path: Path, text: str) -> None:
@@ -87,9 +86,59 @@ def test_without_options_it_is_the_training_of_the_shipped_agent() -> None:
     stages = {name: asdict(stage) for name, stage in TrainSpec().stages().items() if stage is not None}
     card = load_card("region5")["training"]
     for name, options in stages.items():
-        later = ("patience", "bf16", "levels")  # giving walks up came after that training
+        later = ("patience", "bf16", "levels")  # that training gave no walk up; see the card's command
         kept = {key: card[name][key] for key in options if key in card[name] and key not in later}
         assert {key: options[key] for key in kept} == kept and len(kept) > 10
+
+
+def test_patience_is_one_number_or_one_for_each_round(tmp_path: Path) -> None:
+    spec = TrainSpec(samples=512, dagger_samples=(1_000, 2_000), ppo_steps=0, patience=(0, 12))
+    assert [stage.patience for stage in spec.stages().values() if isinstance(stage, DaggerConfig)] == [0, 12]
+    assert [s.patience for s in replace(spec, patience=(7,)).stages().values() if isinstance(s, DaggerConfig)] == [7, 7]
+    assert " --patience 0,12 " in spec.command and "--patience" not in replace(spec, patience=(12,)).command
+    begun = start_run(tmp_path / "run", spec)
+    assert begun == read_run(tmp_path / "run") and begun.patience == (0, 12)
+    with pytest.raises(InputError, match="3 numbers for 2 rounds of walks; give one number, or one for each round"):
+        replace(spec, patience=(1, 2, 3))
+    with pytest.raises(InputError, match="patience is -1, must be 0"):
+        start_run(tmp_path / "other", replace(spec, patience=(-1,)))
+    assert not (tmp_path / "other").exists()
+    options = json.loads((tmp_path / "run" / SPEC).read_text())
+    del options["patience"]  # as in the runs of before
+    (tmp_path / "run" / SPEC).write_text(json.dumps(options))
+    assert read_run(tmp_path / "run") == replace(begun, patience=(12,))
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "same"),
+    [("patience", (12, 12), True), ("patience", (12,), True), ("patience", (0, 12), False),
+     ("patience", (1, 2, 3), False), ("dagger_samples", (1_000, 0, 2_000), True), ("dagger_samples", (1_000,), False),
+     ("device", "cuda", False),
+     ("seed", 0, True), ("optimizer", "adan", False), ("ppo_steps", 7, False)],
+)  # fmt: skip
+def test_options_typed_again_are_taken_if_they_ask_for_the_same_training(option: str, value: Any, same: bool) -> None:
+    spec = TrainSpec(samples=512, dagger_samples=(1_000, 2_000), ppo_steps=64)
+    assert spec.agrees(option, value) is same
+    by_round = replace(spec, patience=(0, 12))
+    assert not by_round.agrees("dagger_samples", (5,)), "and not a word of patience"
+
+
+def test_on_a_gpu_batches_are_larger_and_rates_with_their_root() -> None:
+    """Made here without one: what the options are, not how fast they go."""
+    small, wide = (TrainSpec(ppo_steps=300_000, device=device).stages() for device in ("cpu", "cuda"))
+    first, wider = small["imitation"], wide["imitation"]
+    assert isinstance(first, ImitationConfig) and isinstance(wider, ImitationConfig)
+    assert wider.batch_size == 8 * first.batch_size and first.learning_rate < wider.learning_rate < 0.0029
+    walk, walks = small["dagger"], wide["dagger"]
+    assert isinstance(walk, DaggerConfig) and isinstance(walks, DaggerConfig)
+    assert (
+        walks.batch_size == 4 * walk.batch_size and walk.learning_rate < walks.learning_rate <= 2 * walk.learning_rate
+    )
+    ppo, large = small["ppo"], wide["ppo"]
+    assert isinstance(ppo, PPOConfig) and isinstance(large, PPOConfig)
+    assert large.rollout == 4 * ppo.rollout and large.learning_rate == 2 * (ppo.learning_rate or 0.0)
+    scratch = TrainSpec(samples=0, dagger_samples=(), device="cuda").stages()["ppo"]
+    assert scratch == PPOConfig(total_steps=1_000_000, bf16=False), "the published options, wherever it runs"
 
 
 def test_a_run_that_is_none_and_a_device_that_is_none(tmp_path: Path) -> None:
@@ -137,26 +186,3 @@ def test_an_exported_policy_loads_as_a_published_file(tmp_path: Path) -> None:
     loaded = load_policy(str(tmp_path / "x.pth")).net.state_dict()
     assert stored.keys() == net.state_dict().keys()
     assert all(torch.equal(value, loaded[key]) for key, value in net.state_dict().items())
-
-
-def test_the_shipped_card_meets_the_bar_and_belongs_to_the_file() -> None:
-    policy = load_policy("region5")
-    card = json.loads(json.dumps(policy.card))
-    assert card["sha256"] == policy.sha256
-    assert card["figures"]["levels"] == [0, 256] and card["figures"]["p_cheese_in_distribution"] >= 0.95
-
-
-@pytest.mark.parametrize("name", zoo_names())
-def test_cards_say_what_the_policies_do(name: str) -> None:
-    """Recomputed for all levels of the smallest mazes, which are quick."""
-    policy = load_policy(name)
-    figures = policy.card["figures"]
-    found: dict[str, list[float]] = {"3": [], "5": [], "7": [], "9": []}
-    for maze in Maze.from_levels(range(*figures["levels"])):
-        if str(maze.dim) in found:
-            placed = evaluation_maze(maze, figures["region"], figures["seed"])
-            p = policy.move_probabilities(placed.observations())
-            found[str(maze.dim)].append(statistics(placed, p, figures["horizon"]).p_cheese)
-    for dim, values in found.items():
-        assert len(values) == figures["levels_by_maze_size"][dim]
-        assert round(float(np.mean(values)), 4) == pytest.approx(figures["p_cheese_by_maze_size"][dim], abs=1e-4)

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
-from scipy.optimize import minimize
+from sklearn.linear_model import LogisticRegression
 
 from agents.policy import MazePolicy
 from envs.maze import Maze
-from steering.behaviour import FEWEST, STRONGEST, fit_logistic, held_out, measure_behaviour, summarize_behaviour
+from steering.behaviour import (
+    BEHAVIOUR,
+    FEWEST,
+    STRONGEST,
+    Fit,
+    fit_logistic,
+    held_out,
+    measure_behaviour,
+    summarize_behaviour,
+)
 from steering.evaluate import evaluate
 from steering.findings import Bench, Sample, Settings
+from steering.plan import qualifying_levels
 
 
 def planted(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -21,26 +33,71 @@ def planted(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return z * [3.0, 50.0, 1.0, 1.0] + [10.0, -4.0, 0.0, 7.0], p
 
 
-def objective(parts: np.ndarray, z: np.ndarray, p: np.ndarray, penalty: float) -> float:
-    """Summed expected log loss plus the penalty; ``parts``: intercept, positive parts, negative parts."""
-    k = z.shape[1]
-    score = parts[0] + z @ (parts[1 : k + 1] - parts[k + 1 :])
+@pytest.fixture(scope="module")
+def distances() -> tuple[np.ndarray, np.ndarray]:
+    """The twelve distances of real levels, ``[n, 12]``, collinear as they are, and responses near 0 and 1."""
+    rows = [maze.features() for maze in qualifying_levels(range(200))[0]]
+    x = np.array([list(row.values()) for row in rows])
+    names, z = list(rows[0]), (x - x.mean(axis=0)) / x.std(axis=0)
+    odds = -2.0 * z[:, names.index(STRONGEST)] - 1.5 * z[:, names.index("path_decision_cheese")]
+    return x, 0.01 + 0.98 * (np.random.default_rng(0).random(len(x)) < 1 / (1 + np.exp(-odds)))
+
+
+def objective(intercept: float, coefficients: np.ndarray, z: np.ndarray, p: np.ndarray, penalty: float) -> float:
+    """Summed expected log loss plus the penalty."""
+    score = intercept + z @ coefficients
     loss = p * np.logaddexp(0, -score) + (1 - p) * np.logaddexp(0, score)
-    return float(loss.sum() + penalty * parts[1:].sum())
+    return float(loss.sum() + penalty * np.abs(coefficients).sum())
 
 
-@pytest.mark.parametrize("penalty", [0.3, 5.0, 200.0])
-def test_the_fit_minimizes_the_expected_loss(penalty: float) -> None:
-    x, p = planted(150)
-    x = x[:, :3]
+def by_saga(z: np.ndarray, p: np.ndarray, penalty: float) -> tuple[float, np.ndarray]:
+    """scikit-learn's answer: every maze twice, with the cheese taken at weight p and not taken at 1 - p."""
+    model = LogisticRegression(penalty="elasticnet", l1_ratio=1.0, solver="saga", C=1 / penalty, tol=1e-8,
+                               max_iter=100_000, random_state=0)  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of how the penalty is asked for
+        model.fit(np.vstack([z, z]), np.repeat([1, 0], len(z)), sample_weight=np.r_[p, 1 - p])
+    return float(model.intercept_[0]), model.coef_[0]
+
+
+def slack(fit: Fit, z: np.ndarray, p: np.ndarray, penalty: float) -> float:
+    """How far a fit is from the conditions that hold at the minimum of a convex loss, and nowhere else."""
+    residual = p - 1 / (1 + np.exp(-(fit.intercept + z @ fit.coefficients)))
+    pull = z.T @ residual
+    off = np.where(fit.coefficients != 0, np.abs(pull - penalty * np.sign(fit.coefficients)), np.abs(pull) - penalty)
+    return max(abs(residual.sum()), off.max())
+
+
+@pytest.mark.parametrize("penalty", [0.3, 1.0, 5.0, 200.0])
+@pytest.mark.parametrize("kind", ["planted", "real"])
+def test_the_fit_minimizes_the_expected_loss(
+    distances: tuple[np.ndarray, np.ndarray], kind: str, penalty: float
+) -> None:
+    x, p = distances if kind == "real" else (planted(150)[0][:, :3], planted(150)[1])
     fit = fit_logistic(x, p, penalty)
     z = (x - x.mean(axis=0)) / x.std(axis=0)
-    bounds = [(None, None)] + [(0, None)] * 6
-    best = minimize(objective, np.full(7, 0.1), (z, p, penalty), "L-BFGS-B", bounds=bounds, options={"ftol": 1e-14})
-    assert np.allclose(fit.coefficients, best.x[1:4] - best.x[4:], atol=2e-3)
-    assert fit.intercept == pytest.approx(best.x[0], abs=2e-3)
+    assert slack(fit, z, p, penalty) < 1e-3 * penalty
+    intercept, coefficients = by_saga(z, p, penalty)
+    least = objective(intercept, coefficients, z, p, penalty)
+    assert objective(fit.intercept, fit.coefficients, z, p, penalty) <= least * (1 + 1e-7)
+    assert np.allclose(fit.coefficients, coefficients, atol=2e-3)
     if penalty == 200.0:
-        assert (fit.coefficients == 0).all() and fit.probabilities(x) == pytest.approx(np.full(150, p.mean()), abs=1e-4)
+        assert (fit.coefficients == 0).all()
+        assert fit.probabilities(x) == pytest.approx(np.full(len(x), p.mean()), abs=1e-4)
+
+
+def test_the_order_of_collinear_columns_does_not_matter(distances: tuple[np.ndarray, np.ndarray]) -> None:
+    x, p = distances
+    order = np.random.default_rng(1).permutation(x.shape[1])
+    assert np.linalg.matrix_rank(x - x.mean(axis=0)) < x.shape[1], "else the columns would be easy"
+    there, here = fit_logistic(x[:, order], p), fit_logistic(x, p)
+    assert np.allclose(there.coefficients, here.coefficients[order], atol=1e-3)
+    assert (there.coefficients != 0).tolist() == (here.coefficients[order] != 0).tolist()
+
+
+def test_the_sample_is_what_a_sweep_would_use(random_policy: MazePolicy) -> None:
+    mazes = BEHAVIOUR.mazes(Settings("random", random_policy.sha256, "input", (0,), behaviour_levels=40))
+    assert [maze.level for maze in mazes] == [maze.level for maze in qualifying_levels(range(40))[0]]
 
 
 def test_a_fraction_is_worth_as_many_rollouts() -> None:

@@ -13,6 +13,7 @@ from steering import stats
 from steering.boundary import (
     THRESHOLDS,
     Curves,
+    change,
     change_point,
     depth_reached,
     find_boundary,
@@ -122,7 +123,7 @@ def test_a_higher_threshold_reaches_no_deeper() -> None:
 
 def test_intervals_of_the_boundary_cover_as_often_as_they_say() -> None:
     """Mazes as in real sweeps: few hold most of the sum, and a maze is alike at all sites. Both readings."""
-    rng, n, repetitions = np.random.default_rng(0), 32, 300
+    rng, n, repetitions, widths = np.random.default_rng(0), 32, 300, np.zeros(2)
     level = np.array([0.99, 0.95, 0.85, 0.65, 0.4, 0.2, 0.05])
     names, able = list("abcdefg"), np.ones((7, n))
     hits = np.zeros(2)
@@ -135,8 +136,25 @@ def test_intervals_of_the_boundary_cover_as_often_as_they_say() -> None:
         order = [None, *names]
         for k, (low, high) in enumerate([(found.low, found.high), (found.change_low, found.change_high)]):
             hits[k] += order.index(low) <= 4 <= order.index(high)
+            widths[k] += order.index(high) - order.index(low)
     # Depths are whole sites, so intervals can only be too wide; three standard errors below .95 is the other bound.
     assert (hits / repetitions > 0.95 - 3 * np.sqrt(0.95 * 0.05 / repetitions)).all()
+    assert (widths / repetitions < 2.0).all(), "of 7 sites"
+
+
+@pytest.mark.parametrize(
+    "levels",
+    [[0.0] * 5, [0.1, 0.1, 0.1, 0.9, 0.9], [1.0] * 5, [0.6, 0.55, 0.55, 0.5, 0.5]],
+    ids=["nothing", "rising", "everywhere", "hardly falling"],
+)
+def test_no_change_point_is_named_where_the_curve_does_not_fall(levels: list[float]) -> None:
+    found = find_boundary(curves(levels, 40, 6))
+    assert found.change_site is found.change_low is found.change_high is None
+
+
+def test_a_slope_has_a_change_point_as_a_step_has() -> None:
+    """So it says where a curve falls, not that it falls at once: what docs/statistics.md warns of."""
+    assert change(curves([1.0, 0.8, 0.6, 0.4, 0.2, 0.0], 40, 6)).site == "c"
 
 
 def test_over_agents_that_agree_and_that_do_not() -> None:

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import torch
 
+from agents.checkpoints import ZOO
 from agents.policy import MazePolicy
 from envs.maze import Maze
 from envs.trajectory import Trajectory
@@ -31,7 +32,7 @@ def mazesteer(*args: str | Path, cwd: Path | None = None) -> subprocess.Complete
     """Run the installed console script."""
     script = Path(sys.executable).parent / "mazesteer"
     assert script.exists(), "the console script is not installed; run `make test`"
-    return subprocess.run([script, *map(str, args)], capture_output=True, text=True, cwd=cwd, timeout=300)
+    return subprocess.run([script, *map(str, args)], capture_output=True, text=True, cwd=cwd, timeout=1200)
 
 
 def content(run: Path) -> list[str]:
@@ -64,6 +65,7 @@ def test_run_directory_holds_what_is_promised(sweep: Path) -> None:
         "outcomes.parquet",
         "summary.json",
         "report.html",
+        "report.png",
         "rollouts",
     } <= names
     assert not list(sweep.rglob("*.tmp"))
@@ -229,6 +231,22 @@ def test_evaluate_says_whether_the_card_is_right() -> None:
     """All 256 levels of the card, both ways of placing the cheese, by the command a reader would type."""
     done = mazesteer("evaluate", "region5")
     assert done.returncode == 0 and "equal to the card\n" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("json_too", [False, True])
+def test_a_card_that_is_wrong_is_found_out(json_too: bool, policy: MazePolicy, tmp_path: Path) -> None:
+    from agents.evaluation import policy_figures
+
+    figures = policy_figures(policy, 5, levels=(0, 3))
+    file = tmp_path / "mine.safetensors"
+    file.write_bytes((ZOO / "region5.safetensors").read_bytes())
+    command = ["evaluate", file, "--n-levels", "3", *(["--json"] if json_too else [])]
+    for right in (True, False):
+        figures["p_cheese_anywhere"] += 0.0 if right else 0.0001
+        file.with_suffix(".json").write_text(json.dumps({"sha256": policy.sha256, "figures": figures}))
+        done = mazesteer(*command)
+        assert done.returncode == (0 if right else 1), done.stdout + done.stderr
+        assert json_too or ("NOT equal to the card" in done.stdout) is not right
 
 
 def test_a_training_by_command_ends_in_a_policy_that_can_be_evaluated(tmp_path: Path) -> None:

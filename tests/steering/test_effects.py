@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,16 @@ from agents.policy import MazePolicy
 from envs.errors import InputError
 from envs.maze import Maze
 from steering import stats
+from steering.answer import answer, doubts
 from steering.cli_stats import commands
-from steering.effects import OUTCOMES, OutcomeTable
-from steering.evaluate import LevelEvaluator
+from steering.effects import OUTCOMES, OutcomeTable, effects
+from steering.evaluate import LevelEvaluator, Outcome
 from steering.interventions import subtract
 from steering.plan import SweepSpec
 from steering.power import power_of_run
 from steering.sites import enumerate_sites
-from steering.store import Store, run_directory
-from steering.summary import agents_boundary, answer, doubts, site_facts, summarize
+from steering.store import Key, Store, run_directory
+from steering.summary import agents_boundary, site_facts, summarize
 from steering.units import level_rows
 from steering.vectors import SteeringVector, cheese_vector
 
@@ -140,18 +142,36 @@ def test_a_sweep_of_vectors_without_length_finds_nothing(policy: MazePolicy, nul
     assert nothing.norm == 0 and evaluator.outcomes([subtract(nothing)]) == [evaluator.clean_outcome()]
 
 
+def renamed(table: OutcomeTable, signs: np.ndarray) -> OutcomeTable:
+    """Where the sign is negative subtraction did the opposite: each of its outcomes is mirrored at the clean one."""
+    flipped = {level for level, sign in zip(table.levels, signs, strict=True) if sign < 0}
+    outcomes = dict(table.outcomes)
+    for key, outcome in table.outcomes.items():
+        if key.condition == "subtract" and key.level in flipped:
+            clean = vars(table.outcomes[Key(key.level, "clean")])
+            outcomes[key] = Outcome(**{name: 2 * clean[name] - value for name, value in vars(outcome).items()})
+    return replace(table, outcomes=outcomes)
+
+
 @pytest.mark.parametrize("outcome", ["p_cheese_cell", "p_cheese_decision", "tv_no_cheese"])
 def test_permuted_labels_are_called_an_effect_no_more_often_than_said(table: OutcomeTable, outcome: str) -> None:
-    """Clean and edited change names in half of the mazes, drawn anew each time: any p of the family up to .05."""
+    """Clean and edited change names in half of the mazes, drawn anew each time: any p of the family up to .05.
+
+    Now and then the whole of :func:`effects` is asked, about a table with the names changed.
+    """
     rng, repetitions = np.random.default_rng(0), 400
     difference = (
         np.array([table.condition("subtract", s)[outcome] for s in DISTINCT]) - table.reference("clean")[outcome]
     )
     difference[np.abs(difference) <= stats.TIE] = 0.0
     errors = 0
-    for _ in range(repetitions):
+    for repetition in range(repetitions):
         signs = rng.choice([-1.0, 1.0], size=len(LEVELS))
         found = stats.holm([stats.signed_rank(signs * row) for row in difference])
+        if not repetition % 200:
+            asked = effects(renamed(table, signs))
+            records = family({"effects": asked}, "subtract", "clean", outcome)
+            assert [records[site]["p_holm"] for site in DISTINCT] == pytest.approx(found, rel=1e-5)
         errors += min(p for p in found if p is not None) <= 0.05
     assert errors / repetitions <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / repetitions)
 
@@ -166,7 +186,21 @@ def test_a_conclusion_that_the_numbers_support(summary: dict[str, Any]) -> None:
     assert text.startswith(
         "For region5 subtracting the cheese vector still acts like removing the cheese up to " + RES2
     )
-    assert "change-point" in text and "random nowhere" in text and "do not support" not in text
+    assert "change-point" in text and "do not support" not in text
+    assert "(blindness " in text and ", below 0.5" in text
+    rows = {site["name"]: site["conditions"]["random"] for site in summary["sites"]}
+    ends = [f"{rows[RES2][f'blindness{end}']:.2f}" for end in ("", "_low", "_high")]
+    assert text.endswith(f" Blindness of the controls there: random {ends[0]} ({ends[1]} to {ends[2]}).")
+
+
+def test_controls_are_asked_where_the_boundary_lies(summary: dict[str, Any]) -> None:
+    """Noise leaves the level's cheese in the picture, so it never blinds at the input: what counts is deeper."""
+    part = summary["boundary"]["controls"]["random"]
+    rows = {site["name"]: site["conditions"]["random"]["blindness"] for site in summary["sites"] if site["trunk"]}
+    assert part["there"]["site"] == RES2 and part["there"]["blindness"] == rows[RES2]
+    assert part["most"]["blindness"] == max(rows[name] for name in (RES2, RES3, "embedder.relu3"))
+    assert part["reach"]["site"] is part["change"]["site"] is None
+    assert set(part["most"]) == {"site", "blindness", "low", "high"}
 
 
 def test_conclusions_that_the_numbers_do_not_support(summary: dict[str, Any]) -> None:
@@ -181,9 +215,16 @@ def test_conclusions_that_the_numbers_do_not_support(summary: dict[str, Any]) ->
     assert "5 mazes are too few" in said({}, levels={"used": [1, 2, 3, 4, 5], "skipped": []})
     assert "covers 3 of 4 distinct experiments" in said({"low": "input", "high": "embedder.relu3"})
     assert "covers 3 of 4" in said({"low": None, "high": RES3})
-    assert "control random is as blind (up to " in said({"controls": {"random": {"site": RES3}}})
+    there = {"site": RES2, "blindness": 0.6, "low": 0.4, "high": 0.8}
+    assert "control random blinds there too (0.60 (0.40 to 0.80))" in said({"controls": {"random": {"there": there}}})
+    there |= {"blindness": 0.3, "high": 0.5}
+    assert "control random may blind there too" in said({"controls": {"random": {"there": there}}})
+    assert "no control was swept (random, add, other_level)" in said({"controls": {}})
+    assert "no control was swept" in said({"controls": {"same_cell": {"there": there}}})
     assert "change-point lies elsewhere" in said({"change_low": RES3, "change_high": RES3})
     assert "free" in said({"affine": True})
+    alone = {"site": RES3, "low": RES2, "high": RES3}
+    assert f"competence sets the boundary, not blindness, which holds up to {RES3}" in said({"blindness_alone": alone})
     effects = [e | {"low": -0.1, "high": 0.1} if e["condition"] == "clean" else e for e in summary["effects"]]
     assert "cheese does not measurably change" in said({}, effects=effects)
 
@@ -191,8 +232,17 @@ def test_conclusions_that_the_numbers_do_not_support(summary: dict[str, Any]) ->
 def test_the_same_vector_from_another_level_may_blind_too(summary: dict[str, Any]) -> None:
     """`same_cell` is the trick itself with another level's vector: as deep is no reason to doubt."""
     other = copy.deepcopy(summary)
-    other["boundary"]["controls"]["same_cell"] = {"site": RES3, "low": RES2, "high": RES3}
-    assert doubts(other) == [] and f"same_cell up to {RES3}" in answer(other)
+    there = {"site": RES2, "blindness": 0.9, "low": 0.8, "high": 0.95}
+    other["boundary"]["controls"]["same_cell"] = {"there": there}
+    assert doubts(other) == [] and "same_cell 0.90 (0.80 to 0.95)" in answer(other)
+
+
+def test_the_answer_names_the_threshold_that_fails(summary: dict[str, Any]) -> None:
+    other = copy.deepcopy(summary)
+    row = next(site for site in other["sites"] if site["name"] == RES3)["conditions"]["subtract"]
+    row |= {"blindness": 0.7, "competence": 0.6}
+    assert f"at {RES3} (competence " in answer(other) and "-> 0.60, below 0.8)" in answer(other)
+    assert "blindness 0" not in answer(other).split("Blindness")[0]
 
 
 def test_the_boundary_over_several_runs(run: Path, null_run: Path, summary: dict[str, Any], tmp_path: Path) -> None:

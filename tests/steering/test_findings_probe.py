@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from agents.policy import MazePolicy, as_policy
-from envs.maze import Maze
+from envs.maze import Maze, State
 from steering.evaluate import evaluate
 from steering.findings import Bench, Sample, Settings, verdict
 from steering.findings_levels import GIVER, TAKERS, measure_named, summarize_named
@@ -20,6 +20,7 @@ from steering.interventions import subtract
 from steering.probe_maps import holding
 from steering.probes import activations, probe_data
 from steering.sites import INPUT, PUBLISHED_SITE
+from steering.tracking import map_cell
 from steering.vectors import cheese_vector
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -29,12 +30,16 @@ SHOWS = 5  # the channel that shows the cheese
 
 
 class Shown(nn.Module):
-    """Channel :data:`SHOWS` of ``maps`` shows where pixels have the cheese's colours; ``lost`` shows no place."""
+    """Channel :data:`SHOWS` of ``maps`` shows where pixels have the cheese's colours; ``lost`` shows no place.
+
+    ``moved``: rows and columns by which that channel shows it too far down and right.
+    """
 
     colours: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, moved: tuple[int, int] = (0, 0)) -> None:
         super().__init__()
+        self.moved = moved
         colours = torch.tensor([[254.0, 231.0, 98.0], [253.0, 155.0, 37.0]]) / 255.0
         self.register_buffer("colours", colours.reshape(1, 2, 3, 1, 1))
         self.mixed = nn.Conv2d(3, 8, 4, stride=4)
@@ -49,6 +54,7 @@ class Shown(nn.Module):
             [1.0, 2.0, 3.0, 2.0, 1.0]
         )  # a position is centred on pixel 4 i, as in the published network
         cheese = functional.conv2d(cheese, torch.outer(near, near)[None, None], stride=4, padding=2)
+        cheese = torch.roll(cheese, self.moved, (2, 3))
         maps = self.maps(torch.cat([self.mixed(x)[:, :SHOWS], cheese], dim=1))
         lost = self.lost(maps.mean(dim=(2, 3), keepdim=True).expand(-1, -1, 16, 16))
         return functional.pad(lost.mean(dim=(2, 3)), (0, 15 - SHOWS - 1))
@@ -83,6 +89,24 @@ def test_a_channel_that_shows_the_cheese_is_read_and_a_map_without_places_is_not
     # One frame's answer is the same at every place, so the first counts: right for hardly any cheese.
     assert sum(row["lost hits"] for row in flat) < 0.1 * len(seen)
     assert summarize_probe(bench_at(shown, "lost"), Sample("probe", flat, 0)).claims[0].holds is False
+
+
+@pytest.mark.parametrize("moved", [(0, 0), (-1, -1)])
+def test_a_channel_that_shows_the_cheese_elsewhere_is_clamped_there(moved: tuple[int, int]) -> None:
+    policy = as_policy(Shown(moved), "moved")
+    found, side = bench_at(policy, "maps").tracking, (16, 16)
+    assert found.leader == SHOWS and tuple(found.shifts[SHOWS]) == moved
+    clamped, unmoved = [], []
+    for maze in Maze.from_levels(LEVELS[:5]):
+        cells, start = maze.cells[1:], [State(maze.mouse, maze.facing)]
+        frames = np.concatenate([maze.with_cheese(cell).observations(start) for cell in cells])
+        brightest = activations(policy, frames, "maps")[:, SHOWS].flatten(1).argmax(1).numpy()
+        for cell, shown in zip(cells, np.transpose(np.unravel_index(brightest, side)), strict=True):
+            clamped.append(np.abs(shown - found.place(SHOWS, maze, cell, side)).max())
+            unmoved.append(np.abs(shown - map_cell(maze, cell, side)).max())
+    assert np.mean(clamped) < 0.6  # a cheese half way between two positions shows at either
+    assert np.mean(unmoved) - np.mean(clamped) >= 0.25 * max(map(abs, moved))
+    assert found.place(SHOWS, maze, (0, 0), (1, 1)) == (0, 0), "never off the map"
 
 
 def test_the_published_network_is_probed_at_the_ends_of_its_blocks(random_policy: MazePolicy) -> None:

@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image, ImageColor
 
 from envs.errors import InputError
 from steering import stats
 from steering.compare_page import run_compare
 from steering.compare_readings import readings_table
-from steering.decoding import FORMAT, RESULTS
+from steering.decoding import APART, FORMAT, RESULTS
+from steering.depth_axis import PALETTE
 from steering.plan import SweepSpec
 from steering.probe_curves import (
     Tallies,
@@ -26,6 +28,7 @@ from steering.probe_curves import (
     tallies_from_json,
     tallies_to_json,
 )
+from steering.readings import readings
 from steering.representation import DEPENDENT
 from tests.runs import SPEC, make_run
 
@@ -44,12 +47,14 @@ def made_up(planning: int, mazes: int = MAZES, seed: int = 0) -> Tallies:
     told = frames * np.where(late, 0.9, 0.25) + 0.1 * luck
     chance = frames * np.full((len(NAMES), 1), 0.25) + 0.1 * luck
     mean = rng.gamma(4.0, size=mazes)
-    moves = dict.fromkeys(("cheese", "corner", "policy"), (told, frames))
+    moves = dict.fromkeys(("cheese", APART, "corner", "policy"), (told, frames))
     shuffled = {f"{name} shuffled": (chance, frames) for name in moves}
+    walls = {f"{name} walls": (0.5 * frames + 0.1 * luck, frames) for name in moves}
     length = rng.gamma(4.0, size=(len(NAMES), mazes))
     return {
         **moves,
         **shuffled,
+        **walls,
         "cell": (mean * np.where(late, 1.1, 0.4), mean),
         "cell shuffled": (mean * np.full((len(NAMES), 1), 1.05), mean),
         "interaction": (length * np.where(late, 2 * DEPENDENT, 0.1), length),
@@ -87,7 +92,8 @@ def test_some_sites_and_mazes_and_json_and_back() -> None:
     part = probe_curves(cut(again, [0, 4], mazes), np.array([[2, 0, 0]]))
     whole = probe_curves(tallies, np.array([[11, 7, 7]]))
     for name, curve in part.items():
-        assert np.array_equal(curve[:, 1], whole[name][[0, 4], 1])
+        sites = [0] if name.endswith("walls") else [0, 4]  # the same at all sites
+        assert np.array_equal(curve[:, 1], whole[name][sites, 1])
 
 
 def test_the_mean_of_agents_that_agree_is_the_agent_and_of_others_lies_between() -> None:
@@ -119,6 +125,36 @@ def test_an_agent_whose_units_see_nothing_together_counts_as_no_interaction() ->
     unseen = {**seen, "interaction": np.full_like(seen["interaction"], np.nan)}
     mean = mean_curves([seen, unseen], np.random.default_rng(0))
     assert mean["interaction"][:, 0] == pytest.approx(seen["interaction"][:, 0] / 2)
+
+
+def test_mazes_without_a_frame_that_is_asked_about_change_nothing() -> None:
+    """Nor do draws of such mazes alone; where there is no frame at all nothing is said."""
+    tallies, drawn = made_up(3), samples()
+    none = np.arange(MAZES) % 2 == 0
+    apart = {name: tuple(np.where(none, 0.0, sums) for sums in pair) if name.startswith(APART) else pair
+             for name, pair in tallies.items()}  # fmt: skip
+    drawn[:3] = np.flatnonzero(none)[:1]
+    curves = probe_curves(apart, drawn)
+    assert np.isnan(curves[APART][:, 1:4]).all() and np.isfinite(curves[APART][:, 4:]).all()
+    kept = cut(tallies, range(len(NAMES)), np.flatnonzero(~none).tolist())
+    assert curves[APART][:, 0] == pytest.approx(probe_curves(kept, samples(MAZES // 2))[APART][:, 0])
+    for found in (curves, mean_curves([curves, curves], np.random.default_rng(0))):
+        part = boundaries(FACTS, found)["decoding_boundary"]["next_move"][APART]
+        assert {part[end] for end in ("site", "low", "high", "half_site", "half_low", "half_high")} == {"c"}
+    empty = {name: tuple(0.0 * sums for sums in pair) if name.startswith(APART) else pair
+             for name, pair in tallies.items()}  # fmt: skip
+    found = boundaries(FACTS, probe_curves(empty, drawn))
+    moves = found["decoding_boundary"]["next_move"]
+    assert set(moves[APART].values()) == {None} and moves["cheese"]["site"] == "c"
+    assert not any("not the one to the corner" in row.what for row in readings(None, found))
+
+
+def test_where_no_site_is_known_to_be_more_than_the_picture_nothing_is_said_of_moves() -> None:
+    """As of a network whose graph is not known: only its input is known to be the pixels."""
+    facts = [{**fact, "affine": True if fact["name"] == "input" else None} for fact in FACTS]
+    found = boundaries(facts, probe_curves(made_up(3), samples()))
+    assert all(set(part.values()) == {None} for part in found["decoding_boundary"]["next_move"].values())
+    assert not any("next move" in row.what for row in readings(None, found))
 
 
 SHARE = {"input": 0.0, "embedder.relu3": 0.3}
@@ -154,11 +190,39 @@ def test_a_comparison_shows_the_readings_of_each_agent_and_of_their_mean(tmp_pat
     assert found["levels"] == MAZES and found["sites"] == list(NAMES) and data["no_readings"] == ""
     header, *rows = readings_table({"a": found["arms"][0], "b": found["arms"][1], "mean": found["over_agents"]})
     assert header == ["evidence", "what holds", "a", "b", "mean"]
-    moves = next(row for row in rows if row[1] == "next move (towards the cheese) can be read beyond the pixels")
+    moves = next(row for row in rows if row[1] == "next move (towards the cheese) can be read beyond pixels and walls")
     assert moves[2:] == ["from b (b only)", "from d (d only)", "from d (b to d)"]  # at b one of two reads nothing
     for suffix in ("html", "md"):
         text = (tmp_path / "out" / f"compare.{suffix}").read_text()
         assert "mean of the agents" in text and f"{MAZES} mazes" in text and "from d (b to d)" in text
+        assert "What probes read, run by run" in text
+
+
+def test_a_comparison_holds_and_draws_the_curves_behind_its_readings(tmp_path: Path) -> None:
+    runs = two_runs(tmp_path)
+    tallies = [made_up(2), made_up(4)]
+    bare = run_compare(runs, tmp_path / "out", seed=0)
+    without = Image.open(tmp_path / "out" / "compare.png").convert("RGB")
+    for run, sums in zip(runs, tallies, strict=True):
+        put_probes(run, sums, range(MAZES))
+    found = run_compare(runs, tmp_path / "out", seed=0)["readings"]
+    assert bare["readings"] is None and found["facts"] == FACTS
+    for sums, curves in zip(tallies, found["curves"], strict=True):
+        keys = {"next_move": "cheese", "walls": "cheese walls", "apart": APART, "apart_walls": f"{APART} walls",
+                "cell": "cell", "interaction": "interaction"}  # fmt: skip
+        assert set(curves) == set(keys)
+        for name, key in keys.items():
+            top, bottom = sums[key]
+            ratios = np.atleast_1d(top.sum(axis=-1) / bottom.sum(axis=-1))
+            expected = 1 - ratios if name == "cell" else ratios
+            assert [row["value"] for row in curves[name]] == pytest.approx(expected)
+            assert all(row["low"] <= row["value"] + 1e-9 and row["value"] <= row["high"] + 1e-9 for row in curves[name])
+    drawn = Image.open(tmp_path / "out" / "compare.png").convert("RGB")
+    assert drawn.height > without.height, "panels for what the probes read"
+    for picture in (without, drawn):
+        seen = {colour for _, colour in picture.getcolors(maxcolors=2**24) or []}
+        assert all(ImageColor.getrgb(colour) in seen for colour in PALETTE[:2])
+        assert ImageColor.getrgb(PALETTE[2]) not in seen
 
 
 def test_mazes_and_sites_are_found_by_name_in_each_run(tmp_path: Path) -> None:
@@ -168,7 +232,7 @@ def test_mazes_and_sites_are_found_by_name_in_each_run(tmp_path: Path) -> None:
     put_probes(runs[0], tallies, range(MAZES))
     order = np.random.default_rng(7).permutation(MAZES).tolist()
     shared, more = cut(tallies, kept, order), cut(made_up(1), kept, [0, 1, 2])  # three of an agent that plans at once
-    mixed = {name: (np.concatenate([more[name][0], top], 1), np.concatenate([more[name][1], bottom], -1))
+    mixed = {name: (np.concatenate([more[name][0], top], -1), np.concatenate([more[name][1], bottom], -1))
              for name, (top, bottom) in shared.items()}  # fmt: skip
     put_probes(runs[1], mixed, [97, 98, 99, *order], sites=[FACTS[k] for k in kept])
     found = run_compare(runs, tmp_path / "out", seed=0)["readings"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,9 +17,9 @@ from envs.actions import STEP_OF_MOVE, Move
 from envs.errors import InputError
 from envs.maze import Maze
 from steering import probe_maps
-from steering.decoding import summarize_probes
+from steering.decoding import APART, asked, summarize_probes, usual_moves
 from steering.plan import skip_reason
-from steering.probe_curves import decoding_tallies, probe_curves
+from steering.probe_curves import boundaries, decoding_tallies, probe_curves
 from steering.probe_maps import holding, position_cells, predicted_positions
 from steering.probes import (
     FOLDS,
@@ -49,14 +52,20 @@ def made_up(mazes: int = 40, states: int = 5, seed: int = 0) -> ProbeData:
     maze = np.repeat(np.arange(mazes), states)
     moves = {name: draw.integers(4, size=n) for name in MOVES}
     frames = np.zeros((n, 64, 64, 3), dtype=np.uint8)
-    return ProbeData(frames, maze, maze % FOLDS, draw.integers(WORLD, size=(n, 2)), moves, WORLD)
+    cheese, walls = draw.integers(WORLD, size=(n, 2)), draw.integers(16, size=n)
+    return ProbeData(frames, maze, maze % FOLDS, cheese, moves, walls, WORLD)
+
+
+def scores_of(sites: Mapping[str, torch.Tensor], data: ProbeData, draws: int = 3) -> dict[str, Any]:
+    """What the probes say at made-up sites."""
+    controls = [shuffled(data, rng(100 + draw)) for draw in range(draws)]
+    found = {name: feature_scores(features, data, controls) for name, features in sites.items()}
+    return {"maze": data.maze, "fold": data.fold, "walls": data.walls, "moves": data.moves, "sites": found}
 
 
 def summary_of(features: torch.Tensor, data: ProbeData, draws: int = 3) -> dict[str, Any]:
     """The row of ``probes.json`` for made-up activations."""
-    controls = [shuffled(data, rng(100 + draw)) for draw in range(draws)]
-    scores = {"maze": data.maze, "fold": data.fold, "moves": data.moves,
-              "sites": {"made up": feature_scores(features, data, controls)}}  # fmt: skip
+    scores = scores_of({"made up": features}, data, draws)
     samples = resamples(int(data.maze.max()) + 1, rng(), 200)
     facts = [{"name": "made up", "affine": False}]
     curves = probe_curves(decoding_tallies(["made up"], scores), samples)
@@ -108,6 +117,9 @@ def test_frames_and_labels_are_of_the_states_drawn(policy: MazePolicy, mazes: li
             there = shown.index[(state.cell[0] + dx, state.cell[1] + dy)]
             assert left[there] == left[shown.index[state.cell]] - 1
         assert data.moves["policy"][number] == own[number]
+        x, y = state.cell
+        ways = {Move.LEFT: (x - 1, y), Move.RIGHT: (x + 1, y), Move.UP: (x, y + 1), Move.DOWN: (x, y - 1)}
+        assert data.walls[number] == sum(2**move * maze.is_free(cell) for move, cell in ways.items())
     assert len(np.unique(data.cheese, axis=0)) > len(mazes)
 
 
@@ -123,6 +135,78 @@ def test_the_control_keeps_every_fold_its_labels(data: ProbeData) -> None:
 def test_too_few_levels_are_refused(policy: MazePolicy, mazes: list[Maze]) -> None:
     with pytest.raises(InputError, match="at least 10 levels"):
         probe_data(policy, mazes[:9], 2, 0)
+
+
+# -- what the walls alone tell ---------------------------------------------------------------------
+
+
+def test_the_walls_tell_the_most_frequent_move_of_the_other_folds(data: ProbeData) -> None:
+    """Counted another way, on real mazes, for all that is asked about moves."""
+    questions = asked(data.moves)
+    assert list(questions) == ["cheese", APART, "corner", "policy"]
+    assert questions[APART][1].tolist() == [a != b for a, b in zip(data.moves["cheese"], data.moves["corner"],
+                                                                     strict=True)]  # fmt: skip
+    scores = scores_of({"input": torch.zeros(60, 1)}, data, 1)
+    tallies = decoding_tallies(["input"], scores)
+    for name, (whose, frames) in questions.items():
+        labels, right = data.moves[whose], np.zeros(10)
+        for k in np.flatnonzero(frames):
+            seen = [i for i in np.flatnonzero(frames) if data.fold[i] != data.fold[k]]
+            alike = [i for i in seen if data.walls[i] == data.walls[k]] or seen
+            counts = Counter(sorted(int(labels[i]) for i in alike))
+            right[data.maze[k]] += counts.most_common(1)[0][0] == labels[k]
+        top, bottom = tallies[f"{name} walls"]
+        assert np.array_equal(top, right) and bottom.sum() == frames.sum()
+        assert np.array_equal(bottom, np.bincount(data.maze[frames], minlength=10))
+
+
+def test_no_maze_tells_of_itself_by_its_walls() -> None:
+    """Walls seen in one fold only say nothing there; other labels in a fold change what is told of the others alone."""
+    data = made_up()
+    every, labels = np.ones(200, dtype=bool), data.moves["cheese"]
+    walls = np.where(data.fold == 2, 7, data.walls % 4)
+    told = usual_moves(labels, walls, data.fold, every)
+    assert set(told[data.fold == 2]) == {np.bincount(labels[data.fold != 2]).argmax()}
+    other = usual_moves(np.where(data.fold == 2, 0, labels), walls, data.fold, every)
+    assert np.array_equal(told[data.fold == 2], other[data.fold == 2])
+    assert not np.array_equal(usual_moves(np.where(data.fold == 1, 0, labels), walls, data.fold, every), told)
+
+
+def junctions(mazes: int = 60, states: int = 8, seed: int = 0) -> ProbeData:
+    """Frames whose next moves are among the open ways, those up and right more often; four in five are the corner's."""
+    data, draw = made_up(mazes, states, seed), rng(seed + 1000)
+    n = mazes * states
+    walls = draw.choice([k for k in range(16) if k.bit_count() > 1], size=n)
+    open_ = np.array([[walls[i] >> k & 1 for k in range(4)] for i in range(n)])
+    cheese, corner = ((np.log(open_ * [1, 2, 2, 1] + 1e-9) + draw.gumbel(size=(n, 4))).argmax(1) for _ in range(2))
+    corner = np.where(draw.random(n) < 0.75, cheese, corner)
+    moves = {"cheese": cheese, "corner": corner, "policy": cheese}
+    return dataclasses.replace(data, moves=moves, walls=walls)
+
+
+def test_a_reader_of_walls_is_not_said_to_read_moves_and_a_reader_of_moves_is() -> None:
+    """Nor is a reader of the way to the corner said to read the way to the cheese where the two part."""
+    data = junctions()
+    readers = {
+        "input": noise(480, 20),
+        "walls": np.concatenate([one_hot(data.walls), noise(480, 5)], axis=1),
+        "corner": np.concatenate([one_hot(data.walls), one_hot(data.moves["corner"])], axis=1),
+        "cheese": np.concatenate([one_hot(data.walls), one_hot(data.moves["cheese"])], axis=1),
+    }
+    scores = scores_of({name: torch.from_numpy(features) for name, features in readers.items()}, data, 5)
+    samples = resamples(60, rng(), 500)
+    facts = [{"name": name, "affine": name == "input", "trunk": True, "equivalence_class": name} for name in readers]
+    none = (np.zeros((4, 60)), np.ones((4, 60)))
+    curves = probe_curves({**decoding_tallies(list(readers), scores), "interaction": none}, samples)
+    rows = summarize_probes(facts, scores, curves, samples)
+    walls, corner, cheese = (row["moves"] for row in rows["sites"][1:])
+    assert walls["cheese"]["above_pixels"]["low"] > 0.1 and walls["cheese"]["above_control"]["low"] > 0.1
+    found = boundaries(facts, curves)["decoding_boundary"]["next_move"]
+    assert [found[name]["site"] for name in ("corner", "cheese", APART)] == ["corner", "corner", "cheese"]
+    assert found[APART]["low"] == found[APART]["half_site"] == "cheese"
+    assert found["cheese"]["low"] == "corner"
+    assert corner[APART]["accuracy"]["high"] < rows["walls"][APART]["low"]
+    assert cheese[APART]["accuracy"]["value"] > 0.95
 
 
 # -- linear probes --------------------------------------------------------------------------------

@@ -14,11 +14,12 @@ from typer.testing import CliRunner
 
 from agents.policy import MazePolicy
 from envs.errors import InputError
+from steering import probes
 from steering.cli_probes import commands
 from steering.decoding import RESULTS, cell_lost, load_probes, next_move_appears
 from steering.figures_probes import probe_figure, representation_figure
 from steering.plan import SweepSpec
-from steering.probing import SCORES, ProbeOptions, run_probes
+from steering.probing import OLD_SCORES_FORMAT, SCORES, ProbeOptions, run_probes
 from steering.readings import readings
 
 # Small mazes that qualify for a sweep.
@@ -30,14 +31,18 @@ def statistic(value: float, spread: float, seed: int) -> np.ndarray:
     return np.concatenate([[value], value + spread * np.random.default_rng(seed).standard_normal(500)])
 
 
-def test_boundary_is_the_first_site_beyond_both_baselines() -> None:
+def test_boundary_is_the_first_site_beyond_all_baselines() -> None:
     facts = [{"name": name, "affine": name in "ab"} for name in "abcdef"]
     gaps = [0.0, 0.5, 0.02, 0.3, 0.4, 0.4]
     pairs = [(statistic(gap, 0.02, k), statistic(gap, 0.02, k + 9)) for k, gap in enumerate(gaps)]
-    assert next_move_appears(facts, pairs)["site"] == "d"  # b is affine in the pixels, c within the noise
-    below = [(beats, statistic(0.0, 0.02, 50 + k)) for k, (beats, _) in enumerate(pairs)]
-    assert next_move_appears(facts, below)["site"] is None
-    assert next_move_appears(facts[:2], pairs[:2])["site"] is None
+    three = np.array([(*pair, statistic(max(gap, 0.3), 0.02, k + 20))
+                      for k, (pair, gap) in enumerate(zip(pairs, gaps, strict=True))])  # fmt: skip
+    assert next_move_appears(facts, three)["site"] == "d"  # b is affine in the pixels, c within the noise
+    for k in range(3):  # any of the baselines not beaten is enough
+        below = three.copy()
+        below[:, k] = [statistic(0.0, 0.02, 50 + site) for site in range(6)]
+        assert next_move_appears(facts, below)["site"] is None
+    assert set(next_move_appears(facts[:2], three[:2]).values()) == {None}  # nothing to ask
     found = cell_lost(facts, [pairs[k] for k in (0, 3, 4, 3, 0, 2)])
     assert (found["first"], found["best"], found["lost"]) == ("b", "c", "e")
     assert cell_lost(facts, [pairs[0]] * 6)["lost"] is None and cell_lost(facts, [pairs[3]] * 6)["lost"] is None
@@ -72,6 +77,10 @@ def test_command_from_end_to_end(run: Path, policy: MazePolicy) -> None:
             assert part["accuracy"]["low"] <= part["accuracy"]["value"] <= part["accuracy"]["high"]
     assert middle["moves"]["policy"]["accuracy"]["value"] < own["accuracy"]["value"]
     assert found["decoding_boundary"]["next_move"]["policy"]["site"] in ("embedder.block3.maxpool", "embedder.relufc")
+    assert 0 < found["asked"]["cheese apart"] < 40 and found["asked"]["policy"] == 80
+    assert found["walls"]["policy"]["value"] > 0.4 > found["majority"]["policy"]["value"]
+    above = own["accuracy"]["value"] - found["walls"]["policy"]["value"]
+    assert own["above_walls"]["value"] == pytest.approx(above)
 
 
 def test_same_command_same_numbers_whether_stopped_or_not(run: Path, tmp_path: Path) -> None:
@@ -82,6 +91,24 @@ def test_same_command_same_numbers_whether_stopped_or_not(run: Path, tmp_path: P
     printed = json.loads(probe(*args, "--json"))
     assert (tmp_path / RESULTS).read_bytes() == (run / RESULTS).read_bytes()
     assert printed == load_probes(run)
+
+
+def test_of_scores_of_an_earlier_version_the_maps_are_taken_and_the_numbers_are_the_same(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It kept next moves by maze only."""
+    args = ("region5", "--levels", LEVELS, "--sites", SITES, "--out", tmp_path)
+    stored = json.loads((run / SCORES).read_text())
+    old = {site: {**scores, "moves": {"cheese": {"correct": [], "control": []}}}
+           for site, scores in stored["scores"].items()}  # fmt: skip
+    (tmp_path / SCORES).write_text(json.dumps({**stored, "format": OLD_SCORES_FORMAT, "scores": old}))
+    monkeypatch.delattr(probes, "predicted_positions")
+    probe(*args)
+    assert (tmp_path / RESULTS).read_bytes() == (run / RESULTS).read_bytes()
+    assert json.loads((tmp_path / SCORES).read_text()) == stored
+    monkeypatch.delattr(probes, "linear_predictions")  # all is kept now
+    probe(*args)
+    assert (tmp_path / RESULTS).read_bytes() == (run / RESULTS).read_bytes()
 
 
 def test_bad_input_is_one_line(run: Path, tmp_path: Path) -> None:

@@ -120,8 +120,9 @@ PROBES: dict[str, Any] = {
     "representational_boundary": {"site": "c", "low": "b", "high": "c", "change_site": None, "rule": "r"},
     "decoding_boundary": {
         "next_move": {"cheese": {"site": "d", "low": "c", "high": None, "half_site": "e", "half_low": "e",
-                                 "half_high": "f"},
-                      "corner": {"site": None, "low": None, "high": None}},
+                                 "half_high": "f", "rule": "r"},
+                      "cheese apart": {"site": None, "low": None, "high": None, "rule": None},
+                      "corner": {"site": None, "low": None, "high": None, "rule": "r"}},
         "cell": {"first": "a", "lost": None, "lost_low": "h", "lost_high": None},
     },
 }  # fmt: skip
@@ -175,7 +176,9 @@ def compared(summary: dict[str, Any]) -> dict[str, Any]:
         "boundary": {"site": "d"},
         "reference": {"clean": {"p_cheese": 0.9}, "no_cheese": {"p_region": 0.9}},
     }
-    rows = [{"site": name, "difference": 0.1, "low": 0.0, "high": 0.2} for name in names]
+    rows = [
+        {"site": name, "difference": 0.1, "low": 0.0, "high": 0.2, "band_low": -0.1, "band_high": 0.3} for name in names
+    ]
     difference = {"of": "two", "against": "one", "blindness": rows}
     return {"arms": [arm, {**arm, "name": "two"}], "sites": names, "facts": summary["sites"],
             "differences": [difference]}  # fmt: skip

@@ -201,6 +201,9 @@ def test_retargeting_measures_the_path_to_each_target(planted_bench: Bench, smal
     row = measure_retargeting(planted_bench, small_maze)
     assert row == measure_retargeting(planted_bench, small_maze)
     assert len(row["targets"]) == 8 and {target[0] for target in row["targets"]} == {0.0, 1.0}
+    # Without a cheese the planted network prefers no way: 3 of 15 actions go left or right, one up or down.
+    assert all(1 / 15 - 1e-6 <= target[2] <= 3 / 15 + 1e-6 for target in row["targets"])
+    assert any(target[3] > 0.3 for target in row["targets"])
     goal = (6, 6)
     level = LevelEvaluator(planted_bench.policy, small_maze)
     edit = clamp("maps", (TRACKER, 2, 9), 1.5)

@@ -59,12 +59,14 @@ def test_weights_give_what_the_resamples_themselves_give() -> None:
 @pytest.mark.parametrize("gone", [(0.6, 0.6), (0.35, 2.5)], ids=["half gone", "nearly gone"])
 def test_the_interval_of_blindness_covers_as_often_as_it_says(gone: tuple[float, float]) -> None:
     rng = np.random.default_rng(1)
-    truth, hits = 1.0 - gone[0] / sum(gone), 0
+    truth, hits, widths = 1.0 - gone[0] / sum(gone), 0, []
     for _ in range(REPETITIONS):
         edited, clean = skewed_mazes(32, gone, rng)
         low, high = stats.blindness_interval(edited, clean, stats.counts(stats.resamples(32, rng, draws=1000)))
         hits += low <= truth <= high
+        widths.append(high - low)
     assert 0.92 <= hits / REPETITIONS <= 0.98
+    assert np.mean(widths) < 0.6, "an interval that holds everything says nothing"
 
 
 def test_percentiles_would_not_cover() -> None:
@@ -91,6 +93,30 @@ def test_intervals_of_blindness_at_its_ends() -> None:
     one[0] = clean[0]  # a single maze where anything is left: many resamples lack it
     low, high = stats.blindness_interval(one, clean, weights)
     assert low < stats.blindness(one, clean) < high == 1.0
+
+
+@pytest.mark.parametrize("rounding", [0.0, 3e-8])
+@pytest.mark.parametrize("mazes", [1, 2, 3])
+def test_a_few_mazes_with_something_left_do_not_make_an_interval_endless(mazes: int, rounding: float) -> None:
+    """Many resamples lack all of them, and have no spread but rounding's: they must not set the scale."""
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        clean = rng.uniform(0.05, 0.15, size=32)
+        edited = rounding * rng.random(32)
+        edited[:mazes] = rng.uniform(0.2, 0.9) * clean[:mazes]
+        weights = stats.counts(stats.resamples(32, rng, draws=400))
+        low, high = stats.blindness_interval(edited, clean, weights)
+        assert 0.5 < low <= stats.blindness(edited, clean) <= high <= 1.0
+
+
+def test_the_interval_of_any_ratio_turns_with_it() -> None:
+    rng = np.random.default_rng(4)
+    edited, clean = skewed_mazes(32, (0.6, 0.6), rng)
+    weights = stats.counts(stats.resamples(32, rng))
+    low, high = stats.ratio_interval(edited, clean, weights)
+    assert stats.blindness_interval(edited, clean, weights) == (1 - high, 1 - low)
+    assert stats.ratio_interval(3 * edited, clean, weights) == pytest.approx((3 * low, 3 * high))
+    assert low < edited.sum() / clean.sum() < high
 
 
 @settings(max_examples=80, deadline=None, derandomize=True)

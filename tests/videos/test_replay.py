@@ -139,9 +139,10 @@ def unfinished(folder: Path) -> list[Path]:
 def test_ctrl_c_leaves_no_file_and_says_so_in_one_line(tmp_path: Path) -> None:
     """The signal comes while the film is being written: its unfinished file is there by then."""
     program = str(Path(sys.executable).parent / "mazesteer")
-    options = ["--level", str(SMALL), "--conditions", "no_cheese", "--fps", "60", "--out", str(tmp_path / "x.mp4")]
+    long = ["--horizon", "500", "--size", "512", "--fps", "60"]  # to write, so that the signal does not come too late
+    options = ["--level", str(SMALL), "--conditions", "no_cheese", *long, "--out", str(tmp_path / "x.mp4")]
     with subprocess.Popen([program, "video", *options], stderr=subprocess.PIPE, text=True) as process:
-        while not any(file.stat().st_size for file in unfinished(tmp_path)):
+        while not unfinished(tmp_path):
             assert process.poll() is None, "the film was finished too soon"
             time.sleep(0.01)
         os.kill(process.pid, signal.SIGINT)

@@ -1,0 +1,110 @@
+"""The model card of an agent: how it was made, what it can do, what PPO changed, what speaks against it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from agents.checkpoints import load_policy, published_net, write_atomic
+from agents.dagger import DaggerConfig
+from agents.evaluation import DEAD_LEVELS, LEVELS, dead_branches, policy_figures
+from agents.imitation import ImitationConfig
+from agents.policy import MazePolicy
+from agents.train import PPOConfig
+from envs.levels import EVAL_LEVELS, TRAIN_LEVELS
+
+CARD = "mazesteer-card-1"
+GOOD = 0.97  # probability of success below which a card speaks of a weakness
+Stage = ImitationConfig | DaggerConfig | PPOConfig
+
+
+def make_card(
+    weights: Path,
+    stages: Mapping[str, Stage | None],
+    *,
+    region: int | None,
+    command: str = "",
+    notes: str = "",
+    levels: tuple[int, int] = LEVELS,
+    history: Sequence[Mapping[str, Any]] = (),
+    before_ppo: Path | None = None,
+    hardware: str = "",
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """The model card of a weights file: how it was made, what it can do (recomputed here).
+
+    ``before_ppo`` are the weights PPO began with: the card then says what it changed.
+    """
+    policy = load_policy(weights)
+    scale = published_net(policy).scale
+    figures = policy_figures(policy, region, levels=levels, progress=progress)
+    where = f"top-right {region}x{region}" if region is not None else "anywhere"
+    card: dict[str, Any] = {
+        "format": CARD,
+        "summary": (
+            f"scale {scale}, cheese in training: {where}; "
+            f"P(cheese) {figures['p_cheese_in_distribution']:.3f} in distribution, "
+            f"{figures['p_cheese_anywhere']:.3f} anywhere"
+        ),
+        "sha256": policy.sha256,
+        "scale": scale,
+        "training": {
+            "levels": list(TRAIN_LEVELS),
+            "evaluation_levels_kept_apart": list(EVAL_LEVELS),
+            "cheese": where,
+            "mode": "hard",
+            **{name: asdict(config) if config is not None else None for name, config in stages.items()},
+        },
+        "figures": figures,
+        "weaknesses": weaknesses(figures, dead_branches(policy)),
+        "notes": notes,
+    }
+    if command:
+        card["training"]["command"] = command
+    if hardware:
+        card["training"]["hardware"] = hardware
+    if history:
+        card["training"]["seconds"] = history[-1]["seconds"]
+        card["history"] = [dict(row) for row in history]
+    if before_ppo is not None:
+        card["ppo_changed"] = ppo_change(load_policy(before_ppo), figures, progress)
+    return card
+
+
+def weaknesses(figures: Mapping[str, Any], dead: Sequence[str] = ()) -> list[str]:
+    """What the figures of a policy say against it, in words; ``dead``: its :func:`agents.evaluation.dead_branches`."""
+    number = figures["levels_by_maze_size"]
+    found = [
+        f"fails {1 - p:.1%} of {dim}x{dim} mazes with the cheese as in training ({number[dim]} levels)"
+        for dim, p in figures["p_cheese_by_maze_size"].items()
+        if p < GOOD
+    ]
+    if figures["region"] is not None and figures["p_cheese_anywhere"] < GOOD:
+        found.append(f"with the cheese anywhere it reaches it with probability {figures['p_cheese_anywhere']:.3f} only")
+    found += [
+        f"the branch of {name} is dead (no unit active in any state of levels {DEAD_LEVELS[0]} to "
+        f"{DEAD_LEVELS[1] - 1}): nothing is computed between the sites before and behind it"
+        for name in dead
+    ]
+    return found
+
+
+def ppo_change(
+    earlier: MazePolicy, figures: Mapping[str, Any], progress: Callable[[int, int], None] | None = None
+) -> dict[str, dict[str, float]]:
+    """The main figures before and after PPO, on the levels of ``figures``."""
+    levels: tuple[int, int] = tuple(figures["levels"])
+    same: dict[str, Any] = {name: figures[name] for name in ("horizon", "seed")}
+    then = policy_figures(earlier, figures["region"], levels=levels, progress=progress, **same)
+    names = [
+        name for name, value in figures.items() if name.startswith(("p_", "expected")) and isinstance(value, float)
+    ]
+    return {name: {"before": then[name], "after": figures[name]} for name in names}
+
+
+def write_card(card: Mapping[str, Any], path: Path) -> None:
+    """Write a card as JSON, whole or not at all."""
+    write_atomic(path, (json.dumps(card, indent=2) + "\n").encode())

@@ -1,0 +1,146 @@
+"""Pictures for a paper or a talk: ``report.png`` of a sweep, ``compare.png`` of several.
+
+Grey: the network is affine in the pixels there, so free. Open markers: the same experiment as a site before. Bars: 95%
+intervals over mazes. Trunk sites only.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from steering.depth_axis import BLUE, GREEN, GREY, ORANGE, PALETTE, PINK, RED, SKY, Site, names, twin
+from steering.readings import CAUSAL, Reading
+from steering.summary import MAIN
+
+_MARKERS = "osD^vP*"
+_PANELS = {  # each with the curve of the walls alone, if there is one
+    "next_move": ("next move to the cheese\n(share told rightly)", "walls"),
+    "apart": ("where the corner asks\nfor another move", "apart_walls"),
+    "cell": ("cheese's cell\n(variance explained)", None),
+}
+_CONDITIONS = {
+    MAIN: (BLUE, "o", "cheese vector subtracted"),
+    "random": (GREY, "D", "noise of the same norm"),
+    "add": (ORANGE, "^", "cheese vector added"),
+    "other_level": (PINK, "v", "vector of another level"),
+    "same_cell": (SKY, "s", "vector of another level, cheese on the same cell"),
+}
+
+
+def sweep_picture(summary: Mapping[str, Any]) -> bytes:
+    """The bytes of a PNG from the data of ``summary.json``: blindness over depth, and the boundary with its interval.
+
+    Controls are drawn without intervals; the report has them.
+    """
+    sites = [site for site in summary["sites"] if site["trunk"]] or summary["sites"]
+    figure, (axes, *_) = _panels(sites, [4.6])
+    for label in dict.fromkeys(label for site in sites for label in site["conditions"]):
+        colour, marker, text = _CONDITIONS.get(label, (GREEN, "P", label))
+        rows = [site["conditions"][label] for site in sites]
+        lone = label.startswith("random")  # noise has no twins
+        style = {"color": colour, "marker": marker, "lw": 2.4 if label == MAIN else 1.2}
+        keys = ("blindness", "blindness_low", "blindness_high") if label.startswith(MAIN) else ("blindness",)
+        _draw(axes, range(len(sites)), rows, keys, style, [not lone and twin(site) for site in sites], text)
+    found = summary["boundary"]
+    reading = Reading(CAUSAL, "boundary", "up to", found["site"], found["low"], found["high"])
+    depths = reading.edges([site["name"] for site in sites])
+    if found["site"] is not None and depths is not None:
+        axes.axvline(depths[0], color=RED, ls="--", lw=1.6)
+        axes.axvspan(depths[1] - 0.08, depths[2] + 0.08, color=RED, alpha=0.15, lw=0)
+    axes.set_ylabel(f"blindness ({len(summary['levels']['used'])} mazes)")
+    lowest = min([row["blindness"] for site in sites for row in site["conditions"].values()
+                  if row["blindness"] is not None], default=0.0)  # fmt: skip
+    axes.set_ylim(max(min(lowest, 0.0) - 0.15, -1.05), 1.08)
+    axes.legend(frameon=False, fontsize=8)
+    return _png(figure)
+
+
+def compare_picture(data: Mapping[str, Any]) -> bytes:
+    """The bytes of a PNG from the data of ``compare.json``: blindness over depth, below it what probes read, if any do.
+
+    A line a run; with more runs than the palette has colours, along one scale and without intervals. Dotted: the
+    threshold of the boundary's rule. Dashed: what the walls around the mouse tell by themselves.
+    """
+    arms, found = data["arms"], data["readings"]
+    few = len(arms) <= len(PALETTE)
+    colours = PALETTE if few else [colormaps["cividis"](i / (len(arms) - 1)) for i in range(len(arms))]
+    panels = list(_PANELS) if found is not None else []
+    # Sites that were probed stand where they were swept.
+    sites = [*data["facts"], *(fact for fact in (found or data)["facts"] if fact["name"] not in data["sites"])]
+    place = {fact["name"]: i for i, fact in enumerate(sites)}
+    figure, (upper, *lower) = _panels(sites, [4.6, *[2.1] * len(panels)])
+    for i, arm in enumerate(arms):
+        style = {"color": colours[i], "marker": _MARKERS[i % len(_MARKERS)] if few else "o", "lw": 1.6}
+        parts = [(upper, data["facts"], arm["curve"], "blindness")]
+        parts += [(axes, found["facts"], found["curves"][i][name], "value")
+                  for axes, name in zip(lower, panels, strict=True)]  # fmt: skip
+        for axes, facts, rows, value in parts:
+            where = [place[fact["name"]] for fact in facts]
+            keys = (value, "low", "high") if few else (value,)
+            _draw(axes, where, rows, keys, style, [twin(fact) for fact in facts], arm["name"])
+    upper.axhline(data["thresholds"]["blindness"], color="0.5", lw=0.8, ls=":")
+    upper.set_ylabel(f"blindness ({len(data['levels'])} mazes)")
+    upper.set_ylim(top=1.08)
+    upper.legend(frameon=False, fontsize=8 if few else 6, ncols=1 if few else 2)
+    for axes, name in zip(lower, panels, strict=True):
+        text, alone = _PANELS[name]
+        axes.set_ylabel(text, fontsize=9)
+        told = found["curves"][0][alone][0]["value"] if alone is not None else None
+        if told is not None:
+            axes.axhline(told, color="0.3", lw=1, ls="--")
+    return _png(figure)
+
+
+def _panels(sites: Sequence[Site], heights: Sequence[float]) -> tuple[Figure, list[Axes]]:
+    """A figure with a panel for each of ``heights`` (inches), ``sites`` on the x axis of all of them."""
+    figure = Figure(figsize=(9, sum(heights)), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels: list[Axes] = list(
+        figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=list(heights))[:, 0]
+    )
+    free = [i for i, site in enumerate(sites) if site["affine"]]
+    for axes in panels:
+        axes.spines[["top", "right"]].set_visible(False)
+        for i in free:
+            axes.axvspan(i - 0.5, i + 0.5, color="0.92", lw=0, zorder=0)
+    if free:
+        up = panels[0].get_xaxis_transform()
+        panels[0].text(float(np.mean(free)), 0.02, "free", transform=up, ha="center", color="0.4")
+    panels[-1].set_xticks(range(len(sites)), names(sites), rotation=50, ha="right", rotation_mode="anchor", fontsize=8)
+    return figure, panels
+
+
+def _draw(
+    axes: Axes,
+    where: Sequence[int],
+    rows: Sequence[Mapping[str, Any]],
+    keys: Sequence[str],
+    style: Mapping[str, Any],
+    twins: Sequence[bool],
+    label: str,
+) -> None:
+    """A line through ``keys[0]`` of ``rows`` with the interval ``keys[1:]``, if any; open markers at ``twins``."""
+    x, seen = np.array(where), ~np.array(twins)
+    y, *ends = (np.array([row[key] for row in rows], dtype=float) for key in keys)
+    colour = style["color"]
+    axes.plot(x, y, color=colour, lw=style["lw"])
+    axes.plot([], [], **style, ms=5, label=label)  # the legend's
+    if ends:
+        bars = np.maximum([y - ends[0], ends[1] - y], 0)
+        axes.errorbar(x, y, bars, fmt="none", ecolor=colour, elinewidth=1, capsize=2)
+    for chosen, face in ((seen, colour), (~seen, "white")):
+        axes.plot(x[chosen], y[chosen], ls="none", marker=style["marker"], ms=5, mfc=face, mec=colour)
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=150, metadata={"Software": None})
+    return buffer.getvalue()
