@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 import pytest
+from PIL import Image, ImageColor
 
 from steering import depth_axis, stats
 from steering.decoding import cell_lost, next_move_appears
 from steering.figures import blindness_figure, decision_figure, position_figure, readings_figure, threshold_figure
 from steering.figures_compare import curves_figure, development_figure, differences_figure
+from steering.picture import sweep_picture
 from steering.readings import DECODING, Reading, readings
 from steering.representation import position_dependence
 
@@ -235,3 +238,15 @@ def test_marks_are_runs_of_neighbours(flags: list[bool]) -> None:
 def test_a_reading_of_a_site_that_is_not_shown_is_left_out() -> None:
     rows = made_up_summary()["sites"]
     assert readings_figure(rows, [Reading(DECODING, "x", "from", "z", "a", "b")]) is None
+
+
+def test_the_picture_of_a_sweep_shows_its_conditions_and_its_boundary() -> None:
+    def colours(**change: Any) -> set[tuple[int, int, int]]:
+        summary = {**made_up_summary(), "levels": {"used": [1, 2, 3]}}
+        summary["boundary"] = {**summary["boundary"], "site": None, "low": None, "high": None, **change}
+        picture = Image.open(io.BytesIO(sweep_picture(summary))).convert("RGB")
+        return {pixel for _, pixel in picture.getcolors(maxcolors=2**24) or []}  # type: ignore[misc]
+
+    line, blue, grey = (ImageColor.getrgb(colour) for colour in (depth_axis.RED, depth_axis.BLUE, depth_axis.GREY))
+    assert {blue, grey} <= colours() and line not in colours()
+    assert {blue, grey, line} <= colours(site="b", low="b", high="c")
