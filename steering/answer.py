@@ -7,7 +7,7 @@ from typing import Any
 
 from steering import stats
 from steering.summary import MAIN
-from steering.words import ranged
+from steering.words import number, ranged
 
 NO_TRICK = ("random", "add", "other_level")  # controls that must not blind where subtraction does
 WIDE = 2 / 3  # of the distinct experiments: an interval over so many says nothing
@@ -24,7 +24,7 @@ def answer(summary: dict[str, Any]) -> str:
     first = next(iter(rows))
     if rows[first]["blindness"] is None or rows[first]["competence"] is None:
         return f"For {name} the question has no answer: the cheese changes nothing or the top right is never reached."
-    where = f"up to {found['site']} (95% interval {found['low'] or 'none'} to {found['high']}, {count} mazes)"
+    where = f"up to {found['site']} (95% interval {found['low'] or 'none'} to {found['high'] or 'none'}, {count} mazes)"
     if found["site"] is None:
         text = (
             f"For {name} on {count} mazes subtracting the cheese vector works nowhere, not even at {first} "
@@ -102,9 +102,9 @@ def _controls(found: Mapping[str, Any]) -> list[str]:
 
 def _failing(found: Mapping[str, Any], row: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> str:
     """Which of the two thresholds a site misses, with the numbers, and those of the site before it."""
-    missed = [
-        f"{name} {f'{before[name]:.2f} -> ' if before is not None else ''}{row[name]:.2f}, below {least:g}"
-        for name, least in found["thresholds"].items()
-        if row[name] is None or row[name] < least
-    ]
+    missed = []
+    for name, least in found["thresholds"].items():
+        if row[name] is None or row[name] < least:
+            fell = f"{number(before[name], 2)} -> " if before is not None else ""
+            missed.append(f"{name} {fell}{number(row[name], 2)}, below {least:g}")
     return " and ".join(missed)

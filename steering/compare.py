@@ -27,7 +27,7 @@ from steering.summary import MAIN, thresholds
 
 FORMAT = "mazesteer-compare-1"
 OUTCOMES = ("p_cheese", "p_cheese_decision", "p_region")
-FACTS = ("name", "affine", "equivalence_class", "receptive_field")
+FACTS = ("name", "depth", "affine", "equivalence_class", "receptive_field")
 FLOOR = 1 / 3  # of the sample's standard error: see `difference_intervals`
 
 

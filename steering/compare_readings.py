@@ -15,7 +15,7 @@ from steering.evidence import other
 from steering.probe_curves import boundaries, cut, mean_curves, probe_curves, tallies_from_json
 from steering.readings import Reading, readings
 
-FACTS = ("name", "trunk", "affine", "equivalence_class", "receptive_field")
+FACTS = ("name", "depth", "trunk", "affine", "equivalence_class", "receptive_field")
 
 
 def side_by_side(arms: Sequence[Arm], data: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:
@@ -43,7 +43,7 @@ def side_by_side(arms: Sequence[Arm], data: Mapping[str, Any]) -> tuple[dict[str
         return None, f"the probes share {len(levels)} levels, {stats.FEWEST} are needed"
     facts = [[{key: part["sites"][own.index(name)][key] for key in FACTS} for name in sites]
              for part, own in zip(probes, names, strict=True)]  # fmt: skip
-    if not any(fact["affine"] is False for fact in facts[0]) or any(part != facts[0] for part in facts):
+    if any(part != facts[0] for part in facts):
         return None, "the agents were probed at other sites, or have another architecture"
     samples = stats.resamples(len(levels), np.random.default_rng(data["seed"]))
     curves = [
@@ -90,10 +90,10 @@ def _shown(curves: ProbeCurves) -> dict[str, list[dict[str, float | None]]]:
     }
     found: dict[str, list[dict[str, float | None]]] = {}
     for name, values in shown.items():
-        ends = np.stack([values[:, 0], *stats.interval(values[:, 1:].T)], axis=1)
+        rows = [(row[0], *stats.interval(row[1:])) for row in values]
         found[name] = [
             {key: float(x) if np.isfinite(x) else None for key, x in zip(("value", "low", "high"), row, strict=True)}
-            for row in ends
+            for row in rows
         ]
     return found
 

@@ -44,7 +44,7 @@ def probes_figure(data: Mapping[str, Any]) -> go.Figure:
             trace = _curve(curves[name], "value", found["facts"], line, name=arm["name"], showlegend=row == 1)
             figure.add_trace(trace, row=row, col=1)
     for row, name in ((1, "walls"), (2, "apart_walls")):
-        told = found["curves"][0][name][0]["value"]  # by the mazes alone, so the same for all agents
+        told = found["curves"][0][name][0]["value"]  # by the mazes alone: the same for all that were probed on the same
         if told is not None:
             figure.add_hline(y=told, line={"color": "#333333", "dash": "dash", "width": 1}, row=row, col=1)
     mark(figure, found["facts"], panels=(1, 2, 3, 4))

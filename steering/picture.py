@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from steering.depth_axis import BLUE, GREEN, GREY, ORANGE, PALETTE, PINK, RED, SKY, Site, names, twin
+from steering.depth_axis import BLUE, GREY, ORANGE, PALETTE, PINK, RED, SKY, Site, names, twin
 from steering.readings import CAUSAL, Reading
 from steering.summary import MAIN
 
@@ -38,16 +38,18 @@ _CONDITIONS = {
 def sweep_picture(summary: Mapping[str, Any]) -> bytes:
     """The bytes of a PNG from the data of ``summary.json``: blindness over depth, and the boundary with its interval.
 
-    Controls are drawn without intervals; the report has them.
+    At the first coefficient swept. Controls are drawn without intervals; the report has them.
     """
     sites = [site for site in summary["sites"] if site["trunk"]] or summary["sites"]
     figure, (axes, *_) = _panels(sites, [4.6])
-    for label in dict.fromkeys(label for site in sites for label in site["conditions"]):
-        colour, marker, text = _CONDITIONS.get(label, (GREEN, "P", label))
+    shown = {label for site in sites for label in site["conditions"]}
+    for label, (colour, marker, text) in _CONDITIONS.items():
+        if label not in shown:
+            continue
         rows = [site["conditions"][label] for site in sites]
-        lone = label.startswith("random")  # noise has no twins
+        lone = label == "random"  # noise has no twins
         style = {"color": colour, "marker": marker, "lw": 2.4 if label == MAIN else 1.2}
-        keys = ("blindness", "blindness_low", "blindness_high") if label.startswith(MAIN) else ("blindness",)
+        keys = ("blindness", "blindness_low", "blindness_high") if label == MAIN else ("blindness",)
         _draw(axes, range(len(sites)), rows, keys, style, [not lone and twin(site) for site in sites], text)
     found = summary["boundary"]
     reading = Reading(CAUSAL, "boundary", "up to", found["site"], found["low"], found["high"])
@@ -56,15 +58,21 @@ def sweep_picture(summary: Mapping[str, Any]) -> bytes:
         axes.axvline(depths[0], color=RED, ls="--", lw=1.6)
         axes.axvspan(depths[1] - 0.08, depths[2] + 0.08, color=RED, alpha=0.15, lw=0)
     axes.set_ylabel(f"blindness ({len(summary['levels']['used'])} mazes)")
-    lowest = min([row["blindness"] for site in sites for row in site["conditions"].values()
-                  if row["blindness"] is not None], default=0.0)  # fmt: skip
+    lowest = min([row["blindness"] for site in sites for label, row in site["conditions"].items()
+                  if label in _CONDITIONS and row["blindness"] is not None], default=0.0)  # fmt: skip
     axes.set_ylim(max(min(lowest, 0.0) - 0.15, -1.05), 1.08)
-    axes.legend(frameon=False, fontsize=8)
+    if shown & set(_CONDITIONS):
+        axes.legend(frameon=False, fontsize=8)
     return _png(figure)
 
 
 def compare_picture(data: Mapping[str, Any]) -> bytes:
-    """The bytes of a PNG from the data of ``compare.json``: blindness over depth, below it what probes read, if any do.
+    """The bytes of a PNG from the data of ``compare.json``: :func:`compare_figure`."""
+    return _png(compare_figure(data))
+
+
+def compare_figure(data: Mapping[str, Any]) -> Figure:
+    """Blindness over depth, below it what probes read, if any do; sites in the order of depth.
 
     A line a run; with more runs than the palette has colours, along one scale and without intervals. Dotted: the
     threshold of the boundary's rule. Dashed: what the walls around the mouse tell by themselves.
@@ -73,8 +81,8 @@ def compare_picture(data: Mapping[str, Any]) -> bytes:
     few = len(arms) <= len(PALETTE)
     colours = PALETTE if few else [colormaps["cividis"](i / (len(arms) - 1)) for i in range(len(arms))]
     panels = list(_PANELS) if found is not None else []
-    # Sites that were probed stand where they were swept.
-    sites = [*data["facts"], *(fact for fact in (found or data)["facts"] if fact["name"] not in data["sites"])]
+    both = {fact["name"]: fact for fact in [*(found or data)["facts"], *data["facts"]]}
+    sites = sorted(both.values(), key=lambda fact: int(fact["depth"]))
     place = {fact["name"]: i for i, fact in enumerate(sites)}
     figure, (upper, *lower) = _panels(sites, [4.6, *[2.1] * len(panels)])
     for i, arm in enumerate(arms):
@@ -96,7 +104,7 @@ def compare_picture(data: Mapping[str, Any]) -> bytes:
         told = found["curves"][0][alone][0]["value"] if alone is not None else None
         if told is not None:
             axes.axhline(told, color="0.3", lw=1, ls="--")
-    return _png(figure)
+    return figure
 
 
 def _panels(sites: Sequence[Site], heights: Sequence[float]) -> tuple[Figure, list[Axes]]:

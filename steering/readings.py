@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from steering.decoding import APART
 from steering.depth_axis import short
 
 CAUSAL, REPRESENTATIONAL, DECODING = "causal", "representational", "decoding"
 MOVES = {
     "cheese": "towards the cheese",
-    "cheese apart": "towards the cheese, where it is not the one to the corner",
+    APART: "towards the cheese, where it is not the one to the corner",
     "corner": "towards the corner",
     "policy": "the policy's own",
 }

@@ -18,9 +18,8 @@ from steering.figures_probes import probe_figure, representation_figure
 from steering.page import Figure, write_page
 from steering.readings import readings
 from steering.replicate import replicate_table
-from steering.summary import MAIN
+from steering.summary import CONTROLS, MAIN
 
-CONTROLS = ("random", "add", "other_level", "same_cell")
 OUTCOMES = {
     "p_cheese_cell": "P(cheese)",
     "p_region_first": "P(top-right 5x5 first)",
@@ -133,7 +132,8 @@ def _boundary(summary: Mapping[str, Any]) -> list[str]:
         return [words.NOTHING]
     lines = [words.fill(words.RULE, **found)]
     alone = {key: value or "nowhere" for key, value in summary["boundary"]["blindness_alone"].items()}
-    lines.append(words.fill(words.ALONE, **alone))
+    if summary["boundary"]["blindness_alone"]["high"] is not None:
+        lines.append(words.fill(words.ALONE, **alone))
     if summary["boundary"]["change_site"]:
         lines.append(words.fill(words.CHANGE, drop=DROP, **found))
     for condition, part in summary["boundary"]["controls"].items():

@@ -9,7 +9,7 @@ MARKS = """ Shaded, free: affine in the pixels, so success there says nothing ab
     unit sees only part of the picture, so success there is partly locality."""
 NAMED = """ Free: affine in the pixels; local: a unit sees only part of the picture."""
 TWINS = """ Open markers (hatched bars): the same experiment as a site before, which counts once."""
-IMAGES = """ Open markers: an affine image of a site before; read, and counted, for itself."""
+IMAGES = """ Open markers: an affine image of a site before; read for itself (change-points count it once)."""
 
 # name: (title, what one should see).
 FIGURES = {
@@ -115,9 +115,9 @@ FIGURES = {
         "What probes read, run by run",
         """One line a run, over the {probed} mazes that all runs' probes share, none of them one that the probe was
         fitted on. Top: look for where a line leaves the height it has at the input, which is what the pixels tell,
-        and passes the dashed one, which is what the walls around the mouse tell. Second: the same on frames where the
-        corner asks for another move. Third: where the cheese's cell can be read. Bottom: the part of the cheese's
-        effect on the activations that the vector taken at the start does not account for."""
+        and passes the dashed one, which is what the walls around the mouse tell (in the first run's mazes). Second: the
+        same on frames where the corner asks for another move. Third: where the cheese's cell can be read. Bottom: the
+        part of the cheese's effect on the activations that the vector taken at the start does not account for."""
         + MARKS
         + IMAGES,
     ),

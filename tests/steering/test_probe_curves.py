@@ -18,6 +18,7 @@ from steering.compare_page import run_compare
 from steering.compare_readings import readings_table
 from steering.decoding import APART, FORMAT, RESULTS
 from steering.depth_axis import PALETTE
+from steering.picture import compare_figure
 from steering.plan import SweepSpec
 from steering.probe_curves import (
     Tallies,
@@ -33,8 +34,8 @@ from steering.representation import DEPENDENT
 from tests.runs import SPEC, make_run
 
 NAMES = ("input", "a", "b", "c", "d", "e")
-FACTS = [{"name": name, "affine": name == "input", "trunk": True, "equivalence_class": name, "receptive_field": None}
-         for name in NAMES]  # fmt: skip
+FACTS = [{"name": name, "depth": depth, "affine": name == "input", "trunk": True,
+          "equivalence_class": name, "receptive_field": None} for depth, name in enumerate(NAMES)]  # fmt: skip
 MAZES = 20
 
 
@@ -205,7 +206,8 @@ def test_a_comparison_holds_and_draws_the_curves_behind_its_readings(tmp_path: P
     without = Image.open(tmp_path / "out" / "compare.png").convert("RGB")
     for run, sums in zip(runs, tallies, strict=True):
         put_probes(run, sums, range(MAZES))
-    found = run_compare(runs, tmp_path / "out", seed=0)["readings"]
+    data = run_compare(runs, tmp_path / "out", seed=0)
+    found = data["readings"]
     assert bare["readings"] is None and found["facts"] == FACTS
     for sums, curves in zip(tallies, found["curves"], strict=True):
         keys = {"next_move": "cheese", "walls": "cheese walls", "apart": APART, "apart_walls": f"{APART} walls",
@@ -217,6 +219,8 @@ def test_a_comparison_holds_and_draws_the_curves_behind_its_readings(tmp_path: P
             expected = 1 - ratios if name == "cell" else ratios
             assert [row["value"] for row in curves[name]] == pytest.approx(expected)
             assert all(row["low"] <= row["value"] + 1e-9 and row["value"] <= row["high"] + 1e-9 for row in curves[name])
+    ticks = [tick.get_text() for tick in compare_figure(data).axes[-1].get_xticklabels()]
+    assert ticks == ["input", "a", "relu3", "b", "c", "d", "e"], "by depth, whether swept or probed"
     drawn = Image.open(tmp_path / "out" / "compare.png").convert("RGB")
     assert drawn.height > without.height, "panels for what the probes read"
     for picture in (without, drawn):
