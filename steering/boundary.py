@@ -39,6 +39,11 @@ class Curves:
     boot_blind: np.ndarray
     boot_able: np.ndarray
 
+    @property
+    def groups(self) -> list[list[int]]:
+        """Indices of the sites of each class: the distinct experiments, in depth order."""
+        return [[i for i, c in enumerate(self.classes) if c == name] for name in dict.fromkeys(self.classes)]
+
     @classmethod
     def of(
         cls,
@@ -141,8 +146,7 @@ def change(curves: Curves) -> Reach:
 
     Nowhere unless mean blindness falls there by :data:`DROP` or more in 97.5% of the resamples, each at its own split.
     """
-    members = [[i for i, c in enumerate(curves.classes) if c == name] for name in dict.fromkeys(curves.classes)]
-    distinct = [group[0] for group in members]
+    distinct = [group[0] for group in curves.groups]
     if len(distinct) < 2 or not np.isfinite(curves.boot_blind).all():
         return Reach(None, None, None)
     boot = curves.boot_blind[:, distinct]
@@ -152,7 +156,7 @@ def change(curves: Curves) -> Reach:
     if np.quantile(drops, stats.TAIL) < DROP:
         return Reach(None, None, None)
     ends = (int(change_point(curves.blind[distinct])), *depth_interval(splits))
-    return Reach(*(curves.sites[members[k - 1][-1]] for k in ends))
+    return Reach(*(curves.sites[curves.groups[k - 1][-1]] for k in ends))
 
 
 def find_boundary(curves: Curves, *, blindness: float = BLINDNESS, competence: float = COMPETENCE) -> Boundary:

@@ -11,7 +11,6 @@ import typer
 from steering.cli_agents import DEFAULT_CHECKPOINT, Checkpoint
 
 commands = typer.Typer()
-MOVES = {"cheese": "cheese", "cheese apart": "(apart)", "corner": "corner", "policy": "policy"}  # whose next move
 
 
 @commands.command()
@@ -47,24 +46,27 @@ def probe(
 
 def _show(found: dict[str, Any]) -> None:
     """One line per site, then what is right without any network, and by chance."""
-    columns = (*MOVES.values(), "cell R2", "hits", "cosine", "ratio")
+    from steering.decoding import APART
+
+    moves_of = {"cheese": "cheese", APART: "(apart)", "corner": "corner", "policy": "policy"}  # whose next move
+    columns = (*moves_of.values(), "cell R2", "hits", "cosine", "ratio")
     inside = {row["name"]: row["inside"] or {} for row in found["representation"]}
-    apart = found["asked"]["cheese apart"]
+    apart = found["asked"][APART]
     print(f"{found['checkpoint']['name']}: {len(found['levels'])} levels, {found['frames']} frames, told about mazes "
           f"not learned from;\n(apart): to the cheese, in the {apart} frames where it is not the move to the corner;\n"
           "95% intervals over mazes are in the file\n")  # fmt: skip
     print(f"{'':<32}{'next move told rightly':^40}{'cheese: linear,':>19}{'3x3':>6}{'its vector by position':>25}")
     print(f"{'site':<32}" + "".join(f"{name:>10}" for name in columns))
     for row in found["sites"]:
-        moves = [row["moves"][name]["accuracy"] for name in MOVES]
+        moves = [row["moves"][name]["accuracy"] for name in moves_of]
         hits = row["map"]["3x3"]["hits"] if row["map"] else None
         same = [inside[row["name"]].get(name) for name in ("cosine", "norm_ratio")]
         mark = " (free)" if row["affine"] else ""
         print(f"{row['name'].removeprefix('embedder.') + mark:<32}" + _line([*moves, row["cell"]["r2"], hits, *same]))
     pixels = found["sites"][0]["moves"]
-    print(f"{'most frequent move':<32}" + _line([found["majority"][name] for name in MOVES]))
-    print(f"{'the same, for the walls around':<32}" + _line([found["walls"][name] for name in MOVES]))
-    print(f"{'shuffled labels, at the input':<32}" + _line([pixels[name]["control"] for name in MOVES]))
+    print(f"{'most frequent move':<32}" + _line([found["majority"][name] for name in moves_of]))
+    print(f"{'the same, for the walls around':<32}" + _line([found["walls"][name] for name in moves_of]))
+    print(f"{'shuffled labels, at the input':<32}" + _line([pixels[name]["control"] for name in moves_of]))
 
 
 def _side_by_side(found: dict[str, Any], swept: dict[str, Any] | None) -> None:

@@ -27,8 +27,8 @@ from steering.summary import MAIN, thresholds
 
 FORMAT = "mazesteer-compare-1"
 OUTCOMES = ("p_cheese", "p_cheese_decision", "p_region")
+Distances = tuple[np.ndarray, np.ndarray]  # edited float[s, n], left alone float[n]
 FACTS = ("name", "depth", "affine", "equivalence_class", "receptive_field")
-FLOOR = 1 / 3  # of the sample's standard error: see `difference_intervals`
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,8 @@ def compare(
         )
     rng = np.random.default_rng(check_random_seed(seed))
     weights = stats.counts(stats.resamples(len(levels), rng))
-    curves = [_curves(arm, sites, levels, weights) for arm in arms]
+    distances = [_distances(arm, sites, levels) for arm in arms]
+    curves = [_curves(arm, sites, levels, pair, weights) for arm, pair in zip(arms, distances, strict=True)]
     rule = agreed_thresholds([arm.thresholds for arm in arms], blindness=blindness, competence=competence)
     boundaries = [find_boundary(curve, **rule) for curve in curves]
     found: dict[str, Any] = {
@@ -170,17 +171,17 @@ def compare(
                 "coefficient": arm.coefficient,
                 "vector": arm.spec.vector,
                 "boundary": dataclasses.asdict(boundary),
-                "curve": _points(arm, curve, levels, weights),
+                "curve": _points(curve, pair, weights),
                 "reference": {
                     world: {o: float(np.nanmean([getattr(arm, world)[lv][o] for lv in levels])) for o in OUTCOMES}
                     for world in ("clean", "no_cheese")
                 },
             }
-            for arm, curve, boundary in zip(arms, curves, boundaries, strict=True)
+            for arm, curve, pair, boundary in zip(arms, curves, distances, boundaries, strict=True)
         ],
         "differences": [
-            _difference(first, arm, curves[0], curve, levels, weights, boundaries[0], rng)
-            for arm, curve in zip(arms[1:], curves[1:], strict=True)
+            _difference(first, arm, curves[0], curve, (distances[0], pair), levels, weights, boundaries[0], rng)
+            for arm, curve, pair in zip(arms[1:], curves[1:], distances[1:], strict=True)
         ],
         "over_agents": None,
     }
@@ -192,18 +193,18 @@ def compare(
     return cleaned
 
 
-def _curves(arm: Arm, sites: Sequence[str], levels: Sequence[int], weights: np.ndarray) -> Curves:
+def _curves(arm: Arm, sites: Sequence[str], levels: Sequence[int], distances: Distances, weights: np.ndarray) -> Curves:
     return Curves.of(
         sites,
         [arm.facts[site]["equivalence_class"] for site in sites],
-        *_distances(arm, sites, levels),
+        *distances,
         np.array([[arm.edited[level, site]["p_region_first"] for level in levels] for site in sites]),
         np.array([arm.no_cheese[level]["p_region_first"] for level in levels]),
         weights,
     )
 
 
-def _distances(arm: Arm, sites: Sequence[str], levels: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+def _distances(arm: Arm, sites: Sequence[str], levels: Sequence[int]) -> Distances:
     """Distance to the policy without cheese: edited at each site ``float[s, n]``, and left alone ``float[n]``."""
     edited = np.array([[arm.edited[level, site]["tv_no_cheese"] for level in levels] for site in sites])
     return edited, np.array([arm.clean[level]["tv_no_cheese"] for level in levels])
@@ -217,8 +218,8 @@ def _adjust(effects: Sequence[dict[str, Any]]) -> None:
         effect["p_holm"] = p
 
 
-def _points(arm: Arm, curve: Curves, levels: Sequence[int], weights: np.ndarray) -> list[dict[str, Any]]:
-    edited, clean = _distances(arm, curve.sites, levels)
+def _points(curve: Curves, distances: Distances, weights: np.ndarray) -> list[dict[str, Any]]:
+    edited, clean = distances
     ends = [stats.blindness_interval(row, clean, weights) for row in edited]
     return [
         {"site": site, "blindness": float(blind), "low": low, "high": high, "competence": float(able)}
@@ -226,49 +227,12 @@ def _points(arm: Arm, curve: Curves, levels: Sequence[int], weights: np.ndarray)
     ]
 
 
-def difference_intervals(
-    first: tuple[np.ndarray, np.ndarray],
-    second: tuple[np.ndarray, np.ndarray],
-    weights: np.ndarray,
-    distinct: Sequence[int],
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Blindness of the second less that of the first; half the width of its 95% interval; half that of its band.
-
-    ``first``, ``second``: distances edited ``float[s, n]`` and left alone ``float[n]`` in the same mazes; ``weights``:
-    ``float[draws, n]`` from :func:`steering.stats.counts`. Three ``float[s]``. An interval is of one site by itself;
-    the bands of the sites ``distinct`` hold all of them at once.
-
-    Symmetric studentized bootstrap (Hall 1988) with the linearized standard error of a difference of two ratios; the
-    band takes the largest of the sites' ``|t|`` in each resample. Where a few mazes hold all that differs, a resample
-    without them has no spread: its standard error is taken for :data:`FLOOR` of the sample's at least, so no width
-    exceeds 3 times that of the same interval unstudentized. Up to :data:`steering.stats.TIE` is rounding.
-    """
-    samples = np.vstack([np.ones(weights.shape[1]), weights])  # the mazes as they are, then each resample
-    (blind_a, scale_a), (blind_b, scale_b) = (
-        (stats.blindness(edited, clean, samples), stats.quotient(np.ones(1), samples @ clean))
-        for edited, clean in (first, second)
-    )
-    values, spread = blind_b - blind_a, np.empty_like(blind_a)
-    for i in range(len(values)):
-        # Residuals are a combination of these columns, another in each resample; their squares need but the moments.
-        columns = np.stack([first[0][i], first[1], second[0][i], second[1]], axis=1)
-        moments = np.tensordot(samples, columns[:, :, None] * columns[:, None, :], axes=1)
-        factors = [scale_a, (blind_a[i] - 1) * scale_a, -scale_b, (1 - blind_b[i]) * scale_b]
-        spread[i] = np.sqrt(np.maximum(np.einsum("jd,djk,kd->d", factors, moments, factors), 0.0))
-    error = np.where(spread[:, 0] > stats.TIE, spread[:, 0], 0.0)[:, None]
-    t = stats.quotient(np.abs(values[:, 1:] - values[:, :1]), np.maximum(spread[:, 1:], FLOOR * error))
-    t = np.where(error > 0, t, 0.0)
-    t = t[:, ~np.isnan(t).any(axis=0)]  # without resamples in which the cheese changes nothing
-    one, most = np.quantile(t, stats.LEVEL, axis=1), np.quantile(t[list(distinct)].max(axis=0), stats.LEVEL)
-    difference = values[:, 0] * (np.abs(values[:, 0]) > stats.TIE) + 0.0  # no -0
-    return difference, error[:, 0] * one, error[:, 0] * most
-
-
 def _difference(
     first: Arm,
     arm: Arm,
     base: Curves,
     curve: Curves,
+    distances: tuple[Distances, Distances],
     levels: Sequence[int],
     weights: np.ndarray,
     boundary: Boundary,
@@ -276,9 +240,8 @@ def _difference(
 ) -> dict[str, Any]:
     """Second minus first: blindness per site, paired by maze, and outcomes maze by maze."""
     sites = curve.sites
-    distinct = [curve.classes.index(name) for name in dict.fromkeys(curve.classes)]
-    distances = [_distances(each, sites, levels) for each in (first, arm)]
-    points = zip(sites, *difference_intervals(distances[0], distances[1], weights, distinct), strict=True)
+    distinct = [group[0] for group in curve.groups]
+    points = zip(sites, *stats.difference_intervals(*distances, weights, distinct), strict=True)
     boot = curve.boot_blind - base.boot_blind
     larger = ((boot > stats.TIE) + (np.abs(boot) <= stats.TIE) / 2).mean(axis=0)
     site = boundary.site or sites[0]

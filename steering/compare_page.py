@@ -66,7 +66,7 @@ def run_compare(
     write_page(
         "compare",
         out / "compare.html",
-        _figures(data),
+        _figures(data, series),
         data=data,
         answer=answer(data),
         table=_table(data),
@@ -145,18 +145,17 @@ def _own_history(training: Path, arms: Sequence[Arm], series: Series) -> list[di
     return rows
 
 
-def _figures(data: Mapping[str, Any]) -> list[Figure]:
+def _figures(data: Mapping[str, Any], series: Series | None) -> list[Figure]:
     bottom = ""
     made = {"compare-curves": figures_compare.curves_figure(data)}
     if len(data["arms"]) <= FEW_ARMS:
         made["compare-differences"] = figures_compare.differences_figure(data)
     if data["readings"] is not None:
         made["compare-probes"] = figures_compare.probes_figure(data)
-    if "development" in data:
-        part = data["development"]
-        positions = Series(part["of"], tuple(part["counts"]), tuple(part["stages"])).positions()
-        made["development"] = figures_compare.development_figure(data, positions, part["loss"])
-        bottom = LOSS if part["loss"] else NO_LOSS
+    if series is not None:
+        loss = data["development"]["loss"]
+        made["development"] = figures_compare.development_figure(data, series.positions(), loss)
+        bottom = LOSS if loss else NO_LOSS
     values = {"mazes": len(data["levels"]), "bottom": bottom, "probed": (data["readings"] or {}).get("levels")}
     return [
         Figure(name, words.fill(words.FIGURES[name][0], **values), words.fill(words.FIGURES[name][1], **values), figure)

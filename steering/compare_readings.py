@@ -10,7 +10,7 @@ import numpy as np
 
 from steering import stats
 from steering.compare import Arm
-from steering.decoding import APART, ProbeCurves
+from steering.decoding import APART, ProbeCurves, reading
 from steering.evidence import other
 from steering.probe_curves import boundaries, cut, mean_curves, probe_curves, tallies_from_json
 from steering.readings import Reading, readings
@@ -88,14 +88,7 @@ def _shown(curves: ProbeCurves) -> dict[str, list[dict[str, float | None]]]:
         "cell": 1.0 - curves["cell"],
         "interaction": curves["interaction"],
     }
-    found: dict[str, list[dict[str, float | None]]] = {}
-    for name, values in shown.items():
-        rows = [(row[0], *stats.interval(row[1:])) for row in values]
-        found[name] = [
-            {key: float(x) if np.isfinite(x) else None for key, x in zip(("value", "low", "high"), row, strict=True)}
-            for row in rows
-        ]
-    return found
+    return {name: [reading(row) for row in values] for name, values in shown.items()}
 
 
 def _rows(boundary: Mapping[str, Any], probed: Mapping[str, Any]) -> list[dict[str, Any]]:

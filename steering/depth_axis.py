@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
+from plotly.colors import sample_colorscale
 
 from steering.profiles import DISTANCES
 
@@ -20,12 +21,21 @@ Site = Mapping[str, Any]
 # Okabe and Ito's colour-blind-safe palette.
 BLUE, ORANGE, GREEN, RED, PINK, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
 GREY = "#666666"
-PALETTE = (BLUE, RED, GREEN, PINK, ORANGE, SKY, "#333333")  # for up to seven runs; more of them run through one scale
+PALETTE = (BLUE, RED, GREEN, PINK, ORANGE, SKY, "#333333")  # for up to seven runs
+CONDITIONS = {"subtract": BLUE, "add": ORANGE, "random": GREY, "other_level": PINK, "same_cell": SKY}
 LEGEND = {"orientation": "h", "x": 0, "y": 1.04, "yanchor": "bottom"}
 # Opacities are said because the template has its own for shapes; all lie below what they mark.
 _SHADE = {"fillcolor": "#999999", "opacity": 0.15, "line_width": 0, "layer": "below"}
 _FRAME = {"fillcolor": "rgba(0,0,0,0)", "opacity": 0.7, "line": {"color": GREY, "width": 1.5, "dash": "dot"},
           "layer": "below"}  # fmt: skip
+
+
+def run_colours(runs: int) -> list[str]:
+    """A colour for each run: of the palette, or, where there are more, along one scale."""
+    if runs <= len(PALETTE):
+        return list(PALETTE[:runs])
+    scale = sample_colorscale("cividis", [i / (runs - 1) for i in range(runs)], colortype="tuple")
+    return ["#" + "".join(f"{round(255 * part):02x}" for part in colour) for colour in scale]
 
 
 def short(name: str) -> str:

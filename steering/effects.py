@@ -71,13 +71,15 @@ class OutcomeTable:
         """The trunk sites swept, in the order swept."""
         return [name for name in self.spec.sites if self.facts[name]["trunk"]]
 
+    def classes(self, condition: str) -> list[str]:
+        """Of each trunk site swept, the class of experiments it belongs to; random vectors have no equivalent sites."""
+        return [name if condition == "random" else self.facts[name]["equivalence_class"] for name in self.trunk()]
+
     def experiments(self, condition: str) -> list[str]:
-        """Trunk sites that are experiments of their own: the first of each class; for random vectors, all."""
-        if condition == "random":
-            return self.trunk()
+        """Trunk sites that are experiments of their own: the first of each class."""
         first: dict[str, str] = {}
-        for name in self.trunk():
-            first.setdefault(self.facts[name]["equivalence_class"], name)
+        for name, kind in zip(self.trunk(), self.classes(condition), strict=True):
+            first.setdefault(kind, name)
         return list(first.values())
 
     def _columns(self, keys: Sequence[Key]) -> Columns:

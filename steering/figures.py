@@ -10,13 +10,12 @@ import plotly.graph_objects as go
 
 from steering.depth_axis import (
     BLUE,
+    CONDITIONS,
     GREEN,
     GREY,
     LEGEND,
     ORANGE,
-    PINK,
     RED,
-    SKY,
     bars,
     distance_labels,
     edge,
@@ -29,7 +28,6 @@ from steering.depth_axis import (
 from steering.readings import CAUSAL, DECODING, REPRESENTATIONAL, Reading
 from steering.summary import MAIN
 
-_COLOURS = {"subtract": BLUE, "add": ORANGE, "random": GREY, "other_level": PINK, "same_cell": SKY}
 _KINDS = {CAUSAL: BLUE, REPRESENTATIONAL: GREEN, DECODING: ORANGE}
 _LEFT = {"l": 150, "r": 20, "t": 20, "b": 60}  # margins where sites stand on the y axis
 
@@ -51,7 +49,7 @@ def blindness_figure(summary: dict[str, Any]) -> go.Figure:
             error_y=bars(rows, "blindness", "blindness_low", "blindness_high"),
             name=f"blindness, {label}",
             mode="lines+markers",
-            line={"color": _COLOURS.get(label.split(" ")[0], "#999999"), "width": 3 if main else 1.5,
+            line={"color": CONDITIONS.get(label.split(" ")[0], "#999999"), "width": 3 if main else 1.5,
                   "dash": "solid" if main else "dash" if label.startswith(MAIN) else "dot"},
             marker={"size": 9 if main else 6, "symbol": markers},
         )  # fmt: skip
@@ -70,7 +68,7 @@ def blindness_figure(summary: dict[str, Any]) -> go.Figure:
             y=[site["conditions"][MAIN]["blindness"] for site in branch],
             name=f"blindness, {MAIN}, branch sites",
             mode="markers",
-            marker={"color": _COLOURS[MAIN], "symbol": "x-thin-open", "size": 7},
+            marker={"color": CONDITIONS[MAIN], "symbol": "x-thin-open", "size": 7},
         )
     mark(figure, summary["sites"])
     found = summary["boundary"]
@@ -206,7 +204,7 @@ def before_after_figure(decisions: Mapping[str, Any]) -> go.Figure:
     """
     figure = go.Figure()
     moves = (("cheese", "to the cheese"), ("corner", "to the top right"), ("other", "other"))
-    worlds = (("clean", "left alone", GREY), (MAIN, "cheese vector subtracted", _COLOURS[MAIN]),
+    worlds = (("clean", "left alone", GREY), (MAIN, "cheese vector subtracted", CONDITIONS[MAIN]),
               ("no_cheese", "cheese removed", ORANGE))  # fmt: skip
     for world, label, colour in worlds:
         x = [text for key, text in moves for _ in decisions[world][key]]

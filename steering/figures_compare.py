@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
-from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
 
-from steering.depth_axis import LEGEND, PALETTE, bars, labels, mark, names, short, symbols
+from steering.depth_axis import LEGEND, PALETTE, bars, labels, mark, names, run_colours, short, symbols
 
 _SHAPES = ("circle", "square", "diamond", "triangle-up")
 _DASHES = ("solid", "dash", "dot", "dashdot")
@@ -132,10 +131,10 @@ def development_figure(
 
 def _lines(arms: int) -> list[dict[str, Any]]:
     """A line for each arm: told apart by colour and dash, or, where there are many, along one scale of colours."""
+    colours = run_colours(arms)
     if arms <= len(PALETTE):
-        return [{"color": PALETTE[i], "dash": _DASHES[i % len(_DASHES)], "width": 2.5} for i in range(arms)]
-    scale = sample_colorscale("cividis", [i / (arms - 1) for i in range(arms)])
-    return [{"color": colour, "dash": "solid", "width": 2} for colour in scale]
+        return [{"color": colour, "dash": _DASHES[i % len(_DASHES)], "width": 2.5} for i, colour in enumerate(colours)]
+    return [{"color": colour, "dash": "solid", "width": 2} for colour in colours]
 
 
 def _curve(

@@ -11,12 +11,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from steering.depth_axis import BLUE, GREY, ORANGE, PALETTE, PINK, RED, SKY, Site, names, twin
+from steering.depth_axis import CONDITIONS, PALETTE, RED, Site, names, run_colours, twin
 from steering.readings import CAUSAL, Reading
 from steering.summary import MAIN
 
@@ -26,12 +25,12 @@ _PANELS = {  # each with the curve of the walls alone, if there is one
     "apart": ("where the corner asks\nfor another move", "apart_walls"),
     "cell": ("cheese's cell\n(variance explained)", None),
 }
-_CONDITIONS = {
-    MAIN: (BLUE, "o", "cheese vector subtracted"),
-    "random": (GREY, "D", "noise of the same norm"),
-    "add": (ORANGE, "^", "cheese vector added"),
-    "other_level": (PINK, "v", "vector of another level"),
-    "same_cell": (SKY, "s", "vector of another level, cheese on the same cell"),
+_SHOWN = {
+    MAIN: ("o", "cheese vector subtracted"),
+    "random": ("D", "noise of the same norm"),
+    "add": ("^", "cheese vector added"),
+    "other_level": ("v", "vector of another level"),
+    "same_cell": ("s", "vector of another level, cheese on the same cell"),
 }
 
 
@@ -43,12 +42,12 @@ def sweep_picture(summary: Mapping[str, Any]) -> bytes:
     sites = [site for site in summary["sites"] if site["trunk"]] or summary["sites"]
     figure, (axes, *_) = _panels(sites, [4.6])
     shown = {label for site in sites for label in site["conditions"]}
-    for label, (colour, marker, text) in _CONDITIONS.items():
+    for label, (marker, text) in _SHOWN.items():
         if label not in shown:
             continue
         rows = [site["conditions"][label] for site in sites]
         lone = label == "random"  # noise has no twins
-        style = {"color": colour, "marker": marker, "lw": 2.4 if label == MAIN else 1.2}
+        style = {"color": CONDITIONS[label], "marker": marker, "lw": 2.4 if label == MAIN else 1.2}
         keys = ("blindness", "blindness_low", "blindness_high") if label == MAIN else ("blindness",)
         _draw(axes, range(len(sites)), rows, keys, style, [not lone and twin(site) for site in sites], text)
     found = summary["boundary"]
@@ -59,9 +58,9 @@ def sweep_picture(summary: Mapping[str, Any]) -> bytes:
         axes.axvspan(depths[1] - 0.08, depths[2] + 0.08, color=RED, alpha=0.15, lw=0)
     axes.set_ylabel(f"blindness ({len(summary['levels']['used'])} mazes)")
     lowest = min([row["blindness"] for site in sites for label, row in site["conditions"].items()
-                  if label in _CONDITIONS and row["blindness"] is not None], default=0.0)  # fmt: skip
+                  if label in _SHOWN and row["blindness"] is not None], default=0.0)  # fmt: skip
     axes.set_ylim(max(min(lowest, 0.0) - 0.15, -1.05), 1.08)
-    if shown & set(_CONDITIONS):
+    if shown & set(_SHOWN):
         axes.legend(frameon=False, fontsize=8)
     return _png(figure)
 
@@ -79,7 +78,7 @@ def compare_figure(data: Mapping[str, Any]) -> Figure:
     """
     arms, found = data["arms"], data["readings"]
     few = len(arms) <= len(PALETTE)
-    colours = PALETTE if few else [colormaps["cividis"](i / (len(arms) - 1)) for i in range(len(arms))]
+    colours = run_colours(len(arms))
     panels = list(_PANELS) if found is not None else []
     both = {fact["name"]: fact for fact in [*(found or data)["facts"], *data["facts"]]}
     sites = sorted(both.values(), key=lambda fact: int(fact["depth"]))

@@ -131,9 +131,9 @@ def _boundary(summary: Mapping[str, Any]) -> list[str]:
     if not summary["boundary"]["rule"]:
         return [words.NOTHING]
     lines = [words.fill(words.RULE, **found)]
-    alone = {key: value or "nowhere" for key, value in summary["boundary"]["blindness_alone"].items()}
-    if summary["boundary"]["blindness_alone"]["high"] is not None:
-        lines.append(words.fill(words.ALONE, **alone))
+    alone = summary["boundary"]["blindness_alone"]
+    if alone["high"] is not None:
+        lines.append(words.fill(words.ALONE, **{key: value or "nowhere" for key, value in alone.items()}))
     if summary["boundary"]["change_site"]:
         lines.append(words.fill(words.CHANGE, drop=DROP, **found))
     for condition, part in summary["boundary"]["controls"].items():

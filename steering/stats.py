@@ -14,6 +14,7 @@ TAIL = (1.0 - LEVEL) / 2.0
 FEWEST = 6  # mazes: with fewer the signed-rank test cannot reach p = 0.05
 FEW = 16  # mazes: with fewer no interval tried covered nearly as often as it says
 NO_SPREAD = 0.05  # of the standard error observed: a resample with less says nothing about how far off a mean may be
+FLOOR = 1 / 3  # of the sample's standard error: see `difference_intervals`
 TIE = 1e-6  # differences of probabilities up to this are zero: above float32's rounding, below anything of interest
 
 
@@ -91,6 +92,43 @@ def ratio_interval(top: np.ndarray, bottom: np.ndarray, weights: np.ndarray) -> 
         studentized = -error * t[[-k, k - 1]] if k else np.array([np.inf])
         ends = studentized if np.isfinite(studentized).all() else ends
     return float(max(ratio + min(ends[0], 0.0), 0.0)), float(ratio + max(ends[1], 0.0))
+
+
+def difference_intervals(
+    first: tuple[np.ndarray, np.ndarray],
+    second: tuple[np.ndarray, np.ndarray],
+    weights: np.ndarray,
+    distinct: Sequence[int],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Blindness of the second less that of the first; half the width of its 95% interval; half that of its band.
+
+    ``first``, ``second``: distances edited ``float[s, n]`` and left alone ``float[n]`` in the same mazes; ``weights``:
+    ``float[draws, n]`` from :func:`counts`. Three ``float[s]``. An interval is of one site by itself;
+    the bands of the sites ``distinct`` hold all of them at once.
+
+    Symmetric studentized bootstrap (Hall 1988) with the linearized standard error of a difference of two ratios; the
+    band takes the largest of the sites' ``|t|`` in each resample. Where a few mazes hold all that differs, a resample
+    without them has no spread: its standard error is taken for :data:`FLOOR` of the sample's at least, so no width
+    exceeds 3 times that of the same interval unstudentized. Up to :data:`TIE` is rounding.
+    """
+    samples = np.vstack([np.ones(weights.shape[1]), weights])  # the mazes as they are, then each resample
+    (blind_a, scale_a), (blind_b, scale_b) = (
+        (blindness(edited, clean, samples), quotient(np.ones(1), samples @ clean)) for edited, clean in (first, second)
+    )
+    values, spread = blind_b - blind_a, np.empty_like(blind_a)
+    for i in range(len(values)):
+        # Residuals are a combination of these columns, another in each resample; their squares need but the moments.
+        columns = np.stack([first[0][i], first[1], second[0][i], second[1]], axis=1)
+        moments = np.tensordot(samples, columns[:, :, None] * columns[:, None, :], axes=1)
+        factors = [scale_a, (blind_a[i] - 1) * scale_a, -scale_b, (1 - blind_b[i]) * scale_b]
+        spread[i] = np.sqrt(np.maximum(np.einsum("jd,djk,kd->d", factors, moments, factors), 0.0))
+    error = np.where(spread[:, 0] > TIE, spread[:, 0], 0.0)[:, None]
+    t = quotient(np.abs(values[:, 1:] - values[:, :1]), np.maximum(spread[:, 1:], FLOOR * error))
+    t = np.where(error > 0, t, 0.0)
+    t = t[:, ~np.isnan(t).any(axis=0)]  # without resamples in which the cheese changes nothing
+    one, most = np.quantile(t, LEVEL, axis=1), np.quantile(t[list(distinct)].max(axis=0), LEVEL)
+    difference = values[:, 0] * (np.abs(values[:, 0]) > TIE) + 0.0  # no -0
+    return difference, error[:, 0] * one, error[:, 0] * most
 
 
 @dataclass(frozen=True)

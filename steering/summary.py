@@ -110,7 +110,7 @@ def trunk_curves(table: OutcomeTable, weights: np.ndarray, condition: str = MAIN
     columns = [table.condition(condition, name) for name in names]
     return boundary.Curves.of(
         names,
-        names if condition == "random" else [table.facts[name]["equivalence_class"] for name in names],
+        table.classes(condition),
         np.array([each["tv_no_cheese"] for each in columns]),
         table.reference("clean")["tv_no_cheese"],
         np.array([each["p_region_first"] for each in columns]),

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from agents import checkpoints
-from agents.checkpoints import load_card, load_policy, save_checkpoint, write_atomic, zoo_names
+from agents.checkpoints import load_policy, save_checkpoint
 from agents.impala import ImpalaPolicyNet
 from envs.errors import InputError
 
@@ -342,48 +342,3 @@ def test_a_zip_with_names_that_lead_out_of_it_is_refused(tmp_path: Path, name: s
     with pytest.raises(InputError, match="^checkpoint [^\n]*a member is named [^\n]*; not loaded$"):
         load_policy(path)
     assert [p.name for p in tmp_path.rglob("*")] == ["inner", path.name]
-
-
-def test_failed_writes_leave_nothing_behind(tmp_path: Path) -> None:
-    target = tmp_path / "taken"
-    target.mkdir()
-    with pytest.raises(InputError, match="cannot be written"):
-        write_atomic(target, b"data")
-    assert [p.name for p in tmp_path.iterdir()] == ["taken"] and not any(target.iterdir())
-    file = tmp_path / "file"
-    write_atomic(file, b"old")
-    write_atomic(file, b"new")
-    assert file.read_bytes() == b"new" and len(list(tmp_path.iterdir())) == 2
-    with pytest.raises(InputError, match="cannot be written"):
-        write_atomic(file / "below", b"data")
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "taken"]
-
-
-def test_an_interrupted_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "file"
-    write_atomic(file, b"old")
-
-    def full(_descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(InputError, match="No space left on device"):
-        write_atomic(file, b"new")
-    assert file.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["file"]
-
-
-def test_the_zoo_is_whole() -> None:
-    assert "region5" in zoo_names()
-    for name in zoo_names():
-        policy, card = load_policy(name), load_card(name)
-        data = (checkpoints.ZOO / f"{name}.safetensors").read_bytes()
-        assert card["sha256"] == policy.sha256 == hashlib.sha256(data).hexdigest()
-        assert policy.card == card and policy.name == name and policy.net.scale == card["scale"]
-
-
-def test_a_zoo_file_that_is_not_the_one_on_its_card_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    save_checkpoint(network(), tmp_path / "region5.safetensors")
-    (tmp_path / "region5.json").write_text(json.dumps(load_card("region5")))
-    monkeypatch.setattr(checkpoints, "ZOO", tmp_path)
-    with pytest.raises(InputError, match="sha256 is not the one on its card"):
-        load_policy("region5")

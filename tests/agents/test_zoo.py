@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shlex
 from dataclasses import asdict
@@ -9,13 +10,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from typer.testing import CliRunner
 
+from agents import checkpoints
 from agents.card import weaknesses
-from agents.checkpoints import ZOO, load_card, load_policy, zoo_names, zoo_snapshots
+from agents.checkpoints import ZOO, load_card, load_policy, save_checkpoint, zoo_names, zoo_snapshots
 from agents.evaluation import dead_branches, evaluation_maze
+from agents.impala import ImpalaPolicyNet
 from agents.pipeline import read_run
 from envs.chain import statistics
+from envs.errors import InputError
 from envs.maze import Maze
 from steering.cli import app
 
@@ -94,3 +99,20 @@ def test_cards_say_what_the_policies_do(name: str) -> None:
     for dim, values in found.items():
         assert len(values) == figures["levels_by_maze_size"][dim]
         assert round(float(np.mean(values)), 4) == pytest.approx(figures["p_cheese_by_maze_size"][dim], abs=1e-4)
+
+
+def test_the_zoo_is_whole() -> None:
+    assert "region5" in zoo_names()
+    for name in zoo_names():
+        policy, card = load_policy(name), load_card(name)
+        data = (checkpoints.ZOO / f"{name}.safetensors").read_bytes()
+        assert card["sha256"] == policy.sha256 == hashlib.sha256(data).hexdigest()
+        assert policy.card == card and policy.name == name and policy.net.scale == card["scale"]
+
+
+def test_a_zoo_file_that_is_not_the_one_on_its_card_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_checkpoint(ImpalaPolicyNet(1, generator=torch.Generator().manual_seed(1)), tmp_path / "region5.safetensors")
+    (tmp_path / "region5.json").write_text(json.dumps(load_card("region5")))
+    monkeypatch.setattr(checkpoints, "ZOO", tmp_path)
+    with pytest.raises(InputError, match="sha256 is not the one on its card"):
+        load_policy("region5")

@@ -303,53 +303,6 @@ def test_a_network_is_left_as_it_was(tiny_maze: Maze) -> None:
     assert as_policy(net).sha256 != policy.sha256 and as_policy(net).name == "Skip"
 
 
-class Bad(nn.Module):
-    """A network made of one function."""
-
-    def __init__(self, function: Callable[[Tensor], object]) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.zeros(1))
-        self.function = function
-        self.calls = 0
-
-    def forward(self, x: Tensor) -> object:
-        self.calls += 1
-        return self.function(x) if self.function is not count else x.flatten(1)[:, :15] + self.calls
-
-
-def count(x: Tensor) -> object:
-    raise NotImplementedError
-
-
-BAD: dict[str, tuple[Callable[[Tensor], object], str]] = {
-    "actions": (lambda x: x.flatten(1)[:, :5], r"logits \(3, 5\) of torch.float32, expected \(3, 15\) of floats"),
-    "integers": (lambda x: x.flatten(1)[:, :15].argsort(), "of torch.int64"),
-    "three things": (lambda x: (x, x, x), r"gives \(Tensor, Tensor, Tensor\), expected logits or \(logits, values\)"),
-    "dictionary": (lambda x: {"logits": x}, r"gives \(dict\)"),
-    "values": (lambda x: (x.flatten(1)[:, :15], x), r"values \(3, 3, 64, 64\), expected \(3,\) or \(3, 1\)"),
-    "nan": (lambda x: x.flatten(1)[:, :15] / 0.0 * 0.0, "NaN or infinite logits"),
-    "size": (lambda x: nn.functional.linear(x.flatten(1), torch.zeros(15, 7)), "does not take float32"),
-    "chance": (lambda x: torch.rand(len(x), 15), "gives one frame different logits"),
-    "batch": (lambda x: (x - x.mean(0)).flatten(1)[:, :15], "gives one frame different logits"),
-    "memory": (count, "gives one frame different logits"),
-}
-
-
-@pytest.mark.parametrize("name", BAD)
-def test_what_is_no_policy_is_refused_in_one_line(name: str) -> None:
-    function, words = BAD[name]
-    with pytest.raises(InputError, match=rf"^as_policy: Bad[^\n]*{words}[^\n]*$"):
-        as_policy(Bad(function))
-
-
-def test_what_is_no_network_is_refused() -> None:
-    with pytest.raises(InputError, match="^as_policy: found function, expected a torch.nn.Module"):
-        as_policy(count)  # type: ignore[arg-type]
-    constant = Bad(lambda x: constant.weight.expand(x.shape[0], 15))
-    with pytest.raises(InputError, match="do not depend on the picture"):
-        enumerate_sites(constant)
-
-
 def test_inplace_modules_do_not_spoil_kept_values(tiny_maze: Maze) -> None:
     net = as_policy(Nature(inplace=True)).net
     partial = PartialNetwork(net)

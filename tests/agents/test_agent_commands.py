@@ -1,0 +1,57 @@
+"""The commands about agents through the real entry point: evaluate, train, export."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from agents.checkpoints import ZOO
+from agents.evaluation import policy_figures
+from agents.policy import MazePolicy
+from tests.command import mazesteer
+
+
+def test_evaluate_recomputes(policy: MazePolicy) -> None:
+    done = mazesteer("evaluate", "region5", "--n-levels", "6", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == policy_figures(policy, 5, levels=(0, 6))
+
+
+def test_evaluate_says_whether_the_card_is_right() -> None:
+    """All 256 levels of the card, both ways of placing the cheese, by the command a reader would type."""
+    done = mazesteer("evaluate", "region5")
+    assert done.returncode == 0 and "equal to the card\n" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("json_too", [False, True])
+def test_a_card_that_is_wrong_is_found_out(json_too: bool, policy: MazePolicy, tmp_path: Path) -> None:
+    figures = policy_figures(policy, 5, levels=(0, 3))
+    file = tmp_path / "mine.safetensors"
+    file.write_bytes((ZOO / "region5.safetensors").read_bytes())
+    command = ["evaluate", file, "--n-levels", "3", *(["--json"] if json_too else [])]
+    for right in (True, False):
+        figures["p_cheese_anywhere"] += 0.0 if right else 0.0001
+        file.with_suffix(".json").write_text(json.dumps({"sha256": policy.sha256, "figures": figures}))
+        done = mazesteer(*command)
+        assert done.returncode == (0 if right else 1), done.stdout + done.stderr
+        assert json_too or ("NOT equal to the card" in done.stdout) is not right
+
+
+def test_a_training_by_command_ends_in_a_policy_that_can_be_evaluated(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    options = ["--region", "0", "--samples", "512", "--dagger-samples", "0", "--ppo-steps", "0"]
+    done = mazesteer("train", "--out", out, *options)
+    assert done.returncode == 0 and str(out / "policy.safetensors") in done.stdout, done.stderr
+    again = mazesteer("train", "--out", out, *options)
+    assert again.returncode == 2 and "add --resume" in again.stderr
+    other = mazesteer("train", "--out", out, "--resume", "--seed", "7")
+    assert other.returncode == 2 and "--seed: the run in" in other.stderr and "begun with 0" in other.stderr
+    card = json.loads((out / "policy.json").read_text())
+    found = mazesteer("evaluate", out / "policy.safetensors", "--json", "--n-levels", "4")
+    assert found.returncode == 0 and json.loads(found.stdout)["region"] is card["figures"]["region"] is None
+    exported = mazesteer("export", out / "policy.safetensors", tmp_path / "mine.pth")
+    assert exported.returncode == 0, exported.stderr
+    same = mazesteer("evaluate", tmp_path / "mine.pth", "--region", "0", "--json", "--n-levels", "4")
+    assert json.loads(same.stdout) == json.loads(found.stdout)
