@@ -33,14 +33,16 @@ def make_card(
     before_ppo: Path | None = None,
     hardware: str = "",
     progress: Callable[[int, int], None] | None = None,
+    keep: Path | None = None,
 ) -> dict[str, Any]:
     """The model card of a weights file: how it was made, what it can do (recomputed here).
 
-    ``before_ppo`` are the weights PPO began with: the card then says what it changed.
+    ``before_ppo`` are the weights PPO began with: the card then says what it changed. ``keep`` is a file for the
+    figures found, so that a card which was interrupted goes on from there.
     """
     policy = load_policy(weights)
     scale = published_net(policy).scale
-    figures = policy_figures(policy, region, levels=levels, progress=progress)
+    figures = _kept_figures(policy, region, keep, levels=levels, progress=progress)
     where = f"top-right {region}x{region}" if region is not None else "anywhere"
     card: dict[str, Any] = {
         "format": CARD,
@@ -70,8 +72,23 @@ def make_card(
         card["training"]["seconds"] = history[-1]["seconds"]
         card["history"] = [dict(row) for row in history]
     if before_ppo is not None:
-        card["ppo_changed"] = ppo_change(load_policy(before_ppo), figures, progress)
+        card["ppo_changed"] = ppo_change(load_policy(before_ppo), figures, progress, keep)
     return card
+
+
+def _kept_figures(policy: MazePolicy, region: int | None, keep: Path | None, **options: Any) -> dict[str, Any]:
+    """:func:`agents.evaluation.policy_figures`, from the file ``keep`` if these weights' are there; else put there."""
+    try:
+        known = json.loads(keep.read_text()) if keep is not None else {}
+    except (OSError, ValueError):
+        known = {}
+    asked = {"region": region, "levels": list(options["levels"])}
+    found: dict[str, Any] | None = known.get(policy.sha256) if isinstance(known, dict) else None
+    if found is None or any(found[name] != value for name, value in asked.items()):
+        found = policy_figures(policy, region, **options)
+        if keep is not None:
+            write_atomic(keep, json.dumps({**known, policy.sha256: found}).encode())
+    return found
 
 
 def weaknesses(figures: Mapping[str, Any], dead: Sequence[str] = ()) -> list[str]:
@@ -93,12 +110,15 @@ def weaknesses(figures: Mapping[str, Any], dead: Sequence[str] = ()) -> list[str
 
 
 def ppo_change(
-    earlier: MazePolicy, figures: Mapping[str, Any], progress: Callable[[int, int], None] | None = None
+    earlier: MazePolicy,
+    figures: Mapping[str, Any],
+    progress: Callable[[int, int], None] | None = None,
+    keep: Path | None = None,
 ) -> dict[str, dict[str, float]]:
     """The main figures before and after PPO, on the levels of ``figures``."""
     levels: tuple[int, int] = tuple(figures["levels"])
     same: dict[str, Any] = {name: figures[name] for name in ("horizon", "seed")}
-    then = policy_figures(earlier, figures["region"], levels=levels, progress=progress, **same)
+    then = _kept_figures(earlier, figures["region"], keep, levels=levels, progress=progress, **same)
     names = [
         name for name, value in figures.items() if name.startswith(("p_", "expected")) and isinstance(value, float)
     ]

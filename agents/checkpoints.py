@@ -38,6 +38,7 @@ ZOO = Path(__file__).parent / "zoo"
 SERIES = "-series"  # what the folder of a checkpoint's snapshots adds to its name
 SUFFIXES = (".safetensors", ".pth", ".pt", ".zip")
 MAX_BYTES = 2**30
+FACT_BYTES = 2**24  # of the JSON in a .zip, which takes some 25 times that when read
 FORMAT = "mazesteer-impala-1"
 _WIDTH_KEY = "embedder.block1.conv.weight"
 
@@ -122,15 +123,16 @@ def _card_beside(path: Path, data: bytes) -> dict[str, Any]:
         card = json.loads(path.with_suffix(".json").read_text())
     except (OSError, ValueError):
         return {}
-    known = isinstance(card, dict) and "figures" in card and card.get("sha256") == hashlib.sha256(data).hexdigest()
-    return card if known else {}
+    ours = isinstance(card, dict) and card.get("sha256") == hashlib.sha256(data).hexdigest()
+    figures = card.get("figures") if ours else None
+    return card if isinstance(figures, dict) and {"levels", "region", "horizon", "seed"} <= set(figures) else {}
 
 
 def _policy(data: bytes, path: Path, name: str, card: dict[str, Any]) -> MazePolicy:
     weights = read_weights(data, path)
     net: nn.Module
     if is_sb3(weights):
-        facts = zip_member(data, path, "data", MAX_BYTES, needed=False) if path.suffix == ".zip" else b""
+        facts = zip_member(data, path, "data", MAX_BYTES, FACT_BYTES, needed=False) if path.suffix == ".zip" else b""
         net = network_from_sb3(weights, facts or None, str(path))
     else:
         net = network_from_weights(weights, str(path))
@@ -200,6 +202,8 @@ def _published(loaded: Any, path: Path) -> dict[str, Tensor]:
         name = str(key)
         for prefix in ("module.", "net."):
             name = name.removeprefix(prefix)
+        if name in weights:
+            raise InputError(f"checkpoint {path}: two tensors are called {name}, expected one")
         weights[name] = value
     return weights
 

@@ -137,7 +137,8 @@ def learning_curves(rows: list[dict[str, Any]], path: Path, title: str = "") -> 
         upper.legend(loc="upper left", fontsize=8)
         for key, label, style in (("accuracy", "accuracy of imitation", "o-"), ("loss", "loss of imitation", "s--"),
                                   ("success", "share of PPO episodes won", "^:")):  # fmt: skip
-            points = [(r["count"], r[key]) for r in rows if key in r]
+            # PPO's loss, of another kind, is not drawn.
+            points = [(r["count"], r[key]) for r in rows if key in r and (key != "loss" or r["stage"] != "ppo")]
             if points:
                 lower.plot(*zip(*points, strict=True), style, ms=3, label=label)
         lower.set(xlabel="samples + environment steps", ylim=(0, 1.7))

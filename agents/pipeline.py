@@ -20,9 +20,10 @@ import torch
 from agents.card import Stage, make_card, write_card
 from agents.checkpoints import save_checkpoint, write_atomic
 from agents.dagger import DaggerConfig, train_dagger
+from agents.directories import remove_stale
 from agents.evaluation import LEVELS
 from agents.hardware import SAVE_EVERY, bf16_pays, check_device, hardware_class
-from agents.history import WATCH_LEVELS, Watcher, learning_curves, read_history
+from agents.history import SNAPSHOTS, WATCH_LEVELS, Watcher, learning_curves, read_history
 from agents.imitation import ImitationConfig, train_imitation
 from agents.impala import ImpalaPolicyNet
 from agents.train import PPOConfig, train_ppo
@@ -190,6 +191,7 @@ def train_pipeline(
     def report(before: int) -> Callable[..., None]:
         return lambda done, *_: progress(before + done, spec.total) if progress is not None else None
 
+    remove_stale(out, out / "ppo", out / SNAPSHOTS)
     stages = spec.stages()
     # Data for a GPU are made by processes; beside a network on the processor a thread is enough.
     workers = max((os.cpu_count() or 1) - 2, 1) if torch.device(spec.device).type == "cuda" else 0
@@ -230,6 +232,7 @@ def train_pipeline(
         hardware=hardware_class(spec.device),
         levels=card_levels,
         progress=evaluating,
+        keep=out / "figures.json",
     )
     write_card(card, out / "policy.json")
     return final

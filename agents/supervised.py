@@ -150,8 +150,10 @@ class Session:
         self.done = self._resume()
         self._begun = self._saved = time.monotonic()
         self._watcher = watcher
-        # What an interrupted run logged after its last save is dropped: it comes again.
-        self._writer = SummaryWriter(str(path.parent / "tensorboard"), purge_step=self.count + 1 if self.done else None)
+        # What an interrupted run logged after its last save is dropped: it comes again. A stage that is over, opened on
+        # the way to the next, drops nothing: what lies behind it is the next one's.
+        lost = self.count + 1 if self.done and not self.over else None
+        self._writer = SummaryWriter(str(path.parent / "tensorboard"), purge_step=lost)
         if watcher is not None:
             watcher.begin(self.done)
             self._look()

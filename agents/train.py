@@ -117,7 +117,11 @@ class LinearDecay:
 class _Log(Logger):
     """TensorBoard events at samples and steps since the first weights: ``offset`` more than the steps of PPO."""
 
-    def __init__(self, folder: Path, offset: int) -> None:
+    def __init__(self, folder: Path, offset: int, done: int) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        if done:  # what an interrupted run logged after its last save is dropped: it comes again
+            SummaryWriter(str(folder), purge_step=offset + done + 1).close()
         super().__init__(str(folder), configure(str(folder), ["tensorboard"]).output_formats)
         self.offset = offset
 
@@ -158,7 +162,6 @@ class _Keeper(BaseCallback):
 
     def _on_rollout_start(self) -> None:
         # Written now, an update's figures stand at its own step and outlive an interruption.
-        self.update = {k: float(v) for k, v in self.logger.name_to_value.items() if k.startswith("train/")}
         self.look()
         self.logger.dump(self.num_timesteps)
         if time.monotonic() - self.saved >= self.every and self.model.num_timesteps > self.first_step:
@@ -167,6 +170,7 @@ class _Keeper(BaseCallback):
 
     def look(self, *, last: bool = False) -> None:
         """Exact figures into the log, if the watcher thinks it is time."""
+        self.update = {k: float(v) for k, v in self.logger.name_to_value.items() if k.startswith("train/")}
         policy = self.model.policy
         if self.watcher is None or not isinstance(policy, MazeActorCriticPolicy):
             return
@@ -175,7 +179,10 @@ class _Keeper(BaseCallback):
             self.logger.record(f"exact/{key}", value)
 
     def figures(self) -> dict[str, float]:
-        """Means over the last episodes, and the figures of the last update."""
+        """Means over the last episodes, and the figures of the last update.
+
+        ``loss`` is the mean over its minibatches: that in stable-baselines3's log is of the very last one alone.
+        """
         episodes = list(self.model.ep_info_buffer or [])
         figures = {
             "episode_return": float(np.mean([e["r"] for e in episodes])) if episodes else float("nan"),
@@ -185,6 +192,12 @@ class _Keeper(BaseCallback):
         for key in ("explained_variance", "approx_kl", "clip_fraction", "entropy_loss", "value_loss", "value_fit"):
             if f"train/{key}" in self.update:
                 figures[key] = self.update[f"train/{key}"]
+        if "value_loss" in figures:  # the critic's warm-up has none
+            model = self.model
+            assert isinstance(model, MazePPO)
+            surrogate = self.update["train/policy_gradient_loss"]
+            entropy, value = (figures[f"{part}_loss"] for part in ("entropy", "value"))
+            figures["loss"] = surrogate + model.ent_coef * entropy + model.vf_coef * value
         return figures
 
     def _on_rollout_end(self) -> None:
@@ -259,7 +272,7 @@ def train_ppo(
         elif warm_start is not None:
             policy.net.load_state_dict(_warm_weights(warm_start, config.scale))
         if done < config.steps:
-            model.set_logger(_Log(out / "tensorboard", watcher.offset if watcher is not None else 0))
+            model.set_logger(_Log(out / "tensorboard", watcher.offset if watcher is not None else 0, done))
             keeper = _Keeper(config, out, save_every_seconds, progress, watcher, earlier)
             if watcher is not None:
                 watcher.begin(done)

@@ -32,15 +32,20 @@ def check_zip(data: bytes, path: Path, most: int) -> zipfile.ZipFile:
     return archive
 
 
-def zip_member(data: bytes, path: Path, name: str, most: int, *, needed: bool = True) -> bytes:
-    """A member's bytes; of one that is not needed and not there, none."""
+def zip_member(
+    data: bytes, path: Path, name: str, most: int, most_of_it: int | None = None, *, needed: bool = True
+) -> bytes:
+    """A member's bytes, at most ``most_of_it``, of an archive of ``most``; of one not needed and not there, none."""
     archive = check_zip(data, path, most)
     if name not in archive.namelist():
         if not needed:
             return b""
         raise InputError(f"checkpoint {path}: no {name} inside; a stable-baselines3 .zip has one")
+    size = archive.getinfo(name).file_size
+    if most_of_it is not None and size > most_of_it:
+        raise InputError(f"checkpoint {path}: {name} unpacks to more than {most_of_it} bytes; not loaded")
     try:
         with archive.open(name) as member:
-            return member.read(archive.getinfo(name).file_size + 1)
+            return member.read(size + 1)
     except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, EOFError, ValueError) as error:
         raise InputError(f"checkpoint {path}: {name} is damaged ({one_line(error)})") from None

@@ -117,6 +117,7 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
 ) -> None:
     """Train a policy: imitation, on-policy imitation, then PPO; snapshots, history and a card."""
+    from agents.directories import locked
     from agents.pipeline import TrainSpec, read_run, start_run, train_pipeline
     from envs.levels import check_region
     from steering.progress import bar
@@ -147,7 +148,7 @@ def train(
         spec = start_run(out, TrainSpec(**given))
     command = f"mazesteer train --out {shlex.quote(str(out))} --resume"
     with told_if_stopped(lambda: f"\nstopped; `{command}` goes on"):
-        with bar("training, then evaluating") as progress:
+        with locked(out), bar("training, then evaluating") as progress:
             result = train_pipeline(out, spec, progress=progress, evaluating=progress)
     print(f"weights: {result}\ncard:    {result.with_suffix('.json')}\ncurves:  {result.with_suffix('.png')}")
 

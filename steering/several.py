@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from agents.checkpoints import SUFFIXES, load_policy, write_atomic, zoo_names, zoo_snapshots
+from agents.directories import locked
 from envs.errors import InputError
 from steering.run import SweepOptions, plan, run_layer_sweep
-from steering.store import locked
 from steering.summary import MAIN
 
 INDEX = "index.json"

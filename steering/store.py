@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import fcntl
 import io
 import json
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from agents.checkpoints import write_atomic
+from agents.directories import locked, remove_stale
 from envs.errors import InputError
 from steering.evaluate import OUTCOME_FIELDS, Outcome
 from steering.profiles import PROFILE_FIELDS, PROFILE_SUMS, Profile
@@ -284,29 +283,8 @@ def run_directory(directory: Path) -> Iterator[Path]:
                 path.rmdir()
         raise InputError(f"{directory}: cannot be written ({error.strerror}); choose another --out") from None
     with locked(directory):
-        for folder in (directory, directory / "rollouts"):  # left by a process that was killed while writing
-            for stale in [*folder.glob(".*.tmp"), *folder.glob(".*.part.*")]:
-                stale.unlink(missing_ok=True)
+        remove_stale(directory, directory / "rollouts")
         yield directory
-
-
-@contextlib.contextmanager
-def locked(directory: Path) -> Iterator[None]:
-    """Hold a directory alone; :class:`InputError` if it cannot be written or another process (named) holds it."""
-    try:
-        lock = open(directory / ".lock", "a+")
-    except OSError as error:
-        raise InputError(f"{directory}: cannot be written ({error.strerror}); choose another --out") from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.seek(0)
-            raise InputError(f"{directory} is in use by process {lock.read().strip() or '?'}; wait for it") from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield
 
 
 def _ours(directory: Path) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +15,10 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from agents import checkpoints, imitation
+from agents import card, checkpoints, imitation
+from agents.card import Stage
 from agents.checkpoints import load_policy, zoo_snapshots
+from agents.directories import locked
 from agents.evaluation import policy_figures
 from agents.history import EXACT, SNAPSHOTS, read_history
 from agents.imitation import ImitationConfig, make_block, train_imitation
@@ -27,6 +31,7 @@ from agents.train import PPOConfig, train_ppo
 from envs.chain import statistics
 from envs.errors import InputError
 from envs.maze import Maze
+from tests.command import mazesteer
 
 ROOT = Path(__file__).resolve().parents[2]
 EASY_LEVEL, HARD_LEVEL = 1_000_000, 1_000_006  # a 3x3 maze, five steps to the cheese; a 7x7 maze
@@ -99,19 +104,19 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_pipeline_ends_in_a_card_of_its_weights(run: Path) -> None:
-    card, policy = json.loads((run / "policy.json").read_text()), load_policy(str(run / "policy.safetensors"))
-    assert card["sha256"] == policy.sha256 and card["scale"] == 1
-    assert card["figures"] == policy_figures(policy, 5, levels=(0, 4))
-    training = card["training"]
+    found, policy = json.loads((run / "policy.json").read_text()), load_policy(str(run / "policy.safetensors"))
+    assert found["sha256"] == policy.sha256 and found["scale"] == 1
+    assert found["figures"] == policy_figures(policy, 5, levels=(0, 4))
+    training = found["training"]
     assert training["imitation"]["samples"] == 8_192 and training["dagger_2"]["samples"] == 256
     assert "--samples 8192 --dagger-samples 256,256 --ppo-steps 1 " in training["command"]
     assert training["seconds"] > 0 and training["hardware"]
-    assert set(card["ppo_changed"]["p_cheese_in_distribution"]) == {"before", "after"}
-    assert any("mazes with the cheese as in training" in line for line in card["weaknesses"])
-    assert [row["stage"] for row in card["history"]] == sorted(
-        (row["stage"] for row in card["history"]), key=["imitation", "dagger", "dagger_2", "ppo"].index
+    assert set(found["ppo_changed"]["p_cheese_in_distribution"]) == {"before", "after"}
+    assert any("mazes with the cheese as in training" in line for line in found["weaknesses"])
+    assert [row["stage"] for row in found["history"]] == sorted(
+        (row["stage"] for row in found["history"]), key=["imitation", "dagger", "dagger_2", "ppo"].index
     )
-    assert card["history"] == read_history(run)
+    assert found["history"] == read_history(run)
     assert (run / "policy.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -157,6 +162,53 @@ def test_tensorboard_has_all_stages_on_one_axis(run: Path) -> None:
     assert max(logged["exact/p_cheese_anywhere"]) == first == 8_192 + 512
     assert of_ppo["exact/p_cheese_anywhere"] == [row["count"] for row in history if row["stage"] == "ppo"]
     assert len(of_ppo) > 3 and min(min(steps) for steps in of_ppo.values()) >= first
+
+
+def test_a_finished_run_taken_up_again_keeps_its_log_and_its_figures(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of its stages are opened on the way, and the card's figures are there already."""
+    before = scalars(run / "tensorboard"), scalars(run / "ppo" / "tensorboard"), (run / "policy.json").read_text()
+    assert {"dagger/loss", "dagger_2/loss"} <= set(before[0])
+    monkeypatch.setattr(card, "policy_figures", None)
+    train_pipeline(run, read_run(run), **SMALL)
+    assert before == (
+        scalars(run / "tensorboard"),
+        scalars(run / "ppo" / "tensorboard"),
+        (run / "policy.json").read_text(),
+    )
+
+
+def test_ppo_from_scratch_ends_in_a_card_and_goes_into_the_zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The published options but for smaller rollouts: another kind of run, without a warm start to compare with."""
+    whole = TrainSpec.stages
+
+    def smaller(spec: TrainSpec) -> dict[str, Stage | None]:
+        ppo = whole(spec)["ppo"]
+        assert isinstance(ppo, PPOConfig)
+        return {**whole(spec), "ppo": replace(ppo, n_envs=8, n_steps=32, minibatches=2)}
+
+    monkeypatch.setattr(TrainSpec, "stages", smaller)
+    out = tmp_path / "run"
+    spec = start_run(out, TrainSpec(samples=0, dagger_samples=(), ppo_steps=512))
+    weights = train_pipeline(out, spec, **SMALL)
+    found = load_policy(weights).card
+    assert found["training"]["imitation"] is None and "ppo_changed" not in found
+    assert found["training"]["ppo"]["entropy"] == 0.01 and "--samples 0 " in found["training"]["command"]
+    assert [row["count"] for row in found["history"]][-1] == 512
+    publish(out, "scratch", zoo=tmp_path / "zoo")
+    monkeypatch.setattr(checkpoints, "ZOO", tmp_path / "zoo")
+    assert load_policy("scratch").sha256 == found["sha256"]
+
+
+def test_a_run_that_another_process_trains_is_left_alone(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    start_run(out, TrainSpec(samples=512, dagger_samples=(), ppo_steps=0))
+    with locked(out):
+        before = sorted(path.name for path in out.iterdir())
+        done = mazesteer("train", "--out", out, "--resume")
+        assert done.returncode == 2 and f"{out} is in use by process {os.getpid()}; wait for it" in done.stderr
+        assert sorted(path.name for path in out.iterdir()) == before
 
 
 # A training that is killed after some of its samples were saved.

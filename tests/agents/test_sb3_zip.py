@@ -283,6 +283,7 @@ def kwargs(**options: Any) -> Callable[[dict[str, Any]], None]:
 BAD_DATA: dict[str, tuple[Any, str]] = {
     "not json": (b"{", "its member data is not JSON"),
     "not text": (b"\xff\xfe\x00\x01", "its member data is not JSON"),
+    "huge": (b"[" + b"[]," * 6_000_000 + b"[]]", "data unpacks to more than 16777216 bytes; not loaded"),
     "nested": (b"[" * 200_000, "its member data is not JSON"),
     "activation": (
         kwargs(activation_fn="<class 'torch.nn.modules.activation.Relu'>"),

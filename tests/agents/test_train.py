@@ -13,6 +13,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from agents.checkpoints import load_policy, save_checkpoint
+from agents.history import Watcher, learning_curves, read_history
 from agents.impala import ImpalaPolicyNet
 from agents.sb3_policy import MazeActorCriticPolicy, MazePPO, monte_carlo_returns
 from agents.train import LinearDecay, PPOConfig, train_ppo
@@ -185,6 +186,40 @@ def test_what_a_run_leaves_behind(tmp_path: Path) -> None:
     assert returned.value == 10 and 1 <= length.value < 128 and returned.step == length.step == 512
     with zipfile.ZipFile(tmp_path / "ppo.zip") as archive:
         assert archive.testzip() is None
+
+
+def test_the_history_of_ppo_has_the_loss_of_each_update(tmp_path: Path) -> None:
+    """The mean over the update's minibatches, which the means of its terms add up to; of the last one too."""
+    watcher = Watcher(tmp_path, "ppo", 0, 5, every=32, levels=(90_000, 90_001))
+    train_ppo(dataclasses.replace(SMALL, entropy=0.1, value=0.3), tmp_path / "ppo", watcher=watcher)
+    rows = read_history(tmp_path)
+    assert [row["count"] for row in rows] == [0, 32, 64, 96] and "loss" not in rows[0], "nothing was learned yet"
+    names = ("policy_gradient_loss", "entropy_loss", "value_loss")
+    terms = zip(*(scalars(tmp_path / "ppo", f"train/{name}") for name in names), strict=True)
+    known = {surrogate.step: surrogate.value + 0.1 * entropy.value + 0.3 * value.value
+             for surrogate, entropy, value in terms}  # fmt: skip
+    assert {row["count"]: row["loss"] for row in rows[1:]} == pytest.approx(known, abs=2e-5)
+    assert len(set(known.values())) == 3
+
+
+def test_while_only_the_value_head_is_fitted_there_is_no_loss(tmp_path: Path) -> None:
+    watcher = Watcher(tmp_path, "ppo", 0, 5, every=32, levels=(90_000, 90_001))
+    config = dataclasses.replace(SMALL, total_steps=64, critic_warmup_steps=32)
+    train_ppo(config, tmp_path / "ppo", network(), watcher=watcher)
+    rows = {row["count"]: row for row in read_history(tmp_path)}
+    assert "value_fit" in rows[32] and "loss" not in rows[32] and "loss" in rows[64]
+
+
+def test_learning_curves_do_not_take_the_loss_of_ppo_for_that_of_imitation(tmp_path: Path) -> None:
+    exact = dict.fromkeys(("p_cheese_in_distribution", "p_cheese_anywhere", "p_region_anywhere"), 0.5)
+    rows = [
+        {"stage": "imitation", "count": 0, **exact, "loss": 1.0},
+        {"stage": "imitation", "count": 4096, **exact, "loss": 0.5},
+        {"stage": "ppo", "count": 8192, **exact},
+    ]
+    learning_curves(rows, tmp_path / "without.png")
+    learning_curves([*rows[:2], {**rows[2], "loss": 1.2}], tmp_path / "with.png")
+    assert (tmp_path / "with.png").read_bytes() == (tmp_path / "without.png").read_bytes()
 
 
 def test_the_learning_rate_falls_from_full_to_one_share() -> None:

@@ -1,0 +1,37 @@
+"""A run's directory belongs to one process at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from envs.errors import InputError
+
+
+@contextlib.contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Hold a directory alone; :class:`InputError` if it cannot be written or another process (named) holds it."""
+    try:
+        lock = open(directory / ".lock", "a+")
+    except OSError as error:
+        raise InputError(f"{directory}: cannot be written ({error.strerror}); choose another --out") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.seek(0)
+            raise InputError(f"{directory} is in use by process {lock.read().strip() or '?'}; wait for it") from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def remove_stale(*folders: Path) -> None:
+    """Remove what a process left there that was killed while it wrote a file."""
+    for folder in folders:
+        for stale in [*folder.glob(".*.tmp"), *folder.glob(".*.part.*")]:
+            stale.unlink(missing_ok=True)
