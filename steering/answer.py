@@ -1,4 +1,4 @@
-"""The finding of a sweep in words, from ``summary.json`` alone; and what speaks against drawing one from it."""
+"""The finding of a run in words, from ``summary.json`` and ``probes.json``; and what speaks against drawing one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from steering import stats
+from steering.decoding import APART
+from steering.readings import DECODING, REPRESENTATIONAL, Reading, readings
 from steering.summary import MAIN
 from steering.words import number, ranged
 
@@ -13,8 +15,11 @@ NO_TRICK = ("random", "add", "other_level")  # controls that must not blind wher
 WIDE = 2 / 3  # of the distinct experiments: an interval over so many says nothing
 
 
-def answer(summary: dict[str, Any]) -> str:
-    """The finding in words, in at most three sentences; says when the numbers do not support one."""
+def answer(summary: dict[str, Any], probes: Mapping[str, Any] | None = None) -> str:
+    """The finding in two sentences: how far the trick works, with its interval; then what that supports.
+
+    ``probes`` is ``probes.json`` of the same run, the two readings that subtraction has no part in.
+    """
     found = summary["boundary"]
     count = len(summary["levels"]["used"])
     name = summary["checkpoint"]["name"]
@@ -24,7 +29,16 @@ def answer(summary: dict[str, Any]) -> str:
     first = next(iter(rows))
     if rows[first]["blindness"] is None or rows[first]["competence"] is None:
         return f"For {name} the question has no answer: the cheese changes nothing or the top right is never reached."
-    where = f"up to {found['site']} (95% interval {found['low'] or 'none'} to {found['high'] or 'none'}, {count} mazes)"
+    reasons = doubts(summary, probes)
+    evidence = [f"95% interval {found['low'] or 'none'} to {found['high'] or 'none'}, {count} mazes"]
+    if found["change_site"] is not None and not reasons:
+        evidence.append(
+            f"change-point of the curve {found['change_site']}, {found['change_low']} to {found['change_high']}"
+        )
+    there = {control: part["there"] for control, part in found["controls"].items() if part["there"] is not None}
+    if there:
+        evidence.append(f"blindness of the controls there: {', '.join(f'{c} {ranged(p)}' for c, p in there.items())}")
+    where = f"up to {found['site']} ({'; '.join(evidence)})"
     if found["site"] is None:
         text = (
             f"For {name} on {count} mazes subtracting the cheese vector works nowhere, not even at {first} "
@@ -38,20 +52,12 @@ def answer(summary: dict[str, Any]) -> str:
             f"For {name} subtracting the cheese vector still acts like removing the cheese {where}; it stops working "
             f"at {found['next_site']} ({why})."
         )
-    if reasons := doubts(summary):
-        text += f" These numbers do not support a conclusion about where planning begins: {'; '.join(reasons)}."
-    elif found["site"] is not None and found["change_site"] is not None:
-        text += (
-            f" The second reading, the curve's change-point: {found['change_site']} "
-            f"(95% interval {found['change_low']} to {found['change_high']})."
-        )
-    there = {control: part["there"] for control, part in found["controls"].items() if part["there"] is not None}
-    if there:
-        text += f" Blindness of the controls there: {', '.join(f'{c} {ranged(part)}' for c, part in there.items())}."
-    return text
+    if reasons:
+        return f"{text} These numbers do not support a conclusion about where planning begins: {'; '.join(reasons)}."
+    return f"{text} {_other_readings(summary, probes)}"
 
 
-def doubts(summary: dict[str, Any]) -> list[str]:
+def doubts(summary: dict[str, Any], probes: Mapping[str, Any] | None = None) -> list[str]:
     """Why the numbers do not support a conclusion about where planning begins; empty if they do."""
     found, count = summary["boundary"], len(summary["levels"]["used"])
     reasons = []
@@ -83,7 +89,70 @@ def doubts(summary: dict[str, Any]) -> list[str]:
         and (depth[found["change_low"]] > depth[alone["high"]] or depth[found["change_high"]] < depth[alone["low"]])
     ):
         reasons.append(f"the curve's change-point lies elsewhere ({found['change_low']} to {found['change_high']})")
-    return reasons
+    return reasons + _decoding(summary, probes)
+
+
+def _decoding(summary: Mapping[str, Any], probes: Mapping[str, Any] | None) -> list[str]:
+    """What the next move that probes read says against the boundary: that there is none, or that it comes elsewhere."""
+    move = _readings(probes).get("cheese")
+    if move is None:
+        return []
+    if move.site is None:
+        return ["the next move towards the cheese can be read beyond pixels and walls at no site"]
+    if _meet(summary, move) is False:
+        return [f"the next move towards the cheese comes in elsewhere (from {move.site} on, {_interval(move)})"]
+    return []
+
+
+def _other_readings(summary: Mapping[str, Any], probes: Mapping[str, Any] | None) -> str:
+    """What the two readings say that subtraction has no part in."""
+    found = _readings(probes)
+    parts = []
+    if "cheese" in found:
+        text = f"the next move towards the cheese can be read beyond pixels and walls from {found['cheese'].site} on"
+        text += f" ({_interval(found['cheese'])}"
+        if APART in found:
+            site = found[APART].site
+            text += f"; where the corner asks for another move, {'nowhere' if site is None else f'from {site} on'}"
+        parts.append(f"{text})")
+    if REPRESENTATIONAL in found:
+        held = found[REPRESENTATIONAL]
+        apart = ", which does not meet the boundary" if _meet(summary, held) is False else ""
+        place = "nowhere" if held.site is None else f"up to {held.site}"
+        parts.append(f"the cheese vector is the same wherever the mouse stands {place} ({_interval(held)}{apart})")
+    if not parts:
+        return "Whether next moves come in there, as planning would have it, was not asked (`mazesteer probe` does)."
+    return f"Asked independently, {', and '.join(parts)}."
+
+
+def _readings(probes: Mapping[str, Any] | None) -> dict[str, Reading]:
+    """The probes' readings that a conclusion rests on: next moves (``cheese`` and :data:`APART`), and the vectors'."""
+    if probes is None or not {"decoding_boundary", "representational_boundary"} <= set(probes):
+        return {}
+    moves = probes["decoding_boundary"]["next_move"]
+    found = {
+        name: Reading(DECODING, name, "from", part["site"], part["low"], part["high"])
+        for name, part in moves.items()
+        if name in ("cheese", APART) and part["rule"]
+    }
+    held = probes["representational_boundary"]
+    if held["rule"]:
+        found[REPRESENTATIONAL] = Reading(REPRESENTATIONAL, "vectors", "up to", held["site"], held["low"], held["high"])
+    return found
+
+
+def _meet(summary: Mapping[str, Any], other: Reading) -> bool | None:
+    """Whether the interval of a reading and that of the boundary have a place in common; None if that is not known."""
+    names = [site["name"] for site in summary["sites"] if site["trunk"]]
+    ends = [reading.edges(names) for reading in (readings(summary["boundary"], None)[0], other)]
+    if None in ends:
+        return None
+    (_, low, high), (_, other_low, other_high) = (end for end in ends if end is not None)
+    return low <= other_high and other_low <= high
+
+
+def _interval(reading: Reading) -> str:
+    return f"95% interval {reading.low or 'nowhere'} to {reading.high or 'nowhere'}"
 
 
 def _controls(found: Mapping[str, Any]) -> list[str]:

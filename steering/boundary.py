@@ -186,6 +186,11 @@ def threshold_curve(curves: Curves, competence: float = COMPETENCE) -> list[tupl
     return [(threshold, reach(curves, threshold, competence)) for threshold in THRESHOLDS]
 
 
+def competence_curve(curves: Curves, blindness: float = BLINDNESS) -> list[tuple[float, Reach]]:
+    """(competence threshold, how deep it holds) for all of :data:`THRESHOLDS`."""
+    return [(threshold, reach(curves, blindness, threshold)) for threshold in THRESHOLDS]
+
+
 def over_agents(
     agents: Sequence[Curves],
     rng: np.random.Generator,

@@ -82,17 +82,16 @@ def _show(data: dict[str, Any]) -> None:
 
     console: Console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     console.print(f"\n{data['checkpoint']['name']} at {data['settings']['site']}, exact within "
-                  f"{data['settings']['horizon']} moves; intervals: 95%, bootstrap over mazes")  # fmt: skip
-    rows = replicate_table(data)
-    for name, found in data["findings"].items():
-        console.print(f"\n[bold]{name}[/bold]: {found['what']} ({found['mazes']} mazes)")
+                  f"{data['settings']['horizon']} moves; intervals: 95%, bootstrap over mazes; inside: whether the "
+                  "published number lies in it")  # fmt: skip
+    for found in replicate_table(data):
+        console.print(f"\n[bold]{found['name']}[/bold]: {found['what']} ({found['mazes']} mazes)")
         console.print(f"published: {found['published']}", markup=False)
         table = Table(box=None, pad_edge=False)
-        for column in ("figure", "published", "measured", "interval"):
+        for column in ("figure", "published", "measured", "interval", "inside"):
             table.add_column(column, justify="left" if column == "figure" else "right")
-        for row in rows:
-            if row["finding"] == name:
-                table.add_row(row["figure"], row["published"], row["measured"], row["interval"])
+        for row in found["figures"]:
+            table.add_row(*row.values())
         console.print(table)
         console.print(f"-> {found['verdict']}", markup=False)
         for note in found["notes"]:

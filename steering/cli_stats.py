@@ -22,6 +22,7 @@ def power_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say how many levels an interval of a given width needs, judging by a run."""
+    from steering import stats
     from steering.power import power_of_run
 
     records = power_of_run(run, width, site)
@@ -37,4 +38,10 @@ def power_command(
         if record["warning"]:
             print(f"\n{record['site']}: {record['warning']}")
     most = max(record["levels"] for record in records)
-    print(f"\nto get them: the run's own command again with --n-levels {most} in place of its levels")
+    if any(record["levels"] == stats.FEW for record in records):
+        print(f"\n{stats.FEW} is the least recommended: from fewer levels the report draws no conclusion, "
+              "however narrow the interval")  # fmt: skip
+    if all(record["suffices"] for record in records):
+        print(f"\nthe pilot already suffices: it has {records[0]['pilot']} levels, {most} are needed")
+    else:
+        print(f"\nto get them: the run's own command again with --n-levels {most} in place of its levels")

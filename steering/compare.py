@@ -6,11 +6,12 @@ resamples, so that differences are between arms and not between mazes. Nothing i
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import itertools
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ import numpy as np
 
 from envs.errors import InputError, check_random_seed
 from steering import stats
-from steering.boundary import Boundary, Curves, agreed_thresholds, find_boundary, over_agents
+from steering.boundary import Boundary, Curves, Reach, agreed_thresholds, find_boundary, over_agents, reach
+from steering.evidence import version_sets
 from steering.plan import SweepSpec
 from steering.several import INDEX
 from steering.store import DATABASE, Key, Store
@@ -36,7 +38,8 @@ class Arm:
     """One run under one coefficient: per level and trunk site, what subtraction did.
 
     ``facts``: of each site, :data:`FACTS`; ``edited``: ``{(level, site): Outcome fields}``; ``clean``, ``no_cheese``:
-    ``{level: Outcome fields}``; ``thresholds``: those of the run's last sweep command; ``directory``: of the run.
+    ``{level: Outcome fields}``; ``thresholds``: those of the run's last sweep command, ``command``; ``versions``: see
+    :func:`steering.evidence.used_versions`; ``directory``: of the run.
     """
 
     name: str
@@ -48,6 +51,8 @@ class Arm:
     clean: dict[int, dict[str, float]]
     no_cheese: dict[int, dict[str, float]]
     thresholds: dict[str, float]
+    command: str
+    versions: list[dict[str, str]]
     directory: Path
 
     @property
@@ -122,6 +127,8 @@ def _arm(store: Store, spec: SweepSpec, coefficient: float) -> Arm:
         clean={level: table[Key(level, "clean")] for level in spec.levels if Key(level, "clean") in table},
         no_cheese={level: table[Key(level, "no_cheese")] for level in spec.levels if Key(level, "no_cheese") in table},
         thresholds=thresholds(store),
+        command=store.meta("command", ""),
+        versions=version_sets(store.meta("versions", [])),
         directory=store.path.parent,
     )
 
@@ -162,6 +169,8 @@ def compare(
         "classes": [first.facts[site]["equivalence_class"] for site in sites],
         "facts": [first.facts[site] for site in sites],
         "thresholds": rule,
+        "horizon": first.spec.horizon,
+        "mode": first.spec.mode,
         "seed": seed,
         "arms": [
             {
@@ -170,7 +179,10 @@ def compare(
                 "sha256": arm.spec.sha256,
                 "coefficient": arm.coefficient,
                 "vector": arm.spec.vector,
-                "boundary": dataclasses.asdict(boundary),
+                "seed": arm.spec.seed,
+                "command": arm.command,
+                "versions": arm.versions,
+                "boundary": _boundary(boundary, reach(curve, rule["blindness"], None), arm.facts),
                 "curve": _points(curve, pair, weights),
                 "reference": {
                     world: {o: float(np.nanmean([getattr(arm, world)[lv][o] for lv in levels])) for o in OUTCOMES}
@@ -187,10 +199,20 @@ def compare(
     }
     _adjust([effect for row in found["differences"] for effect in row["effects"].values()])
     if training_seeds(arms):
-        found["over_agents"] = dataclasses.asdict(over_agents(curves, rng, same_mazes=True, **rule))
+        able = {name: np.full_like(getattr(curves[0], name), np.inf) for name in ("able", "boot_able")}
+        blind = [dataclasses.replace(curve, **able) for curve in curves]
+        alone = over_agents(blind, copy.deepcopy(rng), same_mazes=True, **rule)  # the same draws
+        over = over_agents(curves, rng, same_mazes=True, **rule)
+        found["over_agents"] = _boundary(over, Reach(alone.site, alone.low, alone.high), first.facts)
     cleaned = json.loads(json.dumps(found), parse_constant=lambda _: None)  # NaN: not defined
     assert isinstance(cleaned, dict)
     return cleaned
+
+
+def _boundary(found: Boundary, alone: Reach, facts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The boundary, whether its site is free (``affine``), and ``blindness_alone``: with competence not asked for."""
+    affine = None if found.site is None else facts[found.site]["affine"]
+    return {**dataclasses.asdict(found), "affine": affine, "blindness_alone": dataclasses.asdict(alone)}
 
 
 def _curves(arm: Arm, sites: Sequence[str], levels: Sequence[int], distances: Distances, weights: np.ndarray) -> Curves:

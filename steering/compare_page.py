@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import shlex
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,8 @@ from steering import figures_compare, stats, words
 from steering.compare import Arm, compare, find_runs, read_arms
 from steering.compare_readings import readings_table, side_by_side
 from steering.depth_axis import short
-from steering.development import LOSS, NO_LOSS, RULE, Series, loss_curves, snapshots
+from steering.development import RULE, Series, loss_caption, loss_curves, snapshots, without_loss
+from steering.evidence import versions
 from steering.page import Figure, write_page
 from steering.picture import compare_picture
 
@@ -43,6 +46,7 @@ def run_compare(
         raise InputError(f"--history {history}: no {HISTORY} there; give the --out of a training")
     arms = read_arms(find_runs(runs))
     data = compare(arms, seed=seed, blindness=blindness, competence=competence)
+    data["command"], data["versions"] = "mazesteer " + shlex.join(sys.argv[1:]), versions()
     data["readings"], data["no_readings"] = side_by_side(arms, data)
     series = snapshots([arm.spec.checkpoint for arm in arms])
     if history is not None and series is None:
@@ -55,6 +59,7 @@ def run_compare(
             "counts": list(series.counts),
             "stages": list(series.stages),
             "loss": loss_curves(rows),
+            "without_loss": without_loss(rows) if rows else None,
             "rule": RULE,
         }
     try:
@@ -73,6 +78,10 @@ def run_compare(
         readings=_readings(data),
         effects=_effects(data) if len(data["arms"]) <= FEW_ARMS else [words.fill(words.MANY)],
         methods=_methods(data),
+        arms=[words.fill(words.ARM, **arm) for arm in data["arms"]],
+        commands={"this comparison": data["command"]} | _by_arms(data, lambda arm: arm["command"]),
+        versions={"this comparison": _listed(data["versions"])}
+        | _by_arms(data, lambda arm: "; also ".join(map(_listed, arm["versions"]))),
     )
     return data
 
@@ -113,7 +122,14 @@ def _apart(row: Mapping[str, Any], classes: Sequence[str]) -> str:
 def _reach(arm: Mapping[str, Any]) -> str:
     found = arm["boundary"]
     site, low, high = (short(found[end]) if found[end] else "nowhere" for end in ("site", "low", "high"))
-    return f"{site} (95% interval {low} to {high})"
+    return f"{site} ({'; '.join([f'95% interval {low} to {high}', *_caveats(found)])})"
+
+
+def _caveats(found: Mapping[str, Any]) -> list[str]:
+    """What speaks against reading a boundary as where, in the network, blindness ends."""
+    alone = found["blindness_alone"]["site"]
+    free = [words.FREE] if found["affine"] else []
+    return free + ([words.fill(words.BY_COMPETENCE, site=short(alone))] if alone != found["site"] else [])
 
 
 def _effects(data: Mapping[str, Any]) -> list[str]:
@@ -155,8 +171,13 @@ def _figures(data: Mapping[str, Any], series: Series | None) -> list[Figure]:
     if series is not None:
         loss = data["development"]["loss"]
         made["development"] = figures_compare.development_figure(data, series.positions(), loss)
-        bottom = LOSS if loss else NO_LOSS
-    values = {"mazes": len(data["levels"]), "bottom": bottom, "probed": (data["readings"] or {}).get("levels")}
+        bottom = loss_caption(loss, data["development"]["without_loss"])
+    values = {
+        "mazes": len(data["levels"]),
+        "bottom": bottom,
+        "first": short(data["sites"][0]),
+        "probed": (data["readings"] or {}).get("levels"),
+    }
     return [
         Figure(name, words.fill(words.FIGURES[name][0], **values), words.fill(words.FIGURES[name][1], **values), figure)
         for name, figure in made.items()
@@ -171,6 +192,7 @@ def _table(data: Mapping[str, Any]) -> list[list[str]]:
         rows.append(
             [arm["name"], ends[0], f"{ends[1]} to {ends[2]}", ends[3]]
             + [words.number(arm["reference"][w][o]) for w, o in (("clean", "p_cheese"), ("no_cheese", "p_region"))]
+            + ["; ".join(_caveats(found))]
         )
     return rows
 
@@ -201,5 +223,18 @@ def _methods(data: Mapping[str, Any]) -> list[str]:
         lines.append(f"Readings of the probes are not shown side by side: {data['no_readings']}.")
     if data["over_agents"] is not None:
         found = {key: value or "none" for key, value in data["over_agents"].items()}
-        lines.append("Over agents. " + words.fill(words.RULE, **found))
-    return lines
+        caveats = "; ".join(_caveats(data["over_agents"]))
+        lines.append("Over agents. " + words.fill(words.RULE, **found) + (f" Caveat: {caveats}." if caveats else ""))
+    return [*lines, words.fill(words.COMPARED_SETTINGS, **data)]
+
+
+def _by_arms(data: Mapping[str, Any], text: Callable[[Mapping[str, Any]], str]) -> dict[str, str]:
+    """``{runs: text}`` of the arms, those with the same text together."""
+    runs: dict[str, list[str]] = {}
+    for arm in data["arms"]:
+        runs.setdefault(text(arm) or "not recorded", []).append(arm["name"])
+    return {"all runs" if len(runs) == 1 else ", ".join(names): known for known, names in runs.items()}
+
+
+def _listed(packages: Mapping[str, str]) -> str:
+    return ", ".join(map(" ".join, packages.items()))

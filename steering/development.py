@@ -12,10 +12,14 @@ import numpy as np
 TOLERANCE = 0.05
 RULE = (
     "A bump is a stretch of one stage of training where the loss, over the logarithm of the samples, lies above its "
-    f"lower convex envelope by more than {TOLERANCE:.0%} of what the loss fell in that stage."
+    f"lower convex envelope by more than {TOLERANCE:.0%} of what the loss fell from the first to the last look at that "
+    "stage; where it did not fall, none is marked."
 )
-LOSS = f"the loss; shaded stretches are bumps. {RULE}"
-NO_LOSS = "empty, since no loss is known; --history RUN adds that of a training, RUN being its --out."
+_LOSS = f"the loss; shaded stretches are bumps. {RULE}"
+_NO_HISTORY = "empty, since no loss is known; --history RUN adds that of a training, RUN being its --out."
+_NO_LOSS = (
+    "empty, since the history of this training has no loss curve (two looks at one stage with a loss are needed)."
+)
 _BESIDE = 1.25  # how far beside another snapshot of the same count one is drawn at most, as a ratio of counts
 
 
@@ -31,10 +35,25 @@ def loss_curves(history: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
+def without_loss(history: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The stages of a training that :func:`loss_curves` has no curve for."""
+    known = {curve["stage"] for curve in loss_curves(history)}
+    return [stage for stage in dict.fromkeys(row["stage"] for row in history) if stage not in known]
+
+
+def loss_caption(losses: Sequence[Mapping[str, Any]], without: Sequence[str] | None) -> str:
+    """What the panel of the loss shows; ``without``: stages that have none, None if no history is known."""
+    if not losses:
+        return _NO_HISTORY if without is None else _NO_LOSS
+    return _LOSS + (f" The history has no loss curve for: {', '.join(without)}." if without else "")
+
+
 def bumps(count: np.ndarray, loss: np.ndarray, tolerance: float = TOLERANCE) -> list[list[int]]:
     """Non-convex stretches ``[first count, last count]`` by :data:`RULE`; ``count`` rises and is positive."""
     x = np.log10(count.astype(np.float64))
-    fell = max(float(loss[0] - loss.min()), np.finfo(np.float64).eps)
+    fell = float(loss[0] - loss[-1])
+    if fell <= 0:
+        return []
     above = loss - lower_envelope(x, loss) > tolerance * fell
     edges = np.flatnonzero(np.diff(np.r_[False, above, False].astype(int)))
     return [[int(count[a]), int(count[b - 1])] for a, b in zip(edges[::2], edges[1::2], strict=True)]

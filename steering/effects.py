@@ -87,25 +87,28 @@ class OutcomeTable:
 
 
 def effects(table: OutcomeTable) -> list[dict[str, Any]]:
-    """One record per distinct experiment, condition, reference and outcome, as plain data.
+    """One record per distinct experiment, condition, coefficient, reference and outcome, as plain data.
 
-    Holm's adjustment runs over the experiments within one (condition, reference, outcome). First come ``clean`` against
-    ``no_cheese``: what the cheese does at all. All effects are made with the same seed, so with the same mazes.
+    ``condition`` has the label of the summary: ``subtract``, and ``subtract x2`` for a further coefficient.
+    ``all_sites`` is one experiment, with that name for a site; branch sites are not compared. Holm's adjustment runs
+    over the experiments within one (condition, reference, outcome). First come ``clean`` against ``no_cheese``: what
+    the cheese does at all. All effects are made with the same seed, so with the same mazes.
     """
     references = {name: table.reference(name) for name in REFERENCES}
     records = _family(table, "clean", "no_cheese", {"": references["clean"]}, references["no_cheese"])
-    for condition in table.spec.conditions:
-        if condition == ALL_SITES:
-            continue
-        columns = {site: table.condition(condition, site) for site in table.experiments(condition)}
-        for against in REFERENCES:
-            records += _family(table, condition, against, columns, references[against])
+    for coefficient in table.spec.coefficients:
+        for condition in table.spec.conditions:
+            label = condition if coefficient == table.spec.coefficients[0] else f"{condition} x{coefficient:g}"
+            sites = [""] if condition == ALL_SITES else table.experiments(condition)
+            columns = {site or ALL_SITES: table.condition(condition, site, coefficient) for site in sites}
+            for against in REFERENCES:
+                records += _family(table, label, against, columns, references[against])
     return records
 
 
 def what(condition: str, site: str, against: str, outcome: str) -> str:
     """What an effect is an effect on, in words."""
-    where = f" at {site}" if site else ""
+    where = f" at {site}" if site not in ("", ALL_SITES) else ""
     return f"{NAMES[outcome]}, {condition}{where} against {against}"
 
 

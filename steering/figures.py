@@ -53,15 +53,19 @@ def blindness_figure(summary: dict[str, Any]) -> go.Figure:
                   "dash": "solid" if main else "dash" if label.startswith(MAIN) else "dot"},
             marker={"size": 9 if main else 6, "symbol": markers},
         )  # fmt: skip
-    if MAIN in conditions:
+    for label in conditions:
+        rows, main = [site["conditions"][label] for site in trunk], label == MAIN
         figure.add_scatter(
             x=names(trunk),
-            y=[site["conditions"][MAIN]["competence"] for site in trunk],
-            name=f"competence, {MAIN}",
+            y=[row["competence"] for row in rows],
+            error_y=bars(rows, "competence", "competence_low", "competence_high"),
+            name=f"competence, {label}",
             mode="lines+markers",
-            line={"color": GREEN, "dash": "dash", "width": 2},
+            line={"color": GREEN if main else CONDITIONS.get(label.split(" ")[0], "#999999"), "dash": "dash",
+                  "width": 2 if main else 1},
             marker={"size": 6, "symbol": symbols(trunk, "triangle-up")},
-        )
+            visible=True if main else "legendonly",
+        )  # fmt: skip
     if branch and MAIN in branch[0]["conditions"]:
         figure.add_scatter(
             x=names(branch),
@@ -140,7 +144,7 @@ def decision_figure(summary: dict[str, Any]) -> go.Figure:
 
 
 def position_figure(summary: dict[str, Any]) -> go.Figure | None:
-    """Blindness by depth and distance from where the vector was taken, distinct trunk sites; None without profiles.
+    """Blindness by depth and distance from where the vector was taken, with intervals; None without profiles.
 
     Starred: more than half of these states are outside the receptive field, where the network cannot but add up.
     """
@@ -165,32 +169,40 @@ def position_figure(summary: dict[str, Any]) -> go.Figure | None:
         colorscale="cividis",
         colorbar={"title": "blindness"},
     )
+    figure.update_traces(textfont={"size": 10})
     figure.update_yaxes(autorange="reversed")
     figure.update_xaxes(title="path length from where the vector was taken", type="category")
-    figure.update_layout(template="simple_white", height=460, margin=_LEFT)
+    figure.update_layout(template="simple_white", height=120 + 38 * len(sites), margin=_LEFT)
     return figure
 
 
 def threshold_figure(summary: dict[str, Any]) -> go.Figure | None:
-    """The boundary for every blindness threshold, with its interval; None if no trunk site was swept."""
-    curve = summary["boundary"].get("threshold_curve")
-    if not curve:
+    """The boundary for every threshold of each kind, with its interval; None if no trunk site was swept."""
+    found = summary["boundary"]
+    if not found["threshold_curve"]:
         return None
     swept = [site for site in summary["sites"] if site["trunk"] and MAIN in site["conditions"]]
     order = [None, *(site["name"] for site in swept)]
     depth = order.index
 
-    x = [row["threshold"] for row in curve]
+    kept = found["thresholds"]
+    kinds = (
+        ("threshold_curve", f"of blindness (competence at least {kept['competence']:g})", RED, "213,94,0", "circle"),
+        ("competence_curve", f"of competence (blindness at least {kept['blindness']:g})", GREEN, "0,158,115", "square"),
+    )
     figure = go.Figure()
-    figure.add_scatter(
-        x=[*x, *reversed(x)],
-        y=[*(depth(row["high"]) for row in curve), *(depth(row["low"]) for row in reversed(curve))],
-        fill="toself", fillcolor="rgba(213,94,0,.18)", line={"width": 0}, hoverinfo="skip", name="95% interval",
-    )  # fmt: skip
-    figure.add_scatter(x=x, y=[depth(row["site"]) for row in curve], mode="lines+markers", name="boundary",
-                       line={"color": RED, "width": 3, "shape": "hv"})  # fmt: skip
+    for key, label, colour, shade, symbol in kinds:
+        curve = found[key]
+        x = [row["threshold"] for row in curve]
+        figure.add_scatter(
+            x=[*x, *reversed(x)],
+            y=[*(depth(row["high"]) for row in curve), *(depth(row["low"]) for row in reversed(curve))],
+            fill="toself", fillcolor=f"rgba({shade},.18)", line={"width": 0}, hoverinfo="skip", showlegend=False,
+        )  # fmt: skip
+        figure.add_scatter(x=x, y=[depth(row["site"]) for row in curve], mode="lines+markers", name=label,
+                           line={"color": colour, "width": 3, "shape": "hv"}, marker={"symbol": symbol})  # fmt: skip
     figure.update_yaxes(tickvals=list(range(len(order))), ticktext=["nowhere", *labels(swept)], autorange="reversed")
-    figure.update_xaxes(title="blindness that counts as working", range=[0, 1])
+    figure.update_xaxes(title="threshold", range=[0, 1])
     figure.update_layout(template="simple_white", height=480, margin=_LEFT,
                          legend=LEGEND)  # fmt: skip
     return figure
@@ -218,7 +230,8 @@ def before_after_figure(decisions: Mapping[str, Any]) -> go.Figure:
 
 
 def _starred(row: Mapping[str, Any] | None) -> str:
-    """The blindness of a bin of states, starred where most of them are outside the receptive field."""
+    """The blindness of a bin of states, starred where most of them are outside the receptive field; its interval."""
     if row is None or row["blindness"] is None:
         return ""
-    return f"{row['blindness']:.2f}" + ("*" if row["outside"]["states"] > row["inside"]["states"] else "")
+    star = "*" if row["outside"]["states"] > row["inside"]["states"] else ""
+    return f"{row['blindness']:.2f}{star}<br>({row['blindness_low']:.2f} to {row['blindness_high']:.2f})"

@@ -8,8 +8,9 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from steering.depth_axis import LEGEND, PALETTE, bars, labels, mark, names, run_colours, short, symbols
+from steering.depth_axis import LEGEND, PALETTE, PINK, RED, bars, labels, mark, names, run_colours, short, symbols
 
+NOWHERE = "nowhere"  # the row of the site axis for a boundary before the first site
 _SHAPES = ("circle", "square", "diamond", "triangle-up")
 _DASHES = ("solid", "dash", "dot", "dashdot")
 
@@ -85,15 +86,20 @@ def differences_figure(data: Mapping[str, Any]) -> go.Figure:
 def development_figure(
     data: Mapping[str, Any], counts: Sequence[int], losses: Sequence[Mapping[str, Any]]
 ) -> go.Figure:
-    """Over training: blindness by site, the boundary, how well the policy does, and the loss with its bumps marked."""
+    """Over training: blindness by site, the boundary with its interval, how well the policy does, competence, and the
+    loss with its bumps marked.
+
+    Competence is that at a snapshot's boundary, or, with an open marker, at the first site where that is nowhere.
+    """
     order = sorted(range(len(counts)), key=lambda i: counts[i])
     arms, x = [data["arms"][i] for i in order], [max(counts[i], 1) for i in order]
     sites = labels(data["facts"])
     figure = make_subplots(rows=3, cols=1, shared_xaxes=True, row_heights=[0.5, 0.25, 0.25], vertical_spacing=0.06)
     figure.add_heatmap(
         x=x,
-        y=sites,
-        z=[[arm["curve"][s]["blindness"] for arm in arms] for s in range(len(sites))],
+        y=[NOWHERE, *sites],
+        z=[[None] * len(arms), *([arm["curve"][s]["blindness"] for arm in arms] for s in range(len(sites)))],
+        hoverongaps=False,
         zmin=-1,
         zmax=1,
         colorscale="cividis",
@@ -101,9 +107,12 @@ def development_figure(
         row=1,
         col=1,
     )
-    label = dict(zip(data["sites"], sites, strict=True))
-    depth = [label.get(arm["boundary"]["site"]) for arm in arms]
-    figure.add_scatter(x=x, y=depth, mode="lines+markers", name="boundary", line={"color": "#D55E00", "width": 2},
+    label: dict[str | None, str] = {None: NOWHERE, **dict(zip(data["sites"], sites, strict=True))}
+    depth, low, high = ([label[arm["boundary"][end]] for arm in arms] for end in ("site", "low", "high"))
+    figure.add_scatter(x=[*x, *reversed(x)], y=[*low, *reversed(high)], name="its 95% interval", mode="lines",
+                       fill="toself", fillcolor="rgba(213, 94, 0, 0.3)", hoverinfo="skip",
+                       line={"color": RED, "width": 1, "dash": "dot"}, row=1, col=1)  # fmt: skip
+    figure.add_scatter(x=x, y=depth, mode="lines+markers", name="boundary", line={"color": RED, "width": 2},
                        row=1, col=1)  # fmt: skip
     for world, outcome, name, colour in (
         ("clean", "p_cheese", "P(cheese), left alone", "#0072B2"),
@@ -111,6 +120,15 @@ def development_figure(
     ):
         figure.add_scatter(x=x, y=[arm["reference"][world][outcome] for arm in arms], name=name, mode="lines+markers",
                            line={"color": colour}, row=2, col=1)  # fmt: skip
+    found = [arm["boundary"]["site"] for arm in arms]
+    points = [
+        arm["curve"][0 if site is None else data["sites"].index(site)] for arm, site in zip(arms, found, strict=True)
+    ]
+    able = [point["competence"] for point in points]
+    figure.add_scatter(x=x, y=able, name="competence", mode="lines+markers",
+                       text=[label[point["site"]] for point in points], hovertemplate="%{y:.3f} at %{text}",
+                       marker={"symbol": ["diamond" if site else "diamond-open" for site in found], "size": 9},
+                       line={"color": PINK, "dash": "dash"}, row=2, col=1)  # fmt: skip
     for i, curve in enumerate(losses):
         figure.add_scatter(x=curve["count"], y=curve["loss"], name=f"loss, {curve['stage']}", mode="lines",
                            line={"color": "#333333", "dash": _DASHES[i % len(_DASHES)]}, row=3, col=1)  # fmt: skip
@@ -119,7 +137,8 @@ def development_figure(
                 x0=first * 0.97, x1=last * 1.03, fillcolor="#E69F00", opacity=0.3, line_width=0, row=3, col=1
             )
     figure.update_yaxes(autorange="reversed", row=1, col=1)
-    figure.update_yaxes(range=[0, 1], title="probability", row=2, col=1)
+    figure.update_yaxes(range=[0, 1.05 * max([1.0, *(value for value in able if value is not None)])],
+                        title="probability, competence", row=2, col=1)  # fmt: skip
     figure.update_yaxes(title="loss", rangemode="tozero", row=3, col=1)
     figure.update_xaxes(type="log")
     figure.update_xaxes(title="samples and steps of training (the first weights stand at 1)", row=3, col=1)

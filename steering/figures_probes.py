@@ -13,7 +13,20 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from steering.decoding import APART
-from steering.depth_axis import BLUE, GREEN, ORANGE, PINK, RED, bars, distance_labels, edge, mark, names, symbols
+from steering.depth_axis import (
+    BLUE,
+    GREEN,
+    ORANGE,
+    PINK,
+    RED,
+    bars,
+    distance_labels,
+    edge,
+    labels,
+    mark,
+    names,
+    symbols,
+)
 from steering.profiles import DISTANCES
 from steering.readings import DECODING, REPRESENTATIONAL, Reading
 from steering.representation import DEPENDENT
@@ -79,7 +92,6 @@ def representation_figure(data: dict[str, Any]) -> go.Figure:
                 outside = side == "outside"
                 _line(figure, rows, values, f"{label}, {side} the receptive field", colour, 1,
                       dash="dot" if outside else "solid", symbol="diamond" if outside else "circle")  # fmt: skip
-    labels = distance_labels()
     cosines = {
         (row["name"], part["distance"]): part["cosine"]["value"]
         for row in data["representation"]
@@ -87,9 +99,11 @@ def representation_figure(data: dict[str, Any]) -> go.Figure:
         if not part["outside"]
     }
     table = [[cosines.get((row["name"], distance)) for row in rows] for distance in DISTANCES]
-    figure.add_heatmap(x=names(rows), y=labels, z=table, zmin=-1, zmax=1, colorscale="cividis", row=2, col=1,
+    figure.add_heatmap(x=names(rows), y=distance_labels(), z=table, zmin=-1, zmax=1, colorscale="cividis", row=2, col=1,
                        texttemplate="%{z:.2f}", colorbar={"title": "cosine", "len": 0.4, "y": 0.2})  # fmt: skip
-    mark(figure, rows, panels=(1,))  # the map below has the same axis, and colours of its own
+    mark(figure, rows, panels=(1,))
+    # The map has colours of its own, so its marks are words.
+    figure.update_xaxes(tickvals=names(rows), ticktext=labels(rows), row=2)
     held = data["representational_boundary"]
     what = f"interaction above {DEPENDENT:g}"
     _edge(figure, rows, Reading(REPRESENTATIONAL, what, "up to", held["site"], held["low"], held["high"]), 1)

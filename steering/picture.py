@@ -1,12 +1,14 @@
 """Pictures for a paper or a talk: ``report.png`` of a sweep, ``compare.png`` of several.
 
-Grey: the network is affine in the pixels there, so free. Open markers: the same experiment as a site before. Bars: 95%
+Grey: the network is affine in the pixels there, so free. Dotted frame: a unit sees only part of the picture, so local.
+Open markers: the same experiment as a site before. The line below the picture says so of what is there. Bars: 95%
 intervals over mazes. Trunk sites only.
 """
 
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from steering.depth_axis import CONDITIONS, PALETTE, RED, Site, names, run_colours, twin
+from steering.depth_axis import CONDITIONS, GREY, PALETTE, RED, Site, kind, names, run_colours, twin
 from steering.readings import CAUSAL, Reading
 from steering.summary import MAIN
 
@@ -25,6 +27,12 @@ _PANELS = {  # each with the curve of the walls alone, if there is one
     "apart": ("where the corner asks\nfor another move", "apart_walls"),
     "cell": ("cheese's cell\n(variance explained)", None),
 }
+_MARKS = {
+    "free": ("grey, free: affine in the pixels", {"color": "0.92", "lw": 0}),
+    "local": ("dotted frame, local: a unit sees only part of the picture",
+              {"facecolor": "none", "edgecolor": GREY, "lw": 1.2, "ls": ":"}),
+}  # fmt: skip
+_TWIN = "open markers: the same experiment as a site before"
 _SHOWN = {
     MAIN: ("o", "cheese vector subtracted"),
     "random": ("D", "noise of the same norm"),
@@ -107,20 +115,26 @@ def compare_figure(data: Mapping[str, Any]) -> Figure:
 
 
 def _panels(sites: Sequence[Site], heights: Sequence[float]) -> tuple[Figure, list[Axes]]:
-    """A figure with a panel for each of ``heights`` (inches), ``sites`` on the x axis of all of them."""
+    """A figure with a panel for each of ``heights`` (inches), ``sites`` on the x axis of all of them, marked."""
     figure = Figure(figsize=(9, sum(heights)), layout="constrained")
     FigureCanvasAgg(figure)
     panels: list[Axes] = list(
         figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=list(heights))[:, 0]
     )
-    free = [i for i, site in enumerate(sites) if site["affine"]]
     for axes in panels:
         axes.spines[["top", "right"]].set_visible(False)
-        for i in free:
-            axes.axvspan(i - 0.5, i + 0.5, color="0.92", lw=0, zorder=0)
-    if free:
-        up = panels[0].get_xaxis_transform()
-        panels[0].text(float(np.mean(free)), 0.02, "free", transform=up, ha="center", color="0.4")
+    up = panels[0].get_xaxis_transform()
+    for mark, stretch in itertools.groupby(range(len(sites)), key=lambda i: kind(sites[i])):
+        if mark:
+            first, *rest = stretch
+            last = rest[-1] if rest else first
+            for axes in panels:
+                axes.axvspan(first - 0.45, last + 0.45, 0.005, 0.995, zorder=0, **_MARKS[mark][1])
+            panels[0].text((first + last) / 2, 0.02, mark, transform=up, ha="center", color="0.4")
+    notes = [text for mark, (text, _) in _MARKS.items() if mark in map(kind, sites)]
+    notes += [_TWIN] if any(map(twin, sites)) else []
+    if notes:
+        figure.supxlabel("; ".join(notes).capitalize() + ".", fontsize=7.5, color="0.3")
     panels[-1].set_xticks(range(len(sites)), names(sites), rotation=50, ha="right", rotation_mode="anchor", fontsize=8)
     return figure, panels
 

@@ -15,7 +15,8 @@ from steering.effects import OutcomeTable
 from steering.store import Store
 from steering.summary import MAIN, maze_weights, thresholds, trunk_curves
 
-SIZES = (8, 16, 32, 64, 128, 256, 512, 1024)  # mazes simulated; beyond the last the width falls as 1 / sqrt(n)
+# Mazes simulated: from the fewest that a conclusion is drawn from; beyond the last the width falls as 1 / sqrt(n).
+SIZES = (stats.FEW, 32, 64, 128, 256, 512, 1024)
 STUDIES = 64  # simulated for each size
 DRAWS = 400  # resamples of each study's interval
 FARTHER = 10  # times the pilot: as far as its mazes can be trusted to stand for others
@@ -23,12 +24,20 @@ FARTHER = 10  # times the pilot: as far as its mazes can be trusted to stand for
 
 @dataclass(frozen=True)
 class Power:
-    """``levels``: how many give a 95% interval no wider than ``width`` on average; ``curve``: (levels, mean width)."""
+    """``levels``: how many give a 95% interval no wider than ``width`` on average, :data:`stats.FEW` at least.
+
+    ``pilot``: levels judged by; ``curve``: (levels, mean width).
+    """
 
     width: float
     pilot: int
     levels: int
     curve: tuple[tuple[int, float], ...]
+
+    @property
+    def suffices(self) -> bool:
+        """Whether the pilot has as many levels as are needed."""
+        return self.levels <= self.pilot
 
     @property
     def warning(self) -> str:
@@ -41,7 +50,7 @@ class Power:
 
 
 def levels_needed(tv_edited: np.ndarray, tv_clean: np.ndarray, width: float, rng: np.random.Generator) -> Power:
-    """The least ``n`` whose interval of blindness is on average no wider than ``width``.
+    """The least ``n``, from :data:`stats.FEW` on, whose interval of blindness is on average no wider than ``width``.
 
     ``tv_edited``, ``tv_clean``: ``float[n_pilot]``. For each of :data:`SIZES`, :data:`STUDIES` studies of that size are
     drawn from the pilot's mazes with replacement, and the interval that a sweep reports
@@ -91,6 +100,7 @@ def power_of_run(directory: Path, width: float, site: str | None = None) -> list
                 "blindness_low": low,
                 "blindness_high": high,
                 **asdict(found),
+                "suffices": found.suffices,
                 "warning": found.warning,
             }
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -123,12 +124,13 @@ def export(kept: FindingStore, settings: Settings, directory: Path) -> Data:
     }
     figures = [
         (name, figure["label"], None if figure["published"] is None else str(figure["published"]),
-         figure["value"], figure["low"], figure["high"], found["mazes"], found["verdict"])
+         figure["value"], figure["low"], figure["high"], published_inside(figure), found["mazes"], found["verdict"])
         for name, found in data["findings"].items()
         for figure in found["figures"]
     ]  # fmt: skip
-    columns = ("finding", "figure", "published", "measured", "low", "high", "mazes", "verdict")
-    kinds = {"mazes": "int64"} | dict.fromkeys(("finding", "figure", "published", "verdict"), "string")
+    columns = ("finding", "figure", "published", "measured", "low", "high", "published_inside", "mazes", "verdict")
+    texts = ("finding", "figure", "published", "published_inside", "verdict")
+    kinds = {"mazes": "int64"} | dict.fromkeys(texts, "string")
     write_table(directory / "replicate", columns, figures, kinds)
     write_atomic(directory / FILE, (json.dumps(data, allow_nan=False) + os.linesep).encode())
     return data
@@ -148,29 +150,46 @@ def result(bench: Bench, finding: Finding, sample: Sample) -> Data:
     }
 
 
-def replicate_table(data: Data) -> list[dict[str, str]]:
-    """One row per figure of a ``replicate.json``, as text, for a table: measured beside published.
+def replicate_table(data: Data) -> list[Data]:
+    """The findings of a ``replicate.json`` as they are shown, in the list's order: measured beside published.
 
-    Keys ``finding``, ``figure``, ``published``, ``measured``, ``interval``; and ``verdict``, ``mazes``, which only the
-    first row of a finding has.
+    Each is what is stored of it (``what``, ``published``, ``verdict``, ``mazes``, ``notes``) with its ``name``, and has
+    for ``figures`` rows of text with ``figure``, ``published``, ``measured``, ``interval`` and ``inside``
+    (:func:`published_inside`).
     """
-    rows = []
-    for name in [name for name in FINDINGS if name in data["findings"]]:
-        found = data["findings"][name]
-        for i, figure in enumerate(found["figures"]):
-            low, high = figure["low"], figure["high"]
-            rows.append(
-                {
-                    "finding": name,
-                    "figure": figure["label"],
-                    "published": _text(figure["published"]),
-                    "measured": _text(figure["value"]),
-                    "interval": "" if low is None or high is None else f"{_text(low)} to {_text(high)}",
-                    "verdict": found["verdict"] if i == 0 else "",
-                    "mazes": str(found["mazes"]) if i == 0 else "",
-                }
-            )
-    return rows
+    findings = data["findings"]
+    return [
+        {"name": name, **findings[name], "figures": [_row(figure) for figure in findings[name]["figures"]]}
+        for name in FINDINGS
+        if name in findings
+    ]
+
+
+def published_inside(figure: Mapping[str, Any]) -> str:
+    """Whether a stored figure's published number lies inside its measured 95% interval: ``yes`` or ``no``.
+
+    Of a published range also ``in part``. Empty without an interval, and where no number was published that could be
+    compared: none, words, or one that its source got wrong (``0.0088 (flawed)``).
+    """
+    low, high, published = figure["low"], figure["high"], str(figure["published"])
+    found = re.fullmatch(r"(-?[\d.]+)(?: to (-?[\d.]+))?", published)
+    if found is None or low is None or high is None:
+        return ""
+    first, last = float(found[1]), float(found[2] or found[1])
+    if low <= first and last <= high:
+        return "yes"
+    return "no" if last < low or high < first else "in part"
+
+
+def _row(figure: Mapping[str, Any]) -> dict[str, str]:
+    low, high = figure["low"], figure["high"]
+    return {
+        "figure": figure["label"],
+        "published": _text(figure["published"]),
+        "measured": _text(figure["value"]),
+        "interval": "" if low is None or high is None else f"{_text(low)} to {_text(high)}",
+        "inside": published_inside(figure),
+    }
 
 
 def read(out: Path) -> Data:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import plotly.graph_objects as go
 from steering import figures, words
 from steering.answer import answer
 from steering.boundary import DROP
-from steering.depth_axis import kind, short
+from steering.depth_axis import kind, labels, short
 from steering.evidence import version_sets
 from steering.examples import example_figures
 from steering.figures_probes import probe_figure, representation_figure
@@ -20,6 +21,7 @@ from steering.readings import readings
 from steering.replicate import replicate_table
 from steering.summary import CONTROLS, MAIN
 
+FILM_BYTES = 2_000_000  # of a film that a page holds: with plotly's 5 MB it stays below 8
 OUTCOMES = {
     "p_cheese_cell": "P(cheese)",
     "p_region_first": "P(top-right 5x5 first)",
@@ -34,6 +36,7 @@ def write_report(
     path: Path,
     *,
     command: str = "",
+    again: str = "",
     video: str | None = None,
     versions: list[dict[str, str]] | dict[str, str] | None = None,
     decisions: Mapping[str, Any] | None = None,
@@ -43,8 +46,10 @@ def write_report(
     """Write ``path`` (``.html``; opens without a network) and its Markdown twin, each whole or not at all.
 
     ``decisions`` is :func:`steering.evidence.decision_squares`, ``others`` and ``notes`` are what
-    :func:`steering.evidence.others` found.
+    :func:`steering.evidence.others` found. ``command`` made the sweep, ``again`` (if not empty) this page from it;
+    ``video`` is a film's path from there: it is put into the page if it is small.
     """
+    others = others or {}
     swept = [site for site in summary["sites"] if MAIN in site["conditions"]]
     controls = [name for name in CONTROLS if any(name in site["conditions"] for site in swept)]
     left_out: dict[str, list[int]] = {}
@@ -54,24 +59,27 @@ def write_report(
     write_page(
         "report",
         path,
-        _figures(summary, decisions, others or {}),
+        _figures(summary, decisions, others),
         summary=summary,
-        answer=answer(summary),
+        answer=answer(summary, others.get("probes")),
         notes=list(notes),
         rows=[{**site, "label": _label(site), "same": _twin(site)} for site in swept],
         controls=controls,
         table_caption=words.fill(words.TABLE, horizon=summary["horizon"]),
         effects=_effects(summary),
         effects_caption=words.fill(words.EFFECTS),
-        replicated=replicate_table(others["replicate"]) if others and "replicate" in others else [],
-        readings=readings(summary["boundary"], (others or {}).get("probes")),
+        replicated=replicate_table(others["replicate"]) if "replicate" in others else [],
+        readings=readings(summary["boundary"], others.get("probes")),
         readings_caption=words.fill(words.READINGS),
-        boundary_lines=_boundary(summary) + _probed(others or {}),
-        methods=_methods(summary),
+        boundary_lines=_boundary(summary) + _probed(others),
+        methods=_methods(summary, others),
         versions=[", ".join(map(" ".join, part.items())) for part in version_sets(versions or [])],
         left_out=left_out,
         command=command,
+        again=again,
         video=video,
+        film=_film(path.parent / video) if video else "",
+        picture=path.with_suffix(".png").name,
         main=MAIN,
     )
 
@@ -79,7 +87,8 @@ def write_report(
 def _figures(summary: dict[str, Any], decisions: Mapping[str, Any] | None, others: Mapping[str, Any]) -> list[Figure]:
     start = summary["vector"] == "start" and summary["coefficients"][0] == 1
     exact = "There it is exact by construction at every trunk site (one of the two facings); what" if start else "What"
-    site = short(decisions["site"]) if decisions is not None else ""
+    named = {site["name"]: label for site, label in zip(summary["sites"], labels(summary["sites"]), strict=True)}
+    site = named[decisions["site"]] if decisions is not None else ""
     trunk = [site for site in summary["sites"] if site["trunk"]]
     made = {
         "readings": figures.readings_figure(trunk, readings(summary["boundary"], others.get("probes"))),
@@ -97,7 +106,7 @@ def _figures(summary: dict[str, Any], decisions: Mapping[str, Any] | None, other
     values["origin"] = "where the vector was taken" if start or "," in summary["vector"] else "the start"
     found = [captioned(name, figure, **values) for name, figure in made.items() if figure is not None]
     for name, (figure, level, blindness) in examples.items():
-        shown = {"level": level, "blindness": f"{blindness:.2f}", "site": short(others["fields"]["site"])}
+        shown = {"level": level, "blindness": f"{blindness:.2f}", "site": named.get(others["fields"]["site"], "")}
         found.append(captioned(f"fields-{name}", figure, **shown))
     return found
 
@@ -157,7 +166,14 @@ def _probed(others: Mapping[str, Any]) -> list[str]:
     return [*lines, words.fill(words.PROBE_RULES, move=rules[0], cell=rules[1])]
 
 
-def _methods(summary: Mapping[str, Any]) -> list[str]:
+def _film(path: Path) -> str:
+    """A film as what a page can hold; empty if it is not there or too large, so that the page only names it."""
+    if not path.is_file() or path.stat().st_size > FILM_BYTES:
+        return ""
+    return "data:video/mp4;base64," + base64.b64encode(path.read_bytes()).decode()
+
+
+def _methods(summary: Mapping[str, Any], others: Mapping[str, Any]) -> list[str]:
     settings = {
         **summary,
         **summary["checkpoint"],
@@ -165,5 +181,9 @@ def _methods(summary: Mapping[str, Any]) -> list[str]:
         "first": f"{summary['coefficients'][0]:g}",
     }
     lines = [words.fill(words.SETTINGS, **settings), words.fill(words.EXACT)]
+    if "probes" in others:
+        probes = others["probes"]
+        used = ", ".join(map(" ".join, probes["versions"].items()))
+        lines.append(words.fill(words.PROBED, **{**probes, "versions": used}, mazes=len(probes["levels"])))
     known = [row for row in summary["all_sites"] if None not in (row["blindness"], row["competence"])]
     return lines + [words.fill(words.ALL_SITES, **row) for row in known]

@@ -191,6 +191,7 @@ def finish(store: Store, spec: SweepSpec, directory: Path, blindness: float, com
         summary,
         directory / "report.html",
         command=store.meta("command"),
+        again=_with_thresholds(store, directory, blindness, competence),
         video=link,
         versions=store.meta("versions", [{"of": "not recorded"}]),
         decisions=decision_squares(store, spec),
@@ -198,7 +199,7 @@ def finish(store: Store, spec: SweepSpec, directory: Path, blindness: float, com
         notes=notes,
     )
     write_atomic(directory / "report.png", sweep_picture(summary))
-    show(summary)
+    show(summary, extra.get("probes"))
     print(f"report: {directory / 'report.html'}, {directory / 'report.md'}")
     print(f"picture: {directory / 'report.png'}")
     print(f"numbers: {directory / 'summary.json'}, {', '.join(map(str, tables))}")
@@ -207,10 +208,18 @@ def finish(store: Store, spec: SweepSpec, directory: Path, blindness: float, com
     return summary
 
 
-def show(summary: dict[str, Any]) -> None:
-    """The answer and a table per site, on standard output."""
+def _with_thresholds(store: Store, directory: Path, blindness: float, competence: float) -> str:
+    """The command that makes a report with these thresholds; empty if they are those of the run's sweep command."""
+    if thresholds(store) == {"blindness": blindness, "competence": competence}:
+        return ""
+    given = f"--blindness-threshold {blindness:g} --competence-threshold {competence:g}"
+    return f"mazesteer report {shlex.quote(str(directory))} {given}"
+
+
+def show(summary: dict[str, Any], probes: dict[str, Any] | None = None) -> None:
+    """The answer and a table per site, on standard output; ``probes`` is the run's ``probes.json``."""
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
-    console.print("\n" + answer(summary) + "\n")
+    console.print("\n" + answer(summary, probes) + "\n")
     table = Table(box=None, pad_edge=False)
     for name in ("site", "blindness", "95% interval", "competence", "P(cheese)", "P(cheese|decision)", "random"):
         table.add_column(name, justify="left" if name == "site" else "right")

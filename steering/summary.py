@@ -62,7 +62,7 @@ def summarize(
                 conditions[label] = _condition(columns, clean, oracle, weights, coefficient)
         kept = ("name", "depth", "shape", "trunk", "affine", "equivalence_class", "receptive_field")
         facts = {key: table.facts[name][key] for key in kept}
-        sites.append({**facts, "conditions": conditions, **position_curve(bins.get(name, {}))})
+        sites.append({**facts, "conditions": conditions, **position_curve(bins.get(name, {}), weights)})
     asked = set(spec.skipped)
     skipped = [(level, reason) for level, _, reason in store.levels() if level in asked]
     summary: dict[str, Any] = {
@@ -127,23 +127,24 @@ def boundary_readings(
     asked = {"thresholds": {"blindness": blindness, "competence": competence}}
     if curves is None:
         nothing = {f.name: None for f in dataclasses.fields(boundary.Boundary)}
-        return {**nothing, **asked, "affine": None, "by_threshold": {}, "threshold_curve": [],
+        return {**nothing, **asked, "affine": None, "by_threshold": {}, "threshold_curve": [], "competence_curve": [],
                 "blindness_alone": dict.fromkeys(("site", "low", "high")), "controls": {}}  # fmt: skip
     found = boundary.find_boundary(curves, blindness=blindness, competence=competence)
-    curve = boundary.threshold_curve(curves, competence)
     controls = {c: trunk_curves(table, weights, c) for c in CONTROLS}
     affine: dict[str | None, bool | None] = {None: None}
     affine |= {name: table.facts[name]["affine"] for name in curves.sites}
+    by_blindness, by_competence = (
+        [{"threshold": least, **dataclasses.asdict(reach), "affine": affine[reach.site]} for least, reach in each]
+        for each in (boundary.threshold_curve(curves, competence), boundary.competence_curve(curves, blindness))
+    )
     trunk = [site for site in sites if site["trunk"]]
     return {
         **dataclasses.asdict(found),
         **asked,
         "affine": affine[found.site],
-        "by_threshold": {f"{threshold:g}": reach.site for threshold, reach in curve},
-        "threshold_curve": [
-            {"threshold": threshold, **dataclasses.asdict(reach), "affine": affine[reach.site]}
-            for threshold, reach in curve
-        ],
+        "by_threshold": {f"{row['threshold']:g}": row["site"] for row in by_blindness},
+        "threshold_curve": by_blindness,
+        "competence_curve": by_competence,
         "blindness_alone": dataclasses.asdict(boundary.reach(curves, blindness, None)),
         "controls": {
             condition: {
@@ -193,26 +194,37 @@ def agents_boundary(
 def position_bins(
     store: Store, levels: Sequence[int], coefficient: float
 ) -> dict[str, dict[tuple[int, int], np.ndarray]]:
-    """Per site and (distance, outside): ``float64[5]``, the number of states and the sums of its profiles, pooled."""
-    wanted, bins = set(levels), {}  # type: ignore[var-annotated]
+    """Per site and (distance, outside): ``float64[n_levels, 5]``, the number of states and the sums of the profiles."""
+    row = {level: k for k, level in enumerate(levels)}
+    bins: dict[str, dict[tuple[int, int], np.ndarray]] = {}
     for profile in store.profiles():
-        if profile.level in wanted and profile.coefficient == coefficient:
-            sums = np.array([profile.states, *(getattr(profile, name) for name in PROFILE_SUMS)])
+        if profile.level in row and profile.coefficient == coefficient:
             site = bins.setdefault(profile.site, {})
-            at = (profile.distance, profile.outside)
-            site[at] = site.get(at, 0.0) + sums
+            sums = site.setdefault((profile.distance, profile.outside), np.zeros((len(levels), 1 + len(PROFILE_SUMS))))
+            sums[row[profile.level]] += [profile.states, *(getattr(profile, name) for name in PROFILE_SUMS)]
     return bins
 
 
-def position_curve(bins: dict[tuple[int, int], np.ndarray]) -> dict[str, Any]:
-    """Blindness and interaction of one site by distance, and interaction inside and outside the receptive field."""
+def position_curve(bins: dict[tuple[int, int], np.ndarray], weights: np.ndarray) -> dict[str, Any]:
+    """Blindness and interaction of one site by distance, inside and outside the receptive field, with intervals.
+
+    ``bins`` is one site's of :func:`position_bins`, ``weights`` the resamples of :func:`maze_weights`.
+    """
 
     def pooled(chosen: list[np.ndarray]) -> dict[str, Any]:
-        states, tv, tv_clean, rest, difference = np.sum(chosen, axis=0) if chosen else np.zeros(1 + len(PROFILE_SUMS))
+        empty = np.zeros((weights.shape[1], 1 + len(PROFILE_SUMS)))
+        states, tv, tv_clean, rest, difference = np.sum(chosen or [empty], axis=0).T
+        low, high = stats.blindness_interval(tv, tv_clean, weights)
+        rest_low, rest_high = stats.ratio_interval(rest, difference, weights)
         return {
-            "states": int(states),
-            "blindness": float(stats.blindness(np.array([tv]), np.array([tv_clean]))),
-            "interaction": float(rest / difference) if difference > 0 else float("nan"),
+            "states": int(states.sum()),
+            "mazes": int(np.count_nonzero(states)),
+            "blindness": float(stats.blindness(tv, tv_clean)),
+            "blindness_low": low,
+            "blindness_high": high,
+            "interaction": float(stats.quotient(rest.sum(), difference.sum())),
+            "interaction_low": rest_low,
+            "interaction_high": rest_high,
         }
 
     distances = sorted({distance for distance, _ in bins})

@@ -26,15 +26,18 @@ FIGURES = {
         """Blindness is 1 where the edited policy moves exactly as it would with the cheese removed from the level,
         0 where the edit changes nothing, negative where it does damage; look for where the thick line falls while
         the controls stay low. Bars: 95% bootstrap intervals over {mazes} mazes. The random control is noise of the
-        same norm. With few mazes, and where blindness is nearly 1, such intervals are too narrow (docs/statistics.md
+        same norm. Broken green: competence, which falls where the edit does damage (that of the controls: click on its
+        name). With few mazes, and where blindness is nearly 1, such intervals are too narrow (docs/statistics.md
         has how often they cover)."""
         + MARKS
         + TWINS,
     ),
     "thresholds": (
         "The boundary for every threshold",
-        """Where the boundary lies if another blindness counts as working. A line that falls steeply in one place is
-        a boundary that does not hang on the threshold; a staircase is a gradual loss."""
+        """Where the boundary lies if another blindness counts as working (the other threshold stays), and if another
+        competence does. A line that falls steeply in one place is a boundary that does not hang on the threshold; a
+        staircase is a gradual loss; a line that is level is a threshold that decides nothing. Shaded: 95% bootstrap
+        intervals over mazes."""
         + NAMED,
     ),
     "before-after": (
@@ -56,7 +59,7 @@ FIGURES = {
         """Blindness over the positions of the mouse, by their path length from {origin}. {exact} is to be seen is
         at which depth it fades with distance. Rows are distinct experiments, from the input down. Starred: in more
         than half of these states mouse and cheese are too far apart for any unit to see both, so that blindness is
-        locality and no finding."""
+        locality and no finding. Below each number its 95% bootstrap interval over mazes, pooled as the number is."""
         + NAMED,
     ),
     "fields-typical": (
@@ -123,8 +126,10 @@ FIGURES = {
     ),
     "development": (
         "Over training",
-        """Top: blindness by site at each snapshot, and the boundary. Middle: how well the policy does. Bottom:
-        {bottom} Look for whether the boundary moves where the loss does."""
+        """Top: blindness by site at each snapshot, and the boundary with its 95% bootstrap interval over mazes (row
+        nowhere: before the first site). Middle: how well the policy does, and competence, P(top-right 5x5) under
+        subtraction relative to the level without cheese, at the snapshot's boundary or, where that is nowhere (open
+        markers), at {first}. Bottom: {bottom} Look for whether the boundary moves where the loss does."""
         + NAMED,
     ),
 }
@@ -150,6 +155,10 @@ COMPARED_READINGS = """The causal reading is of this page's mazes and sites; the
     {sites} sites that all runs' probes share, with the same resamples for all. Probes learned from all levels of their
     own run. In brackets 95% bootstrap intervals over mazes; of the agents' mean curves over agents and mazes (of two or
     three agents such an interval is rough)."""
+FREE = "free: affine in the pixels"
+BY_COMPETENCE = "set by competence; blindness alone holds up to {site}"
+ARM = "{name}: sha256 {sha256}; coefficient {coefficient:g}; seed {seed}; vectors taken: {vector}."
+COMPARED_SETTINGS = "Horizon {horizon} moves; mode {mode}."
 MANY_READINGS = "The readings of each of so many runs are in compare.json."
 MANY = "Many runs: the differences of each to the first are in compare.json."
 NOTHING = "No trunk site was swept under subtraction."
@@ -171,6 +180,8 @@ NO_MOVES = "not asked, as no site is known not to be affine in the pixels"
 SETTINGS = """Checkpoint {name}, sha256 {sha256}; horizon {horizon} moves; coefficients {coefficients}; seed {seed};
     vectors taken: {vector}. Answer, boundary, effects and figures are of the coefficient {first} where no other is
     named. Levels with a decision square whose cheese lies outside the top-right 5x5."""
+PROBED = """Probes: {mazes} mazes, {states} states of each ({frames} frames), no maze both fitted on and asked about;
+    {shuffles} draws of shuffled labels; seed {seed}; {versions}."""
 EXACT = """Every outcome is exact: the network is run once for each position and facing of the mouse, on procgen's
     own picture of it, and the outcome follows from the Markov chain of its moves. The intervals are over mazes
     (2,000 bootstrap samples, the same for all sites)."""

@@ -122,8 +122,13 @@ def test_a_higher_threshold_reaches_no_deeper() -> None:
 
 
 def test_intervals_of_the_boundary_cover_as_often_as_they_say() -> None:
-    """Mazes as in real sweeps: few hold most of the sum, and a maze is alike at all sites. Both readings."""
-    rng, n, repetitions, widths = np.random.default_rng(0), 32, 300, np.zeros(2)
+    """Mazes as in real sweeps: few hold most of the sum, and a maze is alike at all sites. Both readings.
+
+    Depths are whole sites. An interval of whole sites that leaves out no more than 5% mostly leaves out less: these
+    hold the true depth in 99% of the studies, above the 92% to 98% asked of intervals of a number. So what is tested is
+    that they hold it often enough, and that they are not wide.
+    """
+    rng, n, repetitions, widths = np.random.default_rng(0), 32, 1000, np.zeros(2)
     level = np.array([0.99, 0.95, 0.85, 0.65, 0.4, 0.2, 0.05])
     names, able = list("abcdefg"), np.ones((7, n))
     hits = np.zeros(2)
@@ -137,7 +142,7 @@ def test_intervals_of_the_boundary_cover_as_often_as_they_say() -> None:
         for k, (low, high) in enumerate([(found.low, found.high), (found.change_low, found.change_high)]):
             hits[k] += order.index(low) <= 4 <= order.index(high)
             widths[k] += order.index(high) - order.index(low)
-    # Depths are whole sites, so intervals can only be too wide; three standard errors below .95 is the other bound.
+    # Three standard errors below .95.
     assert (hits / repetitions > 0.95 - 3 * np.sqrt(0.95 * 0.05 / repetitions)).all()
     assert (widths / repetitions < 2.0).all(), "of 7 sites"
 

@@ -1,9 +1,7 @@
-"""Comparing runs: paired by maze, refused where it means nothing, and what training's loss did."""
+"""Comparing runs: paired by maze, refused where it means nothing, told with its caveats and settings."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,14 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.history import FILE, SNAPSHOTS
 from envs.errors import InputError
 from steering import stats
-from steering.compare import OUTCOMES, compare, find_runs, read_arms
+from steering.compare import OUTCOMES, Arm, compare, find_runs, read_arms
 from steering.compare_page import answer, run_compare
-from steering.development import Series, bumps, loss_curves, lower_envelope, snapshots
 from steering.store import Store
-from tests.runs import LEVELS, SITES, SPEC, make_run
+from tests.runs import FACTS, LEVELS, SITES, SPEC, make_run
 
 DISTINCT = 8  # sites of a simulated study
 
@@ -195,111 +191,86 @@ def test_one_run_is_compared_with_itself_under_other_coefficients_or_refused(tmp
         find_runs([tmp_path])
 
 
-def test_snapshots_of_one_training_are_known_and_shown_with_its_loss(tmp_path: Path) -> None:
-    runs = []
-    for k, count in enumerate((4096, 1048576)):
-        spec = replace(SPEC, checkpoint=f"region5@{count}", sha256=str(k) * 64)
-        runs.append(make_run(tmp_path / str(count), spec, {"input": 0.0, "embedder.relu3": 0.4 * k}))
-    found = snapshots([arm.spec.checkpoint for arm in read_arms(runs)])
-    assert found == Series("region5", (4096, 1048576), ("", "")) and found.positions() == [4096, 1048576]
-    data = run_compare(runs, tmp_path / "out", seed=0)
-    stages = data["development"]["loss"]
-    assert [stage["stage"] for stage in stages][:1] == ["imitation"] and len(stages[0]["loss"]) > 10
-    assert json.loads((tmp_path / "out" / "compare.json").read_text()) == data
-    assert "A bump is a stretch" in (tmp_path / "out" / "compare.md").read_text()
+# -- what is said of a comparison --------------------------------------------------------------------
+
+
+def two_arms(tmp_path: Path) -> list[Arm]:
+    """Of different agents, both blinded at both sites."""
+    share = {"input": 0.0, "embedder.relu3": 0.3}
+    a = make_run(tmp_path / "a", SPEC, share)
+    return read_arms([a, make_run(tmp_path / "b", replace(SPEC, checkpoint="other", sha256="b" * 64), share)])
+
+
+def broken(arm: Arm, *sites: str) -> Arm:
+    """The same, but that subtraction at ``sites`` keeps the agent from the top right."""
+    edited = {
+        (level, site): {**outcome, "p_region_first": 0.1} if site in sites else outcome
+        for (level, site), outcome in arm.edited.items()
+    }
+    return replace(arm, edited=edited)
+
+
+def test_a_boundary_that_is_free_is_said_to_be(tmp_path: Path) -> None:
+    arms = two_arms(tmp_path)
+    assert "(95% interval relu3 to relu3);" in answer(compare(arms)), "nothing to say against that"
+    free = replace(arms[1], facts={name: {**fact, "affine": True} for name, fact in arms[1].facts.items()})
+    data = compare([arms[0], free])
+    assert "that of other relu3 (95% interval relu3 to relu3; free: affine in the pixels)." in answer(data)
+    assert answer(data).count("free") == 1 and [arm["boundary"]["affine"] for arm in data["arms"]] == [False, True]
+
+
+def test_a_boundary_that_competence_sets_is_said_to_be(tmp_path: Path) -> None:
+    arms = two_arms(tmp_path)
+    data = compare([broken(arms[0], "embedder.relu3"), broken(arms[1], *SITES)])
+    note = "set by competence; blindness alone holds up to relu3"
+    assert f"the boundary of agent is input (95% interval input to input; {note})" in answer(data)
+    assert f"that of other nowhere (95% interval nowhere to nowhere; {note})" in answer(data)
+    assert data["arms"][0]["boundary"]["blindness_alone"] == dict.fromkeys(("site", "low", "high"), "embedder.relu3")
+
+
+def test_the_boundary_over_agents_has_the_same_caveats(tmp_path: Path) -> None:
+    arms = two_arms(tmp_path)
+    seeds = [replace(arm, spec=replace(arm.spec, checkpoint=f"agent-seed{k}")) for k, arm in enumerate(arms)]
+    over = compare([broken(arm, "embedder.relu3") for arm in seeds])["over_agents"]
+    assert (over["site"], over["affine"], over["blindness_alone"]["site"]) == ("input", False, "embedder.relu3")
+    alike = compare(seeds)["over_agents"]
+    assert alike["blindness_alone"] == {end: alike[end] for end in ("site", "low", "high")}, "of the same draws"
+
+
+def test_the_page_holds_what_is_needed_to_make_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = [arm.directory for arm in two_arms(tmp_path)]
+    sweeps = ["mazesteer layer-sweep --out 'first run'", "mazesteer layer-sweep --out second"]
+    for run, command in zip(runs, sweeps, strict=True):
+        with Store.open(run) as store:
+            store.describe("command", command)
+            store.describe("versions", [{"torch": "1.2.3"}, {"torch": "1.2.4"}])
+    monkeypatch.setattr("sys.argv", ["mazesteer", "compare", "a b", "--seed", "3"])
+    data = run_compare(runs, tmp_path / "out", seed=3)
+    assert (data["horizon"], data["mode"], data["command"]) == (256, "hard", "mazesteer compare 'a b' --seed 3")
+    assert [arm["command"] for arm in data["arms"]] == sweeps
+    text = (tmp_path / "out" / "compare.md").read_text()
+    section = text[text.index("## Methods and settings") :]
+    for known in (
+        "Horizon 256 moves; mode hard.",
+        f"agent: sha256 {'a' * 64}; coefficient 1; seed 0; vectors taken: start.",
+        f"other: sha256 {'b' * 64}; ",
+        "Command of this comparison: `mazesteer compare 'a b' --seed 3`",
+        f"Command of agent: `{sweeps[0]}`",
+        f"Command of other: `{sweeps[1]}`",
+        "Versions of this comparison: python ",
+        "Versions of all runs: torch 1.2.3; also torch 1.2.4.",
+    ):
+        assert known in section
     page = (tmp_path / "out" / "compare.html").read_text()
-    assert len(page) < 8_000_000 and "http://" not in page.split("</script>")[-1]
-
-
-def test_snapshots_of_ones_own_training_are_shown_with_the_loss_of_its_history(tmp_path: Path) -> None:
-    """They are swept under the names of the files, ``000004096-imitation``; two may have the same count."""
-    names = ["000000000-imitation", "000004096-imitation", "000008192-dagger", "000008192-imitation"]
-    digest = [hashlib.sha256(name.encode()).hexdigest() for name in names]
-    runs = [
-        make_run(tmp_path / name, replace(SPEC, checkpoint=name, sha256=sha), {"input": 0.0, "embedder.relu3": 0.1 * k})
-        for k, (name, sha) in enumerate(zip(names, digest, strict=True))
-    ]
-    page = tmp_path / "out" / "compare.md"
-    without = run_compare(runs, tmp_path / "out", seed=0)["development"]
-    assert without["of"] is None and without["loss"] == []
-    assert without["counts"] == [0, 4096, 8192, 8192]
-    assert without["stages"] == ["imitation", "imitation", "dagger", "imitation"]
-    assert "--history RUN adds that of a training" in page.read_text() and "A bump" not in page.read_text()
-    training = tmp_path / "training"
-    (training / SNAPSHOTS).mkdir(parents=True)
-    rows = [{"stage": name[10:], "count": int(name[:9]), "loss": 2.0 - 0.1 * k} for k, name in enumerate(names)]
-    rows.append({"stage": "imitation", "count": 6000, "loss": 1.5})
-    (training / FILE).write_text("".join(json.dumps(row) + "\n" for row in sorted(rows, key=lambda r: str(r["count"]))))
-    (training / SNAPSHOTS / f"{names[1]}.safetensors").write_text(names[1])
-    (curve,) = run_compare(runs, tmp_path / "out", seed=0, history=training)["development"]["loss"]
-    assert curve["stage"] == "imitation" and curve["count"] == [4096, 6000, 8192]
-    assert "A bump is a stretch" in page.read_text() and "--history" not in page.read_text()
-    (training / SNAPSHOTS / f"{names[1]}.safetensors").write_text("another training's")
-    with pytest.raises(InputError, match="000004096-imitation is no snapshot of that training"):
-        run_compare(runs, tmp_path / "out", seed=0, history=training)
-    (training / SNAPSHOTS / f"{names[1]}.safetensors").unlink()
-    (training / FILE).write_text(json.dumps(rows[0]) + "\n")
-    with pytest.raises(InputError, match="000004096-imitation is no snapshot of that training"):
-        run_compare(runs, tmp_path / "out", seed=0, history=training)
-
-
-@pytest.mark.parametrize(
-    "names",
-    [
-        ["region5@4096", "region5-seed1@8192"],
-        ["region5@4096", "region5@4096"],
-        ["region5@4096", "region5"],
-        ["region5@4096", "000008192-imitation"],
-        ["000008192-imitation", "000008192-imitation"],
-        ["000008192-imitation", "8192-imitation"],
-        ["000008192-imitation"],
-    ],
-)
-def test_other_runs_are_no_series(names: list[str]) -> None:
-    assert snapshots(names) is None
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    st.lists(st.tuples(st.integers(0, 3000), st.sampled_from("abc")), min_size=2, max_size=12, unique=True).map(
-        lambda found: Series(None, *zip(*found, strict=True))
+    assert (
+        "Methods and settings</h2>" in page and "b" * 64 in page and "<code>mazesteer layer-sweep --out second" in page
     )
-)
-def test_no_two_snapshots_stand_in_the_same_place(series: Series) -> None:
-    places = series.positions()
-    assert len(set(places)) == len(places)
-    order = sorted(range(len(places)), key=places.__getitem__)
-    assert [series.counts[i] for i in order] == sorted(series.counts)
-    once = [i for i, count in enumerate(series.counts) if series.counts.count(count) == 1]
-    assert all(places[i] >= series.counts[i] for i in once)
 
 
-def test_a_stage_that_begins_stands_behind_the_one_that_ended() -> None:
-    series = Series(None, (8192, 8192, 4096, 16384), ("dagger", "imitation", "imitation", "dagger"))
-    places = series.positions()
-    assert places[2] == 4096 and places[1] == 8192 and 8192 * 1.1 < places[0] < 8192 * 1.25 and places[3] == 16384
-
-
-def test_a_bump_is_where_the_loss_leaves_its_convex_envelope() -> None:
-    count = np.array([1, 10, 100, 1000, 10_000])
-    assert bumps(count, np.array([5, 3, 2, 1.5, 1.4])) == []
-    assert bumps(count, np.array([4, 3, 3.5, 1, 0.9])) == [[100, 100]]
-    rows = [{"stage": "a", "count": int(c), "loss": x} for c, x in zip(count, (4, 3, 3.5, 1, 0.9), strict=True)]
-    (curve,) = loss_curves([*rows, {"stage": "ppo", "count": 99_999}])
-    assert curve["stage"] == "a" and curve["bumps"] == [[100, 100]]
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.floats(-5, 5), min_size=2, max_size=12))
-def test_the_envelope_is_the_greatest_convex_function_below(values: list[float]) -> None:
-    """Against the definition: at each point, the least height of a chord over it."""
-    x, y = np.arange(len(values), dtype=float), np.array(values)
-    chords = [
-        min(
-            y[i] if a == b else y[a] + (y[b] - y[a]) * (x[i] - x[a]) / (x[b] - x[a])
-            for a in range(i + 1)
-            for b in range(i, len(x))
-        )
-        for i in range(len(x))
-    ]
-    assert lower_envelope(x, y) == pytest.approx(np.array(chords), abs=1e-9)
+def test_the_table_of_boundaries_has_the_caveats(tmp_path: Path) -> None:
+    arms = two_arms(tmp_path)
+    with Store.open(arms[0].directory) as store:
+        store.describe("sites", [{**fact, "affine": True} for fact in FACTS])
+    run_compare([arm.directory for arm in arms], tmp_path / "out", seed=0)
+    rows = [line for line in (tmp_path / "out" / "compare.md").read_text().splitlines() if line.startswith("| ")]
+    assert [row.split(" | ")[-1].strip(" |") for row in rows] == ["caveat", "free: affine in the pixels", ""]

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from envs.errors import InputError
 from steering import stats
-from steering.power import SIZES, levels_needed
+from steering.cli_stats import commands
+from steering.power import SIZES, levels_needed, power_of_run
+from steering.store import Key, Row, Store
+from tests.runs import SITES, SPEC, make_run, outcome
 
 
 def pilot(n: int, sd: float) -> np.ndarray:
@@ -56,6 +64,40 @@ def test_narrower_needs_more_and_small_pilots_are_named() -> None:
     assert "a pilot of 10 levels is small" in small.warning
     far = levels_needed(edited[:30], np.ones(30), 0.03, np.random.default_rng(1))
     assert far.levels > 300 and "more than 10 times the pilot's 30 levels" in far.warning
+
+
+def pilot_run(directory: Path, levels: int) -> Path:
+    """A run where the cheese does as much in every maze, and the last site leaves anything from none to all of it."""
+    spec, rng = dataclasses.replace(SPEC, levels=tuple(range(levels))), np.random.default_rng(1)
+    make_run(directory, spec, {SITES[0]: 0.0, SITES[1]: 0.0})
+    with Store.open(directory) as store:
+        for level in spec.levels:
+            clean, edited = Key(level, "clean"), Key(level, "subtract", SITES[1], 1.0)
+            store.add([Row(clean, "", outcome(1.0)), Row(edited, SITES[1], outcome(rng.random()))])
+    return directory
+
+
+def asked(directory: Path, width: str) -> str:
+    done = CliRunner().invoke(commands, [str(directory), "--width", width, "--site", SITES[1]])
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+@pytest.mark.parametrize(("levels", "suffices"), [(stats.FEWEST, False), (stats.FEW, True), (32, True)])
+def test_no_fewer_levels_are_recommended_than_a_conclusion_takes(tmp_path: Path, levels: int, suffices: bool) -> None:
+    """However wide an interval may be: fewer levels would do for the width, and the report would conclude nothing."""
+    said = asked(pilot_run(tmp_path / "run", levels), "2")
+    assert re.search(rf"^{SITES[1]} .* {stats.FEW}$", said, re.MULTILINE)
+    assert f"{stats.FEW} is the least recommended: from fewer levels the report draws no conclusion" in said
+    assert (f"the pilot already suffices: it has {levels} levels, {stats.FEW} are needed" in said) is suffices
+    assert (f"--n-levels {stats.FEW} in place of its levels" in said) is not suffices
+
+
+def test_more_levels_are_recommended_where_the_pilot_does_not_suffice(tmp_path: Path) -> None:
+    directory = pilot_run(tmp_path / "run", 32)
+    said, (record,) = asked(directory, "0.1"), power_of_run(directory, 0.1, SITES[1])
+    assert record["levels"] > 32 and record["suffices"] is False
+    assert f"--n-levels {record['levels']} in place" in said and "suffices" not in said and "least" not in said
 
 
 def test_what_cannot_be_asked() -> None:

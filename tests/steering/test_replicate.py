@@ -29,7 +29,7 @@ from steering.findings_transfer import OFFSETS, measure_removal, offset_donors
 from steering.findings_vectors import measure_effect, measure_noise, measure_top_right
 from steering.hooks import HookedPolicy
 from steering.interventions import Intervention, add, clamp, subtract
-from steering.replicate import FILE, FINDINGS, chosen, read, replicate, replicate_table
+from steering.replicate import FILE, FINDINGS, chosen, published_inside, read, replicate, replicate_table
 from steering.sites import PUBLISHED_SITE, find_site
 from steering.tracking import map_cell, selection_levels, track
 from steering.vectors import cheese_vector, random_vector, top_right_vectors
@@ -289,6 +289,13 @@ def test_the_command_prints_measured_beside_published(tmp_path: Path) -> None:
     clean, *_ = effect["figures"]
     assert clean["published"] == 0.806 and 0.0 <= clean["low"] <= clean["value"] <= clean["high"] <= 1.0
     assert effect["verdict"].startswith("agrees in direction"), "the trick works on the shipped agent"
+    shown = CliRunner().invoke(commands, ["effect", *levels, *options], catch_exceptions=False).stdout.splitlines()
+    assert any(line.split()[-1] == "inside" for line in shown)
+    for figure in effect["figures"]:
+        line = next(line for line in shown if line.startswith(figure["label"] + " "))
+        said = line.split()[-1]
+        assert (said if said in ("yes", "no") else "") == published_inside(figure)
+    assert {published_inside(figure) for figure in effect["figures"]} == {"yes", "no", ""}
 
     done = CliRunner().invoke(commands, ["--levels", "26,54", *options], catch_exceptions=False)
     assert done.exit_code == 0
@@ -298,11 +305,37 @@ def test_the_command_prints_measured_beside_published(tmp_path: Path) -> None:
         assert name in done.stdout and found["figures"] and found["mazes"] == (3 if name == "decision-square" else 2)
         decided = found["verdict"].startswith(("agrees", "does not"))
         assert not decided or name == "named-transfer", "two mazes decide nothing, unless it is about these two"
-    rows = replicate_table(data)
-    assert len(rows) == sum(len(found["figures"]) for found in data["findings"].values())
-    assert list(dict.fromkeys(row["finding"] for row in rows)) == list(FINDINGS)
-    assert all(isinstance(value, str) for row in rows for value in row.values())
+    tables = replicate_table(data)
+    assert [table["name"] for table in tables] == list(FINDINGS)
+    for table in tables:
+        assert [row["figure"] for row in table["figures"]] == [
+            figure["label"] for figure in data["findings"][table["name"]]["figures"]
+        ]
+        assert all(isinstance(value, str) for row in table["figures"] for value in row.values())
     assert str(tmp_path / "run" / FILE) in done.stdout.replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    ("published", "low", "high", "inside"),
+    [
+        (0.5, 0.4, 0.6, "yes"),
+        (0.5, 0.5, 0.6, "yes"),
+        (0.5, 0.51, 0.6, "no"),
+        (-1.5, -2.0, -1.0, "yes"),
+        (7.0, 1.0, 6.0, "no"),
+        ("0.83 to 0.84", 0.8, 0.9, "yes"),
+        ("0.83 to 0.84", 0.7, 0.82, "no"),
+        ("0.83 to 0.84", 0.7, 0.835, "in part"),
+        ("0.0088 (flawed)", 0.0, 1.0, ""),
+        ("works", 0.0, 1.0, ""),
+        (None, 0.0, 1.0, ""),
+        (0.5, None, None, ""),
+    ],
+)
+def test_a_published_number_is_looked_for_in_the_measured_interval(
+    published: float | str | None, low: float | None, high: float | None, inside: str
+) -> None:
+    assert published_inside({"published": published, "low": low, "high": high}) == inside
 
 
 def test_the_list_needs_no_run() -> None:

@@ -6,6 +6,7 @@ import contextlib
 import csv
 import dataclasses
 import fcntl
+import html
 import json
 import signal
 import sqlite3
@@ -30,8 +31,11 @@ from steering.evidence import others
 from steering.findings import Bench, Finding, Sample, Settings, Summary, digest, mean
 from steering.findings_levels import count_decisions, summarize_decisions
 from steering.plan import SweepSpec
-from steering.replicate import FILE, FINDINGS, read, replicate
+from steering.replicate import FILE, FINDINGS, published_inside, read, replicate
+from steering.report import write_report
+from steering.sites import enumerate_sites
 from steering.store import DATABASE, SCHEMA, Key, Row, Store
+from steering.summary import site_facts, summarize
 
 SMALL = (26, 54, 208)  # small mazes with a decision square
 SITE = "features_extractor.cnn.2"
@@ -109,8 +113,9 @@ def test_the_exports_say_what_the_database_says(nature: MazePolicy, tmp_path: Pa
     figures = [(name, each) for name, found in results.items() for each in found["figures"]]
     with open(tmp_path / "replicate.csv") as file:
         table = list(csv.DictReader(file))
-    assert [(row["finding"], row["figure"], float(row["measured"])) for row in table] == [
-        (name, each["label"], each["value"]) for name, each in sorted(figures, key=lambda pair: NAMES.index(pair[0]))
+    assert [(row["finding"], row["figure"], float(row["measured"]), row["published_inside"]) for row in table] == [
+        (name, each["label"], each["value"], published_inside(each))
+        for name, each in sorted(figures, key=lambda pair: NAMES.index(pair[0]))
     ]
     assert parquet.read_table(tmp_path / "replicate.parquet").num_rows == len(figures)
 
@@ -216,6 +221,32 @@ def test_findings_live_in_a_sweeps_database_and_its_report_finds_them(nature: Ma
     with pytest.raises(InputError, match="holds results with checkpoint sha256.*another --out"):
         replicate(other, settings_of(other), tmp_path, ["paths"])
     assert read(tmp_path) == data
+
+
+def test_the_report_says_of_each_finding_what_was_asked_published_found_and_noted(
+    nature: MazePolicy, tmp_path: Path
+) -> None:
+    """Also where no number was published: then the words are all there is to compare with."""
+    spec = swept(nature, tmp_path)
+    data = replicate(nature, settings_of(nature), tmp_path, ["adding", "noise"])
+    first, second, *_ = data["findings"]["noise"]["figures"]
+    first |= {"published": 0.25, "low": 0.5, "high": 0.75}
+    second |= {"published": 0.625, "low": 0.5, "high": 0.75}
+    with Store.open(tmp_path) as store:
+        store.claim({"sites": site_facts(enumerate_sites(nature.net))})
+        outcome = Outcome(**dict.fromkeys(OUTCOME_FIELDS, 0.5))
+        store.add([Row(key, key.site, outcome) for key in spec.keys(26) if key.condition != "clean"])
+        write_report(summarize(store, spec), tmp_path / "report.html", others={"replicate": data})
+    text, page = ((tmp_path / f"report.{end}").read_text() for end in ("md", "html"))
+    for name, found in data["findings"].items():
+        assert found["published"] == FINDINGS[name].published and (found["notes"] or name == "adding")
+        for said in (FINDINGS[name].what, found["published"], found["verdict"], *found["notes"]):
+            assert said in text and said in html.unescape(page)
+    lines = [line for line in text.replace("\\|", "/").splitlines() if line.startswith("| median P(")]
+    for figure, inside in ((first, "no"), (second, "yes")):
+        label = figure["label"].replace("|", "/")
+        assert any(line.startswith(f"| {label} |") and line.endswith(f" 0.500 to 0.750 | {inside} |") for line in lines)
+    assert "<td>0.500 to 0.750</td><td>no</td>" in page
 
 
 def test_a_database_of_the_schema_before_is_taken_up_and_a_newer_one_refused(

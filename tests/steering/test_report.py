@@ -43,37 +43,52 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+def looked_at(browser: Any, path: Path, *expected: str) -> None:
+    """A page on a screen and on a phone: no complaint, no request but for itself, every figure drawn, nothing cut off.
+
+    ``expected`` are ids of figures that must be among them.
+    """
+    for width, height in ((1200, 900), (390, 844)):
+        page = browser.new_page(viewport={"width": width, "height": height})
+        complaints: list[str] = []
+        asked: list[str] = []
+        page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)  # noqa: B023
+        page.on("pageerror", lambda error: complaints.append(str(error)))  # noqa: B023
+        page.on("request", lambda request: asked.append(request.url))  # noqa: B023
+        page.goto(f"file://{path}")
+        page.wait_for_selector("figure .main-svg")
+        assert complaints == []
+        assert [url for url in asked if url != f"file://{path}" and not url.startswith(("data:", "blob:"))] == []
+        figures = page.locator("figure")
+        for name in expected:
+            assert page.locator(f"figure #figure-{name} .main-svg").count() > 0, name
+        for i in range(figures.count()):
+            figure = figures.nth(i)
+            assert figure.locator(".main-svg").count() > 0, "a figure was not drawn"
+            assert len(figure.locator("figcaption").inner_text()) > 60
+        wide, shown = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        assert wide <= shown, "the page is wider than the screen"
+        picture = np.array(Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("L"))
+        rows = picture.reshape(-1, picture.shape[1]).std(axis=1)
+        assert picture.shape[1] == width and (rows > 0).mean() > 0.3, "most of the page is blank"
+        page.close()
+
+
 def test_the_page_opens_without_a_complaint_and_asks_nothing_of_the_network(run: Path) -> None:
     with chromium() as browser:
-        for width, height in ((1200, 900), (390, 844)):
-            page = browser.new_page(viewport={"width": width, "height": height})
-            complaints: list[str] = []
-            asked: list[str] = []
-            page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)  # noqa: B023
-            page.on("pageerror", lambda error: complaints.append(str(error)))  # noqa: B023
-            page.on("request", lambda request: asked.append(request.url))  # noqa: B023
-            page.goto(f"file://{run}/report.html")
-            page.wait_for_selector("#figure-blindness .main-svg")
-            assert complaints == []
-            assert [url for url in asked if not url.startswith((f"file://{run}/", "data:", "blob:"))] == []
-            figures = page.locator("figure")
-            assert figures.count() >= 4
-            for i in range(figures.count()):
-                figure = figures.nth(i)
-                assert figure.locator(".main-svg").count() > 0, "a figure was not drawn"
-                assert len(figure.locator("figcaption").inner_text()) > 60
-            wide, shown = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
-            assert wide <= shown, "the page is wider than the screen"
-            picture = np.array(Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("L"))
-            rows = picture.reshape(-1, picture.shape[1]).std(axis=1)
-            assert picture.shape[1] == width and (rows > 0).mean() > 0.3, "most of the page is blank"
-            page.close()
+        looked_at(browser, run / "report.html", "blindness", "thresholds", "before-after", "positions")
         page = browser.new_page()
         page.goto(f"file://{run}/report.html")
         page.wait_for_selector("#figure-blindness .main-svg")
+        assert page.evaluate("document.querySelector('video').src").startswith("data:video/mp4;base64,")
+        rows = page.locator("details:not([open]) td, details:not([open]) li")
+        assert rows.count() > 20 and not rows.last.is_visible()
         page.emulate_media(media="print")
+        heights = rows.evaluate_all("cells => cells.map((cell) => cell.getBoundingClientRect().height)")
+        assert min(heights) > 5, "what is folded on the screen is missing on paper"
         paper = page.pdf(format="A4")
         assert paper.startswith(b"%PDF") and len(paper) > 20_000
+        assert page.locator("details:not([open])").count() == 0  # opened for printers that know no such style
 
 
 def test_markdown_and_page_give_the_numbers_of_the_summary(run: Path) -> None:
@@ -81,8 +96,11 @@ def test_markdown_and_page_give_the_numbers_of_the_summary(run: Path) -> None:
     text, page = (run / "report.md").read_text(), (run / "report.html").read_text()
     for site in summary["sites"]:
         row = site["conditions"]["subtract"]
-        for value in (row["blindness"], row["competence"], row["p_cheese"]):
-            assert f"{value:.3f}" in text and f"{value:.3f}" in page
+        able = f"{row['competence_low']:.3f} to {row['competence_high']:.3f}"
+        for value in (f"{row['blindness']:.3f}", f"{row['competence']:.3f}", able, f"{row['p_cheese']:.3f}"):
+            assert value in text and value in page
+    for row in summary["boundary"]["threshold_curve"]:
+        assert f"| {row['threshold']} | {row['site'] or 'nowhere'} |" in text
     for part in (summary["checkpoint"]["sha256"], "torch ", "numpy ", "Versions:"):
         assert part in text and part in page
     for entry in summary["levels"]["skipped"]:
@@ -112,6 +130,17 @@ def test_a_run_of_an_early_version_is_shown(run: Path, tmp_path: Path) -> None:
     write_report(json.loads((run / "summary.json").read_text()), path, versions={"torch": "1.2.3"})
     assert "Versions: torch 1.2.3." in path.with_suffix(".md").read_text()
     assert used_versions({"torch": "1.2.3"})[0] == {"torch": "1.2.3"}
+
+
+def test_other_thresholds_are_told_with_the_command_that_asks_for_them(run: Path) -> None:
+    try:
+        rewrite(run, blindness=0.7)
+        again = f"mazesteer report {run} --blindness-threshold 0.7 --competence-threshold 0.8"
+        assert f"thresholds of this page: `{again}`" in (run / "report.md").read_text()
+        assert f"thresholds of this page: <code>{again}</code>" in (run / "report.html").read_text()
+    finally:
+        rewrite(run)
+    assert "thresholds of this page" not in (run / "report.md").read_text()
 
 
 def probes(spec: SweepSpec, **changes: Any) -> dict[str, Any]:
@@ -167,6 +196,10 @@ def test_the_report_shows_the_probes_of_its_run(run: Path) -> None:
         assert {row.kind for row in readings(boundary, found)} == {"causal", "representational", "decoding"}
         assert "not those of the sweep" in text
         assert len(page) < 8_000_000
+        frames = f"Probes: {len(found['levels'])} mazes, 4 states of each ({found['frames']} frames)"
+        assert frames in text and frames in page
+        with chromium() as browser:
+            looked_at(browser, run / "report.html", "probes", "representation", "readings")
     finally:
         for file in run.glob("probe*.json"):
             file.unlink()

@@ -69,6 +69,29 @@ def test_the_interval_of_blindness_covers_as_often_as_it_says(gone: tuple[float,
     assert np.mean(widths) < 0.6, "an interval that holds everything says nothing"
 
 
+@pytest.mark.parametrize(
+    ("n", "kept", "broken"),
+    [(32, (1.2, 0.3), (1.2, 0.3)), (64, (12.0, 0.5), (0.5, 1.0))],
+    ids=["by degrees", "a quarter breaks"],
+)
+def test_the_interval_of_competence_near_its_threshold_covers_as_often_as_it_says(
+    n: int, kept: tuple[float, float], broken: tuple[float, float]
+) -> None:
+    """Most mazes keep nearly all of P(top-right 5x5), some lose most of it: together a fifth."""
+    rng, hits, widths = np.random.default_rng(5), 0, []
+    truth = 0.75 * kept[0] / sum(kept) + 0.25 * broken[0] / sum(broken)
+    assert truth == pytest.approx(0.8, abs=0.01)
+    for _ in range(REPETITIONS):
+        without_cheese = rng.beta(3.0, 0.5, size=n)
+        left = np.where(rng.random(n) < 0.25, rng.beta(*broken, size=n), rng.beta(*kept, size=n))
+        weights = stats.counts(stats.resamples(n, rng, draws=1000))
+        low, high = stats.ratio_interval(left * without_cheese, without_cheese, weights)
+        hits += low <= truth <= high
+        widths.append(high - low)
+    assert 0.92 <= hits / REPETITIONS <= 0.98
+    assert np.mean(widths) < 0.4, "an interval that holds everything says nothing"
+
+
 def test_percentiles_would_not_cover() -> None:
     """Why the interval of blindness is studentized; if this fails, the simpler interval will do."""
     rng = np.random.default_rng(1)
@@ -184,6 +207,28 @@ def test_few_differences_among_many_zeros_are_no_evidence() -> None:
     difference = np.r_[np.zeros(40), [0.1, 0.2, 0.3, 0.4]]
     assert stats.signed_rank(difference) == 2 / 2**4 and wilcoxon(difference, zero_method="pratt").pvalue < 0.05
     assert stats.signed_rank(np.zeros(4)) == 1.0
+
+
+@pytest.mark.parametrize("step", [0.0, 0.05], ids=["no two alike", "ties and zeros"])
+def test_a_null_sweep_of_many_mazes_errs_as_often_as_it_says(step: float) -> None:
+    """Sizes as of real changes, signs by chance, mazes alike at all sites: where the test is the normal approximation.
+
+    A single site's false positives lie within three standard errors of 5% on both sides; those of a family after
+    Holm's adjustment, any site counting, below the upper one.
+    """
+    rng, n, sites, single, families = np.random.default_rng(6), 64, 5, 0, 0
+    for _ in range(REPETITIONS):
+        difference = rng.choice([-1.0, 1.0], size=n) * rng.beta(0.35, 1.8, size=n) * rng.gamma(4.0, 1 / 4, (sites, n))
+        if step:
+            difference = step * np.round(difference / step)
+        p_values = [stats.signed_rank(row) for row in difference]
+        moved = difference[0][difference[0] != 0]
+        assert p_values[0] == wilcoxon(moved, method="approx").pvalue and len(moved) > 10
+        single += p_values[0] <= 0.05
+        families += min(p for p in stats.holm(p_values) if p is not None) <= 0.05
+    error = 3 * np.sqrt(0.05 * 0.95 / REPETITIONS)
+    assert abs(single / REPETITIONS - 0.05) <= error
+    assert families / REPETITIONS <= 0.05 + error
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)

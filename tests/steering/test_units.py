@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from steering.interventions import Intervention, subtract
 from steering.plan import ALL_SITES, OTHER_LEVEL, SAME_CELL, SweepSpec, VectorSource, skip_reason
 from steering.profiles import DISTANCES, outside_field
 from steering.sites import enumerate_sites
+from steering.stats import blindness_interval, counts, ratio_interval, resamples
 from steering.store import Key
 from steering.summary import position_curve
 from steering.units import level_intervention, level_rows, own_vectors, run_unit, split, trunk_experiments
@@ -172,15 +174,33 @@ def test_profiles_sort_states_by_the_length_of_the_path_from_the_start(policy: M
 def test_position_curves_pool_sums_and_split_them_by_the_receptive_field() -> None:
     """Two bins at distance 1 (inside, outside), one at 3: sums of states, TV, clean TV, interaction, difference."""
     bins = {(1, 0): [10, 1.0, 4.0, 2.0, 4.0], (1, 1): [30, 0.0, 4.0, 0.0, 12.0], (3, 0): [5, 3.0, 2.0, 8.0, 4.0]}
-    found = position_curve({where: np.array(sums) for where, sums in bins.items()})
+    halves = np.array([[0.25], [0.75], [0.0]])  # of each sum in the first maze, in the second; the third has none
+    found = position_curve(
+        {where: halves * sums for where, sums in bins.items()}, counts(resamples(3, np.random.default_rng(0)))
+    )
     near, far = found["position_curve"]
     assert (near["distance"], near["states"], near["blindness"], near["interaction"]) == (1, 40, 1 - 1 / 8, 2 / 16)
-    assert near["inside"] == {"states": 10, "blindness": 0.75, "interaction": 0.5}
-    assert near["outside"] == {"states": 30, "blindness": 1.0, "interaction": 0.0}
+    assert near["mazes"] == 2 and near["blindness_low"] == near["blindness_high"] == near["blindness"]  # as in each
+
+    def values(part: dict[str, Any]) -> tuple[Any, ...]:
+        return part["states"], part["blindness"], part["interaction"]
+
+    assert values(near["inside"]) == (10, 0.75, 0.5) and values(near["outside"]) == (30, 1.0, 0.0)
     assert (far["distance"], far["blindness"], far["outside"]["states"]) == (3, -0.5, 0)
     inside, outside = (found["receptive_field_split"][side] for side in ("inside", "outside"))
-    assert inside == {"states": 15, "blindness": 1 - 4 / 6, "interaction": 10 / 8}
-    assert outside == near["outside"]
+    assert values(inside) == (15, 1 - 4 / 6, 10 / 8) and outside == near["outside"]
+
+
+def test_position_curves_have_the_intervals_of_the_mazes_they_pool() -> None:
+    """Those of :func:`steering.stats.blindness_interval` and ``ratio_interval`` on the mazes' sums."""
+    rng = np.random.default_rng(3)
+    parts = {at: rng.gamma(1.0, size=(24, 5)) for at in ((1, 0), (1, 1), (6, 0))}
+    weights = counts(resamples(24, rng))
+    near = position_curve(parts, weights)["position_curve"][0]
+    _, tv, tv_clean, rest, difference = (parts[1, 0] + parts[1, 1]).T
+    assert (near["blindness_low"], near["blindness_high"]) == blindness_interval(tv, tv_clean, weights)
+    assert (near["interaction_low"], near["interaction_high"]) == ratio_interval(rest, difference, weights)
+    assert near["blindness_low"] < near["blindness"] < near["blindness_high"]
 
 
 def test_interaction_is_the_definition(policy: MazePolicy, level: Maze) -> None:

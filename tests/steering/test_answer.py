@@ -1,0 +1,127 @@
+"""The two sentences at the top of a report, when probes stand beside the sweep: made-up curves, no network."""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+from steering.answer import answer, doubts
+from steering.decoding import APART
+from steering.evaluate import Outcome
+from steering.plan import SweepSpec
+from steering.store import Key, Row, Store
+from steering.summary import summarize
+from tests.runs import outcome
+
+SITES = ("input", "a", "b", "c", "d")
+BLIND = {"input": 1.0, "a": 0.95, "b": 0.9, "c": 0.1, "d": 0.0}
+SPEC = SweepSpec("agent", "a" * 64, tuple(range(64)), SITES, ("subtract", "random"), (1.0,))
+
+
+def made(key: Key, tv: float, pull: float, noise: float) -> Outcome:
+    """In a level where the cheese changes moves by ``tv`` and takes ``pull`` from the top right."""
+    if key.condition == "no_cheese":
+        return outcome(0.0, 0.6 - pull)
+    if key.condition == "subtract":
+        return outcome((1 - BLIND[key.site]) * tv * noise, 0.6 - pull)
+    return outcome(tv * (noise if key.condition == "random" else 1.0), 0.6)
+
+
+@pytest.fixture(scope="module")
+def summary(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Of a sweep whose curve falls between b and c."""
+    rng = np.random.default_rng(0)
+    facts = [
+        {"name": name, "trunk": True, "equivalence_class": name, "affine": name == "input", "depth": k,
+         "receptive_field": None, "shape": [1]}
+        for k, name in enumerate(SITES)
+    ]  # fmt: skip
+    with Store.open(tmp_path_factory.mktemp("answer")) as store:
+        store.claim({"sites": facts})
+        store.add_levels([(level, True, "", {}) for level in SPEC.levels])
+        for level in SPEC.levels:
+            tv, pull = rng.gamma(2.0), rng.uniform(0.1, 0.4)
+            store.add([Row(key, key.site, made(key, tv, pull, rng.uniform(0.9, 1.1))) for key in SPEC.keys(level)])
+        return summarize(store, SPEC)
+
+
+def probes(
+    move: tuple[Any, Any, Any], held: tuple[Any, Any, Any] = ("b", "a", "c"), apart: Any = None
+) -> dict[str, Any]:
+    """The part of ``probes.json`` that a conclusion reads: ``(site, low, high)`` of next move and vectors."""
+    part = dict(zip(("site", "low", "high"), move, strict=True))
+    return {
+        "decoding_boundary": {
+            "next_move": {
+                "cheese": {"rule": "r", **part},
+                APART: {"rule": "r", "site": apart, "low": apart, "high": apart},
+            }
+        },
+        "representational_boundary": {"rule": "r", **dict(zip(("site", "low", "high"), held, strict=True))},
+    }
+
+
+def sentences(text: str) -> list[str]:
+    return re.findall(r"[A-Z].*?[.](?= [A-Z]|$)", text)
+
+
+def test_without_probes_nothing_is_said_of_next_moves(summary: dict[str, Any]) -> None:
+    first, second = sentences(answer(summary))
+    assert doubts(summary) == [] and summary["boundary"]["site"] == "b"
+    assert first.startswith(
+        "For agent subtracting the cheese vector still acts like removing the cheese up to b (95% interval b to b"
+    )
+    assert "64 mazes; change-point of the curve b, b to b; blindness of the controls there: random" in first
+    assert "it stops working at c (blindness 0.90 -> 0.10, below 0.5)" in first
+    assert "was not asked (`mazesteer probe` does)" in second
+
+
+def test_probes_that_agree_are_the_second_sentence(summary: dict[str, Any]) -> None:
+    found = probes(("c", "c", "d"), apart="d")
+    first, second = sentences(answer(summary, found))
+    assert doubts(summary, found) == [] and first == sentences(answer(summary))[0]
+    assert "beyond pixels and walls from c on (95% interval c to d; where the corner asks for another move" in second
+    assert "another move, from d on)" in second
+    assert second.endswith("the same wherever the mouse stands up to b (95% interval a to c).")
+    assert "where the corner asks for another move, nowhere" in answer(summary, probes(("c", "c", "d")))
+
+
+def test_vectors_that_change_elsewhere_are_named(summary: dict[str, Any]) -> None:
+    found = probes(("c", "c", "c"), held=("d", "d", "d"))
+    assert doubts(summary, found) == []
+    assert "up to d (95% interval d to d, which does not meet the boundary)" in answer(summary, found)
+    assert "stands nowhere (95% interval nowhere to nowhere, which" in answer(
+        summary, probes(("c", "c", "c"), (None,) * 3)
+    )
+
+
+@pytest.mark.parametrize(
+    ("move", "reason"),
+    [
+        ((None, None, None), "can be read beyond pixels and walls at no site"),
+        (("a", "a", "a"), "comes in elsewhere (from a on, 95% interval a to a)"),
+        (("d", "d", None), "comes in elsewhere (from d on, 95% interval d to nowhere)"),
+    ],
+)
+def test_next_moves_elsewhere_or_nowhere_support_no_conclusion(
+    summary: dict[str, Any], move: tuple[Any, Any, Any], reason: str
+) -> None:
+    found = probes(move)
+    assert len(doubts(summary, found)) == 1 and reason in doubts(summary, found)[0]
+    _, second = sentences(answer(summary, found))
+    assert (
+        second.startswith("These numbers do not support a conclusion about where planning begins") and reason in second
+    )
+
+
+def test_probes_of_other_sites_are_told_and_decide_nothing(summary: dict[str, Any]) -> None:
+    found = probes(("elsewhere", "elsewhere", "elsewhere"))
+    assert doubts(summary, found) == [] and "from elsewhere on" in answer(summary, found)
+    unasked = copy.deepcopy(found)
+    for part in (*unasked["decoding_boundary"]["next_move"].values(), unasked["representational_boundary"]):
+        part["rule"] = None
+    assert answer(summary, unasked) == answer(summary)

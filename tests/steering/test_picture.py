@@ -1,0 +1,70 @@
+"""The pictures of a sweep and of a comparison: what is no finding is marked in every panel and said below."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from matplotlib.figure import Figure
+
+from steering.picture import compare_figure
+
+
+def compared(kinds: str, twins: str = "") -> dict[str, Any]:
+    """Two runs with probes; ``kinds``: of each site f (free), l (local) or - (neither); ``twins``: 1 for a twin."""
+    facts = [
+        {"name": str(k), "depth": k, "affine": kind == "f", "receptive_field": 7 if kind in "fl" else None,
+         "equivalence_class": "0" if twins[k : k + 1] == "1" else str(k)}
+        for k, kind in enumerate(kinds)
+    ]  # fmt: skip
+    point = {"blindness": 0.5, "value": 0.5, "low": 0.4, "high": 0.6}
+    rows = [point] * len(kinds)
+    curves = dict.fromkeys(("next_move", "walls", "apart", "apart_walls", "cell", "interaction"), rows)
+    return {
+        "arms": [{"name": name, "curve": rows} for name in "ab"],
+        "facts": facts,
+        "levels": [1, 2, 3],
+        "thresholds": {"blindness": 0.5},
+        "readings": {"facts": facts, "curves": [curves] * 2},
+    }
+
+
+def marks(figure: Figure, panel: int) -> list[tuple[bool, float, float]]:
+    """(whether it is a dotted frame, first, last position) of each mark in a panel."""
+    return [
+        (
+            patch.get_linestyle() in (":", "dotted") and patch.get_facecolor()[3] == 0,
+            patch.get_x(),
+            patch.get_x() + patch.get_width(),
+        )
+        for patch in figure.axes[panel].patches
+    ]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "spans", "words"),
+    [
+        ("ffll-", [(False, 0, 1), (True, 2, 3)], ["free", "local"]),
+        ("fl-l", [(False, 0, 0), (True, 1, 1), (True, 3, 3)], ["free", "local", "local"]),
+        ("---", [], []),
+    ],
+)
+def test_free_and_local_sites_are_told_apart_in_every_panel(
+    kinds: str, spans: list[tuple[bool, int, int]], words: list[str]
+) -> None:
+    figure = compare_figure(compared(kinds))
+    assert len(figure.axes) == 4
+    for panel in range(4):
+        found = marks(figure, panel)
+        assert [(framed, round(low + 0.45), round(high - 0.45)) for framed, low, high in found] == spans
+        assert all(low % 1 and high % 1 for _, low, high in found), "between sites"
+    assert [text.get_text() for text in figure.axes[0].texts] == words
+
+
+def test_the_line_below_explains_the_marks_that_are_there() -> None:
+    def below(kinds: str, twins: str = "") -> str:
+        return compare_figure(compared(kinds, twins)).get_supxlabel()
+
+    assert "free: affine in the pixels" in below("f-") and "local" not in below("f-")
+    assert "local: a unit sees only part of the picture" in below("l-") and "free" not in below("l-")
+    assert "pen markers" in below("--", "01") and below("--") == ""
