@@ -169,7 +169,7 @@ def test_a_finished_run_taken_up_again_keeps_its_log_and_its_figures(
 ) -> None:
     """All of its stages are opened on the way, and the card's figures are there already."""
     before = scalars(run / "tensorboard"), scalars(run / "ppo" / "tensorboard"), (run / "policy.json").read_text()
-    assert {"dagger/loss", "dagger_2/loss"} <= set(before[0])
+    assert max(before[0]["exact/p_cheese_anywhere"]) > 8_192, "there is something behind the first stage to lose"
     monkeypatch.setattr(card, "policy_figures", None)
     train_pipeline(run, read_run(run), **SMALL)
     assert before == (
