@@ -290,7 +290,7 @@ def test_the_command_prints_measured_beside_published(tmp_path: Path) -> None:
     assert clean["published"] == 0.806 and 0.0 <= clean["low"] <= clean["value"] <= clean["high"] <= 1.0
     assert effect["verdict"].startswith("agrees in direction"), "the trick works on the shipped agent"
     shown = CliRunner().invoke(commands, ["effect", *levels, *options], catch_exceptions=False).stdout.splitlines()
-    assert any(line.split()[-1] == "inside" for line in shown)
+    assert any(line.split()[-1:] == ["inside"] for line in shown)
     for figure in effect["figures"]:
         line = next(line for line in shown if line.startswith(figure["label"] + " "))
         said = line.split()[-1]
