@@ -27,7 +27,7 @@ from steering.cli import app
 # P(cheese) as in training on levels 0 to 255, the same of every maze size, environment steps of PPO.
 BARS = {
     "region5": (0.99, 0.97, 1_000_000),
-    "region5-seed1": (0.93, 0.0, 300_000),  # by a shorter recipe, below the 0.97 it was meant to reach
+    "region5-seed1": (0.97, 0.0, 300_000),
     "anywhere": (0.95, 0.0, 300_000),
 }
 SLACK = 0.01  # what PPO may cost: two and a half standard errors over 256 levels
