@@ -19,7 +19,7 @@ from steering.compare import Arm, compare, find_runs, read_arms
 from steering.compare_readings import readings_table, side_by_side
 from steering.depth_axis import short
 from steering.development import RULE, Series, loss_caption, loss_curves, snapshots, without_loss
-from steering.evidence import versions
+from steering.evidence import listed, versions
 from steering.page import Figure, write_page
 from steering.picture import compare_picture
 
@@ -80,8 +80,8 @@ def run_compare(
         methods=_methods(data),
         arms=[words.fill(words.ARM, **arm) for arm in data["arms"]],
         commands={"this comparison": data["command"]} | _by_arms(data, lambda arm: arm["command"]),
-        versions={"this comparison": _listed(data["versions"])}
-        | _by_arms(data, lambda arm: "; also ".join(map(_listed, arm["versions"]))),
+        versions={"this comparison": listed(data["versions"])}
+        | _by_arms(data, lambda arm: "; also ".join(map(listed, arm["versions"]))),
     )
     return data
 
@@ -234,7 +234,3 @@ def _by_arms(data: Mapping[str, Any], text: Callable[[Mapping[str, Any]], str]) 
     for arm in data["arms"]:
         runs.setdefault(text(arm) or "not recorded", []).append(arm["name"])
     return {"all runs" if len(runs) == 1 else ", ".join(names): known for known, names in runs.items()}
-
-
-def _listed(packages: Mapping[str, str]) -> str:
-    return ", ".join(map(" ".join, packages.items()))

@@ -98,12 +98,17 @@ def effects(table: OutcomeTable) -> list[dict[str, Any]]:
     records = _family(table, "clean", "no_cheese", {"": references["clean"]}, references["no_cheese"])
     for coefficient in table.spec.coefficients:
         for condition in table.spec.conditions:
-            label = condition if coefficient == table.spec.coefficients[0] else f"{condition} x{coefficient:g}"
+            label = labelled(table.spec, condition, coefficient)
             sites = [""] if condition == ALL_SITES else table.experiments(condition)
             columns = {site or ALL_SITES: table.condition(condition, site, coefficient) for site in sites}
             for against in REFERENCES:
                 records += _family(table, label, against, columns, references[against])
     return records
+
+
+def labelled(spec: SweepSpec, condition: str, coefficient: float) -> str:
+    """What a condition is called in a summary: ``subtract``, and ``subtract x2`` for a further coefficient."""
+    return condition if coefficient == spec.coefficients[0] else f"{condition} x{coefficient:g}"
 
 
 def what(condition: str, site: str, against: str, outcome: str) -> str:

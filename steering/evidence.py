@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import platform
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,11 @@ def used_versions(before: list[dict[str, str]] | dict[str, str]) -> list[dict[st
 def version_sets(stored: list[dict[str, str]] | dict[str, str]) -> list[dict[str, str]]:
     """What a run's store has as ``versions``: early runs kept one set, later ones a list of them."""
     return [stored] if isinstance(stored, dict) else stored
+
+
+def listed(packages: Mapping[str, str]) -> str:
+    """A set of :func:`versions` on one line."""
+    return ", ".join(map(" ".join, packages.items()))
 
 
 def decision_squares(store: Store, spec: SweepSpec) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from steering import figures, words
 from steering.answer import answer
 from steering.boundary import DROP
 from steering.depth_axis import kind, labels, short
-from steering.evidence import version_sets
+from steering.evidence import listed, version_sets
 from steering.examples import example_figures
 from steering.figures_probes import probe_figure, representation_figure
 from steering.page import Figure, write_page
@@ -73,7 +73,7 @@ def write_report(
         readings_caption=words.fill(words.READINGS),
         boundary_lines=_boundary(summary) + _probed(others),
         methods=_methods(summary, others),
-        versions=[", ".join(map(" ".join, part.items())) for part in version_sets(versions or [])],
+        versions=[listed(part) for part in version_sets(versions or [])],
         left_out=left_out,
         command=command,
         again=again,
@@ -183,7 +183,8 @@ def _methods(summary: Mapping[str, Any], others: Mapping[str, Any]) -> list[str]
     lines = [words.fill(words.SETTINGS, **settings), words.fill(words.EXACT)]
     if "probes" in others:
         probes = others["probes"]
-        used = ", ".join(map(" ".join, probes["versions"].items()))
-        lines.append(words.fill(words.PROBED, **{**probes, "versions": used}, mazes=len(probes["levels"])))
+        lines.append(
+            words.fill(words.PROBED, **{**probes, "versions": listed(probes["versions"])}, mazes=len(probes["levels"]))
+        )
     known = [row for row in summary["all_sites"] if None not in (row["blindness"], row["competence"])]
     return lines + [words.fill(words.ALL_SITES, **row) for row in known]

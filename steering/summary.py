@@ -13,7 +13,7 @@ import numpy as np
 from agents.checkpoints import write_atomic
 from envs.errors import InputError
 from steering import boundary, stats
-from steering.effects import Columns, OutcomeTable, effects
+from steering.effects import Columns, OutcomeTable, effects, labelled
 from steering.evaluate import OUTCOME_FIELDS
 from steering.plan import ALL_SITES, SweepSpec
 from steering.profiles import PROFILE_SUMS
@@ -57,7 +57,7 @@ def summarize(
         conditions = {}
         for condition in (c for c in spec.conditions if c != ALL_SITES):
             for coefficient in spec.coefficients:
-                label = condition if coefficient == spec.coefficients[0] else f"{condition} x{coefficient:g}"
+                label = labelled(spec, condition, coefficient)
                 columns = table.condition(condition, name, coefficient)
                 conditions[label] = _condition(columns, clean, oracle, weights, coefficient)
         kept = ("name", "depth", "shape", "trunk", "affine", "equivalence_class", "receptive_field")
