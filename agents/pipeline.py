@@ -99,6 +99,7 @@ class TrainSpec:
                 words.append(f"--{name} {getattr(self, name)}")
         if self.patience != TrainSpec.patience:
             words.append(f"--patience {','.join(map(str, self.patience))}")
+        words.append("--bf16" if self.bf16 else "--no-bf16")
         return " ".join([*words, "--out runs/train"])
 
     def agrees(self, name: str, value: Any) -> bool:
@@ -138,14 +139,17 @@ class TrainSpec:
         return {"imitation": first, **walks, "ppo": third}
 
 
-def start_run(out: Path, spec: TrainSpec) -> TrainSpec:
-    """Begin a run in ``out``: writes ``train.json``. Refuses a directory that holds a run."""
+def start_run(out: Path, spec: TrainSpec, *, bf16: bool | None = None) -> TrainSpec:
+    """Begin a run in ``out``: writes ``train.json``. Refuses a directory that holds a run.
+
+    ``bf16`` None: where the device computes in it by itself.
+    """
     check_device(spec.device)
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; choose another --out")
     if (out / SPEC).exists():
         raise InputError(f"{out} holds a training run; add --resume to go on with it, or choose another --out")
-    spec = replace(spec, bf16=bf16_pays(spec.device))
+    spec = replace(spec, bf16=bf16_pays(spec.device) if bf16 is None else bf16)
     spec.stages()  # complain about options before anything is written
     write_atomic(out / SPEC, (json.dumps(asdict(spec), indent=2) + "\n").encode())
     return spec

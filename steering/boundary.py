@@ -8,6 +8,7 @@ squared error, over distinct experiments only; named only where the curve surely
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -68,10 +69,19 @@ class Curves:
 
 
 @dataclass(frozen=True)
+class Reach:
+    """How deep a rule holds: last site (None: nowhere) and its 95% bootstrap interval."""
+
+    site: str | None
+    low: str | None
+    high: str | None
+
+
+@dataclass(frozen=True)
 class Boundary:
     """``site``: the last trunk site where the trick works (None: nowhere); ``next_site``: the first
     where it does not. ``low`` and ``high``: 95% bootstrap interval of ``site``. ``change_*``: :func:`change`, last site
-    before the drop. ``rule`` says it in words."""
+    before the drop. ``blindness_alone``: the same rule with competence not asked for. ``rule`` says it in words."""
 
     site: str | None
     next_site: str | None
@@ -80,16 +90,8 @@ class Boundary:
     change_site: str | None
     change_low: str | None
     change_high: str | None
+    blindness_alone: Reach
     rule: str
-
-
-@dataclass(frozen=True)
-class Reach:
-    """How deep a rule holds: last site (None: nowhere) and its 95% bootstrap interval."""
-
-    site: str | None
-    low: str | None
-    high: str | None
 
 
 def check_thresholds(blindness: float, competence: float) -> None:
@@ -173,6 +175,7 @@ def find_boundary(curves: Curves, *, blindness: float = BLINDNESS, competence: f
         change_site=split.site,
         change_low=split.low,
         change_high=split.high,
+        blindness_alone=reach(curves, blindness, None),
         rule=(
             f"deepest trunk site up to which blindness >= {blindness:g} and competence >= {competence:g} at every "
             f"trunk site swept ({len(sites)}, from {sites[0]} on); "
@@ -220,7 +223,7 @@ def over_agents(
     mean = [np.mean([getattr(agent, name) for agent in agents], axis=0) for name in ("blind", "able")]
     found = find_boundary(Curves(first.sites, first.classes, *mean, *boot), blindness=blindness, competence=competence)
     rule = found.rule.replace("over mazes", f"over {len(agents)} agents and their mazes")
-    return Boundary(**{**vars(found), "rule": f"mean of {len(agents)} agents: {rule}"})
+    return dataclasses.replace(found, rule=f"mean of {len(agents)} agents: {rule}")
 
 
 def draw_agents(

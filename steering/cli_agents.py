@@ -114,6 +114,13 @@ def train(
         bool, typer.Option("--from-scratch", help="PPO alone, with the published options.")
     ] = False,
     device: Annotated[Optional[str], typer.Option(help="cpu (default) or cuda.")] = None,  # noqa: UP045
+    bf16: Annotated[
+        Optional[bool],  # noqa: UP045
+        typer.Option(
+            "--bf16/--no-bf16",
+            help="Compute in bfloat16 (default: if the device does by itself; else it is 12 times slower).",
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
 ) -> None:
     """Train a policy: imitation, on-policy imitation, then PPO; snapshots, history and a card."""
@@ -129,6 +136,7 @@ def train(
         "optimizer": optimizer,
         "device": device,
         "patience": _numbers(patience, "patience"),
+        "bf16": bf16,
     }
     given = {name: value for name, value in typed.items() if value is not None}
     if from_scratch:
@@ -145,7 +153,8 @@ def train(
                 begun, option = getattr(spec, name), name.replace("_", "-")
                 raise InputError(f"--{option}: the run in {out} was begun with {begun}; leave it out")
     else:
-        spec = start_run(out, TrainSpec(**given))
+        given.pop("bf16", None)
+        spec = start_run(out, TrainSpec(**given), bf16=bf16)
     command = f"mazesteer train --out {shlex.quote(str(out))} --resume"
     with told_if_stopped(lambda: f"\nstopped; `{command}` goes on"):
         with locked(out), bar("training, then evaluating") as progress:

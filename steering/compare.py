@@ -6,7 +6,6 @@ resamples, so that differences are between arms and not between mazes. Nothing i
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import itertools
 import json
@@ -20,7 +19,7 @@ import numpy as np
 
 from envs.errors import InputError, check_random_seed
 from steering import stats
-from steering.boundary import Boundary, Curves, Reach, agreed_thresholds, find_boundary, over_agents, reach
+from steering.boundary import Boundary, Curves, agreed_thresholds, find_boundary, over_agents
 from steering.evidence import version_sets
 from steering.plan import SweepSpec
 from steering.several import INDEX
@@ -182,7 +181,7 @@ def compare(
                 "seed": arm.spec.seed,
                 "command": arm.command,
                 "versions": arm.versions,
-                "boundary": _boundary(boundary, reach(curve, rule["blindness"], None), arm.facts),
+                "boundary": _boundary(boundary, arm.facts),
                 "curve": _points(curve, pair, weights),
                 "reference": {
                     world: {o: float(np.nanmean([getattr(arm, world)[lv][o] for lv in levels])) for o in OUTCOMES}
@@ -199,20 +198,16 @@ def compare(
     }
     _adjust([effect for row in found["differences"] for effect in row["effects"].values()])
     if training_seeds(arms):
-        able = {name: np.full_like(getattr(curves[0], name), np.inf) for name in ("able", "boot_able")}
-        blind = [dataclasses.replace(curve, **able) for curve in curves]
-        alone = over_agents(blind, copy.deepcopy(rng), same_mazes=True, **rule)  # the same draws
-        over = over_agents(curves, rng, same_mazes=True, **rule)
-        found["over_agents"] = _boundary(over, Reach(alone.site, alone.low, alone.high), first.facts)
+        found["over_agents"] = _boundary(over_agents(curves, rng, same_mazes=True, **rule), first.facts)
     cleaned = json.loads(json.dumps(found), parse_constant=lambda _: None)  # NaN: not defined
     assert isinstance(cleaned, dict)
     return cleaned
 
 
-def _boundary(found: Boundary, alone: Reach, facts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The boundary, whether its site is free (``affine``), and ``blindness_alone``: with competence not asked for."""
+def _boundary(found: Boundary, facts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The boundary, and whether its site is free (``affine``)."""
     affine = None if found.site is None else facts[found.site]["affine"]
-    return {**dataclasses.asdict(found), "affine": affine, "blindness_alone": dataclasses.asdict(alone)}
+    return {**dataclasses.asdict(found), "affine": affine}
 
 
 def _curves(arm: Arm, sites: Sequence[str], levels: Sequence[int], distances: Distances, weights: np.ndarray) -> Curves:

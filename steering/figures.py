@@ -27,6 +27,7 @@ from steering.depth_axis import (
 )  # fmt: skip
 from steering.readings import CAUSAL, DECODING, REPRESENTATIONAL, Reading
 from steering.summary import MAIN
+from steering.tables import position_cells, starred
 
 _KINDS = {CAUSAL: BLUE, REPRESENTATIONAL: GREEN, DECODING: ORANGE}
 _LEFT = {"l": 150, "r": 20, "t": 20, "b": 60}  # margins where sites stand on the y axis
@@ -148,21 +149,15 @@ def position_figure(summary: dict[str, Any]) -> go.Figure | None:
 
     Starred: more than half of these states are outside the receptive field, where the network cannot but add up.
     """
-    sites = list(
-        {s["equivalence_class"]: s for s in reversed(summary["sites"]) if s["trunk"] and s["position_curve"]}.values()
-    )
-    sites.reverse()  # the first swept of each class
+    sites, distances, cells = position_cells(summary)
     if not sites:
         return None
-    distances = sorted({row["distance"] for site in sites for row in site["position_curve"]})
-    curves = [{row["distance"]: row for row in site["position_curve"]} for site in sites]
-    cells = [[curve.get(distance) for distance in distances] for curve in curves]
     figure = go.Figure()
     figure.add_heatmap(
         x=distance_labels(distances),
         y=labels(sites),
         z=[[row and row["blindness"] for row in line] for line in cells],
-        text=[[_starred(row) for row in line] for line in cells],
+        text=[[starred(row, "<br>") for row in line] for line in cells],
         texttemplate="%{text}",
         zmin=-1,
         zmax=1,
@@ -227,11 +222,3 @@ def before_after_figure(decisions: Mapping[str, Any]) -> go.Figure:
                          margin={"l": 60, "r": 20, "t": 30, "b": 40})  # fmt: skip
     figure.update_yaxes(range=[-0.02, 1.02], title="probability of the move")
     return figure
-
-
-def _starred(row: Mapping[str, Any] | None) -> str:
-    """The blindness of a bin of states, starred where most of them are outside the receptive field; its interval."""
-    if row is None or row["blindness"] is None:
-        return ""
-    star = "*" if row["outside"]["states"] > row["inside"]["states"] else ""
-    return f"{row['blindness']:.2f}{star}<br>({row['blindness_low']:.2f} to {row['blindness_high']:.2f})"

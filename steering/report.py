@@ -20,6 +20,7 @@ from steering.page import Figure, write_page
 from steering.readings import readings
 from steering.replicate import replicate_table
 from steering.summary import CONTROLS, MAIN
+from steering.tables import position_table, probe_table
 
 FILM_BYTES = 2_000_000  # of a film that a page holds: with plotly's 5 MB it stays below 8
 OUTCOMES = {
@@ -56,10 +57,20 @@ def write_report(
     for entry in summary["levels"]["skipped"]:
         reason = "same maze as a level used" if entry["reason"].startswith("same maze") else entry["reason"]
         left_out.setdefault(reason, []).append(entry["level"])
+    shown = _figures(summary, decisions, others)
+    tables = {
+        "positions": position_table(summary),
+        "probes": probe_table(others["probes"]) if "probes" in others else [],
+    }
     write_page(
         "report",
         path,
-        _figures(summary, decisions, others),
+        shown,
+        twins=[
+            {"title": figure.title, "caption": figure.caption, "rows": tables[figure.name]}
+            for figure in shown
+            if tables.get(figure.name)
+        ],
         summary=summary,
         answer=answer(summary, others.get("probes")),
         notes=list(notes),

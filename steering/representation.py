@@ -72,7 +72,7 @@ def position_dependence(facts: Sequence[Mapping[str, Any]], interaction: np.ndar
     """
     trunk = [i for i, fact in enumerate(facts) if fact["trunk"]]
     if not trunk:
-        return {field.name: None for field in dataclasses.fields(Boundary)}
+        return {field.name: None for field in dataclasses.fields(Boundary) if field.name != "blindness_alone"}
     kept = 1.0 - np.nan_to_num(interaction[trunk]).T
     names, classes = (tuple(facts[i][key] for i in trunk) for key in ("name", "equivalence_class"))
     able = np.ones_like(kept)
@@ -81,7 +81,9 @@ def position_dependence(facts: Sequence[Mapping[str, Any]], interaction: np.ndar
         f"deepest trunk site up to which the interaction inside the receptive field is at most {DEPENDENT:g} at every "
         f"trunk site asked ({len(trunk)}, from {names[0]} on); interval: 95% bootstrap over mazes"
     )
-    return {**dataclasses.asdict(found), "rule": rule}
+    known = dataclasses.asdict(found)
+    del known["blindness_alone"]  # nothing competes with the interaction here
+    return {**known, "rule": rule}
 
 
 def maze_sums(policy: Policy, maze: Maze, sites: Sequence[Site], states: Sequence[State]) -> np.ndarray:

@@ -145,7 +145,6 @@ def boundary_readings(
         "by_threshold": {f"{row['threshold']:g}": row["site"] for row in by_blindness},
         "threshold_curve": by_blindness,
         "competence_curve": by_competence,
-        "blindness_alone": dataclasses.asdict(boundary.reach(curves, blindness, None)),
         "controls": {
             condition: {
                 "there": _blind([site for site in trunk if site["name"] == found.site], condition),

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 FLAGS = (
     "--no-sandbox --disable-dev-shm-usage --disable-gpu --no-first-run --disable-background-networking "
@@ -34,3 +38,34 @@ def chromium() -> Iterator[Any]:
             yield browser
         finally:
             browser.close()
+
+
+def looked_at(browser: Any, path: Path, *expected: str) -> None:
+    """A page on a screen and on a phone: no complaint, no request but for itself, every figure drawn, nothing cut off.
+
+    ``expected`` are ids of figures that must be among them.
+    """
+    for width, height in ((1200, 900), (390, 844)):
+        page = browser.new_page(viewport={"width": width, "height": height})
+        complaints: list[str] = []
+        asked: list[str] = []
+        page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)  # noqa: B023
+        page.on("pageerror", lambda error: complaints.append(str(error)))  # noqa: B023
+        page.on("request", lambda request: asked.append(request.url))  # noqa: B023
+        page.goto(f"file://{path}")
+        page.wait_for_selector("figure .main-svg")
+        assert complaints == []
+        assert [url for url in asked if url != f"file://{path}" and not url.startswith(("data:", "blob:"))] == []
+        figures = page.locator("figure")
+        for name in expected:
+            assert page.locator(f"figure #figure-{name} .main-svg").count() > 0, name
+        for i in range(figures.count()):
+            figure = figures.nth(i)
+            assert figure.locator(".main-svg").count() > 0, "a figure was not drawn"
+            assert len(figure.locator("figcaption").inner_text()) > 60
+        wide, shown = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        assert wide <= shown, "the page is wider than the screen"
+        picture = np.array(Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("L"))
+        rows = picture.reshape(-1, picture.shape[1]).std(axis=1)
+        assert picture.shape[1] == width and (rows > 0).mean() > 0.3, "most of the page is blank"
+        page.close()

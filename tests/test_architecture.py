@@ -30,8 +30,8 @@ ORDER = {
         "progress network sites hooks partial vectors interventions evaluate profiles rollouts stats boundary store "
         "plan donors probe_maps probes decoding representation probe_curves depth_axis readings figures_probes "
         "fields effects summary power units executors sweep tracking findings findings_store findings_vectors "
-        "findings_transfer findings_channels findings_probe behaviour findings_levels replicate words answer figures "
-        "examples evidence page picture report film depth_film doctor bench run several development compare "
+        "findings_transfer findings_channels findings_probe behaviour findings_levels replicate words tables answer "
+        "figures examples evidence page picture report film depth_film doctor bench run several development compare "
         "compare_readings figures_compare compare_page probing cli_agents cli_compare cli_film "
         "cli_replicate cli_stats cli_probes cli"
     ).split(),

@@ -91,6 +91,19 @@ def test_without_options_it_is_the_training_of_the_shipped_agent() -> None:
         assert {key: options[key] for key in kept} == kept and len(kept) > 10
 
 
+@pytest.mark.parametrize("asked", [None, True, False])
+def test_the_precision_is_the_machines_unless_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: bool | None
+) -> None:
+    for k, native in enumerate((True, False)):
+        monkeypatch.setattr("agents.pipeline.bf16_pays", lambda device, native=native: native)
+        spec = start_run(tmp_path / str(k), TrainSpec(samples=512, dagger_samples=(512,), ppo_steps=1), bf16=asked)
+        expected = native if asked is None else asked
+        assert {stage.bf16 for stage in spec.stages().values() if stage} == {expected}
+        assert read_run(tmp_path / str(k)) == spec and spec.agrees("bf16", expected)
+        assert f" {'--bf16' if expected else '--no-bf16'} --out" in spec.command
+
+
 def test_patience_is_one_number_or_one_for_each_round(tmp_path: Path) -> None:
     spec = TrainSpec(samples=512, dagger_samples=(1_000, 2_000), ppo_steps=0, patience=(0, 12))
     assert [stage.patience for stage in spec.stages().values() if isinstance(stage, DaggerConfig)] == [0, 12]

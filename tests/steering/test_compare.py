@@ -15,6 +15,7 @@ from steering import stats
 from steering.compare import OUTCOMES, Arm, compare, find_runs, read_arms
 from steering.compare_page import answer, run_compare
 from steering.store import Store
+from tests.browser import chromium, looked_at
 from tests.runs import FACTS, LEVELS, SITES, SPEC, make_run
 
 DISTINCT = 8  # sites of a simulated study
@@ -265,6 +266,8 @@ def test_the_page_holds_what_is_needed_to_make_it_again(tmp_path: Path, monkeypa
     assert (
         "Methods and settings</h2>" in page and "b" * 64 in page and "<code>mazesteer layer-sweep --out second" in page
     )
+    with chromium() as browser:
+        looked_at(browser, tmp_path / "out" / "compare.html", "compare-curves", "compare-differences")
 
 
 def test_the_table_of_boundaries_has_the_caveats(tmp_path: Path) -> None:

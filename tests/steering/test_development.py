@@ -20,6 +20,7 @@ from steering.compare import read_arms
 from steering.compare_page import run_compare
 from steering.development import Series, bumps, loss_curves, lower_envelope, snapshots
 from steering.figures_compare import development_figure
+from tests.browser import chromium, looked_at
 from tests.runs import SPEC, make_run
 
 
@@ -37,6 +38,8 @@ def test_snapshots_of_one_training_are_known_and_shown_with_its_loss(tmp_path: P
     assert "A bump is a stretch" in (tmp_path / "out" / "compare.md").read_text()
     page = (tmp_path / "out" / "compare.html").read_text()
     assert len(page) < 8_000_000 and "http://" not in page.split("</script>")[-1]
+    with chromium() as browser:
+        looked_at(browser, tmp_path / "out" / "compare.html", "compare-curves", "development")
 
 
 def test_snapshots_of_ones_own_training_are_shown_with_the_loss_of_its_history(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ from steering.probe_curves import (
 )
 from steering.readings import readings
 from steering.representation import DEPENDENT
+from tests.browser import chromium, looked_at
 from tests.runs import SPEC, make_run
 
 NAMES = ("input", "a", "b", "c", "d", "e")
@@ -197,6 +198,8 @@ def test_a_comparison_shows_the_readings_of_each_agent_and_of_their_mean(tmp_pat
         text = (tmp_path / "out" / f"compare.{suffix}").read_text()
         assert "mean of the agents" in text and f"{MAZES} mazes" in text and "from d (b to d)" in text
         assert "What probes read, run by run" in text
+    with chromium() as browser:
+        looked_at(browser, tmp_path / "out" / "compare.html", "compare-curves", "compare-probes")
 
 
 def test_a_comparison_holds_and_draws_the_curves_behind_its_readings(tmp_path: Path) -> None:

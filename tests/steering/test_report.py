@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import io
 import json
 import re
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from agents.checkpoints import load_policy
 from envs.errors import InputError
@@ -27,7 +25,7 @@ from steering.report import write_report
 from steering.run import SweepOptions, rewrite, run_layer_sweep
 from steering.store import Key, Store
 from steering.words import number
-from tests.browser import chromium
+from tests.browser import chromium, looked_at
 
 SITES = ("input", "embedder.block2.res1.resadd", "embedder.relu3")
 
@@ -41,37 +39,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     options |= {"random_draws": 1, "episodes": 1, "workers": 1, "cluster": Cluster()}
     run_layer_sweep(SweepOptions(checkpoint="region5", out=out, **options))
     return out
-
-
-def looked_at(browser: Any, path: Path, *expected: str) -> None:
-    """A page on a screen and on a phone: no complaint, no request but for itself, every figure drawn, nothing cut off.
-
-    ``expected`` are ids of figures that must be among them.
-    """
-    for width, height in ((1200, 900), (390, 844)):
-        page = browser.new_page(viewport={"width": width, "height": height})
-        complaints: list[str] = []
-        asked: list[str] = []
-        page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)  # noqa: B023
-        page.on("pageerror", lambda error: complaints.append(str(error)))  # noqa: B023
-        page.on("request", lambda request: asked.append(request.url))  # noqa: B023
-        page.goto(f"file://{path}")
-        page.wait_for_selector("figure .main-svg")
-        assert complaints == []
-        assert [url for url in asked if url != f"file://{path}" and not url.startswith(("data:", "blob:"))] == []
-        figures = page.locator("figure")
-        for name in expected:
-            assert page.locator(f"figure #figure-{name} .main-svg").count() > 0, name
-        for i in range(figures.count()):
-            figure = figures.nth(i)
-            assert figure.locator(".main-svg").count() > 0, "a figure was not drawn"
-            assert len(figure.locator("figcaption").inner_text()) > 60
-        wide, shown = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
-        assert wide <= shown, "the page is wider than the screen"
-        picture = np.array(Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("L"))
-        rows = picture.reshape(-1, picture.shape[1]).std(axis=1)
-        assert picture.shape[1] == width and (rows > 0).mean() > 0.3, "most of the page is blank"
-        page.close()
 
 
 def test_the_page_opens_without_a_complaint_and_asks_nothing_of_the_network(run: Path) -> None:
@@ -101,6 +68,11 @@ def test_markdown_and_page_give_the_numbers_of_the_summary(run: Path) -> None:
             assert value in text and value in page
     for row in summary["boundary"]["threshold_curve"]:
         assert f"| {row['threshold']} | {row['site'] or 'nowhere'} |" in text
+    section = text[text.index("## Where in the maze it works") :].split("\n## ")[0]
+    for site in summary["sites"]:
+        for row in site["position_curve"]:
+            ends = f"{row['blindness_low']:.2f} to {row['blindness_high']:.2f}"
+            assert f"{row['blindness']:.2f} ({ends})" in section or f"{row['blindness']:.2f}* ({ends})" in section
     for part in (summary["checkpoint"]["sha256"], "torch ", "numpy ", "Versions:"):
         assert part in text and part in page
     for entry in summary["levels"]["skipped"]:
@@ -193,6 +165,13 @@ def test_the_report_shows_the_probes_of_its_run(run: Path) -> None:
         for row in readings(boundary, found):
             assert f"| {row.kind} | {row.what} | {row.place} | {row.interval} |" in text
             assert f"<td>{row.place}</td><td>{row.interval}</td>" in page
+        section = text[text.index("## What can be read from the activations") :].split("\n## ")[0]
+        for site in found["sites"]:
+            for move in site["moves"].values():
+                accuracy, control = move["accuracy"], move["control"]
+                ends = f"{accuracy['low']:.2f} to {accuracy['high']:.2f}"
+                assert f"{accuracy['value']:.2f} ({ends}); shuffled {control['value']:.2f}" in section
+            assert f"; shuffled {site['cell']['control_r2']['value']:.2f}" in section
         assert {row.kind for row in readings(boundary, found)} == {"causal", "representational", "decoding"}
         assert "not those of the sweep" in text
         assert len(page) < 8_000_000

@@ -1,0 +1,86 @@
+"""What the figures of positions and probes show, as numbers: for readers of the Markdown twin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from steering.decoding import APART
+from steering.depth_axis import distance_labels, labels
+from steering.words import number
+
+Table = list[list[str]]  # header first
+_QUESTIONS = (
+    ("cheese", "next move to the cheese"),
+    (APART, "where the corner asks for another"),
+    ("corner", "next move to the top right"),
+    ("policy", "the policy's own"),
+)
+
+
+def position_cells(
+    summary: Mapping[str, Any],
+) -> tuple[list[dict[str, Any]], list[int], list[list[dict[str, Any] | None]]]:
+    """Distinct trunk sites with profiles, path lengths, and for each site its ``position_curve`` there."""
+    sites = list(
+        {s["equivalence_class"]: s for s in reversed(summary["sites"]) if s["trunk"] and s["position_curve"]}.values()
+    )
+    sites.reverse()  # the first swept of each class
+    distances = sorted({row["distance"] for site in sites for row in site["position_curve"]})
+    curves = [{row["distance"]: row for row in site["position_curve"]} for site in sites]
+    return sites, distances, [[curve.get(distance) for distance in distances] for curve in curves]
+
+
+def starred(row: Mapping[str, Any] | None, between: str = " ") -> str:
+    """The blindness of a bin of states, starred where most of them are outside the receptive field; its interval."""
+    if row is None or row["blindness"] is None:
+        return ""
+    star = "*" if row["outside"]["states"] > row["inside"]["states"] else ""
+    return f"{row['blindness']:.2f}{star}{between}({row['blindness_low']:.2f} to {row['blindness_high']:.2f})"
+
+
+def position_table(summary: Mapping[str, Any]) -> Table:
+    """Blindness by depth (rows) and path length from where the vector was taken; empty without profiles."""
+    sites, distances, cells = position_cells(summary)
+    if not sites:
+        return []
+    rows = [[label, *map(starred, line)] for label, line in zip(labels(sites), cells, strict=True)]
+    return [["site", *distance_labels(distances)], *rows]
+
+
+def probe_table(probes: Mapping[str, Any]) -> Table:
+    """What probes tell at each site, with what walls, shuffled labels and pixels tell; the vectors' readings behind."""
+    sites = probes["sites"]
+    vectors = {row["name"]: row for row in probes["representation"]}
+    header = ["site", *(title for _, title in _QUESTIONS), "cheese's cell, R2", "cell, 1x1 unit", "cell, 3x3 unit"]
+    header += ["cosine with the vector at the start", "norm ratio", "interaction"]
+    empty = [""] * (len(header) - 1 - len(_QUESTIONS))
+    rows = [["walls alone", *(_ranged(probes["walls"][name]) for name, _ in _QUESTIONS), *empty]]
+    for label, site in zip(labels(sites), sites, strict=True):
+        moves = [_beside(site["moves"][name]["accuracy"], site["moves"][name]["control"]) for name, _ in _QUESTIONS]
+        cell = _beside(site["cell"]["r2"], site["cell"]["control_r2"])
+        maps = [(site["map"] or {}).get(kernel, {}) for kernel in ("1x1", "3x3")]
+        inside = vectors[site["name"]]["inside"] or {}
+        rows.append(
+            [
+                label,
+                *moves,
+                cell,
+                *(_beside(part.get("hits"), part.get("control_hits")) for part in maps),
+                *(_ranged(inside.get(name)) for name in ("cosine", "norm_ratio", "interaction")),
+            ]
+        )
+    return [header, *rows]
+
+
+def _ranged(part: Mapping[str, Any] | None) -> str:
+    if part is None or part["value"] is None:
+        return "–"
+    return f"{number(part['value'], 2)} ({number(part['low'], 2)} to {number(part['high'], 2)})"
+
+
+def _beside(part: Mapping[str, Any] | None, control: Mapping[str, Any] | None) -> str:
+    """A reading with its interval, and that of the shuffled labels."""
+    if part is None or control is None:
+        return "–"
+    return f"{_ranged(part)}; shuffled {number(control['value'], 2)}"
