@@ -8,36 +8,27 @@ The defaults are the published hyper-parameters (Langosco et al. 2022, arXiv 210
 
 from __future__ import annotations
 
-import io
-import json
 import time
-import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 
-from agents.checkpoints import load_policy, network_from_weights, published_net, save_checkpoint, write_atomic
 from agents.hardware import SAVE_EVERY, bf16_pays, keep_freed_memory
 from agents.history import Watcher
 from agents.impala import ImpalaPolicyNet
+from agents.ppo_archive import ARCHIVE, read_state, save_run, warm_weights
 from agents.sb3_policy import MazeActorCriticPolicy, MazePPO
 from envs.errors import InputError
 from envs.levels import TRAIN_LEVELS
 from envs.vec_env import make_vec_env
 
-from stable_baselines3.common.base_class import BaseAlgorithm  # isort: skip  (after envs, which silences gym's notice)
-from stable_baselines3.common.callbacks import BaseCallback  # isort: skip
+from stable_baselines3.common.callbacks import BaseCallback  # isort: skip  (after envs, which silences gym's notice)
 from stable_baselines3.common.logger import Logger, configure  # isort: skip
 from stable_baselines3.common.vec_env import VecNormalize  # isort: skip
 
 Progress = Callable[[int, int, dict[str, float]], None]
-ARCHIVE = "ppo.zip"
-WEIGHTS = "ppo.safetensors"
-_STATE = "mazesteer.json"
 
 
 @dataclass(frozen=True)
@@ -165,7 +156,7 @@ class _Keeper(BaseCallback):
         self.look()
         self.logger.dump(self.num_timesteps)
         if time.monotonic() - self.saved >= self.every and self.model.num_timesteps > self.first_step:
-            _save(self.model, self.config, self.out, self.seconds)
+            save_run(self.model, asdict(self.config), self.out, self.seconds)
             self.saved = time.monotonic()
 
     def look(self, *, last: bool = False) -> None:
@@ -225,7 +216,7 @@ def train_ppo(
     """
     out.mkdir(parents=True, exist_ok=True)
     keep_freed_memory()
-    state = _read_state(out / ARCHIVE, config)
+    state = read_state(out / ARCHIVE, asdict(config))
     done = int(state["steps"]) if state else 0
     earlier = float(state["seconds"]) if state else 0.0
     warm = bool(state["warm_start"]) if state else warm_start is not None
@@ -270,7 +261,7 @@ def train_ppo(
             rms = normalised.ret_rms
             rms.mean, rms.var, rms.count = (np.float64(state["return_statistics"][k]) for k in ("mean", "var", "count"))
         elif warm_start is not None:
-            policy.net.load_state_dict(_warm_weights(warm_start, config.scale))
+            policy.net.load_state_dict(warm_weights(warm_start, config.scale))
         if done < config.steps:
             model.set_logger(_Log(out / "tensorboard", watcher.offset if watcher is not None else 0, done))
             keeper = _Keeper(config, out, save_every_seconds, progress, watcher, earlier)
@@ -280,65 +271,7 @@ def train_ppo(
             keeper.look(last=True)
             model.logger.dump(model.num_timesteps)
             model.logger.close()
-            _save(model, config, out, keeper.seconds)
+            save_run(model, asdict(config), out, keeper.seconds)
     finally:
         normalised.close()
     return policy.net.to("cpu")
-
-
-def _save(model: BaseAlgorithm, config: PPOConfig, out: Path, seconds: float) -> None:
-    """Write ``ppo.zip`` and ``ppo.safetensors``, each whole or not at all."""
-    normalised = model.get_vec_normalize_env()
-    policy = model.policy
-    assert normalised is not None and isinstance(policy, MazeActorCriticPolicy) and isinstance(model, MazePPO)
-    rms = normalised.ret_rms
-    state = {
-        "config": asdict(config),
-        "steps": model.num_timesteps,
-        "seconds": seconds,
-        "updates": model._n_updates,
-        "warm_start": model.warm,
-        "return_statistics": {"mean": float(rms.mean), "var": float(rms.var), "count": float(rms.count)},
-    }
-    buffer = io.BytesIO()
-    model.save(buffer)
-    with zipfile.ZipFile(buffer, "a") as archive:
-        archive.writestr(_STATE, json.dumps(state))
-    write_atomic(out / ARCHIVE, buffer.getvalue())
-    save_checkpoint(policy.net, out / WEIGHTS, {"steps": str(model.num_timesteps)})
-
-
-def _read_state(path: Path, config: PPOConfig) -> dict[str, Any] | None:
-    if not path.exists():
-        return None
-    try:
-        with zipfile.ZipFile(path) as archive:
-            state = json.loads(archive.read(_STATE))
-    except (zipfile.BadZipFile, KeyError, ValueError):
-        raise InputError(f"{path}: not the archive of a PPO run of this program; use another --out") from None
-    wanted = json.loads(json.dumps(asdict(config)))
-    if state["config"] != wanted:
-        changed = sorted(k for k in wanted if state["config"].get(k) != wanted[k])
-        raise InputError(f"{path}: was started with other options ({', '.join(changed)}); use another --out")
-    return dict(state)
-
-
-def _warm_weights(source: Path | ImpalaPolicyNet, scale: int) -> dict[str, torch.Tensor]:
-    if isinstance(source, ImpalaPolicyNet):
-        net = source
-    elif Path(source).suffix == ".pt":
-        net = _imitation_net(Path(source))
-    else:
-        net = published_net(load_policy(source))
-    if net.scale != scale:
-        raise InputError(f"the warm start has scale {net.scale}, the run has scale {scale}; make them equal")
-    return net.state_dict()
-
-
-def _imitation_net(path: Path) -> ImpalaPolicyNet:
-    try:
-        weights = torch.load(path, weights_only=True)["net"]
-    except Exception as error:  # torch raises many kinds for a damaged or foreign file
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: not the state of a warm start ({reason})") from None
-    return network_from_weights(weights, str(path))

@@ -23,7 +23,7 @@ ORDER = {
     ).split(),
     "agents": (
         "directories hardware impala nature policy sb3_policy weights sb3_zip zip_members checkpoints evaluation "
-        "history muon supervised imitation dagger train card pipeline publish"
+        "history muon supervised imitation dagger ppo_archive train card pipeline publish"
     ).split(),
     "videos": "frames ffmpeg encode fields plots scene stage chart side_by_side speed".split(),
     "steering": (

@@ -1,0 +1,83 @@
+"""The files of a PPO run: its archive, the network alone, and the weights that it begins with."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from agents.checkpoints import load_policy, network_from_weights, published_net, save_checkpoint, write_atomic
+from agents.impala import ImpalaPolicyNet
+from agents.sb3_policy import MazeActorCriticPolicy, MazePPO
+from envs.errors import InputError
+
+from stable_baselines3.common.base_class import BaseAlgorithm  # isort: skip  (after envs, which silences gym's notice)
+
+ARCHIVE = "ppo.zip"
+WEIGHTS = "ppo.safetensors"
+_STATE = "mazesteer.json"
+
+
+def save_run(model: BaseAlgorithm, options: Mapping[str, Any], out: Path, seconds: float) -> None:
+    """Write ``ppo.zip`` and ``ppo.safetensors``, each whole or not at all; ``seconds``: of the run so far."""
+    normalised = model.get_vec_normalize_env()
+    policy = model.policy
+    assert normalised is not None and isinstance(policy, MazeActorCriticPolicy) and isinstance(model, MazePPO)
+    rms = normalised.ret_rms
+    state = {
+        "config": dict(options),
+        "steps": model.num_timesteps,
+        "seconds": seconds,
+        "updates": model._n_updates,
+        "warm_start": model.warm,
+        "return_statistics": {"mean": float(rms.mean), "var": float(rms.var), "count": float(rms.count)},
+    }
+    buffer = io.BytesIO()
+    model.save(buffer)
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.writestr(_STATE, json.dumps(state))
+    write_atomic(out / ARCHIVE, buffer.getvalue())
+    save_checkpoint(policy.net, out / WEIGHTS, {"steps": str(model.num_timesteps)})
+
+
+def read_state(path: Path, options: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What :func:`save_run` put beside the model; None without a file, :class:`InputError` for another run's."""
+    if not path.exists():
+        return None
+    try:
+        with zipfile.ZipFile(path) as archive:
+            state = json.loads(archive.read(_STATE))
+    except (zipfile.BadZipFile, KeyError, ValueError):
+        raise InputError(f"{path}: not the archive of a PPO run of this program; use another --out") from None
+    wanted = json.loads(json.dumps(dict(options)))
+    if state["config"] != wanted:
+        changed = sorted(k for k in wanted if state["config"].get(k) != wanted[k])
+        raise InputError(f"{path}: was started with other options ({', '.join(changed)}); use another --out")
+    return dict(state)
+
+
+def warm_weights(source: Path | ImpalaPolicyNet, scale: int) -> dict[str, torch.Tensor]:
+    """The weights of a network, a checkpoint file or an ``imitation.pt``; :class:`InputError` at another scale."""
+    if isinstance(source, ImpalaPolicyNet):
+        net = source
+    elif Path(source).suffix == ".pt":
+        net = _imitation_net(Path(source))
+    else:
+        net = published_net(load_policy(source))
+    if net.scale != scale:
+        raise InputError(f"the warm start has scale {net.scale}, the run has scale {scale}; make them equal")
+    return net.state_dict()
+
+
+def _imitation_net(path: Path) -> ImpalaPolicyNet:
+    try:
+        weights = torch.load(path, weights_only=True)["net"]
+    except Exception as error:  # torch raises many kinds for a damaged or foreign file
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path}: not the state of a warm start ({reason})") from None
+    return network_from_weights(weights, str(path))
