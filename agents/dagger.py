@@ -26,7 +26,8 @@ from agents.supervised import Batch, Progress, Session, UpdateConfig, expert
 from envs.actions import ACTION_FOR_MOVE, Move
 from envs.errors import InputError
 from envs.levels import TRAIN_LEVELS
-from envs.maze import Cell, Maze
+from envs.maze import Maze
+from envs.state_layout import WORLD_DIM
 from envs.vec_env import MazeVecEnv
 
 NAME = "dagger"
@@ -99,38 +100,39 @@ class Walkers:
         self._env = MazeVecEnv(config.n_envs, region=config.region, levels=TRAIN_LEVELS, seed=seed)
         self.frames = np.array(self._env.reset())
         self._patience = config.patience
-        self._known: list[tuple[Maze, np.ndarray, np.ndarray] | None] = [None] * config.n_envs
-        self._met: list[set[Cell]] = [{state.cell} for state in self._env.states]
+        grid = (config.n_envs, WORLD_DIM["hard"], WORLD_DIM["hard"])
+        self._known: list[Maze | None] = [None] * config.n_envs  # whose way the next two hold, at [mouse, x, y]
+        self._moves, self._steps = np.zeros(grid, dtype=int), np.zeros(grid)
+        self._met = np.zeros(grid, dtype=bool)
+        self._met[self._here()] = True
         self._idle = np.zeros(config.n_envs, dtype=int)  # steps since the last new cell
 
     def labels(self) -> tuple[np.ndarray, np.ndarray]:
         """Shortest-path moves ``int64[n]`` and steps to the cheese ``float64[n]``."""
-        moves, steps = [], []
-        for i, (maze, state) in enumerate(zip(self._env.mazes, self._env.states, strict=True)):
-            known = self._known[i]
-            if known is None or known[0] is not maze:
-                known = self._known[i] = (maze, *expert(maze))
-            cell = maze.index[state.cell]
-            moves.append(known[1][cell])
-            steps.append(known[2][cell])
-        return np.array(moves), np.array(steps)
+        for i, maze in enumerate(self._env.mazes):
+            if self._known[i] is not maze:
+                x, y = maze.outer(maze.cells).T
+                self._moves[i, x, y], self._steps[i, x, y] = expert(maze)
+                self._known[i] = maze
+        return self._moves[self._here()], self._steps[self._here()]
 
     def act(self, actions: np.ndarray) -> None:
         """One step of every mouse; episodes that ended, or led nowhere new for long, go on in a new level."""
         frames, _, dones, _ = self._env.step(actions)
-        for i, (done, state) in enumerate(zip(dones, self._env.states, strict=True)):
-            if done:
-                self._met[i].clear()
-            self._idle[i] = self._idle[i] + 1 if state.cell in self._met[i] else 0
-            self._met[i].add(state.cell)
+        self._met[dones] = False
+        self._idle = np.where(self._met[self._here()], self._idle + 1, 0)
         tired = np.flatnonzero(self._idle >= self._patience).tolist() if self._patience else []
         if tired:
             frames = self._env.renew(tired)
+            self._met[tired] = False
             self._idle[tired] = 0
-            states = self._env.states
-            for i in tired:
-                self._met[i] = {states[i].cell}
+        self._met[self._here()] = True
         self.frames = np.array(frames)
+
+    def _here(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Index of every mouse's cell in what is kept of each cell."""
+        x, y = self._env.cells.T
+        return np.arange(len(x)), x, y
 
     def close(self) -> None:
         """Give procgen's environment back."""
@@ -168,26 +170,29 @@ def train_dagger(
     )
     rng = np.random.default_rng([config.seed, session.done, 1])
     walkers = Walkers(config, int(rng.integers(2**31 - 1)))
-    n = config.n_envs
     data = batches(config.random_part, session.number, workers)
     try:
         while not session.over:
-            moves, steps = walkers.labels()
-            drawn = next(data)
-            batch = Batch(
-                np.concatenate([walkers.frames, drawn.frames]),
-                np.concatenate([moves, drawn.moves]),
-                np.concatenate([(config.gamma ** (steps - 1)).astype(np.float32), drawn.returns]),
-            )
-            expert_actions = _ACTIONS[moves]
-            logits = session.step(batch, accuracy_on_policy=functools.partial(_agreement, moves))
-            own = sample_rows(torch.softmax(logits[:n].double(), -1).numpy(), rng.random(n))
-            walkers.act(np.where(rng.random(n) < config.expert_share, expert_actions, own))
+            step(config, session, walkers, next(data), rng)
     finally:
         data.close()
         walkers.close()
         session.close()
     return net.to("cpu")
+
+
+def step(config: DaggerConfig, session: Session, walkers: Walkers, drawn: Batch, rng: np.random.Generator) -> None:
+    """One update on where the mice stand and on a batch ``drawn`` at random, then one step of every mouse."""
+    n = config.n_envs
+    moves, steps = walkers.labels()
+    batch = Batch(
+        np.concatenate([walkers.frames, drawn.frames]),
+        np.concatenate([moves, drawn.moves]),
+        np.concatenate([(config.gamma ** (steps - 1)).astype(np.float32), drawn.returns]),
+    )
+    logits = session.step(batch, accuracy_on_policy=functools.partial(_agreement, moves))
+    own = sample_rows(torch.softmax(logits[:n].double(), -1).numpy(), rng.random(n))
+    walkers.act(np.where(rng.random(n) < config.expert_share, _ACTIONS[moves], own))
 
 
 def _agreement(moves: np.ndarray, logits: torch.Tensor) -> float:

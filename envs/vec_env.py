@@ -96,7 +96,7 @@ class LevelStream:
 
 
 class _Slots:
-    """``n`` procgen mazes stepped as one batch, with the mouse's cell and facing followed."""
+    """``n`` procgen mazes stepped as one batch, with each mouse's cell (``cells``, ``int[n, 2]``) and facing known."""
 
     def __init__(self, n: int, mode: str) -> None:
         if n < 1:
@@ -106,7 +106,7 @@ class _Slots:
         world = WORLD_DIM[mode]
         # One more ring of wall, so that a step out of the world is a step into a wall.
         self._free = np.zeros((n, world + 2, world + 2), dtype=bool)
-        self._cells = np.zeros((n, 2), dtype=int)
+        self.cells = np.zeros((n, 2), dtype=int)
         self._facings = np.zeros(n, dtype=int)
         self._mazes: list[Maze | None] = [None] * n
 
@@ -123,7 +123,7 @@ class _Slots:
         self.env.call_c_func("set_state", i, data, len(data))
         self._mazes[i] = maze
         self._free[i, 1:-1, 1:-1] = maze.state.grid != WALL
-        self._cells[i] = maze.state.mouse
+        self.cells[i] = maze.state.mouse
         self._facings[i] = int(maze.state.facing)
 
     def observe(self) -> np.ndarray:
@@ -139,9 +139,9 @@ class _Slots:
             raise InputError(f"actions must be 0 to {N_ACTIONS - 1}, found {actions.min()} to {actions.max()}")
         self.env.act(actions)
         rewards, observations, first = self.env.observe()
-        target = self._cells + _STEP[actions]
+        target = self.cells + _STEP[actions]
         free = self._free[np.arange(self.n), target[:, 1] + 1, target[:, 0] + 1]
-        self._cells = np.where(free[:, None], target, self._cells)
+        self.cells = np.where(free[:, None], target, self.cells)
         faces = _FACES[actions]
         self._facings = np.where(faces >= 0, faces, self._facings)
         return observations["rgb"], rewards, first.astype(bool)
@@ -151,12 +151,12 @@ class _Slots:
         state = self.maze(i).state
         if eaten:
             state = state.with_cheese(None)
-        return procgen_env.observe_variants(state, self._cells[i : i + 1], self._facings[i : i + 1], human=human)[0]
+        return procgen_env.observe_variants(state, self.cells[i : i + 1], self._facings[i : i + 1], human=human)[0]
 
     def state(self, i: int) -> State:
         """Inner cell and facing of the mouse in slot ``i``."""
         maze = self.maze(i)
-        x, y = self._cells[i] - maze.state.margin
+        x, y = self.cells[i] - maze.state.margin
         return State((int(x), int(y)), type(maze.facing)(int(self._facings[i])))
 
 
@@ -193,6 +193,11 @@ class MazeVecEnv(VecEnv):
     def mazes(self) -> list[Maze]:
         """The mazes of the running episodes."""
         return [self._slots.maze(i) for i in range(self.num_envs)]
+
+    @property
+    def cells(self) -> np.ndarray:
+        """Where each mouse stands on procgen's whole grid, ``int[n, 2]`` (:meth:`envs.maze.Maze.outer`)."""
+        return self._slots.cells.copy()
 
     @property
     def states(self) -> list[State]:

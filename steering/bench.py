@@ -17,6 +17,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from agents.checkpoints import load_policy
+from agents.dagger import DaggerConfig, Walkers
+from agents.dagger import step as walked
 from agents.imitation import ImitationConfig, make_block
 from agents.imitation import batches as imitation_batches
 from agents.impala import ImpalaPolicyNet
@@ -151,14 +153,16 @@ def growth(policy: MazePolicy, count: int = 64) -> tuple[float, float]:
     return rates[-1] / rates[0], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**21
 
 
-def data_share(steps: int = 32) -> float:
-    """Share of a training step that making its data costs: imitation, all threads, data made beside the network."""
-    config = ImitationConfig(samples=10**9)
-    ready = [batch for number in range(steps // config.block) for batch in make_block(config, number)]
+def data_share(config: ImitationConfig | DaggerConfig, steps: int = 32) -> float:
+    """Share of a training step that making its data costs, all threads, random data made beside the network."""
+    drawn = config if isinstance(config, ImitationConfig) else config.random_part
+    rng = np.random.default_rng(0)
+    ready = [batch for number in range(steps // drawn.block) for batch in make_block(ImitationConfig(), number)]
     with tempfile.TemporaryDirectory() as folder:
         net = ImpalaPolicyNet(config.scale, generator=torch.Generator().manual_seed(0))
         session = Session(net, config.update, {}, Path(folder) / "state.pt", save_every_seconds=math.inf, progress=None)
-        data = imitation_batches(config, 0)
+        data = imitation_batches(drawn, 0)
+        walkers = Walkers(config, seed=0) if isinstance(config, DaggerConfig) else None
 
         def bare() -> None:
             for batch in ready:
@@ -166,7 +170,10 @@ def data_share(steps: int = 32) -> float:
 
         def whole() -> None:
             for _ in ready:
-                session.step(next(data))
+                if isinstance(config, ImitationConfig):
+                    session.step(next(data))
+                elif walkers is not None:
+                    walked(config, session, walkers, next(data), rng)
 
         try:
             bare()
@@ -175,6 +182,8 @@ def data_share(steps: int = 32) -> float:
         finally:
             data.close()
             session.close()
+            if walkers is not None:
+                walkers.close()
 
 
 def main() -> None:
@@ -195,7 +204,9 @@ def main() -> None:
     print(f"{per_state:8.2f}  time per state: 64 levels / the first 8 of them")
     print(f"{memory:8.2f}  peak memory, of 2 GiB", flush=True)
     torch.set_num_threads(threads)
-    print(f"{data_share():8.2f}  training: share of a step that making its data costs")
+    imitation, walks = ImitationConfig(samples=10**9), DaggerConfig(samples=10**9)
+    print(f"{data_share(imitation):8.2f}  training: share of a step that making its data costs, imitation")
+    print(f"{data_share(walks):8.2f}  training: the same, of a step of walks")
 
 
 if __name__ == "__main__":
