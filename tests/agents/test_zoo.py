@@ -29,6 +29,7 @@ BARS = {
     "region5": (0.99, 0.97, 1_000_000),
     "region5-seed1": (0.97, 0.0, 300_000),
     "anywhere": (0.95, 0.0, 300_000),
+    "corner": (0.91, 0.0, 300_000),  # asked for without a bar; what its short training reached
 }
 SLACK = 0.01  # what PPO may cost: two and a half standard errors over 256 levels
 MEGABYTES = 60
