@@ -11,6 +11,7 @@ import pytest
 
 from agents.checkpoints import load_card
 from steering.decoding import APART
+from steering.depth_axis import short
 from steering.plan import SweepSpec
 from steering.readings import readings
 from steering.store import Store
@@ -35,7 +36,7 @@ def column(rows: list[list[str]], name: str) -> int:
     return next(k for k, title in enumerate(rows[0]) if title.endswith(f"`{name}`"))
 
 
-def short(value: float, digits: int = 3) -> str:
+def printed(value: float, digits: int = 3) -> str:
     text = f"{value:.{digits}f}"
     return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
 
@@ -50,20 +51,20 @@ def test_the_page_has_the_numbers_of_the_run(name: str, tmp_path: Path) -> None:
         summary = summarize(store, spec, **thresholds(store))
     assert spec.sha256 == load_card(name)["sha256"], "another agent is shipped under this name now"
     assert len(summary["levels"]["used"]) == 200
-    trunk = {s["name"].removeprefix("embedder."): s["conditions"][MAIN] for s in summary["sites"] if s["trunk"]}
+    trunk = {short(s["name"]): s["conditions"][MAIN] for s in summary["sites"] if s["trunk"]}
     header, *rows = table("## The numbers")
     shown = []
     for row in rows:
         for site in row[0].partition(" (")[0].split(", "):
-            value, low, high = (short(trunk[site][f"blindness{end}"]) for end in ("", "_low", "_high"))
+            value, low, high = (printed(trunk[site][f"blindness{end}"]) for end in ("", "_low", "_high"))
             interval = "" if low == high == value else f" ({low} to {high})"
             assert row[column([header], name)] == value + interval, site
             shown.append(site)
     assert shown == list(trunk)
     probes = json.loads((run / "probes.json").read_text())
     paired = re.findall(r"`([^`]+)`", re.search(r"Pairs are ([^.]+)\.", PAGE)[1])  # type: ignore[index]
-    probed = {site["name"].removeprefix("embedder."): site for site in probes["sites"]}
-    vectors = {site["name"].removeprefix("embedder."): site["inside"] for site in probes["representation"]}
+    probed = {short(site["name"]): site for site in probes["sites"]}
+    vectors = {short(site["name"]): site["inside"] for site in probes["representation"]}
     for row in rows if name in paired else ():
         site = row[0].partition(" (")[0].split(", ")[0]
         expected = {
@@ -74,7 +75,7 @@ def test_the_page_has_the_numbers_of_the_run(name: str, tmp_path: Path) -> None:
             "cheese's cell, R2": probed[site]["cell"]["r2"]["value"],
         }
         for title, value in expected.items():
-            assert row[header.index(title)].split(", ")[paired.index(name)] == short(value, 2), (site, title)
+            assert row[header.index(title)].split(", ")[paired.index(name)] == printed(value, 2), (site, title)
     found = readings(summary["boundary"], probes)
     said = {f"{reading.place} ({'only' if reading.low == reading.high else reading.interval})" for reading in found}
     said |= {reading.place for reading in found}
