@@ -37,7 +37,8 @@ def answer(summary: dict[str, Any], probes: Mapping[str, Any] | None = None) -> 
         )
     there = {control: part["there"] for control, part in found["controls"].items() if part["there"] is not None}
     if there:
-        evidence.append(f"blindness of the controls there: {', '.join(f'{c} {ranged(p)}' for c, p in there.items())}")
+        said = ", ".join(f"{control} {ranged(part, 'blindness')}" for control, part in there.items())
+        evidence.append(f"blindness of the controls there: {said}")
     where = f"up to {found['site']} ({'; '.join(evidence)})"
     if found["site"] is None:
         text = (
@@ -165,7 +166,7 @@ def _controls(found: Mapping[str, Any]) -> list[str]:
     for control, part in swept.items():
         if part is not None and part["high"] >= threshold:
             verb = "blinds" if part["blindness"] >= threshold else "may blind"
-            reasons.append(f"the control {control} {verb} there too ({ranged(part)})")
+            reasons.append(f"the control {control} {verb} there too ({ranged(part, 'blindness')})")
     return reasons
 
 

@@ -28,15 +28,10 @@ from steering.depth_axis import (
     symbols,
 )
 from steering.profiles import DISTANCES
-from steering.readings import DECODING, REPRESENTATIONAL, Reading
+from steering.readings import DECODING, MOVES, REPRESENTATIONAL, Reading
 from steering.representation import DEPENDENT
 
-_MOVES = (
-    ("cheese", "to the cheese", ORANGE, 1),
-    ("corner", "to the top right", BLUE, 1),
-    ("policy", "the policy's own", GREEN, 1),
-    (APART, "to the cheese, not to the top right", ORANGE, 2),
-)
+_COLOURS = {"cheese": ORANGE, APART: ORANGE, "corner": BLUE, "policy": GREEN}
 _NOTHING = {"value": None, "low": None, "high": None}
 
 
@@ -49,10 +44,11 @@ def probe_figure(data: dict[str, Any]) -> go.Figure:
         f"next move to the cheese where the corner asks for another ({data['asked'][APART]} frames)",
         "where the cheese is",
     )
-    for name, label, colour, panel in _MOVES:
+    for name, said in MOVES.items():
+        colour, panel = _COLOURS[name], 2 if name == APART else 1
         moves = [row["moves"][name] for row in rows]
-        _line(figure, rows, [move["accuracy"] for move in moves], f"next move {label}", colour, panel)
-        _line(figure, rows, [move["control"] for move in moves], f"{label}, shuffled labels", colour, panel, dash="dot")
+        _line(figure, rows, [move["accuracy"] for move in moves], f"next move: {said}", colour, panel)
+        _line(figure, rows, [move["control"] for move in moves], f"{said}, shuffled labels", colour, panel, dash="dot")
         walls = data["walls"][name]["value"]
         if walls is not None:
             figure.add_hline(y=walls, line={"color": colour, "dash": "dash", "width": 1}, row=panel, col=1)

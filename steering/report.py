@@ -157,7 +157,7 @@ def _boundary(summary: Mapping[str, Any]) -> list[str]:
     if summary["boundary"]["change_site"]:
         lines.append(words.fill(words.CHANGE, drop=DROP, **found))
     for condition, part in summary["boundary"]["controls"].items():
-        there, most = (words.ranged(part[key]) for key in ("there", "most"))
+        there, most = (words.ranged(part[key], "blindness") for key in ("there", "most"))
         where = part["most"]["site"] if part["most"] else "no site"
         change = part["change"]["site"] or "none"
         lines.append(words.fill(words.CONTROL, condition=condition, there=there, most=most, where=where, change=change))

@@ -5,17 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from steering.decoding import APART
 from steering.depth_axis import distance_labels, labels
-from steering.words import number
+from steering.readings import MOVES
+from steering.words import number, ranged
 
 Table = list[list[str]]  # header first
-_QUESTIONS = (
-    ("cheese", "next move to the cheese"),
-    (APART, "where the corner asks for another"),
-    ("corner", "next move to the top right"),
-    ("policy", "the policy's own"),
-)
 
 
 def position_cells(
@@ -52,12 +46,13 @@ def probe_table(probes: Mapping[str, Any]) -> Table:
     """What probes tell at each site, with what walls, shuffled labels and pixels tell; the vectors' readings behind."""
     sites = probes["sites"]
     vectors = {row["name"]: row for row in probes["representation"]}
-    header = ["site", *(title for _, title in _QUESTIONS), "cheese's cell, R2", "cell, 1x1 unit", "cell, 3x3 unit"]
+    header = ["site", *(f"next move: {said}" for said in MOVES.values())]
+    header += ["cheese's cell, R2", "cell, 1x1 unit", "cell, 3x3 unit"]
     header += ["cosine with the vector at the start", "norm ratio", "interaction"]
-    empty = [""] * (len(header) - 1 - len(_QUESTIONS))
-    rows = [["walls alone", *(_ranged(probes["walls"][name]) for name, _ in _QUESTIONS), *empty]]
+    empty = [""] * (len(header) - 1 - len(MOVES))
+    rows = [["walls alone", *(ranged(probes["walls"][name]) for name in MOVES), *empty]]
     for label, site in zip(labels(sites), sites, strict=True):
-        moves = [_beside(site["moves"][name]["accuracy"], site["moves"][name]["control"]) for name, _ in _QUESTIONS]
+        moves = [_beside(site["moves"][name]["accuracy"], site["moves"][name]["control"]) for name in MOVES]
         cell = _beside(site["cell"]["r2"], site["cell"]["control_r2"])
         maps = [(site["map"] or {}).get(kernel, {}) for kernel in ("1x1", "3x3")]
         inside = vectors[site["name"]]["inside"] or {}
@@ -67,20 +62,14 @@ def probe_table(probes: Mapping[str, Any]) -> Table:
                 *moves,
                 cell,
                 *(_beside(part.get("hits"), part.get("control_hits")) for part in maps),
-                *(_ranged(inside.get(name)) for name in ("cosine", "norm_ratio", "interaction")),
+                *(ranged(inside.get(name)) for name in ("cosine", "norm_ratio", "interaction")),
             ]
         )
     return [header, *rows]
-
-
-def _ranged(part: Mapping[str, Any] | None) -> str:
-    if part is None or part["value"] is None:
-        return "–"
-    return f"{number(part['value'], 2)} ({number(part['low'], 2)} to {number(part['high'], 2)})"
 
 
 def _beside(part: Mapping[str, Any] | None, control: Mapping[str, Any] | None) -> str:
     """A reading with its interval, and that of the shuffled labels."""
     if part is None or control is None:
         return "–"
-    return f"{_ranged(part)}; shuffled {number(control['value'], 2)}"
+    return f"{ranged(part)}; shuffled {number(control['value'], 2)}"

@@ -194,9 +194,11 @@ def fill(text: str, **values: Any) -> str:
     return " ".join(text.split()).format(**values)
 
 
-def ranged(part: Mapping[str, Any] | None) -> str:
-    """``blindness`` with its interval ``low`` to ``high``; a dash for none."""
-    return "–" if part is None else f"{part['blindness']:.2f} ({part['low']:.2f} to {part['high']:.2f})"
+def ranged(part: Mapping[str, Any] | None, name: str = "value") -> str:
+    """The number ``name`` of ``part`` with its interval ``low`` to ``high``; a dash for none."""
+    if part is None or part[name] is None:
+        return "–"
+    return f"{number(part[name], 2)} ({number(part['low'], 2)} to {number(part['high'], 2)})"
 
 
 def number(value: float | None, digits: int = 3) -> str:

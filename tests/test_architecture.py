@@ -18,8 +18,8 @@ ROOT = Path(__file__).resolve().parents[1]
 # The files of each package, lowest first: a file imports only files listed above it in its own package.
 ORDER = {
     "envs": (
-        "errors lazy actions state_layout state_bytes procgen_env maze levels dynamics chain trajectory register "
-        "vec_env"
+        "errors lazy actions state_layout state_bytes procgen_env maze levels dynamics chain trajectory slots "
+        "single_env register vec_env"
     ).split(),
     "agents": (
         "directories hardware impala nature policy sb3_policy weights sb3_zip zip_members checkpoints evaluation "
@@ -39,7 +39,11 @@ ORDER = {
 # The packages each package stands on.
 BELOW = {"envs": (), "agents": ("envs",), "videos": ("envs",), "steering": ("envs", "agents", "videos")}
 # Third-party imports that only some files may make.
-PROCGEN = {"procgen": ["envs.procgen_env"], "gym3": ["envs.procgen_env"], "gym": ["envs.procgen_env", "envs.vec_env"]}
+PROCGEN = {
+    "procgen": ["envs.procgen_env"],
+    "gym3": ["envs.procgen_env"],
+    "gym": ["envs.procgen_env", "envs.single_env"],
+}
 # Files that must not bring in torch even through what they import: all of envs but the training environment, and
 # what `mazesteer --help` and `mazesteer doctor` need.
 NO_TORCH = [f"envs.{name}" for name in ORDER["envs"] if name != "vec_env"]
