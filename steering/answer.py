@@ -18,7 +18,7 @@ WIDE = 2 / 3  # of the distinct experiments: an interval over so many says nothi
 def answer(summary: dict[str, Any], probes: Mapping[str, Any] | None = None) -> str:
     """The finding in two sentences: how far the trick works, with its interval; then what that supports.
 
-    ``probes`` is ``probes.json`` of the same run, the two readings that subtraction has no part in.
+    ``probes`` is ``probes.json`` of the same run, the readings that come of probes.
     """
     found = summary["boundary"]
     count = len(summary["levels"]["used"])
@@ -39,6 +39,7 @@ def answer(summary: dict[str, Any], probes: Mapping[str, Any] | None = None) -> 
     if there:
         said = ", ".join(f"{control} {ranged(part, 'blindness')}" for control, part in there.items())
         evidence.append(f"blindness of the controls there: {said}")
+    undoes = f"takes away {found['thresholds']['blindness']:g} or more of the cheese's effect on the moves"
     where = f"up to {found['site']} ({'; '.join(evidence)})"
     if found["site"] is None:
         text = (
@@ -46,13 +47,10 @@ def answer(summary: dict[str, Any], probes: Mapping[str, Any] | None = None) -> 
             f"({_failing(found, rows[first])})."
         )
     elif found["next_site"] is None:
-        text = f"For {name} subtracting the cheese vector acts like removing the cheese at every site swept: {where}."
+        text = f"For {name} subtracting the cheese vector {undoes} at every site swept: {where}."
     else:
         why = _failing(found, rows[found["next_site"]], rows[found["site"]])
-        text = (
-            f"For {name} subtracting the cheese vector still acts like removing the cheese {where}; it stops working "
-            f"at {found['next_site']} ({why})."
-        )
+        text = f"For {name} subtracting the cheese vector {undoes} {where}; no longer at {found['next_site']} ({why})."
     if reasons:
         return f"{text} These numbers do not support a conclusion about where planning begins: {'; '.join(reasons)}."
     return f"{text} {_other_readings(summary, probes)}"
@@ -99,31 +97,33 @@ def _decoding(summary: Mapping[str, Any], probes: Mapping[str, Any] | None) -> l
     if move is None:
         return []
     if move.site is None:
-        return ["the next move towards the cheese can be read beyond pixels and walls at no site"]
+        return ["the next move towards the cheese can be read beyond pixels and surroundings at no site"]
     if _meet(summary, move) is False:
         return [f"the next move towards the cheese comes in elsewhere (from {move.site} on, {_interval(move)})"]
     return []
 
 
 def _other_readings(summary: Mapping[str, Any], probes: Mapping[str, Any] | None) -> str:
-    """What the two readings say that subtraction has no part in."""
+    """What probes say of next moves, where subtraction has no part, and of the vectors that are subtracted."""
     found = _readings(probes)
     parts = []
     if "cheese" in found:
-        text = f"the next move towards the cheese can be read beyond pixels and walls from {found['cheese'].site} on"
-        text += f" ({_interval(found['cheese'])}"
+        text = "Asked independently, the next move towards the cheese can be read beyond pixels and surroundings from "
+        text += f"{found['cheese'].site} on ({_interval(found['cheese'])}"
         if APART in found:
             site = found[APART].site
-            text += f"; where the corner asks for another move, {'nowhere' if site is None else f'from {site} on'}"
+            text += "; where the corner asks for another move, "
+            text += f"from {site} on" if site else "nowhere, so it may be the way to the corner that is read"
         parts.append(f"{text})")
     if REPRESENTATIONAL in found:
         held = found[REPRESENTATIONAL]
         apart = ", which does not meet the boundary" if _meet(summary, held) is False else ""
         place = "nowhere" if held.site is None else f"up to {held.site}"
-        parts.append(f"the cheese vector is the same wherever the mouse stands {place} ({_interval(held)}{apart})")
+        what = "at least half of the cheese's effect on the activations is what it is at the start"
+        parts.append(f"{'' if parts else 'By the vectors themselves, '}{what} {place} ({_interval(held)}{apart})")
     if not parts:
         return "Whether next moves come in there, as planning would have it, was not asked (`mazesteer probe` does)."
-    return f"Asked independently, {', and '.join(parts)}."
+    return f"{'; '.join(parts)}."
 
 
 def _readings(probes: Mapping[str, Any] | None) -> dict[str, Reading]:

@@ -65,7 +65,7 @@ def _show(found: dict[str, Any]) -> None:
         print(f"{row['name'].removeprefix('embedder.') + mark:<32}" + _line([*moves, row["cell"]["r2"], hits, *same]))
     pixels = found["sites"][0]["moves"]
     print(f"{'most frequent move':<32}" + _line([found["majority"][name] for name in moves_of]))
-    print(f"{'the same, for the walls around':<32}" + _line([found["walls"][name] for name in moves_of]))
+    print(f"{'told from a look around':<32}" + _line([found["surroundings"][name] for name in moves_of]))
     print(f"{'shuffled labels, at the input':<32}" + _line([pixels[name]["control"] for name in moves_of]))
 
 

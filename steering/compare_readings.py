@@ -76,15 +76,15 @@ def _shown(curves: ProbeCurves) -> dict[str, list[dict[str, float | None]]]:
     """``value``, ``low``, ``high`` at each site, with 95% intervals over mazes; None where undefined.
 
     ``next_move``: share of the next moves to the cheese told rightly; ``apart``: the same in the frames where it is not
-    the one to the corner; ``walls``, ``apart_walls``: told from the walls around the mouse alone, one entry for all
-    sites; ``cell``: variance of the cheese's cell explained; ``interaction``: the part of the cheese's effect that the
-    vector taken at the start does not account for.
+    the one to the corner; ``surroundings``, ``apart_surroundings``: told from a look around the mouse alone, one entry
+    for all sites; ``cell``: variance of the cheese's cell explained; ``interaction``: the part of the cheese's effect
+    that the vector taken at the start does not account for.
     """
     shown = {
         "next_move": curves["cheese"],
-        "walls": curves["cheese walls"],
+        "surroundings": curves["cheese surroundings"],
         "apart": curves[APART],
-        "apart_walls": curves[f"{APART} walls"],
+        "apart_surroundings": curves[f"{APART} surroundings"],
         "cell": 1.0 - curves["cell"],
         "interaction": curves["interaction"],
     }

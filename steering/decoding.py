@@ -13,7 +13,7 @@ from envs.actions import N_MOVES
 from steering import stats
 from steering.boundary import depth_interval
 
-FORMAT = "mazesteer-probes-4"
+FORMAT = "mazesteer-probes-5"
 RESULTS = "probes.json"
 APART = "cheese apart"  # next move to the cheese, in the frames where it is not the one to the corner
 
@@ -49,33 +49,23 @@ def asked(moves: Mapping[str, np.ndarray]) -> dict[str, tuple[str, np.ndarray]]:
     return {"cheese": found["cheese"], APART: ("cheese", moves["cheese"] != moves["corner"]), **found}
 
 
-def usual_moves(labels: np.ndarray, given: np.ndarray, fold: np.ndarray, frames: np.ndarray) -> np.ndarray:
-    """What can be told from ``given`` alone: the most frequent label where it was the same, ``int[n]``.
-
-    Counted over those of ``frames`` (``bool[n]``) that lie in other folds; for what was never given there, over all of
-    these. ``given``: of the frames, ``int[n]``, say their walls.
-    """
+def usual_move(labels: np.ndarray, fold: np.ndarray, frames: np.ndarray) -> np.ndarray:
+    """The most frequent label among those of ``frames`` (``bool[n]``) that lie in other folds, ``int[n]``."""
     found = np.empty_like(labels)
     for own in np.unique(fold):
-        learn = frames & (fold != own)
-        usual = {value: _most_frequent(labels[learn & (given == value)]) for value in np.unique(given[learn])}
-        rest = _most_frequent(labels[learn])
-        found[fold == own] = [usual.get(value, rest) for value in given[fold == own]]
+        found[fold == own] = np.bincount(labels[frames & (fold != own)], minlength=N_MOVES).argmax()
     return found
-
-
-def _most_frequent(labels: np.ndarray) -> int:
-    return int(np.bincount(labels, minlength=N_MOVES).argmax())
 
 
 def summarize_probes(
     facts: Sequence[Mapping[str, Any]], scores: Mapping[str, Any], curves: ProbeCurves, samples: np.ndarray
 ) -> dict[str, Any]:
-    """``asked``, ``majority``, ``walls`` and ``sites`` of ``probes.json``, intervals over mazes.
+    """``asked``, ``majority``, ``surroundings`` and ``sites`` of ``probes.json``, intervals over mazes.
 
     ``facts``: of the sites, in depth order, the input first; ``scores``: per site as by
-    :func:`steering.probes.site_scores` under ``sites``, with ``maze``, ``fold``, ``walls`` (``int[n]``) and ``moves``
-    of the frames; ``curves``: what :mod:`steering.probe_curves` makes of them; ``samples``: ``int[draws, n_mazes]``
+    :func:`steering.probes.site_scores` under ``sites``, with ``maze``, ``fold`` (``int[n]``), ``moves`` and
+    ``surroundings`` (:func:`steering.surroundings.surroundings_moves`) of the frames; ``curves``: what
+    :mod:`steering.probe_curves` makes of them; ``samples``: ``int[draws, n_mazes]``
     from :func:`steering.stats.resamples`.
     """
     mazes = np.vstack([np.arange(samples.shape[1]), samples])
@@ -87,7 +77,7 @@ def summarize_probes(
 
     majority = {}
     for name, (whose, frames) in questions.items():
-        right = usual_moves(moves[whose], np.zeros_like(maze), fold, frames) == moves[whose]
+        right = usual_move(moves[whose], fold, frames) == moves[whose]
         majority[name] = reading(pooled(per_maze(right, frames), per_maze(frames, frames), mazes))
     rows: list[dict[str, Any]] = []
     for number, fact in enumerate(facts):
@@ -104,7 +94,7 @@ def summarize_probes(
                 "control": reading(chance),
                 "above_pixels": reading(accuracy - pixels),
                 "above_control": reading(accuracy - chance),
-                "above_walls": reading(accuracy - curves[f"{name} walls"][0]),
+                "above_surroundings": reading(accuracy - curves[f"{name} surroundings"][0]),
             }
         r2, control = (1.0 - curves[name][number] for name in ("cell", "cell shuffled"))
         row["cell"] = {"r2": reading(r2), "control_r2": reading(control), **_cell(site["cell"], maze, mazes)}
@@ -113,7 +103,7 @@ def summarize_probes(
     return {
         "asked": {name: int(frames.sum()) for name, (_, frames) in questions.items()},
         "majority": majority,
-        "walls": {name: reading(curves[f"{name} walls"][0]) for name in questions},
+        "surroundings": {name: reading(curves[f"{name} surroundings"][0]) for name in questions},
         "sites": rows,
     }
 
@@ -151,8 +141,9 @@ def next_move_appears(facts: Sequence[Mapping[str, Any]], gaps: np.ndarray) -> d
         found |= _located("half_", _first((gap > 0) & (gap >= gap.max(axis=0) / 2)), names)
     rule = (
         "first site not affine in the pixels whose probe beats the same probe on the pixels, the same on shuffled "
-        "labels, and the most frequent move for the walls around the mouse (margins: one-sided 95% bands over mazes, "
-        "all sites at once); half: the first with half of the largest gain over the best of the three"
+        "labels, and what walls within three cells of the mouse and the direction of the goal tell (margins: "
+        "one-sided 95% bands over mazes, all sites at once); half: the first with half of the largest gain over the "
+        "best of the three"
     )
     return {**found, "rule": rule}
 

@@ -17,7 +17,6 @@ from steering.depth_axis import (
     ORANGE,
     RED,
     bars,
-    distance_labels,
     edge,
     labels,
     mark,
@@ -27,7 +26,7 @@ from steering.depth_axis import (
 )  # fmt: skip
 from steering.readings import CAUSAL, DECODING, REPRESENTATIONAL, Reading
 from steering.summary import MAIN
-from steering.tables import position_cells, starred
+from steering.tables import DECISIONS, WORLDS, counted_labels, position_cells, starred
 
 _KINDS = {CAUSAL: BLUE, REPRESENTATIONAL: GREEN, DECODING: ORANGE}
 _LEFT = {"l": 150, "r": 20, "t": 20, "b": 60}  # margins where sites stand on the y axis
@@ -76,6 +75,9 @@ def blindness_figure(summary: dict[str, Any]) -> go.Figure:
             marker={"color": CONDITIONS[MAIN], "symbol": "x-thin-open", "size": 7},
         )
     mark(figure, summary["sites"])
+    alone = summary["reference"]["clean"].get("competence")
+    if alone is not None:
+        figure.add_hline(y=alone, line={"color": GREEN, "dash": "dot", "width": 1})
     found = summary["boundary"]
     if found["site"] is not None:
         reading = Reading(CAUSAL, "boundary", "up to", found["site"], found["low"], found["high"])
@@ -154,7 +156,7 @@ def position_figure(summary: dict[str, Any]) -> go.Figure | None:
         return None
     figure = go.Figure()
     figure.add_heatmap(
-        x=distance_labels(distances),
+        x=counted_labels(distances, cells),
         y=labels(sites),
         z=[[row and row["blindness"] for row in line] for line in cells],
         text=[[starred(row, "<br>") for row in line] for line in cells],
@@ -210,13 +212,11 @@ def before_after_figure(decisions: Mapping[str, Any]) -> go.Figure:
     :func:`steering.evidence.decision_squares`.
     """
     figure = go.Figure()
-    moves = (("cheese", "to the cheese"), ("corner", "to the top right"), ("other", "other"))
-    worlds = (("clean", "left alone", GREY), (MAIN, "cheese vector subtracted", CONDITIONS[MAIN]),
-              ("no_cheese", "cheese removed", ORANGE))  # fmt: skip
-    for world, label, colour in worlds:
-        x = [text for key, text in moves for _ in decisions[world][key]]
-        y = [value for key, _ in moves for value in decisions[world][key]]
-        figure.add_box(x=x, y=y, name=label, marker={"color": colour, "size": 4}, boxpoints="all", jitter=0.5,
+    colours = {"clean": GREY, MAIN: CONDITIONS[MAIN], "no_cheese": ORANGE}
+    for world, label in WORLDS.items():
+        x = [text for key, text in DECISIONS.items() for _ in decisions[world][key]]
+        y = [value for key in DECISIONS for value in decisions[world][key]]
+        figure.add_box(x=x, y=y, name=label, marker={"color": colours[world], "size": 4}, boxpoints="all", jitter=0.5,
                        pointpos=0, line={"width": 1.5})  # fmt: skip
     figure.update_layout(boxmode="group", template="simple_white", height=440, legend=LEGEND,
                          margin={"l": 60, "r": 20, "t": 30, "b": 40})  # fmt: skip

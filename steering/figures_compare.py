@@ -43,7 +43,7 @@ def probes_figure(data: Mapping[str, Any]) -> go.Figure:
         for row, name in enumerate(panels, start=1):
             trace = _curve(curves[name], "value", found["facts"], line, name=arm["name"], showlegend=row == 1)
             figure.add_trace(trace, row=row, col=1)
-    for row, name in ((1, "walls"), (2, "apart_walls")):
+    for row, name in ((1, "surroundings"), (2, "apart_surroundings")):
         told = found["curves"][0][name][0]["value"]  # by the mazes alone: the same for all that were probed on the same
         if told is not None:
             figure.add_hline(y=told, line={"color": "#333333", "dash": "dash", "width": 1}, row=row, col=1)

@@ -30,6 +30,7 @@ from steering.depth_axis import (
 from steering.profiles import DISTANCES
 from steering.readings import DECODING, MOVES, REPRESENTATIONAL, Reading
 from steering.representation import DEPENDENT
+from steering.stats import FEW
 
 _COLOURS = {"cheese": ORANGE, APART: ORANGE, "corner": BLUE, "policy": GREEN}
 _NOTHING = {"value": None, "low": None, "high": None}
@@ -49,9 +50,9 @@ def probe_figure(data: dict[str, Any]) -> go.Figure:
         moves = [row["moves"][name] for row in rows]
         _line(figure, rows, [move["accuracy"] for move in moves], f"next move: {said}", colour, panel)
         _line(figure, rows, [move["control"] for move in moves], f"{said}, shuffled labels", colour, panel, dash="dot")
-        walls = data["walls"][name]["value"]
-        if walls is not None:
-            figure.add_hline(y=walls, line={"color": colour, "dash": "dash", "width": 1}, row=panel, col=1)
+        around = data["surroundings"][name]["value"]
+        if around is not None:
+            figure.add_hline(y=around, line={"color": colour, "dash": "dash", "width": 1}, row=panel, col=1)
     _line(figure, rows, [row["cell"]["r2"] for row in rows], "cell, linear probe: variance explained", BLUE, 3)
     _line(figure, rows, [row["cell"]["control_r2"] for row in rows], "the same, shuffled labels", BLUE, 3, dash="dot")
     for kernel, colour in (("1x1", PINK), ("3x3", RED)):
@@ -68,7 +69,7 @@ def probe_figure(data: dict[str, Any]) -> go.Figure:
     cell = found["cell"]
     _edge(figure, rows, Reading(DECODING, "cell lost", "from", cell["lost"], cell["lost_low"], cell["lost_high"]), 3)
     for panel in (1, 2):
-        figure.update_yaxes(range=[0, 1.05], title="accuracy (dashed: walls alone)", row=panel)
+        figure.update_yaxes(range=[0, 1.05], title="accuracy (dashed: surroundings)", row=panel)
     figure.update_yaxes(range=[-0.25, 1.05], title="share", row=3)
     _finish(figure, rows, 1130)
     return figure
@@ -92,7 +93,7 @@ def representation_figure(data: dict[str, Any]) -> go.Figure:
         (row["name"], part["distance"]): part["cosine"]["value"]
         for row in data["representation"]
         for part in row["by_distance"]
-        if not part["outside"]
+        if not part["outside"] and part["mazes"] >= FEW
     }
     table = [[cosines.get((row["name"], distance)) for row in rows] for distance in DISTANCES]
     figure.add_heatmap(x=names(rows), y=distance_labels(), z=table, zmin=-1, zmax=1, colorscale="cividis", row=2, col=1,

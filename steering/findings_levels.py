@@ -47,18 +47,21 @@ def summarize_named(bench: Bench, sample: Sample) -> Summary:
         label = f"level {level}: part of the cheese's effect left"
         given = sample.figure(f"{label}, {words['given']}", mean, np.where(here, left["given"], np.nan),
                               published=published)  # fmt: skip
-        figures += [given, sample.figure(f"{label}, {words['own']}", mean, np.where(here, left["own"], np.nan))]
+        own = sample.figure(f"{label}, {words['own']}", mean, np.where(here, left["own"], np.nan))
+        figures += [given, own]
         figures += [
             sample.figure(f"level {level}: {MOVES['cheese']}, {word}", mean,
                           np.where(here, sample.column(f"{name}_cheese"), np.nan))
             for name, word in words.items()
         ]  # fmt: skip
-        works = None if np.isnan(given.value) else given.value < HALF
+        tells = given.value < HALF or own.value < HALF  # where none works, that the given one fails says nothing
+        works = given.value < HALF if tells else None
         text = f"level {GIVER}'s vector {published} in level {level}"
         claims.append(Claim(text, None if works is None else works == (published == "works")))
     note = (
         f"Works: less than half of the cheese's effect is left over all states. A level where the cheese changes moves "
-        f"by less than {IDLE:g} on average does not tell. Exact numbers of two levels: no interval."
+        f"by less than {IDLE:g} on average does not tell, nor one where its own vector fails too. Exact numbers of two "
+        "levels: no interval."
     )
     return Summary(tuple(figures), tuple(claims), (note,))
 
@@ -101,6 +104,7 @@ NAMED_TRANSFER = Finding(
     levels=lambda _: tuple(TAKERS),
     keeps=lambda _, maze: True,
     mode="hard",
+    revision=2,
 )
 DECISION_SQUARE = Finding(
     "decision-square",

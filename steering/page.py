@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from agents.checkpoints import write_atomic
 from steering.words import number
 
+PAGE_BYTES = 8_000_000
 _CONFIG = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["lasso2d", "select2d"]}
 
 
@@ -25,10 +26,11 @@ class Figure:
     figure: go.Figure
 
 
-def write_page(template: str, path: Path, figures: list[Figure], **values: Any) -> None:
+def write_page(template: str, path: Path, figures: list[Figure], film: str = "", **values: Any) -> None:
     """Fill ``templates/<template>.html`` and ``.md``; writes ``path`` (``.html``) and its Markdown twin.
 
-    Each is written whole or not at all. Plotly is put into the page once, so it opens without a network.
+    Each is written whole or not at all. Plotly is put into the page once, so it opens without a network. ``film`` (a
+    data URI) is put in only if the page stays within ``PAGE_BYTES``.
     """
     shown = [
         {
@@ -42,8 +44,13 @@ def write_page(template: str, path: Path, figures: list[Figure], **values: Any) 
         for number, figure in enumerate(figures)
     ]
     for suffix in (".html", ".md"):
-        text = _environment(escape=suffix == ".html").get_template(template + suffix).render(figures=shown, **values)
-        write_atomic(path.with_suffix(suffix), text.encode(errors="backslashreplace"))  # a path may be no valid text
+        fill = _environment(escape=suffix == ".html").get_template(template + suffix).render
+        for held in (film, ""):
+            # A path may be no valid text.
+            page = fill(figures=shown, film=held, **values).encode(errors="backslashreplace")
+            if len(page) <= PAGE_BYTES:
+                break
+        write_atomic(path.with_suffix(suffix), page)
 
 
 def _environment(*, escape: bool) -> jinja2.Environment:

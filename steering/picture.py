@@ -22,9 +22,9 @@ from steering.readings import CAUSAL, Reading
 from steering.summary import MAIN
 
 _MARKERS = "osD^vP*"
-_PANELS = {  # each with the curve of the walls alone, if there is one
-    "next_move": ("next move to the cheese\n(share told rightly)", "walls"),
-    "apart": ("where the corner asks\nfor another move", "apart_walls"),
+_PANELS = {  # each with what the surroundings tell, if there is one
+    "next_move": ("next move to the cheese\n(share told rightly)", "surroundings"),
+    "apart": ("where the corner asks\nfor another move", "apart_surroundings"),
     "cell": ("cheese's cell\n(variance explained)", None),
 }
 _MARKS = {
@@ -82,7 +82,7 @@ def compare_figure(data: Mapping[str, Any]) -> Figure:
     """Blindness over depth, below it what probes read, if any do; sites in the order of depth.
 
     A line a run; with more runs than the palette has colours, along one scale and without intervals. Dotted: the
-    threshold of the boundary's rule. Dashed: what the walls around the mouse tell by themselves.
+    threshold of the boundary's rule. Dashed: what walls within three cells and the cheese's direction tell.
     """
     arms, found = data["arms"], data["readings"]
     few = len(arms) <= len(PALETTE)

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from steering.boundary import draw_agents
-from steering.decoding import ProbeCurves, asked, cell_lost, next_move_appears, pooled, usual_moves
+from steering.decoding import ProbeCurves, asked, cell_lost, next_move_appears, pooled
 from steering.representation import position_dependence
 
 # By curve, what is summed over what, per site and maze ``float[s, m]``, or ``float[m]`` where it is the same at all
 # sites. ``cheese``, ``cheese apart``, ``corner``, ``policy`` (:func:`steering.decoding.asked`): next moves told rightly
-# over frames, each also " shuffled" (labels) and " walls" (from these alone). ``cell``, ``cell shuffled``: squared
-# distance of the probe's guess over that of the mean cell (1 - R2). ``interaction``: as by
+# over frames, each also " shuffled" (labels) and " surroundings" (from these alone). ``cell``, ``cell shuffled``:
+# squared distance of the probe's guess over that of the mean cell (1 - R2). ``interaction``: as by
 # :func:`steering.representation.interaction_tally`.
 Tallies = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
@@ -37,9 +37,9 @@ def decoding_tallies(names: Sequence[str], scores: Mapping[str, Any]) -> Tallies
     for name, (whose, frames) in asked(moves).items():
         told = np.array([site["moves"][whose]["told"] for site in sites]) == moves[whose]
         control = np.array([site["moves"][whose]["control"] for site in sites])
-        walls = usual_moves(moves[whose], scores["walls"], scores["fold"], frames) == moves[whose]
+        around = scores["surroundings"][name] == moves[whose]
         total = summed(frames, frames)
-        for suffix, right in (("", told), (" shuffled", control), (" walls", walls)):
+        for suffix, right in (("", told), (" shuffled", control), (" surroundings", around)):
             found[name + suffix] = summed(right, frames), total
     every = np.ones(len(maze), dtype=bool)
     squares = {key: summed(np.square([site["cell"][key] for site in sites]), every)
@@ -63,13 +63,15 @@ def boundaries(facts: Sequence[Mapping[str, Any]], curves: ProbeCurves) -> dict[
 
     def gaps(name: str) -> np.ndarray:
         accuracy = curves[name]
-        baselines = (accuracy[:1], curves[f"{name} shuffled"], curves[f"{name} walls"])
+        baselines = (accuracy[:1], curves[f"{name} shuffled"], curves[f"{name} surroundings"])
         return np.stack([accuracy - baseline for baseline in baselines], axis=1)
 
     r2, control = 1.0 - curves["cell"], 1.0 - curves["cell shuffled"]
     return {
         "decoding_boundary": {
-            "next_move": {name: next_move_appears(facts, gaps(name)) for name in curves if f"{name} walls" in curves},
+            "next_move": {
+                name: next_move_appears(facts, gaps(name)) for name in curves if f"{name} surroundings" in curves
+            },
             "cell": cell_lost(facts, list(zip(r2, r2 - control, strict=True))),
         },
         "representational_boundary": position_dependence(facts, curves["interaction"]),

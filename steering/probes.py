@@ -22,6 +22,7 @@ from agents.policy import Policy, batches, move_probabilities, to_input
 from envs.actions import MOVE_OF_STEP
 from envs.errors import InputError
 from envs.maze import Cell, Maze, State
+from envs.state_layout import WALL
 from steering.donors import generator
 from steering.hooks import HookedPolicy
 from steering.plan import skip_reason
@@ -33,6 +34,7 @@ KERNELS = (1, 3)
 # Of the ridge, relative to the mean squared length of a centred row.
 PENALTIES = 10.0 ** np.arange(-4.0, 3.0)
 LEAST_SPREAD = 0.1
+REACH = 3  # cells around the mouse that are kept
 MAP_CONTROLS = 3  # fits over all positions cost more
 _COLUMNS = 4096
 
@@ -43,8 +45,9 @@ class ProbeData:
 
     ``frames``: ``uint8[n, 64, 64, 3]``; ``maze``, ``fold``: ``int[n]``, which maze, and the fold it belongs to;
     ``cheese``: ``int[n, 2]`` cells of procgen's whole grid; ``moves``: ``int[n]`` each, next shortest-path move to
-    the cheese and to the top-right corner, and the policy's own most likely move; ``walls``: ``int[n]``, which
-    neighbours of the mouse's cell are open, bit k for move k; ``world``: the grid's side.
+    the cheese and to the top-right corner, and the policy's own most likely move; ``mouse``, ``corner``: ``int[n, 2]``
+    cells like ``cheese``; ``around``: ``bool[n, 7, 7]``, which cells are open up to ``REACH`` rows and columns from the
+    mouse, ``[row, column]`` from the lower left; ``world``: the grid's side.
     """
 
     frames: np.ndarray
@@ -52,7 +55,9 @@ class ProbeData:
     fold: np.ndarray
     cheese: np.ndarray
     moves: Mapping[str, np.ndarray]
-    walls: np.ndarray
+    mouse: np.ndarray
+    corner: np.ndarray
+    around: np.ndarray
     world: int
 
     def per_maze(self, values: np.ndarray) -> np.ndarray:
@@ -91,17 +96,21 @@ def probe_data(policy: Policy, mazes: Sequence[Maze], states: int, seed: int) ->
             f"probes need at least {2 * FOLDS} levels ({FOLDS} folds of whole mazes), found {len(mazes)}; "
             "take more with --n-levels"
         )
-    frames, owner, cheese, walls = [], [], [], []
+    frames, owner, around = [], [], []
+    cells: dict[str, list[np.ndarray]] = {"mouse": [], "cheese": [], "corner": []}
     moves: dict[str, list[int]] = {"cheese": [], "corner": []}
     for number, maze in enumerate(mazes):
         rng = generator(seed, maze.level or 0, "probe cheese", 0)
+        open_ = np.pad(maze.state.grid != WALL, REACH)
         for state in drawn_states(maze, states, seed):
             shown = drawn_cheese(maze, state, rng)
             assert shown.cheese is not None
             frames.append(shown.observations([state]))
             owner.append(number)
-            cheese.append(shown.outer([shown.cheese])[0])
-            walls.append(sum(1 << _move(state.cell, cell) for cell in shown.neighbours(state.cell)))
+            for name, cell in (("mouse", state.cell), ("cheese", shown.cheese), ("corner", shown.corner)):
+                cells[name].append(shown.outer([cell])[0])
+            x, y = cells["mouse"][-1]
+            around.append(open_[y : y + 2 * REACH + 1, x : x + 2 * REACH + 1])
             for name, goal in (("cheese", shown.cheese), ("corner", shown.corner)):
                 moves[name].append(_move(*shown.path(state.cell, goal)[:2]))
     maze_of, shown_frames = np.array(owner), np.concatenate(frames)
@@ -115,7 +124,9 @@ def probe_data(policy: Policy, mazes: Sequence[Maze], states: int, seed: int) ->
         "corner": np.array(moves["corner"]),
         "policy": np.concatenate(chosen),
     }
-    return ProbeData(shown_frames, maze_of, fold, np.array(cheese), labels, np.array(walls), mazes[0].state.world_dim)
+    mouse, cheese, corner = (np.array(cells[name]) for name in ("mouse", "cheese", "corner"))
+    world = mazes[0].state.world_dim
+    return ProbeData(shown_frames, maze_of, fold, cheese, labels, mouse, corner, np.array(around), world)
 
 
 def _move(cell: Cell, neighbour: Cell) -> int:

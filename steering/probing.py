@@ -28,6 +28,7 @@ from steering.representation import interaction_tally, position_sums, representa
 from steering.sites import INPUT, Site, find_site, select_sites
 from steering.store import run_directory
 from steering.summary import site_facts
+from steering.surroundings import surroundings_moves
 
 SCORES = "probe_scores.json"
 SCORES_FORMAT = "mazesteer-probe-scores-2"
@@ -125,7 +126,8 @@ def _site_by_site(
             stored = {"format": SCORES_FORMAT, "spec": asdict(spec), "scores": known}
             write_atomic(directory / SCORES, json.dumps(stored).encode())
         progress(_whole(known, sites), len(sites))
-    return {"maze": data.maze, "fold": data.fold, "walls": data.walls, "moves": data.moves, "sites": known}
+    found = {"maze": data.maze, "fold": data.fold, "moves": data.moves, "sites": known}
+    return {**found, "surroundings": surroundings_moves(data)}
 
 
 def _whole(known: Mapping[str, Any], sites: Sequence[Site]) -> int:

@@ -64,20 +64,21 @@ def readings(boundary: Mapping[str, Any] | None, probes: Mapping[str, Any] | Non
     """Of ``summary["boundary"]`` and of ``probes.json``, as far as there are any."""
     found: list[Reading] = []
     if boundary is not None and boundary["rule"]:
-        found += _rule_and_change(CAUSAL, "subtraction acts like removing the cheese", "blindness", boundary)
+        what = "blindness (the part of the cheese's effect that subtraction takes away) reaches its threshold"
+        found += _rule_and_change(CAUSAL, what, "blindness", boundary)
     if probes is None:
         return found
     if probes["representational_boundary"]["rule"]:
-        what = "the cheese vector is the same wherever the mouse stands"
+        what = "at least half of the cheese's effect on activations is that of the start"
         found += _rule_and_change(REPRESENTATIONAL, what, "interaction", probes["representational_boundary"])
     decoded = probes["decoding_boundary"]
     for name, part in decoded["next_move"].items():
         if not part["rule"]:
             continue
-        what = f"next move ({MOVES.get(name, name)}) can be read beyond pixels and walls"
+        what = f"next move ({MOVES.get(name, name)}) can be read beyond pixels and surroundings"
         found.append(Reading(DECODING, what, "from", part["site"], part["low"], part["high"]))
         if part["site"] is not None:
-            what = f"next move ({MOVES.get(name, name)}): half of the gain over pixels and walls"
+            what = f"next move ({MOVES.get(name, name)}): half of the gain over pixels and surroundings"
             found.append(Reading(DECODING, what, "from", *(part[f"half_{end}"] for end in ("site", "low", "high"))))
     cell = decoded["cell"]
     if cell["first"] is not None:

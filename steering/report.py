@@ -16,13 +16,12 @@ from steering.depth_axis import kind, labels, short
 from steering.evidence import listed, version_sets
 from steering.examples import example_figures
 from steering.figures_probes import probe_figure, representation_figure
-from steering.page import Figure, write_page
+from steering.page import PAGE_BYTES, Figure, write_page
 from steering.readings import readings
 from steering.replicate import replicate_table
 from steering.summary import CONTROLS, MAIN
-from steering.tables import position_table, probe_table
+from steering.tables import decision_table, position_table, probe_table
 
-FILM_BYTES = 2_000_000  # of a film that a page holds: with plotly's 5 MB it stays below 8
 OUTCOMES = {
     "p_cheese_cell": "P(cheese)",
     "p_region_first": "P(top-right 5x5 first)",
@@ -59,6 +58,7 @@ def write_report(
         left_out.setdefault(reason, []).append(entry["level"])
     shown = _figures(summary, decisions, others)
     tables = {
+        "before-after": decision_table(decisions) if decisions is not None else [],
         "positions": position_table(summary),
         "probes": probe_table(others["probes"]) if "probes" in others else [],
     }
@@ -113,7 +113,8 @@ def _figures(summary: dict[str, Any], decisions: Mapping[str, Any] | None, other
     if "probes" in others:
         made["probes"] = probe_figure(others["probes"])
         made["representation"] = representation_figure(others["probes"])
-    values = {"mazes": len(summary["levels"]["used"]), "site": site, "exact": exact}
+    able = words.number(summary["reference"]["clean"]["competence"], 2)
+    values = {"mazes": len(summary["levels"]["used"]), "site": site, "exact": exact, "competence": able}
     values["origin"] = "where the vector was taken" if start or "," in summary["vector"] else "the start"
     found = [captioned(name, figure, **values) for name, figure in made.items() if figure is not None]
     for name, (figure, level, blindness) in examples.items():
@@ -178,8 +179,8 @@ def _probed(others: Mapping[str, Any]) -> list[str]:
 
 
 def _film(path: Path) -> str:
-    """A film as what a page can hold; empty if it is not there or too large, so that the page only names it."""
-    if not path.is_file() or path.stat().st_size > FILM_BYTES:
+    """A film as what a page can hold; empty if it is not there or larger than any page, which then only names it."""
+    if not path.is_file() or path.stat().st_size > PAGE_BYTES:
         return ""
     return "data:video/mp4;base64," + base64.b64encode(path.read_bytes()).decode()
 

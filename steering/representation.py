@@ -118,6 +118,7 @@ def _pooled(sums: np.ndarray, drawn: np.ndarray) -> dict[str, Any]:
     """Readings of sums ``float64[n_mazes, len(SUMS)]``."""
     return {
         "states": int(sums[drawn[0], 0].sum()),
+        "mazes": int(np.count_nonzero(sums[drawn[0], 0])),
         **{name: reading(values) for name, values in _ratios(sums, drawn).items()},
     }
 

@@ -73,7 +73,10 @@ def summarize(
         "coefficients": list(spec.coefficients),
         "vector": spec.vector,
         "reference": {
-            "clean": {f: float(np.nanmean(clean[f])) for f in OUTCOME_FIELDS},
+            "clean": {
+                **{f: float(np.nanmean(clean[f])) for f in OUTCOME_FIELDS},
+                "competence": float(stats.competence(clean["p_region_first"], oracle["p_region_first"])),
+            },
             "no_cheese": {f: float(np.nanmean(oracle[f])) for f in OUTCOME_FIELDS},
         },
         "sites": sites,

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from steering.depth_axis import distance_labels, labels
 from steering.readings import MOVES
+from steering.stats import FEW
+from steering.summary import MAIN
 from steering.words import number, ranged
 
 Table = list[list[str]]  # header first
+# Moves at the decision square and worlds, as in :func:`steering.evidence.decision_squares`.
+DECISIONS = {"cheese": "to the cheese", "corner": "to the top right", "other": "other"}
+WORLDS = {"clean": "left alone", MAIN: "cheese vector subtracted", "no_cheese": "cheese removed"}
 
 
 def position_cells(
@@ -26,11 +33,27 @@ def position_cells(
 
 
 def starred(row: Mapping[str, Any] | None, between: str = " ") -> str:
-    """The blindness of a bin of states, starred where most of them are outside the receptive field; its interval."""
+    """The blindness of a bin of states, starred where most of them are outside the receptive field; its interval,
+    where there are mazes enough for one.
+    """
     if row is None or row["blindness"] is None:
         return ""
     star = "*" if row["outside"]["states"] > row["inside"]["states"] else ""
+    if row["mazes"] < FEW:
+        return f"{row['blindness']:.2f}{star}"
     return f"{row['blindness']:.2f}{star}{between}({row['blindness_low']:.2f} to {row['blindness_high']:.2f})"
+
+
+def decision_table(decisions: Mapping[str, Any]) -> Table:
+    """Moves at the decision square, before and after: mean and quartiles over mazes."""
+    rows = []
+    for world, label in WORLDS.items():
+        cells = []
+        for part in DECISIONS:
+            low, middle, high = np.quantile(decisions[world][part], (0.25, 0.5, 0.75))
+            cells.append(f"{np.mean(decisions[world][part]):.3f}; {middle:.3f} ({low:.3f} to {high:.3f})")
+        rows.append([label, *cells])
+    return [["mean; median (quartiles)", *DECISIONS.values()], *rows]
 
 
 def position_table(summary: Mapping[str, Any]) -> Table:
@@ -39,18 +62,24 @@ def position_table(summary: Mapping[str, Any]) -> Table:
     if not sites:
         return []
     rows = [[label, *map(starred, line)] for label, line in zip(labels(sites), cells, strict=True)]
-    return [["site", *distance_labels(distances)], *rows]
+    return [["site", *counted_labels(distances, cells)], *rows]
+
+
+def counted_labels(distances: list[int], cells: Sequence[Sequence[Mapping[str, Any] | None]]) -> list[str]:
+    """Names of bins of path length, with how many mazes have such states."""
+    mazes = [max(row["mazes"] for row in column if row) for column in zip(*cells, strict=True)]
+    return [f"{label} ({count} mazes)" for label, count in zip(distance_labels(distances), mazes, strict=True)]
 
 
 def probe_table(probes: Mapping[str, Any]) -> Table:
-    """What probes tell at each site, with what walls, shuffled labels and pixels tell; the vectors' readings behind."""
+    """What probes, surroundings and shuffled labels tell at each site; the vectors' readings behind."""
     sites = probes["sites"]
     vectors = {row["name"]: row for row in probes["representation"]}
     header = ["site", *(f"next move: {said}" for said in MOVES.values())]
     header += ["cheese's cell, R2", "cell, 1x1 unit", "cell, 3x3 unit"]
     header += ["cosine with the vector at the start", "norm ratio", "interaction"]
     empty = [""] * (len(header) - 1 - len(MOVES))
-    rows = [["walls alone", *(ranged(probes["walls"][name]) for name in MOVES), *empty]]
+    rows = [["surroundings alone", *(ranged(probes["surroundings"][name]) for name in MOVES), *empty]]
     for label, site in zip(labels(sites), sites, strict=True):
         moves = [_beside(site["moves"][name]["accuracy"], site["moves"][name]["control"]) for name in MOVES]
         cell = _beside(site["cell"]["r2"], site["cell"]["control_r2"])

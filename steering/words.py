@@ -24,11 +24,13 @@ FIGURES = {
     "blindness": (
         "Blindness over depth",
         """Blindness is 1 where the edited policy moves exactly as it would with the cheese removed from the level,
-        0 where the edit changes nothing, negative where it does damage; look for where the thick line falls while
-        the controls stay low. Bars: 95% bootstrap intervals over {mazes} mazes. The random control is noise of the
-        same norm. Broken green: competence, which falls where the edit does damage (that of the controls: click on its
-        name). With few mazes, and where blindness is nearly 1, such intervals are too narrow (docs/statistics.md
-        has how often they cover)."""
+        0 where it is as far from that as the policy left alone, negative where it is further (by damage, or by more
+        attraction to the cheese; points below -1 are cut off); look for where the thick line falls while the controls
+        stay low. Bars: 95% bootstrap intervals over {mazes} mazes. The random control is noise of the same norm. Broken
+        green: competence, which falls where the edit does damage, and also where the agent sees the cheese again: left
+        alone it has {competence} (dotted green; competence of the controls: click on its name). With few mazes, and
+        where blindness or competence is nearly 1, such intervals are too narrow (docs/statistics.md has how often they
+        cover)."""
         + MARKS
         + TWINS,
     ),
@@ -59,7 +61,8 @@ FIGURES = {
         """Blindness over the positions of the mouse, by their path length from {origin}. {exact} is to be seen is
         at which depth it fades with distance. Rows are distinct experiments, from the input down. Starred: in more
         than half of these states mouse and cheese are too far apart for any unit to see both, so that blindness is
-        locality and no finding. Below each number its 95% bootstrap interval over mazes, pooled as the number is."""
+        locality and no finding. Below each number its 95% bootstrap interval over mazes, pooled as the number is
+        (none for fewer than 16 mazes: no interval tried covers there)."""
         + NAMED,
     ),
     "fields-typical": (
@@ -82,8 +85,8 @@ FIGURES = {
     "probes": (
         "What can be read from the activations",
         """Accuracy on held-out mazes of linear and convolutional probes at every trunk site. Planning shows where
-        the next move can be told better than from the pixels (first site), from shuffled labels (dotted), and from the
-        walls around the mouse alone (dashed: the most frequent move where the same neighbours are open). Most ways to
+        the next move can be told better than from the pixels (first site), from shuffled labels (dotted), and from a
+        look around without any network (dashed: walls within three cells, and the direction of the goal). Most ways to
         the cheese begin as the way to the corner does, so the second panel asks only about frames where they do not: a
         reader of the way to the corner is never right there. Lines with shaded 95% intervals: where the next move
         appears, where the cell is lost."""
@@ -95,7 +98,7 @@ FIGURES = {
         """Cosine and norm ratio of cheese vectors taken elsewhere in the maze to the one taken at the start, where
         a unit can see mouse and cheese at once and where none can. 1 is the same vector; where none can see both it
         is 1 by construction. Line with shaded 95% interval: where half of the cheese's effect is no longer that of the
-        start."""
+        start. Below: blank where fewer than 16 mazes have such states."""
         + MARKS
         + IMAGES,
     ),
@@ -118,7 +121,8 @@ FIGURES = {
         "What probes read, run by run",
         """One line a run, over the {probed} mazes that all runs' probes share, none of them one that the probe was
         fitted on. Top: look for where a line leaves the height it has at the input, which is what the pixels tell,
-        and passes the dashed one, which is what the walls around the mouse tell (in the first run's mazes). Second: the
+        and passes the dashed one, which is what a look around the mouse tells without any network: walls within
+        three cells, and the direction of the cheese (in the first run's mazes). Second: the
         same on frames where the corner asks for another move. Third: where the cheese's cell can be read. Bottom: the
         part of the cheese's effect on the activations that the vector taken at the start does not account for."""
         + MARKS
@@ -134,18 +138,22 @@ FIGURES = {
     ),
 }
 TABLE = """P(cheese): the cheese is eaten within {horizon} moves. Competence: P(top-right 5x5) relative to the level
-    without cheese. Interaction: the part of the cheese's effect on the activations that the vector does not account
-    for, where a unit can see mouse and cheese at once. Other columns: blindness under a control (noise of the same
-    norm; the vector added; the vector of a level with its cheese elsewhere, or in the same place). Sites that share
-    an experiment differ by an affine map only: for cheese vectors they give the same policy and count once. Free:
-    affine in the pixels, so subtraction there is subtraction in the picture. Local: a unit sees only part of it."""
+    without cheese; it falls by damage, and also where the agent sees the cheese again, down to that of the clean
+    row; near 1 read it as "not seen to break", not by its interval. Interaction: the part of the cheese's effect on
+    the activations that the vector does not account for, where a unit can see mouse and cheese at once (each state
+    counts once, so large mazes count more; the probes' table takes equally many states of each maze). Other
+    columns: blindness under a control (noise of the same norm; the vector added; the vector of a level with its
+    cheese elsewhere, or in the same place). Sites that share an experiment differ by an affine map only: for cheese
+    vectors they give the same policy and count once. Free: affine in the pixels, so subtraction there is
+    subtraction in the picture. Local: a unit sees only part of it."""
 EFFECTS = """Differences under each condition, paired by maze, against the policy left alone (clean) and against the
     cheese removed (no_cheese). Interval: 95%, BCa bootstrap, of the mean difference. Equal: of the mazes, those that do
     not differ; the test leaves them out. p: Wilcoxon signed-rank, two-sided; Holm: adjusted over the distinct
     experiments of one condition, reference and outcome. P(larger), the probability of improvement: the share of mazes
     where the value is larger than the reference, ties half."""
-READINGS = """Three independent kinds of evidence, each with its 95% bootstrap interval over mazes. Up to: the last site
-    where it holds; from: the first where it does. Their rules are under The boundary."""
+READINGS = """Three kinds of evidence, each with its 95% bootstrap interval over mazes. The decoding one has no part
+    in subtraction; the representational one is what subtraction leaves of the cheese, in the activations. Up to:
+    the last site where it holds; from: the first where it does. Their rules are under The boundary."""
 COMPARED = """All runs are cut to the mazes and trunk sites that all of them have; the same bootstrap resamples of
     mazes serve all, so differences are paired. Two runs clearly differ at a site if its simultaneous 95% band leaves
     out 0: a studentized bootstrap of the largest deviation over the distinct sites, for each pair of runs by itself.
@@ -170,7 +178,7 @@ ALONE = "By blindness alone: up to {site}, interval {low} to {high}."
 CONTROL = """Control {condition}: blindness {there} at the boundary; at most {most} at {where} among the sites that are
     not free. Change-point of its curve: {change}."""
 NO_PROBES = """Representation and decoding: not measured here; `mazesteer probe CHECKPOINT --out` this directory adds
-    two independent readings, where the cheese's vector depends on the mouse and where the next move can be told."""
+    two readings, where the cheese's vector depends on the mouse and where the next move can be told."""
 CELL = """The cheese's cell can be read linearly from {first} on (95% interval {first_low} to {first_high}), best at
     {best} ({best_low} to {best_high})."""
 NO_CELL = "The cheese's cell cannot be read linearly at any site, better than by chance."

@@ -28,7 +28,8 @@ ORDER = {
     "videos": "frames ffmpeg encode fields plots scene stage chart side_by_side speed".split(),
     "steering": (
         "progress network sites hooks partial vectors interventions evaluate profiles rollouts stats boundary store "
-        "plan donors probe_maps probes decoding representation probe_curves depth_axis readings figures_probes "
+        "plan donors probe_maps probes decoding surroundings representation probe_curves depth_axis readings "
+        "figures_probes "
         "fields effects summary power units executors sweep tracking findings findings_store findings_vectors "
         "findings_transfer findings_channels findings_probe behaviour findings_levels replicate words tables answer "
         "figures examples evidence page picture report film depth_film doctor bench run several development compare "

@@ -73,10 +73,11 @@ def test_without_probes_nothing_is_said_of_next_moves(summary: dict[str, Any]) -
     first, second = sentences(answer(summary))
     assert doubts(summary) == [] and summary["boundary"]["site"] == "b"
     assert first.startswith(
-        "For agent subtracting the cheese vector still acts like removing the cheese up to b (95% interval b to b"
+        "For agent subtracting the cheese vector takes away 0.5 or more of the cheese's effect on the moves up to b "
+        "(95% interval b to b"
     )
     assert "64 mazes; change-point of the curve b, b to b; blindness of the controls there: random" in first
-    assert "it stops working at c (blindness 0.90 -> 0.10, below 0.5)" in first
+    assert "; no longer at c (blindness 0.90 -> 0.10, below 0.5)" in first
     assert "was not asked (`mazesteer probe` does)" in second
 
 
@@ -84,17 +85,21 @@ def test_probes_that_agree_are_the_second_sentence(summary: dict[str, Any]) -> N
     found = probes(("c", "c", "d"), apart="d")
     first, second = sentences(answer(summary, found))
     assert doubts(summary, found) == [] and first == sentences(answer(summary))[0]
-    assert "beyond pixels and walls from c on (95% interval c to d; where the corner asks for another move" in second
+    assert second.startswith("Asked independently, the next move towards the cheese can be read beyond")
+    assert "pixels and surroundings from c on" in second
+    assert "(95% interval c to d; where the corner asks for another move" in second
     assert "another move, from d on)" in second
-    assert second.endswith("the same wherever the mouse stands up to b (95% interval a to c).")
-    assert "where the corner asks for another move, nowhere" in answer(summary, probes(("c", "c", "d")))
+    half = "at least half of the cheese's effect on the activations is what it is at the start"
+    assert second.endswith(f"; {half} up to b (95% interval a to c).")
+    nowhere = answer(summary, probes(("c", "c", "d")))
+    assert "another move, nowhere, so it may be the way to the corner that is read)" in nowhere
 
 
 def test_vectors_that_change_elsewhere_are_named(summary: dict[str, Any]) -> None:
     found = probes(("c", "c", "c"), held=("d", "d", "d"))
     assert doubts(summary, found) == []
     assert "up to d (95% interval d to d, which does not meet the boundary)" in answer(summary, found)
-    assert "stands nowhere (95% interval nowhere to nowhere, which" in answer(
+    assert "at the start nowhere (95% interval nowhere to nowhere, which" in answer(
         summary, probes(("c", "c", "c"), (None,) * 3)
     )
 
@@ -102,7 +107,7 @@ def test_vectors_that_change_elsewhere_are_named(summary: dict[str, Any]) -> Non
 @pytest.mark.parametrize(
     ("move", "reason"),
     [
-        ((None, None, None), "can be read beyond pixels and walls at no site"),
+        ((None, None, None), "can be read beyond pixels and surroundings at no site"),
         (("a", "a", "a"), "comes in elsewhere (from a on, 95% interval a to a)"),
         (("d", "d", None), "comes in elsewhere (from d on, 95% interval d to nowhere)"),
     ],

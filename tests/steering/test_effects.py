@@ -245,7 +245,8 @@ def test_a_conclusion_that_the_numbers_support(summary: dict[str, Any]) -> None:
     text = answer(summary)
     assert doubts(summary) == [] and sentences(text) == 2
     assert text.startswith(
-        "For region5 subtracting the cheese vector still acts like removing the cheese up to " + RES2
+        "For region5 subtracting the cheese vector takes away 0.5 or more of the cheese's effect on the moves up to "
+        + RES2
     )
     assert "change-point" in text and "do not support" not in text
     assert "(blindness " in text and ", below 0.5" in text

@@ -19,7 +19,7 @@ def compared(kinds: str, twins: str = "") -> dict[str, Any]:
     ]  # fmt: skip
     point = {"blindness": 0.5, "value": 0.5, "low": 0.4, "high": 0.6}
     rows = [point] * len(kinds)
-    curves = dict.fromkeys(("next_move", "walls", "apart", "apart_walls", "cell", "interaction"), rows)
+    curves = dict.fromkeys(("next_move", "surroundings", "apart", "apart_surroundings", "cell", "interaction"), rows)
     return {
         "arms": [{"name": name, "curve": rows} for name in "ab"],
         "facts": facts,

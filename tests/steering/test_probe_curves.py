@@ -51,12 +51,12 @@ def made_up(planning: int, mazes: int = MAZES, seed: int = 0) -> Tallies:
     mean = rng.gamma(4.0, size=mazes)
     moves = dict.fromkeys(("cheese", APART, "corner", "policy"), (told, frames))
     shuffled = {f"{name} shuffled": (chance, frames) for name in moves}
-    walls = {f"{name} walls": (0.5 * frames + 0.1 * luck, frames) for name in moves}
+    around = {f"{name} surroundings": (0.5 * frames + 0.1 * luck, frames) for name in moves}
     length = rng.gamma(4.0, size=(len(NAMES), mazes))
     return {
         **moves,
         **shuffled,
-        **walls,
+        **around,
         "cell": (mean * np.where(late, 1.1, 0.4), mean),
         "cell shuffled": (mean * np.full((len(NAMES), 1), 1.05), mean),
         "interaction": (length * np.where(late, 2 * DEPENDENT, 0.1), length),
@@ -94,7 +94,7 @@ def test_some_sites_and_mazes_and_json_and_back() -> None:
     part = probe_curves(cut(again, [0, 4], mazes), np.array([[2, 0, 0]]))
     whole = probe_curves(tallies, np.array([[11, 7, 7]]))
     for name, curve in part.items():
-        sites = [0] if name.endswith("walls") else [0, 4]  # the same at all sites
+        sites = [0] if name.endswith("surroundings") else [0, 4]  # the same at all sites
         assert np.array_equal(curve[:, 1], whole[name][sites, 1])
 
 
@@ -192,7 +192,9 @@ def test_a_comparison_shows_the_readings_of_each_agent_and_of_their_mean(tmp_pat
     assert found["levels"] == MAZES and found["sites"] == list(NAMES) and data["no_readings"] == ""
     header, *rows = readings_table({"a": found["arms"][0], "b": found["arms"][1], "mean": found["over_agents"]})
     assert header == ["evidence", "what holds", "a", "b", "mean"]
-    moves = next(row for row in rows if row[1] == "next move (towards the cheese) can be read beyond pixels and walls")
+    moves = next(
+        row for row in rows if row[1] == "next move (towards the cheese) can be read beyond pixels and surroundings"
+    )
     assert moves[2:] == ["from b (b only)", "from d (d only)", "from d (b to d)"]  # at b one of two reads nothing
     for suffix in ("html", "md"):
         text = (tmp_path / "out" / f"compare.{suffix}").read_text()
@@ -213,7 +215,8 @@ def test_a_comparison_holds_and_draws_the_curves_behind_its_readings(tmp_path: P
     found = data["readings"]
     assert bare["readings"] is None and found["facts"] == FACTS
     for sums, curves in zip(tallies, found["curves"], strict=True):
-        keys = {"next_move": "cheese", "walls": "cheese walls", "apart": APART, "apart_walls": f"{APART} walls",
+        keys = {"next_move": "cheese", "surroundings": "cheese surroundings", "apart": APART,
+                "apart_surroundings": f"{APART} surroundings",
                 "cell": "cell", "interaction": "interaction"}  # fmt: skip
         assert set(curves) == set(keys)
         for name, key in keys.items():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,8 +15,8 @@ from agents.policy import MazePolicy
 from envs.actions import STEP_OF_MOVE, Move
 from envs.errors import InputError
 from envs.maze import Maze
-from steering import probe_maps
-from steering.decoding import APART, asked, summarize_probes, usual_moves
+from steering import probe_maps, surroundings
+from steering.decoding import APART, asked, summarize_probes, usual_move
 from steering.plan import skip_reason
 from steering.probe_curves import boundaries, decoding_tallies, probe_curves
 from steering.probe_maps import holding, position_cells, predicted_positions
@@ -25,6 +24,7 @@ from steering.probes import (
     FOLDS,
     LEAST_SPREAD,
     MOVES,
+    REACH,
     ProbeData,
     activations,
     drawn_states,
@@ -34,6 +34,7 @@ from steering.probes import (
     shuffled,
 )
 from steering.stats import resamples
+from steering.surroundings import open_ways, surroundings_moves
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -52,15 +53,18 @@ def made_up(mazes: int = 40, states: int = 5, seed: int = 0) -> ProbeData:
     maze = np.repeat(np.arange(mazes), states)
     moves = {name: draw.integers(4, size=n) for name in MOVES}
     frames = np.zeros((n, 64, 64, 3), dtype=np.uint8)
-    cheese, walls = draw.integers(WORLD, size=(n, 2)), draw.integers(16, size=n)
-    return ProbeData(frames, maze, maze % FOLDS, cheese, moves, walls, WORLD)
+    cheese, mouse = (draw.integers(WORLD, size=(n, 2)) for _ in range(2))
+    around = draw.random((n, 2 * REACH + 1, 2 * REACH + 1)) < 0.5
+    corner = np.full((n, 2), WORLD - 1)
+    return ProbeData(frames, maze, maze % FOLDS, cheese, moves, mouse, corner, around, WORLD)
 
 
 def scores_of(sites: Mapping[str, torch.Tensor], data: ProbeData, draws: int = 3) -> dict[str, Any]:
     """What the probes say at made-up sites."""
     controls = [shuffled(data, rng(100 + draw)) for draw in range(draws)]
     found = {name: feature_scores(features, data, controls) for name, features in sites.items()}
-    return {"maze": data.maze, "fold": data.fold, "walls": data.walls, "moves": data.moves, "sites": found}
+    known = {"maze": data.maze, "fold": data.fold, "moves": data.moves, "surroundings": surroundings_moves(data)}
+    return {**known, "sites": found}
 
 
 def summary_of(features: torch.Tensor, data: ProbeData, draws: int = 3) -> dict[str, Any]:
@@ -117,9 +121,13 @@ def test_frames_and_labels_are_of_the_states_drawn(policy: MazePolicy, mazes: li
             there = shown.index[(state.cell[0] + dx, state.cell[1] + dy)]
             assert left[there] == left[shown.index[state.cell]] - 1
         assert data.moves["policy"][number] == own[number]
+        assert maze.corner is not None
+        assert np.array_equal([data.mouse[number], data.corner[number]], maze.outer([state.cell, maze.corner]))
         x, y = state.cell
+        for dy, row in enumerate(data.around[number], start=-REACH):
+            assert row.tolist() == [maze.is_free((x + dx, y + dy)) for dx in range(-REACH, REACH + 1)]
         ways = {Move.LEFT: (x - 1, y), Move.RIGHT: (x + 1, y), Move.UP: (x, y + 1), Move.DOWN: (x, y - 1)}
-        assert data.walls[number] == sum(2**move * maze.is_free(cell) for move, cell in ways.items())
+        assert open_ways(data.around)[number] == sum(2**move * maze.is_free(cell) for move, cell in ways.items())
     assert len(np.unique(data.cheese, axis=0)) > len(mazes)
 
 
@@ -137,39 +145,63 @@ def test_too_few_levels_are_refused(policy: MazePolicy, mazes: list[Maze]) -> No
         probe_data(policy, mazes[:9], 2, 0)
 
 
-# -- what the walls alone tell ---------------------------------------------------------------------
+# -- what the surroundings alone tell --------------------------------------------------------------
 
 
-def test_the_walls_tell_the_most_frequent_move_of_the_other_folds(data: ProbeData) -> None:
-    """Counted another way, on real mazes, for all that is asked about moves."""
+def told_by_hand(data: ProbeData, whose: str, frames: np.ndarray, radius: int) -> np.ndarray:
+    """Shares told rightly of ``frames``, by scikit-learn: features made cell by cell, the penalty by a grid search."""
+    rows = []
+    for k in range(len(data.maze)):
+        near = [bool(data.around[k, REACH + dy, REACH + dx])
+                for dy in range(-radius, radius + 1) for dx in range(-radius, radius + 1)]  # fmt: skip
+        ways = [data.around[k, REACH, REACH - 1], data.around[k, REACH, REACH + 1],
+                data.around[k, REACH + 1, REACH], data.around[k, REACH - 1, REACH]]  # fmt: skip
+        row = [*near, *(ways == [bool(n >> move & 1) for move in range(4)] for n in range(16))]
+        for goal in [data.cheese] if whose == "cheese" else [data.corner]:
+            dx, dy = goal[k] - data.mouse[k]
+            row += [dx / data.world, dy / data.world]
+            at = [(np.sign(dx), np.sign(dy)) == (a, b) for b in (-1, 0, 1) for a in (-1, 0, 1)]
+            row += at
+            row += [ways == [bool(n >> move & 1) for move in range(4)] and there for n in range(16) for there in at]
+        rows.append(row)
+    features = torch.tensor(np.array(rows, dtype=np.float32))[torch.from_numpy(frames)]
+    labels = data.moves[whose][frames]
+    classes = np.unique(labels)
+    targets = {"x": (labels[:, None] == classes).astype(float)}
+    found: np.ndarray = classes[linear_predictions(features, targets, data.fold[frames])["x"].argmax(1)] == labels
+    return found
+
+
+def test_the_surroundings_tell_what_the_best_look_around_tells(data: ProbeData) -> None:
+    """Features made another way, on real mazes; the fit itself is compared with scikit-learn's below."""
     questions = asked(data.moves)
     assert list(questions) == ["cheese", APART, "corner", "policy"]
     assert questions[APART][1].tolist() == [a != b for a, b in zip(data.moves["cheese"], data.moves["corner"],
                                                                      strict=True)]  # fmt: skip
-    scores = scores_of({"input": torch.zeros(60, 1)}, data, 1)
-    tallies = decoding_tallies(["input"], scores)
-    for name, (whose, frames) in questions.items():
-        labels, right = data.moves[whose], np.zeros(10)
-        for k in np.flatnonzero(frames):
-            seen = [i for i in np.flatnonzero(frames) if data.fold[i] != data.fold[k]]
-            alike = [i for i in seen if data.walls[i] == data.walls[k]] or seen
-            counts = Counter(sorted(int(labels[i]) for i in alike))
-            right[data.maze[k]] += counts.most_common(1)[0][0] == labels[k]
-        top, bottom = tallies[f"{name} walls"]
-        assert np.array_equal(top, right) and bottom.sum() == frames.sum()
-        assert np.array_equal(bottom, np.bincount(data.maze[frames], minlength=10))
+    tallies = decoding_tallies(["input"], scores_of({"input": torch.zeros(60, 1)}, data, 1))
+    every = np.ones(60, dtype=bool)
+    for name in ("cheese", "corner"):
+        best = max(told_by_hand(data, name, every, radius).sum() for radius in (1, 2, 3))
+        top, bottom = tallies[f"{name} surroundings"]
+        assert top.sum() == best and np.array_equal(bottom, np.bincount(data.maze))
+    apart = questions[APART][1]
+    top, bottom = tallies[f"{APART} surroundings"]
+    assert np.array_equal(bottom, np.bincount(data.maze[apart], minlength=10))
+    assert top.sum() >= max(told_by_hand(data, "cheese", every, radius)[apart].sum() for radius in (1, 2, 3))
 
 
-def test_no_maze_tells_of_itself_by_its_walls() -> None:
-    """Walls seen in one fold only say nothing there; other labels in a fold change what is told of the others alone."""
+def test_no_maze_tells_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other labels in a fold change what is told of the others alone, by a look around and by the usual move."""
+    monkeypatch.setattr(surroundings, "RADII", (2,))  # of several, labels choose the best
     data = made_up()
     every, labels = np.ones(200, dtype=bool), data.moves["cheese"]
-    walls = np.where(data.fold == 2, 7, data.walls % 4)
-    told = usual_moves(labels, walls, data.fold, every)
-    assert set(told[data.fold == 2]) == {np.bincount(labels[data.fold != 2]).argmax()}
-    other = usual_moves(np.where(data.fold == 2, 0, labels), walls, data.fold, every)
-    assert np.array_equal(told[data.fold == 2], other[data.fold == 2])
-    assert not np.array_equal(usual_moves(np.where(data.fold == 1, 0, labels), walls, data.fold, every), told)
+    other = np.where(data.fold == 2, (labels + 1) % 4, labels)
+    own = data.fold == 2
+    sets = [dataclasses.replace(data, moves=dict.fromkeys(MOVES, part)) for part in (labels, other)]
+    told, then = (surroundings_moves(part)["cheese"] for part in sets)
+    assert np.array_equal(told[own], then[own]) and not np.array_equal(told, then)
+    told, then = (usual_move(part, data.fold, every) for part in (labels, other))
+    assert np.array_equal(told[own], then[own]) and set(told[own]) == {np.bincount(labels[~own]).argmax()}
 
 
 def junctions(mazes: int = 60, states: int = 8, seed: int = 0) -> ProbeData:
@@ -178,20 +210,24 @@ def junctions(mazes: int = 60, states: int = 8, seed: int = 0) -> ProbeData:
     n = mazes * states
     walls = draw.choice([k for k in range(16) if k.bit_count() > 1], size=n)
     open_ = np.array([[walls[i] >> k & 1 for k in range(4)] for i in range(n)])
+    around = data.around.copy()
+    for move, (dx, dy) in ((k, STEP_OF_MOVE[Move(k)]) for k in range(4)):
+        around[:, REACH + dy, REACH + dx] = open_[:, move]
     cheese, corner = ((np.log(open_ * [1, 2, 2, 1] + 1e-9) + draw.gumbel(size=(n, 4))).argmax(1) for _ in range(2))
     corner = np.where(draw.random(n) < 0.75, cheese, corner)
     moves = {"cheese": cheese, "corner": corner, "policy": cheese}
-    return dataclasses.replace(data, moves=moves, walls=walls)
+    return dataclasses.replace(data, moves=moves, around=around)
 
 
 def test_a_reader_of_walls_is_not_said_to_read_moves_and_a_reader_of_moves_is() -> None:
     """Nor is a reader of the way to the corner said to read the way to the cheese where the two part."""
     data = junctions()
+    walls_of = open_ways(data.around)
     readers = {
         "input": noise(480, 20),
-        "walls": np.concatenate([one_hot(data.walls), noise(480, 5)], axis=1),
-        "corner": np.concatenate([one_hot(data.walls), one_hot(data.moves["corner"])], axis=1),
-        "cheese": np.concatenate([one_hot(data.walls), one_hot(data.moves["cheese"])], axis=1),
+        "walls": np.concatenate([one_hot(walls_of), noise(480, 5)], axis=1),
+        "corner": np.concatenate([one_hot(walls_of), one_hot(data.moves["corner"])], axis=1),
+        "cheese": np.concatenate([one_hot(walls_of), one_hot(data.moves["cheese"])], axis=1),
     }
     scores = scores_of({name: torch.from_numpy(features) for name, features in readers.items()}, data, 5)
     samples = resamples(60, rng(), 500)
@@ -205,7 +241,7 @@ def test_a_reader_of_walls_is_not_said_to_read_moves_and_a_reader_of_moves_is() 
     assert [found[name]["site"] for name in ("corner", "cheese", APART)] == ["corner", "corner", "cheese"]
     assert found[APART]["low"] == found[APART]["half_site"] == "cheese"
     assert found["cheese"]["low"] == "corner"
-    assert corner[APART]["accuracy"]["high"] < rows["walls"][APART]["low"]
+    assert corner[APART]["accuracy"]["high"] < rows["surroundings"][APART]["low"]
     assert cheese[APART]["accuracy"]["value"] > 0.95
 
 

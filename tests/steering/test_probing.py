@@ -78,9 +78,9 @@ def test_command_from_end_to_end(run: Path, policy: MazePolicy) -> None:
     assert middle["moves"]["policy"]["accuracy"]["value"] < own["accuracy"]["value"]
     assert found["decoding_boundary"]["next_move"]["policy"]["site"] in ("embedder.block3.maxpool", "embedder.relufc")
     assert 0 < found["asked"]["cheese apart"] < 40 and found["asked"]["policy"] == 80
-    assert found["walls"]["policy"]["value"] > 0.4 > found["majority"]["policy"]["value"]
-    above = own["accuracy"]["value"] - found["walls"]["policy"]["value"]
-    assert own["above_walls"]["value"] == pytest.approx(above)
+    assert found["surroundings"]["policy"]["value"] > 0.4 > found["majority"]["policy"]["value"]
+    above = own["accuracy"]["value"] - found["surroundings"]["policy"]["value"]
+    assert own["above_surroundings"]["value"] == pytest.approx(above)
 
 
 def test_same_command_same_numbers_whether_stopped_or_not(run: Path, tmp_path: Path) -> None:
