@@ -17,7 +17,6 @@ import os
 import pickle
 import struct
 import warnings
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,8 +29,8 @@ from torch import Tensor, nn
 from agents.impala import ImpalaPolicyNet
 from agents.policy import MazePolicy
 from agents.sb3_zip import is_sb3, network_from_sb3
-from agents.weights import fill
-from agents.zip_members import check_zip, zip_member
+from agents.weights import fill, shown
+from agents.zip_members import stored, zip_member
 from envs.errors import InputError, nearest, one_line
 
 ZOO = Path(__file__).parent / "zoo"
@@ -120,12 +119,20 @@ def _load_file(path: Path, name: str, card: dict[str, Any]) -> MazePolicy:
 def _card_beside(path: Path, data: bytes) -> dict[str, Any]:
     """The card that a training of one's own wrote beside its weights; empty if there is none of these weights."""
     try:
-        card = json.loads(path.with_suffix(".json").read_text())
-    except (OSError, ValueError):
+        with open(path.with_suffix(".json"), "rb") as file:
+            card = json.loads(file.read(FACT_BYTES))
+    except (OSError, ValueError, RecursionError):
         return {}
     ours = isinstance(card, dict) and card.get("sha256") == hashlib.sha256(data).hexdigest()
     figures = card.get("figures") if ours else None
-    return card if isinstance(figures, dict) and {"levels", "region", "horizon", "seed"} <= set(figures) else {}
+    return card if isinstance(figures, dict) and _can_be_asked(figures) else {}
+
+
+def _can_be_asked(figures: Mapping[str, Any]) -> bool:
+    """Whether a card's figures say what they are figures of, so that they can be computed again."""
+    levels, region = figures.get("levels"), figures.get("region", "missing")
+    numbers = [figures.get("horizon"), figures.get("seed"), *(levels if isinstance(levels, list) else [])]
+    return len(numbers) == 4 and all(type(n) is int for n in numbers) and (region is None or type(region) is int)
 
 
 def _policy(data: bytes, path: Path, name: str, card: dict[str, Any]) -> MazePolicy:
@@ -169,8 +176,10 @@ def read_weights(data: bytes, path: Path) -> dict[str, Tensor]:
 
 
 def _torch_load(data: bytes, path: Path) -> Any:
-    if zipfile.is_zipfile(io.BytesIO(data)):
-        check_zip(data, path, MAX_BYTES)
+    if data[:2] == b"PK":  # by its first bytes torch takes it for a zip
+        data = stored(data, path, MAX_BYTES)
+    if b"bytearray" in data:  # no tensor needs one, and torch makes it of any size that a file asks for
+        raise InputError(f"checkpoint {path}: holds a bytearray, expected tensors only; not loaded")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch remarks on pickle protocols
@@ -193,17 +202,18 @@ def _published(loaded: Any, path: Path) -> dict[str, Tensor]:
     weights, size = {}, 0
     for key, value in loaded.items():
         if not isinstance(value, Tensor):
-            raise InputError(f"checkpoint {path}: {key!r} is a {type(value).__name__}, expected a tensor")
-        if value.layout is not torch.strided or value.device.type != "cpu":
-            raise InputError(f"checkpoint {path}: {key!r} is a tensor without its numbers, expected a dense one")
-        size += value.numel() * value.element_size()  # not what is stored: one number can be a tensor of any shape
+            raise InputError(f"checkpoint {path}: {shown(key)} is a {type(value).__name__}, expected a tensor")
+        size += value.numel() * max(value.element_size(), torch.float32.itemsize)  # as it is used, not as it is stored
         if size > MAX_BYTES:
             raise InputError(f"checkpoint {path}: its tensors have more than {MAX_BYTES} bytes; not loaded")
+        dense = value.layout is torch.strided and value.device.type == "cpu" and not value.is_nested
+        if not dense or value.untyped_storage().nbytes() < value.numel() * value.element_size():
+            raise InputError(f"checkpoint {path}: {shown(key)} is a tensor without its numbers, expected a dense one")
         name = str(key)
         for prefix in ("module.", "net."):
             name = name.removeprefix(prefix)
         if name in weights:
-            raise InputError(f"checkpoint {path}: two tensors are called {name}, expected one")
+            raise InputError(f"checkpoint {path}: two tensors are called {shown(name)}, expected one")
         weights[name] = value
     return weights
 
@@ -216,7 +226,7 @@ def network_from_weights(weights: Mapping[str, Tensor], where: str) -> ImpalaPol
     """
     first = weights.get(_WIDTH_KEY)
     if first is None:
-        some = ", ".join(list(weights)[:3]) or "none"
+        some = ", ".join(map(shown, list(weights)[:3])) or "none"
         raise InputError(f"checkpoint {where}: no {_WIDTH_KEY}: not the published IMPALA network (keys: {some})")
     scale = max(first.shape[0] // 16, 1) if first.ndim == 4 else 1
     if scale > 64:

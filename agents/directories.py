@@ -7,17 +7,39 @@ import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from envs.errors import InputError
 
 
 @contextlib.contextmanager
-def locked(directory: Path) -> Iterator[None]:
-    """Hold a directory alone; :class:`InputError` if it cannot be written or another process (named) holds it."""
+def locked(directory: Path, *, make: bool = False) -> Iterator[None]:
+    """Hold a directory alone; :class:`InputError` if it cannot be written or another process (named) holds it.
+
+    With ``make`` it is made if it is not there, and is gone again if an error leaves it with nothing in it.
+    """
+    made = False
     try:
+        if make and not directory.exists():
+            directory.mkdir(parents=True)
+            made = True
+        if not directory.is_dir() and directory.exists():
+            raise InputError(f"{directory} is a file; choose another --out")
         lock = open(directory / ".lock", "a+")
     except OSError as error:
-        raise InputError(f"{directory}: cannot be written ({error.strerror}); choose another --out") from None
+        raise InputError(f"{str(directory)[:80]}: cannot be written ({error.strerror}); choose another --out") from None
+    try:
+        with _held(lock, directory):
+            yield
+    except BaseException:
+        if made and [path.name for path in directory.iterdir()] == [".lock"]:
+            (directory / ".lock").unlink()
+            directory.rmdir()
+        raise
+
+
+@contextlib.contextmanager
+def _held(lock: TextIO, directory: Path) -> Iterator[None]:
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

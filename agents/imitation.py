@@ -2,9 +2,10 @@
 
 Data come in blocks of a few batches, each a function of (seed, block number) alone, so a resumed
 run sees the data an uninterrupted one would have seen, whoever makes them. Levels are procgen's
-own; the cheese is put where the region rule says; states (cell, facing) are drawn uniformly over
-the pooled states of the block's levels, so a large maze gets its share. The target is the move of
-the shortest path to the cheese, plus the discounted return of that path for the value head.
+own; the cheese is put where the region rule says; states (cell, facing) are drawn from the pooled
+states of the block's levels, so a large maze gets its share (within a maze uniformly, but that
+``path_share`` of its weight lies on the way from the start). The target is the move of the
+shortest path to the cheese, plus the discounted return of that path for the value head.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from agents.hardware import SAVE_EVERY, bf16_pays
+from agents.hardware import SAVE_EVERY, bf16_pays, follow_parent
 from agents.history import Watcher
 from agents.impala import ImpalaPolicyNet
 from agents.supervised import Batch, Progress, Session, UpdateConfig, expert
@@ -110,7 +111,7 @@ def batches(config: ImitationConfig, first: int, workers: int = 0) -> Generator[
     number, skip = divmod(first, config.block)
     pool: Executor
     if workers:
-        pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+        pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=follow_parent)
     else:
         pool = ThreadPoolExecutor(1)
     coming: deque[Future[list[Batch]]] = deque()

@@ -145,8 +145,6 @@ def start_run(out: Path, spec: TrainSpec, *, bf16: bool | None = None) -> TrainS
     ``bf16`` None: where the device computes in it by itself.
     """
     check_device(spec.device)
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file; choose another --out")
     if (out / SPEC).exists():
         raise InputError(f"{out} holds a training run; add --resume to go on with it, or choose another --out")
     spec = replace(spec, bf16=bf16_pays(spec.device) if bf16 is None else bf16)
@@ -168,6 +166,8 @@ def read_run(out: Path) -> TrainSpec:
         spec = TrainSpec(**given)
         kinds = {field.name: type(getattr(TrainSpec(), field.name)) for field in dataclasses.fields(TrainSpec)}
         if any(type(v) is not kinds[k] and not (k == "region" and v is None) for k, v in given.items()):
+            raise ValueError
+        if not 0 <= spec.seed < 2**32 or (spec.region is not None and spec.region < 1):
             raise ValueError
     except FileNotFoundError:
         raise InputError(f"{out}: no training run there to resume ({SPEC} is missing)") from None

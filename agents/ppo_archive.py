@@ -5,16 +5,19 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from agents.checkpoints import load_policy, network_from_weights, published_net, save_checkpoint, write_atomic
 from agents.impala import ImpalaPolicyNet
 from agents.sb3_policy import MazeActorCriticPolicy, MazePPO
-from envs.errors import InputError
+from agents.weights import check_finite
+from envs.errors import InputError, one_line
 
 from stable_baselines3.common.base_class import BaseAlgorithm  # isort: skip  (after envs, which silences gym's notice)
 
@@ -51,14 +54,37 @@ def read_state(path: Path, options: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     try:
         with zipfile.ZipFile(path) as archive:
-            state = json.loads(archive.read(_STATE))
-    except (zipfile.BadZipFile, KeyError, ValueError):
+            state = dict(json.loads(archive.read(_STATE)))
+        then = dict(state["config"])
+        numbers = [state["seconds"], *(state["return_statistics"][name] for name in ("mean", "var", "count"))]
+        whole = [type(state[name]) for name in ("steps", "updates", "warm_start")]
+        if whole != [int, int, bool] or not all(isinstance(number, int | float) for number in numbers):
+            raise ValueError
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, KeyError, TypeError, ValueError):
         raise InputError(f"{path}: not the archive of a PPO run of this program; use another --out") from None
     wanted = json.loads(json.dumps(dict(options)))
-    if state["config"] != wanted:
-        changed = sorted(k for k in wanted if state["config"].get(k) != wanted[k])
+    if then != wanted:
+        changed = sorted(k for k in wanted if then.get(k) != wanted[k])
         raise InputError(f"{path}: was started with other options ({', '.join(changed)}); use another --out")
-    return dict(state)
+    return state
+
+
+def restore(model: MazePPO, state: Mapping[str, Any], path: Path) -> None:
+    """Give ``model`` what :func:`save_run` wrote to ``path``; ``state`` is that of :func:`read_state`.
+
+    Raises :class:`InputError` if the weights or the optimiser's state in the file are damaged.
+    """
+    policy, normalised = model.policy, model.get_vec_normalize_env()
+    assert normalised is not None and isinstance(policy, MazeActorCriticPolicy)
+    try:
+        model.set_parameters(str(path), device=model.device)
+        for key, value in policy.net.state_dict().items():
+            check_finite(key, value, str(path))
+    except Exception as error:  # torch and stable-baselines3 raise many kinds for a damaged file
+        raise InputError(f"{path}: damaged ({one_line(error)}); remove it or use another --out") from None
+    model.num_timesteps, model._n_updates = state["steps"], state["updates"]
+    rms = normalised.ret_rms
+    rms.mean, rms.var, rms.count = (np.float64(state["return_statistics"][name]) for name in ("mean", "var", "count"))
 
 
 def warm_weights(source: Path | ImpalaPolicyNet, scale: int) -> dict[str, torch.Tensor]:

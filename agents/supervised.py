@@ -20,6 +20,7 @@ from agents.hardware import bf16_pays, keep_freed_memory
 from agents.history import Watcher
 from agents.muon import Muon, hidden_weights
 from agents.policy import move_log_probabilities, to_input
+from agents.weights import check_finite
 from envs.actions import MOVE_OF_STEP, Move
 from envs.errors import InputError
 from envs.maze import Maze
@@ -150,9 +151,9 @@ class Session:
         self.done = self._resume()
         self._begun = self._saved = time.monotonic()
         self._watcher = watcher
-        # What an interrupted run logged after its last save is dropped: it comes again. A stage that is over, opened on
-        # the way to the next, drops nothing: what lies behind it is the next one's.
-        lost = self.count + 1 if self.done and not self.over else None
+        # What an interrupted run logged after its last save, or without any, is dropped: it comes again. A stage that
+        # is over, opened on the way to the next, drops nothing: what lies behind it is the next one's.
+        lost = None if self.over else self.count + 1
         self._writer = SummaryWriter(str(path.parent / "tensorboard"), purge_step=lost)
         if watcher is not None:
             watcher.begin(self.done)
@@ -242,10 +243,12 @@ class Session:
             seconds = float(state["seconds"])
             if "optimizers" not in state and "optimizer" in state:
                 raise ValueError("begun by an earlier version")
-            parts = state["net"], list(state["optimizers"])
-            missing = set(self.net.state_dict()) ^ set(parts[0])
-            if missing:
-                raise KeyError(min(missing))
+            if then == self._options:
+                for key, value in state["net"].items():
+                    check_finite(key, value, str(self._path))
+                self.net.load_state_dict(state["net"])
+                for optimizer, kept in zip(self._optimizers, state["optimizers"], strict=True):
+                    optimizer.load_state_dict(kept)
         except Exception as error:  # torch raises many kinds for a damaged or foreign file
             reason = " ".join(str(error).split())[:160] or type(error).__name__
             raise InputError(
@@ -254,8 +257,5 @@ class Session:
         if then != self._options:
             changed = sorted(k for k, v in self._options.items() if then.get(k) != v)
             raise InputError(f"{self._path}: was started with other options ({', '.join(changed)}); use another --out")
-        self.net.load_state_dict(parts[0])
-        for optimizer, kept in zip(self._optimizers, parts[1], strict=True):
-            optimizer.load_state_dict(kept)
         self._running, self._earlier = running, seconds
         return samples

@@ -18,7 +18,7 @@ import numpy as np
 from agents.hardware import SAVE_EVERY, bf16_pays, keep_freed_memory
 from agents.history import Watcher
 from agents.impala import ImpalaPolicyNet
-from agents.ppo_archive import ARCHIVE, read_state, save_run, warm_weights
+from agents.ppo_archive import ARCHIVE, read_state, restore, save_run, warm_weights
 from agents.sb3_policy import MazeActorCriticPolicy, MazePPO
 from envs.errors import InputError
 from envs.levels import TRAIN_LEVELS
@@ -41,8 +41,8 @@ class PPOConfig:
     from scratch (published), 1e-4 from a warm start; it falls linearly to zero. ``value`` None
     means 0.5 from scratch (published), 0.05 from a warm start: with 0.5 the value loss moves the shared trunk
     away from the policy (measured after 8,192 steps on 24 levels: exact P(cheese) fell from .92
-    to .89; with 0.05 it rose to .95). In the first ``critic_warmup_steps`` only the value head
-    is fitted: the head it comes with knows nothing of the normalised rewards.
+    to .89; with 0.05 it rose to .95). In the first ``critic_warmup_steps`` (rounded up to whole
+    rollouts) only the value head is fitted: the head it comes with knows nothing of the normalised rewards.
     """
 
     scale: int = 1
@@ -111,8 +111,8 @@ class _Log(Logger):
     def __init__(self, folder: Path, offset: int, done: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        if done:  # what an interrupted run logged after its last save is dropped: it comes again
-            SummaryWriter(str(folder), purge_step=offset + done + 1).close()
+        # What an interrupted run logged after its last save, or without any, is dropped: it comes again.
+        SummaryWriter(str(folder), purge_step=offset + done + 1).close()
         super().__init__(str(folder), configure(str(folder), ["tensorboard"]).output_formats)
         self.offset = offset
 
@@ -252,14 +252,10 @@ def train_ppo(
     policy = model.policy
     assert isinstance(policy, MazeActorCriticPolicy)
     model.warm = warm
-    model.value_fit_steps = config.critic_warmup_steps if warm else 0
+    model.value_fit_steps = -(-config.critic_warmup_steps // config.rollout) * config.rollout if warm else 0
     try:
         if state:
-            model.set_parameters(str(out / ARCHIVE), device=device)
-            model.num_timesteps = done
-            model._n_updates = int(state["updates"])
-            rms = normalised.ret_rms
-            rms.mean, rms.var, rms.count = (np.float64(state["return_statistics"][k]) for k in ("mean", "var", "count"))
+            restore(model, state, out / ARCHIVE)
         elif warm_start is not None:
             policy.net.load_state_dict(warm_weights(warm_start, config.scale))
         if done < config.steps:

@@ -9,13 +9,21 @@ from torch import Tensor, nn
 
 from envs.errors import InputError
 
+KINDS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+
+def shown(key: object) -> str:
+    """A foreign file's name for a tensor as an error line can show it."""
+    text = str(key)[:80]
+    return text if text.isprintable() else repr(text)
+
 
 def check_finite(key: str, found: Tensor, where: str) -> None:
-    """Raise :class:`InputError` unless ``found`` holds floating-point numbers that are finite in float32."""
-    if not found.is_floating_point():
-        raise InputError(f"checkpoint {where}: {key} holds {found.dtype}, expected floating-point weights")
+    """Raise :class:`InputError` unless ``found`` holds numbers of one of ``KINDS`` that are finite in float32."""
+    if found.dtype not in KINDS:
+        raise InputError(f"checkpoint {where}: {shown(key)} holds {found.dtype}, expected floating-point weights")
     if not torch.isfinite(found.float()).all():
-        raise InputError(f"checkpoint {where}: {key} holds NaN or infinite weights")
+        raise InputError(f"checkpoint {where}: {shown(key)} holds NaN or infinite weights")
 
 
 def fill(net: nn.Module, weights: Mapping[str, Tensor], where: str) -> None:
@@ -34,5 +42,5 @@ def fill(net: nn.Module, weights: Mapping[str, Tensor], where: str) -> None:
         check_finite(key, found, where)
     foreign = sorted(set(weights) - set(expected))
     if foreign:
-        raise InputError(f"checkpoint {where}: unknown key {foreign[0]} (and {len(foreign) - 1} more)")
+        raise InputError(f"checkpoint {where}: unknown key {shown(foreign[0])} (and {len(foreign) - 1} more)")
     net.load_state_dict({key: weights[key].float().contiguous() for key in expected}, assign=True)

@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
+from agents.weights import shown
 from envs.errors import InputError, one_line
 
 
@@ -18,7 +19,7 @@ def check_zip(data: bytes, path: Path, most: int) -> zipfile.ZipFile:
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
         members = archive.infolist()
-    except (zipfile.BadZipFile, ValueError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
         raise InputError(f"checkpoint {path}: damaged zip ({one_line(error)})") from None
     for member in members:
         # Nothing is ever unpacked to disk; such a name still says that the file is an attack.
@@ -27,6 +28,8 @@ def check_zip(data: bytes, path: Path, most: int) -> zipfile.ZipFile:
         # Of other methods Python unpacks all there is before it looks at the size that the file claims.
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise InputError(f"checkpoint {path}: {member.filename[:80]!r} is neither stored nor deflated; not loaded")
+    if len({member.filename for member in members}) < len(members):
+        raise InputError(f"checkpoint {path}: two members have one name; not loaded")
     if sum(member.file_size for member in members) > most:
         raise InputError(f"checkpoint {path}: unpacks to more than {most} bytes; not loaded")
     return archive
@@ -44,8 +47,24 @@ def zip_member(
     size = archive.getinfo(name).file_size
     if most_of_it is not None and size > most_of_it:
         raise InputError(f"checkpoint {path}: {name} unpacks to more than {most_of_it} bytes; not loaded")
+    return _read(archive, name, size, path)
+
+
+def stored(data: bytes, path: Path, most: int) -> bytes:
+    """The archive in ``data`` written anew, nothing compressed, of the members that this module reads in it.
+
+    Another reader may find other members in the same bytes, and skip the checks; in these it finds the checked ones.
+    """
+    archive, buffer = check_zip(data, path, most), io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as copy:
+        for member in archive.infolist():
+            copy.writestr(member.filename, _read(archive, member.filename, member.file_size, path))
+    return buffer.getvalue()
+
+
+def _read(archive: zipfile.ZipFile, name: str, size: int, path: Path) -> bytes:
     try:
         with archive.open(name) as member:
             return member.read(size + 1)
     except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, EOFError, ValueError) as error:
-        raise InputError(f"checkpoint {path}: {name} is damaged ({one_line(error)})") from None
+        raise InputError(f"checkpoint {path}: {shown(name)} is damaged ({one_line(error)})") from None

@@ -152,13 +152,14 @@ def train(
             if not spec.agrees(name, value):
                 begun, option = getattr(spec, name), name.replace("_", "-")
                 raise InputError(f"--{option}: the run in {out} was begun with {begun}; leave it out")
-    else:
-        given.pop("bf16", None)
-        spec = start_run(out, TrainSpec(**given), bf16=bf16)
+    given.pop("bf16", None)
     command = f"mazesteer train --out {shlex.quote(str(out))} --resume"
     with told_if_stopped(lambda: f"\nstopped; `{command}` goes on"):
-        with locked(out), bar("training, then evaluating") as progress:
-            result = train_pipeline(out, spec, progress=progress, evaluating=progress)
+        with locked(out, make=not resume):
+            if not resume:
+                spec = start_run(out, TrainSpec(**given), bf16=bf16)
+            with bar("training, then evaluating") as progress:
+                result = train_pipeline(out, spec, progress=progress, evaluating=progress)
     print(f"weights: {result}\ncard:    {result.with_suffix('.json')}\ncurves:  {result.with_suffix('.png')}")
 
 

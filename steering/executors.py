@@ -28,6 +28,7 @@ from typing import Any
 import torch
 
 from agents.checkpoints import policy_from_bytes
+from agents.hardware import follow_parent
 from agents.policy import Policy
 from envs.errors import InputError, one_line
 from steering.plan import SweepSpec
@@ -107,14 +108,7 @@ def _compute_here(unit: Unit) -> Result:
 def _start_worker(checkpoint: Checkpoint, spec: SweepSpec) -> None:
     """No worker outlives its parent."""
     _HERE[:] = [(checkpoint, spec)]
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def follow() -> None:
-        parent.join()
-        os._exit(1)  # the parent was killed: nobody is left to take a result
-
-    threading.Thread(target=follow, daemon=True).start()
+    follow_parent()
 
 
 @contextlib.contextmanager

@@ -263,6 +263,9 @@ TENSORS = {
     "one number in the shape of many": (lambda: torch.zeros(1).expand(2**40), "more than 1073741824 bytes"),
     "meta": (lambda: torch.zeros(16, 3, 3, 3, device="meta"), "a tensor without its numbers"),
     "sparse": (lambda: torch.zeros(16, 27).to_sparse(), "a tensor without its numbers"),
+    "one number": (lambda: torch.zeros(1).expand(16, 3, 3, 3), "a tensor without its numbers"),
+    "of 8 bits": (lambda: torch.zeros(16, 3, 3, 3).to(torch.float8_e4m3fn), "expected floating-point weights"),
+    "of no known type": (lambda: torch.zeros(16, 3, 3, 3).to(torch.float8_e8m0fnu), "expected floating-point weights"),
 }
 
 
@@ -292,11 +295,20 @@ def test_the_card_beside_a_file_is_read_if_it_is_of_these_weights(tmp_path: Path
         (json.dumps({**card, "sha256": "0" * 64}), {}),
         (json.dumps({**card, "figures": {"region": 1}}), {}),
         (json.dumps({**card, "figures": 5}), {}),
+        (json.dumps({**card, "figures": {**card["figures"], "region": "5"}}), {}),  # type: ignore[dict-item]
         ("[]", {}),
         ("{", {}),
+        ("[" * 200_000, {}),
     ):
         path.with_suffix(".json").write_text(text)
         assert load_policy(path).card == expected
+
+
+def test_foreign_names_reach_no_terminal(tmp_path: Path) -> None:
+    for key in ("embedder\x1b]0;title\x07\nsecond line", "k" * 5_000):
+        with pytest.raises(InputError, match=r"^checkpoint [^\n]{1,400}$") as caught:
+            load_policy(write_pth(tmp_path / "x.pth", {key: torch.zeros(1)}))
+        assert str(caught.value).isprintable()
 
 
 def test_two_tensors_of_one_name_are_not_chosen_between(tmp_path: Path) -> None:

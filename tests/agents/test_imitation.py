@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections import Counter, deque
 from pathlib import Path
 
@@ -11,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import chisquare
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from agents.imitation import ImitationConfig, batches, make_block, train_imitation, training_mazes
 from agents.impala import ImpalaPolicyNet
@@ -19,7 +25,9 @@ from envs.actions import STEP_OF_MOVE, Move
 from envs.errors import InputError
 from envs.levels import TRAIN_LEVELS, check_region, place_cheese
 from envs.maze import Cell, Maze
+from envs.slots import LevelStream
 
+ROOT = Path(__file__).resolve().parents[2]
 TINY = ImitationConfig(samples=25 * 8, batch_size=8, levels_per_batch=2, block=4, warmup_samples=40, bf16=False, seed=5)
 
 
@@ -121,6 +129,26 @@ def test_the_cheese_is_uniform_over_the_free_cells_of_its_region(region: int) ->
     assert len(cells) == 1 or chisquare([found[cell] for cell in cells]).pvalue > 1e-4
 
 
+@pytest.mark.parametrize("source", ["imitation", "environments"])
+def test_what_is_trained_on_has_the_cheese_uniform_over_its_region(source: str) -> None:
+    """Chi-square at the 1e-4 level over which of a maze's free cells it is, in mazes whose region has as many."""
+    rng = np.random.default_rng(17)
+    if source == "imitation":
+        mazes = training_mazes(5, 900, rng)
+    else:
+        stream = LevelStream(TRAIN_LEVELS, 5, "hard", rng, 32)
+        mazes = [stream.next() for _ in range(900)]
+    places: dict[int, Counter[int]] = {}
+    for maze in mazes:
+        cells = sorted(maze.region(5) - {maze.mouse})
+        assert maze.cheese is not None
+        places.setdefault(len(cells), Counter())[cells.index(maze.cheese)] += 1
+    asked = {count: found for count, found in places.items() if found.total() >= 5 * count}
+    assert sum(found.total() for found in asked.values()) > 700
+    for count, found in asked.items():
+        assert chisquare([found[k] for k in range(count)]).pvalue > 1e-4
+
+
 def test_the_expert_walks_every_cell_to_the_cheese_by_a_shortest_path() -> None:
     for maze in training_mazes(5, 6, np.random.default_rng(3)):
         assert maze.cheese is not None
@@ -170,6 +198,33 @@ def test_batches_come_in_order_from_any_number_and_whoever_makes_them(workers: i
         coming.close()
 
 
+ORPHANS = """
+import dataclasses, multiprocessing, os, signal, sys
+from agents.imitation import ImitationConfig, batches
+
+if __name__ == "__main__":
+    data = batches(ImitationConfig(samples=200, batch_size=8, levels_per_batch=2, block=4, bf16=False), 0, 1)
+    next(data)
+    print(*(child.pid for child in multiprocessing.active_children()), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_no_worker_outlives_a_training_that_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(ORPHANS)
+    paths = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=paths)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    workers = [Path("/proc", pid) for pid in done.stdout.split()]
+    assert workers
+    for _ in range(300):
+        if not any(worker.exists() for worker in workers):
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"still there: {workers}")
+
+
 class Stop(Exception):
     """An interruption from outside."""
 
@@ -200,6 +255,18 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(
     assert any((tmp_path / "whole" / "tensorboard").iterdir())
     with pytest.raises(InputError, match=r"other options \(learning_rate, seed\)"):
         train_imitation(dataclasses.replace(config, seed=9, learning_rate=1.0), tmp_path / "parts")
+
+
+def test_what_was_logged_before_the_first_save_is_logged_once(tmp_path: Path) -> None:
+    def stop(done: int, figures: dict[str, float]) -> None:
+        raise Stop
+
+    with pytest.raises(Stop):
+        train_imitation(TINY, tmp_path, progress=stop)
+    assert not (tmp_path / "imitation.pt").exists()
+    train_imitation(TINY, tmp_path)
+    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload().Scalars("imitation/loss")
+    assert [event.step for event in events] == [160]
 
 
 @pytest.mark.parametrize("data", [b"", b"hello", b"\x80\x04N."])

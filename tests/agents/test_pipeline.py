@@ -149,6 +149,7 @@ def test_on_a_gpu_batches_are_larger_and_rates_with_their_root() -> None:
     )
     ppo, large = small["ppo"], wide["ppo"]
     assert isinstance(ppo, PPOConfig) and isinstance(large, PPOConfig)
+    assert ppo.critic_warmup_steps and large.critic_warmup_steps, "rounded up to whole rollouts"
     assert large.rollout == 4 * ppo.rollout and large.learning_rate == 2 * (ppo.learning_rate or 0.0)
     scratch = TrainSpec(samples=0, dagger_samples=(), device="cuda").stages()["ppo"]
     assert scratch == PPOConfig(total_steps=1_000_000, bf16=False), "the published options, wherever it runs"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -116,10 +117,11 @@ def test_fitting_the_value_head_is_the_least_squares_solution() -> None:
     model.env.close()
 
 
-def test_a_warm_start_first_fits_the_value_head_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("warmup", [64, 33])  # rollouts are of 32
+def test_a_warm_start_first_fits_the_value_head_alone(tmp_path: Path, warmup: int) -> None:
     warm = network(5)
     save_checkpoint(warm, tmp_path / "warm.safetensors")
-    config = dataclasses.replace(SMALL, critic_warmup_steps=64)
+    config = dataclasses.replace(SMALL, critic_warmup_steps=warmup)
     seen: list[tuple[int, int]] = []
     weights: list[dict[str, torch.Tensor]] = []
 
@@ -135,6 +137,44 @@ def test_a_warm_start_first_fits_the_value_head_alone(tmp_path: Path) -> None:
         changed = {k for k, v in found.items() if not torch.equal(v, warm.state_dict()[k])}
         assert changed == {"fc_value.weight", "fc_value.bias"}
     assert not same(net, warm, "embedder") and not same(net, warm, "fc_policy")
+
+
+def test_what_was_logged_before_the_first_save_is_logged_once(tmp_path: Path) -> None:
+    def stop(done: int, total: int, figures: dict[str, float]) -> None:
+        if done == 96:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_ppo(SMALL, tmp_path, progress=stop)
+    assert not (tmp_path / "ppo.zip").exists()
+    train_ppo(SMALL, tmp_path)
+    found = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    steps = [event.step for event in found.Scalars("train/loss")]
+    assert steps == [32, 64, 96]
+
+
+def test_a_damaged_archive_is_refused_in_one_line(tmp_path: Path) -> None:
+    train_ppo(SMALL, tmp_path)
+    whole = {}
+    with zipfile.ZipFile(tmp_path / "ppo.zip") as archive:
+        whole = {name: archive.read(name) for name in archive.namelist()}
+    weights = torch.load(io.BytesIO(whole["policy.pth"]), weights_only=True)
+    nan = io.BytesIO()
+    torch.save({key: value * float("nan") for key, value in weights.items()}, nan)
+    for name, data in (
+        ("policy.pth", None),
+        ("policy.pth", whole["policy.pth"][:-200]),
+        ("policy.pth", nan.getvalue()),
+        ("mazesteer.json", b"{}"),
+        ("mazesteer.json", b"[]"),
+        ("mazesteer.json", whole["mazesteer.json"].replace(b'"steps": ', b'"steps": "x", "s": ')),
+    ):
+        with zipfile.ZipFile(tmp_path / "ppo.zip", "w") as archive:
+            for member, content in {**whole, name: data}.items():
+                if content is not None:
+                    archive.writestr(member, content)
+        with pytest.raises(InputError, match=r"^[^\n]+ppo.zip: [^\n]+use another --out$"):
+            train_ppo(SMALL, tmp_path)
 
 
 def test_an_interrupted_run_goes_on_where_it_was_saved(tmp_path: Path) -> None:
