@@ -30,10 +30,10 @@ def answer(summary: dict[str, Any], probes: Mapping[str, Any] | None = None) -> 
     if rows[first]["blindness"] is None or rows[first]["competence"] is None:
         return f"For {name} the question has no answer: the cheese changes nothing or the top right is never reached."
     reasons = doubts(summary, probes)
-    evidence = [f"95% interval {found['low'] or 'none'} to {found['high'] or 'none'}, {count} mazes"]
+    evidence = [f"95% interval {_span(found['low'], found['high'])}, {count} mazes"]
     if found["change_site"] is not None and not reasons:
         evidence.append(
-            f"change-point of the curve {found['change_site']}, {found['change_low']} to {found['change_high']}"
+            f"change-point of the curve {found['change_site']}, {_span(found['change_low'], found['change_high'])}"
         )
     there = {control: part["there"] for control, part in found["controls"].items() if part["there"] is not None}
     if there:
@@ -87,7 +87,7 @@ def doubts(summary: dict[str, Any], probes: Mapping[str, Any] | None = None) -> 
         and 0 < depth[alone["site"]] < deepest
         and (depth[found["change_low"]] > depth[alone["high"]] or depth[found["change_high"]] < depth[alone["low"]])
     ):
-        reasons.append(f"the curve's change-point lies elsewhere ({found['change_low']} to {found['change_high']})")
+        reasons.append(f"the curve's change-point lies elsewhere ({_span(found['change_low'], found['change_high'])})")
     return reasons + _decoding(summary, probes)
 
 
@@ -153,7 +153,12 @@ def _meet(summary: Mapping[str, Any], other: Reading) -> bool | None:
 
 
 def _interval(reading: Reading) -> str:
-    return f"95% interval {reading.low or 'nowhere'} to {reading.high or 'nowhere'}"
+    return f"95% interval {_span(reading.low, reading.high)}"
+
+
+def _span(low: str | None, high: str | None) -> str:
+    ends = [end or "nowhere" for end in (low, high)]
+    return " to ".join(ends) if low != high else f"{low} only" if low else "nowhere"
 
 
 def _controls(found: Mapping[str, Any]) -> list[str]:

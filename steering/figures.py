@@ -108,7 +108,7 @@ def readings_figure(sites: Sequence[Mapping[str, Any]], found: Sequence[Reading]
         if rows:
             figure.add_scatter(
                 x=[at for _, (at, _, _) in rows],
-                y=["<br>".join(textwrap.wrap(f"{reading.what} ({reading.word})", 38)) for reading, _ in rows],
+                y=["<br>".join(textwrap.wrap(f"{reading.what} ({reading.word})", 44)) for reading, _ in rows],
                 error_x={"type": "data", "symmetric": False, "array": [max(high - at, 0) for _, (at, _, high) in rows],
                          "arrayminus": [max(at - low, 0) for _, (at, low, _) in rows], "thickness": 3},
                 mode="markers",
@@ -121,7 +121,7 @@ def readings_figure(sites: Sequence[Mapping[str, Any]], found: Sequence[Reading]
     figure.update_xaxes(tickvals=list(range(len(sites))), ticktext=names(sites), tickangle=-50,
                         range=[-0.7, len(sites) - 0.3])  # fmt: skip
     figure.update_yaxes(autorange="reversed", automargin=True, type="category")
-    figure.update_layout(template="simple_white", height=220 + 42 * len(shown), legend=LEGEND,
+    figure.update_layout(template="simple_white", height=220 + 56 * len(shown), legend=LEGEND,
                          margin={"l": 60, "r": 20, "t": 30, "b": 150})  # fmt: skip
     return figure
 

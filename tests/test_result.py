@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import re
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agents.checkpoints import load_card
-from steering.decoding import APART
+from steering.decoding import APART, load_probes
 from steering.depth_axis import short
 from steering.plan import SweepSpec
 from steering.readings import readings
@@ -41,47 +40,75 @@ def printed(value: float, digits: int = 3) -> str:
     return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
 
 
-@pytest.mark.parametrize("name", sorted(EVIDENCE))
-def test_the_page_has_the_numbers_of_the_run(name: str, tmp_path: Path) -> None:
+def ranged(part: dict[str, Any], name: str, digits: int) -> str:
+    """A number with its interval, which is left out where it is of one point."""
+    value, low, high = (printed(part[end], digits) for end in (name, f"{name}_low", f"{name}_high"))
+    return value if low == high == value else f"{value} ({low} to {high})"
+
+
+@pytest.fixture(scope="module", params=sorted(EVIDENCE))
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Any, Any]:
+    """Name, summary and probes of a run that comes with the page."""
+    name, directory = request.param, tmp_path_factory.mktemp("evidence")
     with tarfile.open(EVIDENCE[name]) as archive:
-        archive.extractall(tmp_path, filter="data")
-    run = tmp_path / name
-    spec = SweepSpec.load(run)
-    with Store.open(run) as store:
-        summary = summarize(store, spec, **thresholds(store))
+        archive.extractall(directory, filter="data")
+    spec = SweepSpec.load(directory / name)
     assert spec.sha256 == load_card(name)["sha256"], "another agent is shipped under this name now"
+    with Store.open(directory / name) as store:
+        return name, summarize(store, spec, **thresholds(store)), load_probes(directory / name)
+
+
+def test_the_page_has_the_numbers_of_the_sweep(run: tuple[str, Any, Any]) -> None:
+    name, summary, _ = run
     assert len(summary["levels"]["used"]) == 200
     trunk = {short(s["name"]): s["conditions"][MAIN] for s in summary["sites"] if s["trunk"]}
-    header, *rows = table("## The numbers")
-    shown = []
-    for row in rows:
-        for site in row[0].partition(" (")[0].split(", "):
-            value, low, high = (printed(trunk[site][f"blindness{end}"]) for end in ("", "_low", "_high"))
-            interval = "" if low == high == value else f" ({low} to {high})"
-            assert row[column([header], name)] == value + interval, site
-            shown.append(site)
-    assert shown == list(trunk)
-    probes = json.loads((run / "probes.json").read_text())
-    paired = re.findall(r"`([^`]+)`", re.search(r"Pairs are ([^.]+)\.", PAGE)[1])  # type: ignore[index]
+    for heading, quantity, digits in (("### Blindness", "blindness", 3), ("### Competence", "competence", 2)):
+        header, *rows = table(heading)
+        shown = []
+        for row in rows:
+            for site in row[0].partition(" (")[0].split(", "):
+                cell = ranged(trunk[site], quantity, digits)
+                assert row[column([header], name)] == (cell if quantity == "blindness" else cell.partition(" ")[0]), (
+                    site
+                )
+                shown.append(site)
+        assert shown == list(trunk)
+    header, *rows = table("### Controls")
+    controls = summary["boundary"]["controls"]
+    assert [row[0].strip("`") for row in rows] == list(controls)
+    for row, part in zip(rows, controls.values(), strict=True):
+        expected = {f"blindness{end}": part["there"][key] for end, key in (("", "blindness"), ("_low", "low"),
+                                                                           ("_high", "high"))}  # fmt: skip
+        assert row[column([header], name)] == ranged(expected, "blindness", 2)
+
+
+def test_the_page_has_the_numbers_of_the_probes(run: tuple[str, Any, Any]) -> None:
+    name, _, probes = run
     probed = {short(site["name"]): site for site in probes["sites"]}
     vectors = {short(site["name"]): site["inside"] for site in probes["representation"]}
-    for row in rows if name in paired else ():
-        site = row[0].partition(" (")[0].split(", ")[0]
-        expected = {
-            "competence": trunk[site]["competence"],
-            "interaction": vectors[site]["interaction"]["value"],
-            "next move": probed[site]["moves"]["cheese"]["accuracy"]["value"],
-            "where not the corner's": probed[site]["moves"][APART]["accuracy"]["value"],
-            "cheese's cell, R2": probed[site]["cell"]["r2"]["value"],
-        }
-        for title, value in expected.items():
-            assert row[header.index(title)].split(", ")[paired.index(name)] == printed(value, 2), (site, title)
-    found = readings(summary["boundary"], probes)
-    said = {f"{reading.place} ({'only' if reading.low == reading.high else reading.interval})" for reading in found}
-    said |= {reading.place for reading in found}
-    header, *rows = table("three kinds of evidence")
-    assert {row[column([header], name)] for row in rows} <= said
-    assert rows[0][column([header], name)].startswith(found[0].place), "the rule comes first"
+    moves = {"### Next move": "cheese", "### Apart": APART, "### Corner": "corner"}
+    for heading in (*moves, "### Cell", "### Interaction"):
+        header, *rows = table(heading)
+        for row in rows:
+            site = row[0].partition(" (")[0].split(", ")[0]
+            if site == "surroundings alone":
+                value = probes["surroundings"][moves[heading]]["value"]
+            elif heading in moves:
+                value = probed[site]["moves"][moves[heading]]["accuracy"]["value"]
+            elif heading == "### Cell":
+                value = probed[site]["cell"]["r2"]["value"]
+            else:
+                value = vectors[site]["interaction"]["value"]
+            assert row[column([header], name)] == printed(value, 2), (heading, site)
+        assert len(rows) == (13 if heading in moves else 12)
+
+
+def test_the_page_has_all_readings(run: tuple[str, Any, Any]) -> None:
+    name, summary, probes = run
+    found = {(row.kind, row.what): f"{row.place} ({row.interval})" for row in readings(summary["boundary"], probes)}
+    header, *rows = table("### Readings")
+    cells = {(row[0], row[1]): row[column([header], name)] for row in rows}
+    assert {key: cell for key, cell in cells.items() if cell} == found
 
 
 def test_a_run_comes_with_the_page() -> None:

@@ -74,9 +74,9 @@ def test_without_probes_nothing_is_said_of_next_moves(summary: dict[str, Any]) -
     assert doubts(summary) == [] and summary["boundary"]["site"] == "b"
     assert first.startswith(
         "For agent subtracting the cheese vector takes away 0.5 or more of the cheese's effect on the moves up to b "
-        "(95% interval b to b"
+        "(95% interval b only"
     )
-    assert "64 mazes; change-point of the curve b, b to b; blindness of the controls there: random" in first
+    assert "64 mazes; change-point of the curve b, b only; blindness of the controls there: random" in first
     assert "; no longer at c (blindness 0.90 -> 0.10, below 0.5)" in first
     assert "was not asked (`mazesteer probe` does)" in second
 
@@ -98,8 +98,8 @@ def test_probes_that_agree_are_the_second_sentence(summary: dict[str, Any]) -> N
 def test_vectors_that_change_elsewhere_are_named(summary: dict[str, Any]) -> None:
     found = probes(("c", "c", "c"), held=("d", "d", "d"))
     assert doubts(summary, found) == []
-    assert "up to d (95% interval d to d, which does not meet the boundary)" in answer(summary, found)
-    assert "at the start nowhere (95% interval nowhere to nowhere, which" in answer(
+    assert "up to d (95% interval d only, which does not meet the boundary)" in answer(summary, found)
+    assert "at the start nowhere (95% interval nowhere, which" in answer(
         summary, probes(("c", "c", "c"), (None,) * 3)
     )
 
@@ -108,7 +108,7 @@ def test_vectors_that_change_elsewhere_are_named(summary: dict[str, Any]) -> Non
     ("move", "reason"),
     [
         ((None, None, None), "can be read beyond pixels and surroundings at no site"),
-        (("a", "a", "a"), "comes in elsewhere (from a on, 95% interval a to a)"),
+        (("a", "a", "a"), "comes in elsewhere (from a on, 95% interval a only)"),
         (("d", "d", None), "comes in elsewhere (from d on, 95% interval d to nowhere)"),
     ],
 )
