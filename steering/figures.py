@@ -108,7 +108,7 @@ def readings_figure(sites: Sequence[Mapping[str, Any]], found: Sequence[Reading]
         if rows:
             figure.add_scatter(
                 x=[at for _, (at, _, _) in rows],
-                y=["<br>".join(textwrap.wrap(f"{reading.what} ({reading.word})", 44)) for reading, _ in rows],
+                y=["<br>".join(textwrap.wrap(f"{reading.what} ({reading.word})", 38)) for reading, _ in rows],
                 error_x={"type": "data", "symmetric": False, "array": [max(high - at, 0) for _, (at, _, high) in rows],
                          "arrayminus": [max(at - low, 0) for _, (at, low, _) in rows], "thickness": 3},
                 mode="markers",

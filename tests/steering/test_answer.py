@@ -99,9 +99,7 @@ def test_vectors_that_change_elsewhere_are_named(summary: dict[str, Any]) -> Non
     found = probes(("c", "c", "c"), held=("d", "d", "d"))
     assert doubts(summary, found) == []
     assert "up to d (95% interval d only, which does not meet the boundary)" in answer(summary, found)
-    assert "at the start nowhere (95% interval nowhere, which" in answer(
-        summary, probes(("c", "c", "c"), (None,) * 3)
-    )
+    assert "at the start nowhere (95% interval nowhere, which" in answer(summary, probes(("c", "c", "c"), (None,) * 3))
 
 
 @pytest.mark.parametrize(

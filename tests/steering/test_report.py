@@ -14,7 +14,7 @@ import pytest
 from agents.checkpoints import load_policy
 from envs.errors import InputError
 from envs.maze import Maze
-from steering import decoding
+from steering import decoding, tables
 from steering.evidence import decision_squares, others, used_versions
 from steering.examples import example_figures
 from steering.executors import Cluster
@@ -58,7 +58,7 @@ def test_the_page_opens_without_a_complaint_and_asks_nothing_of_the_network(run:
         assert page.locator("details:not([open])").count() == 0  # opened for printers that know no such style
 
 
-def test_markdown_and_page_give_the_numbers_of_the_summary(run: Path) -> None:
+def test_markdown_and_page_give_the_numbers_of_the_summary(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     summary = json.loads((run / "summary.json").read_text())
     text, page = (run / "report.md").read_text(), (run / "report.html").read_text()
     for site in summary["sites"]:
@@ -72,12 +72,37 @@ def test_markdown_and_page_give_the_numbers_of_the_summary(run: Path) -> None:
     for site in summary["sites"]:
         for row in site["position_curve"]:
             ends = f"{row['blindness_low']:.2f} to {row['blindness_high']:.2f}"
-            assert f"{row['blindness']:.2f} ({ends})" in section or f"{row['blindness']:.2f}* ({ends})" in section
+            assert re.search(rf" {row['blindness']:.2f}[*]? [|]", section) and ends not in section, (
+                "of three mazes none"
+            )
+            assert f" ({row['mazes']} mazes) |" in section
+            with monkeypatch.context() as few:
+                few.setattr(tables, "FEW", 1)
+                cells = [cell.replace("*", "") for line in tables.position_table(summary) for cell in line]
+            assert f"{row['blindness']:.2f} ({ends})" in cells
+    clean, removed = summary["reference"]["clean"], summary["reference"]["no_cheese"]
+    able = clean["p_region_first"] / removed["p_region_first"]
+    names = ("p_cheese_cell", "p_region_first", "p_cheese_decision", "p_corner_decision")
+    for name, blind, competence, row in (("clean", "0", f"{able:.3f}", clean), ("cheese removed", "1", "1", removed)):
+        values = " | ".join(f"{row[key]:.3f}" for key in names)
+        assert f"| {name} | {blind} | | {competence} | | {values} |" in text
+    section = text[text.index("## At the decision square, before and after") :].split("\n## ")[0]
+    assert f"| left alone | {clean['p_cheese_decision']:.3f}; " in section
+    assert f" | {removed['p_corner_decision']:.3f}; " in section
     for part in (summary["checkpoint"]["sha256"], "torch ", "numpy ", "Versions:"):
         assert part in text and part in page
     for entry in summary["levels"]["skipped"]:
         assert re.search(rf"\b{entry['level']}\b", text)
     assert "\n\n\n\n" not in text and "None" not in text and "nan" not in text.lower().split()
+
+
+def test_a_film_that_would_make_the_page_too_large_is_only_named(run: Path, tmp_path: Path) -> None:
+    summary, page = json.loads((run / "summary.json").read_text()), tmp_path / "report.html"
+    for size, inside in ((100_000, True), (3_000_000, False)):
+        (tmp_path / "film.mp4").write_bytes(bytes(size))
+        write_report(summary, page, video="film.mp4")
+        text = page.read_text()
+        assert ("data:video/mp4" in text) is inside and "film.mp4" in text and len(text) <= 8_000_000
 
 
 def test_every_condition_is_compared_with_both_references(run: Path) -> None:
