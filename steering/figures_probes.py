@@ -96,8 +96,10 @@ def representation_figure(data: dict[str, Any]) -> go.Figure:
         if not part["outside"] and part["mazes"] >= FEW
     }
     table = [[cosines.get((row["name"], distance)) for row in rows] for distance in DISTANCES]
-    figure.add_heatmap(x=names(rows), y=distance_labels(), z=table, zmin=-1, zmax=1, colorscale="cividis", row=2, col=1,
-                       texttemplate="%{z:.2f}", colorbar={"title": "cosine", "len": 0.4, "y": 0.2})  # fmt: skip
+    if cosines:  # plotly draws no map of nothing
+        figure.add_heatmap(x=names(rows), y=distance_labels(), z=table, zmin=-1, zmax=1, colorscale="cividis", row=2,
+                           col=1, texttemplate="%{z:.2f}",
+                           colorbar={"title": "cosine", "len": 0.4, "y": 0.2})  # fmt: skip
     mark(figure, rows, panels=(1,))
     # The map has colours of its own, so its marks are words.
     figure.update_xaxes(tickvals=names(rows), ticktext=labels(rows), row=2)

@@ -54,7 +54,7 @@ def looked_at(browser: Any, path: Path, *expected: str) -> None:
         page.on("request", lambda request: asked.append(request.url))  # noqa: B023
         page.goto(f"file://{path}")
         page.wait_for_selector("figure .main-svg")
-        assert complaints == []
+        assert not complaints, complaints[0]
         assert [url for url in asked if url != f"file://{path}" and not url.startswith(("data:", "blob:"))] == []
         figures = page.locator("figure")
         for name in expected:

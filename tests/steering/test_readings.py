@@ -162,7 +162,7 @@ def made_up_summary() -> dict[str, Any]:
     condition = {"blindness": 0.9, "blindness_low": 0.8, "blindness_high": 0.95, "competence": 1.0,
                  "competence_low": 0.9, "competence_high": 1.1, **outcomes}  # fmt: skip
     able = {"blindness": 0.9, "blindness_low": 0.8, "blindness_high": 0.95}
-    bins = [{"distance": d, **able, "inside": {"states": d}, "outside": {"states": 1}} for d in (0, 1)]
+    bins = [{"distance": d, **able, "mazes": 16 - d, "inside": {"states": d}, "outside": {"states": 1}} for d in (0, 1)]
     rows = [
         {"name": name, "trunk": True, "affine": name == "a", "equivalence_class": "c" if name == "d" else name,
          "receptive_field": None if name == "e" else 7, "conditions": {"subtract": condition, "random": condition},
@@ -227,7 +227,9 @@ def test_twins_have_open_markers() -> None:
 def test_positions_where_no_unit_sees_both_are_starred() -> None:
     figure = position_figure(made_up_summary())
     assert figure is not None
-    assert [tuple(line) for line in figure.data[0].text] == [("0.90*<br>(0.80 to 0.95)", "0.90<br>(0.80 to 0.95)")] * 4
+    shown = ("0.90*<br>(0.80 to 0.95)", "0.90")  # of fewer than 16 mazes there is no interval
+    assert [tuple(line) for line in figure.data[0].text] == [shown] * 4
+    assert list(figure.data[0].x) == ["0 (16 mazes)", "1-2 (15 mazes)"]
 
 
 def test_competence_has_its_intervals_and_its_thresholds() -> None:

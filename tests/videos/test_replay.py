@@ -140,7 +140,8 @@ def test_ctrl_c_leaves_no_file_and_says_so_in_one_line(tmp_path: Path) -> None:
     """The signal comes while the film is being written: its unfinished file is there by then."""
     program = str(Path(sys.executable).parent / "mazesteer")
     long = ["--horizon", "500", "--size", "512", "--fps", "60"]  # to write, so that the signal does not come too late
-    options = ["--level", str(SMALL), "--conditions", "no_cheese", *long, "--out", str(tmp_path / "x.mp4")]
+    wide = ["--conditions", "clean,subtract,add,no_cheese", *long]
+    options = ["--level", str(SMALL), *wide, "--out", str(tmp_path / "x.mp4")]
     with subprocess.Popen([program, "video", *options], stderr=subprocess.PIPE, text=True) as process:
         while not unfinished(tmp_path):
             assert process.poll() is None, "the film was finished too soon"
