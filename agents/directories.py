@@ -23,7 +23,7 @@ def locked(directory: Path, *, make: bool = False) -> Iterator[None]:
         if make and not directory.exists():
             directory.mkdir(parents=True)
             made = True
-        if not directory.is_dir() and directory.exists():
+        if directory.exists() and not directory.is_dir():
             raise InputError(f"{directory} is a file; choose another --out")
         lock = open(directory / ".lock", "a+")
     except OSError as error:

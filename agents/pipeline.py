@@ -27,7 +27,7 @@ from agents.history import SNAPSHOTS, WATCH_LEVELS, Watcher, learning_curves, re
 from agents.imitation import ImitationConfig, train_imitation
 from agents.impala import ImpalaPolicyNet
 from agents.train import PPOConfig, train_ppo
-from envs.errors import InputError, nearest
+from envs.errors import InputError, check_random_seed, nearest
 
 SPEC = "train.json"
 # A policy that is already good: update it on what it does now, in small steps on large batches, and do not pay it
@@ -167,7 +167,8 @@ def read_run(out: Path) -> TrainSpec:
         kinds = {field.name: type(getattr(TrainSpec(), field.name)) for field in dataclasses.fields(TrainSpec)}
         if any(type(v) is not kinds[k] and not (k == "region" and v is None) for k, v in given.items()):
             raise ValueError
-        if not 0 <= spec.seed < 2**32 or (spec.region is not None and spec.region < 1):
+        check_random_seed(spec.seed)
+        if spec.region is not None and spec.region < 1:
             raise ValueError
     except FileNotFoundError:
         raise InputError(f"{out}: no training run there to resume ({SPEC} is missing)") from None

@@ -7,7 +7,7 @@ from typing import Any
 
 from steering import stats
 from steering.decoding import APART
-from steering.readings import DECODING, REPRESENTATIONAL, Reading, readings
+from steering.readings import DECODING, REPRESENTATIONAL, Reading, readings, span
 from steering.summary import MAIN
 from steering.words import number, ranged
 
@@ -30,10 +30,10 @@ def answer(summary: dict[str, Any], probes: Mapping[str, Any] | None = None) -> 
     if rows[first]["blindness"] is None or rows[first]["competence"] is None:
         return f"For {name} the question has no answer: the cheese changes nothing or the top right is never reached."
     reasons = doubts(summary, probes)
-    evidence = [f"95% interval {_span(found['low'], found['high'])}, {count} mazes"]
+    evidence = [f"95% interval {span(found['low'], found['high'])}, {count} mazes"]
     if found["change_site"] is not None and not reasons:
         evidence.append(
-            f"change-point of the curve {found['change_site']}, {_span(found['change_low'], found['change_high'])}"
+            f"change-point of the curve {found['change_site']}, {span(found['change_low'], found['change_high'])}"
         )
     there = {control: part["there"] for control, part in found["controls"].items() if part["there"] is not None}
     if there:
@@ -71,9 +71,9 @@ def doubts(summary: dict[str, Any], probes: Mapping[str, Any] | None = None) -> 
     order = list(dict.fromkeys(trunk.values()))
     depth: dict[str | None, int] = {None: 0}
     depth |= {name: order.index(kind) + 1 for name, kind in trunk.items()}
-    span = depth[found["high"]] - depth[found["low"]]
-    if span >= WIDE * len(order):
-        reasons.append(f"the interval covers {span} of {len(order)} distinct experiments")
+    covered = depth[found["high"]] - depth[found["low"]]
+    if covered >= WIDE * len(order):
+        reasons.append(f"the interval covers {covered} of {len(order)} distinct experiments")
     if found["site"] is not None:
         reasons += _controls(found)
     alone, deepest = found["blindness_alone"], len(order)
@@ -87,7 +87,7 @@ def doubts(summary: dict[str, Any], probes: Mapping[str, Any] | None = None) -> 
         and 0 < depth[alone["site"]] < deepest
         and (depth[found["change_low"]] > depth[alone["high"]] or depth[found["change_high"]] < depth[alone["low"]])
     ):
-        reasons.append(f"the curve's change-point lies elsewhere ({_span(found['change_low'], found['change_high'])})")
+        reasons.append(f"the curve's change-point lies elsewhere ({span(found['change_low'], found['change_high'])})")
     return reasons + _decoding(summary, probes)
 
 
@@ -153,12 +153,7 @@ def _meet(summary: Mapping[str, Any], other: Reading) -> bool | None:
 
 
 def _interval(reading: Reading) -> str:
-    return f"95% interval {_span(reading.low, reading.high)}"
-
-
-def _span(low: str | None, high: str | None) -> str:
-    ends = [end or "nowhere" for end in (low, high)]
-    return " to ".join(ends) if low != high else f"{low} only" if low else "nowhere"
+    return f"95% interval {span(reading.low, reading.high)}"
 
 
 def _controls(found: Mapping[str, Any]) -> list[str]:

@@ -44,10 +44,7 @@ class Reading:
     @property
     def interval(self) -> str:
         """Its interval in words."""
-        low, high = ("nowhere" if end is None else short(end) for end in (self.low, self.high))
-        if low == high:
-            return low if self.low is None else f"{low} only"
-        return f"{low} to {high}"
+        return span(*(None if end is None else short(end) for end in (self.low, self.high)))
 
     def edges(self, names: Sequence[str]) -> tuple[float, float, float] | None:
         """Reading, low and high on an axis where site k of ``names`` stands at k; None if one is not there."""
@@ -58,6 +55,13 @@ class Reading:
         nowhere = -0.5 if up_to else len(names) - 0.5
         at, low, high = (nowhere if end is None else names.index(end) + (0.5 if up_to else -0.5) for end in ends)
         return at, low, high
+
+
+def span(low: str | None, high: str | None) -> str:
+    """An interval of sites in words; None is nowhere."""
+    if low == high:
+        return "nowhere" if low is None else f"{low} only"
+    return f"{low or 'nowhere'} to {high or 'nowhere'}"
 
 
 def readings(boundary: Mapping[str, Any] | None, probes: Mapping[str, Any] | None) -> list[Reading]:

@@ -68,9 +68,8 @@ def test_the_page_has_the_numbers_of_the_sweep(run: tuple[str, Any, Any]) -> Non
         for row in rows:
             for site in row[0].partition(" (")[0].split(", "):
                 cell = ranged(trunk[site], quantity, digits)
-                assert row[column([header], name)] == (cell if quantity == "blindness" else cell.partition(" ")[0]), (
-                    site
-                )
+                cell = cell if quantity == "blindness" else cell.partition(" ")[0]
+                assert row[column([header], name)] == cell, site
                 shown.append(site)
         assert shown == list(trunk)
     header, *rows = table("### Controls")

@@ -32,6 +32,11 @@ def test_a_run_is_taken_up_with_the_options_it_was_begun_with(tmp_path: Path) ->
         start_run(tmp_path / "run", TrainSpec())
 
 
+def test_a_run_of_any_seed_that_can_begin_can_go_on(tmp_path: Path) -> None:
+    spec = start_run(tmp_path / "run", TrainSpec(seed=2**63 - 1))
+    assert read_run(tmp_path / "run") == spec
+
+
 def test_each_round_of_walks_is_a_stage_with_levels_of_its_own() -> None:
     spec = TrainSpec(seed=2, samples=512, dagger_samples=(1_000, 0, 2_000), ppo_steps=64)
     stages = spec.stages()
@@ -59,6 +64,8 @@ def test_each_round_of_walks_is_a_stage_with_levels_of_its_own() -> None:
         "{",
         "[]",
         '{"region": "5"}',
+        '{"region": 0}',
+        '{"seed": -5}',
         '{"unknown": 1}',
         '{"samples": 1.5, "dagger_samples": []}',
         '{"dagger_samples": 5}',
