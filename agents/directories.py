@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TextIO
 
@@ -16,26 +16,33 @@ from envs.errors import InputError
 def locked(directory: Path, *, make: bool = False) -> Iterator[None]:
     """Hold a directory alone; :class:`InputError` if it cannot be written or another process (named) holds it.
 
-    With ``make`` it is made if it is not there, and is gone again if an error leaves it with nothing in it.
+    With ``make`` it is made, parents and all, if it is not there; what an error leaves empty of it is gone again.
     """
-    made = False
+    made: list[Path] = []
     try:
-        if make and not directory.exists():
-            directory.mkdir(parents=True)
-            made = True
         if directory.exists() and not directory.is_dir():
             raise InputError(f"{directory} is a file; choose another --out")
+        if make:
+            made = [path for path in (directory, *directory.parents) if not path.exists()]
+            directory.mkdir(parents=True, exist_ok=True)
         lock = open(directory / ".lock", "a+")
     except OSError as error:
+        _remove_empty(made)
         raise InputError(f"{str(directory)[:80]}: cannot be written ({error.strerror}); choose another --out") from None
-    try:
-        with _held(lock, directory):
+    with _held(lock, directory):
+        try:
             yield
-    except BaseException:
-        if made and [path.name for path in directory.iterdir()] == [".lock"]:
-            (directory / ".lock").unlink()
-            directory.rmdir()
-        raise
+        except BaseException:
+            if made and [path.name for path in directory.iterdir()] == [".lock"]:
+                (directory / ".lock").unlink()
+            _remove_empty(made)
+            raise
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 @contextlib.contextmanager

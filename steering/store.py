@@ -269,20 +269,12 @@ def run_directory(directory: Path) -> Iterator[Path]:
     Raises :class:`InputError` if it cannot be written, holds something else, or is held by
     another process (named by its process id).
     """
-    missing: list[Path] = []
     try:
-        if directory.exists() and not directory.is_dir():
-            raise InputError(f"{directory} is a file; choose another --out")
-        if directory.exists() and not _ours(directory):
+        if directory.is_dir() and not _ours(directory):
             raise InputError(f"{directory} is not empty and not a mazesteer run; choose another --out")
-        missing = [path for path in (directory, *directory.parents) if not path.exists()]
-        directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        for path in missing:  # made on the way to a directory that could not be made
-            with contextlib.suppress(OSError):
-                path.rmdir()
-        raise InputError(f"{directory}: cannot be written ({error.strerror}); choose another --out") from None
-    with locked(directory):
+        raise InputError(f"{str(directory)[:80]}: cannot be read ({error.strerror}); choose another --out") from None
+    with locked(directory, make=True):
         remove_stale(directory, directory / "rollouts")
         yield directory
 

@@ -27,17 +27,18 @@ def surroundings_moves(data: ProbeData) -> dict[str, np.ndarray]:
     and, where only some are asked about, to these too. Of all, the one that is right most often is taken, in favour
     of the baseline. Of the policy's own move both goals are known.
     """
-    fits: dict[tuple[str, int], np.ndarray] = {}
+    fits: dict[tuple[str, int], tuple[Tensor, np.ndarray]] = {}
     found = {}
     for name, (whose, frames) in asked(data.moves).items():
         labels, told = data.moves[whose], []
         for radius in RADII:
-            features = look(data, _goals(data, whose), radius)
             if (whose, radius) not in fits:
-                fits[whose, radius] = _fitted(features, labels, data.fold)
-            told.append(fits[whose, radius])
+                features = look(data, _goals(data, whose), radius)
+                fits[whose, radius] = features, _fitted(features, labels, data.fold)
+            features, moves = fits[whose, radius]
+            told.append(moves)
             if not frames.all() and len(np.unique(data.fold[frames])) == FOLDS:
-                own = told[-1].copy()
+                own = moves.copy()
                 own[frames] = _fitted(features[torch.from_numpy(frames)], labels[frames], data.fold[frames])
                 told.append(own)
         best = max(told, key=lambda moves: int((moves == labels)[frames].sum()))
