@@ -7,9 +7,10 @@ from typing import Any
 
 from steering import stats
 from steering.decoding import APART
+from steering.effects import cheese_tells
 from steering.readings import DECODING, REPRESENTATIONAL, Reading, readings, span
 from steering.summary import MAIN
-from steering.words import number, ranged
+from steering.words import NO_USE, number, ranged
 
 NO_TRICK = ("random", "add", "other_level")  # controls that must not blind where subtraction does
 WIDE = 2 / 3  # of the distinct experiments: an interval over so many says nothing
@@ -62,9 +63,8 @@ def doubts(summary: dict[str, Any], probes: Mapping[str, Any] | None = None) -> 
     reasons = []
     if count < stats.FEW:
         reasons.append(f"{count} {'maze is' if count == 1 else 'mazes are'} too few (at least {stats.FEW})")
-    cheese = [e for e in summary["effects"] if e["condition"] == "clean" and e["low"] is not None]
-    if cheese and all(e["low"] <= 0 <= e["high"] for e in cheese if e["outcome"].startswith("p_cheese")):
-        reasons.append("the cheese does not measurably change what the agent does")
+    if not cheese_tells(e for e in summary["effects"] if e["condition"] == "clean"):
+        reasons.append(NO_USE)
     if found["affine"]:
         reasons.append(f"up to {found['site']} the network is affine in the pixels, so success there is free")
     trunk = {s["name"]: s["equivalence_class"] for s in summary["sites"] if s["trunk"] and MAIN in s["conditions"]}

@@ -20,6 +20,7 @@ import numpy as np
 from envs.errors import InputError, check_random_seed
 from steering import stats
 from steering.boundary import Boundary, Curves, agreed_thresholds, find_boundary, over_agents
+from steering.effects import CHEESE_OUTCOMES
 from steering.evidence import version_sets
 from steering.plan import SweepSpec
 from steering.several import INDEX
@@ -187,6 +188,7 @@ def compare(
                     world: {o: float(np.nanmean([getattr(arm, world)[lv][o] for lv in levels])) for o in OUTCOMES}
                     for world in ("clean", "no_cheese")
                 },
+                "cheese": _cheese(arm, levels),
             }
             for arm, curve, pair, boundary in zip(arms, curves, distances, boundaries, strict=True)
         ],
@@ -202,6 +204,16 @@ def compare(
     cleaned = json.loads(json.dumps(found), parse_constant=lambda _: None)  # NaN: not defined
     assert isinstance(cleaned, dict)
     return cleaned
+
+
+def _cheese(arm: Arm, levels: Sequence[int]) -> list[dict[str, Any]]:
+    """What the cheese does at all: paired effects of the agent left alone against the level without it."""
+    found = []
+    for outcome in CHEESE_OUTCOMES:
+        with_it, without = ([world[level][outcome] for level in levels] for world in (arm.clean, arm.no_cheese))
+        effect = stats.paired_effect(np.array(with_it), np.array(without), np.random.default_rng(arm.spec.seed))
+        found.append({"outcome": outcome, **dataclasses.asdict(effect)})
+    return found
 
 
 def _boundary(found: Boundary, facts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

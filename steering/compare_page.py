@@ -19,6 +19,7 @@ from steering.compare import Arm, compare, find_runs, read_arms
 from steering.compare_readings import readings_table, side_by_side
 from steering.depth_axis import short
 from steering.development import RULE, Series, loss_caption, loss_curves, snapshots, without_loss
+from steering.effects import cheese_tells
 from steering.evidence import listed, versions
 from steering.page import Figure, write_page
 from steering.picture import compare_picture
@@ -122,7 +123,12 @@ def _apart(row: Mapping[str, Any], classes: Sequence[str]) -> str:
 def _reach(arm: Mapping[str, Any]) -> str:
     found = arm["boundary"]
     site, low, high = (short(found[end]) if found[end] else "nowhere" for end in ("site", "low", "high"))
-    return f"{site} ({'; '.join([f'95% interval {low} to {high}', *_caveats(found)])})"
+    return f"{site} ({'; '.join([f'95% interval {low} to {high}', *_of_arm(arm)])})"
+
+
+def _of_arm(arm: Mapping[str, Any]) -> list[str]:
+    """What speaks against a conclusion from the boundary of one run."""
+    return ([] if cheese_tells(arm["cheese"]) else [words.NO_USE]) + _caveats(arm["boundary"])
 
 
 def _caveats(found: Mapping[str, Any]) -> list[str]:
@@ -192,7 +198,7 @@ def _table(data: Mapping[str, Any]) -> list[list[str]]:
         rows.append(
             [arm["name"], ends[0], f"{ends[1]} to {ends[2]}", ends[3]]
             + [words.number(arm["reference"][w][o]) for w, o in (("clean", "p_cheese"), ("no_cheese", "p_region"))]
-            + ["; ".join(_caveats(found))]
+            + ["; ".join(_of_arm(arm))]
         )
     return rows
 

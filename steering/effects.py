@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from steering.store import DATABASE, Key, Store
 
 # Those that compare with and without cheese; with it the first two equal `p_cheese` and `p_region`.
 OUTCOMES = ("p_cheese_cell", "p_region_first", "p_cheese_decision", "p_corner_decision", "tv_no_cheese")
+CHEESE_OUTCOMES = ("p_cheese_cell", "p_cheese_decision")
 NAMES = {
     "p_cheese_cell": "P(cheese)",
     "p_region_first": "P(top-right 5x5 first)",
@@ -104,6 +105,16 @@ def effects(table: OutcomeTable) -> list[dict[str, Any]]:
             for against in REFERENCES:
                 records += _family(table, label, against, columns, references[against])
     return records
+
+
+def cheese_tells(found: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether what the agent does with the cheese is not what it does without, as far as ``found`` can tell.
+
+    ``found``: the paired effects of ``clean`` against ``no_cheese``, by ``outcome``, of which those of
+    :data:`CHEESE_OUTCOMES` count. Of too few mazes for intervals nothing is known, and it is supposed.
+    """
+    known = [e for e in found if e["outcome"] in CHEESE_OUTCOMES and e["low"] is not None]
+    return not known or any(not e["low"] <= 0 <= e["high"] for e in known)
 
 
 def labelled(spec: SweepSpec, condition: str, coefficient: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,8 @@ def make_run(folder: Path, spec: SweepSpec, share: dict[str, float], seed: int =
         store.add_levels([(level, True, "", {}) for level in spec.levels])
         for level in spec.levels:
             tv = float(effect[level])
-            rows = [Row(Key(level, "clean"), "", outcome(tv)), Row(Key(level, "no_cheese"), "", outcome(0.0))]
+            seen = replace(outcome(tv), p_cheese_cell=0.9)
+            rows = [Row(Key(level, "clean"), "", seen), Row(Key(level, "no_cheese"), "", outcome(0.0))]
             rows += [
                 Row(Key(level, "subtract", site, c), site, outcome(share[site] * tv * c))
                 for site in spec.sites

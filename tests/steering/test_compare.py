@@ -229,6 +229,15 @@ def test_a_boundary_that_competence_sets_is_said_to_be(tmp_path: Path) -> None:
     assert data["arms"][0]["boundary"]["blindness_alone"] == dict.fromkeys(("site", "low", "high"), "embedder.relu3")
 
 
+def test_an_agent_that_has_no_use_for_the_cheese_is_said_to_have_none(tmp_path: Path) -> None:
+    """Its blindness is a share of nearly nothing, however it looks."""
+    arms = two_arms(tmp_path)
+    same = {level: {**outcome, "p_cheese_cell": 0.5} for level, outcome in arms[1].clean.items()}
+    text = answer(compare([arms[0], replace(arms[1], clean=same)]))
+    assert "boundary of agent is relu3 (95% interval relu3 to relu3);" in text
+    assert "of other relu3 (95% interval relu3 to relu3; the cheese does not measurably change what the agent" in text
+
+
 def test_the_boundary_over_agents_has_the_same_caveats(tmp_path: Path) -> None:
     arms = two_arms(tmp_path)
     seeds = [replace(arm, spec=replace(arm.spec, checkpoint=f"agent-seed{k}")) for k, arm in enumerate(arms)]
