@@ -96,28 +96,43 @@ class LevelEvaluator:
         self.horizon = chain.check_horizon(horizon)
         self._hooked = HookedPolicy(policy.net)
         self._partial = None if hooks_only else _partial(policy.net)
+        self._clean: Field | None = None
 
     @functools.cached_property
     def frames(self) -> np.ndarray:
         """``uint8[n_states, 64, 64, 3]``: the level as the policy sees it from every state."""
         return self.maze.observations()
 
-    @functools.cached_property
+    @property
     def clean(self) -> Field:
         """The policy left alone."""
-        return self.fields([Intervention()])[0]
+        if self._clean is None:
+            self.fields([])
+        assert self._clean is not None
+        return self._clean
 
     @functools.cached_property
-    def no_cheese(self) -> Field:
-        """The policy on the same level with its cheese removed."""
+    def without_cheese(self) -> LevelEvaluator:
+        """The same policy on the same level with its cheese removed."""
         if self.maze.cheese is None:
-            return self.clean
+            return self
         other = LevelEvaluator(self.policy, self.maze.without_cheese(), self.horizon, hooks_only=True)
         other._partial = self._partial  # traced once
-        return other.clean
+        return other
+
+    @property
+    def no_cheese(self) -> Field:
+        """The policy on the same level with its cheese removed."""
+        return self.without_cheese.clean
 
     def fields(self, interventions: Sequence[Intervention]) -> list[Field]:
-        """One :class:`Field` per intervention, from one clean pass per chunk of states."""
+        """One :class:`Field` per intervention, from one clean pass per chunk of states, which `clean` is kept of."""
+        if self._clean is not None:
+            return self._fields(interventions)
+        self._clean, *found = self._fields([Intervention(), *interventions])
+        return found
+
+    def _fields(self, interventions: Sequence[Intervention]) -> list[Field]:
         logits: list[list[torch.Tensor]] = [[] for _ in interventions]
         values: list[list[torch.Tensor]] = [[] for _ in interventions]
         for frames in batches(self.frames, CHUNK):

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from agents.impala import OBS_SHAPE
-from agents.policy import Policy, batches, to_input
+from agents.policy import batches, to_input
 from envs import chain
 from envs.maze import Cell, Maze
-from steering.evaluate import CHUNK, Field
+from steering.evaluate import CHUNK, Field, LevelEvaluator
 from steering.hooks import HookedPolicy
 from steering.sites import Site
 
@@ -52,13 +52,10 @@ class Profile:
 
 
 def level_profiles(
-    policy: Policy,
-    maze: Maze,
+    evaluator: LevelEvaluator,
     sites: Mapping[str, Site],
     vectors: Mapping[str, Tensor],
     subtracted: Mapping[tuple[str, float], Field],
-    clean: Field,
-    no_cheese: Field,
     origin: Cell | None,
 ) -> list[Profile]:
     """Profiles of one level for each (site, coefficient) of ``subtracted``; ``sites`` and ``vectors`` by name.
@@ -66,11 +63,12 @@ def level_profiles(
     ``origin``: the cell the vectors were taken on; None for vectors of several places, of which distances count from
     the start and additivity is guaranteed nowhere. States on the cheese's cell are left out.
     """
+    maze, clean, no_cheese = evaluator.maze, evaluator.clean, evaluator.no_cheese
     assert maze.cheese is not None
     keep = np.array([state.cell != maze.cheese for state in maze.states])
     steps = np.repeat(maze.distances(maze.mouse if origin is None else origin), 2)
     bins = np.array([bisect.bisect_right(DISTANCES, int(step)) - 1 for step in steps])
-    rest, difference = _interactions(policy, maze, vectors)
+    rest, difference = _interactions(evaluator, vectors)
     tv_clean = chain.total_variation(clean.probabilities, no_cheese.probabilities)
     found = []
     for (name, coefficient), field in subtracted.items():
@@ -100,13 +98,14 @@ def outside_field(maze: Maze, receptive_field: int | None, origin: Cell) -> np.n
 
 
 def _interactions(
-    policy: Policy, maze: Maze, vectors: Mapping[str, Tensor]
+    evaluator: LevelEvaluator, vectors: Mapping[str, Tensor]
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Norms ``float64[n_states]`` by site: of what the vector leaves over, and of the difference the cheese makes."""
-    hooked, names = HookedPolicy(policy.net), list(vectors)
+    hooked, names = HookedPolicy(evaluator.policy.net), list(vectors)
     rest: dict[str, list[Tensor]] = {name: [] for name in names}
     difference: dict[str, list[Tensor]] = {name: [] for name in names}
-    pairs = zip(batches(maze.observations(), CHUNK), batches(maze.without_cheese().observations(), CHUNK), strict=True)
+    worlds = (evaluator, evaluator.without_cheese)
+    pairs = zip(*(batches(world.frames, CHUNK) for world in worlds), strict=True)
     for with_cheese, without in pairs:
         here = hooked.run(to_input(with_cheese), capture=names)[2]
         gone = hooked.run(to_input(without), capture=names)[2]

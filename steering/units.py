@@ -190,13 +190,10 @@ def _profiles(
         return []
     source, vectors = VectorSource.parse(level.spec.vector), level.own()
     return level_profiles(
-        level.policy,
-        level.maze,
+        evaluator,
         sites,
         {name: vectors[name].tensor for name, _ in subtracted},
         subtracted,
-        evaluator.clean,
-        evaluator.no_cheese,
         source.cell or (level.maze.mouse if source.kind == "start" else None),
     )
 

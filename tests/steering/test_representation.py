@@ -72,7 +72,7 @@ def test_interaction_is_that_of_the_profiles(policy: MazePolicy, level: Maze) ->
     clean = evaluator.fields([Intervention()])[0]
     vectors = {name: vector.tensor for name, vector in cheese_vectors(policy, level, SITES).items()}
     subtracted = {(name, 1.0): clean for name in SITES}
-    profiles = level_profiles(policy, level, sites, vectors, subtracted, clean, clean, level.mouse)
+    profiles = level_profiles(evaluator, sites, vectors, subtracted, level.mouse)
     states = [state for state in level.states if state.cell != level.cheese]
     sums = maze_sums(policy, level, list(sites.values()), states)
     for profile in profiles:
