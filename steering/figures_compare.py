@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from steering.depth_axis import LEGEND, PALETTE, PINK, RED, bars, labels, mark, names, run_colours, short, symbols
+from steering.effects import cheese_tells
 
 NOWHERE = "nowhere"  # the row of the site axis for a boundary before the first site
 _SHAPES = ("circle", "square", "diamond", "triangle-up")
@@ -89,7 +90,8 @@ def development_figure(
     """Over training: blindness by site, the boundary with its interval, how well the policy does, competence, and the
     loss with its bumps marked.
 
-    Competence is that at a snapshot's boundary, or, with an open marker, at the first site where that is nowhere.
+    The boundary has an open marker where the cheese does not measurably change what the agent does. Competence is that
+    at a snapshot's boundary, or, with an open marker, at the first site where that is nowhere.
     """
     order = sorted(range(len(counts)), key=lambda i: counts[i])
     arms, x = [data["arms"][i] for i in order], [max(counts[i], 1) for i in order]
@@ -112,8 +114,9 @@ def development_figure(
     figure.add_scatter(x=[*x, *reversed(x)], y=[*low, *reversed(high)], name="its 95% interval", mode="lines",
                        fill="toself", fillcolor="rgba(213, 94, 0, 0.3)", hoverinfo="skip",
                        line={"color": RED, "width": 1, "dash": "dot"}, row=1, col=1)  # fmt: skip
+    seen = ["circle" if cheese_tells(arm["cheese"]) else "circle-open" for arm in arms]
     figure.add_scatter(x=x, y=depth, mode="lines+markers", name="boundary", line={"color": RED, "width": 2},
-                       row=1, col=1)  # fmt: skip
+                       marker={"symbol": seen, "size": 9}, row=1, col=1)  # fmt: skip
     for world, outcome, name, colour in (
         ("clean", "p_cheese", "P(cheese), left alone", "#0072B2"),
         ("no_cheese", "p_region", "P(top-right 5x5), cheese removed", "#009E73"),

@@ -123,7 +123,7 @@ def plan(
 def run_layer_sweep(options: SweepOptions) -> dict[str, Any]:
     """Plan, compute what is missing, write all outputs, print the answer; returns the summary."""
     with told_if_stopped(
-        lambda: "mazesteer: stopped before anything was computed: type the same command to start again"
+        lambda: f"mazesteer: stopped before anything was computed for {options.out}: type the same command to go on"
     ):
         spec, rows, facts = plan(options)
         checkpoint = packed(options, spec)

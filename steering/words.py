@@ -131,9 +131,11 @@ FIGURES = {
     "development": (
         "Over training",
         """Top: blindness by site at each snapshot, and the boundary with its 95% bootstrap interval over mazes (row
-        nowhere: before the first site). Middle: how well the policy does, and competence, P(top-right 5x5) under
-        subtraction relative to the level without cheese, at the snapshot's boundary or, where that is nowhere (open
-        markers), at {first}. Bottom: {bottom} Look for whether the boundary moves where the loss does."""
+        nowhere: before the first site; open markers: the cheese does not measurably change what the agent does, so
+        that blindness is a share of next to nothing). Middle: how well the policy does, and competence,
+        P(top-right 5x5) under subtraction relative to the level without cheese, at the snapshot's boundary or, where
+        that is nowhere (open markers), at {first}. Bottom: {bottom} Look for whether the boundary moves where the
+        loss does."""
         + NAMED,
     ),
 }

@@ -152,7 +152,9 @@ def arm(blindness: list[float], competence: list[float | None], *ends: str | Non
     """Of sites a, b, c; ``ends``: the boundary and its interval."""
     curve = [{"site": s, "blindness": x, "competence": y} for s, x, y in zip("abc", blindness, competence, strict=True)]
     reference = {"clean": {"p_cheese": blindness[0]}, "no_cheese": {"p_region": 0.9}}
-    return {"curve": curve, "boundary": dict(zip(("site", "low", "high"), ends, strict=True)), "reference": reference}
+    cheese = [{"outcome": "p_cheese_cell", "low": -0.1, "high": blindness[1] - 0.2}]
+    boundary = dict(zip(("site", "low", "high"), ends, strict=True))
+    return {"curve": curve, "boundary": boundary, "reference": reference, "cheese": cheese}
 
 
 DATA = {
@@ -198,6 +200,7 @@ def test_the_boundary_is_drawn_with_its_interval_and_nowhere_is_a_place() -> Non
     assert list(found["heatmap"].y) == rows and figure.layout.yaxis.autorange == "reversed"
     assert [list(row) for row in found["heatmap"].z] == [[None, None], [0.1, 0.9], [0.1, 0.8], [0.1, 0.1]]
     assert list(found["boundary"].x) == [10, 1000] and list(found["boundary"].y) == ["nowhere", "b (local)"]
+    assert list(found["boundary"].marker.symbol) == ["circle", "circle-open"], "open: 0 is in the cheese's interval"
     band = found["its 95% interval"]
     corners = list(zip(band.x, band.y, strict=True))
     assert corners == [(10, "nowhere"), (1000, "a (free)"), (1000, "c"), (10, "a (free)")] and band.fill == "toself"
