@@ -53,7 +53,10 @@ def read_history(directory: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     try:
-        return [json.loads(line) for line in path.read_text().splitlines()]
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        if not all(isinstance(row, dict) and {"count", "stage"} <= set(row) for row in rows):
+            raise ValueError("a line without count or stage")
+        return rows
     except ValueError:
         raise InputError(f"{path}: not a training history; remove it to begin a new one") from None
 

@@ -188,6 +188,7 @@ def compare(
                     world: {o: float(np.nanmean([getattr(arm, world)[lv][o] for lv in levels])) for o in OUTCOMES}
                     for world in ("clean", "no_cheese")
                 },
+                "tv_no_cheese": float(pair[1].mean()),
                 "cheese": _cheese(arm, levels),
             }
             for arm, curve, pair, boundary in zip(arms, curves, distances, boundaries, strict=True)
@@ -199,7 +200,7 @@ def compare(
         "over_agents": None,
     }
     _adjust([effect for row in found["differences"] for effect in row["effects"].values()])
-    if training_seeds(arms):
+    if training_seeds(arms) and all(np.isfinite(curve.blind).all() for curve in curves):
         found["over_agents"] = _boundary(over_agents(curves, rng, same_mazes=True, **rule), first.facts)
     cleaned = json.loads(json.dumps(found), parse_constant=lambda _: None)  # NaN: not defined
     assert isinstance(cleaned, dict)
@@ -236,7 +237,9 @@ def _curves(arm: Arm, sites: Sequence[str], levels: Sequence[int], distances: Di
 def _distances(arm: Arm, sites: Sequence[str], levels: Sequence[int]) -> Distances:
     """Distance to the policy without cheese: edited at each site ``float[s, n]``, and left alone ``float[n]``."""
     edited = np.array([[arm.edited[level, site]["tv_no_cheese"] for level in levels] for site in sites])
-    return edited, np.array([arm.clean[level]["tv_no_cheese"] for level in levels])
+    clean = np.array([arm.clean[level]["tv_no_cheese"] for level in levels])
+    # What is rounding is nothing: of an untrained agent all distances are so small that it would count.
+    return np.where(edited <= stats.TIE, 0.0, edited), np.where(clean <= stats.TIE, 0.0, clean)
 
 
 def _adjust(effects: Sequence[dict[str, Any]]) -> None:
@@ -293,7 +296,7 @@ def _difference(
                 "high": value + one,
                 "band_low": value - most,
                 "band_high": value + most,
-                "larger": share,
+                "larger": share if np.isfinite(value) else None,
             }
             for (name, value, one, most), share in zip(points, larger, strict=True)
         ],

@@ -45,11 +45,13 @@ def run_compare(
         raise InputError(f"{out} is a file; choose another --out")
     if history is not None and not (history / HISTORY).is_file():
         raise InputError(f"--history {history}: no {HISTORY} there; give the --out of a training")
-    arms = read_arms(find_runs(runs))
+    arms = in_order_of_training(read_arms(find_runs(runs)))
     data = compare(arms, seed=seed, blindness=blindness, competence=competence)
     data["command"], data["versions"] = "mazesteer " + shlex.join(sys.argv[1:]), versions()
     data["readings"], data["no_readings"] = side_by_side(arms, data)
     series = snapshots([arm.spec.checkpoint for arm in arms])
+    if history is not None and series is not None and series.name is not None:
+        raise InputError(f"--history: the loss of {series.name} is on its card; leave the option out")
     if history is not None and series is None:
         raise InputError("--history belongs to snapshots of one training (NAME@COUNT, or COUNT-STAGE as a training "
                          "names its files); these runs are none")  # fmt: skip
@@ -87,6 +89,15 @@ def run_compare(
     return data
 
 
+def in_order_of_training(arms: Sequence[Arm]) -> list[Arm]:
+    """Snapshots of one training by count, whatever the order they were swept in; other arms as they are."""
+    series = snapshots([arm.spec.checkpoint for arm in arms])
+    if series is None:
+        return list(arms)
+    where = series.positions()
+    return [arms[i] for i in sorted(range(len(arms)), key=where.__getitem__)]
+
+
 def answer(data: Mapping[str, Any]) -> str:
     """What the comparison shows, from its numbers."""
     first, mazes = data["arms"][0], len(data["levels"])
@@ -122,6 +133,8 @@ def _apart(row: Mapping[str, Any], classes: Sequence[str]) -> str:
 
 def _reach(arm: Mapping[str, Any]) -> str:
     found = arm["boundary"]
+    if arm["curve"][0]["blindness"] is None:
+        return "not defined, since the cheese changes nothing"
     site, low, high = (short(found[end]) if found[end] else "nowhere" for end in ("site", "low", "high"))
     return f"{site} ({'; '.join([f'95% interval {low} to {high}', *_of_arm(arm)])})"
 

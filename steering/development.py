@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,12 +28,16 @@ def loss_curves(history: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Per stage with a loss: ``{"stage", "count": [int], "loss": [float], "bumps": [[first, last]]}``, counts > 0."""
     found = []
     for stage in dict.fromkeys(row["stage"] for row in history):
-        rows = [row for row in history if row["stage"] == stage and row.get("loss") is not None and row["count"] > 0]
+        rows = [row for row in history if row["stage"] == stage and _known(row.get("loss")) and row["count"] > 0]
         if len(rows) < 2:
             continue
         count, loss = [int(row["count"]) for row in rows], [float(row["loss"]) for row in rows]
         found.append({"stage": stage, "count": count, "loss": loss, "bumps": bumps(np.array(count), np.array(loss))})
     return found
+
+
+def _known(loss: Any) -> bool:
+    return loss is not None and math.isfinite(loss)
 
 
 def without_loss(history: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -18,6 +18,7 @@ from steering.store import DATABASE, Key, Store
 # Those that compare with and without cheese; with it the first two equal `p_cheese` and `p_region`.
 OUTCOMES = ("p_cheese_cell", "p_region_first", "p_cheese_decision", "p_corner_decision", "tv_no_cheese")
 CHEESE_OUTCOMES = ("p_cheese_cell", "p_cheese_decision")
+LEAST = 0.01  # of a probability: less is no pull, however sure
 NAMES = {
     "p_cheese_cell": "P(cheese)",
     "p_region_first": "P(top-right 5x5 first)",
@@ -108,13 +109,14 @@ def effects(table: OutcomeTable) -> list[dict[str, Any]]:
 
 
 def cheese_tells(found: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether what the agent does with the cheese is not what it does without, as far as ``found`` can tell.
+    """Whether the cheese draws the agent: raises one of :data:`CHEESE_OUTCOMES` by :data:`LEAST` or more, surely.
 
-    ``found``: the paired effects of ``clean`` against ``no_cheese``, by ``outcome``, of which those of
-    :data:`CHEESE_OUTCOMES` count. Of too few mazes for intervals nothing is known, and it is supposed.
+    ``found``: the paired effects of ``clean`` against ``no_cheese``, by ``outcome``. Significance alone will not do:
+    outcomes are exact, so that of an untrained agent effects of 0.0001 have an interval without 0. Of too few mazes
+    for intervals nothing is known, and it is supposed.
     """
     known = [e for e in found if e["outcome"] in CHEESE_OUTCOMES and e["low"] is not None]
-    return not known or any(not e["low"] <= 0 <= e["high"] for e in known)
+    return not known or any(e["low"] >= LEAST for e in known)
 
 
 def labelled(spec: SweepSpec, condition: str, coefficient: float) -> str:

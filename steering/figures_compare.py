@@ -22,7 +22,8 @@ def curves_figure(data: Mapping[str, Any]) -> go.Figure:
     for arm, line in zip(arms, _lines(len(arms)), strict=True):
         figure.add_trace(_curve(arm["curve"], "blindness", facts, line, name=arm["name"]))
     mark(figure, facts)
-    figure.update_yaxes(title="blindness", range=[-0.6, 1.1])
+    lowest = min([p["low"] for arm in arms for p in arm["curve"] if p["low"] is not None], default=0.0)
+    figure.update_yaxes(title="blindness", range=[max(min(lowest - 0.1, -0.6), -1.05), 1.1])
     figure.update_xaxes(tickangle=-50)
     figure.update_layout(
         template="simple_white", height=540, margin={"l": 60, "r": 20, "t": 30, "b": 150}, legend=LEGEND
@@ -90,8 +91,8 @@ def development_figure(
     """Over training: blindness by site, the boundary with its interval, how well the policy does, competence, and the
     loss with its bumps marked.
 
-    The boundary has an open marker where the cheese does not measurably change what the agent does. Competence is that
-    at a snapshot's boundary, or, with an open marker, at the first site where that is nowhere.
+    The boundary has an open marker where the cheese hardly draws the agent. Competence is that at a snapshot's
+    boundary, or, with an open marker, at the first site where that is nowhere.
     """
     order = sorted(range(len(counts)), key=lambda i: counts[i])
     arms, x = [data["arms"][i] for i in order], [max(counts[i], 1) for i in order]

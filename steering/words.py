@@ -105,8 +105,8 @@ FIGURES = {
     "compare-curves": (
         "Blindness over depth, run by run",
         """One line a run, over the same {mazes} mazes. Where a line falls is where subtraction stops acting like
-        removing the cheese. Intervals (where few runs are shown) are over mazes and say nothing about differences,
-        which are paired and have their own."""
+        removing the cheese (points below -1 are cut off). Intervals (where few runs are shown) are over mazes and say
+        nothing about differences, which are paired and have their own."""
         + MARKS
         + TWINS,
     ),
@@ -130,12 +130,12 @@ FIGURES = {
     ),
     "development": (
         "Over training",
-        """Top: blindness by site at each snapshot, and the boundary with its 95% bootstrap interval over mazes (row
-        nowhere: before the first site; open markers: the cheese does not measurably change what the agent does, so
-        that blindness is a share of next to nothing). Middle: how well the policy does, and competence,
-        P(top-right 5x5) under subtraction relative to the level without cheese, at the snapshot's boundary or, where
-        that is nowhere (open markers), at {first}. Bottom: {bottom} Look for whether the boundary moves where the
-        loss does."""
+        """Top: blindness by site at each snapshot (colours from -1 to 1), and the boundary with its 95% bootstrap
+        interval over mazes (row nowhere: before the first site; open markers: the cheese hardly draws the agent,
+        raising neither P(cheese) nor P(cheese | decision square) by a sure 0.01: blindness is a share of little).
+        Middle: how well the policy does, and competence, P(top-right 5x5) under subtraction relative to the level
+        without cheese, at the snapshot's boundary or, where that is nowhere (open markers), at {first}. Bottom:
+        {bottom} Look for whether the boundary moves where the loss does."""
         + NAMED,
     ),
 }
@@ -165,7 +165,7 @@ COMPARED_READINGS = """The causal reading is of this page's mazes and sites; the
     {sites} sites that all runs' probes share, with the same resamples for all. Probes learned from all levels of their
     own run. In brackets 95% bootstrap intervals over mazes; of the agents' mean curves over agents and mazes (of two or
     three agents such an interval is rough)."""
-NO_USE = "the cheese does not measurably change what the agent does"
+NO_USE = "the cheese hardly draws the agent: it raises neither P(cheese) nor P(cheese | decision square) by a sure 0.01"
 FREE = "free: affine in the pixels"
 BY_COMPETENCE = "set by competence; blindness alone holds up to {site}"
 ARM = "{name}: sha256 {sha256}; coefficient {coefficient:g}; seed {seed}; vectors taken: {vector}."

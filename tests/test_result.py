@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from agents.checkpoints import load_card
+from agents.checkpoints import load_card, zoo_snapshots
+from steering.compare import compare, find_runs, read_arms
 from steering.decoding import APART, load_probes
 from steering.depth_axis import short
+from steering.effects import cheese_tells
 from steering.plan import SweepSpec
 from steering.readings import readings
 from steering.store import Store
@@ -18,6 +20,7 @@ from steering.summary import MAIN, summarize, thresholds
 
 ROOT = Path(__file__).resolve().parents[1]
 EVIDENCE = {path.name.removesuffix(".tar.xz"): path for path in (ROOT / "docs" / "evidence").glob("*.tar.xz")}
+SERIES = EVIDENCE.pop("region5-series")  # snapshots of a training: their outcomes alone
 PAGE = (ROOT / "docs" / "result.md").read_text()
 
 
@@ -112,3 +115,31 @@ def test_the_page_has_all_readings(run: tuple[str, Any, Any]) -> None:
 
 def test_a_run_comes_with_the_page() -> None:
     assert "region5" in EVIDENCE
+
+
+def test_the_page_has_the_numbers_of_the_snapshots(tmp_path: Path) -> None:
+    with tarfile.open(SERIES) as archive:
+        archive.extractall(tmp_path, filter="data")
+    arms = read_arms(find_runs([tmp_path / "region5-series"]))
+    shipped = zoo_snapshots("region5")
+    known = {f"region5@{count}": part["sha256"] for count, part in shipped.items()}
+    assert {arm.spec.checkpoint: arm.spec.sha256 for arm in arms} == known, "other snapshots are shipped now"
+    data = compare(arms)
+    assert len(data["levels"]) == 200
+    header, *rows = table("### Snapshots")
+    assert [row[0] for row in rows] == [f"{count:,}" for count in shipped]
+    found = {arm["checkpoint"]: arm for arm in data["arms"]}
+    for row in rows:
+        arm = found[f"region5@{row[0].replace(',', '')}"]
+        points = {short(point["site"]): point for point in arm["curve"]}
+        cells = [printed(arm["reference"]["clean"][outcome], 2) for outcome in ("p_cheese", "p_region")]
+        cells += [printed(points[site]["blindness"], 2) for site in header[3:-1]]
+        assert row[1:] == [*cells, place(arm)]
+
+
+def place(arm: dict[str, Any]) -> str:
+    """Where the boundary of an arm is said to be; nothing where the cheese makes no difference."""
+    if not cheese_tells(arm["cheese"]):
+        return ""
+    ends = [short(arm["boundary"][end]) if arm["boundary"][end] else "nowhere" for end in ("site", "low", "high")]
+    return f"{ends[0]} ({ends[1]} to {ends[2]})"

@@ -235,7 +235,26 @@ def test_an_agent_that_has_no_use_for_the_cheese_is_said_to_have_none(tmp_path: 
     same = {level: {**outcome, "p_cheese_cell": 0.5} for level, outcome in arms[1].clean.items()}
     text = answer(compare([arms[0], replace(arms[1], clean=same)]))
     assert "boundary of agent is relu3 (95% interval relu3 to relu3);" in text
-    assert "of other relu3 (95% interval relu3 to relu3; the cheese does not measurably change what the agent" in text
+    assert "of other relu3 (95% interval relu3 to relu3; the cheese hardly draws the agent" in text
+
+
+def test_distances_that_are_rounding_make_no_difference(tmp_path: Path) -> None:
+    """Of an untrained agent all distances are small, and what rounding leaves of them at a free site is a share."""
+    arms = two_arms(tmp_path)
+    small = [
+        replace(
+            arm,
+            clean={level: {**row, "tv_no_cheese": 1e-4} for level, row in arm.clean.items()},
+            edited={
+                (level, site): {**row, "tv_no_cheese": k * 1e-8 * (level + 1) if site == "input" else 5e-5}
+                for (level, site), row in arm.edited.items()
+            },
+        )
+        for k, arm in enumerate(arms)
+    ]
+    data = compare(small)
+    assert [point["difference"] for point in data["differences"][0]["blindness"]] == [0.0, 0.0]
+    assert "no clear difference" in answer(data)
 
 
 def test_the_boundary_over_agents_has_the_same_caveats(tmp_path: Path) -> None:

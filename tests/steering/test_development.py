@@ -31,7 +31,11 @@ def test_snapshots_of_one_training_are_known_and_shown_with_its_loss(tmp_path: P
         runs.append(make_run(tmp_path / str(count), spec, {"input": 0.0, "embedder.relu3": 0.4 * k}))
     found = snapshots([arm.spec.checkpoint for arm in read_arms(runs)])
     assert found == Series("region5", (4096, 1048576), ("", "")) and found.positions() == [4096, 1048576]
-    data = run_compare(runs, tmp_path / "out", seed=0)
+    data = run_compare(runs[::-1], tmp_path / "out", seed=0)
+    assert [arm["checkpoint"] for arm in data["arms"]] == ["region5@4096", "region5@1048576"], "in order of training"
+    (tmp_path / FILE).write_text("")
+    with pytest.raises(InputError, match="the loss of region5 is on its card"):
+        run_compare(runs, tmp_path / "out", seed=0, history=tmp_path)
     stages = data["development"]["loss"]
     assert [stage["stage"] for stage in stages][:1] == ["imitation"] and len(stages[0]["loss"]) > 10
     assert json.loads((tmp_path / "out" / "compare.json").read_text()) == data
@@ -54,7 +58,7 @@ def test_snapshots_of_ones_own_training_are_shown_with_the_loss_of_its_history(t
     without = run_compare(runs, tmp_path / "out", seed=0)["development"]
     assert without["of"] is None and without["loss"] == []
     assert without["counts"] == [0, 4096, 8192, 8192]
-    assert without["stages"] == ["imitation", "imitation", "dagger", "imitation"]
+    assert without["stages"] == ["imitation", "imitation", "imitation", "dagger"], "in order of training"
     assert "--history RUN adds that of a training" in page.read_text() and "A bump" not in page.read_text()
     training = tmp_path / "training"
     (training / SNAPSHOTS).mkdir(parents=True)
@@ -152,7 +156,7 @@ def arm(blindness: list[float], competence: list[float | None], *ends: str | Non
     """Of sites a, b, c; ``ends``: the boundary and its interval."""
     curve = [{"site": s, "blindness": x, "competence": y} for s, x, y in zip("abc", blindness, competence, strict=True)]
     reference = {"clean": {"p_cheese": blindness[0]}, "no_cheese": {"p_region": 0.9}}
-    cheese = [{"outcome": "p_cheese_cell", "low": -0.1, "high": blindness[1] - 0.2}]
+    cheese = [{"outcome": "p_cheese_cell", "low": 0.12 - blindness[1], "high": 0.9}]
     boundary = dict(zip(("site", "low", "high"), ends, strict=True))
     return {"curve": curve, "boundary": boundary, "reference": reference, "cheese": cheese}
 
@@ -200,7 +204,7 @@ def test_the_boundary_is_drawn_with_its_interval_and_nowhere_is_a_place() -> Non
     assert list(found["heatmap"].y) == rows and figure.layout.yaxis.autorange == "reversed"
     assert [list(row) for row in found["heatmap"].z] == [[None, None], [0.1, 0.9], [0.1, 0.8], [0.1, 0.1]]
     assert list(found["boundary"].x) == [10, 1000] and list(found["boundary"].y) == ["nowhere", "b (local)"]
-    assert list(found["boundary"].marker.symbol) == ["circle", "circle-open"], "open: 0 is in the cheese's interval"
+    assert list(found["boundary"].marker.symbol) == ["circle", "circle-open"], "open: not by a sure 0.01"
     band = found["its 95% interval"]
     corners = list(zip(band.x, band.y, strict=True))
     assert corners == [(10, "nowhere"), (1000, "a (free)"), (1000, "c"), (10, "a (free)")] and band.fill == "toself"
