@@ -183,6 +183,7 @@ def compared(summary: dict[str, Any]) -> dict[str, Any]:
         "curve": [{"site": name, "blindness": 0.9, "low": 0.8, "high": 1.0, "competence": 1.0} for name in names],
         "boundary": {"site": "d", "low": "c", "high": "d"},
         "reference": {"clean": {"p_cheese": 0.9}, "no_cheese": {"p_region": 0.9}},
+        "cheese": [{"outcome": "p_cheese_cell", "low": 0.5}],
     }
     rows = [
         {"site": name, "difference": 0.1, "low": 0.0, "high": 0.2, "band_low": -0.1, "band_high": 0.3} for name in names
