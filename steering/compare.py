@@ -9,128 +9,21 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from envs.errors import InputError, check_random_seed
 from steering import stats
+from steering.arms import Arm, training_seeds
 from steering.boundary import Boundary, Curves, agreed_thresholds, find_boundary, over_agents
 from steering.effects import CHEESE_OUTCOMES
-from steering.evidence import version_sets
-from steering.plan import SweepSpec
-from steering.several import INDEX
-from steering.store import DATABASE, Key, Store
-from steering.summary import MAIN, thresholds
+from steering.summary import MAIN
 
 FORMAT = "mazesteer-compare-1"
 OUTCOMES = ("p_cheese", "p_cheese_decision", "p_region")
 Distances = tuple[np.ndarray, np.ndarray]  # edited float[s, n], left alone float[n]
-FACTS = ("name", "depth", "affine", "equivalence_class", "receptive_field")
-
-
-@dataclass(frozen=True)
-class Arm:
-    """One run under one coefficient: per level and trunk site, what subtraction did.
-
-    ``facts``: of each site, :data:`FACTS`; ``edited``: ``{(level, site): Outcome fields}``; ``clean``, ``no_cheese``:
-    ``{level: Outcome fields}``; ``thresholds``: those of the run's last sweep command, ``command``; ``versions``: see
-    :func:`steering.evidence.used_versions`; ``directory``: of the run.
-    """
-
-    name: str
-    spec: SweepSpec
-    coefficient: float
-    sites: tuple[str, ...]
-    facts: dict[str, dict[str, Any]]
-    edited: dict[tuple[int, str], dict[str, float]]
-    clean: dict[int, dict[str, float]]
-    no_cheese: dict[int, dict[str, float]]
-    thresholds: dict[str, float]
-    command: str
-    versions: list[dict[str, str]]
-    directory: Path
-
-    @property
-    def levels(self) -> tuple[int, ...]:
-        """Levels that have all their results."""
-        return tuple(
-            level
-            for level in self.spec.levels
-            if level in self.clean and level in self.no_cheese and all((level, s) in self.edited for s in self.sites)
-        )
-
-
-def find_runs(given: Sequence[Path]) -> list[Path]:
-    """Run directories for what a user typed: runs, or folders of several.
-
-    Raises :class:`InputError` for anything else.
-    """
-    found: list[Path] = []
-    for path in given:
-        if (path / DATABASE).is_file():
-            found.append(path)
-        elif (path / INDEX).is_file():
-            try:
-                rows = json.loads((path / INDEX).read_text())["runs"]
-                found += [path / row["directory"] for row in rows]
-            except (OSError, ValueError, KeyError, TypeError):
-                raise InputError(f"{path / INDEX}: not an index of runs; sweep again") from None
-        else:
-            raise InputError(f"{path}: no sweep there ({DATABASE} is missing); give what --out of layer-sweep was")
-    return list(dict.fromkeys(found))
-
-
-def read_arms(runs: Sequence[Path]) -> list[Arm]:
-    """One arm per run; a single run with several coefficients gives one for each.
-
-    Raises :class:`InputError` if that makes fewer than two.
-    """
-    arms: list[Arm] = []
-    for run in runs:
-        spec = SweepSpec.load(run)
-        if MAIN not in spec.conditions:
-            raise InputError(f"{run}: {MAIN} was not swept there; nothing to compare")
-        coefficients = spec.coefficients if len(runs) == 1 else spec.coefficients[:1]
-        with Store.open(run) as store:
-            arms += [_arm(store, spec, c) for c in coefficients]
-    if len(arms) < 2:
-        raise InputError("compare: one run with one coefficient has nothing to be compared with; give another run")
-    if len(runs) > 1 and len({arm.name for arm in arms}) < len(arms):  # the directories tell them apart
-        arms = [dataclasses.replace(arm, name=f"{arm.name} in {run}") for arm, run in zip(arms, runs, strict=True)]
-    return arms
-
-
-def _arm(store: Store, spec: SweepSpec, coefficient: float) -> Arm:
-    facts = {fact["name"]: fact for fact in store.meta("sites")}
-    sites = tuple(name for name in spec.sites if facts[name]["trunk"])
-    if not sites:
-        raise InputError(f"{store.path.parent}: no trunk site was swept; nothing to compare")
-    table = {row.key: dataclasses.asdict(row.outcome) for row in store.rows()}
-    what = "" if len(spec.coefficients) == 1 and coefficient == 1 else f" x{coefficient:.15g}"
-    what += "" if spec.vector == "start" else f" (vector {spec.vector})"
-    return Arm(
-        name=spec.checkpoint + what,
-        spec=spec,
-        coefficient=coefficient,
-        sites=sites,
-        facts={name: {key: facts[name][key] for key in FACTS} for name in sites},
-        edited={
-            (level, site): table[key]
-            for level, site in itertools.product(spec.levels, sites)
-            if (key := Key(level, MAIN, site, coefficient)) in table
-        },
-        clean={level: table[Key(level, "clean")] for level in spec.levels if Key(level, "clean") in table},
-        no_cheese={level: table[Key(level, "no_cheese")] for level in spec.levels if Key(level, "no_cheese") in table},
-        thresholds=thresholds(store),
-        command=store.meta("command", ""),
-        versions=version_sets(store.meta("versions", [])),
-        directory=store.path.parent,
-    )
 
 
 def compare(
@@ -198,10 +91,15 @@ def compare(
             for arm, curve, pair in zip(arms[1:], curves[1:], distances[1:], strict=True)
         ],
         "over_agents": None,
+        "no_over_agents": None,
     }
     _adjust([effect for row in found["differences"] for effect in row["effects"].values()])
-    if training_seeds(arms) and all(np.isfinite(curve.blind).all() for curve in curves):
-        found["over_agents"] = _boundary(over_agents(curves, rng, same_mazes=True, **rule), first.facts)
+    if training_seeds(arms):
+        undefined = [arm.name for arm, curve in zip(arms, curves, strict=True) if not np.isfinite(curve.blind).all()]
+        if undefined:
+            found["no_over_agents"] = f"the cheese changes nothing for {', '.join(undefined)}"
+        else:
+            found["over_agents"] = _boundary(over_agents(curves, rng, same_mazes=True, **rule), first.facts)
     cleaned = json.loads(json.dumps(found), parse_constant=lambda _: None)  # NaN: not defined
     assert isinstance(cleaned, dict)
     return cleaned
@@ -302,10 +200,3 @@ def _difference(
         ],
         "effects": effects,
     }
-
-
-def training_seeds(arms: Sequence[Arm]) -> bool:
-    """Whether the arms are seeds of one recipe (``NAME``, ``NAME-seed1``, ...) under one coefficient and vector."""
-    recipes = {re.sub(r"-seed\d+$", "", arm.spec.checkpoint) for arm in arms}
-    same = {(arm.coefficient, arm.spec.vector) for arm in arms}
-    return len(recipes) == len(same) == 1 and len({arm.spec.sha256 for arm in arms}) == len(arms)

@@ -15,9 +15,10 @@ from agents.history import FILE as HISTORY
 from agents.history import SNAPSHOTS, read_history
 from envs.errors import InputError
 from steering import figures_compare, stats, words
-from steering.compare import Arm, compare, find_runs, read_arms
+from steering.arms import Arm, find_runs, read_arms, unfinished
+from steering.compare import compare
 from steering.compare_readings import readings_table, side_by_side
-from steering.depth_axis import short
+from steering.depth_axis import labels, place, short
 from steering.development import RULE, Series, loss_caption, loss_curves, snapshots, without_loss
 from steering.effects import cheese_tells
 from steering.evidence import listed, versions
@@ -45,18 +46,13 @@ def run_compare(
         raise InputError(f"{out} is a file; choose another --out")
     if history is not None and not (history / HISTORY).is_file():
         raise InputError(f"--history {history}: no {HISTORY} there; give the --out of a training")
-    arms = in_order_of_training(read_arms(find_runs(runs)))
+    arms, series = in_order_of_training(read_arms(find_runs(runs)))
+    rows = _history(history, arms, series)
     data = compare(arms, seed=seed, blindness=blindness, competence=competence)
     data["command"], data["versions"] = "mazesteer " + shlex.join(sys.argv[1:]), versions()
     data["readings"], data["no_readings"] = side_by_side(arms, data)
-    series = snapshots([arm.spec.checkpoint for arm in arms])
-    if history is not None and series is not None and series.name is not None:
-        raise InputError(f"--history: the loss of {series.name} is on its card; leave the option out")
-    if history is not None and series is None:
-        raise InputError("--history belongs to snapshots of one training (NAME@COUNT, or COUNT-STAGE as a training "
-                         "names its files); these runs are none")  # fmt: skip
+    data["unfinished"] = unfinished(runs)
     if series is not None:
-        rows = _card_history(series.name) if history is None else _own_history(history, arms, series)
         data["development"] = {
             "of": series.name,
             "counts": list(series.counts),
@@ -78,6 +74,8 @@ def run_compare(
         data=data,
         answer=answer(data),
         table=_table(data),
+        sites=_by_site(data),
+        sites_caption=words.BY_SITE if len(data["arms"]) <= FEW_ARMS else words.BY_SITE_MANY,
         readings=_readings(data),
         effects=_effects(data) if len(data["arms"]) <= FEW_ARMS else [words.fill(words.MANY)],
         methods=_methods(data),
@@ -89,13 +87,17 @@ def run_compare(
     return data
 
 
-def in_order_of_training(arms: Sequence[Arm]) -> list[Arm]:
-    """Snapshots of one training by count, whatever the order they were swept in; other arms as they are."""
+def in_order_of_training(arms: Sequence[Arm]) -> tuple[list[Arm], Series | None]:
+    """Snapshots of one training by count, whatever the order they were swept in, and the series they are.
+
+    Other arms stay as they are and are no series: None.
+    """
     series = snapshots([arm.spec.checkpoint for arm in arms])
     if series is None:
-        return list(arms)
+        return list(arms), None
     where = series.positions()
-    return [arms[i] for i in sorted(range(len(arms)), key=where.__getitem__)]
+    ordered = [arms[i] for i in sorted(range(len(arms)), key=where.__getitem__)]
+    return ordered, snapshots([arm.spec.checkpoint for arm in ordered])
 
 
 def answer(data: Mapping[str, Any]) -> str:
@@ -135,7 +137,7 @@ def _reach(arm: Mapping[str, Any]) -> str:
     found = arm["boundary"]
     if arm["curve"][0]["blindness"] is None:
         return "not defined, since the cheese changes nothing"
-    site, low, high = (short(found[end]) if found[end] else "nowhere" for end in ("site", "low", "high"))
+    site, low, high = (place(found[end]) for end in ("site", "low", "high"))
     return f"{site} ({'; '.join([f'95% interval {low} to {high}', *_of_arm(arm)])})"
 
 
@@ -159,6 +161,21 @@ def _effects(data: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _history(training: Path | None, arms: Sequence[Arm], series: Series | None) -> list[dict[str, Any]]:
+    """The history of the training that ``series`` is of: on a card, or in the directory ``training``; [] if of none.
+
+    Raises :class:`InputError` if ``training`` is given and is not theirs.
+    """
+    if training is None:
+        return _card_history(series.name) if series is not None else []
+    if series is None:
+        raise InputError("--history belongs to snapshots of one training (NAME@COUNT, or COUNT-STAGE as a training "
+                         "names its files); these runs are none")  # fmt: skip
+    if series.name is not None:
+        raise InputError(f"--history: the loss of {series.name} is on its card; leave the option out")
+    return _own_history(training, arms, series)
+
+
 def _card_history(name: str | None) -> list[dict[str, Any]]:
     if name not in zoo_names():
         return []
@@ -173,7 +190,7 @@ def _own_history(training: Path, arms: Sequence[Arm], series: Series) -> list[di
     for arm, snapshot in zip(arms, zip(series.counts, series.stages, strict=True), strict=True):
         file = training / SNAPSHOTS / f"{arm.spec.checkpoint}.safetensors"
         other = file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() != arm.spec.sha256
-        if series.name is None and (other or snapshot not in known):
+        if other or snapshot not in known:
             raise InputError(
                 f"--history {training}: {arm.name} is no snapshot of that training; give the --out of its own"
             )
@@ -207,12 +224,26 @@ def _table(data: Mapping[str, Any]) -> list[list[str]]:
     rows = []
     for arm in data["arms"]:
         found = arm["boundary"]
-        ends = [short(found[end]) if found[end] else "none" for end in ("site", "low", "high", "change_site")]
+        site, low, high = (place(found[end]) for end in ("site", "low", "high"))
+        change = short(found["change_site"]) if found["change_site"] else "none"
         rows.append(
-            [arm["name"], ends[0], f"{ends[1]} to {ends[2]}", ends[3]]
+            [arm["name"], site, f"{low} to {high}", change]
             + [words.number(arm["reference"][w][o]) for w, o in (("clean", "p_cheese"), ("no_cheese", "p_region"))]
             + ["; ".join(_of_arm(arm))]
         )
+    return rows
+
+
+def _by_site(data: Mapping[str, Any]) -> list[list[str]]:
+    """Header, then a row for each site: of every arm its blindness and, of a few arms, interval and competence."""
+    few = len(data["arms"]) <= FEW_ARMS
+    rows = [["site", *(arm["name"] for arm in data["arms"])]]
+    for site, *points in zip(labels(data["facts"]), *(arm["curve"] for arm in data["arms"]), strict=True):
+        cells = []
+        for point in points:
+            blind, low, high, able = (words.number(point[key]) for key in ("blindness", "low", "high", "competence"))
+            cells.append(f"{blind} ({low} to {high}); {able}" if few else blind)
+        rows.append([site, *cells])
     return rows
 
 
@@ -240,10 +271,14 @@ def _methods(data: Mapping[str, Any]) -> list[str]:
     lines = [words.fill(words.COMPARED, **data["thresholds"], seed=data["seed"])]
     if data["no_readings"]:
         lines.append(f"Readings of the probes are not shown side by side: {data['no_readings']}.")
+    if data["unfinished"]:
+        lines.append(f"Not compared, since their sweeps are not finished: {', '.join(data['unfinished'])}.")
     if data["over_agents"] is not None:
         found = {key: value or "none" for key, value in data["over_agents"].items()}
         caveats = "; ".join(_caveats(data["over_agents"]))
         lines.append("Over agents. " + words.fill(words.RULE, **found) + (f" Caveat: {caveats}." if caveats else ""))
+    if data["no_over_agents"]:
+        lines.append(f"No boundary over agents: {data['no_over_agents']}.")
     return [*lines, words.fill(words.COMPARED_SETTINGS, **data)]
 
 

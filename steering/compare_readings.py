@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from steering import stats
-from steering.compare import Arm
+from steering.arms import Arm
 from steering.decoding import APART, ProbeCurves, reading
 from steering.evidence import other
 from steering.probe_curves import boundaries, cut, mean_curves, probe_curves, tallies_from_json

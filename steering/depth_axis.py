@@ -43,6 +43,11 @@ def short(name: str) -> str:
     return name.removeprefix("embedder.")
 
 
+def place(name: str | None) -> str:
+    """Where a boundary or an end of its interval lies: the short name of a site, or nowhere."""
+    return "nowhere" if name is None else short(name)
+
+
 def names(sites: Sequence[Site]) -> list[str]:
     """The sites' names as shown on an axis."""
     return [short(site["name"]) for site in sites]

@@ -219,7 +219,11 @@ def in_words(effect: PairedEffect, what: str, p_holm: float | None = None) -> st
     size = f"95% interval {effect.low:.3g} to {effect.high:.3g}, {strength}, {mazes}"
     if effect.low <= 0 <= effect.high or p > 1 - LEVEL:
         return f"{what}: no clear difference (mean {effect.mean:+.3g}, {size})."
-    return f"{what}: {'higher' if effect.mean > 0 else 'lower'} by {abs(effect.mean):.3g} on average ({size})."
+    assert effect.improvement is not None
+    up = effect.mean > 0
+    more, fewer = ("lower", "higher") if up else ("higher", "lower")
+    most = f", though {more} in more mazes than {fewer}" if (effect.improvement - 0.5) * effect.mean < 0 else ""
+    return f"{what}: {'higher' if up else 'lower'} by {abs(effect.mean):.3g} on average{most} ({size})."
 
 
 def _bca(difference: np.ndarray, rng: np.random.Generator, draws: int) -> tuple[float, float, str]:

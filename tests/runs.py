@@ -24,16 +24,16 @@ def outcome(tv: float, p: float = 0.5) -> Outcome:
     return Outcome(**{**dict.fromkeys(OUTCOME_FIELDS, p), "tv_no_cheese": tv})
 
 
-def make_run(folder: Path, spec: SweepSpec, share: dict[str, float], seed: int = 0) -> Path:
-    """A run whose blindness at each site is ``1 - share`` of it, the cheese's effect differing from maze to maze."""
-    effect = np.random.default_rng(seed).gamma(0.5, size=1000)
+def make_run(folder: Path, spec: SweepSpec, share: dict[str, float], seed: int = 0, effect: float = 1.0) -> Path:
+    """A run whose blindness at each site is ``1 - share`` of it; the cheese's effect differs from maze to maze."""
+    effects = effect * np.random.default_rng(seed).gamma(0.5, size=1000)
     folder.mkdir(parents=True)
     spec.save(folder)
     with Store.open(folder) as store:
         store.claim({"sites": FACTS})
         store.add_levels([(level, True, "", {}) for level in spec.levels])
         for level in spec.levels:
-            tv = float(effect[level])
+            tv = float(effects[level])
             seen = replace(outcome(tv), p_cheese_cell=0.9)
             rows = [Row(Key(level, "clean"), "", seen), Row(Key(level, "no_cheese"), "", outcome(0.0))]
             rows += [

@@ -32,8 +32,8 @@ ORDER = {
         "figures_probes "
         "fields effects summary power units executors sweep tracking findings findings_store findings_vectors "
         "findings_transfer findings_channels findings_probe behaviour findings_levels replicate words tables answer "
-        "figures examples evidence page picture report film depth_film doctor bench run several development compare "
-        "compare_readings figures_compare compare_page probing cli_agents cli_compare cli_film "
+        "figures examples evidence page picture report film depth_film doctor bench run several development arms "
+        "compare compare_readings figures_compare compare_page probing cli_agents cli_compare cli_film "
         "cli_replicate cli_stats cli_probes cli"
     ).split(),
 }

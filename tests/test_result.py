@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from agents.checkpoints import load_card, zoo_snapshots
-from steering.compare import compare, find_runs, read_arms
+from steering.arms import find_runs, read_arms
+from steering.compare import compare
 from steering.decoding import APART, load_probes
 from steering.depth_axis import short
 from steering.effects import cheese_tells

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from hypothesis import strategies as st
 
 from envs.errors import InputError
 from steering import stats
-from steering.compare import OUTCOMES, Arm, compare, find_runs, read_arms
-from steering.compare_page import answer, run_compare
+from steering.arms import Arm, find_runs, read_arms
+from steering.compare import OUTCOMES, compare
+from steering.compare_page import FEW_ARMS, answer, run_compare
+from steering.several import INDEX
 from steering.store import Store
 from tests.browser import chromium, looked_at
 from tests.runs import FACTS, LEVELS, SITES, SPEC, make_run
@@ -303,5 +306,45 @@ def test_the_table_of_boundaries_has_the_caveats(tmp_path: Path) -> None:
     with Store.open(arms[0].directory) as store:
         store.describe("sites", [{**fact, "affine": True} for fact in FACTS])
     run_compare([arm.directory for arm in arms], tmp_path / "out", seed=0)
-    rows = [line for line in (tmp_path / "out" / "compare.md").read_text().splitlines() if line.startswith("| ")]
+    text = (tmp_path / "out" / "compare.md").read_text()
+    rows = [line for line in text.split("## Site by site")[0].splitlines() if line.startswith("| ")]
     assert [row.split(" | ")[-1].strip(" |") for row in rows] == ["caveat", "free: affine in the pixels", ""]
+
+
+@pytest.mark.parametrize("arms", [2, FEW_ARMS + 1])
+def test_the_markdown_twin_has_the_curves_in_numbers(tmp_path: Path, arms: int) -> None:
+    share = {"input": 0.0, "embedder.relu3": 0.3}
+    runs = [
+        make_run(tmp_path / str(k), replace(SPEC, checkpoint=f"a{k}", sha256=str(k) * 64), share) for k in range(arms)
+    ]
+    data = run_compare(runs, tmp_path / "out", seed=0)
+    text = (tmp_path / "out" / "compare.md").read_text()
+    rows = [line for line in text.split("## Site by site")[1].split("## ")[0].splitlines() if line.startswith("| ")]
+    assert rows[0].count(" a") == arms and len(rows) == 1 + len(SITES)
+    point = data["arms"][0]["curve"][1]
+    whole = f"{point['blindness']:.3f} ({point['low']:.3f} to {point['high']:.3f}); {point['competence']:.3f}"
+    shown = whole if arms <= FEW_ARMS else f"{point['blindness']:.3f}"
+    assert rows[2] == f"| relu3 {f'| {shown} ' * arms}|"
+
+
+def test_what_is_missing_of_a_sweep_of_several_is_named(tmp_path: Path) -> None:
+    """It was stopped: two of three checkpoints are swept."""
+    arms = two_arms(tmp_path)
+    runs = [{"name": arm.name, "directory": arm.directory.name} for arm in arms]
+    (tmp_path / INDEX).write_text(json.dumps({"checkpoints": ["agent", "late", "other"], "runs": runs}))
+    assert run_compare([tmp_path], tmp_path / "out", seed=0)["unfinished"] == ["late"]
+    line = "Not compared, since their sweeps are not finished: late."
+    assert line in (tmp_path / "out" / "compare.md").read_text()
+    assert run_compare([arm.directory for arm in arms], tmp_path / "out", seed=0)["unfinished"] == []
+    assert "Not compared" not in (tmp_path / "out" / "compare.md").read_text()
+
+
+def test_why_there_is_no_mean_over_agents_is_said(tmp_path: Path) -> None:
+    runs = [arm.directory for arm in two_arms(tmp_path)]
+    spec = replace(SPEC, checkpoint="agent-seed1", sha256="c" * 64)
+    unmoved = make_run(tmp_path / "c", spec, dict.fromkeys(SITES, 0.0), effect=0.0)
+    data = run_compare([runs[0], unmoved], tmp_path / "out", seed=0)
+    assert data["over_agents"] is None
+    line = "No boundary over agents: the cheese changes nothing for agent-seed1."
+    assert line in (tmp_path / "out" / "compare.md").read_text()
+    assert compare(read_arms(runs))["no_over_agents"] is None, "two recipes: none is expected"

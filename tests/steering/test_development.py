@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from agents.history import FILE, SNAPSHOTS
 from envs.errors import InputError
-from steering.compare import read_arms
+from steering.arms import read_arms
 from steering.compare_page import run_compare
 from steering.development import Series, bumps, loss_curves, lower_envelope, snapshots
 from steering.figures_compare import development_figure

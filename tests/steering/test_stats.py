@@ -263,6 +263,9 @@ def test_words_say_direction_size_and_when_there_is_nothing() -> None:
     assert "p < 0.001, 30 mazes" in words(b - 0.2 + rng.random(30) / 10)
     assert words(b - 0.2 + rng.random(30) / 10, 0.3).startswith("P(cheese): no clear difference")
     assert words(b + rng.normal(0, 0.1, 30)).startswith("P(cheese): no clear difference")
+    few = np.where(np.arange(30) < 16, -0.01, 1.0) * (1 + np.arange(30) / 100)
+    assert words(b + few).startswith("P(cheese): higher by 0.566 on average, though lower in more mazes than higher (")
+    assert words(b - few).startswith("P(cheese): lower by 0.566 on average, though higher in more mazes than lower (")
     assert words(b) == "P(cheese): no difference in any maze (30 mazes)."
     assert words(np.where(np.arange(30) < 26, np.nan, b)) == (
         "P(cheese): nothing can be said: 4 mazes are too few for an interval or a test (6 at least)."
