@@ -26,8 +26,13 @@ WEIGHTS = "ppo.safetensors"
 _STATE = "mazesteer.json"
 
 
-def save_run(model: BaseAlgorithm, options: Mapping[str, Any], out: Path, seconds: float) -> None:
-    """Write ``ppo.zip`` and ``ppo.safetensors``, each whole or not at all; ``seconds``: of the run so far."""
+def save_run(
+    model: BaseAlgorithm, options: Mapping[str, Any], out: Path, seconds: float, *, passes_left: int = 0
+) -> None:
+    """Write ``ppo.zip`` and ``ppo.safetensors``, each whole or not at all.
+
+    ``seconds``: of the run so far; ``passes_left``: over the last rollout, if its update is not finished.
+    """
     normalised = model.get_vec_normalize_env()
     policy = model.policy
     assert normalised is not None and isinstance(policy, MazeActorCriticPolicy) and isinstance(model, MazePPO)
@@ -36,6 +41,7 @@ def save_run(model: BaseAlgorithm, options: Mapping[str, Any], out: Path, second
         "config": dict(options),
         "steps": model.num_timesteps,
         "seconds": seconds,
+        "passes_left": passes_left,
         "updates": model._n_updates,
         "warm_start": model.warm,
         "return_statistics": {"mean": float(rms.mean), "var": float(rms.var), "count": float(rms.count)},
@@ -54,11 +60,14 @@ def read_state(path: Path, options: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     try:
         with zipfile.ZipFile(path) as archive:
-            state = dict(json.loads(archive.read(_STATE)))
+            state = {
+                "passes_left": 0,
+                **json.loads(archive.read(_STATE)),
+            }  # earlier versions saved between updates only
         then = dict(state["config"])
         numbers = [state["seconds"], *(state["return_statistics"][name] for name in ("mean", "var", "count"))]
-        whole = [type(state[name]) for name in ("steps", "updates", "warm_start")]
-        if whole != [int, int, bool] or not all(isinstance(number, int | float) for number in numbers):
+        whole = [type(state[name]) for name in ("steps", "updates", "passes_left", "warm_start")]
+        if whole != [int, int, int, bool] or not all(isinstance(number, int | float) for number in numbers):
             raise ValueError
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, KeyError, TypeError, ValueError):
         raise InputError(f"{path}: not the archive of a PPO run of this program; use another --out") from None

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -86,17 +87,29 @@ class MazeActorCriticPolicy(ActorCriticPolicy):
 
 
 class MazePPO(PPO):
-    """PPO that spends its first ``value_fit_steps`` fitting the value head alone."""
+    """PPO that spends its first ``value_fit_steps`` fitting the value head alone.
+
+    An update makes ``passes`` over its rollout, each a call of stable-baselines3's with ``n_epochs`` 1; after each but
+    the last ``between(left)`` is called with how many are left.
+    """
 
     value_fit_steps: int = 0
     warm: bool = False
+    passes: int = 1
+    between: Callable[[int], None] | None = None
 
     def train(self) -> None:
-        """One update from the rollout buffer."""
+        """One update from the rollout buffer; what is logged of it is of its last pass."""
         if self.num_timesteps <= self.value_fit_steps:
             self.fit_value_head()
-        else:
+            return
+        for left in reversed(range(self.passes)):
             super().train()
+            if left and self.between is not None:
+                self.between(left)
+
+    def _excluded_save_params(self) -> list[str]:
+        return [*super()._excluded_save_params(), "between"]
 
     @torch.no_grad()
     def fit_value_head(self, ridge: float = 1e-4) -> None:

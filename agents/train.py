@@ -122,7 +122,11 @@ class _Log(Logger):
 
 
 class _Keeper(BaseCallback):
-    """Saves at rollout starts, where weights and step count belong together, and reports."""
+    """Saves at rollout starts and between the passes of an update, and reports.
+
+    At a rollout's start weights and step count belong together. A state saved between passes counts the rollout as
+    done: taken up again, the run goes on with the next one and leaves out the passes that were left.
+    """
 
     def __init__(
         self,
@@ -155,8 +159,13 @@ class _Keeper(BaseCallback):
         # Written now, an update's figures stand at its own step and outlive an interruption.
         self.look()
         self.logger.dump(self.num_timesteps)
-        if time.monotonic() - self.saved >= self.every and self.model.num_timesteps > self.first_step:
-            save_run(self.model, asdict(self.config), self.out, self.seconds)
+        if self.model.num_timesteps > self.first_step:
+            self.save_if_due(0)
+
+    def save_if_due(self, left: int) -> None:
+        """Save if the last time is long ago; ``left``: passes of the present update that are still to be made."""
+        if time.monotonic() - self.saved >= self.every:
+            save_run(self.model, asdict(self.config), self.out, self.seconds, passes_left=left)
             self.saved = time.monotonic()
 
     def look(self, *, last: bool = False) -> None:
@@ -172,7 +181,8 @@ class _Keeper(BaseCallback):
     def figures(self) -> dict[str, float]:
         """Means over the last episodes, and the figures of the last update.
 
-        ``loss`` is the mean over its minibatches: that in stable-baselines3's log is of the very last one alone.
+        ``loss`` is the mean over the minibatches of its last pass: that in stable-baselines3's log is of the very last
+        one alone.
         """
         episodes = list(self.model.ep_info_buffer or [])
         figures = {
@@ -232,7 +242,7 @@ def train_ppo(
         learning_rate=LinearDecay(rate, config.rollout / config.steps),
         n_steps=config.n_steps,
         batch_size=config.rollout // config.minibatches,
-        n_epochs=config.epochs,
+        n_epochs=1,
         gamma=config.gamma,
         gae_lambda=config.gae_lambda,
         clip_range=config.clip,
@@ -251,16 +261,17 @@ def train_ppo(
     )
     policy = model.policy
     assert isinstance(policy, MazeActorCriticPolicy)
-    model.warm = warm
+    model.warm, model.passes = warm, config.epochs
     model.value_fit_steps = -(-config.critic_warmup_steps // config.rollout) * config.rollout if warm else 0
     try:
         if state:
             restore(model, state, out / ARCHIVE)
         elif warm_start is not None:
             policy.net.load_state_dict(warm_weights(warm_start, config.scale))
-        if done < config.steps:
+        if done < config.steps or (state and state["passes_left"]):  # else the run has ended
             model.set_logger(_Log(out / "tensorboard", watcher.offset if watcher is not None else 0, done))
             keeper = _Keeper(config, out, save_every_seconds, progress, watcher, earlier)
+            model.between = keeper.save_if_due
             if watcher is not None:
                 watcher.begin(done)
             model.learn(config.steps - done, callback=keeper, reset_num_timesteps=False)

@@ -21,6 +21,8 @@ from agents.train import LinearDecay, PPOConfig, train_ppo
 from envs.errors import InputError
 from envs.vec_env import make_vec_env
 
+from stable_baselines3 import PPO  # isort: skip  (after envs, which silences gym's notice)
+
 SMALL = PPOConfig(
     mode="easy", total_steps=96, n_envs=4, n_steps=8, epochs=1, minibatches=2, critic_warmup_steps=0, bf16=False
 )
@@ -208,6 +210,44 @@ def test_an_interrupted_run_goes_on_where_it_was_saved(tmp_path: Path) -> None:
         train_ppo(dataclasses.replace(SMALL, seed=1, region=3), tmp_path)
 
 
+def test_an_update_that_is_cut_off_keeps_the_passes_it_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of three passes over each of two rollouts the last two are lost, and are not made again."""
+    config = dataclasses.replace(SMALL, total_steps=64, epochs=3)
+    train, calls = PPO.train, []
+
+    def stop_in_the_fifth(model: PPO) -> None:
+        calls.append(model.num_timesteps)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        train(model)
+
+    monkeypatch.setattr(PPO, "train", stop_in_the_fifth)
+    with pytest.raises(KeyboardInterrupt):
+        train_ppo(config, tmp_path / "ppo", save_every_seconds=0.0, watcher=Watcher(tmp_path, "ppo", 0, 5))
+    assert calls == [32, 32, 32, 64, 64]
+    saved = load_policy(str(tmp_path / "ppo" / "ppo.zip")).net
+    assert [row["count"] for row in read_history(tmp_path)] == [0]
+    net = train_ppo(config, tmp_path / "ppo", watcher=Watcher(tmp_path, "ppo", 0, 5))
+    assert same(net, saved) and len(calls) == 5
+    model = small_ppo()
+    model.set_parameters(str(tmp_path / "ppo" / "ppo.zip"), device="cpu")
+    made = {int(s["step"]) for s in model.policy.optimizer.state_dict()["state"].values()}
+    assert made == {2 * 4}, "two minibatches a pass"
+    assert [row["count"] for row in read_history(tmp_path)] == [0, 64], "the end is looked at all the same"
+    assert same(train_ppo(config, tmp_path / "ppo", watcher=Watcher(tmp_path, "ppo", 0, 5)), net)
+
+
+def test_passes_are_the_epochs_of_stable_baselines3() -> None:
+    nets = []
+    for options, passes in (({"n_epochs": 3}, 1), ({"n_epochs": 1}, 3)):
+        model = small_ppo(**options)
+        model.passes = passes
+        model.learn(256)
+        assert isinstance(model.policy, MazeActorCriticPolicy)
+        nets.append(model.policy.net)
+    assert same(*nets)
+
+
 def scalars(run: Path, tag: str) -> list[Any]:
     """All events of a tag, over all event files of a run, by step."""
     events = EventAccumulator(str(run / "tensorboard"))
@@ -229,7 +269,7 @@ def test_what_a_run_leaves_behind(tmp_path: Path) -> None:
 
 
 def test_the_history_of_ppo_has_the_loss_of_each_update(tmp_path: Path) -> None:
-    """The mean over the update's minibatches, which the means of its terms add up to; of the last one too."""
+    """The mean over the minibatches of the update's last pass, which the means of its terms add up to."""
     watcher = Watcher(tmp_path, "ppo", 0, 5, every=32, levels=(90_000, 90_001))
     train_ppo(dataclasses.replace(SMALL, entropy=0.1, value=0.3), tmp_path / "ppo", watcher=watcher)
     rows = read_history(tmp_path)

@@ -142,7 +142,8 @@ def test_ctrl_c_leaves_no_file_and_says_so_in_one_line(tmp_path: Path) -> None:
     long = ["--horizon", "500", "--size", "512", "--fps", "60"]  # to write, so that the signal does not come too late
     wide = ["--conditions", "clean,subtract,add,no_cheese", *long]
     options = ["--level", str(SMALL), *wide, "--out", str(tmp_path / "x.mp4")]
-    with subprocess.Popen([program, "video", *options], stderr=subprocess.PIPE, text=True) as process:
+    command = ["env", "--default-signal=INT", program, "video", *options]  # a background job would inherit it ignored
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         while not unfinished(tmp_path):
             assert process.poll() is None, "the film was finished too soon"
             time.sleep(0.01)
