@@ -24,6 +24,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm  # isort: skip  (a
 ARCHIVE = "ppo.zip"
 WEIGHTS = "ppo.safetensors"
 _STATE = "mazesteer.json"
+_EARLIER = {"passes_left": 0}  # earlier versions saved between updates only
 
 
 def save_run(
@@ -60,10 +61,7 @@ def read_state(path: Path, options: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     try:
         with zipfile.ZipFile(path) as archive:
-            state = {
-                "passes_left": 0,
-                **json.loads(archive.read(_STATE)),
-            }  # earlier versions saved between updates only
+            state = {**_EARLIER, **json.loads(archive.read(_STATE))}
         then = dict(state["config"])
         numbers = [state["seconds"], *(state["return_statistics"][name] for name in ("mean", "var", "count"))]
         whole = [type(state[name]) for name in ("steps", "updates", "passes_left", "warm_start")]

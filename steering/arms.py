@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Any
 from envs.errors import InputError
 from steering.evidence import version_sets
 from steering.plan import SweepSpec
-from steering.several import INDEX
+from steering.several import INDEX, read_index
 from steering.store import DATABASE, Key, Store
 from steering.summary import MAIN, thresholds
 
@@ -63,7 +62,7 @@ def find_runs(given: Sequence[Path]) -> list[Path]:
         if (path / DATABASE).is_file():
             found.append(path)
         elif (path / INDEX).is_file():
-            found += [path / directory for directory in _index(path)[0]]
+            found += [path / row["directory"] for row in read_index(path, "sweep again")["runs"]]
         else:
             raise InputError(f"{path}: no sweep there ({DATABASE} is missing); give what --out of layer-sweep was")
     return list(dict.fromkeys(found))
@@ -71,18 +70,12 @@ def find_runs(given: Sequence[Path]) -> list[Path]:
 
 def unfinished(given: Sequence[Path]) -> list[str]:
     """Checkpoints that the folders among ``given`` were begun for and that have no finished run there."""
-    folders = [path for path in given if not (path / DATABASE).is_file()]
-    return [name for path in dict.fromkeys(folders) for name in _index(path)[1]]
-
-
-def _index(folder: Path) -> tuple[list[str], list[str]]:
-    """Directories of the finished runs in ``folder``, and the checkpoints that are not finished, by its index."""
-    try:
-        index = json.loads((folder / INDEX).read_text())
-        done = {row["name"]: str(row["directory"]) for row in index["runs"]}
-        return list(done.values()), [str(name) for name in index["checkpoints"] if name not in done]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise InputError(f"{folder / INDEX}: not an index of runs; sweep again") from None
+    found = []
+    for path in dict.fromkeys(given):
+        if not (path / DATABASE).is_file():
+            index = read_index(path, "sweep again")
+            found += [name for name in index["checkpoints"] if name not in {row["name"] for row in index["runs"]}]
+    return found
 
 
 def read_arms(runs: Sequence[Path]) -> list[Arm]:

@@ -19,6 +19,7 @@ from steering.summary import MAIN
 
 INDEX = "index.json"
 FORMAT = "mazesteer-runs-1"
+ANOTHER = "choose another --out"
 
 
 def expand(given: Sequence[str]) -> tuple[list[str], bool]:
@@ -72,7 +73,7 @@ def run_layer_sweeps(options: SweepOptions, checkpoints: Sequence[str]) -> dict[
         plan(part)
     _claim(options.out, list(parts))
     with locked(options.out):
-        rows = [row for row in _finished(options.out) if row["name"] not in parts]
+        rows = [row for row in read_index(options.out, ANOTHER)["runs"] if row["name"] not in parts]
         mine = []
         for number, (name, part) in enumerate(parts.items(), 1):
             print(f"\n[{number}/{len(parts)}] {name}", flush=True)
@@ -93,24 +94,28 @@ def _claim(directory: Path, names: list[str]) -> None:
     try:
         present = {path.name for path in directory.iterdir()} if directory.exists() else set()
     except OSError as error:
-        raise InputError(f"{directory}: cannot be read ({error.strerror}); choose another --out") from None
+        raise InputError(f"{directory}: cannot be read ({error.strerror}); {ANOTHER}") from None
     if present and INDEX not in present:
-        raise InputError(f"{directory} is not empty and not a folder of several runs; choose another --out")
+        raise InputError(f"{directory} is not empty and not a folder of several runs; {ANOTHER}")
     if INDEX in present:
-        _finished(directory)
+        read_index(directory, ANOTHER)
     else:
         write_atomic(directory / INDEX, json.dumps({"format": FORMAT, "checkpoints": names, "runs": []}).encode())
 
 
-def _finished(directory: Path) -> list[dict[str, Any]]:
-    """What the folder's index says of finished runs."""
+def read_index(directory: Path, remedy: str) -> dict[str, Any]:
+    """The index of a folder of several runs: all ``checkpoints``, and the ``runs`` that are finished.
+
+    Raises :class:`InputError`, with ``remedy``, if it is none.
+    """
     try:
         found = json.loads((directory / INDEX).read_text())
+        runs = [{**row, "name": str(row["name"]), "directory": str(row["directory"])} for row in found["runs"]]
         if found["format"] != FORMAT:
             raise ValueError
-        return [dict(row) for row in found["runs"]]
+        return {**found, "checkpoints": [str(name) for name in found["checkpoints"]], "runs": runs}
     except (OSError, ValueError, KeyError, TypeError):
-        raise InputError(f"{directory / INDEX}: not an index of runs; choose another --out") from None
+        raise InputError(f"{directory / INDEX}: not an index of runs; {remedy}") from None
 
 
 def _show(rows: Sequence[dict[str, Any]]) -> None:

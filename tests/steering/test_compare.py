@@ -16,7 +16,7 @@ from steering import stats
 from steering.arms import Arm, find_runs, read_arms
 from steering.compare import OUTCOMES, compare
 from steering.compare_page import FEW_ARMS, answer, run_compare
-from steering.several import INDEX
+from steering.several import FORMAT, INDEX
 from steering.store import Store
 from tests.browser import chromium, looked_at
 from tests.runs import FACTS, LEVELS, SITES, SPEC, make_run
@@ -331,7 +331,9 @@ def test_what_is_missing_of_a_sweep_of_several_is_named(tmp_path: Path) -> None:
     """It was stopped: two of three checkpoints are swept."""
     arms = two_arms(tmp_path)
     runs = [{"name": arm.name, "directory": arm.directory.name} for arm in arms]
-    (tmp_path / INDEX).write_text(json.dumps({"checkpoints": ["agent", "late", "other"], "runs": runs}))
+    (tmp_path / INDEX).write_text(
+        json.dumps({"format": FORMAT, "checkpoints": ["agent", "late", "other"], "runs": runs})
+    )
     assert run_compare([tmp_path], tmp_path / "out", seed=0)["unfinished"] == ["late"]
     line = "Not compared, since their sweeps are not finished: late."
     assert line in (tmp_path / "out" / "compare.md").read_text()
