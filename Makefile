@@ -3,8 +3,12 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 CODE := agents envs steering videos tests
-PYTEST_ARGS ?= -n 2 --dist loadscope
+PYTEST_ARGS ?= -n 2 --dist loadscope --no-loadscope-reorder
 export PYTHON PIP_ARGS
+# What Python compiles is kept within .venv, even where the environment forbids to keep it: every start of the program
+# would compile some 2,800 modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/pycache
 
 .PHONY: help setup sweep test check bench gallery clean
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import ruptures
 
 from envs.errors import InputError
 from steering import stats
@@ -128,6 +127,8 @@ def change_point(curves: np.ndarray) -> np.ndarray:
 
     At least one site on each side; needs ``s >= 2``.
     """
+    import ruptures  # slow to import: only when a curve is there
+
     search = ruptures.KernelCPD(kernel="linear", min_size=1)
     flat = np.ascontiguousarray(curves, dtype=np.float64).reshape(-1, curves.shape[-1])
     splits = [search.fit(curve[:, None]).predict(n_bkps=1)[0] for curve in flat]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from statsmodels.stats.proportion import proportion_confint
 
 from envs.maze import Maze
 from steering.donors import donor
@@ -143,10 +142,12 @@ def summarize_removal(bench: Bench, sample: Sample) -> Summary:
 
 def exact_share(label: str, yes: np.ndarray) -> Figure:
     """The share of ``bool[n]`` that is true, with its Clopper-Pearson interval; NaN for none."""
+    from scipy.stats import binomtest
+
     n = len(yes)
     if n == 0:
         return Figure(label, np.nan, np.nan, np.nan)
-    low, high = proportion_confint(int(yes.sum()), n, alpha=1.0 - LEVEL, method="beta")
+    low, high = binomtest(int(yes.sum()), n).proportion_ci(LEVEL, method="exact")
     return Figure(label, float(yes.mean()), float(low), float(high))
 
 

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.model_selection import GroupKFold
 from torch import Tensor
 
 from agents.policy import Policy, batches, move_probabilities, to_input
@@ -91,6 +90,9 @@ def probe_data(policy: Policy, mazes: Sequence[Maze], states: int, seed: int) ->
 
     Raises :class:`InputError` for fewer than two mazes a fold.
     """
+    # Slow to import, and sweeps and their reports need only the names of this module.
+    from sklearn.model_selection import GroupKFold
+
     if len(mazes) < 2 * FOLDS:
         raise InputError(
             f"probes need at least {2 * FOLDS} levels ({FOLDS} folds of whole mazes), found {len(mazes)}; "

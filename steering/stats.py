@@ -1,4 +1,7 @@
-"""Paired statistics over mazes: arrays in, numbers out, explicit generator. What each means: docs/statistics.md."""
+"""Paired statistics over mazes: arrays in, numbers out, explicit generator. What each means: docs/statistics.md.
+
+``scipy.stats`` is slow to import, and is when it is used: a sweep needs it at its end only.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import PermutationMethod, bootstrap, wilcoxon
 
 DRAWS = 2000
 LEVEL = 0.95
@@ -178,6 +180,8 @@ def signed_rank(difference: np.ndarray) -> float:
     Exact up to 50 differences without ties and up to 10 with; normal approximation else. Zeros that stayed in (Pratt's
     way) would leave only the approximation, which with many zeros and few differences is far too sure.
     """
+    from scipy.stats import PermutationMethod, wilcoxon
+
     moved = difference[difference != 0]
     if not len(moved):
         return 1.0
@@ -228,6 +232,8 @@ def in_words(effect: PairedEffect, what: str, p_holm: float | None = None) -> st
 
 def _bca(difference: np.ndarray, rng: np.random.Generator, draws: int) -> tuple[float, float, str]:
     """(low, high, note) of the mean; what has no spread has itself for an interval."""
+    from scipy.stats import bootstrap
+
     if np.ptp(difference) <= TIE:
         mean = float(difference.mean())
         return mean, mean, "all mazes differ by the same"

@@ -11,4 +11,4 @@ def mazesteer(*args: str | Path, cwd: Path | None = None) -> subprocess.Complete
     """Run the installed console script."""
     script = Path(sys.executable).parent / "mazesteer"
     assert script.exists(), "the console script is not installed; run `make test`"
-    return subprocess.run([script, *map(str, args)], capture_output=True, text=True, cwd=cwd, timeout=1200)
+    return subprocess.run([script, *map(str, args)], capture_output=True, text=True, cwd=cwd, timeout=900)

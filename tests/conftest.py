@@ -24,6 +24,14 @@ SMALL_MAZE = """
 M#...#.
 """
 
+# Minutes each: begun first, so that no worker is left alone with one of them while the others have nothing to do.
+LONG = ("stopping", "agent_commands", "end_to_end", "cli", "executors", "effects", "imitation", "report", "replicate")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    names = [f"test_{name}" for name in LONG]
+    items.sort(key=lambda item: names.index(item.path.stem) if item.path.stem in names else len(names))
+
 
 @pytest.fixture(scope="session")
 def policy() -> MazePolicy:

@@ -142,7 +142,7 @@ def test_killed_at_twenty_random_moments_it_ends_like_one_left_alone(
     process, begun = begin(whole), time.monotonic()
     assert wait_until(lambda: stored(whole)[0] == 2 * RESULTS, 200)
     lasts = time.monotonic() - begun  # until the last result is stored
-    assert process.wait() == 0
+    assert process.wait(timeout=200) == 0
     found, running = [], 0
     for _ in range(20):
         process = begin(out)
@@ -177,10 +177,13 @@ def test_ctrl_c_of_a_dask_sweep_ends_all_it_started_and_any_executor_goes_on(
     )
     request.addfinalizer(functools.partial(kill_all, process.pid))
     with process:
-        assert wait_until(lambda: stored(out)[0] > 0 or process.poll() is not None, 200)
-        assert len(alive(process.pid, "spawn_main")) >= 2
-        os.killpg(process.pid, signal.SIGINT)
-        _, errors = process.communicate(timeout=30)
+        try:
+            assert wait_until(lambda: stored(out)[0] > 0 or process.poll() is not None, 200)
+            assert len(alive(process.pid, "spawn_main")) >= 2
+            os.killpg(process.pid, signal.SIGINT)
+            _, errors = process.communicate(timeout=30)
+        finally:
+            kill_all(process.pid)  # or a failed test would wait for their end
     assert process.returncode == 130
     # Without a terminal a line a minute says how far it is.
     lines = [line for line in errors.splitlines() if line.strip() and not line.startswith("sweeping: ")]

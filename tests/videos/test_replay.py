@@ -144,11 +144,14 @@ def test_ctrl_c_leaves_no_file_and_says_so_in_one_line(tmp_path: Path) -> None:
     options = ["--level", str(SMALL), *wide, "--out", str(tmp_path / "x.mp4")]
     command = ["env", "--default-signal=INT", program, "video", *options]  # a background job would inherit it ignored
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        while not unfinished(tmp_path):
-            assert process.poll() is None, "the film was finished too soon"
-            time.sleep(0.01)
-        os.kill(process.pid, signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+        try:
+            while not unfinished(tmp_path):
+                assert process.poll() is None, "the film was finished too soon"
+                time.sleep(0.01)
+            os.kill(process.pid, signal.SIGINT)
+            _, said = process.communicate(timeout=60)
+        finally:
+            process.kill()  # of a process that has ended nothing; else its end would be waited for
     assert process.returncode == 130
     lines = [line for line in said.splitlines() if "filming" not in line and line.strip()]
     assert lines == ["mazesteer: stopped; the picture was not written; type the same command to start again"]
