@@ -1,12 +1,14 @@
-"""What the machine can do: precision, devices, and an allocator that keeps what it was given."""
+"""What the machine can do: precision, devices, threads, and an allocator that keeps what it was given."""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import multiprocessing
 import os
 import platform
 import threading
+from collections.abc import Iterator
 
 import torch
 
@@ -64,6 +66,17 @@ def follow_parent() -> None:
         os._exit(1)  # nobody is left to take a result
 
     threading.Thread(target=follow, daemon=True).start()
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """One torch thread, so that sums are in the same order on every machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def hardware_class(device: str) -> str:

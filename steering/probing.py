@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from agents.checkpoints import load_policy, write_atomic
+from agents.hardware import one_thread
 from agents.policy import Policy
 from envs.errors import InputError, check_random_seed, told_if_stopped
 from envs.maze import Maze
@@ -69,7 +68,7 @@ def run_probes(options: ProbeOptions) -> dict[str, Any]:
     sites = select_sites(options.sites, policy.net)
     if INPUT not in [site.name for site in sites]:  # the baseline of every comparison
         sites = [find_site(policy.net, INPUT), *sites]
-    with run_directory(options.out) as directory, _one_thread():
+    with run_directory(options.out) as directory, one_thread():
         known = _known(directory, spec)
 
         def stored() -> str:
@@ -172,14 +171,3 @@ def _known(directory: Path, spec: ProbeSpec) -> dict[str, Any]:
             "choose another --out, or delete it"
         )
     return {site: {"map": scores["map"]} if old else scores for site, scores in found["scores"].items()}
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """One torch thread, so that sums are in the same order on every machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.checkpoints import write_atomic
+from agents.hardware import one_thread
 from agents.policy import Policy
 from envs.errors import InputError, nearest
 from envs.maze import Maze
@@ -64,16 +65,17 @@ def replicate(
 ) -> Data:
     """Run findings, keep every row in the database of ``out`` and return what ``out/replicate.json`` then holds.
 
-    A maze measured before is not measured again, and a finding is summed up again only if anything it depends on
-    is not as before. Raises :class:`InputError` for an unknown name, a site that a finding cannot use, levels of which
-    none can be used, or a directory with results of another checkpoint, mode, site, horizon or seed.
+    On one torch thread, so that every machine gets the same numbers. A maze measured before is not measured again, and
+    a finding is summed up again only if anything it depends on is not as before. Raises :class:`InputError` for an
+    unknown name, a site that a finding cannot use, levels of which none can be used, or a directory with results of
+    another checkpoint, mode, site, horizon or seed.
     """
     findings = chosen(names, settings.mode)
     bench = Bench(policy, settings)
     if any(finding.maps for finding in findings):
         check_maps(bench.site)
     known: dict[int, Maze] = {}
-    with run_directory(out) as directory:
+    with run_directory(out) as directory, one_thread():
         mazes = {finding.name: _mazes(finding, settings, known) for finding in findings}
         with Store.open(directory) as store:
             kept = FindingStore(store)

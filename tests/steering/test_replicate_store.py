@@ -12,7 +12,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ def kill(done, total):
     if done == 3:
         os.kill(os.getpid(), signal.SIGKILL)
 
-torch.set_num_threads(2)
+torch.set_num_threads(1)
 policy = as_policy(NaturePolicyNet(generator=torch.Generator().manual_seed(0)), "nature")
 out, site, *levels = sys.argv[1:]
 settings = Settings(policy.name, policy.sha256, site, tuple(map(int, levels)), behaviour_levels=10)
@@ -69,6 +69,15 @@ def nature() -> MazePolicy:
     return as_policy(NaturePolicyNet(generator=torch.Generator().manual_seed(0)), "nature")
 
 
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    """What a machine of two cores has."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(threads)
+
+
 def settings_of(policy: MazePolicy, **options: Any) -> Settings:
     return Settings(policy.name, policy.sha256, SITE, **{"levels": SMALL, "behaviour_levels": 10, **options})
 
@@ -80,7 +89,8 @@ def stored(directory: Path) -> list[tuple[str, int, dict[str, Any]]]:
     return [(finding, level, json.loads(text)) for finding, level, text in rows]
 
 
-def test_a_killed_run_keeps_every_row_and_ends_the_same(nature: MazePolicy, tmp_path: Path) -> None:
+def test_a_killed_run_keeps_every_row_and_ends_the_same(nature: MazePolicy, tmp_path: Path, two_threads: None) -> None:
+    """Begun with one thread and ended with two, as on another machine."""
     whole = replicate(nature, settings_of(nature), tmp_path / "whole", NAMES)
     killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "parts"), SITE, *map(str, SMALL)], cwd=ROOT)
     assert killed.returncode == -signal.SIGKILL
