@@ -28,6 +28,7 @@ from steering.cli import app
 BARS = {
     "region5": (0.99, 0.97, 1_000_000),
     "region5-seed1": (0.97, 0.0, 300_000),
+    "region5-seed2": (0.97, 0.0, 300_000),
     "anywhere": (0.95, 0.0, 300_000),
     "corner": (0.91, 0.0, 300_000),  # asked for without a bar; what its short training reached
 }
