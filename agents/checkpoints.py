@@ -2,9 +2,9 @@
 
 Three layouts are read: our own safetensors; the published ``.pth`` (a torch dictionary with
 ``model_state_dict``); and the ``.zip`` that stable-baselines3 saves, for the policy class of our
-training or its own ``CnnPolicy`` (see :mod:`agents.sb3_zip`). Torch files are read with
-``weights_only=True``, which refuses anything but tensors and plain containers. Architecture and
-widths are read from the weights.
+training or its own ``CnnPolicy`` (see :mod:`agents.sb3_zip`). Of torch files only tensors and
+plain containers are let through (see :mod:`agents.torch_files`). Architecture and widths are read
+from the weights.
 """
 
 from __future__ import annotations
@@ -14,9 +14,7 @@ import hashlib
 import io
 import json
 import os
-import pickle
 import struct
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,8 +27,9 @@ from torch import Tensor, nn
 from agents.impala import ImpalaPolicyNet
 from agents.policy import MazePolicy
 from agents.sb3_zip import is_sb3, network_from_sb3
+from agents.torch_files import tensors_of
 from agents.weights import fill, shown
-from agents.zip_members import stored, zip_member
+from agents.zip_members import zip_member
 from envs.errors import InputError, nearest, one_line
 
 ZOO = Path(__file__).parent / "zoo"
@@ -80,7 +79,7 @@ def _as_on_card(policy: MazePolicy) -> MazePolicy:
 
 
 def load_policy(checkpoint: str | os.PathLike[str]) -> MazePolicy:
-    """A policy by zoo name, snapshot of one (``region5@65536``), or file.
+    """A policy by zoo name, snapshot of one (``region5@131072``), or file.
 
     Raises :class:`InputError` with one line if there is no such name or file, or if the file is
     damaged, holds code, is of another architecture or holds NaN or infinite weights.
@@ -166,56 +165,13 @@ def read_weights(data: bytes, path: Path) -> dict[str, Tensor]:
     if path.suffix == ".safetensors":
         try:
             return safetensors.torch.load(data)
-        except (safetensors.SafetensorError, ValueError, KeyError, struct.error) as error:  # KeyError: unknown dtype
+        except Exception as error:  # of the library and of torch, for numbers and shapes that are none
             raise InputError(f"checkpoint {path}: not a whole safetensors file ({one_line(error)})") from None
     if path.suffix in (".pth", ".pt"):
-        return _published(_torch_load(data, path), path)
+        return tensors_of(data, path, MAX_BYTES)
     if path.suffix == ".zip":
-        return _published(_torch_load(zip_member(data, path, "policy.pth", MAX_BYTES), path), path)
+        return tensors_of(zip_member(data, path, "policy.pth", MAX_BYTES), path, MAX_BYTES)
     raise InputError(f"checkpoint {path}: unknown suffix; known: {', '.join(SUFFIXES)}")
-
-
-def _torch_load(data: bytes, path: Path) -> Any:
-    if data[:2] == b"PK":  # by its first bytes torch takes it for a zip
-        data = stored(data, path, MAX_BYTES)
-    if b"bytearray" in data:  # no tensor needs one, and torch makes it of any size that a file asks for
-        raise InputError(f"checkpoint {path}: holds a bytearray, expected tensors only; not loaded")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch remarks on pickle protocols
-            return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        raise InputError(
-            f"checkpoint {path}: holds something other than tensors (code that a pickle would run); "
-            "it was not loaded; ask for a file with weights only"
-        ) from None
-    except Exception as error:  # torch raises many kinds for a damaged file; none of them may escape
-        raise InputError(f"checkpoint {path}: damaged or not a torch file ({one_line(error)})") from None
-
-
-def _published(loaded: Any, path: Path) -> dict[str, Tensor]:
-    """The tensors of a torch dictionary, with wrapping prefixes taken off the keys."""
-    if isinstance(loaded, Mapping) and isinstance(loaded.get("model_state_dict"), Mapping):
-        loaded = loaded["model_state_dict"]
-    if not isinstance(loaded, Mapping):
-        raise InputError(f"checkpoint {path}: holds a {type(loaded).__name__}, expected a dictionary of tensors")
-    weights, size = {}, 0
-    for key, value in loaded.items():
-        if not isinstance(value, Tensor):
-            raise InputError(f"checkpoint {path}: {shown(key)} is a {type(value).__name__}, expected a tensor")
-        size += value.numel() * max(value.element_size(), torch.float32.itemsize)  # as it is used, not as it is stored
-        if size > MAX_BYTES:
-            raise InputError(f"checkpoint {path}: its tensors have more than {MAX_BYTES} bytes; not loaded")
-        dense = value.layout is torch.strided and value.device.type == "cpu" and not value.is_nested
-        if not dense or value.untyped_storage().nbytes() < value.numel() * value.element_size():
-            raise InputError(f"checkpoint {path}: {shown(key)} is a tensor without its numbers, expected a dense one")
-        name = str(key)
-        for prefix in ("module.", "net."):
-            name = name.removeprefix(prefix)
-        if name in weights:
-            raise InputError(f"checkpoint {path}: two tensors are called {shown(name)}, expected one")
-        weights[name] = value
-    return weights
 
 
 def network_from_weights(weights: Mapping[str, Tensor], where: str) -> ImpalaPolicyNet:

@@ -54,11 +54,19 @@ def read_history(directory: Path) -> list[dict[str, Any]]:
         return []
     try:
         rows = [json.loads(line) for line in path.read_text().splitlines()]
-        if not all(isinstance(row, dict) and {"count", "stage"} <= set(row) for row in rows):
-            raise ValueError("a line without count or stage")
-        return rows
-    except ValueError:
-        raise InputError(f"{path}: not a training history; remove it to begin a new one") from None
+    except (OSError, ValueError, RecursionError):
+        rows = [None]
+    if not all(_is_row(row) for row in rows):
+        raise InputError(f"{path}: not a training history; remove it to begin a new one")
+    return rows
+
+
+def _is_row(row: Any) -> bool:
+    """Whether it has a stage, a count, and numbers for all else."""
+    if not (isinstance(row, dict) and {"stage", "count"} <= set(row)):
+        return False
+    numbers = [value for key, value in row.items() if key != "stage"]
+    return type(row["stage"]) is str and type(row["count"]) is int and all(type(n) in (int, float) for n in numbers)
 
 
 @dataclass
@@ -88,7 +96,9 @@ class Watcher:
         if len(self._rows) < len(rows):
             self._write()
         self._last = count if self._rows else -1
-        earlier = [row["seconds"] for row in self._rows if row["stage"] != self.stage and row["count"] <= self.offset]
+        earlier = [
+            row.get("seconds", 0.0) for row in self._rows if row["stage"] != self.stage and row["count"] <= self.offset
+        ]
         self._earlier = max(earlier, default=0.0)
 
     def look(
@@ -135,7 +145,8 @@ def learning_curves(rows: list[dict[str, Any]], path: Path, title: str = "") -> 
     try:
         styles = ("o-", "s--", "^:")
         for (key, label), style in zip(EXACT.items(), styles, strict=True):
-            upper.plot([r["count"] for r in rows], [r[key] for r in rows], style, ms=3, label=label)
+            seen = [r for r in rows if key in r]
+            upper.plot([r["count"] for r in seen], [r[key] for r in seen], style, ms=3, label=label)
         upper.set(ylim=(0, 1), ylabel="exact, within 256 moves", title=title)
         upper.legend(loc="upper left", fontsize=8)
         for key, label, style in (("accuracy", "accuracy of imitation", "o-"), ("loss", "loss of imitation", "s--"),

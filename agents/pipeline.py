@@ -79,14 +79,16 @@ class TrainSpec:
             raise InputError(f"train: scale is {self.scale}, must be 1 to {WIDEST} (published: 4)")
         if self.optimizer not in OPTIMIZERS:
             raise InputError(f"optimizer {self.optimizer!r}: {nearest(self.optimizer, OPTIMIZERS)}")
+        if min(self.patience, default=0) < 0:
+            raise InputError(f"train: patience is {min(self.patience)}, must be 0 (none needed) or more")
         if len(self.patience) != 1 and len(self.patience) != len(self.dagger_samples):
             rounds = f"{len(self.patience)} numbers for {len(self.dagger_samples)} rounds of walks"
             raise InputError(f"patience: {rounds}; give one number, or one for each round")
 
     @property
     def total(self) -> int:
-        """Samples and steps of all stages."""
-        return self.samples + sum(self.dagger_samples) + self.ppo_steps
+        """Samples and steps of all stages, in whole batches and rollouts."""
+        return sum(_length(stage) for stage in self.stages().values())
 
     @property
     def command(self) -> str:
@@ -137,6 +139,13 @@ class TrainSpec:
         third = PPOConfig(total_steps=self.ppo_steps, **shape, **shared) if self.ppo_steps else None
         walks = {"dagger" if k == 0 else f"dagger_{k + 1}": config for k, config in enumerate(rounds)}
         return {"imitation": first, **walks, "ppo": third}
+
+
+def _length(stage: Stage | None) -> int:
+    """Samples or steps of a stage."""
+    if stage is None:
+        return 0
+    return stage.steps if isinstance(stage, PPOConfig) else stage.update.total
 
 
 def start_run(out: Path, spec: TrainSpec, *, bf16: bool | None = None) -> TrainSpec:
@@ -193,8 +202,10 @@ def train_pipeline(
     The history is of ``watch_levels``, the card's figures of ``card_levels``; ``evaluating`` is the progress of these.
     """
 
+    total = spec.total
+
     def report(before: int) -> Callable[..., None]:
-        return lambda done, *_: progress(before + done, spec.total) if progress is not None else None
+        return lambda done, *_: progress(before + done, total) if progress is not None else None
 
     remove_stale(out, out / "ppo", out / SNAPSHOTS)
     stages = spec.stages()
@@ -221,7 +232,7 @@ def train_pipeline(
                 save_checkpoint(net, earlier)
             net = train_ppo(stage, out / "ppo", net, **shared)
             continue
-        before += stage.update.total if stage is not None else 0
+        before += _length(stage)
     assert net is not None
     final = out / "policy.safetensors"
     save_checkpoint(net, final)

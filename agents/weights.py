@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from envs.errors import InputError
 
+DIMENSIONS = 64  # the most that torch computes with
 KINDS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
@@ -20,6 +21,8 @@ def shown(key: object) -> str:
 
 def check_finite(key: str, found: Tensor, where: str) -> None:
     """Raise :class:`InputError` unless ``found`` holds numbers of one of ``KINDS`` that are finite in float32."""
+    if not found.numel() or found.ndim > DIMENSIONS:
+        raise InputError(f"checkpoint {where}: {shown(key)} is {shown(tuple(found.shape))}, expected weights")
     if found.dtype not in KINDS:
         raise InputError(f"checkpoint {where}: {shown(key)} holds {found.dtype}, expected floating-point weights")
     if not torch.isfinite(found.float()).all():
@@ -38,7 +41,7 @@ def fill(net: nn.Module, weights: Mapping[str, Tensor], where: str) -> None:
         if found is None:
             raise InputError(f"checkpoint {where}: {key} is missing")
         if found.shape != blank.shape:
-            raise InputError(f"checkpoint {where}: {key} is {tuple(found.shape)}, expected {tuple(blank.shape)}")
+            raise InputError(f"checkpoint {where}: {key} is {shown(tuple(found.shape))}, expected {tuple(blank.shape)}")
         check_finite(key, found, where)
     foreign = sorted(set(weights) - set(expected))
     if foreign:

@@ -13,18 +13,25 @@ from pathlib import Path
 from agents.weights import shown
 from envs.errors import InputError, one_line
 
+MOST_MEMBERS = 2**16
+LONGEST_NAME = 1_024  # bytes; torch's have some 50
+
 
 def check_zip(data: bytes, path: Path, most: int) -> zipfile.ZipFile:
     """The archive in ``data``, if it unpacks to at most ``most`` bytes and has no member that is an attack."""
+    if data.count(b"PK\1\2") > MOST_MEMBERS:
+        raise InputError(f"checkpoint {path}: more than {MOST_MEMBERS} members; not loaded")
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
         members = archive.infolist()
-    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError) as error:
         raise InputError(f"checkpoint {path}: damaged zip ({one_line(error)})") from None
     for member in members:
         # Nothing is ever unpacked to disk; such a name still says that the file is an attack.
         if member.filename.startswith(("/", "\\")) or ".." in member.filename.replace("\\", "/").split("/"):
             raise InputError(f"checkpoint {path}: a member is named {member.filename[:80]!r}; not loaded")
+        if not member.filename or len(member.filename.encode(errors="replace")) > LONGEST_NAME:
+            raise InputError(f"checkpoint {path}: a member has no name, or a very long one; not loaded")
         # Of other methods Python unpacks all there is before it looks at the size that the file claims.
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise InputError(f"checkpoint {path}: {member.filename[:80]!r} is neither stored nor deflated; not loaded")
@@ -66,5 +73,5 @@ def _read(archive: zipfile.ZipFile, name: str, size: int, path: Path) -> bytes:
     try:
         with archive.open(name) as member:
             return member.read(size + 1)
-    except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, EOFError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, EOFError, ValueError, OverflowError) as error:
         raise InputError(f"checkpoint {path}: {shown(name)} is damaged ({one_line(error)})") from None

@@ -26,7 +26,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def one_line(error: BaseException) -> str:
     """What a library's exception says, cut to fit into one line."""
-    return " ".join(str(error).split())[:160] or type(error).__name__
+    return " ".join(str(error)[:1_000].split())[:160] or type(error).__name__
 
 
 @contextlib.contextmanager

@@ -151,6 +151,8 @@ def train(
         for name, value in given.items():
             if not spec.agrees(name, value):
                 begun, option = getattr(spec, name), name.replace("_", "-")
+                if from_scratch and name in ("samples", "dagger_samples"):
+                    begun, option = "imitation", "from-scratch"
                 raise InputError(f"--{option}: the run in {out} was begun with {begun}; leave it out")
     given.pop("bf16", None)
     command = f"mazesteer train --out {shlex.quote(str(out))} --resume"

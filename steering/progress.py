@@ -56,7 +56,7 @@ def lines(what: str, clock: Callable[[], float]) -> Update:
         if now - last < EVERY:
             return
         last = now
-        left = "" if done <= first else f", {_span((now - begun) / (done - first) * (total - done))} left"
+        left = "" if done <= first else f", {_span((now - begun) / (done - first) * max(total - done, 0))} left"
         print(f"{what}: {done:,} of {total:,} after {_span(now - begun)}{left}", file=sys.stderr, flush=True)
 
     return update

@@ -22,8 +22,9 @@ ORDER = {
         "single_env register vec_env"
     ).split(),
     "agents": (
-        "directories hardware impala nature policy sb3_policy weights sb3_zip zip_members checkpoints evaluation "
-        "history muon supervised imitation dagger ppo_archive train card pipeline publish"
+        "directories hardware impala nature policy sb3_policy weights sb3_zip zip_members torch_pickles "
+        "torch_files checkpoints evaluation history muon supervised imitation dagger ppo_archive train card pipeline "
+        "publish"
     ).split(),
     "videos": "frames ffmpeg encode fields plots scene stage chart side_by_side speed".split(),
     "steering": (

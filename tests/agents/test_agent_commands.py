@@ -48,6 +48,9 @@ def test_a_training_by_command_ends_in_a_policy_that_can_be_evaluated(tmp_path: 
     assert again.returncode == 2 and "add --resume" in again.stderr
     other = mazesteer("train", "--out", out, "--resume", "--seed", "7")
     assert other.returncode == 2 and "--seed: the run in" in other.stderr and "begun with 0" in other.stderr
+    scratch = mazesteer("train", "--out", out, "--resume", "--from-scratch")
+    assert scratch.returncode == 2 and "--from-scratch: the run in" in scratch.stderr
+    assert "begun with imitation; leave it out" in scratch.stderr
     card = json.loads((out / "policy.json").read_text())
     found = mazesteer("evaluate", out / "policy.safetensors", "--json", "--n-levels", "4")
     assert found.returncode == 0 and json.loads(found.stdout)["region"] is card["figures"]["region"] is None

@@ -259,10 +259,33 @@ def test_names_and_files_that_do_not_exist(tmp_path: Path) -> None:
         load_policy(no_policy)
 
 
+EMPTY = {
+    "features_extractor.linear.0.weight": [2**62, 0],
+    "mlp_extractor.policy_net.0.weight": [2**40, 0],
+    "action_net.weight": [1] * 65,
+    "embedder.block1.conv.weight": [0, 2**63],
+    "action_net.bias": [0, 2**62, 2**62],
+}
+
+
+@pytest.mark.parametrize("key", EMPTY)
+def test_shapes_that_no_tensor_has_get_one_line(tmp_path: Path, key: str) -> None:
+    """They need no numbers in the file: one of their sides is 0, or all are 1."""
+    size = 4 * int(np.prod([n == 1 for n in EMPTY[key]]))
+    header = json.dumps({key: {"dtype": "F32", "shape": EMPTY[key], "data_offsets": [0, size]}}).encode()
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(size))
+    with pytest.raises(InputError, match=r"^checkpoint [^\n]{1,400}$"):
+        load_policy(path)
+
+
 TENSORS = {
     "one number in the shape of many": (lambda: torch.zeros(1).expand(2**40), "more than 1073741824 bytes"),
-    "meta": (lambda: torch.zeros(16, 3, 3, 3, device="meta"), "a tensor without its numbers"),
-    "sparse": (lambda: torch.zeros(16, 27).to_sparse(), "a tensor without its numbers"),
+    "meta": (lambda: torch.zeros(16, 3, 3, 3, device="meta"), "a tensor of another kind (_rebuild_meta"),
+    "sparse": (
+        lambda: torch.zeros(16, 27).to_sparse(),
+        "a tensor of another kind (_rebuild_sparse_tensor), expected dense",
+    ),
     "one number": (lambda: torch.zeros(1).expand(16, 3, 3, 3), "a tensor without its numbers"),
     "of 8 bits": (lambda: torch.zeros(16, 3, 3, 3).to(torch.float8_e4m3fn), "expected floating-point weights"),
     "of no known type": (lambda: torch.zeros(16, 3, 3, 3).to(torch.float8_e8m0fnu), "expected floating-point weights"),

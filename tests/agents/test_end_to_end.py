@@ -97,9 +97,16 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     stored = torch.load(out / "imitation.pt", weights_only=True)["samples"]
     assert 0 < stored <= 5_120
     counts: list[int] = []
-    weights = train_pipeline(out, read_run(out), progress=lambda done, _: counts.append(done), **SMALL)
+    totals: list[int] = []
+
+    def note(done: int, total: int) -> None:
+        counts.append(done)
+        totals.append(total)
+
+    weights = train_pipeline(out, read_run(out), progress=note, **SMALL)
     assert weights == out / "policy.safetensors"
     assert counts[0] > stored and counts == sorted(counts)
+    assert set(totals) == {counts[-1]}, "the end that was promised is the end"
     return out
 
 

@@ -13,7 +13,7 @@ import torch
 from agents.checkpoints import export_checkpoint, load_card, load_policy
 from agents.dagger import DaggerConfig
 from agents.hardware import check_device
-from agents.history import SNAPSHOTS, Watcher, learning_curves, read_history, snapshot_due
+from agents.history import EXACT, SNAPSHOTS, Watcher, learning_curves, read_history, snapshot_due
 from agents.imitation import ImitationConfig
 from agents.impala import ImpalaPolicyNet
 from agents.pipeline import SPEC, TrainSpec, read_run, start_run
@@ -27,7 +27,7 @@ def network(seed: int = 0) -> ImpalaPolicyNet:
 
 def test_a_run_is_taken_up_with_the_options_it_was_begun_with(tmp_path: Path) -> None:
     spec = start_run(tmp_path / "run", TrainSpec(region=None, seed=3, samples=512, dagger_samples=(), ppo_steps=64))
-    assert read_run(tmp_path / "run") == spec and spec.region is None and spec.total == 576
+    assert read_run(tmp_path / "run") == spec and spec.region is None and spec.total == 512 + 8_192
     with pytest.raises(InputError, match="--resume"):
         start_run(tmp_path / "run", TrainSpec())
 
@@ -40,7 +40,9 @@ def test_a_run_of_any_seed_that_can_begin_can_go_on(tmp_path: Path) -> None:
 def test_each_round_of_walks_is_a_stage_with_levels_of_its_own() -> None:
     spec = TrainSpec(seed=2, samples=512, dagger_samples=(1_000, 0, 2_000), ppo_steps=64)
     stages = spec.stages()
-    assert list(stages) == ["imitation", "dagger", "dagger_2", "ppo"] and spec.total == 3_576
+    assert list(stages) == ["imitation", "dagger", "dagger_2", "ppo"] and spec.total == 512 + 1_024 + 2_048 + 8_192, (
+        "whole batches, a whole rollout"
+    )
     assert [stages[name].samples for name in ("dagger", "dagger_2")] == [1_000, 2_000]
     assert len({stages[name].seed for name in ("dagger", "dagger_2")}) == 2
     assert spec.command.startswith("mazesteer train --region 5 --scale 1 --seed 2 --samples 512 --dagger-samples 1000,")
@@ -120,8 +122,9 @@ def test_patience_is_one_number_or_one_for_each_round(tmp_path: Path) -> None:
     assert begun == read_run(tmp_path / "run") and begun.patience == (0, 12)
     with pytest.raises(InputError, match="3 numbers for 2 rounds of walks; give one number, or one for each round"):
         replace(spec, patience=(1, 2, 3))
-    with pytest.raises(InputError, match="patience is -1, must be 0"):
-        start_run(tmp_path / "other", replace(spec, patience=(-1,)))
+    for rounds in (spec.dagger_samples, ()):
+        with pytest.raises(InputError, match="patience is -1, must be 0"):
+            start_run(tmp_path / "other", replace(spec, dagger_samples=rounds, patience=(-1,)))
     assert not (tmp_path / "other").exists()
     options = json.loads((tmp_path / "run" / SPEC).read_text())
     del options["patience"]  # as in the runs of before
@@ -176,6 +179,38 @@ def test_snapshots_are_due_at_zero_and_at_powers_of_two() -> None:
     counts = range(0, 300_000, 256)
     due = [now for before, now in zip([-1, *counts[:-1]], counts, strict=True) if snapshot_due(before, now)]
     assert due == [0] + [4_096 * 2**k for k in range(7)]
+
+
+ROW = {"stage": "imitation", "count": 0, "seconds": 0.5, **dict.fromkeys(EXACT, 0.5)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps({**ROW, "count": "x"}),
+        json.dumps({**ROW, "count": 0.5}),
+        json.dumps({**ROW, "stage": 3}),
+        json.dumps({**ROW, "loss": None}),
+        json.dumps({key: value for key, value in ROW.items() if key != "count"}),
+        json.dumps(ROW) + "\n3",
+        json.dumps(ROW) + "\n{",
+        "[" * 200_000,
+        None,
+    ],
+)
+def test_a_history_that_is_none_gets_one_line(tmp_path: Path, text: str | None) -> None:
+    if text is None:
+        (tmp_path / "history.jsonl").mkdir()
+    else:
+        (tmp_path / "history.jsonl").write_text(text)
+    with pytest.raises(InputError, match=r"^[^\n]+history.jsonl: not a training history; remove it"):
+        Watcher(tmp_path, "imitation", 0, 5).begin(0)
+    if text is not None:
+        rows = [{**ROW, "loss": 1}, {"stage": "dagger", "count": 5}]
+        (tmp_path / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        Watcher(tmp_path, "imitation", 10, 5).begin(0)
+        assert read_history(tmp_path) == rows
+        learning_curves(rows, tmp_path / "curves.png")
 
 
 def test_the_history_drops_what_a_lost_end_wrote(tmp_path: Path) -> None:

@@ -247,7 +247,7 @@ BAD_WEIGHTS: dict[str, tuple[Callable[[dict[str, Tensor]], None], str]] = {
         "features_extractor.linear.0.weight is (512, 3136), expected (512, 1024)",
     ),
     "flat": (put("features_extractor.linear.0.weight", lambda t: t.flatten()), "is (524288,), expected (512, 1024)"),
-    "empty": (put("features_extractor.linear.0.weight", lambda t: t[:0]), "is (0, 1024), expected (1, 1024)"),
+    "empty": (put("features_extractor.linear.0.weight", lambda t: t[:0]), "is (0, 1024), expected weights"),
     "five moves": (put("action_net.weight", lambda t: t[:5]), "action_net.weight is (5, 512), expected (15, 512)"),
     "missing": (drop("cnn.4.bias"), "features_extractor.cnn.4.bias is missing"),
     "no extractor": (drop("extractor"), "features_extractor.cnn.0.weight is missing, expected the Nature CNN"),

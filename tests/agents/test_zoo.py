@@ -36,6 +36,10 @@ SLACK = 0.01  # what PPO may cost: two and a half standard errors over 256 level
 MEGABYTES = 60
 
 
+def test_every_agent_that_is_promised_is_shipped() -> None:
+    assert zoo_names() == sorted(BARS)
+
+
 @pytest.mark.parametrize("name", zoo_names())
 def test_the_agents_meet_their_bars(name: str) -> None:
     card, (mean, size, steps) = load_card(name), BARS[name]

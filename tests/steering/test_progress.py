@@ -23,13 +23,16 @@ def test_a_line_a_minute_with_an_estimate_from_what_this_run_did(capsys: pytest.
     ]
 
 
-def test_before_anything_is_done_nothing_is_promised(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("done", "left"), [(0, ""), (12, ", 0:00:00 left")])
+def test_before_anything_is_done_and_beyond_the_end_nothing_is_promised(
+    capsys: pytest.CaptureFixture[str], done: int, left: str
+) -> None:
     now = 0.0
     update = lines("training", lambda: now)
     update(0, 10)
     now = EVERY
-    update(0, 10)
-    assert capsys.readouterr().err == "training: 0 of 10 after 0:01:00\n"
+    update(done, 10)
+    assert capsys.readouterr().err == f"training: {done} of 10 after 0:01:00{left}\n"
 
 
 def test_where_there_is_no_terminal_no_bar_is_drawn(capsys: pytest.CaptureFixture[str]) -> None:

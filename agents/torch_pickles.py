@@ -1,0 +1,329 @@
+"""What a pickle of tensors may say, checked word by word before torch reads it.
+
+Torch's own reader for weights runs no foreign code, but calls dozens of functions of its own on whatever a
+file gives them, and some of these take memory or time without bound, or end the process. Files of
+weights need few of them, each with plain arguments, and keys that are text or numbers: nothing
+else is let through. Nothing is built here: values are represented by their kinds.
+
+Opcodes: ``pickletools`` of the standard library. Layouts: ``torch/serialization.py`` of PyTorch 2.
+"""
+
+from __future__ import annotations
+
+import enum
+import io
+import pickletools
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from agents.weights import shown
+from envs.errors import InputError, one_line
+
+MOST = 2**22  # bytes of one pickle: torch's hold some 100 for each tensor, whose numbers lie elsewhere
+PROTOCOL = 3  # the last one that torch's reader for weights takes
+_BEFORE = 3  # pickles of the old layout before what was saved: magic number, version, facts of the system
+_KEYS = 2**16  # of dictionaries, in one pickle
+_ODD_KEYS = 1_000  # of these the numbers that are not small and whole: a file may choose such of one hash
+_COPIES = 64  # of dictionaries, in one pickle: into attributes, and counters
+_DIMENSIONS = 64  # the most that torch's tensors have
+
+
+class Kind(enum.Enum):
+    """What is known of a value. Whole numbers, texts and globals are kept; a tuple is that of its items."""
+
+    PLAIN = enum.auto()  # other numbers, True, False, None
+    LIST = enum.auto()
+    DICT = enum.auto()
+    TENSOR = enum.auto()
+
+
+class _Text(str):
+    """A text, which may be a key."""
+
+
+class _Global(str):
+    """Module and name of something that a pickle asks for."""
+
+
+@dataclass(frozen=True)
+class _Storage:
+    """Numbers that lie elsewhere in the file."""
+
+    key: str
+    bytes: int
+    item: int
+
+
+_CALLED = {  # what a call gives
+    "collections OrderedDict": Kind.DICT,
+    "collections Counter": Kind.DICT,
+    "torch._utils _rebuild_tensor": Kind.TENSOR,
+    "torch._utils _rebuild_tensor_v2": Kind.TENSOR,
+    "torch._utils _rebuild_tensor_v3": Kind.TENSOR,
+    "torch._utils _rebuild_parameter": Kind.TENSOR,
+    "torch device": Kind.PLAIN,
+    "torch Size": Kind.PLAIN,
+}
+_CONSTANTS: dict[str, Any] = {
+    **dict.fromkeys(("BINFLOAT", "NONE", "NEWTRUE", "NEWFALSE"), Kind.PLAIN),
+    "EMPTY_LIST": Kind.LIST,
+    "EMPTY_DICT": Kind.DICT,
+    "EMPTY_TUPLE": (),
+}
+_WHOLE = ("BININT", "BININT1", "BININT2", "LONG1")
+_TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+_TEXTS = ("BINUNICODE", "SHORT_BINSTRING", "SHORT_BINUNICODE")
+
+
+def check_pickles(data: bytes, path: Path) -> None:
+    """Let pass a torch file whose pickles hold tensors and plain containers, and nothing else.
+
+    ``data``: a zip, or torch's layout from before there were zips. Raises :class:`InputError` with one line.
+    """
+    try:
+        if data[:2] == b"PK":
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                pickles = [name for name in archive.namelist() if name.rpartition("/")[2].lower() == "data.pkl"]
+                if len(pickles) != 1:  # of several torch takes one or the other
+                    raise ValueError(f"{len(pickles)} members are called data.pkl, expected one")
+                for member in archive.infolist():
+                    if "/data/" not in member.filename and member.file_size > MOST:
+                        _too_large(member.filename, path)
+                _check(archive.read(pickles[0]), 0, path)
+        else:
+            at = 0
+            for _ in range(_BEFORE):
+                at = _check(data, at, path)[0]
+            at, saved = _check(data, at, path)
+            keys = _check(data, at, path)[1]  # of the storages, whose numbers follow
+            # What is not listed torch leaves as the memory was.
+            if not keys.only_texts or keys.texts != {storage.key for storage in saved.storages}:
+                raise ValueError("the numbers of its tensors are not those that it lists")
+    except InputError:
+        raise
+    except (ValueError, LookupError, zipfile.BadZipFile) as error:
+        why = "its pickle takes what it has not put there" if isinstance(error, LookupError) else one_line(error)
+        raise InputError(f"checkpoint {path}: damaged or not a torch file ({why})") from None
+
+
+def _too_large(what: str, path: Path) -> None:
+    raise InputError(f"checkpoint {path}: {shown(what)} has more than {MOST} bytes; save the weights by themselves")
+
+
+def _check(data: bytes, at: int, path: Path) -> tuple[int, _Reader]:
+    """Check the pickle that begins at ``at``; returns where it ends, and what was read.
+
+    Raises :class:`InputError` for what files of weights have not, ValueError or LookupError for what is no pickle.
+    """
+    whole = len(data) - at <= MOST
+    reader, end = _Reader(path), 0
+    protocol: Any = 0
+    try:
+        for opcode, argument, position in pickletools.genops(data[at : at + MOST]):
+            if opcode.name == "PROTO":
+                protocol = argument
+            elif opcode.name == "STOP":
+                end = at + (position or 0) + 1
+            elif opcode.name != "FRAME":
+                reader.read(opcode.name, argument)
+    except InputError:
+        raise
+    except ValueError:  # also where the bytes end before the pickle does
+        if not whole:
+            _too_large("its pickle, if it is one,", path)
+        raise
+    if protocol > PROTOCOL:
+        raise InputError(
+            f"checkpoint {path}: its pickle is of protocol {protocol}, expected at most {PROTOCOL}; save it again by "
+            "torch.save without pickle_protocol"
+        )
+    return end, reader
+
+
+class _Reader:
+    """Follows the stack of a pickle, of kinds only."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stack: list[Any] = []
+        self._marks: list[list[Any]] = []
+        self._memo: dict[int, Any] = {}
+        self._words: set[str] = set()
+        self._keys_seen = self._odd_keys = self._copies = 0
+        self.texts: set[str] = set()
+        self.storages: set[_Storage] = set()
+        self._do: dict[str, Callable[[Any], object]] = {
+            "GLOBAL": self._global,
+            "STACK_GLOBAL": self._stack_global,
+            "REDUCE": self._reduce,
+            "BUILD": self._build,
+            "BINPERSID": self._storage,
+            "MARK": self._mark,
+            "TUPLE": self._tuple,
+            "APPEND": lambda _: self._drop(1),
+            "APPENDS": lambda _: self._since_mark(),
+            "SETITEM": lambda _: self._keys(self._drop(2)),
+            "SETITEMS": lambda _: self._keys(self._since_mark()),
+            "MEMOIZE": lambda _: self._remember(len(self._memo)),
+            **dict.fromkeys(("BINPUT", "LONG_BINPUT"), self._remember),
+            **dict.fromkeys(("BINGET", "LONG_BINGET"), lambda number: self._stack.append(self._memo[number])),
+        }
+
+    @property
+    def only_texts(self) -> bool:
+        """Whether the pickle is one list of texts, and these are all its :attr:`texts`."""
+        listing = {*_TEXTS, "EMPTY_LIST", "MARK", "APPEND", "APPENDS", "BINPUT", "LONG_BINPUT", "MEMOIZE"}
+        return self._words <= listing and self._stack == [Kind.LIST] and not self._marks
+
+    def read(self, word: str, argument: Any) -> None:
+        self._words.add(word)
+        if word in _CONSTANTS:
+            self._stack.append(_CONSTANTS[word])
+        elif word in _WHOLE:
+            self._stack.append(int(argument))
+        elif word in _TEXTS:
+            self._stack.append(_Text(argument))
+            self.texts.add(argument)
+        elif word in _TUPLES:
+            self._stack.append(tuple(self._drop(_TUPLES[word])))
+        elif word in self._do:
+            self._do[word](argument)
+        else:
+            self._refuse(f"its pickle has the opcode {word}")
+
+    def _refuse(self, what: str) -> None:
+        raise InputError(f"checkpoint {self._path}: {what}, as files of weights have not; not loaded")
+
+    def _drop(self, count: int) -> list[Any]:
+        if len(self._stack) < count:
+            raise LookupError
+        items = self._stack[-count:]
+        del self._stack[-count:]
+        return items
+
+    def _mark(self, _: Any) -> None:
+        self._marks.append(self._stack)
+        self._stack = []
+
+    def _since_mark(self) -> list[Any]:
+        items, self._stack = self._stack, self._marks.pop()
+        return items
+
+    def _tuple(self, _: Any) -> None:
+        items = tuple(self._since_mark())  # first: it changes what the stack is
+        self._stack.append(items)
+
+    def _remember(self, number: int) -> None:
+        self._memo[number] = self._stack[-1]
+
+    def _global(self, name: str) -> None:
+        module, _, last = name.partition(" ")
+        storage = module in ("torch", "torch.storage") and last.endswith("Storage") and last.isidentifier()
+        number = module == "torch" and isinstance(getattr(torch, last, None), torch.dtype)
+        if module == "torch._utils" and name not in _CALLED and last.startswith("_rebuild"):
+            kind = f"a tensor of another kind ({shown(last)}), expected dense ones with their numbers"
+            raise InputError(f"checkpoint {self._path}: holds {kind}")
+        if not (name in _CALLED or storage or number):
+            code = f"code that a pickle would run: {shown(name.replace(' ', '.'))}"
+            raise InputError(
+                f"checkpoint {self._path}: holds something other than tensors ({code}); it was not loaded; "
+                "ask for a file with weights only"
+            )
+        self._stack.append(_Global(name))
+
+    def _stack_global(self, _: Any) -> None:
+        names = self._drop(2)
+        if [type(name) for name in names] != [_Text, _Text]:
+            self._refuse("its pickle names something by what is no text")
+        self._global(" ".join(names))
+
+    def _reduce(self, _: Any) -> None:
+        function, arguments = self._drop(2)
+        if not (type(function) is _Global and type(arguments) is tuple and _needed(function, arguments)):
+            self._refuse("its pickle makes an odd call")
+        if arguments == (Kind.DICT,):
+            self._copy()
+        self._stack.append(_CALLED[function])
+
+    def _copy(self) -> None:
+        self._copies += 1
+        if self._copies > _COPIES:
+            self._refuse(f"its pickle copies more than {_COPIES} dictionaries")
+
+    def _build(self, _: Any) -> None:
+        """Attributes of a dictionary, as :meth:`torch.nn.Module.state_dict` gives it; nobody uses them."""
+        target, state = self._drop(2)
+        if not (target is state is Kind.DICT):
+            self._refuse("its pickle sets attributes")
+        self._copy()
+        self._stack.append(target)
+
+    def _storage(self, _: Any) -> None:
+        (place,) = self._drop(1)
+        kinds = [type(part) for part in place] if type(place) is tuple and len(place) in (5, 6) else []
+        good = kinds[:5] == [_Text, _Global, _Text, _Text, int] and place[5:] in ((), (Kind.PLAIN,))
+        # Of any other key torch may find a storage under several.
+        if not good or place[0] != "storage" or not (place[2].isascii() and place[2].isdigit()):
+            self._refuse("its pickle refers to something other than numbers")
+        item = _item_size(place[1])
+        storage = _Storage(str(place[2]), place[4] * item, item)
+        self.storages.add(storage)
+        self._stack.append(storage)
+
+    def _keys(self, items: list[Any]) -> None:
+        keys = items[::2]
+        if any(type(key) is not _Text and not _numbers((key,)) for key in keys):
+            self._refuse("a key is neither text nor a number")
+        self._keys_seen += len(keys)
+        self._odd_keys += sum(type(key) is not _Text and not (type(key) is int and 0 <= key < _KEYS) for key in keys)
+        if self._keys_seen > _KEYS or self._odd_keys > _ODD_KEYS:
+            self._refuse("its dictionaries have too many keys")
+
+
+def _numbers(items: Sequence[Any]) -> bool:
+    return all(item is Kind.PLAIN or type(item) is int for item in items)
+
+
+def _item_size(name: str) -> int:
+    """Bytes of one item of a storage class, or of a number type."""
+    last = name.partition(" ")[2]
+    dtype = getattr(torch, last, None)
+    if not isinstance(dtype, torch.dtype):
+        dtype = getattr(getattr(torch, last, None), "dtype", torch.uint8)  # an UntypedStorage counts bytes
+    return dtype.itemsize if isinstance(dtype, torch.dtype) else 1
+
+
+def _needed(function: str, arguments: tuple[Any, ...]) -> bool:
+    """Whether files of weights call ``function`` with such arguments."""
+    first, rest = arguments[:1], arguments[1:]
+    if function not in _CALLED or len(arguments) > 9:
+        return False
+    if function.startswith("collections "):
+        return not arguments or (function == "collections Counter" and arguments == (Kind.DICT,))
+    if function == "torch device":
+        return bool(first) and type(first[0]) is _Text and _numbers(rest)
+    if function == "torch Size":
+        return bool(first) and _shape(first[0]) and not rest
+    plain = all(item is Kind.DICT or type(item) is _Global or _numbers((item,)) or _shape(item) for item in rest)
+    if function.endswith("_rebuild_parameter"):
+        return first == (Kind.TENSOR,) and plain
+    return plain and len(rest) >= 3 and _within(first[0], *rest[:3], *(x for x in rest if type(x) is _Global))
+
+
+def _shape(item: Any) -> bool:
+    return type(item) is tuple and len(item) <= _DIMENSIONS and all(type(n) is int for n in item)
+
+
+def _within(storage: Any, offset: Any, size: Any, stride: Any, *dtype: _Global) -> bool:
+    """Whether a tensor lies within its storage: torch makes the storage larger where it does not."""
+    if not (type(storage) is _Storage and type(offset) is int and _shape(size) and _shape(stride)):
+        return False
+    if len(size) != len(stride) or min((offset, *size, *stride)) < 0 or len(dtype) > 1:
+        return False
+    last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True)) if all(size) else -1
+    return (last + 1) * (_item_size(dtype[0]) if dtype else storage.item) <= storage.bytes
