@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from agents.torch_pickles import check_pickles
+from agents.torch_pickles import check_pickles, not_tensors
 from agents.weights import shown
 from agents.zip_members import stored
 from envs.errors import InputError, one_line
@@ -65,9 +65,6 @@ def _load(data: bytes, path: Path, most: int) -> Any:
     except InputError:
         raise
     except pickle.UnpicklingError:
-        raise InputError(
-            f"checkpoint {path}: holds something other than tensors (code that a pickle would run); "
-            "it was not loaded; ask for a file with weights only"
-        ) from None
+        raise not_tensors(path) from None
     except Exception as error:  # torch raises many kinds for a damaged file; none of them may escape
         raise InputError(f"checkpoint {path}: damaged or not a torch file ({one_line(error)})") from None

@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 
-from agents.weights import shown
+from agents.weights import DIMENSIONS, shown
 from envs.errors import InputError, one_line
 
 MOST = 2**22  # bytes of one pickle: torch's hold some 100 for each tensor, whose numbers lie elsewhere
@@ -30,7 +30,6 @@ _BEFORE = 3  # pickles of the old layout before what was saved: magic number, ve
 _KEYS = 2**16  # of dictionaries, in one pickle
 _ODD_KEYS = 1_000  # of these the numbers that are not small and whole: a file may choose such of one hash
 _COPIES = 64  # of dictionaries, in one pickle: into attributes, and counters
-_DIMENSIONS = 64  # the most that torch's tensors have
 
 
 class Kind(enum.Enum):
@@ -109,6 +108,14 @@ def check_pickles(data: bytes, path: Path) -> None:
     except (ValueError, LookupError, zipfile.BadZipFile) as error:
         why = "its pickle takes what it has not put there" if isinstance(error, LookupError) else one_line(error)
         raise InputError(f"checkpoint {path}: damaged or not a torch file ({why})") from None
+
+
+def not_tensors(path: Path, what: str = "") -> InputError:
+    """What is said of a file that holds code; ``what`` says which."""
+    return InputError(
+        f"checkpoint {path}: holds something other than tensors (code that a pickle would run{what}); "
+        "it was not loaded; ask for a file with weights only"
+    )
 
 
 def _too_large(what: str, path: Path) -> None:
@@ -229,11 +236,7 @@ class _Reader:
             kind = f"a tensor of another kind ({shown(last)}), expected dense ones with their numbers"
             raise InputError(f"checkpoint {self._path}: holds {kind}")
         if not (name in _CALLED or storage or number):
-            code = f"code that a pickle would run: {shown(name.replace(' ', '.'))}"
-            raise InputError(
-                f"checkpoint {self._path}: holds something other than tensors ({code}); it was not loaded; "
-                "ask for a file with weights only"
-            )
+            raise not_tensors(self._path, f": {shown(name.replace(' ', '.'))}")
         self._stack.append(_Global(name))
 
     def _stack_global(self, _: Any) -> None:
@@ -291,11 +294,9 @@ def _numbers(items: Sequence[Any]) -> bool:
 
 def _item_size(name: str) -> int:
     """Bytes of one item of a storage class, or of a number type."""
-    last = name.partition(" ")[2]
-    dtype = getattr(torch, last, None)
-    if not isinstance(dtype, torch.dtype):
-        dtype = getattr(getattr(torch, last, None), "dtype", torch.uint8)  # an UntypedStorage counts bytes
-    return dtype.itemsize if isinstance(dtype, torch.dtype) else 1
+    found = getattr(torch, name.partition(" ")[2], None)
+    dtype = found if isinstance(found, torch.dtype) else getattr(found, "dtype", None)
+    return dtype.itemsize if isinstance(dtype, torch.dtype) else 1  # an UntypedStorage counts bytes
 
 
 def _needed(function: str, arguments: tuple[Any, ...]) -> bool:
@@ -316,7 +317,7 @@ def _needed(function: str, arguments: tuple[Any, ...]) -> bool:
 
 
 def _shape(item: Any) -> bool:
-    return type(item) is tuple and len(item) <= _DIMENSIONS and all(type(n) is int for n in item)
+    return type(item) is tuple and len(item) <= DIMENSIONS and all(type(n) is int for n in item)
 
 
 def _within(storage: Any, offset: Any, size: Any, stride: Any, *dtype: _Global) -> bool:

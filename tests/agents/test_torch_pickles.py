@@ -34,12 +34,13 @@ def text(value: str) -> bytes:
     return b"X" + struct.pack("<I", len(value)) + value.encode()
 
 
-def archive(pickled: bytes) -> bytes:
-    """A torch file of one number whose pickle is another one."""
+def archive(member: str, content: bytes) -> bytes:
+    """A torch file of one number with other content in one of its members."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(saved({"a": torch.zeros(1)}))) as whole, zipfile.ZipFile(buffer, "w") as copy:
-        for name in whole.namelist():
-            copy.writestr(name, pickled if name.endswith("data.pkl") else whole.read(name))
+    with zipfile.ZipFile(io.BytesIO(saved({"a": torch.zeros(1)}))) as whole:
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as copy:
+            for name in whole.namelist():
+                copy.writestr(name, content if name.endswith(f"/{member}") else whole.read(name))
     return buffer.getvalue()
 
 
@@ -118,7 +119,7 @@ def test_what_weights_do_not_need_is_not_read(tmp_path: Path, name: str, legacy:
         parts = [b"\x80\x02" + part + b"." for part in (b"K\x00", b"M\xe9\x03", b"}")]
         data = b"".join(parts) + pickled + b"\x80\x02]."
     else:
-        data = archive(pickled)
+        data = archive("data.pkl", pickled)
     path = tmp_path / "x.pth"
     path.write_bytes(data)
     tracemalloc.start()
@@ -191,14 +192,12 @@ def test_a_bit_that_turns_all_signs_is_not_lost(tmp_path: Path) -> None:
 def test_beside_the_numbers_an_archive_is_small(tmp_path: Path) -> None:
     """Torch says all of a byte order that it does not know, and reads one of several pickles."""
     path = tmp_path / "x.pth"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as copy, zipfile.ZipFile(io.BytesIO(saved(WEIGHTS))) as whole:
-        for name in whole.namelist():
-            copy.writestr(name, b"ab " * MOST if name.endswith("byteorder") else whole.read(name))
+    path.write_bytes(archive("byteorder", b"ab " * MOST))
     with pytest.raises(InputError, match=r"^[^\n]+byteorder has more than \d+ bytes; save the weights"):
         load_policy(path)
     path.write_bytes(saved(WEIGHTS))
-    with zipfile.ZipFile(path, "a") as archive_:
-        archive_.writestr("b/data.pkl", b"")
+    with zipfile.ZipFile(path, "a") as more:
+        more.writestr("b/data.pkl", b"")
     with pytest.raises(InputError, match="2 members are called data.pkl, expected one"):
         load_policy(path)
 
