@@ -8,13 +8,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from agents.checkpoints import load_policy, published_net, write_atomic
+from agents.checkpoints import load_policy, published_net
 from agents.dagger import DaggerConfig
 from agents.evaluation import DEAD_LEVELS, LEVELS, dead_branches, policy_figures
 from agents.imitation import ImitationConfig
 from agents.policy import MazePolicy
 from agents.train import PPOConfig
-from envs.levels import EVAL_LEVELS, TRAIN_LEVELS
+from envs.files import write_atomic
+from envs.training.levels import EVAL_LEVELS, TRAIN_LEVELS
 
 CARD = "mazesteer-card-1"
 GOOD = 0.97  # probability of success below which a card speaks of a weakness

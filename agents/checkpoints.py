@@ -9,7 +9,6 @@ from the weights.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 import json
@@ -31,6 +30,7 @@ from agents.torch_files import tensors_of
 from agents.weights import fill, shown
 from agents.zip_members import zip_member
 from envs.errors import InputError, nearest, one_line
+from envs.files import write_atomic
 
 ZOO = Path(__file__).parent / "zoo"
 SERIES = "-series"  # what the folder of a checkpoint's snapshots adds to its name
@@ -239,19 +239,3 @@ def _ordered(data: bytes) -> bytes:
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     return struct.pack("<Q", len(text)) + text + data[8 + length :]
-
-
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write a file by temporary file, fsync and rename; raises :class:`InputError` if it cannot."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as handle:
-            handle.write(data)
-            handle.flush()
-            os.fsync(handle.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise InputError(f"{path}: cannot be written ({error.strerror}); choose another place") from None

@@ -25,10 +25,10 @@ from agents.policy import move_log_probabilities, sample_rows
 from agents.supervised import Batch, Progress, Session, UpdateConfig, expert
 from envs.actions import ACTION_FOR_MOVE, Move
 from envs.errors import InputError
-from envs.levels import TRAIN_LEVELS
 from envs.maze import Maze
-from envs.state_layout import WORLD_DIM
-from envs.vec_env import MazeVecEnv
+from envs.simulator.state_layout import WORLD_DIM
+from envs.training.levels import TRAIN_LEVELS
+from envs.training.vec_env import MazeVecEnv
 
 NAME = "dagger"
 _ACTIONS = np.array([ACTION_FOR_MOVE[move] for move in Move])

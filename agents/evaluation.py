@@ -10,8 +10,8 @@ import numpy as np
 from agents.impala import ResidualBlock
 from agents.policy import MazePolicy
 from envs import chain
-from envs.levels import place_cheese
 from envs.maze import Maze
+from envs.training.levels import place_cheese
 
 LEVELS = (0, 256)
 DEAD_LEVELS = (0, 8)

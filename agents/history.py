@@ -18,11 +18,12 @@ from typing import Any
 
 from torch import nn
 
-from agents.checkpoints import save_checkpoint, write_atomic
+from agents.checkpoints import save_checkpoint
 from agents.evaluation import policy_figures
 from agents.impala import ImpalaPolicyNet
 from agents.policy import MazePolicy
 from envs.errors import InputError
+from envs.files import write_atomic
 
 FILE = "history.jsonl"
 SNAPSHOTS = "snapshots"

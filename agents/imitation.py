@@ -24,10 +24,10 @@ from agents.hardware import SAVE_EVERY, bf16_pays, follow_parent
 from agents.history import Watcher
 from agents.impala import ImpalaPolicyNet
 from agents.supervised import Batch, Progress, Session, UpdateConfig, expert
-from envs import procgen_env
 from envs.errors import InputError
-from envs.levels import TRAIN_LEVELS, place_cheese
 from envs.maze import Maze
+from envs.simulator import procgen_env
+from envs.training.levels import TRAIN_LEVELS, place_cheese
 
 STATE = "imitation.pt"
 

@@ -18,9 +18,8 @@ from typing import Any
 import torch
 
 from agents.card import Stage, make_card, write_card
-from agents.checkpoints import save_checkpoint, write_atomic
+from agents.checkpoints import save_checkpoint
 from agents.dagger import DaggerConfig, train_dagger
-from agents.directories import remove_stale
 from agents.evaluation import LEVELS
 from agents.hardware import SAVE_EVERY, bf16_pays, check_device, hardware_class
 from agents.history import SNAPSHOTS, WATCH_LEVELS, Watcher, learning_curves, read_history
@@ -28,6 +27,7 @@ from agents.imitation import ImitationConfig, train_imitation
 from agents.impala import ImpalaPolicyNet
 from agents.train import PPOConfig, train_ppo
 from envs.errors import InputError, check_random_seed, nearest
+from envs.files import remove_stale, write_atomic
 
 SPEC = "train.json"
 # A policy that is already good: update it on what it does now, in small steps on large batches, and do not pay it

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from agents.checkpoints import load_policy, network_from_weights, published_net, save_checkpoint, write_atomic
+from agents.checkpoints import load_policy, network_from_weights, published_net, save_checkpoint
 from agents.impala import ImpalaPolicyNet
 from agents.sb3_policy import MazeActorCriticPolicy, MazePPO
 from agents.weights import check_finite
 from envs.errors import InputError, one_line
+from envs.files import write_atomic
 
 from stable_baselines3.common.base_class import BaseAlgorithm  # isort: skip  (after envs, which silences gym's notice)
 

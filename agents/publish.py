@@ -17,9 +17,10 @@ import numpy as np
 import torch
 
 from agents.card import write_card
-from agents.checkpoints import SERIES, ZOO, load_policy, published_net, save_checkpoint, write_atomic
+from agents.checkpoints import SERIES, ZOO, load_policy, published_net, save_checkpoint
 from agents.history import EXACT, FIRST_SNAPSHOT, SNAPSHOTS, learning_curves, read_history
 from envs.errors import InputError
+from envs.files import write_atomic
 
 SNAPSHOTS_KEPT = 12
 

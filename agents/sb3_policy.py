@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from agents.impala import ImpalaPolicyNet
-from envs.procgen_env import silence_gym_notice
+from envs.simulator.procgen_env import silence_gym_notice
 
 silence_gym_notice()  # stable-baselines3 imports gym wherever it finds one
 

@@ -15,7 +15,6 @@ import torch
 from scipy.sparse import csgraph
 from torch import Tensor, nn
 
-from agents.checkpoints import write_atomic
 from agents.hardware import bf16_pays, keep_freed_memory
 from agents.history import Watcher
 from agents.muon import Muon, hidden_weights
@@ -23,6 +22,7 @@ from agents.policy import move_log_probabilities, to_input
 from agents.weights import check_finite
 from envs.actions import MOVE_OF_STEP, Move
 from envs.errors import InputError
+from envs.files import write_atomic
 from envs.maze import Maze
 
 # [dx + 1, dy + 1] to the move that makes that step.

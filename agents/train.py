@@ -21,8 +21,8 @@ from agents.impala import ImpalaPolicyNet
 from agents.ppo_archive import ARCHIVE, read_state, restore, save_run, warm_weights
 from agents.sb3_policy import MazeActorCriticPolicy, MazePPO
 from envs.errors import InputError
-from envs.levels import TRAIN_LEVELS
-from envs.vec_env import make_vec_env
+from envs.training.levels import TRAIN_LEVELS
+from envs.training.vec_env import make_vec_env
 
 from stable_baselines3.common.callbacks import BaseCallback  # isort: skip  (after envs, which silences gym's notice)
 from stable_baselines3.common.logger import Logger, configure  # isort: skip

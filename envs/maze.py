@@ -18,11 +18,11 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import csgraph, csr_array
 
-from envs import procgen_env, state_bytes
 from envs.actions import MOVE_OF_STEP, Facing, Move, facing_after
 from envs.errors import InputError
-from envs.state_bytes import MazeState
-from envs.state_layout import CHEESE, SPACE, WALL, WORLD_DIM
+from envs.simulator import procgen_env, state_bytes
+from envs.simulator.state_bytes import MazeState
+from envs.simulator.state_layout import CHEESE, SPACE, WALL, WORLD_DIM
 
 Cell = tuple[int, int]
 _THEME = ("background_index", "bg_tile_ratio", "bg_pct_x")

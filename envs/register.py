@@ -14,7 +14,7 @@ def register_envs() -> None:
     import gymnasium
 
     if ENV_ID not in gymnasium.registry:
-        gymnasium.register(id=ENV_ID, entry_point="envs.single_env:MazeEnv")
+        gymnasium.register(id=ENV_ID, entry_point="envs.training.single_env:MazeEnv")
 
 
 register_envs()

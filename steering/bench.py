@@ -24,9 +24,9 @@ from agents.imitation import batches as imitation_batches
 from agents.impala import ImpalaPolicyNet
 from agents.policy import MazePolicy, batches, to_input
 from agents.supervised import Session
-from envs import procgen_env, state_bytes
 from envs.chain import statistics
 from envs.maze import Maze
+from envs.simulator import procgen_env, state_bytes
 from steering.evaluate import CHUNK, LevelEvaluator, evaluate
 from steering.interventions import subtract
 from steering.plan import DEFAULT_CONDITIONS, SweepSpec, qualifying_levels

@@ -55,7 +55,7 @@ def evaluate_command(
     """
     from agents.checkpoints import load_card, load_policy, zoo_names
     from agents.evaluation import policy_figures
-    from envs.levels import check_region
+    from envs.training.levels import check_region
     from steering.progress import bar
 
     if not 1 <= n_levels <= 100_000:
@@ -124,9 +124,9 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
 ) -> None:
     """Train a policy: imitation, on-policy imitation, then PPO; snapshots, history and a card."""
-    from agents.directories import locked
     from agents.pipeline import TrainSpec, read_run, start_run, train_pipeline
-    from envs.levels import check_region
+    from envs.files import locked
+    from envs.training.levels import check_region
     from steering.progress import bar
 
     typed: dict[str, Any] = {"region": region, "scale": scale, "seed": seed, "samples": samples}

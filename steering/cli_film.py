@@ -55,7 +55,8 @@ def video(
     mode: Mode = "hard",
 ) -> None:  # fmt: skip
     """Film conditions side by side: same level, same random numbers, real procgen frames."""
-    from agents.checkpoints import load_policy, write_atomic
+    from agents.checkpoints import load_policy
+    from envs.files import write_atomic
     from envs.maze import Maze
     from steering.film import Cast, film_of, heat_overlays, roll
     from steering.plan import parse_levels
@@ -105,7 +106,8 @@ def field(
     mode: Mode = "hard",
 ) -> None:
     """Draw vector fields: clean, steered and their difference, over exact expected visits."""
-    from agents.checkpoints import load_policy, write_atomic
+    from agents.checkpoints import load_policy
+    from envs.files import write_atomic
     from envs.maze import Maze
     from steering.evaluate import LevelEvaluator
     from steering.fields import level_fields, no_cheese_field, panels

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from agents.checkpoints import load_card, write_atomic, zoo_names
+from agents.checkpoints import load_card, zoo_names
 from agents.history import FILE as HISTORY
 from agents.history import SNAPSHOTS, read_history
 from envs.errors import InputError
+from envs.files import write_atomic
 from steering import figures_compare, stats, words
 from steering.arms import Arm, find_runs, read_arms, unfinished
 from steering.compare import compare

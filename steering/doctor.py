@@ -147,7 +147,7 @@ def probe_procgen() -> str:
     """Build an environment and draw a frame; what was found."""
     from importlib.metadata import version
 
-    from envs import procgen_env
+    from envs.simulator import procgen_env
 
     env = procgen_env.gym3_env(1, start_level=0, num_levels=1, rand_seed=0)
     frame = env.observe()[1]["rgb"][0]

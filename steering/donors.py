@@ -7,8 +7,8 @@ import hashlib
 import numpy as np
 
 from envs.errors import InputError
-from envs.levels import EVAL_LEVELS
 from envs.maze import Cell, Maze
+from envs.training.levels import EVAL_LEVELS
 from steering.plan import OTHER_LEVEL, SAME_CELL, skip_reason
 
 _BLOCK = 16

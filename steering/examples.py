@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from agents.checkpoints import write_atomic
 from agents.policy import Policy
 from envs.errors import InputError
+from envs.files import write_atomic
 from envs.maze import Maze
 from steering.evaluate import LevelEvaluator
 from steering.fields import MoveField, panels

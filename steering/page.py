@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 import plotly.graph_objects as go
 
-from agents.checkpoints import write_atomic
+from envs.files import write_atomic
 from steering.words import number
 
 PAGE_BYTES = 8_000_000

@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from agents.checkpoints import write_atomic
 from envs.chain import REGION, check_horizon
 from envs.errors import InputError, nearest
+from envs.files import write_atomic
 from envs.maze import Cell, Maze
-from envs.procgen_env import check_seed
+from envs.simulator.procgen_env import check_seed
 from steering.evaluate import HORIZON
 from steering.store import RUN_FORMAT, TWIN, Key
 

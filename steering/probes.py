@@ -21,7 +21,7 @@ from agents.policy import Policy, batches, move_probabilities, to_input
 from envs.actions import MOVE_OF_STEP
 from envs.errors import InputError
 from envs.maze import Cell, Maze, State
-from envs.state_layout import WALL
+from envs.simulator.state_layout import WALL
 from steering.donors import generator
 from steering.hooks import HookedPolicy
 from steering.plan import skip_reason

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from agents.checkpoints import load_policy, write_atomic
+from agents.checkpoints import load_policy
 from agents.hardware import one_thread
 from agents.policy import Policy
 from envs.errors import InputError, check_random_seed, told_if_stopped
+from envs.files import write_atomic
 from envs.maze import Maze
 from steering import stats
 from steering.decoding import FORMAT, RESULTS, read_json, summarize_probes

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from agents.checkpoints import write_atomic
 from agents.hardware import one_thread
 from agents.policy import Policy
 from envs.errors import InputError, nearest
+from envs.files import write_atomic
 from envs.maze import Maze
 from steering import findings_channels, findings_levels, findings_probe, findings_transfer, findings_vectors
 from steering.behaviour import BEHAVIOUR

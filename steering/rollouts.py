@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 from agents.policy import Policy, move_probabilities, sample_rows, to_input
-from envs import procgen_env, state_bytes
 from envs.actions import ACTION_FOR_MOVE, Facing, Move
 from envs.chain import MAX_HORIZON, check_horizon
 from envs.dynamics import step
 from envs.errors import InputError, check_random_seed, one_line
 from envs.maze import Maze, State
+from envs.simulator import procgen_env, state_bytes
 from envs.trajectory import Trajectory
 from steering.hooks import HookedPolicy
 from steering.interventions import Intervention

@@ -13,8 +13,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from agents.checkpoints import checkpoint_file, load_policy, policy_from_bytes, write_atomic
+from agents.checkpoints import checkpoint_file, load_policy, policy_from_bytes
 from envs.errors import InputError, nearest, told_if_stopped
+from envs.files import write_atomic
 from steering import boundary
 from steering.answer import answer
 from steering.depth_axis import short

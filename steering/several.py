@@ -11,9 +11,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from agents.checkpoints import SUFFIXES, load_policy, write_atomic, zoo_names, zoo_snapshots
-from agents.directories import locked
+from agents.checkpoints import SUFFIXES, load_policy, zoo_names, zoo_snapshots
 from envs.errors import InputError
+from envs.files import locked, write_atomic
 from steering.run import SweepOptions, plan, run_layer_sweep
 from steering.summary import MAIN
 

@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from agents.checkpoints import write_atomic
-from agents.directories import locked, remove_stale
 from envs.errors import InputError
+from envs.files import locked, remove_stale, write_atomic
 from steering.evaluate import OUTCOME_FIELDS, Outcome
 from steering.profiles import PROFILE_FIELDS, PROFILE_SUMS, Profile
 

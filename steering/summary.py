@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from agents.checkpoints import write_atomic
 from envs.errors import InputError
+from envs.files import write_atomic
 from steering import boundary, stats
 from steering.effects import Columns, OutcomeTable, effects, labelled
 from steering.evaluate import OUTCOME_FIELDS

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from agents.checkpoints import write_atomic
+from envs.files import write_atomic
 from steering.plan import SweepSpec
 from steering.store import Store
 from steering.units import Result, Unit, rollout_keys, rollout_name, rollout_site, split

@@ -20,9 +20,9 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from agents.checkpoints import write_atomic
 from agents.policy import Policy, batches, to_input
 from envs.errors import InputError
+from envs.files import write_atomic
 from envs.maze import Cell, Maze, State
 from steering.hooks import HookedPolicy
 from steering.sites import find_site

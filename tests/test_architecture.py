@@ -15,51 +15,56 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# The files of each package, lowest first: a file imports only files listed above it in its own package.
-ORDER = {
-    "envs": (
-        "errors lazy actions state_layout state_bytes procgen_env maze levels dynamics chain trajectory slots "
-        "single_env register vec_env"
-    ).split(),
-    "agents": (
-        "directories hardware impala nature policy sb3_policy weights sb3_zip zip_members torch_pickles "
-        "torch_files checkpoints evaluation history muon supervised imitation dagger ppo_archive train card pipeline "
-        "publish"
-    ).split(),
-    "videos": "frames ffmpeg encode fields plots scene stage chart side_by_side speed".split(),
-    "steering": (
-        "progress network sites hooks partial vectors interventions evaluate profiles rollouts stats boundary store "
-        "plan donors probe_maps probes decoding surroundings representation probe_curves depth_axis readings "
-        "figures_probes "
-        "fields effects summary power units executors sweep tracking findings findings_store findings_vectors "
-        "findings_transfer findings_channels findings_probe behaviour findings_levels replicate words tables answer "
-        "figures examples evidence page picture report film depth_film doctor bench run several development arms "
-        "compare compare_readings figures_compare compare_page probing cli_agents cli_compare cli_film "
-        "cli_replicate cli_stats cli_probes cli"
-    ).split(),
+# The rooms of the house, lowest floor first; in each room its files, lowest first. A file imports from lower floors and
+# from files listed before it in its own room; rooms of one floor are blind to each other.
+FLOORS: tuple[dict[str, str], ...] = (
+    {"envs": "errors lazy files actions"},
+    {"envs.simulator": "state_layout state_bytes procgen_env"},
+    {"envs": "maze dynamics chain trajectory register"},
+    {"envs.training": "levels slots single_env vec_env"},
+    {"agents": "hardware impala nature policy sb3_policy weights sb3_zip zip_members torch_pickles "
+               "torch_files checkpoints evaluation history muon supervised imitation dagger ppo_archive train card "
+               "pipeline publish",
+     "videos": "frames ffmpeg encode fields plots scene stage chart side_by_side speed"},
+    {"steering": "progress network sites hooks partial vectors interventions evaluate profiles rollouts stats boundary "
+                 "store plan donors probe_maps probes decoding surroundings representation probe_curves depth_axis "
+                 "readings figures_probes fields effects summary power units executors sweep tracking findings "
+                 "findings_store findings_vectors findings_transfer findings_channels findings_probe behaviour "
+                 "findings_levels replicate words tables answer figures examples evidence page picture report film "
+                 "depth_film doctor bench run several development arms compare compare_readings figures_compare "
+                 "compare_page probing cli_agents cli_compare cli_film cli_replicate cli_stats cli_probes cli"},
+)  # fmt: skip
+# Where each file stands: (floor, room, place in it).
+PLACES = {
+    f"{room}.{name}": (floor, room, place)
+    for floor, rooms in enumerate(FLOORS)
+    for room, names in rooms.items()
+    for place, name in enumerate(names.split())
 }
+PACKAGES = ("envs", "agents", "videos", "steering")
 # The packages each package stands on.
 BELOW = {"envs": (), "agents": ("envs",), "videos": ("envs",), "steering": ("envs", "agents", "videos")}
 # Third-party imports that only some files may make.
 PROCGEN = {
-    "procgen": ["envs.procgen_env"],
-    "gym3": ["envs.procgen_env"],
-    "gym": ["envs.procgen_env", "envs.single_env"],
+    "procgen": ["envs.simulator.procgen_env"],
+    "gym3": ["envs.simulator.procgen_env"],
+    "gym": ["envs.simulator.procgen_env", "envs.training.single_env"],
 }
-# Files that must not bring in torch even through what they import: all of envs but the training environment, and
-# what `mazesteer --help` and `mazesteer doctor` need.
-NO_TORCH = [f"envs.{name}" for name in ORDER["envs"] if name != "vec_env"]
-NO_TORCH += ["envs", "agents", "videos", "steering", "steering.doctor", "steering.cli"]
-NO_TORCH += [f"steering.{name}" for name in ORDER["steering"] if name.startswith("cli_")]
+# Rooms and files that must not bring in torch even through what they import: all of envs but the training environment,
+# and what `mazesteer --help` and `mazesteer doctor` need.
+FREE_OF_TORCH = ("envs", "envs.simulator", "envs.training", "videos")
+NO_TORCH = [name for name, (_, room, _) in PLACES.items() if room in FREE_OF_TORCH and name != "envs.training.vec_env"]
+NO_TORCH += [*PACKAGES, "steering.doctor", "steering.cli"]
+NO_TORCH += [name for name in PLACES if name.startswith("steering.cli_")]
 
 
 def modules(package: str) -> list[str]:
-    """Dotted names of the package's modules on disk, itself first, then in the order of ``ORDER``."""
+    """Dotted names of the package's modules on disk, itself first, then in the order of ``FLOORS``."""
     found = {
         ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         for path in (ROOT / package).rglob("*.py")
     }
-    ordered = [name for name in [package, *(f"{package}.{name}" for name in ORDER[package])] if name in found]
+    ordered = [name for name in (package, *PLACES) if name in found]
     return ordered + sorted(found - set(ordered))
 
 
@@ -80,26 +85,35 @@ def imported(tree: ast.AST) -> list[str]:
     return names
 
 
+def home_of(target: str) -> str:
+    """The module that a dotted name of ours lies in; empty if it names only a room, or nothing of ours."""
+    parts = target.split(".")
+    return next((".".join(parts[:k]) for k in range(len(parts), 0, -1) if ".".join(parts[:k]) in PLACES), "")
+
+
 def violations(module: str, source: str) -> list[str]:
     """What in a module's source breaks the rules of the layout."""
     tree = ast.parse(source)
-    package, _, name = module.partition(".")
-    above = ORDER[package][: ORDER[package].index(name)] if name in ORDER[package] else []
-    own = above if name else ["lazy"]
+    package = module.split(".")[0]
     found = [f"line {n.lineno}: `global`" for n in ast.walk(tree) if isinstance(n, ast.Global)]
     for target in imported(tree):
-        top, *rest = target.split(".")
+        top = target.split(".")[0]
+        home = home_of(target)
         if not top:
             found.append(f"relative import of {target}")
         elif target.endswith(".*"):
             found.append(f"import * from {target[:-2]}")
-        elif top in ORDER:
-            if top == package and not (rest and rest[0] in own):
-                found.append(f"{target} is not listed above this file, or is not a module")
-            elif top != package and top not in BELOW[package] and target.split(".")[:2] != ["envs", "lazy"]:
-                found.append(f"{package} does not stand on {top} ({target})")
-            elif not rest or rest[0] not in ORDER[top]:
+        elif top in PACKAGES:
+            if not home:
                 found.append(f"{target}: import from the module that defines it")
+            elif home == "envs.lazy":
+                continue
+            elif top not in (package, *BELOW[package]):
+                found.append(f"{package} does not stand on {top} ({target})")
+            elif module not in PLACES:
+                found.append(f"{module} offers names lazily and imports nothing ({target})")
+            elif not lower(home, module):
+                found.append(f"{home} does not stand below {module}")
         elif top == "torch" and package == "envs":
             found.append("envs imports no torch")
         elif top in PROCGEN and module not in PROCGEN[top]:
@@ -107,13 +121,20 @@ def violations(module: str, source: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("package", ORDER)
+def lower(home: str, module: str) -> bool:
+    """Whether ``home`` stands on a lower floor than ``module``, or before it in the same room."""
+    (floor, room, place), (own_floor, own_room, own_place) = PLACES[home], PLACES[module]
+    return floor < own_floor or (floor == own_floor and room == own_room and place < own_place)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
 def test_every_module_is_listed(package: str) -> None:
-    listed = {package, *(f"{package}.{name}" for name in ORDER[package])}
-    assert set(modules(package)) - listed == set(), "give the new module its place in ORDER"
+    rooms = {package, *(room for rooms in FLOORS for room in rooms)}
+    assert set(modules(package)) - rooms - set(PLACES) == set(), "give the new module its place in FLOORS"
+    assert [name for name in PLACES if name.split(".")[0] == package and name not in modules(package)] == []
 
 
-@pytest.mark.parametrize("package", ORDER)
+@pytest.mark.parametrize("package", PACKAGES)
 def test_imports_point_downward(package: str) -> None:
     found = {module: violations(module, source_of(module)) for module in modules(package)}
     assert {module: broken for module, broken in found.items() if broken} == {}
@@ -127,12 +148,12 @@ def test_every_library_imported_is_one_that_is_installed() -> None:
     declared = {re.split("[<>=~!]", line)[0].replace("-", "_") for line in lines} | {"procgen", "gym3"}
     by_module = {
         module: {target.split(".")[0] for target in imported(ast.parse(source_of(module)))}
-        for package in ORDER
+        for package in PACKAGES
         for module in modules(package)
     }
     used = set().union(*by_module.values())
     assert [module for module, names in by_module.items() if "distributed" in names] == ["steering.executors"]
-    third_party = used - set(ORDER) - set(sys.stdlib_module_names)
+    third_party = used - set(PACKAGES) - set(sys.stdlib_module_names)
     assert {{"PIL": "pillow", "sklearn": "scikit_learn"}.get(name, name) for name in third_party} - declared == set()
 
 
@@ -163,9 +184,9 @@ def test_each_kind_of_breach_is_seen(module: str, source: str) -> None:
 
 
 def test_what_is_allowed_is_not_taken_for_a_breach() -> None:
-    assert violations("envs.maze", "import numpy as np\nfrom envs import state_bytes") == []
+    assert violations("envs.maze", "import numpy as np\nfrom envs.simulator import state_bytes") == []
     assert violations("envs.maze", "from envs.actions import Move") == []
-    assert violations("envs.procgen_env", "from procgen import ProcgenGym3Env") == []
+    assert violations("envs.simulator.procgen_env", "from procgen import ProcgenGym3Env") == []
     assert violations("steering.cli", "from agents.checkpoints import load_policy\nfrom steering import sites") == []
     assert violations("agents", "from envs.lazy import lazy_exports") == []
 
@@ -222,13 +243,13 @@ print(json.dumps(found))
 """
 
 
-@pytest.mark.parametrize("package", ORDER)
+@pytest.mark.parametrize("package", PACKAGES)
 def test_importing_changes_nothing(package: str, tmp_path: Path) -> None:
     """Also: every public name of the package exists, and procgen is loaded only when it is needed."""
     order = modules(package)
     env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", WATCH, json.dumps([order, list(ORDER), NO_TORCH, ["procgen", "gym3"]])],
+        [sys.executable, "-c", WATCH, json.dumps([order, list(PACKAGES), NO_TORCH, ["procgen", "gym3"]])],
         cwd=tmp_path,
         env=env,
         capture_output=True,

@@ -18,7 +18,6 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from agents import card, checkpoints, imitation
 from agents.card import Stage
 from agents.checkpoints import load_policy, zoo_snapshots
-from agents.directories import locked
 from agents.evaluation import policy_figures
 from agents.history import EXACT, SNAPSHOTS, read_history
 from agents.imitation import ImitationConfig, make_block, train_imitation
@@ -30,6 +29,7 @@ from agents.supervised import batch_loss
 from agents.train import PPOConfig, train_ppo
 from envs.chain import statistics
 from envs.errors import InputError
+from envs.files import locked
 from envs.maze import Maze
 from tests.command import mazesteer
 

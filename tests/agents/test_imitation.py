@@ -23,9 +23,9 @@ from agents.impala import ImpalaPolicyNet
 from agents.supervised import Batch, batch_loss, expert
 from envs.actions import STEP_OF_MOVE, Move
 from envs.errors import InputError
-from envs.levels import TRAIN_LEVELS, check_region, place_cheese
 from envs.maze import Cell, Maze
-from envs.slots import LevelStream
+from envs.training.levels import TRAIN_LEVELS, check_region, place_cheese
+from envs.training.slots import LevelStream
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ImitationConfig(samples=25 * 8, batch_size=8, levels_per_batch=2, block=4, warmup_samples=40, bf16=False, seed=5)

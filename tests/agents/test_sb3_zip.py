@@ -24,7 +24,7 @@ from agents.nature import NaturePolicyNet
 from agents.policy import MazePolicy
 from envs.errors import InputError
 from envs.maze import Maze
-from envs.vec_env import make_vec_env
+from envs.training.vec_env import make_vec_env
 from steering import cli
 from steering.evaluate import LevelEvaluator
 from steering.interventions import subtract

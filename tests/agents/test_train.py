@@ -19,7 +19,7 @@ from agents.impala import ImpalaPolicyNet
 from agents.sb3_policy import MazeActorCriticPolicy, MazePPO, monte_carlo_returns
 from agents.train import LinearDecay, PPOConfig, train_ppo
 from envs.errors import InputError
-from envs.vec_env import make_vec_env
+from envs.training.vec_env import make_vec_env
 
 from stable_baselines3 import PPO  # isort: skip  (after envs, which silences gym's notice)
 

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agents.checkpoints import write_atomic
-from agents.directories import locked
 from envs.errors import InputError
+from envs.files import locked, write_atomic
 from tests.command import mazesteer
 
 

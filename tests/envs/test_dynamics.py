@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from envs import procgen_env, state_bytes
 from envs.actions import ACTION_FOR_MOVE, MOVE_OF_ACTION, N_ACTIONS, Facing, Move
 from envs.dynamics import step, transition_table
 from envs.maze import Maze, State
+from envs.simulator import procgen_env, state_bytes
 
 LEVELS = 24
 STEPS = 60

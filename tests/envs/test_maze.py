@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from envs.actions import Facing, Move
 from envs.errors import InputError
-from envs.levels import EVAL_LEVELS, TRAIN_LEVELS, cheese_cells, place_cheese
 from envs.maze import Cell, Maze, State
+from envs.training.levels import EVAL_LEVELS, TRAIN_LEVELS, cheese_cells, place_cheese
 
 FORK = """
 .....

@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from envs import procgen_env, state_bytes
 from envs.errors import InputError
-from envs.procgen_env import MAX_SEED, level_states, observe_many, observe_states, observe_variants
-from envs.state_bytes import MazeState
-from envs.state_layout import WALL
+from envs.simulator import procgen_env, state_bytes
+from envs.simulator.procgen_env import MAX_SEED, level_states, observe_many, observe_states, observe_variants
+from envs.simulator.state_bytes import MazeState
+from envs.simulator.state_layout import WALL
 
 
 def every_state(state: MazeState) -> tuple[np.ndarray, np.ndarray]:

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envs import procgen_env, state_bytes
 from envs.actions import Facing
 from envs.errors import InputError
-from envs.state_bytes import MazeState, decode, encode
-from envs.state_layout import CHEESE, SPACE, WALL
+from envs.simulator import procgen_env, state_bytes
+from envs.simulator.state_bytes import MazeState, decode, encode
+from envs.simulator.state_layout import CHEESE, SPACE, WALL
 
 SEEDS = range(24)
 
@@ -256,7 +256,7 @@ import dataclasses
 import numpy as np
 from envs import procgen_env, state_bytes
 from envs.errors import InputError
-from envs.state_layout import ENTITY, FIELDS
+from envs.simulator.state_layout import ENTITY, FIELDS
 
 base = state_bytes.decode(procgen_env.level_states([3])[0])
 env = procgen_env.gym3_env(1, start_level=0, num_levels=1, rand_seed=0)

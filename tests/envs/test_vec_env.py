@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from envs import procgen_env, state_bytes
 from envs.actions import ACTION_FOR_MOVE, Facing, Move
 from envs.errors import InputError
-from envs.levels import EVAL_LEVELS, TRAIN_LEVELS
 from envs.maze import Maze, State
-from envs.single_env import MazeEnv
-from envs.slots import check_levels
-from envs.vec_env import MazeVecEnv, make_vec_env
+from envs.simulator import procgen_env, state_bytes
+from envs.training.levels import EVAL_LEVELS, TRAIN_LEVELS
+from envs.training.single_env import MazeEnv
+from envs.training.slots import check_levels
+from envs.training.vec_env import MazeVecEnv, make_vec_env
 
 
 def towards_cheese(maze: Maze, state: State) -> int:
@@ -212,7 +212,7 @@ def test_a_single_episode_ends_and_must_be_reset() -> None:
 
 def test_gyms_notice_is_silenced_and_its_procgen_steps() -> None:
     code = (
-        "import envs.single_env as v; env = v.make_gym(start_level=0, num_levels=1);"
+        "import envs.training.single_env as v; env = v.make_gym(start_level=0, num_levels=1);"
         "assert env.reset().shape == (64, 64, 3); frame, reward, done, info = env.step(7);"
         "assert frame.shape == (64, 64, 3) and not done"
     )

@@ -12,8 +12,8 @@ import torch
 from agents.policy import MazePolicy, to_input
 from envs import chain
 from envs.errors import InputError
-from envs.levels import EVAL_LEVELS
 from envs.maze import Maze
+from envs.training.levels import EVAL_LEVELS
 from steering.donors import donor, donors, generator
 from steering.evaluate import LevelEvaluator
 from steering.hooks import HookedPolicy

@@ -1,6 +1,6 @@
 """Codec of procgen's serialized maze state: decode, validate, edit, encode.
 
-The layout (:mod:`envs.state_layout`) is little-endian int32 and float32, strings behind their
+The layout (:mod:`envs.simulator.state_layout`) is little-endian int32 and float32, strings behind their
 length. A state that procgen dislikes aborts the whole process
 (``fassert`` in C++), so nothing is handed to ``set_state`` that has not been through
 :func:`decode`. Everything here is pure: bytes in, bytes out, no procgen needed.
@@ -17,7 +17,7 @@ import numpy as np
 
 from envs.actions import Facing
 from envs.errors import InputError
-from envs.state_layout import (
+from envs.simulator.state_layout import (
     CHEESE,
     END_MARKER,
     ENTITY,

@@ -12,6 +12,22 @@ from typing import TextIO
 from envs.errors import InputError
 
 
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write a file by temporary file, fsync and rename; raises :class:`InputError` if it cannot."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "wb") as handle:
+            handle.write(data)
+            handle.flush()
+            os.fsync(handle.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise InputError(f"{path}: cannot be written ({error.strerror}); choose another place") from None
+
+
 @contextlib.contextmanager
 def locked(directory: Path, *, make: bool = False) -> Iterator[None]:
     """Hold a directory alone; :class:`InputError` if it cannot be written or another process (named) holds it.

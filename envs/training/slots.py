@@ -10,12 +10,12 @@ import operator
 
 import numpy as np
 
-from envs import procgen_env, state_bytes
 from envs.actions import MOVE_OF_ACTION, N_ACTIONS, STEP_OF_MOVE, Move
 from envs.errors import InputError
-from envs.levels import EVAL_LEVELS, TRAIN_LEVELS, place_cheese
 from envs.maze import Maze, State
-from envs.state_layout import WALL, WORLD_DIM
+from envs.simulator import procgen_env, state_bytes
+from envs.simulator.state_layout import WALL, WORLD_DIM
+from envs.training.levels import EVAL_LEVELS, TRAIN_LEVELS, place_cheese
 
 _STEP = np.array([STEP_OF_MOVE[move] for move in MOVE_OF_ACTION])
 _FACES = np.array([{Move.LEFT: 0, Move.RIGHT: 1}.get(move, -1) for move in MOVE_OF_ACTION])

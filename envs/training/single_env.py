@@ -8,11 +8,11 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from envs import procgen_env
 from envs.actions import N_ACTIONS
 from envs.errors import InputError
-from envs.levels import TRAIN_LEVELS
-from envs.slots import LevelStream, Slots, check_levels
+from envs.simulator import procgen_env
+from envs.training.levels import TRAIN_LEVELS
+from envs.training.slots import LevelStream, Slots, check_levels
 
 
 class MazeEnv(gymnasium.Env[np.ndarray, np.integer]):

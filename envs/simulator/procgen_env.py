@@ -2,7 +2,7 @@
 
 Nothing is imported from procgen before it is needed, and the deprecation notice that ``gym``
 prints is silenced first. Environments are kept per (mode, size) and reused; every state that
-reaches them has been validated by :mod:`envs.state_bytes`.
+reaches them has been validated by :mod:`envs.simulator.state_bytes`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from envs import state_bytes
 from envs.errors import InputError, nearest
-from envs.state_bytes import MazeState
-from envs.state_layout import MODE_CODE
+from envs.simulator import state_bytes
+from envs.simulator.state_bytes import MazeState
+from envs.simulator.state_layout import MODE_CODE
 
 MAX_SEED = 2**31 - 2
 BATCH = 64

@@ -1,4 +1,4 @@
-"""Procgen mazes to train on, as a stable-baselines3 ``VecEnv``; levels and cheese as in :mod:`envs.slots`."""
+"""Procgen mazes to train on, as a stable-baselines3 ``VecEnv``; levels and cheese as in :mod:`envs.training.slots`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from envs import procgen_env
 from envs.actions import N_ACTIONS
 from envs.errors import InputError
-from envs.levels import TRAIN_LEVELS
 from envs.maze import Maze, State
-from envs.slots import LevelStream, Slots
+from envs.simulator import procgen_env
+from envs.training.levels import TRAIN_LEVELS
+from envs.training.slots import LevelStream, Slots
 
 procgen_env.silence_gym_notice()  # stable-baselines3 imports gym wherever it finds one
 
