@@ -4,10 +4,10 @@ from envs.lazy import lazy_exports
 
 __getattr__, __all__ = lazy_exports(
     {
-        "ImpalaPolicyNet": "agents.impala",
-        "MazePolicy": "agents.policy",
-        "NaturePolicyNet": "agents.nature",
-        "as_policy": "agents.policy",
+        "ImpalaPolicyNet": "agents.networks.impala",
+        "MazePolicy": "agents.networks.policy",
+        "NaturePolicyNet": "agents.networks.nature",
+        "as_policy": "agents.networks.policy",
         "load_policy": "agents.checkpoints",
     }
 )

@@ -12,7 +12,7 @@ from agents.checkpoints import load_policy, published_net
 from agents.dagger import DaggerConfig
 from agents.evaluation import DEAD_LEVELS, LEVELS, dead_branches, policy_figures
 from agents.imitation import ImitationConfig
-from agents.policy import MazePolicy
+from agents.networks.policy import MazePolicy
 from agents.train import PPOConfig
 from envs.files import write_atomic
 from envs.training.levels import EVAL_LEVELS, TRAIN_LEVELS

@@ -23,8 +23,8 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from agents.impala import ImpalaPolicyNet
-from agents.policy import MazePolicy
+from agents.networks.impala import ImpalaPolicyNet
+from agents.networks.policy import MazePolicy
 from agents.sb3_zip import is_sb3, network_from_sb3
 from agents.torch_files import tensors_of
 from agents.weights import fill, shown

@@ -20,8 +20,8 @@ import torch
 from agents.hardware import SAVE_EVERY, bf16_pays
 from agents.history import Watcher
 from agents.imitation import ImitationConfig, batches
-from agents.impala import ImpalaPolicyNet
-from agents.policy import move_log_probabilities, sample_rows
+from agents.networks.impala import ImpalaPolicyNet
+from agents.networks.policy import move_log_probabilities, sample_rows
 from agents.supervised import Batch, Progress, Session, UpdateConfig, expert
 from envs.actions import ACTION_FOR_MOVE, Move
 from envs.errors import InputError

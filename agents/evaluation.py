@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from agents.impala import ResidualBlock
-from agents.policy import MazePolicy
+from agents.networks.impala import ResidualBlock
+from agents.networks.policy import MazePolicy
 from envs import chain
 from envs.maze import Maze
 from envs.training.levels import place_cheese

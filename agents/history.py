@@ -20,8 +20,8 @@ from torch import nn
 
 from agents.checkpoints import save_checkpoint
 from agents.evaluation import policy_figures
-from agents.impala import ImpalaPolicyNet
-from agents.policy import MazePolicy
+from agents.networks.impala import ImpalaPolicyNet
+from agents.networks.policy import MazePolicy
 from envs.errors import InputError
 from envs.files import write_atomic
 

@@ -22,7 +22,7 @@ import torch
 
 from agents.hardware import SAVE_EVERY, bf16_pays, follow_parent
 from agents.history import Watcher
-from agents.impala import ImpalaPolicyNet
+from agents.networks.impala import ImpalaPolicyNet
 from agents.supervised import Batch, Progress, Session, UpdateConfig, expert
 from envs.errors import InputError
 from envs.maze import Maze

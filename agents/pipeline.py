@@ -24,7 +24,7 @@ from agents.evaluation import LEVELS
 from agents.hardware import SAVE_EVERY, bf16_pays, check_device, hardware_class
 from agents.history import SNAPSHOTS, WATCH_LEVELS, Watcher, learning_curves, read_history
 from agents.imitation import ImitationConfig, train_imitation
-from agents.impala import ImpalaPolicyNet
+from agents.networks.impala import ImpalaPolicyNet
 from agents.train import PPOConfig, train_ppo
 from envs.errors import InputError, check_random_seed, nearest
 from envs.files import remove_stale, write_atomic

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from agents.nature import NaturePolicyNet
+from agents.networks.nature import NaturePolicyNet
 from agents.weights import check_finite, fill
 from envs.errors import InputError, nearest, one_line
 

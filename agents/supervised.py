@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from agents.hardware import bf16_pays, keep_freed_memory
 from agents.history import Watcher
 from agents.muon import Muon, hidden_weights
-from agents.policy import move_log_probabilities, to_input
+from agents.networks.policy import move_log_probabilities, to_input
 from agents.weights import check_finite
 from envs.actions import MOVE_OF_STEP, Move
 from envs.errors import InputError

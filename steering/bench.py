@@ -21,8 +21,8 @@ from agents.dagger import DaggerConfig, Walkers
 from agents.dagger import step as walked
 from agents.imitation import ImitationConfig, make_block
 from agents.imitation import batches as imitation_batches
-from agents.impala import ImpalaPolicyNet
-from agents.policy import MazePolicy, batches, to_input
+from agents.networks.impala import ImpalaPolicyNet
+from agents.networks.policy import MazePolicy, batches, to_input
 from agents.supervised import Session
 from envs.chain import statistics
 from envs.maze import Maze

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.policy import Policy
+from agents.networks.policy import Policy
 from envs.errors import InputError
 from envs.maze import Maze, State
 from steering.evaluate import LevelEvaluator

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from agents.policy import Policy, batches, move_probabilities, to_input
+from agents.networks.policy import Policy, batches, move_probabilities, to_input
 from envs import chain
 from envs.actions import Move
 from envs.errors import InputError

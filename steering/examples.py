@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from agents.policy import Policy
+from agents.networks.policy import Policy
 from envs.errors import InputError
 from envs.files import write_atomic
 from envs.maze import Maze

@@ -29,7 +29,7 @@ import torch
 
 from agents.checkpoints import policy_from_bytes
 from agents.hardware import follow_parent
-from agents.policy import Policy
+from agents.networks.policy import Policy
 from envs.errors import InputError, one_line
 from steering.plan import SweepSpec
 from steering.units import Result, Unit, run_unit

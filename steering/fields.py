@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from agents.impala import OBS_SHAPE
+from agents.networks.impala import OBS_SHAPE
 from envs import chain
 from envs.actions import STEP_OF_MOVE, Facing, Move
 from envs.errors import InputError, nearest

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.policy import Policy, batches, to_input
+from agents.networks.policy import Policy, batches, to_input
 from envs.errors import InputError, check_random_seed, nearest
 from envs.maze import Maze
 from envs.trajectory import Trajectory

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.policy import Policy
+from agents.networks.policy import Policy
 from envs.chain import check_horizon
 from envs.errors import InputError, check_random_seed
 from envs.maze import Maze

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from agents.policy import move_probabilities, to_input
+from agents.networks.policy import move_probabilities, to_input
 from envs.actions import N_MOVES
 from envs.chain import path_probability
 from envs.maze import Cell, Maze

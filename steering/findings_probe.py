@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from agents.policy import batches, to_input
+from agents.networks.policy import batches, to_input
 from envs.errors import InputError
 from envs.maze import Maze
 from steering.donors import generator

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
-from agents.policy import in_layout, logits_and_values
+from agents.networks.policy import in_layout, logits_and_values
 from envs.errors import InputError
 from steering.network import hooked
 from steering.sites import INPUT, find_site

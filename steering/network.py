@@ -15,8 +15,8 @@ from torch import Tensor, fx, nn
 from torch.nn import functional
 from torch.utils.hooks import RemovableHandle
 
-from agents.impala import OBS_SHAPE, ResAdd
-from agents.policy import in_layout, logits_and_values
+from agents.networks.impala import OBS_SHAPE, ResAdd
+from agents.networks.policy import in_layout, logits_and_values
 from envs.errors import InputError, one_line
 
 Field = tuple[int | None, int]  # side of the square a unit sees (None: all, or unknown), distance between units

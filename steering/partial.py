@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from agents.policy import in_layout, logits_and_values
+from agents.networks.policy import in_layout, logits_and_values
 from envs.errors import InputError
 from steering.hooks import Edits, by_full_name, checked_edit
 from steering.network import probe_frames, trace

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from agents.impala import OBS_SHAPE
+from agents.networks.impala import OBS_SHAPE
 
 PENALTIES = 10.0 ** np.arange(-6.0, 2.0)  # relative to the variance of a standardised feature
 _SIDE = OBS_SHAPE[1]

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from agents.policy import Policy, batches, move_probabilities, to_input
+from agents.networks.policy import Policy, batches, move_probabilities, to_input
 from envs.actions import MOVE_OF_STEP
 from envs.errors import InputError
 from envs.maze import Cell, Maze, State

@@ -13,7 +13,7 @@ import numpy as np
 
 from agents.checkpoints import load_policy
 from agents.hardware import one_thread
-from agents.policy import Policy
+from agents.networks.policy import Policy
 from envs.errors import InputError, check_random_seed, told_if_stopped
 from envs.files import write_atomic
 from envs.maze import Maze

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from agents.impala import OBS_SHAPE
-from agents.policy import batches, to_input
+from agents.networks.impala import OBS_SHAPE
+from agents.networks.policy import batches, to_input
 from envs import chain
 from envs.maze import Cell, Maze
 from steering.evaluate import CHUNK, Field, LevelEvaluator

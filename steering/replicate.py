@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.hardware import one_thread
-from agents.policy import Policy
+from agents.networks.policy import Policy
 from envs.errors import InputError, nearest
 from envs.files import write_atomic
 from envs.maze import Maze

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from agents.policy import Policy, to_input
+from agents.networks.policy import Policy, to_input
 from envs.maze import Maze, State
 from steering import stats
 from steering.boundary import Boundary, Curves, find_boundary

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.policy import Policy, move_probabilities, sample_rows, to_input
+from agents.networks.policy import Policy, move_probabilities, sample_rows, to_input
 from envs.actions import ACTION_FOR_MOVE, Facing, Move
 from envs.chain import MAX_HORIZON, check_horizon
 from envs.dynamics import step

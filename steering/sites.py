@@ -31,8 +31,8 @@ import networkx
 import torch
 from torch import Tensor, fx, nn
 
-from agents.impala import OBS_SHAPE
-from agents.policy import logits_and_values
+from agents.networks.impala import OBS_SHAPE
+from agents.networks.policy import logits_and_values
 from envs.errors import InputError, nearest
 from steering.network import (
     Field,

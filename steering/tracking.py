@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.policy import Policy, to_input
+from agents.networks.policy import Policy, to_input
 from envs.errors import InputError
 from envs.maze import Cell, Maze, State
 from steering.donors import generator

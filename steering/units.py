@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from agents.policy import Policy
+from agents.networks.policy import Policy
 from envs.errors import InputError, nearest
 from envs.maze import Maze
 from steering.donors import donor, donors, generator

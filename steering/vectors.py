@@ -20,7 +20,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from agents.policy import Policy, batches, to_input
+from agents.networks.policy import Policy, batches, to_input
 from envs.errors import InputError
 from envs.files import write_atomic
 from envs.maze import Cell, Maze, State

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from agents.checkpoints import load_policy
-from agents.impala import ImpalaPolicyNet
-from agents.policy import MazePolicy
+from agents.networks.impala import ImpalaPolicyNet
+from agents.networks.policy import MazePolicy
 from envs.maze import Maze
 
 SMALL_MAZE = """

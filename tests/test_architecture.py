@@ -22,7 +22,8 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"envs.simulator": "state_layout state_bytes procgen_env"},
     {"envs": "maze dynamics chain trajectory register"},
     {"envs.training": "levels slots single_env vec_env"},
-    {"agents": "hardware impala nature policy sb3_policy weights sb3_zip zip_members torch_pickles "
+    {"agents.networks": "impala nature policy sb3_policy"},
+    {"agents": "hardware weights sb3_zip zip_members torch_pickles "
                "torch_files checkpoints evaluation history muon supervised imitation dagger ppo_archive train card "
                "pipeline publish",
      "videos": "frames ffmpeg encode fields plots scene stage chart side_by_side speed"},

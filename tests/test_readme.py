@@ -27,7 +27,7 @@ def test_the_curve_of_a_module_of_ones_own(tmp_path: Path) -> None:
     """As in docs/method.md, on two levels; at the input subtraction takes the cheese away."""
     (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "method.md").read_text(), re.S)
     assert "range(100_000), 32)" in code
-    made = "from agents.impala import ImpalaPolicyNet\nmy_module = ImpalaPolicyNet(1)\n"
+    made = "from agents.networks.impala import ImpalaPolicyNet\nmy_module = ImpalaPolicyNet(1)\n"
     code = made + code.replace("range(100_000), 32)", "range(100_000), 2)")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr

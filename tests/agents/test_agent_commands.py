@@ -9,7 +9,7 @@ import pytest
 
 from agents.checkpoints import ZOO
 from agents.evaluation import policy_figures
-from agents.policy import MazePolicy
+from agents.networks.policy import MazePolicy
 from tests.command import mazesteer
 
 

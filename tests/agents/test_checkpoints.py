@@ -21,7 +21,7 @@ from torch import Tensor
 
 from agents import checkpoints
 from agents.checkpoints import load_policy, save_checkpoint
-from agents.impala import ImpalaPolicyNet
+from agents.networks.impala import ImpalaPolicyNet
 from envs.errors import InputError
 
 FRAMES = np.random.default_rng(0).integers(256, size=(2, 64, 64, 3), dtype=np.uint8)

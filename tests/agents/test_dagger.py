@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from agents.dagger import DaggerConfig, Walkers, train_dagger
-from agents.impala import ImpalaPolicyNet
+from agents.networks.impala import ImpalaPolicyNet
 from envs.actions import ACTION_FOR_MOVE, STEP_OF_MOVE, Move
 from envs.errors import InputError
 from envs.maze import Cell, Maze

@@ -21,9 +21,9 @@ from agents.checkpoints import load_policy, zoo_snapshots
 from agents.evaluation import policy_figures
 from agents.history import EXACT, SNAPSHOTS, read_history
 from agents.imitation import ImitationConfig, make_block, train_imitation
-from agents.impala import ImpalaPolicyNet
+from agents.networks.impala import ImpalaPolicyNet
+from agents.networks.policy import MazePolicy
 from agents.pipeline import TrainSpec, read_run, start_run, train_pipeline
-from agents.policy import MazePolicy
 from agents.publish import SNAPSHOTS_KEPT, publish
 from agents.supervised import batch_loss
 from agents.train import PPOConfig, train_ppo

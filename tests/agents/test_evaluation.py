@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from agents.evaluation import dead_branches, evaluation_maze, policy_figures
-from agents.impala import ImpalaPolicyNet
-from agents.policy import MazePolicy
+from agents.networks.impala import ImpalaPolicyNet
+from agents.networks.policy import MazePolicy
 from envs import chain
 from envs.dynamics import step
 from envs.maze import Maze, State

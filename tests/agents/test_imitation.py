@@ -19,7 +19,7 @@ from scipy.stats import chisquare
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from agents.imitation import ImitationConfig, batches, make_block, train_imitation, training_mazes
-from agents.impala import ImpalaPolicyNet
+from agents.networks.impala import ImpalaPolicyNet
 from agents.supervised import Batch, batch_loss, expert
 from envs.actions import STEP_OF_MOVE, Move
 from envs.errors import InputError

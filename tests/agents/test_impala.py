@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from agents.impala import ImpalaPolicyNet, block_channels
+from agents.networks.impala import ImpalaPolicyNet, block_channels
 
 
 def parameters_by_hand(scale: int) -> int:

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from agents.impala import ImpalaPolicyNet
 from agents.muon import Muon, hidden_weights, orthogonalized
+from agents.networks.impala import ImpalaPolicyNet
 
 
 def random(*shape: int, seed: int = 0) -> Tensor:

@@ -15,7 +15,7 @@ from agents.dagger import DaggerConfig
 from agents.hardware import check_device
 from agents.history import EXACT, SNAPSHOTS, Watcher, learning_curves, read_history, snapshot_due
 from agents.imitation import ImitationConfig
-from agents.impala import ImpalaPolicyNet
+from agents.networks.impala import ImpalaPolicyNet
 from agents.pipeline import SPEC, TrainSpec, read_run, start_run
 from agents.train import PPOConfig
 from envs.errors import InputError

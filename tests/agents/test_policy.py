@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from agents.policy import MazePolicy, move_log_probabilities, move_probabilities, sample_rows, to_input
+from agents.networks.policy import MazePolicy, move_log_probabilities, move_probabilities, sample_rows, to_input
 from envs.actions import ACTIONS_OF_MOVE, Move
 from envs.errors import InputError
 from envs.maze import Maze

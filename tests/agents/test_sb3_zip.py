@@ -20,8 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from agents.checkpoints import load_policy, published_net
-from agents.nature import NaturePolicyNet
-from agents.policy import MazePolicy
+from agents.networks.nature import NaturePolicyNet
+from agents.networks.policy import MazePolicy
 from envs.errors import InputError
 from envs.maze import Maze
 from envs.training.vec_env import make_vec_env

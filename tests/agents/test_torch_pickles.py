@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.checkpoints import load_policy, policy_from_bytes, published_net, save_checkpoint
-from agents.impala import ImpalaPolicyNet
+from agents.networks.impala import ImpalaPolicyNet
 from agents.torch_pickles import MOST
 from envs.errors import InputError
 

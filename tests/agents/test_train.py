@@ -15,8 +15,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from agents.checkpoints import load_policy, save_checkpoint
 from agents.history import Watcher, learning_curves, read_history
-from agents.impala import ImpalaPolicyNet
-from agents.sb3_policy import MazeActorCriticPolicy, MazePPO, monte_carlo_returns
+from agents.networks.impala import ImpalaPolicyNet
+from agents.networks.sb3_policy import MazeActorCriticPolicy, MazePPO, monte_carlo_returns
 from agents.train import LinearDecay, PPOConfig, train_ppo
 from envs.errors import InputError
 from envs.training.vec_env import make_vec_env

@@ -12,7 +12,7 @@ import torch
 
 from agents import checkpoints
 from agents.checkpoints import load_policy
-from agents.impala import ImpalaPolicyNet
+from agents.networks.impala import ImpalaPolicyNet
 from envs.errors import InputError
 
 

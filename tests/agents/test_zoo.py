@@ -17,7 +17,7 @@ from agents import checkpoints
 from agents.card import weaknesses
 from agents.checkpoints import ZOO, load_card, load_policy, save_checkpoint, zoo_names, zoo_snapshots
 from agents.evaluation import dead_branches, evaluation_maze
-from agents.impala import ImpalaPolicyNet
+from agents.networks.impala import ImpalaPolicyNet
 from agents.pipeline import read_run
 from envs.chain import statistics
 from envs.errors import InputError

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from agents.nature import NaturePolicyNet
-from agents.policy import MazePolicy, as_policy, to_input
+from agents.networks.nature import NaturePolicyNet
+from agents.networks.policy import MazePolicy, as_policy, to_input
 from envs.errors import InputError
 from envs.maze import Maze
 from steering.evaluate import LevelEvaluator, Outcome, evaluate

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from agents.policy import MazePolicy
+from agents.networks.policy import MazePolicy
 from envs.maze import Maze
 from steering.behaviour import (
     BEHAVIOUR,

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 import torch
 
-from agents.policy import MazePolicy
+from agents.networks.policy import MazePolicy
 from envs.maze import Maze
 from envs.trajectory import Trajectory
 from steering.cli import STOPPED_BY, main
@@ -308,7 +308,7 @@ def test_code_in_a_checkpoint_is_refused_and_not_run(tmp_path: Path) -> None:
 def test_several_checkpoints_side_by_side(tmp_path: Path) -> None:
     """Each has the run it would have alone; typed again nothing changes; the folder takes nothing else."""
     from agents.checkpoints import save_checkpoint
-    from agents.impala import ImpalaPolicyNet
+    from agents.networks.impala import ImpalaPolicyNet
 
     folder, out = tmp_path / "snapshots", tmp_path / "out"
     for name in ("a", "b"):
@@ -346,7 +346,7 @@ def test_a_foreign_directory_is_left_alone(tmp_path: Path) -> None:
 
 def test_another_checkpoint_in_an_existing_run_is_refused(sweep: Path, tmp_path: Path) -> None:
     from agents.checkpoints import save_checkpoint
-    from agents.impala import ImpalaPolicyNet
+    from agents.networks.impala import ImpalaPolicyNet
 
     copy = tmp_path / "run"
     shutil.copytree(sweep, copy)

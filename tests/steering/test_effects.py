@@ -15,7 +15,7 @@ import torch
 from statsmodels.stats.multitest import multipletests
 from typer.testing import CliRunner
 
-from agents.policy import MazePolicy
+from agents.networks.policy import MazePolicy
 from envs.errors import InputError
 from envs.maze import Maze
 from steering import stats

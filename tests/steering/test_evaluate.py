@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from agents.impala import ImpalaPolicyNet
-from agents.policy import MazePolicy, move_probabilities
+from agents.networks.impala import ImpalaPolicyNet
+from agents.networks.policy import MazePolicy, move_probabilities
 from envs import chain
 from envs.maze import Maze, State
 from steering.evaluate import LevelEvaluator, Outcome, evaluate

@@ -18,7 +18,7 @@ import pytest
 import torch
 
 from agents.checkpoints import checkpoint_file, load_policy, policy_from_bytes
-from agents.policy import MazePolicy
+from agents.networks.policy import MazePolicy
 from envs.errors import InputError
 from steering.executors import Checkpoint, Cluster, compute, dask, local
 from steering.plan import SweepSpec

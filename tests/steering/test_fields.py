@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from agents.impala import ImpalaPolicyNet
-from agents.policy import MazePolicy
+from agents.networks.impala import ImpalaPolicyNet
+from agents.networks.policy import MazePolicy
 from envs import chain
 from envs.actions import Facing, Move
 from envs.errors import InputError

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agents.policy import MazePolicy
+from agents.networks.policy import MazePolicy
 from steering.findings import Bench, Claim, Figure, Row, Sample, Settings, mean_change, median, pooled_ratio, verdict
 from steering.findings_channels import summarize_resampling, summarize_retargeting
 from steering.findings_transfer import exact_share, summarize_removal, summarize_transfer

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from agents.policy import MazePolicy, as_policy
+from agents.networks.policy import MazePolicy, as_policy
 from envs.maze import Maze, State
 from steering.evaluate import evaluate
 from steering.findings import Bench, Sample, Settings, verdict

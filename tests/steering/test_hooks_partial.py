@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from agents.policy import MazePolicy, to_input
+from agents.networks.policy import MazePolicy, to_input
 from envs.errors import InputError
 from envs.maze import Maze
 from steering.hooks import HookedPolicy

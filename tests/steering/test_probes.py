@@ -9,7 +9,7 @@ import pytest
 import torch
 from sklearn.linear_model import Ridge, RidgeClassifier
 
-from agents.policy import MazePolicy
+from agents.networks.policy import MazePolicy
 from envs.actions import STEP_OF_MOVE, Move
 from envs.errors import InputError
 from envs.maze import Maze

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from agents.policy import MazePolicy
+from agents.networks.policy import MazePolicy
 from envs.errors import InputError
 from steering import probes
 from steering.cli_probes import commands

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from agents.policy import as_policy
+from agents.networks.policy import as_policy
 from envs.errors import InputError
 from steering.sites import enumerate_sites
 

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from typer.testing import CliRunner
 
-from agents.nature import NaturePolicyNet
-from agents.policy import MazePolicy, as_policy, to_input
+from agents.networks.nature import NaturePolicyNet
+from agents.networks.policy import MazePolicy, as_policy, to_input
 from envs import chain
 from envs.actions import Move
 from envs.errors import InputError

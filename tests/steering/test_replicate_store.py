@@ -21,8 +21,8 @@ import pytest
 import torch
 from pyarrow import parquet
 
-from agents.nature import NaturePolicyNet
-from agents.policy import MazePolicy, as_policy
+from agents.networks.nature import NaturePolicyNet
+from agents.networks.policy import MazePolicy, as_policy
 from envs.errors import InputError
 from envs.maze import Maze
 from steering import replicate as module
@@ -46,8 +46,8 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import torch
-from agents.nature import NaturePolicyNet
-from agents.policy import as_policy
+from agents.networks.nature import NaturePolicyNet
+from agents.networks.policy import as_policy
 from steering.findings import Settings
 from steering.replicate import replicate
 

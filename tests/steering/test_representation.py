@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from agents.policy import MazePolicy
+from agents.networks.policy import MazePolicy
 from envs.maze import Maze
 from steering.evaluate import LevelEvaluator
 from steering.interventions import Intervention

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents.policy import MazePolicy
+from agents.networks.policy import MazePolicy
 from envs import chain
 from envs.actions import STEP_OF_MOVE, Move
 from envs.dynamics import step

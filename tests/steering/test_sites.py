@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from agents.impala import ImpalaPolicyNet
-from agents.policy import MazePolicy
+from agents.networks.impala import ImpalaPolicyNet
+from agents.networks.policy import MazePolicy
 from envs.errors import InputError
 from steering.hooks import HookedPolicy
 from steering.network import trace

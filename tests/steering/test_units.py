@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from agents.policy import MazePolicy, to_input
+from agents.networks.policy import MazePolicy, to_input
 from envs import chain
 from envs.errors import InputError
 from envs.maze import Maze

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.policy import MazePolicy, to_input
+from agents.networks.policy import MazePolicy, to_input
 from envs.errors import InputError
 from envs.maze import Maze, State
 from steering.hooks import HookedPolicy

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from agents.impala import ImpalaPolicyNet
+from agents.networks.impala import ImpalaPolicyNet
 from envs.maze import Cell, Maze
 from steering.fields import Alignment, alignment, heat_map
 from steering.hooks import HookedPolicy

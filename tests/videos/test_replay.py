@@ -15,7 +15,7 @@ import av
 import numpy as np
 import pytest
 
-from agents.policy import MazePolicy
+from agents.networks.policy import MazePolicy
 from envs.errors import InputError
 from envs.maze import Maze
 from envs.trajectory import Trajectory

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from agents.impala import OBS_SHAPE, ImpalaPolicyNet
-from agents.nature import NaturePolicyNet
+from agents.networks.impala import OBS_SHAPE, ImpalaPolicyNet
+from agents.networks.nature import NaturePolicyNet
 from envs.actions import N_ACTIONS, action_to_move_matrix
 from envs.errors import InputError, one_line
 

@@ -1,6 +1,6 @@
 """The IMPALA network as a stable-baselines3 policy, and the PPO that can fit its value head.
 
-``state_dict`` keys are ``net.`` and the names of :class:`agents.impala.ImpalaPolicyNet`.
+``state_dict`` keys are ``net.`` and the names of :class:`agents.networks.impala.ImpalaPolicyNet`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from agents.impala import ImpalaPolicyNet
+from agents.networks.impala import ImpalaPolicyNet
 from envs.simulator.procgen_env import silence_gym_notice
 
 silence_gym_notice()  # stable-baselines3 imports gym wherever it finds one

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from agents.impala import OBS_SHAPE
+from agents.networks.impala import OBS_SHAPE
 from envs.actions import N_ACTIONS
 
 FLAT = 64 * 4 * 4  # what three convolutions without padding leave of 64 x 64 pixels

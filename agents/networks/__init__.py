@@ -1,0 +1,13 @@
+"""Networks and the policies made of them."""
+
+from envs.lazy import lazy_exports
+
+__getattr__, __all__ = lazy_exports(
+    {
+        "ImpalaPolicyNet": "agents.networks.impala",
+        "MazePolicy": "agents.networks.policy",
+        "NaturePolicyNet": "agents.networks.nature",
+        "Policy": "agents.networks.policy",
+        "as_policy": "agents.networks.policy",
+    }
+)
