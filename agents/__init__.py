@@ -8,6 +8,6 @@ __getattr__, __all__ = lazy_exports(
         "MazePolicy": "agents.networks.policy",
         "NaturePolicyNet": "agents.networks.nature",
         "as_policy": "agents.networks.policy",
-        "load_policy": "agents.checkpoints",
+        "load_policy": "agents.checkpoints.files",
     }
 )

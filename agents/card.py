@@ -8,7 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from agents.checkpoints import load_policy, published_net
+from agents.checkpoints.files import published_net
+from agents.checkpoints.zoo import load_policy
 from agents.dagger import DaggerConfig
 from agents.evaluation import DEAD_LEVELS, LEVELS, dead_branches, policy_figures
 from agents.imitation import ImitationConfig

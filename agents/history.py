@@ -18,7 +18,7 @@ from typing import Any
 
 from torch import nn
 
-from agents.checkpoints import save_checkpoint
+from agents.checkpoints.files import save_checkpoint
 from agents.evaluation import policy_figures
 from agents.networks.impala import ImpalaPolicyNet
 from agents.networks.policy import MazePolicy

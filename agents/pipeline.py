@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from agents.card import Stage, make_card, write_card
-from agents.checkpoints import save_checkpoint
+from agents.checkpoints.files import save_checkpoint
 from agents.dagger import DaggerConfig, train_dagger
 from agents.evaluation import LEVELS
 from agents.hardware import SAVE_EVERY, bf16_pays, check_device, hardware_class

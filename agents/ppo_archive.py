@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from agents.checkpoints import load_policy, network_from_weights, published_net, save_checkpoint
+from agents.checkpoints.files import network_from_weights, published_net, save_checkpoint
+from agents.checkpoints.weights import check_finite
+from agents.checkpoints.zoo import load_policy
 from agents.networks.impala import ImpalaPolicyNet
 from agents.networks.sb3_policy import MazeActorCriticPolicy, MazePPO
-from agents.weights import check_finite
 from envs.errors import InputError, one_line
 from envs.files import write_atomic
 

@@ -17,7 +17,9 @@ import numpy as np
 import torch
 
 from agents.card import write_card
-from agents.checkpoints import SERIES, ZOO, load_policy, published_net, save_checkpoint
+from agents.checkpoints.cards import SERIES, ZOO
+from agents.checkpoints.files import published_net, save_checkpoint
+from agents.checkpoints.zoo import load_policy
 from agents.history import EXACT, FIRST_SNAPSHOT, SNAPSHOTS, learning_curves, read_history
 from envs.errors import InputError
 from envs.files import write_atomic

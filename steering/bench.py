@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from agents.checkpoints import load_policy
+from agents.checkpoints.zoo import load_policy
 from agents.dagger import DaggerConfig, Walkers
 from agents.dagger import step as walked
 from agents.imitation import ImitationConfig, make_block

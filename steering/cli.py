@@ -148,7 +148,7 @@ def outcome(
     field: Annotated[bool, typer.Option("--field", help="Add the move probabilities of every state.")] = False,
 ) -> None:
     """The exact outcome of one level under one condition."""
-    from agents.checkpoints import load_policy
+    from agents.checkpoints.zoo import load_policy
     from envs.maze import Maze
     from steering.evaluate import LevelEvaluator, field_to_json
     from steering.film import intervention_named
@@ -188,7 +188,7 @@ def sites_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """All sites of a network: trunk or branch, affine, equivalence class, receptive field."""
-    from agents.checkpoints import load_policy
+    from agents.checkpoints.zoo import load_policy
     from steering.sites import enumerate_sites
     from steering.summary import site_facts
 

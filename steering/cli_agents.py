@@ -23,7 +23,7 @@ def checkpoints_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the cards as JSON.")] = False,
 ) -> None:
     """List the shipped policies."""
-    from agents.checkpoints import load_card, zoo_names, zoo_snapshots
+    from agents.checkpoints.cards import load_card, zoo_names, zoo_snapshots
 
     names = zoo_names()
     if as_json:
@@ -53,7 +53,8 @@ def evaluate_command(
 
     Exit code 1 if they were asked for as on the card and differ from it.
     """
-    from agents.checkpoints import load_card, load_policy, zoo_names
+    from agents.checkpoints.cards import load_card, zoo_names
+    from agents.checkpoints.zoo import load_policy
     from agents.evaluation import policy_figures
     from envs.training.levels import check_region
     from steering.progress import bar
@@ -171,7 +172,8 @@ def export(
     out: Annotated[Path, typer.Argument(help="The file to write: NAME.pth.")],
 ) -> None:
     """Write a policy in the layout of the published checkpoints, for other tools to load."""
-    from agents.checkpoints import export_checkpoint, load_policy, published_net
+    from agents.checkpoints.files import export_checkpoint, published_net
+    from agents.checkpoints.zoo import load_policy
 
     export_checkpoint(published_net(load_policy(checkpoint)), out)
     print(f"{out}: model_state_dict of the published layout")

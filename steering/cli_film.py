@@ -55,7 +55,7 @@ def video(
     mode: Mode = "hard",
 ) -> None:  # fmt: skip
     """Film conditions side by side: same level, same random numbers, real procgen frames."""
-    from agents.checkpoints import load_policy
+    from agents.checkpoints.zoo import load_policy
     from envs.files import write_atomic
     from envs.maze import Maze
     from steering.film import Cast, film_of, heat_overlays, roll
@@ -106,7 +106,7 @@ def field(
     mode: Mode = "hard",
 ) -> None:
     """Draw vector fields: clean, steered and their difference, over exact expected visits."""
-    from agents.checkpoints import load_policy
+    from agents.checkpoints.zoo import load_policy
     from envs.files import write_atomic
     from envs.maze import Maze
     from steering.evaluate import LevelEvaluator
@@ -154,7 +154,7 @@ def film_sweep_command(
     fps: Fps = 12,
 ) -> None:
     """Film a sweep: site by site in depth order, the steered field and rollouts over the growing blindness curve."""
-    from agents.checkpoints import load_policy
+    from agents.checkpoints.zoo import load_policy
     from steering.depth_film import film_sites
     from steering.plan import SweepSpec
     from steering.progress import bar

@@ -38,7 +38,7 @@ def replicate_command(
     show_list: Annotated[bool, typer.Option("--list", help="List the findings and what was published.")] = False,
 ) -> None:
     """Run the published findings again and print measured beside published."""
-    from agents.checkpoints import load_policy
+    from agents.checkpoints.zoo import load_policy
     from steering.findings import Settings, published_site
     from steering.plan import parse_levels
     from steering.progress import bar

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from agents.checkpoints import load_card, zoo_names
+from agents.checkpoints.cards import load_card, zoo_names
 from agents.history import FILE as HISTORY
 from agents.history import SNAPSHOTS, read_history
 from envs.errors import InputError

@@ -27,7 +27,7 @@ from typing import Any
 
 import torch
 
-from agents.checkpoints import policy_from_bytes
+from agents.checkpoints.zoo import policy_from_bytes
 from agents.hardware import follow_parent
 from agents.networks.policy import Policy
 from envs.errors import InputError, one_line

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.checkpoints import load_policy
+from agents.checkpoints.zoo import load_policy
 from agents.hardware import one_thread
 from agents.networks.policy import Policy
 from envs.errors import InputError, check_random_seed, told_if_stopped

@@ -13,7 +13,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from agents.checkpoints import checkpoint_file, load_policy, policy_from_bytes
+from agents.checkpoints.cards import checkpoint_file
+from agents.checkpoints.zoo import load_policy, policy_from_bytes
 from envs.errors import InputError, nearest, told_if_stopped
 from envs.files import write_atomic
 from steering import boundary

@@ -11,7 +11,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from agents.checkpoints import SUFFIXES, load_policy, zoo_names, zoo_snapshots
+from agents.checkpoints.cards import zoo_names, zoo_snapshots
+from agents.checkpoints.files import SUFFIXES
+from agents.checkpoints.zoo import load_policy
 from envs.errors import InputError
 from envs.files import locked, write_atomic
 from steering.run import SweepOptions, plan, run_layer_sweep

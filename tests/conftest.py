@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from agents.checkpoints import load_policy
+from agents.checkpoints.zoo import load_policy
 from agents.networks.impala import ImpalaPolicyNet
 from agents.networks.policy import MazePolicy
 from envs.maze import Maze

@@ -23,9 +23,9 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"envs": "maze dynamics chain trajectory register"},
     {"envs.training": "levels slots single_env vec_env"},
     {"agents.networks": "impala nature policy sb3_policy"},
-    {"agents": "hardware weights sb3_zip zip_members torch_pickles "
-               "torch_files checkpoints evaluation history muon supervised imitation dagger ppo_archive train card "
-               "pipeline publish",
+    {"agents.checkpoints": "weights sb3_zip zip_members torch_pickles torch_files files cards zoo"},
+    {"agents": "hardware evaluation"},
+    {"agents": "history muon supervised imitation dagger ppo_archive train card pipeline publish",
      "videos": "frames ffmpeg encode fields plots scene stage chart side_by_side speed"},
     {"steering": "progress network sites hooks partial vectors interventions evaluate profiles rollouts stats boundary "
                  "store plan donors probe_maps probes decoding surroundings representation probe_curves depth_axis "
@@ -188,7 +188,9 @@ def test_what_is_allowed_is_not_taken_for_a_breach() -> None:
     assert violations("envs.maze", "import numpy as np\nfrom envs.simulator import state_bytes") == []
     assert violations("envs.maze", "from envs.actions import Move") == []
     assert violations("envs.simulator.procgen_env", "from procgen import ProcgenGym3Env") == []
-    assert violations("steering.cli", "from agents.checkpoints import load_policy\nfrom steering import sites") == []
+    assert (
+        violations("steering.cli", "from agents.checkpoints.zoo import load_policy\nfrom steering import sites") == []
+    )
     assert violations("agents", "from envs.lazy import lazy_exports") == []
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agents.checkpoints import load_card, zoo_snapshots
+from agents.checkpoints.cards import load_card, zoo_snapshots
 from steering.arms import find_runs, read_arms
 from steering.compare import compare
 from steering.decoding import APART, load_probes

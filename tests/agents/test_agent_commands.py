@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.checkpoints import ZOO
+from agents.checkpoints.cards import ZOO
 from agents.evaluation import policy_figures
 from agents.networks.policy import MazePolicy
 from tests.command import mazesteer

@@ -19,8 +19,9 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from agents import checkpoints
-from agents.checkpoints import load_policy, save_checkpoint
+from agents.checkpoints import files
+from agents.checkpoints.files import save_checkpoint
+from agents.checkpoints.zoo import load_policy
 from agents.networks.impala import ImpalaPolicyNet
 from envs.errors import InputError
 
@@ -112,7 +113,7 @@ def test_saving_is_reproducible_and_says_what_it_is(tmp_path: Path) -> None:
     hashes = {save_checkpoint(network(2), tmp_path / f"{i}.safetensors", notes) for i in range(4)}
     assert hashes == {hashlib.sha256((tmp_path / "0.safetensors").read_bytes()).hexdigest()}
     with safetensors.safe_open(tmp_path / "0.safetensors", "pt") as file:
-        assert file.metadata() == {"format": checkpoints.FORMAT, "scale": "2", **notes}
+        assert file.metadata() == {"format": files.FORMAT, "scale": "2", **notes}
 
 
 class Bomb:

@@ -15,9 +15,10 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from agents import card, checkpoints, imitation
+from agents import card, imitation
 from agents.card import Stage
-from agents.checkpoints import load_policy, zoo_snapshots
+from agents.checkpoints.cards import zoo_snapshots
+from agents.checkpoints.zoo import load_policy
 from agents.evaluation import policy_figures
 from agents.history import EXACT, SNAPSHOTS, read_history
 from agents.imitation import ImitationConfig, make_block, train_imitation
@@ -132,7 +133,7 @@ def test_a_finished_run_goes_into_the_zoo_with_its_series(
 ) -> None:
     zoo = tmp_path / "zoo"
     publish(run, "mine", series=True, notes="a trial", zoo=zoo)
-    monkeypatch.setattr(checkpoints, "ZOO", zoo)
+    monkeypatch.setattr("agents.checkpoints.cards.ZOO", zoo)
     policy = load_policy("mine")
     assert policy.sha256 == json.loads((run / "policy.json").read_text())["sha256"]
     assert policy.card["notes"] == "a trial" and (zoo / "mine.png").is_file()
@@ -204,7 +205,7 @@ def test_ppo_from_scratch_ends_in_a_card_and_goes_into_the_zoo(tmp_path: Path, m
     assert found["training"]["ppo"]["entropy"] == 0.01 and "--samples 0 " in found["training"]["command"]
     assert [row["count"] for row in found["history"]][-1] == 512
     publish(out, "scratch", zoo=tmp_path / "zoo")
-    monkeypatch.setattr(checkpoints, "ZOO", tmp_path / "zoo")
+    monkeypatch.setattr("agents.checkpoints.cards.ZOO", tmp_path / "zoo")
     assert load_policy("scratch").sha256 == found["sha256"]
 
 

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 import torch
 
-from agents.checkpoints import export_checkpoint, load_card, load_policy
+from agents.checkpoints.cards import load_card
+from agents.checkpoints.files import export_checkpoint
+from agents.checkpoints.zoo import load_policy
 from agents.dagger import DaggerConfig
 from agents.hardware import check_device
 from agents.history import EXACT, SNAPSHOTS, Watcher, learning_curves, read_history, snapshot_due

@@ -16,9 +16,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.checkpoints import load_policy, policy_from_bytes, published_net, save_checkpoint
+from agents.checkpoints.files import published_net, save_checkpoint
+from agents.checkpoints.torch_pickles import MOST
+from agents.checkpoints.zoo import load_policy, policy_from_bytes
 from agents.networks.impala import ImpalaPolicyNet
-from agents.torch_pickles import MOST
 from envs.errors import InputError
 
 WEIGHTS = dict(ImpalaPolicyNet(1, generator=torch.Generator().manual_seed(0)).state_dict())

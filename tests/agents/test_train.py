@@ -13,7 +13,8 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from agents.checkpoints import load_policy, save_checkpoint
+from agents.checkpoints.files import save_checkpoint
+from agents.checkpoints.zoo import load_policy
 from agents.history import Watcher, learning_curves, read_history
 from agents.networks.impala import ImpalaPolicyNet
 from agents.networks.sb3_policy import MazeActorCriticPolicy, MazePPO, monte_carlo_returns

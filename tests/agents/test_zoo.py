@@ -13,9 +13,10 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from agents import checkpoints
 from agents.card import weaknesses
-from agents.checkpoints import ZOO, load_card, load_policy, save_checkpoint, zoo_names, zoo_snapshots
+from agents.checkpoints.cards import ZOO, load_card, zoo_names, zoo_snapshots
+from agents.checkpoints.files import save_checkpoint
+from agents.checkpoints.zoo import load_policy
 from agents.evaluation import dead_branches, evaluation_maze
 from agents.networks.impala import ImpalaPolicyNet
 from agents.pipeline import read_run
@@ -111,7 +112,7 @@ def test_the_zoo_is_whole() -> None:
     assert "region5" in zoo_names()
     for name in zoo_names():
         policy, card = load_policy(name), load_card(name)
-        data = (checkpoints.ZOO / f"{name}.safetensors").read_bytes()
+        data = (ZOO / f"{name}.safetensors").read_bytes()
         assert card["sha256"] == policy.sha256 == hashlib.sha256(data).hexdigest()
         assert policy.card == card and policy.name == name and policy.net.scale == card["scale"]
 
@@ -119,6 +120,6 @@ def test_the_zoo_is_whole() -> None:
 def test_a_zoo_file_that_is_not_the_one_on_its_card_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_checkpoint(ImpalaPolicyNet(1, generator=torch.Generator().manual_seed(1)), tmp_path / "region5.safetensors")
     (tmp_path / "region5.json").write_text(json.dumps(load_card("region5")))
-    monkeypatch.setattr(checkpoints, "ZOO", tmp_path)
+    monkeypatch.setattr("agents.checkpoints.cards.ZOO", tmp_path)
     with pytest.raises(InputError, match="sha256 is not the one on its card"):
         load_policy("region5")

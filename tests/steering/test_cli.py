@@ -307,7 +307,7 @@ def test_code_in_a_checkpoint_is_refused_and_not_run(tmp_path: Path) -> None:
 
 def test_several_checkpoints_side_by_side(tmp_path: Path) -> None:
     """Each has the run it would have alone; typed again nothing changes; the folder takes nothing else."""
-    from agents.checkpoints import save_checkpoint
+    from agents.checkpoints.files import save_checkpoint
     from agents.networks.impala import ImpalaPolicyNet
 
     folder, out = tmp_path / "snapshots", tmp_path / "out"
@@ -345,7 +345,7 @@ def test_a_foreign_directory_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_another_checkpoint_in_an_existing_run_is_refused(sweep: Path, tmp_path: Path) -> None:
-    from agents.checkpoints import save_checkpoint
+    from agents.checkpoints.files import save_checkpoint
     from agents.networks.impala import ImpalaPolicyNet
 
     copy = tmp_path / "run"

@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 import torch
 
-from agents.checkpoints import checkpoint_file, load_policy, policy_from_bytes
+from agents.checkpoints.cards import checkpoint_file
+from agents.checkpoints.zoo import load_policy, policy_from_bytes
 from agents.networks.policy import MazePolicy
 from envs.errors import InputError
 from steering.executors import Checkpoint, Cluster, compute, dask, local

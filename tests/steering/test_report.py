@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agents.checkpoints import load_policy
+from agents.checkpoints.zoo import load_policy
 from envs.errors import InputError
 from envs.maze import Maze
 from steering import decoding, tables

@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 
-from agents.weights import DIMENSIONS, shown
+from agents.checkpoints.weights import DIMENSIONS, shown
 from envs.errors import InputError, one_line
 
 MOST = 2**22  # bytes of one pickle: torch's hold some 100 for each tensor, whose numbers lie elsewhere

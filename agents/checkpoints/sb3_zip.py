@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from agents.checkpoints.weights import check_finite, fill
 from agents.networks.nature import NaturePolicyNet
-from agents.weights import check_finite, fill
 from envs.errors import InputError, nearest, one_line
 
 OWN, ACTOR, CRITIC = "features_extractor.", "pi_features_extractor.", "vf_features_extractor."

@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from agents.weights import shown
+from agents.checkpoints.weights import shown
 from envs.errors import InputError, one_line
 
 MOST_MEMBERS = 2**16

@@ -1,6 +1,6 @@
 """Tensors of a torch file (``.pth``, or ``policy.pth`` within a ``.zip``) that may be anybody's.
 
-The file is checked before torch reads it (:mod:`agents.torch_pickles`), and what torch made of it after.
+The file is checked before torch reads it (:mod:`agents.checkpoints.torch_pickles`), and what torch made of it after.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from agents.torch_pickles import check_pickles, not_tensors
-from agents.weights import shown
-from agents.zip_members import stored
+from agents.checkpoints.torch_pickles import check_pickles, not_tensors
+from agents.checkpoints.weights import shown
+from agents.checkpoints.zip_members import stored
 from envs.errors import InputError, one_line
 
 

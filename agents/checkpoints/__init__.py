@@ -1,0 +1,14 @@
+"""Files into networks without running code in them."""
+
+from envs.lazy import lazy_exports
+
+__getattr__, __all__ = lazy_exports(
+    {
+        "export_checkpoint": "agents.checkpoints.files",
+        "load_card": "agents.checkpoints.cards",
+        "load_policy": "agents.checkpoints.zoo",
+        "save_checkpoint": "agents.checkpoints.files",
+        "zoo_names": "agents.checkpoints.cards",
+        "zoo_snapshots": "agents.checkpoints.cards",
+    }
+)

@@ -1,0 +1,43 @@
+"""What is shipped: checkpoints, their cards and their developmental series (no torch)."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+ZOO = Path(__file__).parents[1] / "zoo"
+SERIES = "-series"  # what the folder of a checkpoint's snapshots adds to its name
+
+
+def zoo_names() -> list[str]:
+    """Names of the shipped checkpoints."""
+    return sorted(path.stem for path in ZOO.glob("*.safetensors"))
+
+
+def load_card(name: str) -> dict[str, Any]:
+    """The model card shipped beside a zoo checkpoint."""
+    card: dict[str, Any] = json.loads((ZOO / f"{name}.json").read_text())
+    return card
+
+
+def zoo_snapshots(name: str) -> dict[int, dict[str, Any]]:
+    """The developmental series of a shipped checkpoint: rows of its training history by count.
+
+    ``load_policy("NAME@COUNT")`` loads one. Empty if the series of ``name`` is not shipped.
+    """
+    path = ZOO / f"{name}{SERIES}" / "series.json"
+    if not path.is_file():
+        return {}
+    return {int(row["count"]): row for row in json.loads(path.read_text())["snapshots"]}
+
+
+def checkpoint_file(checkpoint: str | os.PathLike[str]) -> Path:
+    """The file that :func:`load_policy` reads for a name, a snapshot of one, or a file; it need not exist."""
+    text = os.fspath(checkpoint)
+    name, at, count = text.partition("@")
+    if text in zoo_names():
+        return ZOO / f"{text}.safetensors"
+    row = zoo_snapshots(name).get(int(count)) if at and count.isdecimal() else None
+    return ZOO / f"{name}{SERIES}" / row["file"] if row is not None else Path(text)

@@ -1,0 +1,116 @@
+"""Load and save networks without ever unpickling code.
+
+Three layouts are read: our own safetensors; the published ``.pth`` (a torch dictionary with
+``model_state_dict``); and the ``.zip`` that stable-baselines3 saves, for the policy class of our
+training or its own ``CnnPolicy`` (see :mod:`agents.checkpoints.sb3_zip`). Of torch files only tensors and
+plain containers are let through (see :mod:`agents.checkpoints.torch_files`). Architecture and widths are read
+from the weights.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from agents.checkpoints.torch_files import tensors_of
+from agents.checkpoints.weights import fill, shown
+from agents.checkpoints.zip_members import zip_member
+from agents.networks.impala import ImpalaPolicyNet
+from agents.networks.policy import MazePolicy
+from envs.errors import InputError, one_line
+from envs.files import write_atomic
+
+SUFFIXES = (".safetensors", ".pth", ".pt", ".zip")
+MAX_BYTES = 2**30
+FACT_BYTES = 2**24  # of the JSON in a .zip, which takes some 25 times that when read
+FORMAT = "mazesteer-impala-1"
+_WIDTH_KEY = "embedder.block1.conv.weight"
+
+
+def read_weights(data: bytes, path: Path) -> dict[str, Tensor]:
+    """Tensors of a checkpoint file by published key; the layout is told by the file's suffix."""
+    if path.suffix == ".safetensors":
+        try:
+            return safetensors.torch.load(data)
+        except Exception as error:  # of the library and of torch, for numbers and shapes that are none
+            raise InputError(f"checkpoint {path}: not a whole safetensors file ({one_line(error)})") from None
+    if path.suffix in (".pth", ".pt"):
+        return tensors_of(data, path, MAX_BYTES)
+    if path.suffix == ".zip":
+        return tensors_of(zip_member(data, path, "policy.pth", MAX_BYTES), path, MAX_BYTES)
+    raise InputError(f"checkpoint {path}: unknown suffix; known: {', '.join(SUFFIXES)}")
+
+
+def network_from_weights(weights: Mapping[str, Tensor], where: str) -> ImpalaPolicyNet:
+    """The network for tensors under published keys; the scale is read from the first convolution.
+
+    Raises :class:`InputError` that names the first key that is missing, foreign, of another
+    shape, or not finite.
+    """
+    first = weights.get(_WIDTH_KEY)
+    if first is None:
+        some = ", ".join(map(shown, list(weights)[:3])) or "none"
+        raise InputError(f"checkpoint {where}: no {_WIDTH_KEY}: not the published IMPALA network (keys: {some})")
+    scale = max(first.shape[0] // 16, 1) if first.ndim == 4 else 1
+    if scale > 64:
+        raise InputError(f"checkpoint {where}: {_WIDTH_KEY} has {first.shape[0]} channels, at most 1024 make sense")
+    with torch.device("meta"):
+        net = ImpalaPolicyNet(scale)
+    fill(net, weights, where)
+    return net
+
+
+def published_net(policy: MazePolicy) -> ImpalaPolicyNet:
+    """The policy's network; raises :class:`InputError` if it is of another architecture than the published."""
+    if not isinstance(policy.net, ImpalaPolicyNet):
+        raise InputError(f"policy {policy.name}: a {type(policy.net).__name__}, expected the published IMPALA network")
+    return policy.net
+
+
+def save_checkpoint(
+    net: ImpalaPolicyNet,
+    path: Path,
+    metadata: Mapping[str, str] | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> str:
+    """Write safetensors (whole or not at all) and return the file's sha256."""
+    data = _ordered(
+        safetensors.torch.save(_weights(net, dtype), {"format": FORMAT, "scale": str(net.scale), **(metadata or {})})
+    )
+    write_atomic(path, data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def export_checkpoint(net: ImpalaPolicyNet, path: Path) -> None:
+    """Write the published ``.pth`` layout: a torch dictionary with ``model_state_dict``.
+
+    Keys, shapes and float32 are the published agent's (``optimizer_state_dict``, which nothing
+    but continued training needs, is left out). Raises :class:`InputError` for another suffix.
+    """
+    if path.suffix != ".pth":
+        raise InputError(f"{path}: the published layout is a .pth file; end the name in .pth")
+    buffer = io.BytesIO()
+    torch.save({"model_state_dict": _weights(net, torch.float32)}, buffer)
+    write_atomic(path, buffer.getvalue())
+
+
+def _weights(net: ImpalaPolicyNet, dtype: torch.dtype) -> dict[str, Tensor]:
+    return {key: value.detach().cpu().to(dtype).contiguous() for key, value in net.state_dict().items()}
+
+
+def _ordered(data: bytes) -> bytes:
+    """The safetensors file with its metadata in order, which the library leaves to chance."""
+    (length,) = struct.unpack_from("<Q", data)
+    header = json.loads(data[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + data[8 + length :]

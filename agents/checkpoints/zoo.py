@@ -1,0 +1,106 @@
+"""Policies by shipped name, snapshot or file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from agents.checkpoints.cards import checkpoint_file, load_card, zoo_names, zoo_snapshots
+from agents.checkpoints.files import FACT_BYTES, MAX_BYTES, SUFFIXES, network_from_weights, read_weights
+from agents.checkpoints.sb3_zip import is_sb3, network_from_sb3
+from agents.checkpoints.zip_members import zip_member
+from agents.networks.policy import MazePolicy
+from envs.errors import InputError, nearest
+
+
+def _load_snapshot(name: str, count: str) -> MazePolicy:
+    series = zoo_snapshots(name)
+    row = series.get(int(count)) if count.isdecimal() and len(count) < 16 else None
+    if row is None:
+        known = ", ".join(map(str, sorted(series))) or "none is shipped"
+        raise InputError(f"checkpoint {name}@{count[:80]}: no such snapshot of {name}; its counts: {known}")
+    return _as_on_card(_load_file(checkpoint_file(f"{name}@{count}"), name=f"{name}@{count}", card=row))
+
+
+def _as_on_card(policy: MazePolicy) -> MazePolicy:
+    if policy.card.get("sha256") != policy.sha256:
+        raise InputError(f"checkpoint {policy.name}: its sha256 is not the one on its card; reinstall mazesteer")
+    return policy
+
+
+def load_policy(checkpoint: str | os.PathLike[str]) -> MazePolicy:
+    """A policy by zoo name, snapshot of one (``region5@131072``), or file.
+
+    Raises :class:`InputError` with one line if there is no such name or file, or if the file is
+    damaged, holds code, is of another architecture or holds NaN or infinite weights.
+    """
+    text = os.fspath(checkpoint)
+    shipped = zoo_names()
+    name, at, count = text.partition("@")
+    if text in shipped:
+        return _as_on_card(_load_file(checkpoint_file(text), name=text, card=load_card(text)))
+    if at and name in shipped:
+        return _load_snapshot(name, count)
+    path = Path(text)
+    try:
+        is_file = path.is_file()
+    except OSError as error:
+        raise InputError(f"checkpoint {text[:80]}: cannot be a file name ({error.strerror})") from None
+    if is_file:
+        return _load_file(path, name=path.stem, card={})
+    if path.suffix in SUFFIXES or os.sep in text:
+        raise InputError(f"checkpoint {text}: no such file")
+    raise InputError(f"checkpoint {text!r} is neither a shipped name nor a file; {nearest(text, shipped)}")
+
+
+def _load_file(path: Path, name: str, card: dict[str, Any]) -> MazePolicy:
+    if path.stat().st_size > MAX_BYTES:
+        raise InputError(
+            f"checkpoint {path}: {path.stat().st_size} bytes is more than such a network has ({MAX_BYTES})"
+        )
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"checkpoint {path}: cannot be read ({error.strerror})") from None
+    return _policy(data, path, name, card or _card_beside(path, data))
+
+
+def _card_beside(path: Path, data: bytes) -> dict[str, Any]:
+    """The card that a training of one's own wrote beside its weights; empty if there is none of these weights."""
+    try:
+        with open(path.with_suffix(".json"), "rb") as file:
+            card = json.loads(file.read(FACT_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    ours = isinstance(card, dict) and card.get("sha256") == hashlib.sha256(data).hexdigest()
+    figures = card.get("figures") if ours else None
+    return card if isinstance(figures, dict) and _can_be_asked(figures) else {}
+
+
+def _can_be_asked(figures: Mapping[str, Any]) -> bool:
+    """Whether a card's figures say what they are figures of, so that they can be computed again."""
+    levels, region = figures.get("levels"), figures.get("region", "missing")
+    numbers = [figures.get("horizon"), figures.get("seed"), *(levels if isinstance(levels, list) else [])]
+    return len(numbers) == 4 and all(type(n) is int for n in numbers) and (region is None or type(region) is int)
+
+
+def _policy(data: bytes, path: Path, name: str, card: dict[str, Any]) -> MazePolicy:
+    weights = read_weights(data, path)
+    net: nn.Module
+    if is_sb3(weights):
+        facts = zip_member(data, path, "data", MAX_BYTES, FACT_BYTES, needed=False) if path.suffix == ".zip" else b""
+        net = network_from_sb3(weights, facts or None, str(path))
+    else:
+        net = network_from_weights(weights, str(path))
+    return MazePolicy(net, name, hashlib.sha256(data).hexdigest(), card)
+
+
+def policy_from_bytes(data: bytes, suffix: str, name: str) -> MazePolicy:
+    """The policy in the bytes of a checkpoint file with that suffix; raises as :func:`load_policy` does."""
+    return _policy(data, Path(name + suffix), name, {})
