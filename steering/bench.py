@@ -17,13 +17,13 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from agents.checkpoints.zoo import load_policy
-from agents.dagger import DaggerConfig, Walkers
-from agents.dagger import step as walked
-from agents.imitation import ImitationConfig, make_block
-from agents.imitation import batches as imitation_batches
 from agents.networks.impala import ImpalaPolicyNet
 from agents.networks.policy import MazePolicy, batches, to_input
-from agents.supervised import Session
+from agents.training.dagger import DaggerConfig, Walkers
+from agents.training.dagger import step as walked
+from agents.training.imitation import ImitationConfig, make_block
+from agents.training.imitation import batches as imitation_batches
+from agents.training.supervised import Session
 from envs.chain import statistics
 from envs.maze import Maze
 from envs.simulator import procgen_env, state_bytes

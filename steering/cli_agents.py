@@ -125,7 +125,7 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
 ) -> None:
     """Train a policy: imitation, on-policy imitation, then PPO; snapshots, history and a card."""
-    from agents.pipeline import TrainSpec, read_run, start_run, train_pipeline
+    from agents.training.pipeline import TrainSpec, read_run, start_run, train_pipeline
     from envs.files import locked
     from envs.training.levels import check_region
     from steering.progress import bar

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from agents.checkpoints.cards import load_card, zoo_names
-from agents.history import FILE as HISTORY
-from agents.history import SNAPSHOTS, read_history
+from agents.training.history import FILE as HISTORY
+from agents.training.history import SNAPSHOTS, read_history
 from envs.errors import InputError
 from envs.files import write_atomic
 from steering import figures_compare, stats, words

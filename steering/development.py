@@ -105,8 +105,8 @@ class Series:
 def snapshots(checkpoints: Sequence[str]) -> Series | None:
     """The series that ``checkpoints`` are, if all are different snapshots of one training; else None.
 
-    Either ``AGENT@COUNT`` of one shipped agent, or ``COUNT-STAGE`` as :class:`agents.history.Watcher` names its files;
-    such names do not say of which training they are.
+    Either ``AGENT@COUNT`` of one shipped agent, or ``COUNT-STAGE`` as :class:`agents.training.history.Watcher` names
+    its files; such names do not say of which training they are.
     """
     for pattern in (r"(?P<name>[^@]+)@(?P<count>[0-9]+)(?P<stage>)", r"(?P<name>)(?P<count>[0-9]{9,})-(?P<stage>.+)"):
         parts = [re.fullmatch(pattern, checkpoint) for checkpoint in checkpoints]

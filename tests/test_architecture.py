@@ -25,7 +25,7 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"agents.networks": "impala nature policy sb3_policy"},
     {"agents.checkpoints": "weights sb3_zip zip_members torch_pickles torch_files files cards zoo"},
     {"agents": "hardware evaluation"},
-    {"agents": "history muon supervised imitation dagger ppo_archive train card pipeline publish",
+    {"agents.training": "history muon supervised imitation dagger ppo_archive ppo card pipeline publish",
      "videos": "frames ffmpeg encode fields plots scene stage chart side_by_side speed"},
     {"steering": "progress network sites hooks partial vectors interventions evaluate profiles rollouts stats boundary "
                  "store plan donors probe_maps probes decoding surroundings representation probe_curves depth_axis "

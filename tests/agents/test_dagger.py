@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from agents.dagger import DaggerConfig, Walkers, train_dagger
 from agents.networks.impala import ImpalaPolicyNet
+from agents.training.dagger import DaggerConfig, Walkers, train_dagger
 from envs.actions import ACTION_FOR_MOVE, STEP_OF_MOVE, Move
 from envs.errors import InputError
 from envs.maze import Cell, Maze

@@ -15,19 +15,19 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from agents import card, imitation
-from agents.card import Stage
 from agents.checkpoints.cards import zoo_snapshots
 from agents.checkpoints.zoo import load_policy
 from agents.evaluation import policy_figures
-from agents.history import EXACT, SNAPSHOTS, read_history
-from agents.imitation import ImitationConfig, make_block, train_imitation
 from agents.networks.impala import ImpalaPolicyNet
 from agents.networks.policy import MazePolicy
-from agents.pipeline import TrainSpec, read_run, start_run, train_pipeline
-from agents.publish import SNAPSHOTS_KEPT, publish
-from agents.supervised import batch_loss
-from agents.train import PPOConfig, train_ppo
+from agents.training import card, imitation
+from agents.training.card import Stage
+from agents.training.history import EXACT, SNAPSHOTS, read_history
+from agents.training.imitation import ImitationConfig, make_block, train_imitation
+from agents.training.pipeline import TrainSpec, read_run, start_run, train_pipeline
+from agents.training.ppo import PPOConfig, train_ppo
+from agents.training.publish import SNAPSHOTS_KEPT, publish
+from agents.training.supervised import batch_loss
 from envs.chain import statistics
 from envs.errors import InputError
 from envs.files import locked
@@ -223,7 +223,7 @@ def test_a_run_that_another_process_trains_is_left_alone(tmp_path: Path) -> None
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from agents.pipeline import read_run, train_pipeline
+from agents.training.pipeline import read_run, train_pipeline
 
 def kill(done, total):
     if done >= 5_120:

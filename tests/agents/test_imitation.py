@@ -18,9 +18,9 @@ import torch
 from scipy.stats import chisquare
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from agents.imitation import ImitationConfig, batches, make_block, train_imitation, training_mazes
 from agents.networks.impala import ImpalaPolicyNet
-from agents.supervised import Batch, batch_loss, expert
+from agents.training.imitation import ImitationConfig, batches, make_block, train_imitation, training_mazes
+from agents.training.supervised import Batch, batch_loss, expert
 from envs.actions import STEP_OF_MOVE, Move
 from envs.errors import InputError
 from envs.maze import Cell, Maze
@@ -200,7 +200,7 @@ def test_batches_come_in_order_from_any_number_and_whoever_makes_them(workers: i
 
 ORPHANS = """
 import dataclasses, multiprocessing, os, signal, sys
-from agents.imitation import ImitationConfig, batches
+from agents.training.imitation import ImitationConfig, batches
 
 if __name__ == "__main__":
     data = batches(ImitationConfig(samples=200, batch_size=8, levels_per_batch=2, block=4, bf16=False), 0, 1)

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from agents.muon import Muon, hidden_weights, orthogonalized
 from agents.networks.impala import ImpalaPolicyNet
+from agents.training.muon import Muon, hidden_weights, orthogonalized
 
 
 def random(*shape: int, seed: int = 0) -> Tensor:

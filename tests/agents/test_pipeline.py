@@ -13,13 +13,13 @@ import torch
 from agents.checkpoints.cards import load_card
 from agents.checkpoints.files import export_checkpoint
 from agents.checkpoints.zoo import load_policy
-from agents.dagger import DaggerConfig
 from agents.hardware import check_device
-from agents.history import EXACT, SNAPSHOTS, Watcher, learning_curves, read_history, snapshot_due
-from agents.imitation import ImitationConfig
 from agents.networks.impala import ImpalaPolicyNet
-from agents.pipeline import SPEC, TrainSpec, read_run, start_run
-from agents.train import PPOConfig
+from agents.training.dagger import DaggerConfig
+from agents.training.history import EXACT, SNAPSHOTS, Watcher, learning_curves, read_history, snapshot_due
+from agents.training.imitation import ImitationConfig
+from agents.training.pipeline import SPEC, TrainSpec, read_run, start_run
+from agents.training.ppo import PPOConfig
 from envs.errors import InputError
 
 
@@ -107,7 +107,7 @@ def test_the_precision_is_the_machines_unless_it_is_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: bool | None
 ) -> None:
     for k, native in enumerate((True, False)):
-        monkeypatch.setattr("agents.pipeline.bf16_pays", lambda device, native=native: native)
+        monkeypatch.setattr("agents.training.pipeline.bf16_pays", lambda device, native=native: native)
         spec = start_run(tmp_path / str(k), TrainSpec(samples=512, dagger_samples=(512,), ppo_steps=1), bf16=asked)
         expected = native if asked is None else asked
         assert {stage.bf16 for stage in spec.stages().values() if stage} == {expected}

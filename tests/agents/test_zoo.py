@@ -13,13 +13,13 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from agents.card import weaknesses
 from agents.checkpoints.cards import ZOO, load_card, zoo_names, zoo_snapshots
 from agents.checkpoints.files import save_checkpoint
 from agents.checkpoints.zoo import load_policy
 from agents.evaluation import dead_branches, evaluation_maze
 from agents.networks.impala import ImpalaPolicyNet
-from agents.pipeline import read_run
+from agents.training.card import weaknesses
+from agents.training.pipeline import read_run
 from envs.chain import statistics
 from envs.errors import InputError
 from envs.maze import Maze
@@ -75,9 +75,11 @@ def test_the_command_of_a_card_leads_to_the_options_of_the_card(
     training = load_card(name)["training"]
     program, *words = shlex.split(training["command"].replace("runs/train", str(tmp_path / "run")))
     assert program == "mazesteer"
-    monkeypatch.setattr("agents.pipeline.check_device", lambda device: None)  # an agent of a GPU has its command too
-    monkeypatch.setattr("agents.pipeline.bf16_pays", lambda device: False)
-    monkeypatch.setattr("agents.pipeline.train_pipeline", lambda out, spec, **_: out / "policy.safetensors")
+    monkeypatch.setattr(
+        "agents.training.pipeline.check_device", lambda device: None
+    )  # an agent of a GPU has its command too
+    monkeypatch.setattr("agents.training.pipeline.bf16_pays", lambda device: False)
+    monkeypatch.setattr("agents.training.pipeline.train_pipeline", lambda out, spec, **_: out / "policy.safetensors")
     done = CliRunner().invoke(app, words, catch_exceptions=False)
     assert done.exit_code == 0
     spec = read_run(tmp_path / "run")

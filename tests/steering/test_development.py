@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.history import FILE, SNAPSHOTS
+from agents.training.history import FILE, SNAPSHOTS
 from envs.errors import InputError
 from steering.arms import read_arms
 from steering.compare_page import run_compare

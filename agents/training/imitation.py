@@ -21,9 +21,9 @@ import numpy as np
 import torch
 
 from agents.hardware import SAVE_EVERY, bf16_pays, follow_parent
-from agents.history import Watcher
 from agents.networks.impala import ImpalaPolicyNet
-from agents.supervised import Batch, Progress, Session, UpdateConfig, expert
+from agents.training.history import Watcher
+from agents.training.supervised import Batch, Progress, Session, UpdateConfig, expert
 from envs.errors import InputError
 from envs.maze import Maze
 from envs.simulator import procgen_env

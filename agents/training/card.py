@@ -10,11 +10,11 @@ from typing import Any
 
 from agents.checkpoints.files import published_net
 from agents.checkpoints.zoo import load_policy
-from agents.dagger import DaggerConfig
 from agents.evaluation import DEAD_LEVELS, LEVELS, dead_branches, policy_figures
-from agents.imitation import ImitationConfig
 from agents.networks.policy import MazePolicy
-from agents.train import PPOConfig
+from agents.training.dagger import DaggerConfig
+from agents.training.imitation import ImitationConfig
+from agents.training.ppo import PPOConfig
 from envs.files import write_atomic
 from envs.training.levels import EVAL_LEVELS, TRAIN_LEVELS
 

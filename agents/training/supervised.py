@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 from agents.checkpoints.weights import check_finite
 from agents.hardware import bf16_pays, keep_freed_memory
-from agents.history import Watcher
-from agents.muon import Muon, hidden_weights
 from agents.networks.policy import move_log_probabilities, to_input
+from agents.training.history import Watcher
+from agents.training.muon import Muon, hidden_weights
 from envs.actions import MOVE_OF_STEP, Move
 from envs.errors import InputError
 from envs.files import write_atomic
@@ -46,8 +46,8 @@ class Batch:
 class UpdateConfig:
     """How a batch changes the weights: linear warm-up, then linear decay to ``decay_to`` of the rate at ``samples``.
 
-    ``matrix_rate`` is the rate of :class:`agents.muon.Muon` for the hidden weights, ``learning_rate`` that of Adam
-    for the others; with ``matrix_rate`` 0 Adam has them all. ``grad_norm`` bounds the gradient of Adam's.
+    ``matrix_rate`` is the rate of :class:`agents.training.muon.Muon` for the hidden weights, ``learning_rate`` that of
+    Adam for the others; with ``matrix_rate`` 0 Adam has them all. ``grad_norm`` bounds the gradient of Adam's.
     """
 
     samples: int

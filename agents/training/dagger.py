@@ -2,7 +2,7 @@
 
 Dataset aggregation (Ross, Gordon and Bagnell 2011, arXiv 1011.0686), online: the policy walks in
 procgen, every state it meets is labelled with the shortest-path move, and half of each batch is
-still drawn at random (:func:`agents.imitation.make_block`). A policy that fails a large maze
+still drawn at random (:func:`agents.training.imitation.make_block`). A policy that fails a large maze
 usually shuttles between a few states; random states hardly ever show those, its own walks do.
 Some of its moves are the expert's, so that it meets what lies beyond; a walk that has met no new
 cell for a while is given up for one in another level, or the batches fill with the same few states.
@@ -18,11 +18,11 @@ import numpy as np
 import torch
 
 from agents.hardware import SAVE_EVERY, bf16_pays
-from agents.history import Watcher
-from agents.imitation import ImitationConfig, batches
 from agents.networks.impala import ImpalaPolicyNet
 from agents.networks.policy import move_log_probabilities, sample_rows
-from agents.supervised import Batch, Progress, Session, UpdateConfig, expert
+from agents.training.history import Watcher
+from agents.training.imitation import ImitationConfig, batches
+from agents.training.supervised import Batch, Progress, Session, UpdateConfig, expert
 from envs.actions import ACTION_FOR_MOVE, Move
 from envs.errors import InputError
 from envs.maze import Maze

@@ -1,6 +1,6 @@
 """From a finished training run to the zoo: weights, card, learning curves, developmental series.
 
-``python -m agents.publish RUN NAME [--series] [--notes TEXT]`` puts what ``mazesteer train`` left
+``python -m agents.training.publish RUN NAME [--series] [--notes TEXT]`` puts what ``mazesteer train`` left
 in ``RUN`` into ``agents/zoo`` as ``NAME``. The snapshots of a series are kept in float16: they are
 for looking at, not for training on.
 """
@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from agents.card import write_card
 from agents.checkpoints.cards import SERIES, ZOO
 from agents.checkpoints.files import published_net, save_checkpoint
 from agents.checkpoints.zoo import load_policy
-from agents.history import EXACT, FIRST_SNAPSHOT, SNAPSHOTS, learning_curves, read_history
+from agents.training.card import write_card
+from agents.training.history import EXACT, FIRST_SNAPSHOT, SNAPSHOTS, learning_curves, read_history
 from envs.errors import InputError
 from envs.files import write_atomic
 
@@ -76,7 +76,7 @@ def publish_series(run: Path, folder: Path) -> list[Path]:
 
 def main() -> None:
     """Command line of this module."""
-    parser = argparse.ArgumentParser(prog="python -m agents.publish", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m agents.training.publish", description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path)
     parser.add_argument("name")
     parser.add_argument("--series", action="store_true", help="keep the developmental series too")

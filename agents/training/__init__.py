@@ -1,0 +1,11 @@
+"""Imitation, DAgger, PPO, and the card that comes of it."""
+
+from envs.lazy import lazy_exports
+
+__getattr__, __all__ = lazy_exports(
+    {
+        "TrainSpec": "agents.training.pipeline",
+        "start_run": "agents.training.pipeline",
+        "train_pipeline": "agents.training.pipeline",
+    }
+)
