@@ -4,11 +4,11 @@ from envs.lazy import lazy_exports
 
 __getattr__, __all__ = lazy_exports(
     {
-        "SteeringVector": "steering.vectors",
-        "add": "steering.interventions",
-        "cheese_vector": "steering.vectors",
-        "enumerate_sites": "steering.sites",
-        "random_vector": "steering.vectors",
-        "subtract": "steering.interventions",
+        "SteeringVector": "steering.interventions.vectors",
+        "add": "steering.interventions.edits",
+        "cheese_vector": "steering.interventions.vectors",
+        "enumerate_sites": "steering.interventions.sites",
+        "random_vector": "steering.interventions.vectors",
+        "subtract": "steering.interventions.edits",
     }
 )

@@ -28,11 +28,11 @@ from envs.chain import statistics
 from envs.maze import Maze
 from envs.simulator import procgen_env, state_bytes
 from steering.evaluate import CHUNK, LevelEvaluator, evaluate
-from steering.interventions import subtract
+from steering.interventions.edits import subtract
+from steering.interventions.sites import enumerate_sites
+from steering.interventions.vectors import cheese_vectors
 from steering.plan import DEFAULT_CONDITIONS, SweepSpec, qualifying_levels
-from steering.sites import enumerate_sites
 from steering.units import run_unit, split
-from steering.vectors import cheese_vectors
 
 LEVEL = 2
 REPEATS = 3

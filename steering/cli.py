@@ -152,7 +152,7 @@ def outcome(
     from envs.maze import Maze
     from steering.evaluate import LevelEvaluator, field_to_json
     from steering.film import intervention_named
-    from steering.sites import find_site
+    from steering.interventions.sites import find_site
 
     policy = load_policy(checkpoint)
     site = find_site(policy.net, site).name if site is not None else None
@@ -189,8 +189,7 @@ def sites_command(
 ) -> None:
     """All sites of a network: trunk or branch, affine, equivalence class, receptive field."""
     from agents.checkpoints.zoo import load_policy
-    from steering.sites import enumerate_sites
-    from steering.summary import site_facts
+    from steering.interventions.sites import enumerate_sites, site_facts
 
     sites = enumerate_sites(load_policy(checkpoint).net)
     if as_json:

@@ -211,7 +211,7 @@ def replay(
 
 def _site(policy: Any, name: str | None) -> str:
     """The full name of a site; by default where the sweep records its rollouts."""
-    from steering.sites import find_site, select_sites
+    from steering.interventions.sites import find_site, select_sites
     from steering.units import rollout_site
 
     trunk = [each.name for each in select_sites("trunk", policy.net)]

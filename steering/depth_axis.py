@@ -2,7 +2,7 @@
 
 Shaded ("free"): the network is affine in the pixels there. Framed ("local"): a unit sees only part of the picture.
 Open marker or hatched bar: the same experiment as a site before it. A site is a mapping as by
-:func:`steering.summary.site_facts`: ``name``, ``affine``, ``equivalence_class``, ``receptive_field``.
+:func:`steering.interventions.sites.site_facts`: ``name``, ``affine``, ``equivalence_class``, ``receptive_field``.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from envs.maze import Maze, State
 from steering.evaluate import LevelEvaluator
 from steering.fields import MoveField
 from steering.film import most_changed, panel_of
-from steering.interventions import Intervention
+from steering.interventions.edits import Intervention
 from steering.plan import SweepSpec
 from steering.rollouts import rollouts
 from steering.store import DATABASE, Key, Store

@@ -21,9 +21,9 @@ from envs import chain
 from envs.actions import Move
 from envs.errors import InputError
 from envs.maze import Maze
-from steering.hooks import HookedPolicy
-from steering.interventions import Intervention
-from steering.partial import PartialNetwork
+from steering.interventions.edits import Intervention
+from steering.interventions.hooks import HookedPolicy
+from steering.interventions.partial import PartialNetwork
 
 HORIZON = 256
 CHUNK = 32  # states in one pass: larger ones do not stay in the processor's cache

@@ -22,9 +22,9 @@ from envs.actions import STEP_OF_MOVE, Facing, Move
 from envs.errors import InputError, nearest
 from envs.maze import Maze
 from steering.evaluate import LevelEvaluator
-from steering.interventions import Intervention
-from steering.network import data_inputs, trace
-from steering.sites import INPUT, find_site
+from steering.interventions.edits import Intervention
+from steering.interventions.graph import data_inputs, trace
+from steering.interventions.sites import INPUT, find_site
 from videos.fields import FieldPanel, Heat, signed_heat, visits_heat
 
 VISITED = "visited"

@@ -17,14 +17,14 @@ from envs.maze import Maze
 from envs.trajectory import Trajectory
 from steering.evaluate import CHUNK, LevelEvaluator
 from steering.fields import alignment, heat_map
-from steering.hooks import HookedPolicy
-from steering.interventions import Intervention
+from steering.interventions.edits import Intervention
+from steering.interventions.hooks import HookedPolicy
+from steering.interventions.sites import find_site
+from steering.interventions.vectors import cheese_vector
 from steering.plan import ALL_SITES, CONDITIONS, REFERENCES, SweepSpec
 from steering.rollouts import recorded_maze, rollouts
-from steering.sites import find_site
 from steering.store import Key, Store
 from steering.units import level_intervention, rollout_name
-from steering.vectors import cheese_vector
 from videos.encode import write_film
 from videos.scene import HeatOverlay
 from videos.side_by_side import STANDARD, Look, Panel, grid_frames

@@ -24,7 +24,8 @@ from envs.errors import InputError, check_random_seed
 from envs.maze import Maze
 from steering.donors import generator
 from steering.evaluate import HORIZON, LevelEvaluator
-from steering.sites import PUBLISHED_SITE, Site, find_site
+from steering.experiments.conditions import PUBLISHED_SITE
+from steering.interventions.sites import Site, find_site
 from steering.stats import interval, resamples
 from steering.tracking import Tracking, track
 

@@ -24,10 +24,10 @@ from steering.findings import (
 )
 from steering.findings_transfer import SAME, offset_donors
 from steering.findings_vectors import POST
-from steering.hooks import HookedPolicy
-from steering.interventions import Intervention, clamp, patch
+from steering.interventions.edits import Intervention, clamp, patch
+from steering.interventions.hooks import HookedPolicy
+from steering.interventions.vectors import activation
 from steering.tracking import selection_levels
-from steering.vectors import activation
 
 TARGETS = 8  # cells of each maze that the mouse is sent to
 NEAR, FAR = 2, 6  # steps from the path start -> top-right: at most, at least

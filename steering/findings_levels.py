@@ -11,7 +11,7 @@ from steering.behaviour import SOURCE
 from steering.findings import Bench, Claim, Finding, Row, Sample, Settings, Summary, mean
 from steering.findings_transfer import IDLE
 from steering.findings_vectors import MOVES, POST, own_vector
-from steering.interventions import subtract
+from steering.interventions.edits import subtract
 from steering.plan import skip_reason
 
 GIVER = 0  # the level whose vector is used

@@ -21,7 +21,7 @@ from steering.findings import (
     pooled_ratio,
 )
 from steering.findings_vectors import MOVES, POST, own_vector
-from steering.interventions import subtract
+from steering.interventions.edits import subtract
 from steering.plan import SAME_CELL
 from steering.stats import LEVEL, blindness
 

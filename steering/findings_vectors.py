@@ -20,8 +20,8 @@ from steering.findings import (
     median_change,
     pooled_ratio,
 )
-from steering.interventions import add, subtract
-from steering.vectors import SteeringVector, cheese_vector, random_vector, top_right_vectors
+from steering.interventions.edits import add, subtract
+from steering.interventions.vectors import SteeringVector, cheese_vector, random_vector, top_right_vectors
 
 POST = "Turner et al. 2023, 'Understanding and controlling a maze-solving policy network'"
 TOP_RIGHT = "'Maze-solving agents: Add a top-right vector', 2023"

@@ -23,7 +23,7 @@ from envs.errors import InputError
 from envs.maze import Cell, Maze, State
 from envs.simulator.state_layout import WALL
 from steering.donors import generator
-from steering.hooks import HookedPolicy
+from steering.interventions.hooks import HookedPolicy
 from steering.plan import skip_reason
 from steering.probe_maps import holding, position_cells, predicted_positions
 

@@ -20,14 +20,13 @@ from envs.maze import Maze
 from steering import stats
 from steering.decoding import FORMAT, RESULTS, read_json, summarize_probes
 from steering.donors import generator
+from steering.interventions.sites import INPUT, Site, find_site, select_sites, site_facts
 from steering.plan import SEARCH_LIMIT, SweepSpec, parse_levels, qualifying_levels
 from steering.probe_curves import boundaries, decoding_tallies, probe_curves, tallies_to_json
 from steering.probes import probe_data, shuffled, site_scores
 from steering.progress import bar
 from steering.representation import interaction_tally, position_sums, representation
-from steering.sites import INPUT, Site, find_site, select_sites
 from steering.store import run_directory
-from steering.summary import site_facts
 from steering.surroundings import surroundings_moves
 
 SCORES = "probe_scores.json"

@@ -19,8 +19,8 @@ from agents.networks.policy import batches, to_input
 from envs import chain
 from envs.maze import Cell, Maze
 from steering.evaluate import CHUNK, Field, LevelEvaluator
-from steering.hooks import HookedPolicy
-from steering.sites import Site
+from steering.interventions.hooks import HookedPolicy
+from steering.interventions.sites import Site
 
 # First path length of each bin; the last is open.
 DISTANCES = (0, 1, 3, 6, 11, 21, 41, 81)

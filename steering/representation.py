@@ -21,10 +21,10 @@ from envs.maze import Maze, State
 from steering import stats
 from steering.boundary import Boundary, Curves, find_boundary
 from steering.decoding import Statistic, reading
-from steering.hooks import HookedPolicy
+from steering.interventions.hooks import HookedPolicy
+from steering.interventions.sites import Site
 from steering.probes import drawn_states
 from steering.profiles import DISTANCES, outside_field
-from steering.sites import Site
 
 DEPENDENT = 0.5  # interaction: half of the cheese's effect is not what it was at the start
 # Per state: 1, 1 where both vectors have a length, cosine; norms of the vector here, at the start, of the difference.
@@ -65,10 +65,10 @@ def interaction_tally(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def position_dependence(facts: Sequence[Mapping[str, Any]], interaction: np.ndarray) -> dict[str, Any]:
     """The representational reading of the boundary: up to which trunk site the cheese vector holds elsewhere.
 
-    ``facts``: of the sites (:func:`steering.summary.site_facts`); ``interaction``: ``float[n_sites, 1 + draws]`` inside
-    the receptive field, of the mazes as they are and of each bootstrap sample; NaN (no such states) counts as 0, as
-    outside the field. The two rules of :mod:`steering.boundary`, with 1 - interaction for blindness: threshold and
-    change-point, each redone in every draw.
+    ``facts``: of the sites (:func:`steering.interventions.sites.site_facts`); ``interaction``: ``float[n_sites, 1 +
+    draws]`` inside the receptive field, of the mazes as they are and of each bootstrap sample; NaN (no such states)
+    counts as 0, as outside the field. The two rules of :mod:`steering.boundary`, with 1 - interaction for blindness:
+    threshold and change-point, each redone in every draw.
     """
     trunk = [i for i, fact in enumerate(facts) if fact["trunk"]]
     if not trunk:

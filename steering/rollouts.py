@@ -22,8 +22,8 @@ from envs.errors import InputError, check_random_seed, one_line
 from envs.maze import Maze, State
 from envs.simulator import procgen_env, state_bytes
 from envs.trajectory import Trajectory
-from steering.hooks import HookedPolicy
-from steering.interventions import Intervention
+from steering.interventions.edits import Intervention
+from steering.interventions.hooks import HookedPolicy
 
 
 def rollouts(

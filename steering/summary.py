@@ -17,27 +17,10 @@ from steering.effects import Columns, OutcomeTable, effects, labelled
 from steering.evaluate import OUTCOME_FIELDS
 from steering.plan import ALL_SITES, SweepSpec
 from steering.profiles import PROFILE_SUMS
-from steering.sites import Site
 from steering.store import Store
 
 MAIN = "subtract"
 CONTROLS = ("random", "add", "other_level", "same_cell")
-
-
-def site_facts(sites: tuple[Site, ...]) -> list[dict[str, Any]]:
-    """What a report says of each site, as plain data for the store."""
-    return [
-        {
-            "name": site.name,
-            "depth": site.depth,
-            "shape": list(site.shape),
-            "trunk": site.trunk,
-            "affine": site.affine,
-            "equivalence_class": site.equivalence_class,
-            "receptive_field": site.receptive_field,
-        }
-        for site in sites
-    ]
 
 
 def summarize(

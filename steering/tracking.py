@@ -15,8 +15,8 @@ from agents.networks.policy import Policy, to_input
 from envs.errors import InputError
 from envs.maze import Cell, Maze, State
 from steering.donors import generator
-from steering.hooks import HookedPolicy
-from steering.sites import Site
+from steering.interventions.hooks import HookedPolicy
+from steering.interventions.sites import Site
 
 SHARE = 11 / 128
 LEVELS = 64

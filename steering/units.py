@@ -14,13 +14,20 @@ from envs.errors import InputError, nearest
 from envs.maze import Maze
 from steering.donors import donor, donors, generator
 from steering.evaluate import Field, LevelEvaluator
-from steering.interventions import Intervention, add, subtract
+from steering.experiments.conditions import PUBLISHED_SITE
+from steering.interventions.edits import Intervention, add, subtract
+from steering.interventions.sites import Site, enumerate_sites
+from steering.interventions.vectors import (
+    SteeringVector,
+    cheese_vectors,
+    mean_cheese_vectors,
+    mean_vector,
+    random_vector,
+)
 from steering.plan import ALL_SITES, CONDITIONS, GROUPS, OTHER_LEVEL, REFERENCES, SAME_CELL, SweepSpec, VectorSource
 from steering.profiles import Profile, level_profiles
 from steering.rollouts import rollouts
-from steering.sites import PUBLISHED_SITE, Site, enumerate_sites
 from steering.store import Key, Row
-from steering.vectors import SteeringVector, cheese_vectors, mean_cheese_vectors, mean_vector, random_vector
 
 Vectors = dict[str, SteeringVector]
 MEAN_DRAW = 2**32 - 1  # the draw of the levels that a mean is taken over, apart from those of the controls

@@ -27,7 +27,9 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"agents": "hardware evaluation"},
     {"agents.training": "history muon supervised imitation dagger ppo_archive ppo card pipeline publish",
      "videos": "frames ffmpeg encode fields plots scene stage chart side_by_side speed"},
-    {"steering": "progress network sites hooks partial vectors interventions evaluate profiles rollouts stats boundary "
+    {"steering.interventions": "graph sites hooks partial vectors edits"},
+    {"steering.experiments": "conditions"},
+    {"steering": "progress evaluate profiles rollouts stats boundary "
                  "store plan donors probe_maps probes decoding surroundings representation probe_curves depth_axis "
                  "readings figures_probes fields effects summary power units executors sweep tracking findings "
                  "findings_store findings_vectors findings_transfer findings_channels findings_probe behaviour "
@@ -173,11 +175,11 @@ def test_every_library_imported_is_one_that_is_installed() -> None:
         ("envs.chain", "from gym import make"),
         ("agents.policy", "from videos import frames"),
         ("videos.frames", "from agents.policy import MazePolicy"),
-        ("agents.policy", "from steering.sites import sites"),
+        ("agents.policy", "from steering.interventions.sites import sites"),
         ("agents.policy", "import gym3"),
         ("steering.stats", "from agents import load_policy"),
         ("steering.stats", "def f():\n    global x\n    x = 1"),
-        ("steering", "from steering.sites import sites"),
+        ("steering", "from steering.interventions.sites import sites"),
     ],
 )
 def test_each_kind_of_breach_is_seen(module: str, source: str) -> None:
@@ -189,7 +191,10 @@ def test_what_is_allowed_is_not_taken_for_a_breach() -> None:
     assert violations("envs.maze", "from envs.actions import Move") == []
     assert violations("envs.simulator.procgen_env", "from procgen import ProcgenGym3Env") == []
     assert (
-        violations("steering.cli", "from agents.checkpoints.zoo import load_policy\nfrom steering import sites") == []
+        violations(
+            "steering.cli", "from agents.checkpoints.zoo import load_policy\nfrom steering.interventions import sites"
+        )
+        == []
     )
     assert violations("agents", "from envs.lazy import lazy_exports") == []
 

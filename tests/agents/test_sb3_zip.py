@@ -28,8 +28,8 @@ from envs.maze import Maze
 from envs.training.vec_env import make_vec_env
 from steering import cli
 from steering.evaluate import LevelEvaluator
-from steering.interventions import subtract
-from steering.vectors import cheese_vectors
+from steering.interventions.edits import subtract
+from steering.interventions.vectors import cheese_vectors
 
 from stable_baselines3 import A2C, DQN, PPO  # isort: skip  (after envs, which silences gym's notice)
 from stable_baselines3.common.torch_layers import NatureCNN  # isort: skip

@@ -17,13 +17,12 @@ from agents.networks.policy import MazePolicy, as_policy, to_input
 from envs.errors import InputError
 from envs.maze import Maze
 from steering.evaluate import LevelEvaluator, Outcome, evaluate
-from steering.hooks import HookedPolicy
-from steering.interventions import Intervention, add, subtract
-from steering.network import hooked, trace
-from steering.partial import PartialNetwork
-from steering.sites import Site, enumerate_sites, find_site, select_sites
-from steering.summary import site_facts
-from steering.vectors import cheese_vectors
+from steering.interventions.edits import Intervention, add, subtract
+from steering.interventions.graph import hooked, trace
+from steering.interventions.hooks import HookedPolicy
+from steering.interventions.partial import PartialNetwork
+from steering.interventions.sites import Site, enumerate_sites, find_site, select_sites, site_facts
+from steering.interventions.vectors import cheese_vectors
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

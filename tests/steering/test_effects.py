@@ -23,15 +23,15 @@ from steering.answer import answer, doubts
 from steering.cli_stats import commands
 from steering.effects import OUTCOMES, OutcomeTable, effects
 from steering.evaluate import OUTCOME_FIELDS, LevelEvaluator, Outcome
-from steering.interventions import subtract
+from steering.interventions.edits import subtract
+from steering.interventions.sites import enumerate_sites, site_facts
+from steering.interventions.vectors import SteeringVector, cheese_vector
 from steering.plan import SweepSpec
 from steering.power import power_of_run
 from steering.report import write_report
-from steering.sites import enumerate_sites
 from steering.store import Key, Row, Store, run_directory
-from steering.summary import agents_boundary, site_facts, summarize
+from steering.summary import agents_boundary, summarize
 from steering.units import level_rows
-from steering.vectors import SteeringVector, cheese_vector
 
 # The smallest mazes that qualify.
 LEVELS = (26, 54, 193, 208, 223, 238, 242, 277, 354, 355, 373, 376, 388, 425, 588, 683)

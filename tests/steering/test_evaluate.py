@@ -13,9 +13,9 @@ from agents.networks.policy import MazePolicy, move_probabilities
 from envs import chain
 from envs.maze import Maze, State
 from steering.evaluate import LevelEvaluator, Outcome, evaluate
-from steering.interventions import Intervention, add, subtract
-from steering.sites import enumerate_sites
-from steering.vectors import cheese_vector, cheese_vectors
+from steering.interventions.edits import Intervention, add, subtract
+from steering.interventions.sites import enumerate_sites
+from steering.interventions.vectors import cheese_vector, cheese_vectors
 
 TRUNK = tuple(site.name for site in enumerate_sites(ImpalaPolicyNet(1)) if site.trunk)
 

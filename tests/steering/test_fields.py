@@ -14,9 +14,9 @@ from envs.errors import InputError
 from envs.maze import Maze
 from steering.evaluate import LevelEvaluator
 from steering.fields import MoveField, alignment, heat_map, level_fields, move_vectors, no_cheese_field, panels
-from steering.hooks import HookedPolicy
-from steering.interventions import Intervention, subtract
-from steering.vectors import cheese_vector
+from steering.interventions.edits import Intervention, subtract
+from steering.interventions.hooks import HookedPolicy
+from steering.interventions.vectors import cheese_vector
 from videos.frames import cell_rect
 from videos.scene import HeatOverlay
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from agents.networks.policy import MazePolicy
+from steering.experiments.conditions import PUBLISHED_SITE
 from steering.findings import Bench, Claim, Figure, Row, Sample, Settings, mean_change, median, pooled_ratio, verdict
 from steering.findings_channels import summarize_resampling, summarize_retargeting
 from steering.findings_transfer import exact_share, summarize_removal, summarize_transfer
@@ -19,7 +20,6 @@ from steering.findings_vectors import (
     summarize_noise,
     summarize_top_right,
 )
-from steering.sites import PUBLISHED_SITE
 from steering.tracking import Tracking
 
 

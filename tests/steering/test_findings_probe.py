@@ -13,15 +13,16 @@ from torch.nn import functional
 from agents.networks.policy import MazePolicy, as_policy
 from envs.maze import Maze, State
 from steering.evaluate import evaluate
+from steering.experiments.conditions import PUBLISHED_SITE
 from steering.findings import Bench, Sample, Settings, verdict
 from steering.findings_levels import GIVER, TAKERS, measure_named, summarize_named
 from steering.findings_probe import ENDS, FEWEST, STATES, measure_probe, places, summarize_probe
-from steering.interventions import subtract
+from steering.interventions.edits import subtract
+from steering.interventions.sites import INPUT
+from steering.interventions.vectors import cheese_vector
 from steering.probe_maps import holding
 from steering.probes import activations, probe_data
-from steering.sites import INPUT, PUBLISHED_SITE
 from steering.tracking import map_cell
-from steering.vectors import cheese_vector
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -10,11 +10,11 @@ from torch import nn
 from agents.networks.policy import MazePolicy, to_input
 from envs.errors import InputError
 from envs.maze import Maze
-from steering.hooks import HookedPolicy
-from steering.interventions import Intervention, add, subtract
-from steering.partial import PartialNetwork
-from steering.sites import enumerate_sites
-from steering.vectors import SteeringVector, provenance
+from steering.interventions.edits import Intervention, add, subtract
+from steering.interventions.hooks import HookedPolicy
+from steering.interventions.partial import PartialNetwork
+from steering.interventions.sites import enumerate_sites
+from steering.interventions.vectors import SteeringVector, provenance
 
 
 class Doubler(nn.Module):

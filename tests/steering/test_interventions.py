@@ -15,9 +15,20 @@ from agents.networks.policy import MazePolicy, to_input
 from envs.errors import InputError
 from envs.maze import Maze, State
 from steering.evaluate import LevelEvaluator
-from steering.hooks import HookedPolicy
-from steering.interventions import Ablate, AnyEdit, Clamp, Intervention, Patch, ablate, add, clamp, patch, subtract
-from steering.vectors import (
+from steering.interventions.edits import (
+    Ablate,
+    AnyEdit,
+    Clamp,
+    Intervention,
+    Patch,
+    ablate,
+    add,
+    clamp,
+    patch,
+    subtract,
+)
+from steering.interventions.hooks import HookedPolicy
+from steering.interventions.vectors import (
     SteeringVector,
     activation,
     cheese_vector,

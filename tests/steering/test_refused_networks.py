@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from agents.networks.policy import as_policy
 from envs.errors import InputError
-from steering.sites import enumerate_sites
+from steering.interventions.sites import enumerate_sites
 
 
 class Bad(nn.Module):

@@ -23,16 +23,17 @@ from envs.errors import InputError
 from envs.maze import Maze, State
 from steering.cli_replicate import commands
 from steering.evaluate import LevelEvaluator, evaluate
+from steering.experiments.conditions import PUBLISHED_SITE
 from steering.findings import Bench, Settings, published_site
 from steering.findings_channels import measure_resampling, measure_retargeting, on_path
 from steering.findings_transfer import OFFSETS, measure_removal, offset_donors
 from steering.findings_vectors import measure_effect, measure_noise, measure_top_right
-from steering.hooks import HookedPolicy
-from steering.interventions import Intervention, add, clamp, subtract
+from steering.interventions.edits import Intervention, add, clamp, subtract
+from steering.interventions.hooks import HookedPolicy
+from steering.interventions.sites import find_site
+from steering.interventions.vectors import cheese_vector, random_vector, top_right_vectors
 from steering.replicate import FILE, FINDINGS, chosen, published_inside, read, replicate, replicate_table
-from steering.sites import PUBLISHED_SITE, find_site
 from steering.tracking import map_cell, selection_levels, track
-from steering.vectors import cheese_vector, random_vector, top_right_vectors
 
 SMALL = (26, 54, 208, 223, 238)  # small mazes with a decision square
 TRACKER = 4  # the planted channel

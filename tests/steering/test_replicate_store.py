@@ -30,12 +30,12 @@ from steering.evaluate import OUTCOME_FIELDS, Outcome
 from steering.evidence import others
 from steering.findings import Bench, Finding, Sample, Settings, Summary, digest, mean
 from steering.findings_levels import count_decisions, summarize_decisions
+from steering.interventions.sites import enumerate_sites, site_facts
 from steering.plan import SweepSpec
 from steering.replicate import FILE, FINDINGS, published_inside, read, replicate
 from steering.report import write_report
-from steering.sites import enumerate_sites
 from steering.store import DATABASE, SCHEMA, Key, Row, Store
-from steering.summary import site_facts, summarize
+from steering.summary import summarize
 
 SMALL = (26, 54, 208)  # small mazes with a decision square
 SITE = "features_extractor.cnn.2"

@@ -11,7 +11,9 @@ import torch
 from agents.networks.policy import MazePolicy
 from envs.maze import Maze
 from steering.evaluate import LevelEvaluator
-from steering.interventions import Intervention
+from steering.interventions.edits import Intervention
+from steering.interventions.sites import find_site, select_sites, site_facts
+from steering.interventions.vectors import cheese_vector, cheese_vectors
 from steering.probe_curves import probe_curves
 from steering.profiles import DISTANCES, level_profiles
 from steering.representation import (
@@ -22,10 +24,7 @@ from steering.representation import (
     position_sums,
     representation,
 )
-from steering.sites import find_site, select_sites
 from steering.stats import resamples
-from steering.summary import site_facts
-from steering.vectors import cheese_vector, cheese_vectors
 
 SITES = (
     "input",

@@ -16,9 +16,9 @@ from envs.errors import InputError
 from envs.maze import Maze, State
 from envs.trajectory import Trajectory
 from steering.evaluate import LevelEvaluator
-from steering.interventions import Intervention, subtract
+from steering.interventions.edits import Intervention, subtract
+from steering.interventions.vectors import cheese_vector
 from steering.rollouts import recorded_maze, replay, rollouts
-from steering.vectors import cheese_vector
 
 EPISODES = 256
 HORIZON = 24

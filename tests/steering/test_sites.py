@@ -10,9 +10,10 @@ from torch import nn
 from agents.networks.impala import ImpalaPolicyNet
 from agents.networks.policy import MazePolicy
 from envs.errors import InputError
-from steering.hooks import HookedPolicy
-from steering.network import trace
-from steering.sites import PUBLISHED_SITE, enumerate_sites, find_site, select_sites
+from steering.experiments.conditions import PUBLISHED_SITE
+from steering.interventions.graph import trace
+from steering.interventions.hooks import HookedPolicy
+from steering.interventions.sites import enumerate_sites, find_site, select_sites
 
 TRUNK = 18
 DISTINCT_TRUNK = 12

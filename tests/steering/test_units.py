@@ -16,16 +16,16 @@ from envs.maze import Maze
 from envs.training.levels import EVAL_LEVELS
 from steering.donors import donor, donors, generator
 from steering.evaluate import LevelEvaluator
-from steering.hooks import HookedPolicy
-from steering.interventions import Intervention, subtract
+from steering.interventions.edits import Intervention, subtract
+from steering.interventions.hooks import HookedPolicy
+from steering.interventions.sites import enumerate_sites
+from steering.interventions.vectors import cheese_vector, cheese_vectors, mean_cheese_vectors, mean_vector
 from steering.plan import ALL_SITES, OTHER_LEVEL, SAME_CELL, SweepSpec, VectorSource, skip_reason
 from steering.profiles import DISTANCES, outside_field
-from steering.sites import enumerate_sites
 from steering.stats import blindness_interval, counts, ratio_interval, resamples
 from steering.store import Key
 from steering.summary import position_curve
 from steering.units import level_intervention, level_rows, own_vectors, run_unit, split, trunk_experiments
-from steering.vectors import cheese_vector, cheese_vectors, mean_cheese_vectors, mean_vector
 
 SITE = "embedder.block2.res1.resadd"
 LEVEL = 26  # a small maze that qualifies

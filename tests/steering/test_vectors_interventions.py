@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from agents.networks.policy import MazePolicy, to_input
 from envs.errors import InputError
 from envs.maze import Maze, State
-from steering.hooks import HookedPolicy
-from steering.interventions import AddVector, Intervention, add, subtract
-from steering.vectors import SteeringVector, cheese_vector, cheese_vectors, provenance, random_vector
+from steering.interventions.edits import AddVector, Intervention, add, subtract
+from steering.interventions.hooks import HookedPolicy
+from steering.interventions.vectors import SteeringVector, cheese_vector, cheese_vectors, provenance, random_vector
 
 SITE = "embedder.block2.res1.resadd"
 

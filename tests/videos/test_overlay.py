@@ -11,7 +11,7 @@ import torch
 from agents.networks.impala import ImpalaPolicyNet
 from envs.maze import Cell, Maze
 from steering.fields import Alignment, alignment, heat_map
-from steering.hooks import HookedPolicy
+from steering.interventions.hooks import HookedPolicy
 from videos.frames import cell_rect
 from videos.scene import PICTURE, HeatOverlay
 

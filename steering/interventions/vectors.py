@@ -24,8 +24,8 @@ from agents.networks.policy import Policy, batches, to_input
 from envs.errors import InputError
 from envs.files import write_atomic
 from envs.maze import Cell, Maze, State
-from steering.hooks import HookedPolicy
-from steering.sites import find_site
+from steering.interventions.hooks import HookedPolicy
+from steering.interventions.sites import find_site
 
 _FORMAT = "mazesteer-vector-1"
 

@@ -16,8 +16,8 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from envs.errors import InputError
-from steering.hooks import Edit, chained
-from steering.vectors import SteeringVector
+from steering.interventions.hooks import Edit, chained
+from steering.interventions.vectors import SteeringVector
 
 
 @dataclass(frozen=True)

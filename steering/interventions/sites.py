@@ -34,7 +34,7 @@ from torch import Tensor, fx, nn
 from agents.networks.impala import OBS_SHAPE
 from agents.networks.policy import logits_and_values
 from envs.errors import InputError, nearest
-from steering.network import (
+from steering.interventions.graph import (
     Field,
     data_inputs,
     hooked,
@@ -46,9 +46,25 @@ from steering.network import (
     trace,
 )
 
+
+def site_facts(sites: tuple[Site, ...]) -> list[dict[str, Any]]:
+    """What a report says of each site, as plain data for the store."""
+    return [
+        {
+            "name": site.name,
+            "depth": site.depth,
+            "shape": list(site.shape),
+            "trunk": site.trunk,
+            "affine": site.affine,
+            "equivalence_class": site.equivalence_class,
+            "receptive_field": site.receptive_field,
+        }
+        for site in sites
+    ]
+
+
 INPUT = "input"
 LOGITS = "logits"
-PUBLISHED_SITE = "embedder.block2.res1.resadd"
 _ALIASES = {"pixels": INPUT}
 
 

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from agents.networks.policy import in_layout, logits_and_values
 from envs.errors import InputError
-from steering.network import hooked
-from steering.sites import INPUT, find_site
+from steering.interventions.graph import hooked
+from steering.interventions.sites import INPUT, find_site
 
 Edit = Callable[[Tensor], Tensor]
 Edits = Mapping[str, Edit]

@@ -2,7 +2,7 @@
 
 The network is traced once with ``torch.fx``. A clean pass keeps every intermediate value of a
 batch; an edit then recomputes only the nodes that depend on it. Results equal those of
-:mod:`steering.hooks` bit for bit, since the same modules see the same inputs. Where a module
+:mod:`steering.interventions.hooks` bit for bit, since the same modules see the same inputs. Where a module
 writes into its input (``ReLU(inplace=True)``) it is given a copy, so that kept values stay clean.
 """
 
@@ -17,9 +17,9 @@ from torch import Tensor, fx, nn
 
 from agents.networks.policy import in_layout, logits_and_values
 from envs.errors import InputError
-from steering.hooks import Edits, by_full_name, checked_edit
-from steering.network import probe_frames, trace
-from steering.sites import INPUT, find_site
+from steering.interventions.graph import probe_frames, trace
+from steering.interventions.hooks import Edits, by_full_name, checked_edit
+from steering.interventions.sites import INPUT, find_site
 
 CleanValues = dict[fx.Node, Any]
 
@@ -28,7 +28,7 @@ class PartialNetwork:
     """A traced network with ``clean`` and ``rerun``; parameters are shared, nothing is changed.
 
     Raises :class:`InputError` if the network cannot be traced, or writes into an activation that
-    is read elsewhere; use :class:`steering.hooks.HookedPolicy` then.
+    is read elsewhere; use :class:`steering.interventions.hooks.HookedPolicy` then.
     """
 
     def __init__(self, net: nn.Module) -> None:

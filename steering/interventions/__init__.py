@@ -1,0 +1,24 @@
+"""Where a network is read and edited, and with what."""
+
+from envs.lazy import lazy_exports
+
+__getattr__, __all__ = lazy_exports(
+    {
+        "HookedPolicy": "steering.interventions.hooks",
+        "Intervention": "steering.interventions.edits",
+        "PartialNetwork": "steering.interventions.partial",
+        "Site": "steering.interventions.sites",
+        "SteeringVector": "steering.interventions.vectors",
+        "ablate": "steering.interventions.edits",
+        "add": "steering.interventions.edits",
+        "cheese_vector": "steering.interventions.vectors",
+        "cheese_vectors": "steering.interventions.vectors",
+        "clamp": "steering.interventions.edits",
+        "enumerate_sites": "steering.interventions.sites",
+        "find_site": "steering.interventions.sites",
+        "patch": "steering.interventions.edits",
+        "random_vector": "steering.interventions.vectors",
+        "select_sites": "steering.interventions.sites",
+        "subtract": "steering.interventions.edits",
+    }
+)
