@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from steering import stats
 from steering.decoding import APART
 from steering.effects import cheese_tells
 from steering.readings import DECODING, REPRESENTATIONAL, Reading, readings, span
+from steering.statistics import bootstrap
+from steering.statistics.formatting import number, ranged
 from steering.summary import MAIN
-from steering.words import NO_USE, number, ranged
+from steering.words import NO_USE
 
 NO_TRICK = ("random", "add", "other_level")  # controls that must not blind where subtraction does
 WIDE = 2 / 3  # of the distinct experiments: an interval over so many says nothing
@@ -61,8 +62,8 @@ def doubts(summary: dict[str, Any], probes: Mapping[str, Any] | None = None) -> 
     """Why the numbers do not support a conclusion about where planning begins; empty if they do."""
     found, count = summary["boundary"], len(summary["levels"]["used"])
     reasons = []
-    if count < stats.FEW:
-        reasons.append(f"{count} {'maze is' if count == 1 else 'mazes are'} too few (at least {stats.FEW})")
+    if count < bootstrap.FEW:
+        reasons.append(f"{count} {'maze is' if count == 1 else 'mazes are'} too few (at least {bootstrap.FEW})")
     if not cheese_tells(e for e in summary["effects"] if e["condition"] == "clean"):
         reasons.append(NO_USE)
     if found["affine"]:

@@ -20,10 +20,10 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 from envs.maze import Maze
-from steering.donors import generator
 from steering.findings import Bench, Claim, Figure, Finding, Row, Sample, Summary, mean, mean_change
 from steering.plan import skip_reason
-from steering.stats import interval
+from steering.statistics.bootstrap import interval
+from steering.statistics.seeding import generator
 
 SOURCE = "'Behavioural statistics for a maze-solving agent', 2023"
 STRONGEST = "euclid_cheese_corner"

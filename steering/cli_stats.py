@@ -22,8 +22,8 @@ def power_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say how many levels an interval of a given width needs, judging by a run."""
-    from steering import stats
     from steering.power import power_of_run
+    from steering.statistics import bootstrap
 
     records = power_of_run(run, width, site)
     if as_json:
@@ -38,8 +38,8 @@ def power_command(
         if record["warning"]:
             print(f"\n{record['site']}: {record['warning']}")
     most = max(record["levels"] for record in records)
-    if any(record["levels"] == stats.FEW for record in records):
-        print(f"\n{stats.FEW} is the least recommended: from fewer levels the report draws no conclusion, "
+    if any(record["levels"] == bootstrap.FEW for record in records):
+        print(f"\n{bootstrap.FEW} is the least recommended: from fewer levels the report draws no conclusion, "
               "however narrow the interval")  # fmt: skip
     if all(record["suffices"] for record in records):
         print(f"\nthe pilot already suffices: it has {records[0]['pilot']} levels, {most} are needed")

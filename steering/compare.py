@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from envs.errors import InputError, check_random_seed
-from steering import stats
 from steering.arms import Arm, training_seeds
-from steering.boundary import Boundary, Curves, agreed_thresholds, find_boundary, over_agents
 from steering.effects import CHEESE_OUTCOMES
+from steering.statistics import bootstrap, paired
+from steering.statistics.boundary import Boundary, Curves, agreed_thresholds, find_boundary, over_agents
 from steering.summary import MAIN
 
 FORMAT = "mazesteer-compare-1"
@@ -32,8 +32,8 @@ def compare(
     """All numbers of the comparison as plain data; the first arm is what the others are compared with.
 
     ``blindness``, ``competence``: thresholds of the boundary's rule; None: the runs' own. Raises :class:`InputError`
-    if these differ, if the arms share no site or fewer than :data:`steering.stats.FEWEST` mazes, or were swept with
-    another horizon or mode.
+    if these differ, if the arms share no site or fewer than :data:`steering.statistics.bootstrap.FEWEST` mazes, or
+    were swept with another horizon or mode.
     """
     first = arms[0]
     for arm in arms[1:]:
@@ -45,12 +45,13 @@ def compare(
     if not sites:
         raise InputError("compare: the runs have no trunk site in common; sweep all with the same --sites")
     levels = [level for level in first.levels if all(level in arm.levels for arm in arms)]
-    if len(levels) < stats.FEWEST:
+    if len(levels) < bootstrap.FEWEST:
         raise InputError(
-            f"compare: the runs share {len(levels)} finished levels, {stats.FEWEST} are needed; sweep the same --levels"
+            f"compare: the runs share {len(levels)} finished levels, {bootstrap.FEWEST} are needed; "
+            "sweep the same --levels"
         )
     rng = np.random.default_rng(check_random_seed(seed))
-    weights = stats.counts(stats.resamples(len(levels), rng))
+    weights = bootstrap.counts(bootstrap.resamples(len(levels), rng))
     distances = [_distances(arm, sites, levels) for arm in arms]
     curves = [_curves(arm, sites, levels, pair, weights) for arm, pair in zip(arms, distances, strict=True)]
     rule = agreed_thresholds([arm.thresholds for arm in arms], blindness=blindness, competence=competence)
@@ -110,7 +111,7 @@ def _cheese(arm: Arm, levels: Sequence[int]) -> list[dict[str, Any]]:
     found = []
     for outcome in CHEESE_OUTCOMES:
         with_it, without = ([world[level][outcome] for level in levels] for world in (arm.clean, arm.no_cheese))
-        effect = stats.paired_effect(np.array(with_it), np.array(without), np.random.default_rng(arm.spec.seed))
+        effect = paired.paired_effect(np.array(with_it), np.array(without), np.random.default_rng(arm.spec.seed))
         found.append({"outcome": outcome, **dataclasses.asdict(effect)})
     return found
 
@@ -137,20 +138,20 @@ def _distances(arm: Arm, sites: Sequence[str], levels: Sequence[int]) -> Distanc
     edited = np.array([[arm.edited[level, site]["tv_no_cheese"] for level in levels] for site in sites])
     clean = np.array([arm.clean[level]["tv_no_cheese"] for level in levels])
     # What is rounding is nothing: of an untrained agent all distances are so small that it would count.
-    return np.where(edited <= stats.TIE, 0.0, edited), np.where(clean <= stats.TIE, 0.0, clean)
+    return np.where(edited <= bootstrap.TIE, 0.0, edited), np.where(clean <= bootstrap.TIE, 0.0, clean)
 
 
 def _adjust(effects: Sequence[dict[str, Any]]) -> None:
     """Add ``p_holm``, over all of them, and ``words``."""
-    for effect, p in zip(effects, stats.holm([effect["p"] for effect in effects]), strict=True):
+    for effect, p in zip(effects, paired.holm([effect["p"] for effect in effects]), strict=True):
         what = effect.pop("what")
-        effect["words"] = stats.in_words(stats.PairedEffect(**effect), what, p)
+        effect["words"] = paired.in_words(paired.PairedEffect(**effect), what, p)
         effect["p_holm"] = p
 
 
 def _points(curve: Curves, distances: Distances, weights: np.ndarray) -> list[dict[str, Any]]:
     edited, clean = distances
-    ends = [stats.blindness_interval(row, clean, weights) for row in edited]
+    ends = [bootstrap.blindness_interval(row, clean, weights) for row in edited]
     return [
         {"site": site, "blindness": float(blind), "low": low, "high": high, "competence": float(able)}
         for site, blind, (low, high), able in zip(curve.sites, curve.blind, ends, curve.able, strict=True)
@@ -171,9 +172,9 @@ def _difference(
     """Second minus first: blindness per site, paired by maze, and outcomes maze by maze."""
     sites = curve.sites
     distinct = [group[0] for group in curve.groups]
-    points = zip(sites, *stats.difference_intervals(*distances, weights, distinct), strict=True)
+    points = zip(sites, *bootstrap.difference_intervals(*distances, weights, distinct), strict=True)
     boot = curve.boot_blind - base.boot_blind
-    larger = ((boot > stats.TIE) + (np.abs(boot) <= stats.TIE) / 2).mean(axis=0)
+    larger = ((boot > bootstrap.TIE) + (np.abs(boot) <= bootstrap.TIE) / 2).mean(axis=0)
     site = boundary.site or sites[0]
     pairs = {MAIN: [(arm.edited[lv, site], first.edited[lv, site]) for lv in levels]}
     if arm.spec.sha256 != first.spec.sha256:  # else left alone they are the same by construction, and no test
@@ -182,7 +183,7 @@ def _difference(
     for outcome, (world, rows) in itertools.product(OUTCOMES, pairs.items()):
         a, b = np.array([[row[outcome] for row in pair] for pair in rows]).T
         where = f"{outcome}, {world}" + (f" at {site}" if world == MAIN else "")
-        effects[where] = {**dataclasses.asdict(stats.paired_effect(a, b, rng)), "what": where}
+        effects[where] = {**dataclasses.asdict(paired.paired_effect(a, b, rng)), "what": where}
     return {
         "of": arm.name,
         "against": first.name,

@@ -15,16 +15,18 @@ from agents.training.history import FILE as HISTORY
 from agents.training.history import SNAPSHOTS, read_history
 from envs.errors import InputError
 from envs.files import write_atomic
-from steering import figures_compare, stats, words
+from steering import figures_compare, words
 from steering.arms import Arm, find_runs, read_arms, unfinished
 from steering.compare import compare
 from steering.compare_readings import readings_table, side_by_side
-from steering.depth_axis import labels, place, short
+from steering.depth_axis import labels, place
 from steering.development import RULE, Series, loss_caption, loss_curves, snapshots, without_loss
 from steering.effects import cheese_tells
 from steering.evidence import listed, versions
 from steering.page import Figure, write_page
 from steering.picture import compare_picture
+from steering.statistics import bootstrap, formatting
+from steering.statistics.formatting import short
 
 FEW_ARMS = 5  # with more, differences to the first are a table only
 
@@ -107,8 +109,8 @@ def answer(data: Mapping[str, Any]) -> str:
     lines = [f"On {mazes} mazes that all runs share, the boundary of {first['name']} is {_reach(first)}"]
     lines += [f"that of {arm['name']} {_reach(arm)}" for arm in data["arms"][1:]]
     text = "; ".join(lines) + "."
-    if mazes < stats.FEW:
-        text += f" These are too few mazes for the intervals of boundaries to be relied on ({stats.FEW} at least)."
+    if mazes < bootstrap.FEW:
+        text += f" These are too few mazes for the intervals of boundaries to be relied on ({bootstrap.FEW} at least)."
     if len(data["arms"]) <= FEW_ARMS:
         text += "".join(f" Blindness of {row['of']} {_apart(row, data['classes'])}." for row in data["differences"])
     return text
@@ -229,7 +231,7 @@ def _table(data: Mapping[str, Any]) -> list[list[str]]:
         change = short(found["change_site"]) if found["change_site"] else "none"
         rows.append(
             [arm["name"], site, f"{low} to {high}", change]
-            + [words.number(arm["reference"][w][o]) for w, o in (("clean", "p_cheese"), ("no_cheese", "p_region"))]
+            + [formatting.number(arm["reference"][w][o]) for w, o in (("clean", "p_cheese"), ("no_cheese", "p_region"))]
             + ["; ".join(_of_arm(arm))]
         )
     return rows
@@ -242,7 +244,9 @@ def _by_site(data: Mapping[str, Any]) -> list[list[str]]:
     for site, *points in zip(labels(data["facts"]), *(arm["curve"] for arm in data["arms"]), strict=True):
         cells = []
         for point in points:
-            blind, low, high, able = (words.number(point[key]) for key in ("blindness", "low", "high", "competence"))
+            blind, low, high, able = (
+                formatting.number(point[key]) for key in ("blindness", "low", "high", "competence")
+            )
             cells.append(f"{blind} ({low} to {high}); {able}" if few else blind)
         rows.append([site, *cells])
     return rows

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from steering import stats
 from steering.arms import Arm
 from steering.decoding import APART, ProbeCurves, reading
 from steering.evidence import other
 from steering.probe_curves import boundaries, cut, mean_curves, probe_curves, tallies_from_json
 from steering.readings import Reading, readings
+from steering.statistics import bootstrap
 
 FACTS = ("name", "depth", "trunk", "affine", "equivalence_class", "receptive_field")
 
@@ -39,13 +39,13 @@ def side_by_side(arms: Sequence[Arm], data: Mapping[str, Any]) -> tuple[dict[str
     names = [[row["name"] for row in part["sites"]] for part in probes]
     sites = [name for name in names[0] if all(name in own for own in names)]
     levels = [level for level in probes[0]["levels"] if all(level in part["levels"] for part in probes)]
-    if len(levels) < stats.FEWEST:
-        return None, f"the probes share {len(levels)} levels, {stats.FEWEST} are needed"
+    if len(levels) < bootstrap.FEWEST:
+        return None, f"the probes share {len(levels)} levels, {bootstrap.FEWEST} are needed"
     facts = [[{key: part["sites"][own.index(name)][key] for key in FACTS} for name in sites]
              for part, own in zip(probes, names, strict=True)]  # fmt: skip
     if any(part != facts[0] for part in facts):
         return None, "the agents were probed at other sites, or have another architecture"
-    samples = stats.resamples(len(levels), np.random.default_rng(data["seed"]))
+    samples = bootstrap.resamples(len(levels), np.random.default_rng(data["seed"]))
     curves = [
         probe_curves(
             cut(

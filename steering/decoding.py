@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from envs.actions import N_MOVES
-from steering import stats
-from steering.boundary import depth_interval
+from steering.statistics import bootstrap
+from steering.statistics.boundary import depth_interval
 
 FORMAT = "mazesteer-probes-5"
 RESULTS = "probes.json"
@@ -66,7 +66,7 @@ def summarize_probes(
     :func:`steering.probes.site_scores` under ``sites``, with ``maze``, ``fold`` (``int[n]``), ``moves`` and
     ``surroundings`` (:func:`steering.surroundings.surroundings_moves`) of the frames; ``curves``: what
     :mod:`steering.probe_curves` makes of them; ``samples``: ``int[draws, n_mazes]``
-    from :func:`steering.stats.resamples`.
+    from :func:`steering.statistics.bootstrap.resamples`.
     """
     mazes = np.vstack([np.arange(samples.shape[1]), samples])
     maze, fold, moves = scores["maze"], scores["fold"], scores["moves"]
@@ -110,7 +110,7 @@ def summarize_probes(
 
 def reading(values: Statistic) -> dict[str, float | None]:
     """``value``, ``low`` and ``high`` (95% interval over mazes) of a statistic; None for what is not defined."""
-    low, high = stats.interval(values[1:])
+    low, high = bootstrap.interval(values[1:])
     found = {"value": float(values[0]), "low": float(low), "high": float(high)}
     return {name: number if np.isfinite(number) else None for name, number in found.items()}
 
@@ -180,7 +180,7 @@ def _margins(values: np.ndarray) -> np.ndarray:
     point, draws = values[:, :1], values[:, 1:]
     spread = draws.std(axis=1, keepdims=True)
     deviations = np.divide(draws - point, spread, out=np.zeros_like(draws), where=spread > 0)
-    return np.asarray(np.quantile(deviations.max(axis=0), stats.LEVEL) * spread)
+    return np.asarray(np.quantile(deviations.max(axis=0), bootstrap.LEVEL) * spread)
 
 
 def _first(passes: np.ndarray) -> np.ndarray:
@@ -197,13 +197,13 @@ def _located(prefix: str, depths: np.ndarray, names: Sequence[str]) -> dict[str,
 def pooled(top: np.ndarray, bottom: np.ndarray, mazes: np.ndarray) -> Statistic:
     """Sum of ``top`` over sum of ``bottom`` (``float[n_mazes]`` each) for each row of ``mazes``; NaN for nothing over
     nothing."""
-    return stats.quotient(top[mazes].sum(axis=1), bottom[mazes].sum(axis=1))
+    return bootstrap.quotient(top[mazes].sum(axis=1), bottom[mazes].sum(axis=1))
 
 
 def _mean(shares: np.ndarray) -> Statistic:
     """Mean over the first axis; what a sample has nothing of does not count."""
     known = np.isfinite(shares)
-    return stats.quotient(np.where(known, shares, 0.0).sum(axis=0), known.sum(axis=0))
+    return bootstrap.quotient(np.where(known, shares, 0.0).sum(axis=0), known.sum(axis=0))
 
 
 def _cell(scores: Mapping[str, Any], maze: np.ndarray, mazes: np.ndarray) -> dict[str, Any]:

@@ -15,9 +15,9 @@ import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
 from steering.profiles import DISTANCES
+from steering.statistics.formatting import short
 
 Site = Mapping[str, Any]
-
 # Okabe and Ito's colour-blind-safe palette.
 BLUE, ORANGE, GREEN, RED, PINK, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
 GREY = "#666666"
@@ -36,11 +36,6 @@ def run_colours(runs: int) -> list[str]:
         return list(PALETTE[:runs])
     scale = sample_colorscale("cividis", [i / (runs - 1) for i in range(runs)], colortype="tuple")
     return ["#" + "".join(f"{round(255 * part):02x}" for part in colour) for colour in scale]
-
-
-def short(name: str) -> str:
-    """A site's name as shown on an axis."""
-    return name.removeprefix("embedder.")
 
 
 def place(name: str | None) -> str:

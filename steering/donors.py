@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-
-import numpy as np
-
 from envs.errors import InputError
 from envs.maze import Cell, Maze
 from envs.training.levels import EVAL_LEVELS
 from steering.plan import OTHER_LEVEL, SAME_CELL, skip_reason
+from steering.statistics.seeding import generator
 
 _BLOCK = 16
 _LIMIT = 4096
-
-
-def generator(seed: int, level: int, what: str, draw: int) -> np.random.Generator:
-    """The generator of one control: ``what`` names the site or the condition it is for."""
-    digest = hashlib.sha256(what.encode()).digest()
-    return np.random.default_rng([seed, level, int.from_bytes(digest[:8], "little"), draw])
 
 
 def donor(maze: Maze, condition: str, seed: int, draw: int) -> Maze:

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from envs.errors import InputError
-from steering import stats
 from steering.evaluate import OUTCOME_FIELDS, Outcome
 from steering.plan import ALL_SITES, REFERENCES, SweepSpec
+from steering.statistics import paired
 from steering.store import DATABASE, Key, Store
 
 # Those that compare with and without cheese; with it the first two equal `p_cheese` and `p_region`.
@@ -138,13 +138,13 @@ def _family(
         if outcome == "tv_no_cheese" and against == "no_cheese":
             continue  # a distance to itself: never negative, so no test of a difference
         found = [
-            stats.paired_effect(values[outcome], reference[outcome], np.random.default_rng(table.spec.seed))
+            paired.paired_effect(values[outcome], reference[outcome], np.random.default_rng(table.spec.seed))
             for values in columns.values()
         ]
-        adjusted = stats.holm([effect.p for effect in found])
+        adjusted = paired.holm([effect.p for effect in found])
         for site, effect, p_holm in zip(columns, found, adjusted, strict=True):
             record = {"site": site, "condition": condition, "against": against, "outcome": outcome, **asdict(effect)}
-            record["words"] = stats.in_words(effect, what(condition, site, against, outcome), p_holm)
+            record["words"] = paired.in_words(effect, what(condition, site, against, outcome), p_holm)
             record["p_holm"] = p_holm
             del record["note"]  # the words have it
             records.append({key: _short(value) for key, value in record.items()})

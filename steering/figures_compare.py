@@ -8,8 +8,9 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from steering.depth_axis import LEGEND, PALETTE, PINK, RED, bars, labels, mark, names, run_colours, short, symbols
+from steering.depth_axis import LEGEND, PALETTE, PINK, RED, bars, labels, mark, names, run_colours, symbols
 from steering.effects import cheese_tells
+from steering.statistics.formatting import short
 
 NOWHERE = "nowhere"  # the row of the site axis for a boundary before the first site
 _SHAPES = ("circle", "square", "diamond", "triangle-up")

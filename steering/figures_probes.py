@@ -30,7 +30,7 @@ from steering.depth_axis import (
 from steering.profiles import DISTANCES
 from steering.readings import DECODING, MOVES, REPRESENTATIONAL, Reading
 from steering.representation import DEPENDENT
-from steering.stats import FEW
+from steering.statistics.bootstrap import FEW
 
 _COLOURS = {"cheese": ORANGE, APART: ORANGE, "corner": BLUE, "policy": GREEN}
 _NOTHING = {"value": None, "low": None, "high": None}

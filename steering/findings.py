@@ -22,11 +22,11 @@ from agents.networks.policy import Policy
 from envs.chain import check_horizon
 from envs.errors import InputError, check_random_seed
 from envs.maze import Maze
-from steering.donors import generator
 from steering.evaluate import HORIZON, LevelEvaluator
 from steering.experiments.conditions import PUBLISHED_SITE
 from steering.interventions.sites import Site, find_site
-from steering.stats import interval, resamples
+from steering.statistics.bootstrap import interval, resamples
+from steering.statistics.seeding import generator
 from steering.tracking import Tracking, track
 
 Row = dict[str, Any]  # one maze's measurement: numbers, or lists of numbers; NaN where undefined

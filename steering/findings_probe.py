@@ -17,7 +17,6 @@ from torch import Tensor
 from agents.networks.policy import batches, to_input
 from envs.errors import InputError
 from envs.maze import Maze
-from steering.donors import generator
 from steering.findings import Bench, Claim, Figure, Finding, Row, Sample, Summary, mean_change, pooled_ratio
 from steering.findings_channels import keeps
 from steering.findings_vectors import POST
@@ -25,6 +24,7 @@ from steering.interventions.hooks import HookedPolicy
 from steering.interventions.sites import INPUT, find_site
 from steering.probe_maps import holding, predicted_positions
 from steering.probes import FOLDS, KERNELS, MAP_CONTROLS, ProbeData, feature_scores, probe_data, shuffled
+from steering.statistics.seeding import generator
 from steering.tracking import selection_levels, track_all
 
 CHANNELS = 2

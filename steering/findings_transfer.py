@@ -23,7 +23,7 @@ from steering.findings import (
 from steering.findings_vectors import MOVES, POST, own_vector
 from steering.interventions.edits import subtract
 from steering.plan import SAME_CELL
-from steering.stats import LEVEL, blindness
+from steering.statistics.bootstrap import LEVEL, blindness
 
 SAME, NEARBY, FAR = "0", "2", "5+"
 OFFSETS = {SAME: (0, 0), "1": (1, 1), NEARBY: (2, 2), "3-4": (3, 4), FAR: (5, 99)}  # cells, both ends included

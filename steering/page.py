@@ -10,7 +10,7 @@ import jinja2
 import plotly.graph_objects as go
 
 from envs.files import write_atomic
-from steering.words import number
+from steering.statistics.formatting import number
 
 PAGE_BYTES = 8_000_000
 _CONFIG = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["lasso2d", "select2d"]}

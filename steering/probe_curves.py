@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from steering.boundary import draw_agents
 from steering.decoding import ProbeCurves, asked, cell_lost, next_move_appears, pooled
 from steering.representation import position_dependence
+from steering.statistics.boundary import draw_agents
 
 # By curve, what is summed over what, per site and maze ``float[s, m]``, or ``float[m]`` where it is the same at all
 # sites. ``cheese``, ``cheese apart``, ``corner``, ``policy`` (:func:`steering.decoding.asked`): next moves told rightly
@@ -49,7 +49,10 @@ def decoding_tallies(names: Sequence[str], scores: Mapping[str, Any]) -> Tallies
 
 
 def probe_curves(tallies: Tallies, samples: np.ndarray) -> ProbeCurves:
-    """The curves of all mazes and of each of ``samples`` (``int[draws, m]``, from :func:`steering.stats.resamples`)."""
+    """Return the curves of all mazes and of each of ``samples``.
+
+    ``samples``: ``int[draws, m]``, from :func:`steering.statistics.bootstrap.resamples`.
+    """
     drawn = np.vstack([np.arange(samples.shape[1]), samples])
     found = {}
     for name, sums in tallies.items():
@@ -82,7 +85,8 @@ def mean_curves(agents: Sequence[ProbeCurves], rng: np.random.Generator) -> Prob
     """The agents' mean curves: of all mazes, then with agents drawn anew in every draw, mazes the same for all of them.
 
     The agents were asked at the same sites about the same mazes with the same resamples, as
-    :func:`steering.boundary.over_agents` wants them. Raises :class:`envs.errors.InputError` for fewer than two.
+    :func:`steering.statistics.boundary.over_agents` wants them. Raises :class:`envs.errors.InputError` for fewer than
+    two.
     """
     draws = next(iter(agents[0].values())).shape[1] - 1
     chosen, rows = draw_agents(len(agents), draws, rng, same_mazes=True)

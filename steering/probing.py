@@ -17,15 +17,15 @@ from agents.networks.policy import Policy
 from envs.errors import InputError, check_random_seed, told_if_stopped
 from envs.files import write_atomic
 from envs.maze import Maze
-from steering import stats
 from steering.decoding import FORMAT, RESULTS, read_json, summarize_probes
-from steering.donors import generator
 from steering.interventions.sites import INPUT, Site, find_site, select_sites, site_facts
 from steering.plan import SEARCH_LIMIT, SweepSpec, parse_levels, qualifying_levels
 from steering.probe_curves import boundaries, decoding_tallies, probe_curves, tallies_to_json
 from steering.probes import probe_data, shuffled, site_scores
 from steering.progress import bar
 from steering.representation import interaction_tally, position_sums, representation
+from steering.statistics import bootstrap
+from steering.statistics.seeding import generator
 from steering.store import run_directory
 from steering.surroundings import surroundings_moves
 
@@ -136,7 +136,7 @@ def _whole(known: Mapping[str, Any], sites: Sequence[Site]) -> int:
 def _result(
     policy: Policy, mazes: list[Maze], spec: ProbeSpec, sites: list[Site], scores: dict[str, Any]
 ) -> dict[str, Any]:
-    samples = stats.resamples(len(mazes), np.random.default_rng(spec.seed))
+    samples = bootstrap.resamples(len(mazes), np.random.default_rng(spec.seed))
     facts, names = site_facts(tuple(sites)), [site.name for site in sites]
     sums = position_sums(policy, mazes, sites, spec.states, spec.seed)
     tallies = {**decoding_tallies(names, scores), "interaction": interaction_tally(sums)}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from steering.decoding import APART
-from steering.depth_axis import short
+from steering.statistics.formatting import short
 
 CAUSAL, REPRESENTATIONAL, DECODING = "causal", "representational", "decoding"
 MOVES = {

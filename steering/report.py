@@ -11,14 +11,16 @@ import plotly.graph_objects as go
 
 from steering import figures, words
 from steering.answer import answer
-from steering.boundary import DROP
-from steering.depth_axis import kind, labels, short
+from steering.depth_axis import kind, labels
 from steering.evidence import listed, version_sets
 from steering.examples import example_figures
 from steering.figures_probes import probe_figure, representation_figure
 from steering.page import PAGE_BYTES, Figure, write_page
 from steering.readings import readings
 from steering.replicate import replicate_table
+from steering.statistics import formatting
+from steering.statistics.boundary import DROP
+from steering.statistics.formatting import short
 from steering.summary import CONTROLS, MAIN
 from steering.tables import decision_table, position_table, probe_table
 
@@ -113,7 +115,7 @@ def _figures(summary: dict[str, Any], decisions: Mapping[str, Any] | None, other
     if "probes" in others:
         made["probes"] = probe_figure(others["probes"])
         made["representation"] = representation_figure(others["probes"])
-    able = words.number(summary["reference"]["clean"]["competence"], 2)
+    able = formatting.number(summary["reference"]["clean"]["competence"], 2)
     values = {"mazes": len(summary["levels"]["used"]), "site": site, "exact": exact, "competence": able}
     values["origin"] = "where the vector was taken" if start or "," in summary["vector"] else "the start"
     found = [captioned(name, figure, **values) for name, figure in made.items() if figure is not None]
@@ -158,7 +160,7 @@ def _boundary(summary: Mapping[str, Any]) -> list[str]:
     if summary["boundary"]["change_site"]:
         lines.append(words.fill(words.CHANGE, drop=DROP, **found))
     for condition, part in summary["boundary"]["controls"].items():
-        there, most = (words.ranged(part[key], "blindness") for key in ("there", "most"))
+        there, most = (formatting.ranged(part[key], "blindness") for key in ("there", "most"))
         where = part["most"]["site"] if part["most"] else "no site"
         change = part["change"]["site"] or "none"
         lines.append(words.fill(words.CONTROL, condition=condition, there=there, most=most, where=where, change=change))

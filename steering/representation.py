@@ -18,13 +18,13 @@ from torch import Tensor
 
 from agents.networks.policy import Policy, to_input
 from envs.maze import Maze, State
-from steering import stats
-from steering.boundary import Boundary, Curves, find_boundary
 from steering.decoding import Statistic, reading
 from steering.interventions.hooks import HookedPolicy
 from steering.interventions.sites import Site
 from steering.probes import drawn_states
 from steering.profiles import DISTANCES, outside_field
+from steering.statistics import bootstrap
+from steering.statistics.boundary import Boundary, Curves, find_boundary
 
 DEPENDENT = 0.5  # interaction: half of the cheese's effect is not what it was at the start
 # Per state: 1, 1 where both vectors have a length, cosine; norms of the vector here, at the start, of the difference.
@@ -67,8 +67,8 @@ def position_dependence(facts: Sequence[Mapping[str, Any]], interaction: np.ndar
 
     ``facts``: of the sites (:func:`steering.interventions.sites.site_facts`); ``interaction``: ``float[n_sites, 1 +
     draws]`` inside the receptive field, of the mazes as they are and of each bootstrap sample; NaN (no such states)
-    counts as 0, as outside the field. The two rules of :mod:`steering.boundary`, with 1 - interaction for blindness:
-    threshold and change-point, each redone in every draw.
+    counts as 0, as outside the field. The two rules of :mod:`steering.statistics.boundary`, with 1 - interaction for
+    blindness: threshold and change-point, each redone in every draw.
     """
     trunk = [i for i, fact in enumerate(facts) if fact["trunk"]]
     if not trunk:
@@ -127,4 +127,4 @@ def _ratios(sums: np.ndarray, drawn: np.ndarray) -> dict[str, Statistic]:
     """The mean cosine, and ratios of summed norms, for each row of ``drawn`` mazes."""
     _, angles, cosine, here, start, difference = sums[drawn].sum(axis=1).T
     pairs = {"cosine": (cosine, angles), "norm_ratio": (here, start), "interaction": (difference, here)}
-    return {name: stats.quotient(*pair) for name, pair in pairs.items()}
+    return {name: bootstrap.quotient(*pair) for name, pair in pairs.items()}

@@ -17,9 +17,7 @@ from agents.checkpoints.cards import checkpoint_file
 from agents.checkpoints.zoo import load_policy, policy_from_bytes
 from envs.errors import InputError, nearest, told_if_stopped
 from envs.files import write_atomic
-from steering import boundary
 from steering.answer import answer
-from steering.depth_axis import short
 from steering.evidence import decision_squares, others, used_versions
 from steering.examples import keep_examples
 from steering.executors import Checkpoint, Cluster, dask, local
@@ -29,6 +27,8 @@ from steering.picture import sweep_picture
 from steering.plan import SEARCH_LIMIT, SweepSpec, parse_levels, qualifying_levels
 from steering.progress import bar
 from steering.report import write_report
+from steering.statistics import boundary
+from steering.statistics.formatting import short
 from steering.store import DATABASE, Store, export_tables, run_directory
 from steering.summary import MAIN, summarize, thresholds, write_summary
 from steering.sweep import Executor, run_sweep

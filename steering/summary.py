@@ -12,11 +12,11 @@ import numpy as np
 
 from envs.errors import InputError
 from envs.files import write_atomic
-from steering import boundary, stats
 from steering.effects import Columns, OutcomeTable, effects, labelled
 from steering.evaluate import OUTCOME_FIELDS
 from steering.plan import ALL_SITES, SweepSpec
 from steering.profiles import PROFILE_SUMS
+from steering.statistics import bootstrap, boundary
 from steering.store import Store
 
 MAIN = "subtract"
@@ -58,7 +58,7 @@ def summarize(
         "reference": {
             "clean": {
                 **{f: float(np.nanmean(clean[f])) for f in OUTCOME_FIELDS},
-                "competence": float(stats.competence(clean["p_region_first"], oracle["p_region_first"])),
+                "competence": float(bootstrap.competence(clean["p_region_first"], oracle["p_region_first"])),
             },
             "no_cheese": {f: float(np.nanmean(oracle[f])) for f in OUTCOME_FIELDS},
         },
@@ -85,7 +85,7 @@ def thresholds(store: Store) -> dict[str, float]:
 
 def maze_weights(table: OutcomeTable) -> np.ndarray:
     """``float64[draws, n_levels]``: the resamples of mazes behind all intervals of a run, a function of its seed."""
-    return stats.counts(stats.resamples(len(table.levels), np.random.default_rng(table.spec.seed)))
+    return bootstrap.counts(bootstrap.resamples(len(table.levels), np.random.default_rng(table.spec.seed)))
 
 
 def trunk_curves(table: OutcomeTable, weights: np.ndarray, condition: str = MAIN) -> boundary.Curves | None:
@@ -156,7 +156,7 @@ def _blind(sites: Sequence[dict[str, Any]], condition: str) -> dict[str, Any] | 
 def agents_boundary(
     directories: Sequence[Path], *, blindness: float | None = None, competence: float | None = None, seed: int = 0
 ) -> boundary.Boundary:
-    """The boundary over the agents of several finished runs: :func:`steering.boundary.over_agents`.
+    """The boundary over the agents of several finished runs: :func:`steering.statistics.boundary.over_agents`.
 
     Thresholds that are None are the runs' own. Raises :class:`InputError` for runs that cannot be read, were not swept
     at the same sites, or have other thresholds than one another.
@@ -199,15 +199,15 @@ def position_curve(bins: dict[tuple[int, int], np.ndarray], weights: np.ndarray)
     def pooled(chosen: list[np.ndarray]) -> dict[str, Any]:
         empty = np.zeros((weights.shape[1], 1 + len(PROFILE_SUMS)))
         states, tv, tv_clean, rest, difference = np.sum(chosen or [empty], axis=0).T
-        low, high = stats.blindness_interval(tv, tv_clean, weights)
-        rest_low, rest_high = stats.ratio_interval(rest, difference, weights)
+        low, high = bootstrap.blindness_interval(tv, tv_clean, weights)
+        rest_low, rest_high = bootstrap.ratio_interval(rest, difference, weights)
         return {
             "states": int(states.sum()),
             "mazes": int(np.count_nonzero(states)),
-            "blindness": float(stats.blindness(tv, tv_clean)),
+            "blindness": float(bootstrap.blindness(tv, tv_clean)),
             "blindness_low": low,
             "blindness_high": high,
-            "interaction": float(stats.quotient(rest.sum(), difference.sum())),
+            "interaction": float(bootstrap.quotient(rest.sum(), difference.sum())),
             "interaction_low": rest_low,
             "interaction_high": rest_high,
         }
@@ -239,14 +239,14 @@ def _condition(
 ) -> dict[str, float]:
     blind = columns["tv_no_cheese"], clean["tv_no_cheese"]
     able = columns["p_region_first"], oracle["p_region_first"]
-    low, high = stats.blindness_interval(*blind, weights)
-    able_low, able_high = stats.ratio_interval(*able, weights)
+    low, high = bootstrap.blindness_interval(*blind, weights)
+    able_low, able_high = bootstrap.ratio_interval(*able, weights)
     return {
         "coefficient": coefficient,
-        "blindness": float(stats.blindness(*blind)),
+        "blindness": float(bootstrap.blindness(*blind)),
         "blindness_low": low,
         "blindness_high": high,
-        "competence": float(stats.competence(*able)),
+        "competence": float(bootstrap.competence(*able)),
         "competence_low": able_low,
         "competence_high": able_high,
         **{f: float(np.nanmean(columns[f])) for f in OUTCOME_FIELDS},

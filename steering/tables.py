@@ -9,9 +9,9 @@ import numpy as np
 
 from steering.depth_axis import distance_labels, labels
 from steering.readings import MOVES
-from steering.stats import FEW
+from steering.statistics.bootstrap import FEW
+from steering.statistics.formatting import number, ranged
 from steering.summary import MAIN
-from steering.words import number, ranged
 
 Table = list[list[str]]  # header first
 # Moves at the decision square and worlds, as in :func:`steering.evidence.decision_squares`.

@@ -14,9 +14,9 @@ import numpy as np
 from agents.networks.policy import Policy, to_input
 from envs.errors import InputError
 from envs.maze import Cell, Maze, State
-from steering.donors import generator
 from steering.interventions.hooks import HookedPolicy
 from steering.interventions.sites import Site
+from steering.statistics.seeding import generator
 
 SHARE = 11 / 128
 LEVELS = 64

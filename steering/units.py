@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from agents.networks.policy import Policy
 from envs.errors import InputError, nearest
 from envs.maze import Maze
-from steering.donors import donor, donors, generator
+from steering.donors import donor, donors
 from steering.evaluate import Field, LevelEvaluator
 from steering.experiments.conditions import PUBLISHED_SITE
 from steering.interventions.edits import Intervention, add, subtract
@@ -27,6 +27,7 @@ from steering.interventions.vectors import (
 from steering.plan import ALL_SITES, CONDITIONS, GROUPS, OTHER_LEVEL, REFERENCES, SAME_CELL, SweepSpec, VectorSource
 from steering.profiles import Profile, level_profiles
 from steering.rollouts import rollouts
+from steering.statistics.seeding import generator
 from steering.store import Key, Row
 
 Vectors = dict[str, SteeringVector]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 MARKS = """ Shaded, free: affine in the pixels, so success there says nothing about the network. Dotted frame, local: a
@@ -10,7 +9,6 @@ MARKS = """ Shaded, free: affine in the pixels, so success there says nothing ab
 NAMED = """ Free: affine in the pixels; local: a unit sees only part of the picture."""
 TWINS = """ Open markers (hatched bars): the same experiment as a site before, which counts once."""
 IMAGES = """ Open markers: an affine image of a site before; read for itself (change-points count it once)."""
-
 # name: (title, what one should see).
 FIGURES = {
     "readings": (
@@ -205,15 +203,3 @@ ALL_SITES = """Subtracted at all distinct trunk sites at once, the coefficient {
 def fill(text: str, **values: Any) -> str:
     """The text on one line, its blanks filled."""
     return " ".join(text.split()).format(**values)
-
-
-def ranged(part: Mapping[str, Any] | None, name: str = "value") -> str:
-    """The number ``name`` of ``part`` with its interval ``low`` to ``high``; a dash for none."""
-    if part is None or part[name] is None:
-        return "–"
-    return f"{number(part[name], 2)} ({number(part['low'], 2)} to {number(part['high'], 2)})"
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """A number as tables show it; one that is not defined is a dash."""
-    return "–" if value is None else f"{value:.{digits}f}"

@@ -27,9 +27,12 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"agents": "hardware evaluation"},
     {"agents.training": "history muon supervised imitation dagger ppo_archive ppo card pipeline publish",
      "videos": "frames ffmpeg encode fields plots scene stage chart side_by_side speed"},
-    {"steering.interventions": "graph sites hooks partial vectors edits"},
+    {
+        "steering.interventions": "graph sites hooks partial vectors edits",
+        "steering.statistics": "bootstrap boundary formatting paired sample_size seeding",
+    },
     {"steering.experiments": "conditions"},
-    {"steering": "progress evaluate profiles rollouts stats boundary "
+    {"steering": "progress evaluate profiles rollouts "
                  "store plan donors probe_maps probes decoding surroundings representation probe_curves depth_axis "
                  "readings figures_probes fields effects summary power units executors sweep tracking findings "
                  "findings_store findings_vectors findings_transfer findings_channels findings_probe behaviour "

@@ -12,10 +12,10 @@ from agents.checkpoints.cards import load_card, zoo_snapshots
 from steering.arms import find_runs, read_arms
 from steering.compare import compare
 from steering.decoding import APART, load_probes
-from steering.depth_axis import short
 from steering.effects import cheese_tells
 from steering.plan import SweepSpec
 from steering.readings import readings
+from steering.statistics.formatting import short
 from steering.store import Store
 from steering.summary import MAIN, summarize, thresholds
 

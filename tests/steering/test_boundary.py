@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy.stats import beta, norm
 
 from envs.errors import InputError
-from steering import stats
-from steering.boundary import (
+from steering.statistics import bootstrap
+from steering.statistics.boundary import (
     THRESHOLDS,
     Curves,
     change,
@@ -41,7 +41,7 @@ def curves(
         edited[copy] = edited[original]
     names = [chr(ord("a") + k) for k in range(len(levels))]
     region = 0.6 * np.array(able or [1.0] * len(levels))[:, None] * np.ones(mazes)
-    weights = stats.counts(stats.resamples(mazes, np.random.default_rng(0), draws))
+    weights = bootstrap.counts(bootstrap.resamples(mazes, np.random.default_rng(0), draws))
     return Curves.of(names, classes or names, edited, clean, region, np.full(mazes, 0.6), weights)
 
 
@@ -136,7 +136,7 @@ def test_intervals_of_the_boundary_cover_as_often_as_they_say() -> None:
         clean = 0.3 * rng.beta(0.35, 1.8, size=n)
         alike = norm.cdf(0.8 * rng.normal(size=n) + 0.6 * rng.normal(size=(7, n)))
         edited = clean * beta.ppf(alike, 1.2 * (1 - level)[:, None], 1.2 * level[:, None])
-        weights = stats.counts(stats.resamples(n, rng, draws=200))
+        weights = bootstrap.counts(bootstrap.resamples(n, rng, draws=200))
         found = find_boundary(Curves.of(names, names, edited, clean, able, np.ones(n), weights))
         order = [None, *names]
         for k, (low, high) in enumerate([(found.low, found.high), (found.change_low, found.change_high)]):

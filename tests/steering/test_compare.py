@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envs.errors import InputError
-from steering import stats
 from steering.arms import Arm, find_runs, read_arms
 from steering.compare import OUTCOMES, compare
 from steering.compare_page import FEW_ARMS, answer, run_compare
 from steering.several import FORMAT, INDEX
+from steering.statistics import bootstrap
 from steering.store import Store
 from tests.browser import chromium, looked_at
 from tests.runs import FACTS, LEVELS, SITES, SPEC, make_run
@@ -39,9 +39,9 @@ def study(n: int, rng: np.random.Generator, more: float = 1.0) -> list[tuple[np.
 
 
 def intervals(n: int, rng: np.random.Generator, more: float = 1.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    weights = stats.counts(stats.resamples(n, rng, draws=400))
+    weights = bootstrap.counts(bootstrap.resamples(n, rng, draws=400))
     first, second = study(n, rng, more)
-    return stats.difference_intervals(first, second, weights, range(DISTINCT))
+    return bootstrap.difference_intervals(first, second, weights, range(DISTINCT))
 
 
 @pytest.mark.parametrize(("n", "repetitions", "widest"), [(32, 300, 4.5), (200, 150, 3.5)])
@@ -77,22 +77,27 @@ def test_few_mazes_that_differ_give_no_absurd_width(n: int, mazes: int, seed: in
     edited, clean = rng.random((3, n)), rng.beta(0.3, 2.0, size=n) + 1e-3
     other = edited * clean
     other[:, :mazes] *= rng.random((3, mazes))
-    weights = stats.counts(stats.resamples(n, rng, draws=200))
+    weights = bootstrap.counts(bootstrap.resamples(n, rng, draws=200))
     first, second = (edited * clean, clean), (other, clean)
-    difference, one, band = stats.difference_intervals(first, second, weights, [0, 2])
-    draws = stats.blindness(other, clean, weights) - stats.blindness(edited * clean, clean, weights)
+    difference, one, band = bootstrap.difference_intervals(first, second, weights, [0, 2])
+    draws = bootstrap.blindness(other, clean, weights) - bootstrap.blindness(edited * clean, clean, weights)
     away = np.abs(draws - difference[:, None])
-    assert (one <= np.quantile(away, 0.95, axis=1) / stats.FLOOR + 2 * stats.TIE).all()
-    assert (one <= away.max(axis=1) / stats.FLOOR + 2 * stats.TIE).all() and (one[[0, 2]] <= band[[0, 2]] + 1e-12).all()
+    assert (one <= np.quantile(away, 0.95, axis=1) / bootstrap.FLOOR + 2 * bootstrap.TIE).all()
+    assert (one <= away.max(axis=1) / bootstrap.FLOOR + 2 * bootstrap.TIE).all() and (
+        one[[0, 2]] <= band[[0, 2]] + 1e-12
+    ).all()
     assert mazes or not (difference.any() or one.any() or band.any())
-    back = stats.difference_intervals(second, first, weights, [0, 2])
+    back = bootstrap.difference_intervals(second, first, weights, [0, 2])
     np.testing.assert_allclose(back, [-difference, one, band], atol=1e-9)
 
 
 def test_where_the_cheese_changes_nothing_no_difference_is_defined() -> None:
-    nothing, weights = (np.zeros((2, 8)), np.zeros(8)), stats.counts(stats.resamples(8, np.random.default_rng(0)))
+    nothing, weights = (
+        (np.zeros((2, 8)), np.zeros(8)),
+        bootstrap.counts(bootstrap.resamples(8, np.random.default_rng(0))),
+    )
     first, _ = study(8, np.random.default_rng(0))
-    difference, *_ = stats.difference_intervals((first[0][:2], first[1]), nothing, weights, [0, 1])
+    difference, *_ = bootstrap.difference_intervals((first[0][:2], first[1]), nothing, weights, [0, 1])
     assert np.isnan(difference).all()
 
 

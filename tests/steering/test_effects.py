@@ -18,7 +18,6 @@ from typer.testing import CliRunner
 from agents.networks.policy import MazePolicy
 from envs.errors import InputError
 from envs.maze import Maze
-from steering import stats
 from steering.answer import answer, doubts
 from steering.cli_stats import commands
 from steering.effects import OUTCOMES, OutcomeTable, effects
@@ -29,6 +28,7 @@ from steering.interventions.vectors import SteeringVector, cheese_vector
 from steering.plan import SweepSpec
 from steering.power import power_of_run
 from steering.report import write_report
+from steering.statistics import bootstrap, paired
 from steering.store import Key, Row, Store, run_directory
 from steering.summary import agents_boundary, summarize
 from steering.units import level_rows
@@ -71,7 +71,7 @@ def null_run(policy: MazePolicy, tmp_path_factory: pytest.TempPathFactory) -> Pa
     """Vectors times zero, at one site."""
     directory = tmp_path_factory.mktemp("runs") / "null"
     options: dict[str, Any] = {"sites": (RES2,), "conditions": ("subtract", "random"), "coefficients": (0.0,)}
-    return sweep(policy, directory, levels=LEVELS[: stats.FEWEST], **options)
+    return sweep(policy, directory, levels=LEVELS[: bootstrap.FEWEST], **options)
 
 
 def made_up(policy: MazePolicy, directory: Path, **options: Any) -> Path:
@@ -224,11 +224,11 @@ def test_permuted_labels_are_called_an_effect_no_more_often_than_said(table: Out
     difference = (
         np.array([table.condition("subtract", s)[outcome] for s in DISTINCT]) - table.reference("clean")[outcome]
     )
-    difference[np.abs(difference) <= stats.TIE] = 0.0
+    difference[np.abs(difference) <= bootstrap.TIE] = 0.0
     errors = 0
     for repetition in range(repetitions):
         signs = rng.choice([-1.0, 1.0], size=len(LEVELS))
-        found = stats.holm([stats.signed_rank(signs * row) for row in difference])
+        found = paired.holm([paired.signed_rank(signs * row) for row in difference])
         if not repetition % 200:
             asked = effects(renamed(table, signs))
             records = family({"effects": asked}, "subtract", "clean", outcome)

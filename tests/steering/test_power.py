@@ -11,9 +11,10 @@ import pytest
 from typer.testing import CliRunner
 
 from envs.errors import InputError
-from steering import stats
 from steering.cli_stats import commands
-from steering.power import SIZES, levels_needed, power_of_run
+from steering.power import power_of_run
+from steering.statistics import bootstrap
+from steering.statistics.sample_size import SIZES, levels_needed
 from steering.store import Key, Row, Store
 from tests.runs import SITES, SPEC, make_run, outcome
 
@@ -47,8 +48,8 @@ def test_the_number_of_levels_gives_the_width_asked() -> None:
     found = levels_needed(*mazes(400), 0.08, rng)
     widths = []
     for _ in range(100):
-        weights = stats.counts(stats.resamples(found.levels, rng, 500))
-        low, high = stats.blindness_interval(*mazes(found.levels), weights)
+        weights = bootstrap.counts(bootstrap.resamples(found.levels, rng, 500))
+        low, high = bootstrap.blindness_interval(*mazes(found.levels), weights)
         widths.append(high - low)
     assert np.mean(widths) == pytest.approx(0.08, rel=0.10)
 
@@ -83,14 +84,14 @@ def asked(directory: Path, width: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize(("levels", "suffices"), [(stats.FEWEST, False), (stats.FEW, True), (32, True)])
+@pytest.mark.parametrize(("levels", "suffices"), [(bootstrap.FEWEST, False), (bootstrap.FEW, True), (32, True)])
 def test_no_fewer_levels_are_recommended_than_a_conclusion_takes(tmp_path: Path, levels: int, suffices: bool) -> None:
     """However wide an interval may be: fewer levels would do for the width, and the report would conclude nothing."""
     said = asked(pilot_run(tmp_path / "run", levels), "2")
-    assert re.search(rf"^{SITES[1]} .* {stats.FEW}$", said, re.MULTILINE)
-    assert f"{stats.FEW} is the least recommended: from fewer levels the report draws no conclusion" in said
-    assert (f"the pilot already suffices: it has {levels} levels, {stats.FEW} are needed" in said) is suffices
-    assert (f"--n-levels {stats.FEW} in place of its levels" in said) is not suffices
+    assert re.search(rf"^{SITES[1]} .* {bootstrap.FEW}$", said, re.MULTILINE)
+    assert f"{bootstrap.FEW} is the least recommended: from fewer levels the report draws no conclusion" in said
+    assert (f"the pilot already suffices: it has {levels} levels, {bootstrap.FEW} are needed" in said) is suffices
+    assert (f"--n-levels {bootstrap.FEW} in place of its levels" in said) is not suffices
 
 
 def test_more_levels_are_recommended_where_the_pilot_does_not_suffice(tmp_path: Path) -> None:

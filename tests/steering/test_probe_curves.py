@@ -13,7 +13,6 @@ import pytest
 from PIL import Image, ImageColor
 
 from envs.errors import InputError
-from steering import stats
 from steering.compare_page import run_compare
 from steering.compare_readings import readings_table
 from steering.decoding import APART, FORMAT, RESULTS
@@ -31,6 +30,7 @@ from steering.probe_curves import (
 )
 from steering.readings import readings
 from steering.representation import DEPENDENT
+from steering.statistics import bootstrap
 from tests.browser import chromium, looked_at
 from tests.runs import SPEC, make_run
 
@@ -64,7 +64,7 @@ def made_up(planning: int, mazes: int = MAZES, seed: int = 0) -> Tallies:
 
 
 def samples(mazes: int = MAZES, draws: int = 200) -> np.ndarray:
-    return stats.resamples(mazes, np.random.default_rng(5), draws)
+    return bootstrap.resamples(mazes, np.random.default_rng(5), draws)
 
 
 @pytest.mark.parametrize("planning", [2, 4])
@@ -116,7 +116,7 @@ def test_each_draw_of_agents_takes_the_same_mazes_for_all_of_them() -> None:
     """Of an agent with itself every draw is one of its own; the mazes as they are come first, once."""
     curves = probe_curves(made_up(3), samples(draws=40))
     mean = mean_curves([curves, curves], np.random.default_rng(0))
-    assert mean["cell"].shape == (len(NAMES), 1 + stats.DRAWS)
+    assert mean["cell"].shape == (len(NAMES), 1 + bootstrap.DRAWS)
     assert mean["interaction"][:, 0] == pytest.approx(curves["interaction"][:, 0])
     for column in mean["cheese"][:, 1:].T:
         assert np.isclose(curves["cheese"][:, 1:].T, column, rtol=1e-12).all(axis=1).any()

@@ -30,7 +30,7 @@ from steering.probes import (
     probe_data,
     shuffled,
 )
-from steering.stats import resamples
+from steering.statistics.bootstrap import resamples
 from steering.surroundings import open_ways
 from tests.probe_sets import LEVELS, WORLD, made_up, noise, one_hot, rng, scores_of
 

@@ -10,13 +10,14 @@ import plotly.graph_objects as go
 import pytest
 from PIL import Image, ImageColor
 
-from steering import depth_axis, stats
+from steering import depth_axis
 from steering.decoding import cell_lost, next_move_appears
 from steering.figures import blindness_figure, decision_figure, position_figure, readings_figure, threshold_figure
 from steering.figures_compare import curves_figure, development_figure, differences_figure
 from steering.picture import sweep_picture
 from steering.readings import DECODING, Reading, readings
 from steering.representation import position_dependence
+from steering.statistics import bootstrap
 
 NAMES = "abcdefgh"
 MAZES = 60
@@ -47,7 +48,7 @@ def test_intervals_of_the_decoding_reading_hold_the_site_as_often_as_they_say() 
     gain = [0.0, 0.0, 0.0, 0.2, 0.22, 0.29, 0.5, 0.5]
     hits, widths = np.zeros(2), np.zeros(2)
     for _ in range(REPETITIONS):
-        samples = stats.resamples(MAZES, rng, draws=200)
+        samples = bootstrap.resamples(MAZES, rng, draws=200)
         gaps = [pooled(gain, 0.3, samples, rng) for _ in range(2)]
         found = next_move_appears(facts(), list(zip(*gaps, strict=True)))
         for k, (prefix, truth) in enumerate((("", 3), ("half_", 5))):
@@ -63,7 +64,7 @@ def test_where_there_is_nothing_to_read_a_site_is_named_as_rarely_as_said() -> N
     """In 8% of the studies (docs/probes.md): several sites are asked, and intervals are a little narrow."""
     rng, named = np.random.default_rng(1), 0
     for _ in range(REPETITIONS):
-        samples = stats.resamples(MAZES, rng, draws=200)
+        samples = bootstrap.resamples(MAZES, rng, draws=200)
         gap = pooled([0.0] * 8, 0.3, samples, rng)
         found = next_move_appears(facts(), [(row, row) for row in gap])
         named += found["site"] is not None
@@ -75,7 +76,7 @@ def test_intervals_of_where_the_cell_is_lost() -> None:
     rng, hits, width = np.random.default_rng(2), 0, 0
     held = [0.3, 0.3, 0.5, 0.3, 0.15, 0.0, 0.0, 0.0]
     for _ in range(REPETITIONS):
-        samples = stats.resamples(MAZES, rng, draws=200)
+        samples = bootstrap.resamples(MAZES, rng, draws=200)
         r2 = [pooled(held, 0.3, samples, rng) for _ in range(2)]
         found = cell_lost(facts(), list(zip(*r2, strict=True)))
         assert (found["first"], found["best"]) == ("a", "c")
@@ -87,7 +88,7 @@ def test_intervals_of_where_the_cell_is_lost() -> None:
 
 def test_a_cell_that_is_never_lost_or_never_there() -> None:
     rng = np.random.default_rng(3)
-    samples = stats.resamples(MAZES, rng, draws=200)
+    samples = bootstrap.resamples(MAZES, rng, draws=200)
     always = cell_lost(facts(), [(row, row) for row in pooled([0.5] * 8, 0.05, samples, rng)])
     assert always["first"] == "a" and always["lost"] is always["lost_low"] is always["lost_high"] is None
     never = cell_lost(facts(), [(row, row) for row in np.zeros((8, 201))])
@@ -102,7 +103,7 @@ def test_intervals_of_the_representational_reading_hold_the_site() -> None:
     rng, hits, width = np.random.default_rng(4), np.zeros(2), 0
     interaction = [0.0, 0.02, 0.1, 0.2, 0.42, 0.58, 1.0, 1.1]
     for _ in range(REPETITIONS):
-        samples = stats.resamples(MAZES, rng, draws=200)
+        samples = bootstrap.resamples(MAZES, rng, draws=200)
         found = position_dependence(sites(), pooled(interaction, 0.3, samples, rng))
         for k, (prefix, truth) in enumerate((("", 4), ("change_", 5))):
             low, high = order(found, prefix + "low", prefix + "high")

@@ -23,8 +23,8 @@ from steering.probing import ProbeOptions, run_probes
 from steering.readings import readings
 from steering.report import write_report
 from steering.run import SweepOptions, rewrite, run_layer_sweep
+from steering.statistics.formatting import number
 from steering.store import Key, Store
-from steering.words import number
 from tests.browser import chromium, looked_at
 
 SITES = ("input", "embedder.block2.res1.resadd", "embedder.relu3")

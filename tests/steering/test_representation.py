@@ -24,7 +24,7 @@ from steering.representation import (
     position_sums,
     representation,
 )
-from steering.stats import resamples
+from steering.statistics.bootstrap import resamples
 
 SITES = (
     "input",

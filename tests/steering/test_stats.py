@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import rankdata, wilcoxon
 from statsmodels.stats.multitest import multipletests
 
-from steering import stats
+from steering.statistics import bootstrap, paired
 
 REPETITIONS = 1000
 
@@ -25,34 +25,36 @@ def skewed_mazes(n: int, gone: tuple[float, float], rng: np.random.Generator) ->
 
 def test_blindness_by_hand() -> None:
     clean = np.array([0.4, 0.1, 0.0])
-    assert stats.blindness(np.zeros(3), clean) == 1.0
-    assert stats.blindness(clean, clean) == 0.0
-    assert stats.blindness(np.array([0.2, 0.05, 0.0]), clean) == pytest.approx(0.5)
-    assert stats.blindness(2 * clean, clean) == pytest.approx(-1.0)
-    assert np.isnan(stats.blindness(np.ones(2), np.zeros(2)))
+    assert bootstrap.blindness(np.zeros(3), clean) == 1.0
+    assert bootstrap.blindness(clean, clean) == 0.0
+    assert bootstrap.blindness(np.array([0.2, 0.05, 0.0]), clean) == pytest.approx(0.5)
+    assert bootstrap.blindness(2 * clean, clean) == pytest.approx(-1.0)
+    assert np.isnan(bootstrap.blindness(np.ones(2), np.zeros(2)))
 
 
 def test_a_maze_where_the_cheese_changes_nothing_does_not_matter() -> None:
-    with_idle = stats.blindness(np.array([0.1, 0.2, 0.0]), np.array([0.5, 0.5, 0.0]))
-    assert with_idle == stats.blindness(np.array([0.1, 0.2]), np.array([0.5, 0.5]))
+    with_idle = bootstrap.blindness(np.array([0.1, 0.2, 0.0]), np.array([0.5, 0.5, 0.0]))
+    assert with_idle == bootstrap.blindness(np.array([0.1, 0.2]), np.array([0.5, 0.5]))
 
 
 def test_resamples_are_a_function_of_the_generator() -> None:
-    a, b = (stats.resamples(7, np.random.default_rng(3), draws=5) for _ in range(2))
+    a, b = (bootstrap.resamples(7, np.random.default_rng(3), draws=5) for _ in range(2))
     assert np.array_equal(a, b) and a.shape == (5, 7) and a.max() < 7
 
 
 def test_weights_give_what_the_resamples_themselves_give() -> None:
     rng = np.random.default_rng(0)
     edited, clean = rng.random((3, 9)), rng.random(9)
-    samples = stats.resamples(9, rng, draws=50)
-    weights = stats.counts(samples)
+    samples = bootstrap.resamples(9, rng, draws=50)
+    weights = bootstrap.counts(samples)
     assert (weights.sum(axis=1) == 9).all()
     np.testing.assert_allclose(
-        stats.blindness(edited, clean, weights), stats.blindness(edited[:, samples], clean[samples]), atol=1e-12
+        bootstrap.blindness(edited, clean, weights), bootstrap.blindness(edited[:, samples], clean[samples]), atol=1e-12
     )
     np.testing.assert_allclose(
-        stats.competence(edited, clean, weights), stats.competence(edited[:, samples], clean[samples]), atol=1e-12
+        bootstrap.competence(edited, clean, weights),
+        bootstrap.competence(edited[:, samples], clean[samples]),
+        atol=1e-12,
     )
 
 
@@ -62,7 +64,9 @@ def test_the_interval_of_blindness_covers_as_often_as_it_says(gone: tuple[float,
     truth, hits, widths = 1.0 - gone[0] / sum(gone), 0, []
     for _ in range(REPETITIONS):
         edited, clean = skewed_mazes(32, gone, rng)
-        low, high = stats.blindness_interval(edited, clean, stats.counts(stats.resamples(32, rng, draws=1000)))
+        low, high = bootstrap.blindness_interval(
+            edited, clean, bootstrap.counts(bootstrap.resamples(32, rng, draws=1000))
+        )
         hits += low <= truth <= high
         widths.append(high - low)
     assert 0.92 <= hits / REPETITIONS <= 0.98
@@ -84,8 +88,8 @@ def test_the_interval_of_competence_near_its_threshold_covers_as_often_as_it_say
     for _ in range(REPETITIONS):
         without_cheese = rng.beta(3.0, 0.5, size=n)
         left = np.where(rng.random(n) < 0.25, rng.beta(*broken, size=n), rng.beta(*kept, size=n))
-        weights = stats.counts(stats.resamples(n, rng, draws=1000))
-        low, high = stats.ratio_interval(left * without_cheese, without_cheese, weights)
+        weights = bootstrap.counts(bootstrap.resamples(n, rng, draws=1000))
+        low, high = bootstrap.ratio_interval(left * without_cheese, without_cheese, weights)
         hits += low <= truth <= high
         widths.append(high - low)
     assert 0.92 <= hits / REPETITIONS <= 0.98
@@ -99,8 +103,8 @@ def test_percentiles_would_not_cover() -> None:
     truth = 1.0 - gone[0] / sum(gone)
     for _ in range(REPETITIONS):
         edited, clean = skewed_mazes(32, gone, rng)
-        weights = stats.counts(stats.resamples(32, rng, draws=1000))
-        low, high = stats.interval(stats.blindness(edited, clean, weights))
+        weights = bootstrap.counts(bootstrap.resamples(32, rng, draws=1000))
+        low, high = bootstrap.interval(bootstrap.blindness(edited, clean, weights))
         hits += bool(low <= truth <= high)
     assert hits / REPETITIONS < 0.90
 
@@ -108,14 +112,14 @@ def test_percentiles_would_not_cover() -> None:
 def test_intervals_of_blindness_at_its_ends() -> None:
     rng = np.random.default_rng(0)
     clean = rng.random(20)
-    weights = stats.counts(stats.resamples(20, rng))
-    assert stats.blindness_interval(np.zeros(20), clean, weights) == (1.0, 1.0)
-    assert stats.blindness_interval(clean, clean, weights) == (0.0, 0.0)
-    assert np.isnan(stats.blindness_interval(clean, np.zeros(20), weights)).all()
+    weights = bootstrap.counts(bootstrap.resamples(20, rng))
+    assert bootstrap.blindness_interval(np.zeros(20), clean, weights) == (1.0, 1.0)
+    assert bootstrap.blindness_interval(clean, clean, weights) == (0.0, 0.0)
+    assert np.isnan(bootstrap.blindness_interval(clean, np.zeros(20), weights)).all()
     one = np.zeros(20)
     one[0] = clean[0]  # a single maze where anything is left: many resamples lack it
-    low, high = stats.blindness_interval(one, clean, weights)
-    assert low < stats.blindness(one, clean) < high == 1.0
+    low, high = bootstrap.blindness_interval(one, clean, weights)
+    assert low < bootstrap.blindness(one, clean) < high == 1.0
 
 
 @pytest.mark.parametrize("rounding", [0.0, 3e-8])
@@ -127,18 +131,18 @@ def test_a_few_mazes_with_something_left_do_not_make_an_interval_endless(mazes: 
         clean = rng.uniform(0.05, 0.15, size=32)
         edited = rounding * rng.random(32)
         edited[:mazes] = rng.uniform(0.2, 0.9) * clean[:mazes]
-        weights = stats.counts(stats.resamples(32, rng, draws=400))
-        low, high = stats.blindness_interval(edited, clean, weights)
-        assert 0.5 < low <= stats.blindness(edited, clean) <= high <= 1.0
+        weights = bootstrap.counts(bootstrap.resamples(32, rng, draws=400))
+        low, high = bootstrap.blindness_interval(edited, clean, weights)
+        assert 0.5 < low <= bootstrap.blindness(edited, clean) <= high <= 1.0
 
 
 def test_the_interval_of_any_ratio_turns_with_it() -> None:
     rng = np.random.default_rng(4)
     edited, clean = skewed_mazes(32, (0.6, 0.6), rng)
-    weights = stats.counts(stats.resamples(32, rng))
-    low, high = stats.ratio_interval(edited, clean, weights)
-    assert stats.blindness_interval(edited, clean, weights) == (1 - high, 1 - low)
-    assert stats.ratio_interval(3 * edited, clean, weights) == pytest.approx((3 * low, 3 * high))
+    weights = bootstrap.counts(bootstrap.resamples(32, rng))
+    low, high = bootstrap.ratio_interval(edited, clean, weights)
+    assert bootstrap.blindness_interval(edited, clean, weights) == (1 - high, 1 - low)
+    assert bootstrap.ratio_interval(3 * edited, clean, weights) == pytest.approx((3 * low, 3 * high))
     assert low < edited.sum() / clean.sum() < high
 
 
@@ -148,8 +152,8 @@ def test_an_interval_of_blindness_holds_its_value(n: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     clean = rng.beta(0.3, 2.0, size=n) * (rng.random(n) < 0.8)
     edited = rng.beta(0.3, 2.0, size=n) * (rng.random(n) < 0.8)
-    low, high = stats.blindness_interval(edited, clean, stats.counts(stats.resamples(n, rng, draws=200)))
-    value = float(stats.blindness(edited, clean))
+    low, high = bootstrap.blindness_interval(edited, clean, bootstrap.counts(bootstrap.resamples(n, rng, draws=200)))
+    value = float(bootstrap.blindness(edited, clean))
     assert (np.isnan([low, high, value]).all()) or (np.isfinite([low, high]).all() and low <= value <= high <= 1.0)
 
 
@@ -160,7 +164,7 @@ def test_the_interval_of_a_paired_effect_covers_as_often_as_it_says(kind: str) -
     truth = 0.1 if kind == "normal" else 0.3 / (0.3 + 0.6)
     for _ in range(REPETITIONS):
         difference = rng.normal(0.1, 0.2, size=n) if kind == "normal" else rng.beta(0.3, 0.6, size=n)
-        found = stats.paired_effect(difference, np.zeros(n), rng, draws=500)
+        found = paired.paired_effect(difference, np.zeros(n), rng, draws=500)
         hits += (found.low or 0.0) <= truth <= (found.high or 0.0)
     assert 0.92 <= hits / REPETITIONS <= 0.98
 
@@ -168,26 +172,26 @@ def test_the_interval_of_a_paired_effect_covers_as_often_as_it_says(kind: str) -
 def test_a_paired_effect_by_hand() -> None:
     a = np.array([0.9, 0.5, 0.4, 0.7, 0.3, 0.2, np.nan, 0.8])
     b = np.array([0.1, 0.5, 0.5, 0.2, 0.1, 0.2 + 1e-9, 0.4, np.nan])
-    found = stats.paired_effect(a, b, np.random.default_rng(0))
+    found = paired.paired_effect(a, b, np.random.default_rng(0))
     assert (found.n, found.undefined, found.zeros) == (6, 2, 2)
     assert found.mean == pytest.approx(1.4 / 6) and found.median == pytest.approx(0.1)
     assert found.improvement == pytest.approx((3 + 2 / 2) / 6)
     assert found.low is not None and found.high is not None and found.low < found.mean < found.high
     assert found.p == 2 * 2 / 2**4  # of 4 that differ, 1 has the smallest rank the other way
-    assert found == stats.paired_effect(a, b, np.random.default_rng(0))
+    assert found == paired.paired_effect(a, b, np.random.default_rng(0))
 
 
 def test_effects_that_are_degenerate_say_so() -> None:
     rng, some = np.random.default_rng(0), np.random.default_rng(1).random(10)
-    same = stats.paired_effect(some, some + 1e-8, rng)
+    same = paired.paired_effect(some, some + 1e-8, rng)
     assert (same.mean, same.low, same.high, same.p, same.zeros) == (0.0, 0.0, 0.0, 1.0, 10)
     assert same.improvement == 0.5 and same.note == "no maze differs"
-    shifted = stats.paired_effect(some + 0.25, some, rng)
+    shifted = paired.paired_effect(some + 0.25, some, rng)
     assert shifted.low == shifted.high == pytest.approx(0.25) and shifted.p == pytest.approx(2 / 2**10)
-    few = stats.paired_effect(some[:5], np.zeros(5), rng)
+    few = paired.paired_effect(some[:5], np.zeros(5), rng)
     assert few.mean == some[:5].mean() and few.low is few.high is few.p is None and "5 mazes are too few" in few.note
-    assert stats.paired_effect(np.full(3, np.nan), np.zeros(3), rng).note == "defined in no maze"
-    least = stats.paired_effect(some[: stats.FEWEST], np.zeros(stats.FEWEST), rng)
+    assert paired.paired_effect(np.full(3, np.nan), np.zeros(3), rng).note == "defined in no maze"
+    least = paired.paired_effect(some[: bootstrap.FEWEST], np.zeros(bootstrap.FEWEST), rng)
     assert least.p is not None and least.p <= 0.05  # what FEWEST is chosen by
 
 
@@ -200,13 +204,13 @@ def test_the_signed_rank_test_goes_through_all_signs(values: list[int]) -> None:
     signs = np.array(list(itertools.product([-1, 1], repeat=len(moved))))
     seen, all_of_them = abs(np.sign(moved) @ ranks), np.abs(signs @ ranks)
     if len(moved) <= 10:
-        assert stats.signed_rank(np.array(values, dtype=float)) == pytest.approx((all_of_them >= seen - 1e-9).mean())
+        assert paired.signed_rank(np.array(values, dtype=float)) == pytest.approx((all_of_them >= seen - 1e-9).mean())
 
 
 def test_few_differences_among_many_zeros_are_no_evidence() -> None:
     difference = np.r_[np.zeros(40), [0.1, 0.2, 0.3, 0.4]]
-    assert stats.signed_rank(difference) == 2 / 2**4 and wilcoxon(difference, zero_method="pratt").pvalue < 0.05
-    assert stats.signed_rank(np.zeros(4)) == 1.0
+    assert paired.signed_rank(difference) == 2 / 2**4 and wilcoxon(difference, zero_method="pratt").pvalue < 0.05
+    assert paired.signed_rank(np.zeros(4)) == 1.0
 
 
 @pytest.mark.parametrize("step", [0.0, 0.05], ids=["no two alike", "ties and zeros"])
@@ -221,11 +225,11 @@ def test_a_null_sweep_of_many_mazes_errs_as_often_as_it_says(step: float) -> Non
         difference = rng.choice([-1.0, 1.0], size=n) * rng.beta(0.35, 1.8, size=n) * rng.gamma(4.0, 1 / 4, (sites, n))
         if step:
             difference = step * np.round(difference / step)
-        p_values = [stats.signed_rank(row) for row in difference]
+        p_values = [paired.signed_rank(row) for row in difference]
         moved = difference[0][difference[0] != 0]
         assert p_values[0] == wilcoxon(moved, method="approx").pvalue and len(moved) > 10
         single += p_values[0] <= 0.05
-        families += min(p for p in stats.holm(p_values) if p is not None) <= 0.05
+        families += min(p for p in paired.holm(p_values) if p is not None) <= 0.05
     error = 3 * np.sqrt(0.05 * 0.95 / REPETITIONS)
     assert abs(single / REPETITIONS - 0.05) <= error
     assert families / REPETITIONS <= 0.05 + error
@@ -236,7 +240,7 @@ def test_a_null_sweep_of_many_mazes_errs_as_often_as_it_says(step: float) -> Non
 def test_the_other_way_round_the_effect_is_turned_over(n: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     a, b = rng.integers(0, 4, size=n) / 4, rng.integers(0, 4, size=n) / 4
-    one, other = (stats.paired_effect(*pair, np.random.default_rng(0), draws=300) for pair in ((a, b), (b, a)))
+    one, other = (paired.paired_effect(*pair, np.random.default_rng(0), draws=300) for pair in ((a, b), (b, a)))
     assert one.mean == -(other.mean or 0.0) and one.p == other.p and one.zeros == other.zeros
     assert one.improvement == pytest.approx(1 - (other.improvement or 0.0))
     assert None not in (one.low, one.high) and np.isfinite([one.low, one.high]).all()  # type: ignore[call-overload]
@@ -245,10 +249,10 @@ def test_the_other_way_round_the_effect_is_turned_over(n: int, seed: int) -> Non
 @pytest.mark.parametrize("size", [1, 2, 12, 40])
 def test_holm_is_that_of_statsmodels(size: int) -> None:
     p_values = list(np.random.default_rng(size).random(size).round(2) ** 3)
-    np.testing.assert_allclose(stats.holm(p_values), multipletests(p_values, method="holm")[1], atol=1e-15)
-    with_gaps = stats.holm([None, *p_values, None])
-    assert with_gaps[0] is with_gaps[-1] is None and with_gaps[1:-1] == stats.holm(p_values)
-    assert stats.holm([None]) == [None] and stats.holm([]) == []
+    np.testing.assert_allclose(paired.holm(p_values), multipletests(p_values, method="holm")[1], atol=1e-15)
+    with_gaps = paired.holm([None, *p_values, None])
+    assert with_gaps[0] is with_gaps[-1] is None and with_gaps[1:-1] == paired.holm(p_values)
+    assert paired.holm([None]) == [None] and paired.holm([]) == []
 
 
 def test_words_say_direction_size_and_when_there_is_nothing() -> None:
@@ -256,7 +260,7 @@ def test_words_say_direction_size_and_when_there_is_nothing() -> None:
     b = rng.random(30) / 4
 
     def words(a: np.ndarray, p_holm: float | None = None) -> str:
-        return stats.in_words(stats.paired_effect(a, b, np.random.default_rng(0)), "P(cheese)", p_holm)
+        return paired.in_words(paired.paired_effect(a, b, np.random.default_rng(0)), "P(cheese)", p_holm)
 
     assert words(b + 0.2 + rng.random(30) / 10).startswith("P(cheese): higher by 0.2")
     assert words(b - 0.2 + rng.random(30) / 10).startswith("P(cheese): lower by 0.1")

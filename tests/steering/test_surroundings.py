@@ -15,7 +15,7 @@ from steering import surroundings
 from steering.decoding import APART, asked, summarize_probes, usual_move
 from steering.probe_curves import boundaries, decoding_tallies, probe_curves
 from steering.probes import MOVES, REACH, ProbeData, linear_predictions, probe_data
-from steering.stats import resamples
+from steering.statistics.bootstrap import resamples
 from steering.surroundings import open_ways, surroundings_moves
 from tests.probe_sets import LEVELS, made_up, noise, one_hot, rng, scores_of
 

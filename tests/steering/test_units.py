@@ -14,7 +14,7 @@ from envs import chain
 from envs.errors import InputError
 from envs.maze import Maze
 from envs.training.levels import EVAL_LEVELS
-from steering.donors import donor, donors, generator
+from steering.donors import donor, donors
 from steering.evaluate import LevelEvaluator
 from steering.interventions.edits import Intervention, subtract
 from steering.interventions.hooks import HookedPolicy
@@ -22,7 +22,8 @@ from steering.interventions.sites import enumerate_sites
 from steering.interventions.vectors import cheese_vector, cheese_vectors, mean_cheese_vectors, mean_vector
 from steering.plan import ALL_SITES, OTHER_LEVEL, SAME_CELL, SweepSpec, VectorSource, skip_reason
 from steering.profiles import DISTANCES, outside_field
-from steering.stats import blindness_interval, counts, ratio_interval, resamples
+from steering.statistics.bootstrap import blindness_interval, counts, ratio_interval, resamples
+from steering.statistics.seeding import generator
 from steering.store import Key
 from steering.summary import position_curve
 from steering.units import level_intervention, level_rows, own_vectors, run_unit, split, trunk_experiments
@@ -192,7 +193,7 @@ def test_position_curves_pool_sums_and_split_them_by_the_receptive_field() -> No
 
 
 def test_position_curves_have_the_intervals_of_the_mazes_they_pool() -> None:
-    """Those of :func:`steering.stats.blindness_interval` and ``ratio_interval`` on the mazes' sums."""
+    """Those of :func:`steering.statistics.bootstrap.blindness_interval` and ``ratio_interval`` on the mazes' sums."""
     rng = np.random.default_rng(3)
     parts = {at: rng.gamma(1.0, size=(24, 5)) for at in ((1, 0), (1, 1), (6, 0))}
     weights = counts(resamples(24, rng))

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from envs.errors import InputError
-from steering import stats
+from steering.statistics import bootstrap
 
 BLINDNESS = 0.5
 COMPETENCE = 0.8
@@ -56,14 +56,14 @@ class Curves:
         weights: np.ndarray,
     ) -> Curves:
         """From ``tv_edited``, ``region_edited``: ``float[n_sites, n_mazes]``; ``tv_clean``, ``region_no_cheese``:
-        ``float[n_mazes]``; ``weights``: ``float[draws, n_mazes]`` from :func:`steering.stats.counts`."""
+        ``float[n_mazes]``; ``weights``: ``float[draws, n_mazes]`` from :func:`steering.statistics.bootstrap.counts`."""
         return cls(
             tuple(sites),
             tuple(classes),
-            stats.blindness(tv_edited, tv_clean),
-            stats.competence(region_edited, region_no_cheese),
-            stats.blindness(tv_edited, tv_clean, weights).T,
-            stats.competence(region_edited, region_no_cheese, weights).T,
+            bootstrap.blindness(tv_edited, tv_clean),
+            bootstrap.competence(region_edited, region_no_cheese),
+            bootstrap.blindness(tv_edited, tv_clean, weights).T,
+            bootstrap.competence(region_edited, region_no_cheese, weights).T,
         )
 
 
@@ -156,7 +156,7 @@ def change(curves: Curves) -> Reach:
     splits = change_point(boot)
     first = np.arange(len(distinct)) < splits[:, None]
     drops = boot.mean(axis=1, where=first) - boot.mean(axis=1, where=~first)
-    if np.quantile(drops, stats.TAIL) < DROP:
+    if np.quantile(drops, bootstrap.TAIL) < DROP:
         return Reach(None, None, None)
     ends = (int(change_point(curves.blind[distinct])), *depth_interval(splits))
     return Reach(*(curves.sites[curves.groups[k - 1][-1]] for k in ends))
@@ -202,7 +202,7 @@ def over_agents(
     same_mazes: bool,
     blindness: float = BLINDNESS,
     competence: float = COMPETENCE,
-    draws: int = stats.DRAWS,
+    draws: int = bootstrap.DRAWS,
 ) -> Boundary:
     """The boundary of the agents' mean curves, interval from agents drawn anew, and for each of them mazes.
 
@@ -228,7 +228,7 @@ def over_agents(
 
 
 def draw_agents(
-    agents: int, rows: int, rng: np.random.Generator, *, same_mazes: bool, draws: int = stats.DRAWS
+    agents: int, rows: int, rng: np.random.Generator, *, same_mazes: bool, draws: int = bootstrap.DRAWS
 ) -> tuple[np.ndarray, np.ndarray]:
     """Agents drawn anew, and for each the number of a resample of mazes: ``int[draws, agents]``, and the same shape or
     (``same_mazes``) ``int[draws, 1]``. Raises :class:`InputError` for fewer than two agents."""

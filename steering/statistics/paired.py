@@ -1,0 +1,120 @@
+"""The paired effect of one condition against another, maze by maze: interval, test, sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from steering.statistics.bootstrap import DRAWS, FEWEST, LEVEL, TIE
+
+
+@dataclass(frozen=True)
+class PairedEffect:
+    """How much ``a`` exceeds ``b``, maze by maze; None where ``note`` says why there is no number.
+
+    ``n``: mazes where both are defined, ``undefined``: the others, ``zeros``: of the ``n``, those that differ by no
+    more than :data:`TIE`. ``low``, ``high``: 95% BCa interval of the mean difference. ``p``: :func:`signed_rank`.
+    ``improvement``: the share of mazes with ``a > b``, ties counting half.
+    """
+
+    n: int
+    undefined: int
+    zeros: int
+    mean: float | None = None
+    median: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    improvement: float | None = None
+    note: str = ""
+
+
+def paired_effect(a: np.ndarray, b: np.ndarray, rng: np.random.Generator, draws: int = DRAWS) -> PairedEffect:
+    """The effect of ``float[n_mazes]`` ``a`` against ``b``, same mazes in the same order."""
+    difference = np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)
+    undefined = int(np.isnan(difference).sum())
+    difference = difference[~np.isnan(difference)]
+    difference = np.where(np.abs(difference) <= TIE, 0.0, difference)
+    n, zeros = len(difference), int((difference == 0).sum())
+    if n == 0:
+        return PairedEffect(0, undefined, 0, note="defined in no maze")
+    mean, median = float(difference.mean()), float(np.median(difference))
+    better = float((difference > 0).mean() + (difference == 0).mean() / 2)
+    if n < FEWEST:
+        note = f"{n} mazes are too few for an interval or a test ({FEWEST} at least)"
+        return PairedEffect(n, undefined, zeros, mean, median, improvement=better, note=note)
+    low, high, note = _bca(difference, rng, draws)
+    if zeros == n:
+        note = "no maze differs"
+    return PairedEffect(n, undefined, zeros, mean, median, low, high, signed_rank(difference), better, note)
+
+
+def signed_rank(difference: np.ndarray) -> float:
+    """p of the two-sided Wilcoxon signed-rank test of ``float[n]``; zeros are left out, and all zero is 1.
+
+    Exact up to 50 differences without ties and up to 10 with; normal approximation else. Zeros that stayed in (Pratt's
+    way) would leave only the approximation, which with many zeros and few differences is far too sure.
+    """
+    from scipy.stats import PermutationMethod, wilcoxon
+
+    moved = difference[difference != 0]
+    if not len(moved):
+        return 1.0
+    untied = len(np.unique(np.abs(moved))) == len(moved)
+    method: str | PermutationMethod = "exact" if untied and len(moved) <= 50 else "approx"
+    if not untied and len(moved) <= 10:
+        method = PermutationMethod(n_resamples=2**10)  # as many as there are: all are gone through
+    return float(wilcoxon(moved, method=method).pvalue)
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Holm's adjustment over a family of tests; tests that could not be made (None) are no part of it.
+
+    Three lines instead of statsmodels' ``multipletests``, which a test compares it with: that one begins with a garbage
+    collection, and over all families of a sweep those took longer than everything else in its summary.
+    """
+    made = np.array([p for p in p_values if p is not None])
+    order = np.argsort(made)
+    adjusted = np.empty_like(made)
+    adjusted[order] = np.minimum(np.maximum.accumulate(made[order] * np.arange(len(made), 0, -1)), 1.0)
+    left = iter(adjusted)
+    return [None if p is None else float(next(left)) for p in p_values]
+
+
+def in_words(effect: PairedEffect, what: str, p_holm: float | None = None) -> str:
+    """One sentence: direction, size, interval; or that the data show nothing. The p-value is ``p_holm`` if given."""
+    mazes = f"{effect.n} maze{'' if effect.n == 1 else 's'}"
+    if effect.zeros and effect.zeros < effect.n:
+        mazes += f", no difference in {effect.zeros}"
+    if effect.undefined:
+        mazes += f", {effect.undefined} left out as undefined"
+    if effect.mean is None or effect.low is None or effect.high is None:
+        return f"{what}: nothing can be said: {effect.note}."
+    if effect.zeros == effect.n:
+        return f"{what}: no difference in any maze ({mazes})."
+    p, name = (effect.p, "p") if p_holm is None else (p_holm, "Holm's p")
+    assert p is not None
+    strength = f"{name} {'< 0.001' if p < 0.001 else f'= {p:.3f}'}"
+    size = f"95% interval {effect.low:.3g} to {effect.high:.3g}, {strength}, {mazes}"
+    if effect.low <= 0 <= effect.high or p > 1 - LEVEL:
+        return f"{what}: no clear difference (mean {effect.mean:+.3g}, {size})."
+    assert effect.improvement is not None
+    up = effect.mean > 0
+    more, fewer = ("lower", "higher") if up else ("higher", "lower")
+    most = f", though {more} in more mazes than {fewer}" if (effect.improvement - 0.5) * effect.mean < 0 else ""
+    return f"{what}: {'higher' if up else 'lower'} by {abs(effect.mean):.3g} on average{most} ({size})."
+
+
+def _bca(difference: np.ndarray, rng: np.random.Generator, draws: int) -> tuple[float, float, str]:
+    """(low, high, note) of the mean; what has no spread has itself for an interval."""
+    from scipy.stats import bootstrap
+
+    if np.ptp(difference) <= TIE:
+        mean = float(difference.mean())
+        return mean, mean, "all mazes differ by the same"
+    found = bootstrap(
+        (difference,), np.mean, n_resamples=draws, confidence_level=LEVEL, method="BCa", vectorized=True, rng=rng
+    )
+    return float(found.confidence_interval.low), float(found.confidence_interval.high), ""
