@@ -7,10 +7,10 @@ from typing import Any
 
 from steering.decoding import APART
 from steering.effects import cheese_tells
+from steering.experiments.conditions import MAIN
 from steering.readings import DECODING, REPRESENTATIONAL, Reading, readings, span
 from steering.statistics import bootstrap
 from steering.statistics.formatting import number, ranged
-from steering.summary import MAIN
 from steering.words import NO_USE
 
 NO_TRICK = ("random", "add", "other_level")  # controls that must not blind where subtraction does

@@ -12,10 +12,11 @@ from typing import Any
 
 from envs.errors import InputError
 from steering.evidence import version_sets
+from steering.experiments.conditions import MAIN, Key
 from steering.plan import SweepSpec
 from steering.several import INDEX, read_index
-from steering.store import DATABASE, Key, Store
-from steering.summary import MAIN, thresholds
+from steering.store import DATABASE, Store
+from steering.summary import thresholds
 
 FACTS = ("name", "depth", "affine", "equivalence_class", "receptive_field")
 

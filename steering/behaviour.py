@@ -20,8 +20,8 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 from envs.maze import Maze
+from steering.experiments.levels import skip_reason
 from steering.findings import Bench, Claim, Figure, Finding, Row, Sample, Summary, mean, mean_change
-from steering.plan import skip_reason
 from steering.statistics.bootstrap import interval
 from steering.statistics.seeding import generator
 

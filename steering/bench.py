@@ -27,11 +27,13 @@ from agents.training.supervised import Session
 from envs.chain import statistics
 from envs.maze import Maze
 from envs.simulator import procgen_env, state_bytes
-from steering.evaluate import CHUNK, LevelEvaluator, evaluate
+from steering.experiments.conditions import DEFAULT_CONDITIONS
+from steering.experiments.exact import CHUNK, LevelEvaluator, evaluate
+from steering.experiments.levels import qualifying_levels
 from steering.interventions.edits import subtract
 from steering.interventions.sites import enumerate_sites
 from steering.interventions.vectors import cheese_vectors
-from steering.plan import DEFAULT_CONDITIONS, SweepSpec, qualifying_levels
+from steering.plan import SweepSpec
 from steering.units import run_unit, split
 
 LEVEL = 2

@@ -150,8 +150,8 @@ def outcome(
     """The exact outcome of one level under one condition."""
     from agents.checkpoints.zoo import load_policy
     from envs.maze import Maze
-    from steering.evaluate import LevelEvaluator, field_to_json
-    from steering.film import intervention_named
+    from steering.experiments.exact import LevelEvaluator, field_to_json
+    from steering.experiments.level_conditions import intervention_named
     from steering.interventions.sites import find_site
 
     policy = load_policy(checkpoint)

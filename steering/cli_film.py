@@ -58,8 +58,8 @@ def video(
     from agents.checkpoints.zoo import load_policy
     from envs.files import write_atomic
     from envs.maze import Maze
+    from steering.experiments.levels import parse_levels
     from steering.film import Cast, film_of, heat_overlays, roll
-    from steering.plan import parse_levels
     from steering.progress import bar
     from videos.encode import check_film_path
     from videos.side_by_side import Look
@@ -109,9 +109,9 @@ def field(
     from agents.checkpoints.zoo import load_policy
     from envs.files import write_atomic
     from envs.maze import Maze
-    from steering.evaluate import LevelEvaluator
+    from steering.experiments.exact import LevelEvaluator
+    from steering.experiments.level_conditions import intervention_named
     from steering.fields import level_fields, no_cheese_field, panels
-    from steering.film import intervention_named
     from videos.fields import field_drawing
     from videos.plots import check_format, field_file
 
@@ -187,9 +187,9 @@ def replay(
     fps: Fps = 12,
 ) -> None:
     """Make recorded moves again in real procgen and check that the recorded states come out."""
+    from envs.recording import replay as replay_track
     from envs.trajectory import Trajectory
     from steering.film import film_of, rows_of
-    from steering.rollouts import replay as replay_track
     from videos.encode import check_film_path
     from videos.side_by_side import Look
 

@@ -39,8 +39,8 @@ def replicate_command(
 ) -> None:
     """Run the published findings again and print measured beside published."""
     from agents.checkpoints.zoo import load_policy
+    from steering.experiments.levels import parse_levels
     from steering.findings import Settings, published_site
-    from steering.plan import parse_levels
     from steering.progress import bar
     from steering.replicate import FILE, chosen, replicate
     from steering.store import DATABASE

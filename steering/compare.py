@@ -17,9 +17,9 @@ import numpy as np
 from envs.errors import InputError, check_random_seed
 from steering.arms import Arm, training_seeds
 from steering.effects import CHEESE_OUTCOMES
+from steering.experiments.conditions import MAIN
 from steering.statistics import bootstrap, paired
 from steering.statistics.boundary import Boundary, Curves, agreed_thresholds, find_boundary, over_agents
-from steering.summary import MAIN
 
 FORMAT = "mazesteer-compare-1"
 OUTCOMES = ("p_cheese", "p_cheese_decision", "p_region")

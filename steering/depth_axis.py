@@ -14,7 +14,7 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
-from steering.profiles import DISTANCES
+from steering.experiments.outcome import DISTANCES
 from steering.statistics.formatting import short
 
 Site = Mapping[str, Any]

@@ -17,15 +17,17 @@ import numpy as np
 from agents.networks.policy import Policy
 from envs.errors import InputError
 from envs.maze import Maze, State
-from steering.evaluate import LevelEvaluator
+from steering.experiments.conditions import MAIN, Key
+from steering.experiments.exact import LevelEvaluator
+from steering.experiments.level_conditions import level_intervention
+from steering.experiments.rollouts import rollouts
 from steering.fields import MoveField
 from steering.film import most_changed, panel_of
 from steering.interventions.edits import Intervention
 from steering.plan import SweepSpec
-from steering.rollouts import rollouts
-from steering.store import DATABASE, Key, Store
-from steering.summary import MAIN, summarize
-from steering.units import level_intervention, rollout_site
+from steering.store import DATABASE, Store
+from steering.summary import summarize
+from steering.units import rollout_site
 from videos.chart import curve_chart
 from videos.encode import check_film_path, write_film
 from videos.side_by_side import STANDARD, Look, Panel, grid_frames
@@ -70,7 +72,10 @@ def film_sites(
     curve = distinct_curve(summary)
     maze = Maze.from_level(chosen, spec.mode)
     names, used = [name for name, _ in curve], len(summary["levels"]["used"])
-    edits = [level_intervention(policy, maze, Key(chosen, MAIN, name, spec.coefficients[0]), spec) for name in names]
+    edits = [
+        level_intervention(policy, maze, Key(chosen, MAIN, name, spec.coefficients[0]), spec.source, spec.seed)
+        for name in names
+    ]
     fields = LevelEvaluator(policy, maze, spec.horizon).fields(edits)
 
     def frames() -> Iterator[np.ndarray]:

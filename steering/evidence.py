@@ -15,9 +15,9 @@ from typing import Any
 
 from envs.errors import InputError
 from steering import decoding, examples, replicate
+from steering.experiments.conditions import MAIN, Key
 from steering.plan import SweepSpec
-from steering.store import Key, Store
-from steering.summary import MAIN
+from steering.store import Store
 from steering.units import rollout_site
 
 # What is shown, and the command that makes it.

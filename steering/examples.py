@@ -17,12 +17,13 @@ from agents.networks.policy import Policy
 from envs.errors import InputError
 from envs.files import write_atomic
 from envs.maze import Maze
-from steering.evaluate import LevelEvaluator
+from steering.experiments.conditions import MAIN, Key
+from steering.experiments.exact import LevelEvaluator
+from steering.experiments.level_conditions import level_intervention
 from steering.fields import MoveField, panels
 from steering.plan import SweepSpec
-from steering.store import Key, Store
-from steering.summary import MAIN
-from steering.units import level_intervention, rollout_site
+from steering.store import Store
+from steering.units import rollout_site
 from videos.fields import field_drawing
 from videos.plots import field_figure
 
@@ -87,7 +88,7 @@ def keep_examples(policy: Policy, store: Store, spec: SweepSpec, directory: Path
 def _fields(policy: Policy, level: int, spec: SweepSpec, site: str) -> dict[str, list[list[float]]]:
     maze = Maze.from_level(level, spec.mode)
     evaluator = LevelEvaluator(policy, maze, spec.horizon)
-    edit = level_intervention(policy, maze, Key(level, MAIN, site, spec.coefficients[0]), spec)
+    edit = level_intervention(policy, maze, Key(level, MAIN, site, spec.coefficients[0]), spec.source, spec.seed)
     fields = {"clean": evaluator.clean, MAIN: evaluator.fields([edit])[0], "no_cheese": evaluator.no_cheese}
     return {name: np.round(field.probabilities, _DIGITS).tolist() for name, field in fields.items()}
 

@@ -21,7 +21,7 @@ from envs import chain
 from envs.actions import STEP_OF_MOVE, Facing, Move
 from envs.errors import InputError, nearest
 from envs.maze import Maze
-from steering.evaluate import LevelEvaluator
+from steering.experiments.exact import LevelEvaluator
 from steering.interventions.edits import Intervention
 from steering.interventions.graph import data_inputs, trace
 from steering.interventions.sites import INPUT, find_site

@@ -24,8 +24,8 @@ from steering.depth_axis import (
     symbols,
     twin,
 )  # fmt: skip
+from steering.experiments.conditions import MAIN
 from steering.readings import CAUSAL, DECODING, REPRESENTATIONAL, Reading
-from steering.summary import MAIN
 from steering.tables import DECISIONS, WORLDS, counted_labels, position_cells, starred
 
 _KINDS = {CAUSAL: BLUE, REPRESENTATIONAL: GREEN, DECODING: ORANGE}

@@ -27,7 +27,7 @@ from steering.depth_axis import (
     names,
     symbols,
 )
-from steering.profiles import DISTANCES
+from steering.experiments.outcome import DISTANCES
 from steering.readings import DECODING, MOVES, REPRESENTATIONAL, Reading
 from steering.representation import DEPENDENT
 from steering.statistics.bootstrap import FEW

@@ -12,49 +12,26 @@ from typing import Any
 import numpy as np
 
 from agents.networks.policy import Policy, batches, to_input
-from envs.errors import InputError, check_random_seed, nearest
+from envs.errors import InputError, nearest
 from envs.maze import Maze
+from envs.recording import recorded_maze
 from envs.trajectory import Trajectory
-from steering.evaluate import CHUNK, LevelEvaluator
+from steering.experiments.conditions import CONDITIONS, REFERENCES, Key
+from steering.experiments.exact import CHUNK, LevelEvaluator
+from steering.experiments.level_conditions import intervention_named
+from steering.experiments.rollouts import rollouts
 from steering.fields import alignment, heat_map
-from steering.interventions.edits import Intervention
 from steering.interventions.hooks import HookedPolicy
 from steering.interventions.sites import find_site
 from steering.interventions.vectors import cheese_vector
-from steering.plan import ALL_SITES, CONDITIONS, REFERENCES, SweepSpec
-from steering.rollouts import recorded_maze, rollouts
-from steering.store import Key, Store
-from steering.units import level_intervention, rollout_name
+from steering.plan import SweepSpec
+from steering.store import Store
+from steering.units import rollout_name
 from videos.encode import write_film
 from videos.scene import HeatOverlay
 from videos.side_by_side import STANDARD, Look, Panel, grid_frames
 
 HEATS = ("none", "vector", "activation")
-
-
-def intervention_named(
-    policy: Policy, maze: Maze, condition: str, site: str | None, coefficient: float, seed: int
-) -> Intervention:
-    """The intervention of a condition on one level; references change nothing.
-
-    Raises :class:`InputError` for an unknown condition, a missing site or a level without cheese.
-    """
-    known = (*REFERENCES, *CONDITIONS)
-    if condition not in known:
-        raise InputError(f"unknown condition {condition!r}; {nearest(condition, known)}")
-    check_random_seed(seed)
-    if condition in REFERENCES:
-        return Intervention()
-    if condition == ALL_SITES:
-        name = ""
-    elif site is None:
-        raise InputError(f"condition {condition!r} needs a site: add --site (see `mazesteer sites`)")
-    else:
-        name = find_site(policy.net, site).name
-    if maze.cheese is None:
-        raise InputError(f"condition {condition!r}: level {maze.level} has no cheese to take a vector of")
-    spec = SweepSpec(policy.name, policy.sha256, (0,), (name,), seed=seed, mode=maze.mode)
-    return level_intervention(policy, maze, Key(maze.level or 0, condition, name, coefficient), spec)
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,9 @@ from agents.networks.policy import Policy
 from envs.chain import check_horizon
 from envs.errors import InputError, check_random_seed
 from envs.maze import Maze
-from steering.evaluate import HORIZON, LevelEvaluator
 from steering.experiments.conditions import PUBLISHED_SITE
+from steering.experiments.exact import LevelEvaluator
+from steering.experiments.outcome import HORIZON
 from steering.interventions.sites import Site, find_site
 from steering.statistics.bootstrap import interval, resamples
 from steering.statistics.seeding import generator

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from envs.maze import Maze
-from steering.donors import donor
+from steering.experiments.conditions import SAME_CELL
+from steering.experiments.levels import donor
 from steering.findings import (
     Bench,
     Claim,
@@ -22,7 +23,6 @@ from steering.findings import (
 )
 from steering.findings_vectors import MOVES, POST, own_vector
 from steering.interventions.edits import subtract
-from steering.plan import SAME_CELL
 from steering.statistics.bootstrap import LEVEL, blindness
 
 SAME, NEARBY, FAR = "0", "2", "5+"

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from envs.maze import Maze
-from steering.evaluate import Outcome
+from steering.experiments.outcome import Outcome
 from steering.findings import (
     Bench,
     Claim,

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from envs.chain import REGION, check_horizon
+from envs.chain import check_horizon
 from envs.errors import InputError, nearest
 from envs.files import write_atomic
-from envs.maze import Cell, Maze
-from envs.simulator.procgen_env import check_seed
-from steering.evaluate import HORIZON
-from steering.store import RUN_FORMAT, TWIN, Key
-
-REFERENCES = ("clean", "no_cheese")
-OTHER_LEVEL, SAME_CELL, ALL_SITES = "other_level", "same_cell", "all_sites"
-CONDITIONS = ("subtract", "add", "random", OTHER_LEVEL, SAME_CELL, ALL_SITES)
-DEFAULT_CONDITIONS = CONDITIONS[:-1]
-DRAWN = ("random", OTHER_LEVEL, SAME_CELL)  # with `draws` results each
-# What is computed and stored together; a lost process loses one group of one level at most.
-GROUPS = ((*REFERENCES, "subtract", "add", ALL_SITES), ("random",), (OTHER_LEVEL, SAME_CELL))
-SEARCH_LIMIT = 100_000
+from steering.experiments.conditions import ALL_SITES, CONDITIONS, DEFAULT_CONDITIONS, DRAWN, REFERENCES, Key
+from steering.experiments.levels import VectorSource
+from steering.experiments.outcome import HORIZON
+from steering.store import RUN_FORMAT
 
 
 @dataclass(frozen=True)
@@ -63,6 +52,11 @@ class SweepSpec:
             raise InputError(f"seed {self.seed} is negative; use 0 or more")
         check_horizon(self.horizon)
         VectorSource.parse(self.vector)
+
+    @property
+    def source(self) -> VectorSource:
+        """Where cheese vectors are taken."""
+        return VectorSource.parse(self.vector)
 
     def keys(self, level: int) -> list[Key]:
         """Everything to be known about one level, in a fixed order."""
@@ -103,107 +97,3 @@ class SweepSpec:
             return cls(**fields)
         except (OSError, ValueError, TypeError) as error:
             raise InputError(f"{directory}: no readable spec.json ({error}); give a run directory") from None
-
-
-@dataclass(frozen=True)
-class VectorSource:
-    """Where the cheese vectors of a sweep come from.
-
-    ``start``: the level itself, mouse at its start. ``X,Y``: mouse on that cell. ``mean``: averaged over all states of
-    the level. ``levels:N``: averaged over N other levels (mouse at the start), so nothing of the level itself.
-    """
-
-    kind: str
-    cell: Cell | None = None
-    count: int = 0
-
-    @classmethod
-    def parse(cls, text: str) -> VectorSource:
-        """From what a user types; raises :class:`InputError` for anything else."""
-        if text in ("start", "mean"):
-            return cls(text)
-        if found := re.fullmatch(r"levels:([0-9]{1,4})", text):
-            count = int(found[1])
-            if 1 <= count <= 256:
-                return cls("levels", count=count)
-        if found := re.fullmatch(r"([0-9]{1,2}),([0-9]{1,2})", text):
-            return cls("cell", (int(found[1]), int(found[2])))
-        raise InputError(
-            f"vector {text!r}: write start, mean, levels:32 (a mean over 1 to 256 other levels) or a cell X,Y"
-        )
-
-    def misfit(self, maze: Maze) -> str:
-        """Why no such vector can be taken in ``maze``, or an empty string."""
-        if self.cell is None or (maze.is_free(self.cell) and self.cell != maze.cheese):
-            return ""
-        return f"the mouse cannot stand on {self.cell[0]},{self.cell[1]} to take the vector"
-
-
-def skip_reason(maze: Maze) -> str:
-    """Why a level cannot answer the question, or an empty string."""
-    if maze.cheese is None:
-        return "no cheese"
-    if maze.cheese in maze.region(REGION):
-        return f"cheese in the top-right {REGION}x{REGION}"
-    if maze.decision_square is None:
-        return "no decision square"
-    return ""
-
-
-def qualifying_levels(
-    candidates: Iterable[int], wanted: int | None = None, mode: str = "hard", vector: str = "start"
-) -> tuple[list[Maze], list[tuple[int, str]]]:
-    """(mazes to use, [(level, reason)] skipped); stops once ``wanted`` mazes are found.
-
-    A maze met before (same walls and cheese under another seed) is skipped: it would count twice.
-    """
-    used: list[Maze] = []
-    skipped: list[tuple[int, str]] = []
-    seen: dict[Any, int | None] = {}
-    pending: list[int] = []
-    source = VectorSource.parse(vector)
-
-    def consider() -> None:
-        for maze in Maze.from_levels(pending, mode):
-            if wanted is not None and len(used) >= wanted:
-                break
-            reason = skip_reason(maze) or source.misfit(maze)
-            twin = seen.setdefault((maze.walls, maze.cheese), maze.level)
-            if not reason and twin != maze.level:
-                reason = f"{TWIN} {twin}"
-            if reason:
-                assert maze.level is not None
-                skipped.append((maze.level, reason))
-            else:
-                used.append(maze)
-        pending.clear()
-
-    for seed in candidates:
-        pending.append(check_seed(seed))
-        if len(pending) == 64:
-            consider()
-            if wanted is not None and len(used) >= wanted:
-                break
-    if pending:
-        consider()
-    return used, skipped
-
-
-def parse_levels(text: str) -> list[int]:
-    """``0:64`` (end excluded), ``7`` or ``0:8,12`` to seeds; raises :class:`InputError`."""
-    seeds: list[int] = []
-    for part in text.split(","):
-        try:
-            first, _, last = part.strip().partition(":")
-            low = int(first)
-            high = int(last) if last else low + 1
-        except ValueError:
-            raise InputError(f"levels {text!r}: write a range like 0:64, seeds like 3,7, or both") from None
-        if ":" in part and not last:
-            raise InputError(f"levels {text!r}: the range {part!r} has no end; write {low}:{low + 64}")
-        if high <= low or high - low > SEARCH_LIMIT:
-            raise InputError(f"levels {text!r}: {part.strip()!r} is empty or longer than {SEARCH_LIMIT}")
-        check_seed(low)
-        check_seed(high - 1)
-        seeds += range(low, high)
-    return list(dict.fromkeys(seeds))

@@ -22,8 +22,8 @@ from envs.actions import MOVE_OF_STEP
 from envs.errors import InputError
 from envs.maze import Cell, Maze, State
 from envs.simulator.state_layout import WALL
+from steering.experiments.levels import skip_reason
 from steering.interventions.hooks import HookedPolicy
-from steering.plan import skip_reason
 from steering.probe_maps import holding, position_cells, predicted_positions
 from steering.statistics.seeding import generator
 

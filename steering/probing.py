@@ -18,8 +18,9 @@ from envs.errors import InputError, check_random_seed, told_if_stopped
 from envs.files import write_atomic
 from envs.maze import Maze
 from steering.decoding import FORMAT, RESULTS, read_json, summarize_probes
+from steering.experiments.levels import SEARCH_LIMIT, parse_levels, qualifying_levels
 from steering.interventions.sites import INPUT, Site, find_site, select_sites, site_facts
-from steering.plan import SEARCH_LIMIT, SweepSpec, parse_levels, qualifying_levels
+from steering.plan import SweepSpec
 from steering.probe_curves import boundaries, decoding_tallies, probe_curves, tallies_to_json
 from steering.probes import probe_data, shuffled, site_scores
 from steering.progress import bar

@@ -14,6 +14,7 @@ from steering.answer import answer
 from steering.depth_axis import kind, labels
 from steering.evidence import listed, version_sets
 from steering.examples import example_figures
+from steering.experiments.conditions import CONTROLS, MAIN
 from steering.figures_probes import probe_figure, representation_figure
 from steering.page import PAGE_BYTES, Figure, write_page
 from steering.readings import readings
@@ -21,7 +22,6 @@ from steering.replicate import replicate_table
 from steering.statistics import formatting
 from steering.statistics.boundary import DROP
 from steering.statistics.formatting import short
-from steering.summary import CONTROLS, MAIN
 from steering.tables import decision_table, position_table, probe_table
 
 OUTCOMES = {

@@ -19,10 +19,11 @@ from torch import Tensor
 from agents.networks.policy import Policy, to_input
 from envs.maze import Maze, State
 from steering.decoding import Statistic, reading
+from steering.experiments.outcome import DISTANCES
+from steering.experiments.profiles import outside_field
 from steering.interventions.hooks import HookedPolicy
 from steering.interventions.sites import Site
 from steering.probes import drawn_states
-from steering.profiles import DISTANCES, outside_field
 from steering.statistics import bootstrap
 from steering.statistics.boundary import Boundary, Curves, find_boundary
 

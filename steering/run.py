@@ -21,16 +21,18 @@ from steering.answer import answer
 from steering.evidence import decision_squares, others, used_versions
 from steering.examples import keep_examples
 from steering.executors import Checkpoint, Cluster, dask, local
+from steering.experiments.conditions import MAIN
+from steering.experiments.levels import SEARCH_LIMIT, parse_levels, qualifying_levels
 from steering.film import film_sweep
 from steering.interventions.sites import enumerate_sites, select_sites, site_facts
 from steering.picture import sweep_picture
-from steering.plan import SEARCH_LIMIT, SweepSpec, parse_levels, qualifying_levels
+from steering.plan import SweepSpec
 from steering.progress import bar
 from steering.report import write_report
 from steering.statistics import boundary
 from steering.statistics.formatting import short
 from steering.store import DATABASE, Store, export_tables, run_directory
-from steering.summary import MAIN, summarize, thresholds, write_summary
+from steering.summary import summarize, thresholds, write_summary
 from steering.sweep import Executor, run_sweep
 from steering.units import rollout_site
 

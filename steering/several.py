@@ -16,8 +16,8 @@ from agents.checkpoints.files import SUFFIXES
 from agents.checkpoints.zoo import load_policy
 from envs.errors import InputError
 from envs.files import locked, write_atomic
+from steering.experiments.conditions import MAIN
 from steering.run import SweepOptions, plan, run_layer_sweep
-from steering.summary import MAIN
 
 INDEX = "index.json"
 FORMAT = "mazesteer-runs-1"

@@ -15,19 +15,19 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from envs.errors import InputError
 from envs.files import locked, remove_stale, write_atomic
-from steering.evaluate import OUTCOME_FIELDS, Outcome
-from steering.profiles import PROFILE_FIELDS, PROFILE_SUMS, Profile
+from steering.experiments.conditions import Key
+from steering.experiments.levels import TWIN
+from steering.experiments.outcome import OUTCOME_FIELDS, PROFILE_FIELDS, PROFILE_SUMS, Outcome, Profile
 
 SCHEMA = 3
 READABLE = (2, SCHEMA)  # what 2 has is the same; it lacks the tables of the published findings, which are then added
 DATABASE = "results.sqlite"
 EVIDENCE = ("probe", ".probe", "replicate", ".replicate")  # what other commands leave beside a sweep, or before it
 RUN_FORMAT = "mazesteer-run-1"
-TWIN = "same maze as level"  # why a level is skipped whose maze was met before, under another seed
 _SUMS = ", ".join(f"{name} REAL NOT NULL" for name in PROFILE_SUMS)
 _REALS = ", ".join(f"{name} REAL" for name in OUTCOME_FIELDS)
 _TABLES = f"""
@@ -52,19 +52,6 @@ CREATE TABLE IF NOT EXISTS measurements (
 );
 CREATE TABLE IF NOT EXISTS findings (finding TEXT PRIMARY KEY, basis TEXT NOT NULL, result TEXT NOT NULL);
 """
-
-
-class Key(NamedTuple):
-    """What identifies a result; what has no one site (clean, no_cheese, all_sites) has site ``""``.
-
-    The coefficient of the references is 0; ``draw`` counts random vectors and levels drawn.
-    """
-
-    level: int
-    condition: str
-    site: str = ""
-    coefficient: float = 0.0
-    draw: int = 0
 
 
 @dataclass(frozen=True)

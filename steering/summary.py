@@ -13,14 +13,11 @@ import numpy as np
 from envs.errors import InputError
 from envs.files import write_atomic
 from steering.effects import Columns, OutcomeTable, effects, labelled
-from steering.evaluate import OUTCOME_FIELDS
-from steering.plan import ALL_SITES, SweepSpec
-from steering.profiles import PROFILE_SUMS
+from steering.experiments.conditions import ALL_SITES, CONTROLS, MAIN
+from steering.experiments.outcome import OUTCOME_FIELDS, PROFILE_SUMS
+from steering.plan import SweepSpec
 from steering.statistics import bootstrap, boundary
 from steering.store import Store
-
-MAIN = "subtract"
-CONTROLS = ("random", "add", "other_level", "same_cell")
 
 
 def summarize(

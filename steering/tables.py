@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from steering.depth_axis import distance_labels, labels
+from steering.experiments.conditions import MAIN
 from steering.readings import MOVES
 from steering.statistics.bootstrap import FEW
 from steering.statistics.formatting import number, ranged
-from steering.summary import MAIN
 
 Table = list[list[str]]  # header first
 # Moves at the decision square and worlds, as in :func:`steering.evidence.decision_squares`.

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from steering.evaluate import OUTCOME_FIELDS, Outcome
+from steering.experiments.conditions import Key
+from steering.experiments.outcome import OUTCOME_FIELDS, Outcome
 from steering.plan import SweepSpec
-from steering.store import Key, Row, Store
+from steering.store import Row, Store
 
 SITES = ("input", "embedder.relu3")
 FACTS = [

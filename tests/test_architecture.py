@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS: tuple[dict[str, str], ...] = (
     {"envs": "errors lazy files actions"},
     {"envs.simulator": "state_layout state_bytes procgen_env"},
-    {"envs": "maze dynamics chain trajectory register"},
+    {"envs": "maze dynamics chain trajectory recording register"},
     {"envs.training": "levels slots single_env vec_env"},
     {"agents.networks": "impala nature policy sb3_policy"},
     {"agents.checkpoints": "weights sb3_zip zip_members torch_pickles torch_files files cards zoo"},
@@ -31,9 +31,9 @@ FLOORS: tuple[dict[str, str], ...] = (
         "steering.interventions": "graph sites hooks partial vectors edits",
         "steering.statistics": "bootstrap boundary formatting paired sample_size seeding",
     },
-    {"steering.experiments": "conditions"},
-    {"steering": "progress evaluate profiles rollouts "
-                 "store plan donors probe_maps probes decoding surroundings representation probe_curves depth_axis "
+    {"steering.experiments": "conditions outcome exact profiles levels level_conditions rollouts"},
+    {"steering": "progress "
+                 "store plan probe_maps probes decoding surroundings representation probe_curves depth_axis "
                  "readings figures_probes fields effects summary power units executors sweep tracking findings "
                  "findings_store findings_vectors findings_transfer findings_channels findings_probe behaviour "
                  "findings_levels replicate words tables answer figures examples evidence page picture report film "

@@ -13,11 +13,12 @@ from steering.arms import find_runs, read_arms
 from steering.compare import compare
 from steering.decoding import APART, load_probes
 from steering.effects import cheese_tells
+from steering.experiments.conditions import MAIN
 from steering.plan import SweepSpec
 from steering.readings import readings
 from steering.statistics.formatting import short
 from steering.store import Store
-from steering.summary import MAIN, summarize, thresholds
+from steering.summary import summarize, thresholds
 
 ROOT = Path(__file__).resolve().parents[1]
 EVIDENCE = {path.name.removesuffix(".tar.xz"): path for path in (ROOT / "docs" / "evidence").glob("*.tar.xz")}

@@ -19,7 +19,9 @@ from agents.networks.impala import OBS_SHAPE, ResAdd
 from agents.networks.policy import in_layout, logits_and_values
 from envs.errors import InputError, one_line
 
-Field = tuple[int | None, int]  # side of the square a unit sees (None: all, or unknown), distance between units
+ReceptiveField = tuple[
+    int | None, int
+]  # side of the square a unit sees (None: all, or unknown), distance between units
 
 _AFFINE = {
     *(nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.Flatten, nn.Unflatten, nn.Identity, nn.ZeroPad2d, ResAdd),
@@ -74,7 +76,7 @@ def in_eval_mode(net: nn.Module) -> Iterator[None]:
             module.training = True
 
 
-def probe_frames(net: nn.Module, *, noise: bool = False) -> Tensor:
+def trial_frames(net: nn.Module, *, noise: bool = False) -> Tensor:
     """Two frames ``float[2, 3, 64, 64]`` to try a network on: blank, or noise in 0..1."""
     x = torch.rand(2, *OBS_SHAPE, generator=torch.Generator().manual_seed(0)) if noise else torch.zeros(2, *OBS_SHAPE)
     return in_layout(net, x)
@@ -111,8 +113,8 @@ def trace(net: nn.Module) -> fx.GraphModule:
             traced = fx.GraphModule(net, _LeafTracer().trace(net))
             same = sum(node.op == "placeholder" for node in traced.graph.nodes) == 1
             if same:
-                graphed = logits_and_values(traced(probe_frames(net, noise=True)), 2)
-                own = logits_and_values(net(probe_frames(net, noise=True)), 2)
+                graphed = logits_and_values(traced(trial_frames(net, noise=True)), 2)
+                own = logits_and_values(net(trial_frames(net, noise=True)), 2)
                 same = all(torch.equal(a.nan_to_num(), b.nan_to_num()) for a, b in zip(graphed, own, strict=True))
         except Exception as error:  # the network's own code runs here; whatever it raises, it is not traceable
             raise InputError(f"{kind} cannot be traced ({one_line(error)}); hooks serve it") from None
@@ -152,7 +154,7 @@ def is_affine(node: fx.Node, module: nn.Module | None, inputs: Sequence[fx.Node]
     return node.target in _RESHAPES
 
 
-def receptive_field(node: fx.Node, module: nn.Module | None, inputs: Sequence[Field]) -> Field:
+def receptive_field(node: fx.Node, module: nn.Module | None, inputs: Sequence[ReceptiveField]) -> ReceptiveField:
     """Receptive field after the operation, in input pixels, from those of its inputs."""
     jumps = {jump for _, jump in inputs}
     jump = max(jumps)

@@ -17,7 +17,7 @@ from torch import Tensor, fx, nn
 
 from agents.networks.policy import in_layout, logits_and_values
 from envs.errors import InputError
-from steering.interventions.graph import probe_frames, trace
+from steering.interventions.graph import trace, trial_frames
 from steering.interventions.hooks import Edits, by_full_name, checked_edit
 from steering.interventions.sites import INPUT, find_site
 
@@ -57,7 +57,7 @@ class PartialNetwork:
     @torch.no_grad()
     def _find_written(self) -> None:
         """Note for each node that writes into its inputs which these are; each must have this one reader."""
-        values: CleanValues = {self._nodes[INPUT]: probe_frames(self.net)}
+        values: CleanValues = {self._nodes[INPUT]: trial_frames(self.net)}
         for node in self.graph.graph.nodes:
             before = {n: value._version for n, value in values.items() if isinstance(value, Tensor)}
             if node not in values:

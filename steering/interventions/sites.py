@@ -35,15 +35,15 @@ from agents.networks.impala import OBS_SHAPE
 from agents.networks.policy import logits_and_values
 from envs.errors import InputError, nearest
 from steering.interventions.graph import (
-    Field,
+    ReceptiveField,
     data_inputs,
     hooked,
     in_eval_mode,
     is_affine,
     leaf_names,
-    probe_frames,
     receptive_field,
     trace,
+    trial_frames,
 )
 
 
@@ -143,7 +143,7 @@ def _from_graph(net: nn.Module, graph: fx.Graph) -> _Listing:
     shapes = _shapes(net, graph)
     calls = Counter(node.target for node in graph.nodes if node.op == "call_module")
     affine: dict[fx.Node, bool] = {}
-    fields: dict[fx.Node, Field] = {}
+    fields: dict[fx.Node, ReceptiveField] = {}
     classes: dict[fx.Node, str | None] = {}
     sites: list[Site] = []
     for node, inputs in data.items():
@@ -201,7 +201,7 @@ def _shapes(net: nn.Module, graph: fx.Graph) -> dict[fx.Node, tuple[int, ...]]:
                 shapes[n] = tuple(value.shape[1:])
             return value
 
-    Recorder(net, graph=graph).run(probe_frames(net))
+    Recorder(net, graph=graph).run(trial_frames(net))
     return shapes
 
 
@@ -217,7 +217,7 @@ def _run_order(net: nn.Module) -> _Listing:
     def visit(name: str, output: Any) -> None:
         ran.append((name, output, output._version if isinstance(output, Tensor) else 0))
 
-    x = probe_frames(net)
+    x = trial_frames(net)
     with hooked(net, leaf_names(net), visit):
         output = net(x)
     logits_and_values(output, len(x))

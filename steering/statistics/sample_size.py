@@ -45,7 +45,8 @@ class Power:
 
 
 def levels_needed(tv_edited: np.ndarray, tv_clean: np.ndarray, width: float, rng: np.random.Generator) -> Power:
-    """The least ``n``, from :data:`bootstrap.FEW` on, whose interval of blindness is on average no wider than ``width``.
+    """The least ``n``, from :data:`bootstrap.FEW` on, whose interval of blindness is on average no wider than
+    ``width``.
 
     ``tv_edited``, ``tv_clean``: ``float[n_pilot]``. For each of :data:`SIZES`, :data:`STUDIES` studies of that size are
     drawn from the pilot's mazes with replacement, and the interval that a sweep reports

@@ -27,7 +27,7 @@ from envs.errors import InputError
 from envs.maze import Maze
 from envs.training.vec_env import make_vec_env
 from steering import cli
-from steering.evaluate import LevelEvaluator
+from steering.experiments.exact import LevelEvaluator
 from steering.interventions.edits import subtract
 from steering.interventions.vectors import cheese_vectors
 

@@ -11,9 +11,10 @@ import pytest
 
 from steering.answer import answer, doubts
 from steering.decoding import APART
-from steering.evaluate import Outcome
+from steering.experiments.conditions import Key
+from steering.experiments.outcome import Outcome
 from steering.plan import SweepSpec
-from steering.store import Key, Row, Store
+from steering.store import Row, Store
 from steering.summary import summarize
 from tests.runs import outcome
 

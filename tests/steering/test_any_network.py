@@ -16,7 +16,8 @@ from agents.networks.nature import NaturePolicyNet
 from agents.networks.policy import MazePolicy, as_policy, to_input
 from envs.errors import InputError
 from envs.maze import Maze
-from steering.evaluate import LevelEvaluator, Outcome, evaluate
+from steering.experiments.exact import LevelEvaluator, evaluate
+from steering.experiments.outcome import Outcome
 from steering.interventions.edits import Intervention, add, subtract
 from steering.interventions.graph import hooked, trace
 from steering.interventions.hooks import HookedPolicy

@@ -20,9 +20,9 @@ from steering.behaviour import (
     measure_behaviour,
     summarize_behaviour,
 )
-from steering.evaluate import evaluate
+from steering.experiments.exact import evaluate
+from steering.experiments.levels import qualifying_levels
 from steering.findings import Bench, Sample, Settings
-from steering.plan import qualifying_levels
 
 
 def planted(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

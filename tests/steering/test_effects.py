@@ -21,7 +21,9 @@ from envs.maze import Maze
 from steering.answer import answer, doubts
 from steering.cli_stats import commands
 from steering.effects import OUTCOMES, OutcomeTable, effects
-from steering.evaluate import OUTCOME_FIELDS, LevelEvaluator, Outcome
+from steering.experiments.conditions import Key
+from steering.experiments.exact import LevelEvaluator
+from steering.experiments.outcome import OUTCOME_FIELDS, Outcome
 from steering.interventions.edits import subtract
 from steering.interventions.sites import enumerate_sites, site_facts
 from steering.interventions.vectors import SteeringVector, cheese_vector
@@ -29,7 +31,7 @@ from steering.plan import SweepSpec
 from steering.power import power_of_run
 from steering.report import write_report
 from steering.statistics import bootstrap, paired
-from steering.store import Key, Row, Store, run_directory
+from steering.store import Row, Store, run_directory
 from steering.summary import agents_boundary, summarize
 from steering.units import level_rows
 

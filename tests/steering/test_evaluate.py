@@ -12,7 +12,8 @@ from agents.networks.impala import ImpalaPolicyNet
 from agents.networks.policy import MazePolicy, move_probabilities
 from envs import chain
 from envs.maze import Maze, State
-from steering.evaluate import LevelEvaluator, Outcome, evaluate
+from steering.experiments.exact import LevelEvaluator, evaluate
+from steering.experiments.outcome import Outcome
 from steering.interventions.edits import Intervention, add, subtract
 from steering.interventions.sites import enumerate_sites
 from steering.interventions.vectors import cheese_vector, cheese_vectors

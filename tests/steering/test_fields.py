@@ -12,7 +12,7 @@ from envs import chain
 from envs.actions import Facing, Move
 from envs.errors import InputError
 from envs.maze import Maze
-from steering.evaluate import LevelEvaluator
+from steering.experiments.exact import LevelEvaluator
 from steering.fields import MoveField, alignment, heat_map, level_fields, move_vectors, no_cheese_field, panels
 from steering.interventions.edits import Intervention, subtract
 from steering.interventions.hooks import HookedPolicy

@@ -16,7 +16,8 @@ from envs.errors import InputError
 from envs.maze import Maze
 from envs.trajectory import Trajectory
 from steering import cli_film, depth_film
-from steering.film import Cast, film_of, header_of, heat_overlays, intervention_named, panel_of, roll, title_of
+from steering.experiments.level_conditions import intervention_named
+from steering.film import Cast, film_of, header_of, heat_overlays, panel_of, roll, title_of
 from steering.plan import SweepSpec
 from steering.store import Store
 from steering.sweep import run_sweep

@@ -12,8 +12,8 @@ from torch.nn import functional
 
 from agents.networks.policy import MazePolicy, as_policy
 from envs.maze import Maze, State
-from steering.evaluate import evaluate
 from steering.experiments.conditions import PUBLISHED_SITE
+from steering.experiments.exact import evaluate
 from steering.findings import Bench, Sample, Settings, verdict
 from steering.findings_levels import GIVER, TAKERS, measure_named, summarize_named
 from steering.findings_probe import ENDS, FEWEST, STATES, measure_probe, places, summarize_probe

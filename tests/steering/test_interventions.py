@@ -14,7 +14,7 @@ from torch import Tensor
 from agents.networks.policy import MazePolicy, to_input
 from envs.errors import InputError
 from envs.maze import Maze, State
-from steering.evaluate import LevelEvaluator
+from steering.experiments.exact import LevelEvaluator
 from steering.interventions.edits import (
     Ablate,
     AnyEdit,

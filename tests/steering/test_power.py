@@ -12,10 +12,11 @@ from typer.testing import CliRunner
 
 from envs.errors import InputError
 from steering.cli_stats import commands
+from steering.experiments.conditions import Key
 from steering.power import power_of_run
 from steering.statistics import bootstrap
 from steering.statistics.sample_size import SIZES, levels_needed
-from steering.store import Key, Row, Store
+from steering.store import Row, Store
 from tests.runs import SITES, SPEC, make_run, outcome
 
 

@@ -15,7 +15,7 @@ from envs.errors import InputError
 from envs.maze import Maze
 from steering import probe_maps
 from steering.decoding import summarize_probes
-from steering.plan import skip_reason
+from steering.experiments.levels import skip_reason
 from steering.probe_curves import decoding_tallies, probe_curves
 from steering.probe_maps import holding, position_cells, predicted_positions
 from steering.probes import (

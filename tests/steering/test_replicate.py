@@ -22,8 +22,8 @@ from envs.actions import Move
 from envs.errors import InputError
 from envs.maze import Maze, State
 from steering.cli_replicate import commands
-from steering.evaluate import LevelEvaluator, evaluate
 from steering.experiments.conditions import PUBLISHED_SITE
+from steering.experiments.exact import LevelEvaluator, evaluate
 from steering.findings import Bench, Settings, published_site
 from steering.findings_channels import measure_resampling, measure_retargeting, on_path
 from steering.findings_transfer import OFFSETS, measure_removal, offset_donors

@@ -18,13 +18,14 @@ from steering import decoding, tables
 from steering.evidence import decision_squares, others, used_versions
 from steering.examples import example_figures
 from steering.executors import Cluster
+from steering.experiments.conditions import Key
 from steering.plan import SweepSpec
 from steering.probing import ProbeOptions, run_probes
 from steering.readings import readings
 from steering.report import write_report
 from steering.run import SweepOptions, rewrite, run_layer_sweep
 from steering.statistics.formatting import number
-from steering.store import Key, Store
+from steering.store import Store
 from tests.browser import chromium, looked_at
 
 SITES = ("input", "embedder.block2.res1.resadd", "embedder.relu3")

@@ -10,12 +10,13 @@ import torch
 
 from agents.networks.policy import MazePolicy
 from envs.maze import Maze
-from steering.evaluate import LevelEvaluator
+from steering.experiments.exact import LevelEvaluator
+from steering.experiments.outcome import DISTANCES
+from steering.experiments.profiles import level_profiles
 from steering.interventions.edits import Intervention
 from steering.interventions.sites import find_site, select_sites, site_facts
 from steering.interventions.vectors import cheese_vector, cheese_vectors
 from steering.probe_curves import probe_curves
-from steering.profiles import DISTANCES, level_profiles
 from steering.representation import (
     SUMS,
     interaction_tally,

@@ -14,11 +14,12 @@ from envs.actions import STEP_OF_MOVE, Move
 from envs.dynamics import step
 from envs.errors import InputError
 from envs.maze import Maze, State
+from envs.recording import recorded_maze, replay
 from envs.trajectory import Trajectory
-from steering.evaluate import LevelEvaluator
+from steering.experiments.exact import LevelEvaluator
+from steering.experiments.rollouts import rollouts
 from steering.interventions.edits import Intervention, subtract
 from steering.interventions.vectors import cheese_vector
-from steering.rollouts import recorded_maze, replay, rollouts
 
 EPISODES = 256
 HORIZON = 24

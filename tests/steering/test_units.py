@@ -14,19 +14,21 @@ from envs import chain
 from envs.errors import InputError
 from envs.maze import Maze
 from envs.training.levels import EVAL_LEVELS
-from steering.donors import donor, donors
-from steering.evaluate import LevelEvaluator
+from steering.experiments.conditions import ALL_SITES, OTHER_LEVEL, SAME_CELL, Key
+from steering.experiments.exact import LevelEvaluator
+from steering.experiments.level_conditions import level_intervention, own_vectors, trunk_experiments
+from steering.experiments.levels import VectorSource, donor, donors, skip_reason
+from steering.experiments.outcome import DISTANCES
+from steering.experiments.profiles import outside_field
 from steering.interventions.edits import Intervention, subtract
 from steering.interventions.hooks import HookedPolicy
 from steering.interventions.sites import enumerate_sites
 from steering.interventions.vectors import cheese_vector, cheese_vectors, mean_cheese_vectors, mean_vector
-from steering.plan import ALL_SITES, OTHER_LEVEL, SAME_CELL, SweepSpec, VectorSource, skip_reason
-from steering.profiles import DISTANCES, outside_field
+from steering.plan import SweepSpec
 from steering.statistics.bootstrap import blindness_interval, counts, ratio_interval, resamples
 from steering.statistics.seeding import generator
-from steering.store import Key
 from steering.summary import position_curve
-from steering.units import level_intervention, level_rows, own_vectors, run_unit, split, trunk_experiments
+from steering.units import level_rows, run_unit, split
 
 SITE = "embedder.block2.res1.resadd"
 LEVEL = 26  # a small maze that qualifies
@@ -78,21 +80,21 @@ def test_generators_belong_to_what_they_are_for() -> None:
 def test_conditions_are_what_they_are_called(policy: MazePolicy, level: Maze) -> None:
     spec = spec_of(policy)
     for condition in (OTHER_LEVEL, SAME_CELL):
-        found = level_intervention(policy, level, Key(LEVEL, condition, SITE, 0.5, 1), spec)
+        found = level_intervention(policy, level, Key(LEVEL, condition, SITE, 0.5, 1), spec.source, spec.seed)
         by_hand = subtract(cheese_vector(policy, donor(level, condition, spec.seed, 1), SITE), 0.5)
         assert found == by_hand
-    assert level_intervention(policy, level, Key(LEVEL, "clean"), spec) == Intervention()
+    assert level_intervention(policy, level, Key(LEVEL, "clean"), spec.source, spec.seed) == Intervention()
     other = donor(level, OTHER_LEVEL, spec.seed, 0)
-    found = level_intervention(policy, level, Key(LEVEL, OTHER_LEVEL, SITE, 1.0), spec_of(policy, vector="mean"))
+    found = level_intervention(policy, level, Key(LEVEL, OTHER_LEVEL, SITE, 1.0), VectorSource("mean"), spec.seed)
     assert found == subtract(mean_cheese_vectors(policy, other, [SITE])[SITE])  # the control is of the same kind
     with pytest.raises(InputError, match="'subtract'"):
-        level_intervention(policy, level, Key(LEVEL, "substract", SITE, 1.0), spec)
+        level_intervention(policy, level, Key(LEVEL, "substract", SITE, 1.0), spec.source, spec.seed)
 
 
 def test_all_sites_share_the_coefficient_among_the_distinct_trunk_sites(policy: MazePolicy, level: Maze) -> None:
     names = trunk_experiments(enumerate_sites(policy.net))
     assert len(names) == 12
-    found = level_intervention(policy, level, Key(LEVEL, ALL_SITES, "", 3.0), spec_of(policy))
+    found = level_intervention(policy, level, Key(LEVEL, ALL_SITES, "", 3.0), VectorSource("start"), 0)
     vectors = cheese_vectors(policy, level, names)
     assert found.edits == tuple(subtract(vectors[name], 0.25).edits[0] for name in names)
 
@@ -120,7 +122,7 @@ def test_rows_equal_one_evaluation_each_and_name_their_source(policy: MazePolicy
         if row.key.condition == "no_cheese":
             expected = evaluator.no_cheese_outcome()
         else:
-            expected = evaluator.outcomes([level_intervention(policy, level, row.key, spec)])[0]
+            expected = evaluator.outcomes([level_intervention(policy, level, row.key, spec.source, spec.seed)])[0]
         for name in ("p_cheese", "p_region", "tv_no_cheese", "p_cheese_decision", "value_start"):
             assert getattr(row.outcome, name) == pytest.approx(getattr(expected, name), abs=2e-4, nan_ok=True), row.key
         drawn = row.key.condition in (OTHER_LEVEL, SAME_CELL)
@@ -260,6 +262,6 @@ def test_vectors_of_no_size_change_nothing(policy: MazePolicy, level: Maze) -> N
     spec = spec_of(policy, conditions=("subtract", "random", OTHER_LEVEL, SAME_CELL, ALL_SITES), coefficients=(0.0,))
     evaluator = LevelEvaluator(policy, level)
     for key in spec.keys(LEVEL)[2:]:
-        field = evaluator.fields([level_intervention(policy, level, key, spec)])[0]
+        field = evaluator.fields([level_intervention(policy, level, key, spec.source, spec.seed)])[0]
         assert chain.total_variation(field.probabilities, evaluator.clean.probabilities).max() < 1e-6
     assert np.isfinite(evaluator.clean.probabilities).all()

@@ -7,7 +7,6 @@ interventions asked of it.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,59 +20,20 @@ from envs import chain
 from envs.actions import Move
 from envs.errors import InputError
 from envs.maze import Maze
+from steering.experiments.outcome import HORIZON, Outcome
 from steering.interventions.edits import Intervention
 from steering.interventions.hooks import HookedPolicy
 from steering.interventions.partial import PartialNetwork
 
-HORIZON = 256
 CHUNK = 32  # states in one pass: larger ones do not stay in the processor's cache
 
 
 @dataclass(frozen=True)
-class Field:
+class StatePolicy:
     """``probabilities`` ``float64[n_states, 5]`` and ``values`` ``float64[n_states]``."""
 
     probabilities: np.ndarray
     values: np.ndarray
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Statistics of one (level, condition), exact up to floating point; NaN where undefined.
-
-    Within the horizon: ``p_cheese`` the cheese is eaten, ``p_cheese_cell`` the cell where the
-    level has its cheese is visited (also where the cheese was taken away), ``p_corner`` the
-    top-right cell and ``p_region`` the top-right 5x5 are visited before the episode ends,
-    ``p_region_first`` the top-right 5x5 before the cell where the level has its cheese (equal to
-    ``p_region`` while the cheese is there, so levels with and without it compare),
-    ``expected_steps`` moves made. At the decision square, in the facing left by the shortest
-    path: probability of the move towards the cheese, towards the corner, of any other.
-    ``path_probability_*``: geometric mean of step probabilities along the shortest path.
-    ``value_start``: value head at the start. ``tv_*``: mean total-variation distance of the move
-    distributions to those of the clean and of the no-cheese policy, uniform over all states off
-    the cheese cell, or weighted by the no-cheese occupancy (``*_occupancy``).
-    """
-
-    p_cheese: float
-    p_cheese_cell: float
-    p_corner: float
-    p_region: float
-    p_region_first: float
-    p_cheese_decision: float
-    p_corner_decision: float
-    p_other_decision: float
-    expected_steps: float
-    path_probability_cheese: float
-    path_probability_corner: float
-    value_start: float
-    tv_clean: float
-    tv_no_cheese: float
-    tv_clean_occupancy: float
-    tv_no_cheese_occupancy: float
-
-    def to_json(self) -> dict[str, float | None]:
-        """Plain numbers; NaN becomes null."""
-        return {key: (None if np.isnan(value) else value) for key, value in dataclasses.asdict(self).items()}
 
 
 def _partial(net: nn.Module) -> PartialNetwork | None:
@@ -82,9 +42,6 @@ def _partial(net: nn.Module) -> PartialNetwork | None:
         return PartialNetwork(net)
     except InputError:
         return None
-
-
-OUTCOME_FIELDS = tuple(f.name for f in dataclasses.fields(Outcome))
 
 
 class LevelEvaluator:
@@ -96,7 +53,7 @@ class LevelEvaluator:
         self.horizon = chain.check_horizon(horizon)
         self._hooked = HookedPolicy(policy.net)
         self._partial = None if hooks_only else _partial(policy.net)
-        self._clean: Field | None = None
+        self._clean: StatePolicy | None = None
 
     @functools.cached_property
     def frames(self) -> np.ndarray:
@@ -104,7 +61,7 @@ class LevelEvaluator:
         return self.maze.observations()
 
     @property
-    def clean(self) -> Field:
+    def clean(self) -> StatePolicy:
         """The policy left alone."""
         if self._clean is None:
             self.fields([])
@@ -121,18 +78,18 @@ class LevelEvaluator:
         return other
 
     @property
-    def no_cheese(self) -> Field:
+    def no_cheese(self) -> StatePolicy:
         """The policy on the same level with its cheese removed."""
         return self.without_cheese.clean
 
-    def fields(self, interventions: Sequence[Intervention]) -> list[Field]:
-        """One :class:`Field` per intervention, from one clean pass per chunk of states, which `clean` is kept of."""
+    def fields(self, interventions: Sequence[Intervention]) -> list[StatePolicy]:
+        """Return one :class:`StatePolicy` per intervention; one clean pass per chunk serves all of them and `clean`."""
         if self._clean is not None:
             return self._fields(interventions)
         self._clean, *found = self._fields([Intervention(), *interventions])
         return found
 
-    def _fields(self, interventions: Sequence[Intervention]) -> list[Field]:
+    def _fields(self, interventions: Sequence[Intervention]) -> list[StatePolicy]:
         logits: list[list[torch.Tensor]] = [[] for _ in interventions]
         values: list[list[torch.Tensor]] = [[] for _ in interventions]
         for frames in batches(self.frames, CHUNK):
@@ -146,7 +103,7 @@ class LevelEvaluator:
                 logits[i].append(out[0])
                 values[i].append(out[1])
         return [
-            Field(move_probabilities(torch.cat(lo)).numpy(), torch.cat(va).double().numpy())
+            StatePolicy(move_probabilities(torch.cat(lo)).numpy(), torch.cat(va).double().numpy())
             for lo, va in zip(logits, values, strict=True)
         ]
 
@@ -162,18 +119,18 @@ class LevelEvaluator:
         """Outcome on the level without its cheese: it cannot be eaten, its old cell can be visited."""
         return self.outcome_of(self.no_cheese, self.maze.without_cheese())
 
-    def outcome_of(self, field: Field, world: Maze | None = None) -> Outcome:
+    def outcome_of(self, field: StatePolicy, world: Maze | None = None) -> Outcome:
         """Outcome of a field of move probabilities lived out in ``world`` (default: the level)."""
         return self.outcomes_of([field], world)[0]
 
-    def outcomes_of(self, fields: Sequence[Field], world: Maze | None = None) -> list[Outcome]:
+    def outcomes_of(self, fields: Sequence[StatePolicy], world: Maze | None = None) -> list[Outcome]:
         """:meth:`outcome_of` each field."""
         maze, tables = self.maze, [field.probabilities for field in fields]
         stats = chain.statistics_of_all(world or maze, tables, self.horizon, goal=maze.cheese)
         here = stats if world is None else chain.statistics_of_all(maze, tables, self.horizon)
         return [self._outcome(field, stat, own.p_region) for field, stat, own in zip(fields, stats, here, strict=True)]
 
-    def _outcome(self, field: Field, stats: chain.ChainStatistics, p_region_first: float) -> Outcome:
+    def _outcome(self, field: StatePolicy, stats: chain.ChainStatistics, p_region_first: float) -> Outcome:
         maze, p = self.maze, field.probabilities
         decision = chain.decision_probabilities(maze, p)
         to_clean = chain.total_variation(p, self.clean.probabilities)
@@ -214,7 +171,7 @@ def evaluate(
     return LevelEvaluator(policy, maze, horizon).outcomes([intervention or Intervention()])[0]
 
 
-def field_to_json(maze: Maze, field: Field) -> list[dict[str, object]]:
+def field_to_json(maze: Maze, field: StatePolicy) -> list[dict[str, object]]:
     """One entry per state: cell, facing and the probability of each move."""
     return [
         {

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,44 +17,17 @@ from agents.networks.impala import OBS_SHAPE
 from agents.networks.policy import batches, to_input
 from envs import chain
 from envs.maze import Cell, Maze
-from steering.evaluate import CHUNK, Field, LevelEvaluator
+from steering.experiments.exact import CHUNK, LevelEvaluator, StatePolicy
+from steering.experiments.outcome import DISTANCES, Profile
 from steering.interventions.hooks import HookedPolicy
 from steering.interventions.sites import Site
-
-# First path length of each bin; the last is open.
-DISTANCES = (0, 1, 3, 6, 11, 21, 41, 81)
-PROFILE_SUMS = ("tv_subtract", "tv_clean", "interaction", "difference")
-PROFILE_FIELDS = ("level", "site", "coefficient", "distance", "outside", "states", *PROFILE_SUMS)
-
-
-@dataclass(frozen=True)
-class Profile:
-    """Sums over the ``states`` of one level in one bin, for one site and multiple of the vector.
-
-    ``distance``: first path length of the bin (see ``DISTANCES``). ``outside``: 1 where the present and the start
-    position are both farther from the cheese than the site's receptive field, so that additivity is guaranteed.
-    ``tv_subtract``, ``tv_clean``: total-variation distances to the no-cheese policy. ``interaction``: norms
-    ``|f(m,c) - f(m,0) - v|`` of what the vector ``v`` leaves over at position m; ``difference``: those of
-    ``|f(m,c) - f(m,0)|``.
-    """
-
-    level: int
-    site: str
-    coefficient: float
-    distance: int
-    outside: int
-    states: int
-    tv_subtract: float
-    tv_clean: float
-    interaction: float
-    difference: float
 
 
 def level_profiles(
     evaluator: LevelEvaluator,
     sites: Mapping[str, Site],
     vectors: Mapping[str, Tensor],
-    subtracted: Mapping[tuple[str, float], Field],
+    subtracted: Mapping[tuple[str, float], StatePolicy],
     origin: Cell | None,
 ) -> list[Profile]:
     """Profiles of one level for each (site, coefficient) of ``subtracted``; ``sites`` and ``vectors`` by name.

@@ -8,18 +8,17 @@ what its maze is made of, so it can be replayed.
 
 from __future__ import annotations
 
-import base64
-import zlib
 from typing import Any
 
 import numpy as np
 
 from agents.networks.policy import Policy, move_probabilities, sample_rows, to_input
-from envs.actions import ACTION_FOR_MOVE, Facing, Move
+from envs.actions import ACTION_FOR_MOVE, Move
 from envs.chain import MAX_HORIZON, check_horizon
 from envs.dynamics import step
-from envs.errors import InputError, check_random_seed, one_line
+from envs.errors import InputError, check_random_seed
 from envs.maze import Maze, State
+from envs.recording import place_of, state_in
 from envs.simulator import procgen_env, state_bytes
 from envs.trajectory import Trajectory
 from steering.interventions.edits import Intervention
@@ -88,12 +87,12 @@ def rollouts(
                     states[e].append(last)
                     ended[e] = True
                 else:
-                    states[e].append(_state_of(maze, after[e]))
+                    states[e].append(state_in(maze, after[e]))
     finally:
         env.close()
     info: dict[str, Any] = {"condition": condition, "seed": seed, "horizon": horizon, "policy": policy.name}
     info |= {"checkpoint": policy.sha256, "intervention": (intervention or Intervention()).to_json()}
-    info |= _place(maze)
+    info |= place_of(maze)
     return [
         Trajectory(
             tuple(states[e]),
@@ -112,80 +111,3 @@ def _look(hooked: HookedPolicy, edits: Any, frames: np.ndarray, seen: dict[bytes
     if new:
         logits, _, _ = hooked.run(to_input(np.stack(list(new.values()))), edits)
         seen.update(zip(new, move_probabilities(logits).numpy(), strict=True))
-
-
-def _state_of(maze: Maze, data: bytes) -> State:
-    state = state_bytes.decode(data)
-    x, y = state.mouse
-    return State((x - state.margin, y - state.margin), Facing(state.facing))
-
-
-def _place(maze: Maze) -> dict[str, Any]:
-    """What :func:`recorded_maze` makes the maze of again: its level, or all of it if it is no level."""
-    place: dict[str, Any] = {"level": maze.level, "mode": maze.mode}
-    place["cheese"] = None if maze.cheese is None else list(maze.cheese)
-    if maze.level is None:
-        place["state"] = base64.b85encode(zlib.compress(state_bytes.encode(maze.state), 9)).decode()
-    return place
-
-
-def recorded_maze(track: Trajectory) -> Maze:
-    """The maze a trajectory was recorded in; raises :class:`InputError` if the record does not say.
-
-    Records of earlier versions name the level alone: they are taken to be of ``hard`` mode, with the
-    cheese where the level has it, unless their condition is ``no_cheese``.
-    """
-    info = track.info
-    try:
-        if info.get("level") is None:
-            maze = Maze.from_state(zlib.decompress(base64.b85decode(info["state"])))
-        else:
-            maze = Maze.from_level(int(info["level"]), str(info.get("mode", "hard")))
-        if "cheese" not in info:
-            return maze.without_cheese() if info.get("condition") == "no_cheese" else maze
-        if info["cheese"] is None:
-            return maze.without_cheese()
-        cheese = (int(info["cheese"][0]), int(info["cheese"][1]))
-        return maze if cheese == maze.cheese else maze.with_cheese(cheese)
-    except InputError:
-        raise
-    except (KeyError, TypeError, ValueError, IndexError, zlib.error) as error:
-        raise InputError(f"recorded trajectory: no maze can be made of its record ({one_line(error)})") from None
-
-
-def replay(track: Trajectory) -> Maze:
-    """Make the recorded moves again in real procgen; returns the maze.
-
-    Raises :class:`InputError` at the first state that is not the recorded one, for another end of the
-    episode than the recorded one, and for a record without moves.
-    """
-    if not track.moves:
-        raise InputError("recorded trajectory: it has no moves, so there is nothing to replay")
-    maze = recorded_maze(track)
-    if track.states[0] != (maze.mouse, maze.facing):
-        raise InputError(f"recorded trajectory: it starts at {_words(track.states[0])}, "
-                         f"the level at {_words(State(maze.mouse, maze.facing))}")  # fmt: skip
-    last = len(track.moves) - 1
-    env = procgen_env.gym3_env(1, maze.mode, start_level=0, num_levels=1, rand_seed=0)
-    try:
-        env.callmethod("set_state", [state_bytes.encode(maze.state)])
-        for t, move in enumerate(track.moves):
-            env.act(np.array([ACTION_FOR_MOVE[move]], dtype=np.int32))
-            ended = bool(env.observe()[2][0])
-            # Procgen goes on to another level at once, so the last state of an episode cannot be read.
-            found = step(maze, track.states[t], move) if ended else _state_of(maze, env.callmethod("get_state")[0])
-            if found != track.states[t + 1]:
-                raise InputError(f"recorded trajectory: after move {t + 1} ({move.label}) procgen is at "
-                                 f"{_words(found)}, the record says {_words(track.states[t + 1])}")  # fmt: skip
-            if ended and t < last:
-                raise InputError(f"recorded trajectory: procgen ends the episode after move {t + 1} of {last + 1}")
-        if track.reached_cheese != (ended and found.cell == maze.cheese):
-            said = "reached" if track.reached_cheese else "did not reach"
-            raise InputError(f"recorded trajectory: the record says it {said} the cheese; in procgen it is otherwise")
-    finally:
-        env.close()
-    return maze
-
-
-def _words(state: State) -> str:
-    return f"{state.cell} looking {state.facing.label}"

@@ -1,0 +1,144 @@
+"""What each condition does on one level: vectors, each made once, and the interventions they give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from agents.networks.policy import Policy
+from envs.errors import InputError, check_random_seed, nearest
+from envs.maze import Maze
+from steering.experiments.conditions import ALL_SITES, CONDITIONS, OTHER_LEVEL, REFERENCES, SAME_CELL, Key
+from steering.experiments.levels import VectorSource, donor, donors
+from steering.interventions.edits import Intervention, add, subtract
+from steering.interventions.sites import Site, enumerate_sites, find_site
+from steering.interventions.vectors import (
+    SteeringVector,
+    cheese_vectors,
+    mean_cheese_vectors,
+    mean_vector,
+    random_vector,
+)
+from steering.statistics.seeding import generator
+
+Vectors = dict[str, SteeringVector]
+MEAN_DRAW = 2**32 - 1  # the draw of the levels that a mean is taken over, apart from those of the controls
+
+
+def own_vectors(policy: Policy, maze: Maze, sites: Sequence[str], source: VectorSource, seed: int) -> Vectors:
+    """The sweep's cheese vectors for one level, by site."""
+    if source.kind == "mean":
+        return mean_cheese_vectors(policy, maze, sites)
+    if source.kind == "levels":
+        parts = [cheese_vectors(policy, m, sites) for m in donors(maze, OTHER_LEVEL, seed, MEAN_DRAW, source.count)]
+        return {site: mean_vector([part[site] for part in parts]) for site in sites}
+    return cheese_vectors(policy, maze, sites, source.cell)
+
+
+@dataclass
+class LevelConditions:
+    """Vectors of one level, each made once."""
+
+    policy: Policy
+    maze: Maze
+    vector: VectorSource
+    seed: int
+    sites: list[str]
+
+    @classmethod
+    def of(cls, policy: Policy, maze: Maze, vector: VectorSource, seed: int, keys: Iterable[Key]) -> LevelConditions:
+        """With the vectors that ``keys`` edit with."""
+        keys = list(keys)
+        sites = [key.site for key in keys if key.site]
+        if any(key.condition == ALL_SITES for key in keys):
+            sites += trunk_experiments(enumerate_sites(policy.net))
+        return cls(policy, maze, vector, seed, list(dict.fromkeys(sites)))
+
+    def __post_init__(self) -> None:
+        self._own: Vectors | None = None
+        self._drawn: dict[tuple[str, int], tuple[int, Vectors]] = {}
+
+    def own(self) -> Vectors:
+        """Of the level itself."""
+        if self._own is None:
+            self._own = own_vectors(self.policy, self.maze, self.sites, self.vector, self.seed)
+        return self._own
+
+    def drawn(self, condition: str, draw: int) -> tuple[int, Vectors]:
+        """(level, vectors) of a level drawn for a control."""
+        if (condition, draw) not in self._drawn:
+            other = donor(self.maze, condition, self.seed, draw)
+            make = mean_cheese_vectors if self.vector.kind == "mean" else cheese_vectors
+            self._drawn[condition, draw] = (other.level or 0, make(self.policy, other, self.sites))
+        return self._drawn[condition, draw]
+
+    def source(self, key: Key) -> int | None:
+        """The level a control's vector is from, if another."""
+        return self.drawn(key.condition, key.draw)[0] if key.condition in (OTHER_LEVEL, SAME_CELL) else None
+
+    def intervention(self, key: Key) -> Intervention:
+        """What a key stands for; references change nothing."""
+        kinds: dict[str, Callable[[], Intervention]] = {
+            **dict.fromkeys(REFERENCES, Intervention),
+            "subtract": lambda: subtract(self.own()[key.site], key.coefficient),
+            "add": lambda: add(self.own()[key.site], key.coefficient),
+            "random": lambda: subtract(
+                random_vector(self.own()[key.site], generator(self.seed, key.level, key.site, key.draw)),
+                key.coefficient,
+            ),
+            **dict.fromkeys(
+                (OTHER_LEVEL, SAME_CELL),
+                lambda: subtract(self.drawn(key.condition, key.draw)[1][key.site], key.coefficient),
+            ),
+            ALL_SITES: lambda: everywhere(self.policy, self.own(), key.coefficient),
+        }
+        if key.condition not in kinds:
+            raise InputError(
+                f"unknown condition {key.condition!r}; {nearest(key.condition, (*REFERENCES, *CONDITIONS))}"
+            )
+        return kinds[key.condition]()
+
+
+def everywhere(policy: Policy, vectors: Vectors, coefficient: float) -> Intervention:
+    """Subtract at all distinct trunk sites at once, the coefficient shared out equally among them."""
+    sites = trunk_experiments(enumerate_sites(policy.net))
+    edit = Intervention()
+    for site in sites:
+        edit = edit + subtract(vectors[site], coefficient / len(sites))
+    return edit
+
+
+def trunk_experiments(sites: Sequence[Site]) -> list[str]:
+    """The trunk sites that are experiments of their own, in depth order."""
+    return [site.name for site in sites if site.trunk and site.equivalence_class == site.name]
+
+
+def level_intervention(policy: Policy, maze: Maze, key: Key, vector: VectorSource, seed: int) -> Intervention:
+    """The intervention of one key on one level."""
+    return LevelConditions.of(policy, maze, vector, seed, [key]).intervention(key)
+
+
+def intervention_named(
+    policy: Policy, maze: Maze, condition: str, site: str | None, coefficient: float, seed: int
+) -> Intervention:
+    """The intervention of a condition on one level; references change nothing.
+
+    Raises :class:`InputError` for an unknown condition, a missing site or a level without cheese.
+    """
+    known = (*REFERENCES, *CONDITIONS)
+    if condition not in known:
+        raise InputError(f"unknown condition {condition!r}; {nearest(condition, known)}")
+    check_random_seed(seed)
+    if condition in REFERENCES:
+        return Intervention()
+    if condition == ALL_SITES:
+        name = ""
+    elif site is None:
+        raise InputError(f"condition {condition!r} needs a site: add --site (see `mazesteer sites`)")
+    else:
+        name = find_site(policy.net, site).name
+    if maze.cheese is None:
+        raise InputError(f"condition {condition!r}: level {maze.level} has no cheese to take a vector of")
+    return level_intervention(
+        policy, maze, Key(maze.level or 0, condition, name, coefficient), VectorSource("start"), seed
+    )

@@ -1,0 +1,170 @@
+"""Levels that qualify, where vectors are taken, and other levels to take them from.
+
+Levels drawn are a function of (seed, level, what for, draw), so order and resume cannot matter.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from envs.chain import REGION
+from envs.errors import InputError
+from envs.maze import Cell, Maze
+from envs.simulator.procgen_env import check_seed
+from envs.training.levels import EVAL_LEVELS
+from steering.experiments.conditions import OTHER_LEVEL, SAME_CELL
+from steering.statistics.seeding import generator
+
+SEARCH_LIMIT = 100_000
+
+
+@dataclass(frozen=True)
+class VectorSource:
+    """Where the cheese vectors of a sweep come from.
+
+    ``start``: the level itself, mouse at its start. ``X,Y``: mouse on that cell. ``mean``: averaged over all states of
+    the level. ``levels:N``: averaged over N other levels (mouse at the start), so nothing of the level itself.
+    """
+
+    kind: str
+    cell: Cell | None = None
+    count: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> VectorSource:
+        """From what a user types; raises :class:`InputError` for anything else."""
+        if text in ("start", "mean"):
+            return cls(text)
+        if found := re.fullmatch(r"levels:([0-9]{1,4})", text):
+            count = int(found[1])
+            if 1 <= count <= 256:
+                return cls("levels", count=count)
+        if found := re.fullmatch(r"([0-9]{1,2}),([0-9]{1,2})", text):
+            return cls("cell", (int(found[1]), int(found[2])))
+        raise InputError(
+            f"vector {text!r}: write start, mean, levels:32 (a mean over 1 to 256 other levels) or a cell X,Y"
+        )
+
+    def misfit(self, maze: Maze) -> str:
+        """Why no such vector can be taken in ``maze``, or an empty string."""
+        if self.cell is None or (maze.is_free(self.cell) and self.cell != maze.cheese):
+            return ""
+        return f"the mouse cannot stand on {self.cell[0]},{self.cell[1]} to take the vector"
+
+
+def skip_reason(maze: Maze) -> str:
+    """Why a level cannot answer the question, or an empty string."""
+    if maze.cheese is None:
+        return "no cheese"
+    if maze.cheese in maze.region(REGION):
+        return f"cheese in the top-right {REGION}x{REGION}"
+    if maze.decision_square is None:
+        return "no decision square"
+    return ""
+
+
+def qualifying_levels(
+    candidates: Iterable[int], wanted: int | None = None, mode: str = "hard", vector: str = "start"
+) -> tuple[list[Maze], list[tuple[int, str]]]:
+    """(mazes to use, [(level, reason)] skipped); stops once ``wanted`` mazes are found.
+
+    A maze met before (same walls and cheese under another seed) is skipped: it would count twice.
+    """
+    used: list[Maze] = []
+    skipped: list[tuple[int, str]] = []
+    seen: dict[Any, int | None] = {}
+    pending: list[int] = []
+    source = VectorSource.parse(vector)
+
+    def consider() -> None:
+        for maze in Maze.from_levels(pending, mode):
+            if wanted is not None and len(used) >= wanted:
+                break
+            reason = skip_reason(maze) or source.misfit(maze)
+            twin = seen.setdefault((maze.walls, maze.cheese), maze.level)
+            if not reason and twin != maze.level:
+                reason = f"{TWIN} {twin}"
+            if reason:
+                assert maze.level is not None
+                skipped.append((maze.level, reason))
+            else:
+                used.append(maze)
+        pending.clear()
+
+    for seed in candidates:
+        pending.append(check_seed(seed))
+        if len(pending) == 64:
+            consider()
+            if wanted is not None and len(used) >= wanted:
+                break
+    if pending:
+        consider()
+    return used, skipped
+
+
+def parse_levels(text: str) -> list[int]:
+    """``0:64`` (end excluded), ``7`` or ``0:8,12`` to seeds; raises :class:`InputError`."""
+    seeds: list[int] = []
+    for part in text.split(","):
+        try:
+            first, _, last = part.strip().partition(":")
+            low = int(first)
+            high = int(last) if last else low + 1
+        except ValueError:
+            raise InputError(f"levels {text!r}: write a range like 0:64, seeds like 3,7, or both") from None
+        if ":" in part and not last:
+            raise InputError(f"levels {text!r}: the range {part!r} has no end; write {low}:{low + 64}")
+        if high <= low or high - low > SEARCH_LIMIT:
+            raise InputError(f"levels {text!r}: {part.strip()!r} is empty or longer than {SEARCH_LIMIT}")
+        check_seed(low)
+        check_seed(high - 1)
+        seeds += range(low, high)
+    return list(dict.fromkeys(seeds))
+
+
+TWIN = "same maze as level"  # why a level is skipped whose maze was met before, under another seed
+_BLOCK = 16
+_LIMIT = 4096
+
+
+def donor(maze: Maze, condition: str, seed: int, draw: int) -> Maze:
+    """A level to take a control's vector from, drawn at random from the evaluation levels.
+
+    ``other_level``: one that qualifies for a sweep itself, with its cheese on another cell of the picture.
+    ``same_cell``: any in which that cell is free, with the cheese moved there. Cells are compared in procgen's whole
+    grid, so that equal cells are equal pixels. Raises :class:`InputError` if none is found.
+    """
+    return donors(maze, condition, seed, draw, 1)[0]
+
+
+def donors(maze: Maze, condition: str, seed: int, draw: int, count: int) -> list[Maze]:
+    """``count`` different levels as :func:`donor` draws them."""
+    if maze.cheese is None:
+        raise InputError(f"{condition}: this maze has no cheese to compare with")
+    rng = generator(seed, maze.level or 0, condition, draw)
+    found: dict[int | None, Maze] = {}
+    for _ in range(_LIMIT // _BLOCK):
+        for candidate in Maze.from_levels(rng.integers(*EVAL_LEVELS, size=_BLOCK).tolist(), maze.mode):
+            fit = None if candidate.level in (maze.level, *found) else _fitting(candidate, maze, condition)
+            if fit is not None:
+                found[fit.level] = fit
+                if len(found) == count:
+                    return list(found.values())
+    raise InputError(f"level {maze.level}: {condition} needs {count} levels to take vectors from, found {len(found)}")
+
+
+def _fitting(candidate: Maze, maze: Maze, condition: str) -> Maze | None:
+    here = _outer_cheese(maze)
+    if condition == OTHER_LEVEL:
+        return candidate if not skip_reason(candidate) and _outer_cheese(candidate) != here else None
+    assert condition == SAME_CELL, condition
+    cell = (here[0] - candidate.state.margin, here[1] - candidate.state.margin)
+    return candidate.with_cheese(cell) if candidate.is_free(cell) and cell != candidate.mouse else None
+
+
+def _outer_cheese(maze: Maze) -> Cell:
+    assert maze.cheese is not None
+    return (maze.cheese[0] + maze.state.margin, maze.cheese[1] + maze.state.margin)
