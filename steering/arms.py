@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from envs.errors import InputError
+from steering.artifacts import DATABASE, INDEX, read_index
 from steering.evidence import version_sets
 from steering.experiments.conditions import MAIN, Key
 from steering.plan import SweepSpec
-from steering.several import INDEX, read_index
-from steering.store import DATABASE, Store
+from steering.store import Store
 from steering.summary import thresholds
 
 FACTS = ("name", "depth", "affine", "equivalence_class", "receptive_field")
@@ -62,7 +62,7 @@ def find_runs(given: Sequence[Path]) -> list[Path]:
     for path in given:
         if (path / DATABASE).is_file():
             found.append(path)
-        elif (path / INDEX).is_file():
+        elif (path / INDEX.file).is_file():
             found += [path / row["directory"] for row in read_index(path, "sweep again")["runs"]]
         else:
             raise InputError(f"{path}: no sweep there ({DATABASE} is missing); give what --out of layer-sweep was")

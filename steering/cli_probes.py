@@ -32,7 +32,7 @@ def probe(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Probe every layer for the cheese's cell and for next moves; compare cheese vectors between positions."""
-    from steering.decoding import RESULTS, read_json
+    from steering.artifacts import PROBES, read_json
     from steering.probing import ProbeOptions, run_probes
 
     found = run_probes(ProbeOptions(checkpoint, out, levels, n_levels, sites, states, seed, mode))
@@ -41,7 +41,7 @@ def probe(
         return
     _show(found)
     _side_by_side(found, read_json(out / "summary.json").get("boundary"))
-    print(f"\nnumbers: {out / RESULTS}")
+    print(f"\nnumbers: {out / PROBES.file}")
 
 
 def _show(found: dict[str, Any]) -> None:

@@ -39,11 +39,11 @@ def replicate_command(
 ) -> None:
     """Run the published findings again and print measured beside published."""
     from agents.checkpoints.zoo import load_policy
+    from steering.artifacts import DATABASE, REPLICATE
     from steering.experiments.levels import parse_levels
     from steering.findings import Settings, published_site
     from steering.progress import bar
-    from steering.replicate import FILE, chosen, replicate
-    from steering.store import DATABASE
+    from steering.replicate import chosen, replicate
 
     findings = chosen(names or (), None if show_list else mode)
     if show_list:
@@ -70,7 +70,7 @@ def replicate_command(
         print(json.dumps({**data, "rows": {}}))
         return
     _show({**data, "findings": {f.name: data["findings"][f.name] for f in findings}})
-    print(f"results: {out / DATABASE}, {out / FILE}, {(out / FILE).with_suffix('.csv')}")
+    print(f"results: {out / DATABASE}, {out / REPLICATE.file}, {(out / REPLICATE.file).with_suffix('.csv')}")
 
 
 def _show(data: dict[str, Any]) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from steering.arms import Arm
+from steering.artifacts import read_artifact
 from steering.decoding import APART, ProbeCurves, reading
-from steering.evidence import other
 from steering.probe_curves import boundaries, cut, mean_curves, probe_curves, tallies_from_json
 from steering.readings import Reading, readings
 from steering.statistics import bootstrap
@@ -28,7 +28,7 @@ def side_by_side(arms: Sequence[Arm], data: Mapping[str, Any]) -> tuple[dict[str
     """
     if len({arm.spec.sha256 for arm in arms}) < len(arms):
         return None, ""
-    files = [other(arm.directory, arm.spec, "probes") for arm in arms]
+    files = [read_artifact(arm.directory, arm.spec.sha256, arm.spec.mode, "probes") for arm in arms]
     probes = [part for part, _ in files if part is not None]
     if len(probes) < len(arms):
         missing = [f"{arm.name} has none" if not note else f"{arm.name}: {note}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,10 @@ from typing import Any
 import numpy as np
 
 from envs.actions import N_MOVES
+from steering.artifacts import PROBES, read_json
 from steering.statistics import bootstrap
 from steering.statistics.boundary import depth_interval
 
-FORMAT = "mazesteer-probes-5"
-RESULTS = "probes.json"
 APART = "cheese apart"  # next move to the cheese, in the frames where it is not the one to the corner
 
 # A statistic here is float[1 + draws]: of the mazes as they are, then of each bootstrap sample of them.
@@ -25,19 +23,8 @@ ProbeCurves = Mapping[str, np.ndarray]
 
 def load_probes(directory: Path) -> dict[str, Any] | None:
     """What a finished ``probe`` left in ``directory``; None where there is nothing of it, or nothing readable."""
-    found = read_json(directory / RESULTS)
-    return found if found.get("format") == FORMAT else None
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; empty if there is no file, ``{"format": None}`` if it holds anything else."""
-    try:
-        found = json.loads(path.read_text())
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError):
-        return {"format": None}
-    return found if isinstance(found, dict) else {"format": None}
+    found = read_json(directory / PROBES.file)
+    return found if found.get("format") == PROBES.format else None
 
 
 def asked(moves: Mapping[str, np.ndarray]) -> dict[str, tuple[str, np.ndarray]]:

@@ -17,6 +17,7 @@ import numpy as np
 from agents.networks.policy import Policy
 from envs.errors import InputError
 from envs.maze import Maze, State
+from steering.artifacts import DATABASE
 from steering.experiments.conditions import MAIN, Key
 from steering.experiments.exact import LevelEvaluator
 from steering.experiments.level_conditions import level_intervention
@@ -25,7 +26,7 @@ from steering.fields import MoveField
 from steering.film import most_changed, panel_of
 from steering.interventions.edits import Intervention
 from steering.plan import SweepSpec
-from steering.store import DATABASE, Store
+from steering.store import Store
 from steering.summary import summarize
 from steering.units import rollout_site
 from videos.chart import curve_chart

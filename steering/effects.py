@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from envs.errors import InputError
+from steering.artifacts import DATABASE
 from steering.experiments.conditions import ALL_SITES, REFERENCES, Key
 from steering.experiments.outcome import OUTCOME_FIELDS, Outcome
 from steering.plan import SweepSpec
 from steering.statistics import paired
-from steering.store import DATABASE, Store
+from steering.store import Store
 
 # Those that compare with and without cheese; with it the first two equal `p_cheese` and `p_region`.
 OUTCOMES = ("p_cheese_cell", "p_region_first", "p_cheese_decision", "p_corner_decision", "tv_no_cheese")

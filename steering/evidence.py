@@ -7,23 +7,15 @@ Probes, vector fields and the published findings are files of other commands (``
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import platform
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from envs.errors import InputError
-from steering import decoding, examples, replicate
 from steering.experiments.conditions import MAIN, Key
 from steering.plan import SweepSpec
 from steering.store import Store
 from steering.units import rollout_site
 
-# What is shown, and the command that makes it.
-COMMANDS = {"probes": "mazesteer probe", "fields": "mazesteer layer-sweep", "replicate": "mazesteer replicate"}
-FILES = {"probes": "probes.json", "fields": "fields.json", "replicate": "replicate.json"}
-FORMATS = {"probes": decoding.FORMAT, "fields": examples.FORMAT, "replicate": replicate.FORMAT}
 _PARTS = {"cheese": "p_cheese_decision", "corner": "p_corner_decision", "other": "p_other_decision"}
 _PACKAGES = ("mazesteer", "torch", "numpy", "scipy", "procgen", "gym3", "stable-baselines3", "scikit-learn",
              "ruptures", "plotly")  # fmt: skip
@@ -78,45 +70,3 @@ def decision_squares(store: Store, spec: SweepSpec) -> dict[str, Any] | None:
     for world, column in keys.items():
         found[world] = {part: [getattr(table[column[i]], name) for i in whole] for part, name in _PARTS.items()}
     return found
-
-
-def others(directory: Path, spec: SweepSpec) -> tuple[dict[str, Any], list[str]]:
-    """(what other commands left in a run directory, notes on what is left out and why)."""
-    found, notes = {}, []
-    for name in FILES:
-        data, note = other(directory, spec, name)
-        notes += [note] if note else []
-        if data is None:
-            continue
-        found[name] = data
-        levels = data.get("levels")
-        if name == "probes" and isinstance(levels, list) and set(levels) != set(spec.levels):
-            notes.append(f"the probes are of {len(levels)} levels, not those of the sweep")
-        if name == "replicate":
-            settings = data["settings"]
-            where = f"{settings['site']}, horizon {settings['horizon']}"
-            notes.append(f"the published findings were measured at {where}, on levels of their own")
-    return found, notes
-
-
-def other(directory: Path, spec: SweepSpec, name: str) -> tuple[dict[str, Any] | None, str]:
-    """(what is in a file of :data:`FILES`, ""), or None and why it is not shown; None, "" where there is none."""
-    file = FILES[name]
-    path = directory / file
-    if not path.exists():
-        return None, ""
-    try:
-        data = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); remove it, or make it anew") from None
-    if not (isinstance(data, dict) and data.get("format") == FORMATS[name]):
-        return None, f"{file} was not made by this version and is not shown; type `{COMMANDS[name]}` again"
-    if data["checkpoint"]["sha256"] != spec.sha256:
-        return None, f"{file} is of another checkpoint than the sweep and is not shown"
-    if _mode(data) != spec.mode:
-        return None, f"{file} is of mode {_mode(data)}, the sweep of mode {spec.mode}; it is not shown"
-    return data, ""
-
-
-def _mode(data: dict[str, Any]) -> str:
-    return str(data.get("mode") or data.get("settings", {}).get("mode"))

@@ -17,6 +17,7 @@ from agents.networks.policy import Policy
 from envs.errors import InputError
 from envs.files import write_atomic
 from envs.maze import Maze
+from steering.artifacts import FIELDS
 from steering.experiments.conditions import MAIN, Key
 from steering.experiments.exact import LevelEvaluator
 from steering.experiments.level_conditions import level_intervention
@@ -27,8 +28,6 @@ from steering.units import rollout_site
 from videos.fields import field_drawing
 from videos.plots import field_figure
 
-FILE = "fields.json"
-FORMAT = "mazesteer-fields-1"
 _DIGITS = 5  # of a probability: more than an arrow shows
 _SIDE = 230  # pixels of a panel: four fit the width of a page
 
@@ -66,14 +65,14 @@ def keep_examples(policy: Policy, store: Store, spec: SweepSpec, directory: Path
     chosen = choose(store, spec, site)
     if not chosen:
         return None
-    path = directory / FILE
+    path = directory / FIELDS.file
     facts: dict[str, Any] = {
         "checkpoint": {"name": spec.checkpoint, "sha256": spec.sha256},
         "site": site,
         "mode": spec.mode,
         "horizon": spec.horizon,
     }
-    facts |= {"format": FORMAT, "coefficient": spec.coefficients[0], "vector": spec.vector}
+    facts |= {"format": FIELDS.format, "coefficient": spec.coefficients[0], "vector": spec.vector}
     facts |= {"chosen": {name: list(pair) for name, pair in chosen.items()}}
     try:
         if facts.items() <= json.loads(path.read_text()).items():
@@ -109,7 +108,7 @@ def example_figures(data: Mapping[str, Any]) -> dict[str, tuple[go.Figure, int, 
             shown = [*panels(clean, steered, heat="none"), *panels(gone, heat="none")]
             figures[name] = (field_figure(field_drawing(shown), side=_SIDE), level, blindness)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"{FILE}: damaged ({error}); remove it and type the sweep's command again") from None
+        raise InputError(f"{FIELDS.file}: damaged ({error}); remove it and type the sweep's command again") from None
     return figures
 
 

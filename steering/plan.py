@@ -10,10 +10,10 @@ from typing import Any
 from envs.chain import check_horizon
 from envs.errors import InputError, nearest
 from envs.files import write_atomic
+from steering.artifacts import RUN_FORMAT
 from steering.experiments.conditions import ALL_SITES, CONDITIONS, DEFAULT_CONDITIONS, DRAWN, REFERENCES, Key
 from steering.experiments.levels import VectorSource
 from steering.experiments.outcome import HORIZON
-from steering.store import RUN_FORMAT
 
 
 @dataclass(frozen=True)

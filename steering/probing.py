@@ -17,7 +17,8 @@ from agents.networks.policy import Policy
 from envs.errors import InputError, check_random_seed, told_if_stopped
 from envs.files import write_atomic
 from envs.maze import Maze
-from steering.decoding import FORMAT, RESULTS, read_json, summarize_probes
+from steering.artifacts import PROBES, read_json
+from steering.decoding import summarize_probes
 from steering.experiments.levels import SEARCH_LIMIT, parse_levels, qualifying_levels
 from steering.interventions.sites import INPUT, Site, find_site, select_sites, site_facts
 from steering.plan import SweepSpec
@@ -79,7 +80,7 @@ def run_probes(options: ProbeOptions) -> dict[str, Any]:
         with told_if_stopped(stored), bar("probing") as progress:
             scores = _site_by_site(policy, mazes, spec, sites, known, directory, progress)
         result = _result(policy, mazes, spec, sites, scores)
-        write_atomic(directory / RESULTS, (json.dumps(result, indent=1, allow_nan=False) + "\n").encode())
+        write_atomic(directory / PROBES.file, (json.dumps(result, indent=1, allow_nan=False) + "\n").encode())
     return result
 
 
@@ -143,7 +144,7 @@ def _result(
     tallies = {**decoding_tallies(names, scores), "interaction": interaction_tally(sums)}
     curves = probe_curves(tallies, samples)
     return {
-        "format": FORMAT,
+        "format": PROBES.format,
         "checkpoint": {"name": spec.checkpoint, "sha256": spec.sha256},
         "levels": list(spec.levels),
         "states": spec.states,

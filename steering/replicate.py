@@ -16,14 +16,13 @@ from envs.errors import InputError, nearest
 from envs.files import write_atomic
 from envs.maze import Maze
 from steering import findings_channels, findings_levels, findings_probe, findings_transfer, findings_vectors
+from steering.artifacts import REPLICATE
 from steering.behaviour import BEHAVIOUR
 from steering.findings import Bench, Finding, Sample, Settings, digest, verdict
 from steering.findings_store import Data, FindingStore
 from steering.store import Store, run_directory, write_table
 from steering.tracking import check_maps
 
-FILE = "replicate.json"
-FORMAT = "mazesteer-replicate-1"
 FINDINGS: dict[str, Finding] = {
     finding.name: finding
     for finding in (
@@ -118,7 +117,7 @@ def export(kept: FindingStore, settings: Settings, directory: Path) -> Data:
     """Write what is stored as ``replicate.json``, and its figures as ``replicate.csv`` and ``.parquet``."""
     results = kept.results()
     data: Data = {
-        "format": FORMAT,
+        "format": REPLICATE.format,
         "checkpoint": {"name": settings.checkpoint, "sha256": settings.sha256},
         "settings": settings.shared(),
         "findings": {name: results[name] for name in FINDINGS if name in results},
@@ -134,7 +133,7 @@ def export(kept: FindingStore, settings: Settings, directory: Path) -> Data:
     texts = ("finding", "figure", "published", "published_inside", "verdict")
     kinds = {"mazes": "int64"} | dict.fromkeys(texts, "string")
     write_table(directory / "replicate", columns, figures, kinds)
-    write_atomic(directory / FILE, (json.dumps(data, allow_nan=False) + os.linesep).encode())
+    write_atomic(directory / REPLICATE.file, (json.dumps(data, allow_nan=False) + os.linesep).encode())
     return data
 
 
@@ -197,12 +196,14 @@ def _row(figure: Mapping[str, Any]) -> dict[str, str]:
 def read(out: Path) -> Data:
     """What a directory's ``replicate.json`` holds; :class:`InputError` if it has none that can be read."""
     try:
-        data: Data = json.loads((out / FILE).read_text())
-        if data["format"] != FORMAT:
+        data: Data = json.loads((out / REPLICATE.file).read_text())
+        if data["format"] != REPLICATE.format:
             raise ValueError("another format")
         return data
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{out / FILE}: not readable as results of `mazesteer replicate` ({error})") from None
+        raise InputError(
+            f"{out / REPLICATE.file}: not readable as results of `mazesteer replicate` ({error})"
+        ) from None
 
 
 def _mazes(finding: Finding, settings: Settings, known: dict[int, Maze]) -> list[Maze]:

@@ -48,8 +48,8 @@ def write_report(
     """Write ``path`` (``.html``; opens without a network) and its Markdown twin, each whole or not at all.
 
     ``decisions`` is :func:`steering.evidence.decision_squares`, ``others`` and ``notes`` are what
-    :func:`steering.evidence.others` found. ``command`` made the sweep, ``again`` (if not empty) this page from it;
-    ``video`` is a film's path from there: it is put into the page if it is small.
+    :func:`steering.artifacts.read_artifacts` found. ``command`` made the sweep, ``again`` (if not empty) this page
+    from it; ``video`` is a film's path from there: it is put into the page if it is small.
     """
     others = others or {}
     swept = [site for site in summary["sites"] if MAIN in site["conditions"]]

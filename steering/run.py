@@ -18,7 +18,8 @@ from agents.checkpoints.zoo import load_policy, policy_from_bytes
 from envs.errors import InputError, nearest, told_if_stopped
 from envs.files import write_atomic
 from steering.answer import answer
-from steering.evidence import decision_squares, others, used_versions
+from steering.artifacts import DATABASE, read_artifacts
+from steering.evidence import decision_squares, used_versions
 from steering.examples import keep_examples
 from steering.executors import Checkpoint, Cluster, dask, local
 from steering.experiments.conditions import MAIN
@@ -31,7 +32,7 @@ from steering.progress import bar
 from steering.report import write_report
 from steering.statistics import boundary
 from steering.statistics.formatting import short
-from steering.store import DATABASE, Store, export_tables, run_directory
+from steering.store import Store, export_tables, run_directory
 from steering.summary import summarize, thresholds, write_summary
 from steering.sweep import Executor, run_sweep
 from steering.units import rollout_site
@@ -190,7 +191,7 @@ def finish(store: Store, spec: SweepSpec, directory: Path, blindness: float, com
     tables = export_tables(store, directory)
     film = film_sweep(store, spec, directory, rollout_site(spec.sites))
     link = film.relative_to(directory).as_posix() if film is not None else None
-    extra, notes = others(directory, spec)
+    extra, notes = read_artifacts(directory, spec.sha256, spec.mode, spec.levels)
     write_report(
         summary,
         directory / "report.html",

@@ -16,11 +16,10 @@ from agents.checkpoints.files import SUFFIXES
 from agents.checkpoints.zoo import load_policy
 from envs.errors import InputError
 from envs.files import locked, write_atomic
+from steering.artifacts import INDEX, read_index
 from steering.experiments.conditions import MAIN
 from steering.run import SweepOptions, plan, run_layer_sweep
 
-INDEX = "index.json"
-FORMAT = "mazesteer-runs-1"
 ANOTHER = "choose another --out"
 
 
@@ -84,10 +83,10 @@ def run_layer_sweeps(options: SweepOptions, checkpoints: Sequence[str]) -> dict[
                          "blindness": {s["name"]: s["conditions"][MAIN]["blindness"]
                                        for s in summary["sites"] if MAIN in s["conditions"]}})  # fmt: skip
             names = [*(row["name"] for row in rows), *parts]
-            index = {"format": FORMAT, "checkpoints": names, "runs": rows + mine}
-            write_atomic(options.out / INDEX, (json.dumps(index, indent=2) + "\n").encode())
+            index = {"format": INDEX.format, "checkpoints": names, "runs": rows + mine}
+            write_atomic(options.out / INDEX.file, (json.dumps(index, indent=2) + "\n").encode())
     _show(mine)
-    print(f"index: {options.out / INDEX}")
+    print(f"index: {options.out / INDEX.file}")
     return index
 
 
@@ -97,27 +96,14 @@ def _claim(directory: Path, names: list[str]) -> None:
         present = {path.name for path in directory.iterdir()} if directory.exists() else set()
     except OSError as error:
         raise InputError(f"{directory}: cannot be read ({error.strerror}); {ANOTHER}") from None
-    if present and INDEX not in present:
+    if present and INDEX.file not in present:
         raise InputError(f"{directory} is not empty and not a folder of several runs; {ANOTHER}")
-    if INDEX in present:
+    if INDEX.file in present:
         read_index(directory, ANOTHER)
     else:
-        write_atomic(directory / INDEX, json.dumps({"format": FORMAT, "checkpoints": names, "runs": []}).encode())
-
-
-def read_index(directory: Path, remedy: str) -> dict[str, Any]:
-    """The index of a folder of several runs: all ``checkpoints``, and the ``runs`` that are finished.
-
-    Raises :class:`InputError`, with ``remedy``, if it is none.
-    """
-    try:
-        found = json.loads((directory / INDEX).read_text())
-        runs = [{**row, "name": str(row["name"]), "directory": str(row["directory"])} for row in found["runs"]]
-        if found["format"] != FORMAT:
-            raise ValueError
-        return {**found, "checkpoints": [str(name) for name in found["checkpoints"]], "runs": runs}
-    except (OSError, ValueError, KeyError, TypeError):
-        raise InputError(f"{directory / INDEX}: not an index of runs; {remedy}") from None
+        write_atomic(
+            directory / INDEX.file, json.dumps({"format": INDEX.format, "checkpoints": names, "runs": []}).encode()
+        )
 
 
 def _show(rows: Sequence[dict[str, Any]]) -> None:

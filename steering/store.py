@@ -19,15 +19,13 @@ from typing import Any
 
 from envs.errors import InputError
 from envs.files import locked, remove_stale, write_atomic
+from steering.artifacts import DATABASE, EVIDENCE, RUN_FORMAT
 from steering.experiments.conditions import Key
 from steering.experiments.levels import TWIN
 from steering.experiments.outcome import OUTCOME_FIELDS, PROFILE_FIELDS, PROFILE_SUMS, Outcome, Profile
 
 SCHEMA = 3
 READABLE = (2, SCHEMA)  # what 2 has is the same; it lacks the tables of the published findings, which are then added
-DATABASE = "results.sqlite"
-EVIDENCE = ("probe", ".probe", "replicate", ".replicate")  # what other commands leave beside a sweep, or before it
-RUN_FORMAT = "mazesteer-run-1"
 _SUMS = ", ".join(f"{name} REAL NOT NULL" for name in PROFILE_SUMS)
 _REALS = ", ".join(f"{name} REAL" for name in OUTCOME_FIELDS)
 _TABLES = f"""

@@ -32,7 +32,7 @@ FLOORS: tuple[dict[str, str], ...] = (
         "steering.statistics": "bootstrap boundary formatting paired sample_size seeding",
     },
     {"steering.experiments": "conditions outcome exact profiles levels level_conditions rollouts"},
-    {"steering": "progress "
+    {"steering": "progress artifacts "
                  "store plan probe_maps probes decoding surroundings representation probe_curves depth_axis "
                  "readings figures_probes fields effects summary power units executors sweep tracking findings "
                  "findings_store findings_vectors findings_transfer findings_channels findings_probe behaviour "

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from envs.errors import InputError
 from steering.arms import Arm, find_runs, read_arms
+from steering.artifacts import INDEX
 from steering.compare import OUTCOMES, compare
 from steering.compare_page import FEW_ARMS, answer, run_compare
-from steering.several import FORMAT, INDEX
 from steering.statistics import bootstrap
 from steering.store import Store
 from tests.browser import chromium, looked_at
@@ -336,8 +336,8 @@ def test_what_is_missing_of_a_sweep_of_several_is_named(tmp_path: Path) -> None:
     """It was stopped: two of three checkpoints are swept."""
     arms = two_arms(tmp_path)
     runs = [{"name": arm.name, "directory": arm.directory.name} for arm in arms]
-    (tmp_path / INDEX).write_text(
-        json.dumps({"format": FORMAT, "checkpoints": ["agent", "late", "other"], "runs": runs})
+    (tmp_path / INDEX.file).write_text(
+        json.dumps({"format": INDEX.format, "checkpoints": ["agent", "late", "other"], "runs": runs})
     )
     assert run_compare([tmp_path], tmp_path / "out", seed=0)["unfinished"] == ["late"]
     line = "Not compared, since their sweeps are not finished: late."

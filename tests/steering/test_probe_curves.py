@@ -13,9 +13,10 @@ import pytest
 from PIL import Image, ImageColor
 
 from envs.errors import InputError
+from steering.artifacts import PROBES
 from steering.compare_page import run_compare
 from steering.compare_readings import readings_table
-from steering.decoding import APART, FORMAT, RESULTS
+from steering.decoding import APART
 from steering.depth_axis import PALETTE
 from steering.picture import compare_figure
 from steering.plan import SweepSpec
@@ -171,7 +172,7 @@ def two_runs(folder: Path) -> list[Path]:
 def put_probes(run: Path, tallies: Tallies, levels: Sequence[int], /, **other: Any) -> None:
     spec = SweepSpec.load(run)
     found: dict[str, Any] = {
-        "format": FORMAT,
+        "format": PROBES.format,
         "checkpoint": {"name": spec.checkpoint, "sha256": spec.sha256},
         "mode": spec.mode,
         "states": 8,
@@ -180,7 +181,7 @@ def put_probes(run: Path, tallies: Tallies, levels: Sequence[int], /, **other: A
         "sites": FACTS,
         "tallies": tallies_to_json(tallies),
     }
-    (run / RESULTS).write_text(json.dumps(found | other))
+    (run / PROBES.file).write_text(json.dumps(found | other))
 
 
 def test_a_comparison_shows_the_readings_of_each_agent_and_of_their_mean(tmp_path: Path) -> None:

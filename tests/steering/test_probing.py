@@ -15,8 +15,9 @@ from typer.testing import CliRunner
 from agents.networks.policy import MazePolicy
 from envs.errors import InputError
 from steering import probes
+from steering.artifacts import PROBES
 from steering.cli_probes import commands
-from steering.decoding import RESULTS, cell_lost, load_probes, next_move_appears
+from steering.decoding import cell_lost, load_probes, next_move_appears
 from steering.figures_probes import probe_figure, representation_figure
 from steering.plan import SweepSpec
 from steering.probing import OLD_SCORES_FORMAT, SCORES, ProbeOptions, run_probes
@@ -58,7 +59,7 @@ def probe(*args: str | Path) -> str:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("probes") / "run"
     printed = probe("region5", "--levels", LEVELS, "--sites", SITES, "--out", out)
-    assert str(out / RESULTS) in printed and "mazesteer layer-sweep" in printed
+    assert str(out / PROBES.file) in printed and "mazesteer layer-sweep" in printed
     for row in readings(None, load_probes(out)):
         assert re.search(rf"{row.kind} +{re.escape(row.what)} +{row.place} +{row.interval}\n", printed)
     return out
@@ -89,7 +90,7 @@ def test_same_command_same_numbers_whether_stopped_or_not(run: Path, tmp_path: P
     kept = dict(list(stored["scores"].items())[:1])  # as if stopped behind the first site
     (tmp_path / SCORES).write_text(json.dumps({**stored, "scores": kept}))
     printed = json.loads(probe(*args, "--json"))
-    assert (tmp_path / RESULTS).read_bytes() == (run / RESULTS).read_bytes()
+    assert (tmp_path / PROBES.file).read_bytes() == (run / PROBES.file).read_bytes()
     assert printed == load_probes(run)
 
 
@@ -104,11 +105,11 @@ def test_of_scores_of_an_earlier_version_the_maps_are_taken_and_the_numbers_are_
     (tmp_path / SCORES).write_text(json.dumps({**stored, "format": OLD_SCORES_FORMAT, "scores": old}))
     monkeypatch.delattr(probes, "predicted_positions")
     probe(*args)
-    assert (tmp_path / RESULTS).read_bytes() == (run / RESULTS).read_bytes()
+    assert (tmp_path / PROBES.file).read_bytes() == (run / PROBES.file).read_bytes()
     assert json.loads((tmp_path / SCORES).read_text()) == stored
     monkeypatch.delattr(probes, "linear_predictions")  # all is kept now
     probe(*args)
-    assert (tmp_path / RESULTS).read_bytes() == (run / RESULTS).read_bytes()
+    assert (tmp_path / PROBES.file).read_bytes() == (run / PROBES.file).read_bytes()
 
 
 def test_bad_input_is_one_line(run: Path, tmp_path: Path) -> None:

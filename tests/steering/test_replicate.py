@@ -21,6 +21,7 @@ from envs import chain
 from envs.actions import Move
 from envs.errors import InputError
 from envs.maze import Maze, State
+from steering.artifacts import REPLICATE
 from steering.cli_replicate import commands
 from steering.experiments.conditions import PUBLISHED_SITE
 from steering.experiments.exact import LevelEvaluator, evaluate
@@ -32,7 +33,7 @@ from steering.interventions.edits import Intervention, add, clamp, subtract
 from steering.interventions.hooks import HookedPolicy
 from steering.interventions.sites import find_site
 from steering.interventions.vectors import cheese_vector, random_vector, top_right_vectors
-from steering.replicate import FILE, FINDINGS, chosen, published_inside, read, replicate, replicate_table
+from steering.replicate import FINDINGS, chosen, published_inside, read, replicate, replicate_table
 from steering.tracking import map_cell, selection_levels, track
 
 SMALL = (26, 54, 208, 223, 238)  # small mazes with a decision square
@@ -276,7 +277,7 @@ def test_what_does_not_belong_together_is_refused(planted: MazePolicy, tmp_path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(InputError, match="in use"):
             replicate(planted, settings, tmp_path, ["paths"])
-    (tmp_path / FILE).write_text('{"format": "something else"}')
+    (tmp_path / REPLICATE.file).write_text('{"format": "something else"}')
     with pytest.raises(InputError, match="not readable"):
         read(tmp_path)
     assert replicate(planted, settings, tmp_path, ["paths"]) == read(tmp_path), "it is an export of the database"
@@ -313,7 +314,7 @@ def test_the_command_prints_measured_beside_published(tmp_path: Path) -> None:
             figure["label"] for figure in data["findings"][table["name"]]["figures"]
         ]
         assert all(isinstance(value, str) for row in table["figures"] for value in row.values())
-    assert str(tmp_path / "run" / FILE) in done.stdout.replace("\n", "")
+    assert str(tmp_path / "run" / REPLICATE.file) in done.stdout.replace("\n", "")
 
 
 @pytest.mark.parametrize(

@@ -26,16 +26,16 @@ from agents.networks.policy import MazePolicy, as_policy
 from envs.errors import InputError
 from envs.maze import Maze
 from steering import replicate as module
-from steering.evidence import others
+from steering.artifacts import DATABASE, REPLICATE, read_artifacts
 from steering.experiments.conditions import Key
 from steering.experiments.outcome import OUTCOME_FIELDS, Outcome
 from steering.findings import Bench, Finding, Sample, Settings, Summary, digest, mean
 from steering.findings_levels import count_decisions, summarize_decisions
 from steering.interventions.sites import enumerate_sites, site_facts
 from steering.plan import SweepSpec
-from steering.replicate import FILE, FINDINGS, published_inside, read, replicate
+from steering.replicate import FINDINGS, published_inside, read, replicate
 from steering.report import write_report
-from steering.store import DATABASE, SCHEMA, Row, Store
+from steering.store import SCHEMA, Row, Store
 from steering.summary import summarize
 
 SMALL = (26, 54, 208)  # small mazes with a decision square
@@ -95,7 +95,7 @@ def test_a_killed_run_keeps_every_row_and_ends_the_same(nature: MazePolicy, tmp_
     whole = replicate(nature, settings_of(nature), tmp_path / "whole", NAMES)
     killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "parts"), SITE, *map(str, SMALL)], cwd=ROOT)
     assert killed.returncode == -signal.SIGKILL
-    assert not (tmp_path / "parts" / FILE).exists()
+    assert not (tmp_path / "parts" / REPLICATE.file).exists()
     kept = stored(tmp_path / "parts")
     assert [(finding, level) for finding, level, _ in kept] == [("effect", 26), ("effect", 54), ("paths", 26)]
     asked: list[int] = []
@@ -223,7 +223,7 @@ def swept(policy: MazePolicy, directory: Path) -> SweepSpec:
 def test_findings_live_in_a_sweeps_database_and_its_report_finds_them(nature: MazePolicy, tmp_path: Path) -> None:
     spec = swept(nature, tmp_path)
     data = replicate(nature, settings_of(nature), tmp_path, ["paths"])
-    found, notes = others(tmp_path, spec)
+    found, notes = read_artifacts(tmp_path, spec.sha256, spec.mode, spec.levels)
     assert found["replicate"] == data and "published findings were measured at" in notes[0]
     with Store.open(tmp_path) as store:
         store.claim(spec.shared())  # the sweep goes on as before: its horizon and seed are its own

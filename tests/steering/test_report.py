@@ -14,8 +14,9 @@ import pytest
 from agents.checkpoints.zoo import load_policy
 from envs.errors import InputError
 from envs.maze import Maze
-from steering import decoding, tables
-from steering.evidence import decision_squares, others, used_versions
+from steering import tables
+from steering.artifacts import PROBES, read_artifacts
+from steering.evidence import decision_squares, used_versions
 from steering.examples import example_figures
 from steering.executors import Cluster
 from steering.experiments.conditions import Key
@@ -144,7 +145,7 @@ def probes(spec: SweepSpec, **changes: Any) -> dict[str, Any]:
     """What `mazesteer probe` leaves, as far as it says what it is of."""
     checkpoint = {"name": spec.checkpoint, "sha256": spec.sha256}
     return {
-        "format": decoding.FORMAT,
+        "format": PROBES.format,
         "checkpoint": checkpoint,
         "mode": spec.mode,
         "levels": list(spec.levels),
@@ -165,16 +166,16 @@ def test_evidence_of_something_else_is_left_out_with_a_note(
 ) -> None:
     spec = SweepSpec.load(run)
     (tmp_path / "probes.json").write_text(json.dumps(probes(spec, **changes)))
-    found, notes = others(tmp_path, spec)
+    found, notes = read_artifacts(tmp_path, spec.sha256, spec.mode, spec.levels)
     assert found == {} and len(notes) == 1 and note in notes[0]
     (tmp_path / "probes.json").write_text(json.dumps(probes(spec, levels=[1, 2])))
-    found, notes = others(tmp_path, spec)
+    found, notes = read_artifacts(tmp_path, spec.sha256, spec.mode, spec.levels)
     assert set(found) == {"probes"} and "of 2 levels" in notes[0]
     (tmp_path / "probes.json").write_text(json.dumps(probes(spec)))
-    assert others(tmp_path, spec)[1] == []
+    assert read_artifacts(tmp_path, spec.sha256, spec.mode, spec.levels)[1] == []
     (tmp_path / "probes.json").write_text("{")
     with pytest.raises(InputError, match="cannot be read"):
-        others(tmp_path, spec)
+        read_artifacts(tmp_path, spec.sha256, spec.mode, spec.levels)
 
 
 def test_the_report_shows_the_probes_of_its_run(run: Path) -> None:

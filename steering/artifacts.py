@@ -1,0 +1,111 @@
+"""The files that commands leave in a run directory, and which of them belong to a sweep.
+
+Probes, vector fields and the published findings are files of their own; one that was made with another checkpoint or
+mode is left out of a report, which says so.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from envs.errors import InputError
+
+DATABASE = "results.sqlite"
+RUN_FORMAT = "mazesteer-run-1"
+EVIDENCE = ("probe", ".probe", "replicate", ".replicate")  # what other commands leave beside a sweep, or before it
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A JSON file of a run directory."""
+
+    file: str
+    """Its name."""
+    format: str
+    """What its ``format`` says."""
+    command: str
+    """The command that makes it."""
+
+
+PROBES = Artifact("probes.json", "mazesteer-probes-5", "mazesteer probe")
+FIELDS = Artifact("fields.json", "mazesteer-fields-1", "mazesteer layer-sweep")
+REPLICATE = Artifact("replicate.json", "mazesteer-replicate-1", "mazesteer replicate")
+INDEX = Artifact("index.json", "mazesteer-runs-1", "mazesteer layer-sweep")
+SHOWN = {"probes": PROBES, "fields": FIELDS, "replicate": REPLICATE}  # beside the sweep's own numbers
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file; empty if there is no file, ``{"format": None}`` if it holds anything else."""
+    try:
+        found = json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError):
+        return {"format": None}
+    return found if isinstance(found, dict) else {"format": None}
+
+
+def read_index(directory: Path, remedy: str) -> dict[str, Any]:
+    """Return the index of a folder of several runs: all ``checkpoints``, and the ``runs`` that are finished.
+
+    Raises :class:`InputError`, with ``remedy``, if it is none.
+    """
+    try:
+        found = json.loads((directory / INDEX.file).read_text())
+        runs = [{**row, "name": str(row["name"]), "directory": str(row["directory"])} for row in found["runs"]]
+        if found["format"] != INDEX.format:
+            raise ValueError
+        return {**found, "checkpoints": [str(name) for name in found["checkpoints"]], "runs": runs}
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(f"{directory / INDEX.file}: not an index of runs; {remedy}") from None
+
+
+def read_artifacts(
+    directory: Path, sha256: str, mode: str, levels: Collection[int]
+) -> tuple[dict[str, Any], list[str]]:
+    """Return what other commands left in a run directory, by name, and notes on what is left out and why.
+
+    ``sha256``, ``mode`` and ``levels`` are the sweep's.
+    """
+    found, notes = {}, []
+    for name in SHOWN:
+        data, note = read_artifact(directory, sha256, mode, name)
+        notes += [note] if note else []
+        if data is None:
+            continue
+        found[name] = data
+        of = data.get("levels")
+        if name == "probes" and isinstance(of, list) and set(of) != set(levels):
+            notes.append(f"the probes are of {len(of)} levels, not those of the sweep")
+        if name == "replicate":
+            settings = data["settings"]
+            where = f"{settings['site']}, horizon {settings['horizon']}"
+            notes.append(f"the published findings were measured at {where}, on levels of their own")
+    return found, notes
+
+
+def read_artifact(directory: Path, sha256: str, mode: str, name: str) -> tuple[dict[str, Any] | None, str]:
+    """Return what is in a file of :data:`SHOWN` and "", or None and why it is not shown; None, "" without the file.
+
+    ``sha256`` and ``mode`` are the sweep's.
+    """
+    artifact = SHOWN[name]
+    path = directory / artifact.file
+    if not path.exists():
+        return None, ""
+    try:
+        data = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); remove it, or make it anew") from None
+    if not (isinstance(data, dict) and data.get("format") == artifact.format):
+        return None, f"{artifact.file} was not made by this version and is not shown; type `{artifact.command}` again"
+    if data["checkpoint"]["sha256"] != sha256:
+        return None, f"{artifact.file} is of another checkpoint than the sweep and is not shown"
+    made = str(data.get("mode") or data.get("settings", {}).get("mode"))
+    if made != mode:
+        return None, f"{artifact.file} is of mode {made}, the sweep of mode {mode}; it is not shown"
+    return data, ""
