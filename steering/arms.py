@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from envs.errors import InputError
-from steering.artifacts import DATABASE, INDEX, read_index
-from steering.evidence import version_sets
 from steering.experiments.conditions import MAIN, Key
-from steering.plan import SweepSpec
-from steering.store import Store
-from steering.summary import thresholds
+from steering.sweep.artifacts import DATABASE, INDEX, read_index
+from steering.sweep.provenance import version_sets
+from steering.sweep.spec import SweepSpec
+from steering.sweep.store import Store, thresholds
 
 FACTS = ("name", "depth", "affine", "equivalence_class", "receptive_field")
 
@@ -27,7 +26,7 @@ class Arm:
 
     ``facts``: of each site, :data:`FACTS`; ``edited``: ``{(level, site): Outcome fields}``; ``clean``, ``no_cheese``:
     ``{level: Outcome fields}``; ``thresholds``: those of the run's last sweep command, ``command``; ``versions``: see
-    :func:`steering.evidence.used_versions`; ``directory``: of the run.
+    :func:`steering.sweep.provenance.used_versions`; ``directory``: of the run.
     """
 
     name: str

@@ -33,8 +33,8 @@ from steering.experiments.levels import qualifying_levels
 from steering.interventions.edits import subtract
 from steering.interventions.sites import enumerate_sites
 from steering.interventions.vectors import cheese_vectors
-from steering.plan import SweepSpec
-from steering.units import run_unit, split
+from steering.sweep.spec import SweepSpec
+from steering.sweep.units import run_unit, split
 
 LEVEL = 2
 REPEATS = 3

@@ -101,9 +101,10 @@ def layer_sweep(
     competence_threshold: Annotated[float, typer.Option(help="Of the boundary's rule.")] = 0.8,
 ) -> None:
     """Subtract the cheese vector at every layer and report where that stops blinding the agent."""
-    from steering.executors import Cluster
-    from steering.run import SweepOptions, run_layer_sweep
-    from steering.several import expand, run_layer_sweeps
+    from steering.run import run_layer_sweep
+    from steering.several import run_layer_sweeps
+    from steering.sweep.executors import Cluster
+    from steering.sweep.planning import SweepOptions, expand
 
     if checkpoint is not None and checkpoints:
         raise InputError(f"give {checkpoint} as one more --checkpoint, or alone")

@@ -156,8 +156,8 @@ def film_sweep_command(
     """Film a sweep: site by site in depth order, the steered field and rollouts over the growing blindness curve."""
     from agents.checkpoints.zoo import load_policy
     from steering.depth_film import film_sites
-    from steering.plan import SweepSpec
     from steering.progress import bar
+    from steering.sweep.spec import SweepSpec
     from videos.side_by_side import Look
 
     spec = SweepSpec.load(run)
@@ -212,7 +212,7 @@ def replay(
 def _site(policy: Any, name: str | None) -> str:
     """The full name of a site; by default where the sweep records its rollouts."""
     from steering.interventions.sites import find_site, select_sites
-    from steering.units import rollout_site
+    from steering.sweep.recordings import rollout_site
 
     trunk = [each.name for each in select_sites("trunk", policy.net)]
     return find_site(policy.net, name or rollout_site(trunk)).name

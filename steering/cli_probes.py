@@ -32,8 +32,8 @@ def probe(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Probe every layer for the cheese's cell and for next moves; compare cheese vectors between positions."""
-    from steering.artifacts import PROBES, read_json
     from steering.probing import ProbeOptions, run_probes
+    from steering.sweep.artifacts import PROBES, read_json
 
     found = run_probes(ProbeOptions(checkpoint, out, levels, n_levels, sites, states, seed, mode))
     if as_json:

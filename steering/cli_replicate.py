@@ -39,11 +39,11 @@ def replicate_command(
 ) -> None:
     """Run the published findings again and print measured beside published."""
     from agents.checkpoints.zoo import load_policy
-    from steering.artifacts import DATABASE, REPLICATE
     from steering.experiments.levels import parse_levels
     from steering.findings import Settings, published_site
     from steering.progress import bar
     from steering.replicate import chosen, replicate
+    from steering.sweep.artifacts import DATABASE, REPLICATE
 
     findings = chosen(names or (), None if show_list else mode)
     if show_list:

@@ -22,11 +22,11 @@ from steering.compare_readings import readings_table, side_by_side
 from steering.depth_axis import labels, place
 from steering.development import RULE, Series, loss_caption, loss_curves, snapshots, without_loss
 from steering.effects import cheese_tells
-from steering.evidence import listed, versions
 from steering.page import Figure, write_page
 from steering.picture import compare_picture
 from steering.statistics import bootstrap, formatting
 from steering.statistics.formatting import short
+from steering.sweep.provenance import listed, versions
 
 FEW_ARMS = 5  # with more, differences to the first are a table only
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from steering.arms import Arm
-from steering.artifacts import read_artifact
 from steering.decoding import APART, ProbeCurves, reading
 from steering.probe_curves import boundaries, cut, mean_curves, probe_curves, tallies_from_json
 from steering.readings import Reading, readings
 from steering.statistics import bootstrap
+from steering.sweep.artifacts import read_artifact
 
 FACTS = ("name", "depth", "trunk", "affine", "equivalence_class", "receptive_field")
 

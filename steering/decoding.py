@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from envs.actions import N_MOVES
-from steering.artifacts import PROBES, read_json
 from steering.statistics import bootstrap
 from steering.statistics.boundary import depth_interval
+from steering.sweep.artifacts import PROBES, read_json
 
 APART = "cheese apart"  # next move to the cheese, in the frames where it is not the one to the corner
 

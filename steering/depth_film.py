@@ -17,7 +17,6 @@ import numpy as np
 from agents.networks.policy import Policy
 from envs.errors import InputError
 from envs.maze import Maze, State
-from steering.artifacts import DATABASE
 from steering.experiments.conditions import MAIN, Key
 from steering.experiments.exact import LevelEvaluator
 from steering.experiments.level_conditions import level_intervention
@@ -25,10 +24,11 @@ from steering.experiments.rollouts import rollouts
 from steering.fields import MoveField
 from steering.film import most_changed, panel_of
 from steering.interventions.edits import Intervention
-from steering.plan import SweepSpec
-from steering.store import Store
 from steering.summary import summarize
-from steering.units import rollout_site
+from steering.sweep.artifacts import DATABASE
+from steering.sweep.recordings import rollout_site
+from steering.sweep.spec import SweepSpec
+from steering.sweep.store import Store
 from videos.chart import curve_chart
 from videos.encode import check_film_path, write_film
 from videos.side_by_side import STANDARD, Look, Panel, grid_frames

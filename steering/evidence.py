@@ -6,46 +6,14 @@ Probes, vector fields and the published findings are files of other commands (``
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
-from collections.abc import Mapping
 from typing import Any
 
 from steering.experiments.conditions import MAIN, Key
-from steering.plan import SweepSpec
-from steering.store import Store
-from steering.units import rollout_site
+from steering.sweep.recordings import rollout_site
+from steering.sweep.spec import SweepSpec
+from steering.sweep.store import Store
 
 _PARTS = {"cheese": "p_cheese_decision", "corner": "p_corner_decision", "other": "p_other_decision"}
-_PACKAGES = ("mazesteer", "torch", "numpy", "scipy", "procgen", "gym3", "stable-baselines3", "scikit-learn",
-             "ruptures", "plotly")  # fmt: skip
-
-
-def versions() -> dict[str, str]:
-    """Python, the machine's kind, and the packages that the numbers depend on; what is not installed is left out."""
-    found = {"python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}"}
-    for package in _PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def used_versions(before: list[dict[str, str]] | dict[str, str]) -> list[dict[str, str]]:
-    """All sets of :func:`versions` that a run was computed with, the present one last."""
-    now = versions()
-    return [found for found in version_sets(before) if found and found != now] + [now]
-
-
-def version_sets(stored: list[dict[str, str]] | dict[str, str]) -> list[dict[str, str]]:
-    """What a run's store has as ``versions``: early runs kept one set, later ones a list of them."""
-    return [stored] if isinstance(stored, dict) else stored
-
-
-def listed(packages: Mapping[str, str]) -> str:
-    """A set of :func:`versions` on one line."""
-    return ", ".join(map(" ".join, packages.items()))
 
 
 def decision_squares(store: Store, spec: SweepSpec) -> dict[str, Any] | None:

@@ -17,14 +17,14 @@ from agents.networks.policy import Policy
 from envs.errors import InputError
 from envs.files import write_atomic
 from envs.maze import Maze
-from steering.artifacts import FIELDS
 from steering.experiments.conditions import MAIN, Key
 from steering.experiments.exact import LevelEvaluator
 from steering.experiments.level_conditions import level_intervention
 from steering.fields import MoveField, panels
-from steering.plan import SweepSpec
-from steering.store import Store
-from steering.units import rollout_site
+from steering.sweep.artifacts import FIELDS
+from steering.sweep.recordings import rollout_site
+from steering.sweep.spec import SweepSpec
+from steering.sweep.store import Store
 from videos.fields import field_drawing
 from videos.plots import field_figure
 

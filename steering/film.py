@@ -24,9 +24,9 @@ from steering.fields import alignment, heat_map
 from steering.interventions.hooks import HookedPolicy
 from steering.interventions.sites import find_site
 from steering.interventions.vectors import cheese_vector
-from steering.plan import SweepSpec
-from steering.store import Store
-from steering.units import rollout_name
+from steering.sweep.recordings import rollout_name
+from steering.sweep.spec import SweepSpec
+from steering.sweep.store import Store
 from videos.encode import write_film
 from videos.scene import HeatOverlay
 from videos.side_by_side import STANDARD, Look, Panel, grid_frames

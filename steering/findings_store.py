@@ -1,7 +1,8 @@
 """The published findings in a run's database: what was measured on each maze, and what it comes to.
 
-They share file, lock and transactions with a sweep (:mod:`steering.store`), and with it the checkpoint and the mode. A
-row or a result is kept with its basis, a digest of all it depends on: what has another basis is as good as absent.
+They share file, lock and transactions with a sweep (:mod:`steering.sweep.store`), and with it the checkpoint and the
+mode. A row or a result is kept with its basis, a digest of all it depends on: what has another basis is as good as
+absent.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from steering.findings import Row, Settings
-from steering.store import Store
+from steering.sweep.store import Store
 
 Data = dict[str, Any]
 

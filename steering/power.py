@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from envs.errors import InputError, nearest
-from steering.effects import OutcomeTable
 from steering.experiments.conditions import MAIN
 from steering.statistics import bootstrap, boundary
 from steering.statistics.sample_size import levels_needed
-from steering.store import Store
-from steering.summary import maze_weights, thresholds, trunk_curves
+from steering.summary import maze_weights, trunk_curves
+from steering.sweep.outcome_table import OutcomeTable
+from steering.sweep.store import Store, thresholds
 
 
 def power_of_run(directory: Path, width: float, site: str | None = None) -> list[dict[str, Any]]:

@@ -17,19 +17,19 @@ from agents.networks.policy import Policy
 from envs.errors import InputError, check_random_seed, told_if_stopped
 from envs.files import write_atomic
 from envs.maze import Maze
-from steering.artifacts import PROBES, read_json
 from steering.decoding import summarize_probes
 from steering.experiments.levels import SEARCH_LIMIT, parse_levels, qualifying_levels
 from steering.interventions.sites import INPUT, Site, find_site, select_sites, site_facts
-from steering.plan import SweepSpec
 from steering.probe_curves import boundaries, decoding_tallies, probe_curves, tallies_to_json
 from steering.probes import probe_data, shuffled, site_scores
 from steering.progress import bar
 from steering.representation import interaction_tally, position_sums, representation
 from steering.statistics import bootstrap
 from steering.statistics.seeding import generator
-from steering.store import run_directory
 from steering.surroundings import surroundings_moves
+from steering.sweep.artifacts import PROBES, read_json
+from steering.sweep.spec import SweepSpec
+from steering.sweep.store import run_directory
 
 SCORES = "probe_scores.json"
 SCORES_FORMAT = "mazesteer-probe-scores-2"

@@ -16,11 +16,11 @@ from envs.errors import InputError, nearest
 from envs.files import write_atomic
 from envs.maze import Maze
 from steering import findings_channels, findings_levels, findings_probe, findings_transfer, findings_vectors
-from steering.artifacts import REPLICATE
 from steering.behaviour import BEHAVIOUR
 from steering.findings import Bench, Finding, Sample, Settings, digest, verdict
 from steering.findings_store import Data, FindingStore
-from steering.store import Store, run_directory, write_table
+from steering.sweep.artifacts import REPLICATE
+from steering.sweep.store import Store, run_directory, write_table
 from steering.tracking import check_maps
 
 FINDINGS: dict[str, Finding] = {

@@ -12,7 +12,6 @@ import plotly.graph_objects as go
 from steering import figures, words
 from steering.answer import answer
 from steering.depth_axis import kind, labels
-from steering.evidence import listed, version_sets
 from steering.examples import example_figures
 from steering.experiments.conditions import CONTROLS, MAIN
 from steering.figures_probes import probe_figure, representation_figure
@@ -22,6 +21,7 @@ from steering.replicate import replicate_table
 from steering.statistics import formatting
 from steering.statistics.boundary import DROP
 from steering.statistics.formatting import short
+from steering.sweep.provenance import listed, version_sets
 from steering.tables import decision_table, position_table, probe_table
 
 OUTCOMES = {
@@ -48,8 +48,8 @@ def write_report(
     """Write ``path`` (``.html``; opens without a network) and its Markdown twin, each whole or not at all.
 
     ``decisions`` is :func:`steering.evidence.decision_squares`, ``others`` and ``notes`` are what
-    :func:`steering.artifacts.read_artifacts` found. ``command`` made the sweep, ``again`` (if not empty) this page
-    from it; ``video`` is a film's path from there: it is put into the page if it is small.
+    :func:`steering.sweep.artifacts.read_artifacts` found. ``command`` made the sweep, ``again`` (if not empty) this
+    page from it; ``video`` is a film's path from there: it is put into the page if it is small.
     """
     others = others or {}
     swept = [site for site in summary["sites"] if MAIN in site["conditions"]]

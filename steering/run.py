@@ -2,127 +2,35 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import shlex
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from agents.checkpoints.cards import checkpoint_file
-from agents.checkpoints.zoo import load_policy, policy_from_bytes
-from envs.errors import InputError, nearest, told_if_stopped
+from agents.checkpoints.zoo import policy_from_bytes
+from envs.errors import InputError, told_if_stopped
 from envs.files import write_atomic
 from steering.answer import answer
-from steering.artifacts import DATABASE, read_artifacts
-from steering.evidence import decision_squares, used_versions
+from steering.evidence import decision_squares
 from steering.examples import keep_examples
-from steering.executors import Checkpoint, Cluster, dask, local
 from steering.experiments.conditions import MAIN
-from steering.experiments.levels import SEARCH_LIMIT, parse_levels, qualifying_levels
 from steering.film import film_sweep
-from steering.interventions.sites import enumerate_sites, select_sites, site_facts
 from steering.picture import sweep_picture
-from steering.plan import SweepSpec
 from steering.progress import bar
 from steering.report import write_report
 from steering.statistics import boundary
 from steering.statistics.formatting import short
-from steering.store import Store, export_tables, run_directory
-from steering.summary import summarize, thresholds, write_summary
-from steering.sweep import Executor, run_sweep
-from steering.units import rollout_site
-
-DEFAULT_LEVELS = 32
-EXECUTORS = ("local", "dask")
-
-
-@dataclass(frozen=True)
-class SweepOptions:
-    """The options of ``layer-sweep``, as typed."""
-
-    checkpoint: str
-    levels: str | None
-    n_levels: int | None
-    sites: str
-    conditions: tuple[str, ...]
-    coefficients: tuple[float, ...]
-    horizon: int
-    seed: int
-    out: Path
-    mode: str
-    random_draws: int
-    episodes: int
-    workers: int | None
-    vector: str = "start"
-    executor: str = "local"
-    cluster: Cluster = Cluster()  # noqa: RUF009  (frozen)
-    blindness: float = boundary.BLINDNESS
-    competence: float = boundary.COMPETENCE
-
-
-def plan(
-    options: SweepOptions,
-) -> tuple[SweepSpec, list[tuple[int, bool, str, dict[str, float]]], list[dict[str, Any]]]:
-    """(spec, level rows for the store, facts of all sites); validates everything first."""
-    if options.levels is not None and options.n_levels is not None:
-        raise InputError("give --levels or --n-levels, not both")
-    if options.n_levels is not None and options.n_levels < 1:
-        raise InputError(f"--n-levels {options.n_levels}: at least 1 level is needed")
-    if options.workers is not None and options.workers < 1:
-        raise InputError(f"--workers {options.workers}: at least 1 process is needed")
-    most = max(64, 4 * (os.cpu_count() or 1))
-    if (options.workers or 1) > most:
-        raise InputError(f"--workers {options.workers}: at most {most} processes on this machine")
-    if options.executor not in EXECUTORS:
-        raise InputError(f"--executor {options.executor!r}: {nearest(options.executor, EXECUTORS)}")
-    if options.executor == "local" and options.cluster != Cluster():
-        raise InputError("--scheduler, --scheduler-file and --gpus-per-unit belong to --executor dask; add it")
-    if not 0 <= options.cluster.gpus_per_unit <= 1024:
-        raise InputError(f"--gpus-per-unit {options.cluster.gpus_per_unit}: give a number from 0 to 1024")
-    if options.cluster.address and options.cluster.scheduler_file:
-        raise InputError("give --scheduler or --scheduler-file, not both")
-    if options.cluster.scheduler_file is not None and not options.cluster.scheduler_file.is_file():
-        raise InputError(f"--scheduler-file {options.cluster.scheduler_file}: no such file; start the scheduler first")
-    boundary.check_thresholds(options.blindness, options.competence)
-    policy = load_policy(options.checkpoint)
-    sites = select_sites(options.sites, policy.net)
-    given: dict[str, Any] = {
-        "checkpoint": policy.name,
-        "sha256": policy.sha256,
-        "sites": tuple(site.name for site in sites),
-        "conditions": tuple(dict.fromkeys(options.conditions)),
-        "coefficients": options.coefficients,
-        "draws": options.random_draws,
-        "horizon": options.horizon,
-        "seed": options.seed,
-        "mode": options.mode,
-        "episodes": options.episodes,
-        "vector": options.vector,
-    }
-    SweepSpec(levels=(0,), **given)  # complain about options before levels are looked for
-    if options.levels is not None:
-        used, skipped = qualifying_levels(parse_levels(options.levels), mode=options.mode, vector=options.vector)
-    else:
-        wanted = options.n_levels or DEFAULT_LEVELS
-        used, skipped = qualifying_levels(range(SEARCH_LIMIT), wanted, options.mode, options.vector)
-        if len(used) < wanted:
-            raise InputError(f"--n-levels {wanted}: only {len(used)} of {SEARCH_LIMIT} levels qualify")
-    if not used:
-        raise InputError(
-            f"--levels {options.levels}: none of {len(skipped)} levels qualifies "
-            "(a decision square, and cheese outside the top-right 5x5); take a wider range"
-        )
-    spec = SweepSpec(
-        levels=tuple(int(maze.level or 0) for maze in used), skipped=tuple(level for level, _ in skipped), **given
-    )
-    rows = [(int(maze.level or 0), True, "", maze.features()) for maze in used]
-    rows += [(level, False, reason, {}) for level, reason in skipped]
-    return spec, rows, site_facts(enumerate_sites(policy.net))
+from steering.summary import summarize, write_summary
+from steering.sweep.artifacts import DATABASE, read_artifacts
+from steering.sweep.planning import SweepOptions, executor, packed, plan
+from steering.sweep.provenance import used_versions
+from steering.sweep.recordings import rollout_site
+from steering.sweep.run import run_sweep
+from steering.sweep.spec import SweepSpec
+from steering.sweep.store import Store, export_tables, run_directory, thresholds
 
 
 def run_layer_sweep(options: SweepOptions) -> dict[str, Any]:
@@ -153,22 +61,6 @@ def run_layer_sweep(options: SweepOptions) -> dict[str, Any]:
             policy = policy_from_bytes(checkpoint.data, checkpoint.suffix, checkpoint.name)
             keep_examples(policy, store, spec, directory)
             return finish(store, spec, directory, options.blindness, options.competence)
-
-
-def packed(options: SweepOptions, spec: SweepSpec) -> Checkpoint:
-    """The checkpoint's bytes, read once: what happens to the file later is of no matter."""
-    file = checkpoint_file(options.checkpoint)
-    checkpoint = Checkpoint(file.read_bytes(), file.suffix, spec.checkpoint)
-    if hashlib.sha256(checkpoint.data).hexdigest() != spec.sha256:
-        raise InputError(f"checkpoint {options.checkpoint} changed while the sweep was planned; start again")
-    return checkpoint
-
-
-def executor(options: SweepOptions, spec: SweepSpec, checkpoint: Checkpoint) -> Executor:
-    """The executor that the options name."""
-    if options.executor == "dask":
-        return lambda units: dask(checkpoint, units, spec, options.cluster, options.workers)
-    return lambda units: local(checkpoint, units, spec, options.workers)
 
 
 def rewrite(directory: Path, blindness: float | None = None, competence: float | None = None) -> dict[str, Any]:

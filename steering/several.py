@@ -11,50 +11,15 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from agents.checkpoints.cards import zoo_names, zoo_snapshots
-from agents.checkpoints.files import SUFFIXES
 from agents.checkpoints.zoo import load_policy
 from envs.errors import InputError
 from envs.files import locked, write_atomic
-from steering.artifacts import INDEX, read_index
 from steering.experiments.conditions import MAIN
-from steering.run import SweepOptions, plan, run_layer_sweep
+from steering.run import run_layer_sweep
+from steering.sweep.artifacts import INDEX, read_index
+from steering.sweep.planning import SweepOptions, plan
 
 ANOTHER = "choose another --out"
-
-
-def expand(given: Sequence[str]) -> tuple[list[str], bool]:
-    """(checkpoints, whether there may be several) for what a user types.
-
-    Names and files stand for themselves, a directory or ``NAME@all`` for the snapshots in it. A shipped name is that
-    name, whatever a folder is called. Raises :class:`InputError` for a directory without checkpoints.
-    """
-    found: list[str] = []
-    several = len(given) > 1
-    for text in given:
-        name, _, what = text.partition("@")
-        if what == "all" and zoo_snapshots(name):
-            several = True
-            found += [f"{name}@{count}" for count in sorted(zoo_snapshots(name))]
-        elif text not in zoo_names() and _is_dir(text):
-            several = True
-            try:
-                files = sorted(str(path) for path in Path(text).iterdir() if path.suffix in SUFFIXES)
-            except OSError as error:
-                raise InputError(f"--checkpoint {text}: cannot be read ({error.strerror})") from None
-            if not files:
-                raise InputError(f"--checkpoint {text}: no checkpoint in this directory ({', '.join(SUFFIXES)})")
-            found += files
-        else:
-            found.append(text)
-    return list(dict.fromkeys(found)), several
-
-
-def _is_dir(text: str) -> bool:
-    try:
-        return Path(text).is_dir()
-    except OSError:  # no name for a file: `load_policy` says so
-        return False
 
 
 def run_layer_sweeps(options: SweepOptions, checkpoints: Sequence[str]) -> dict[str, Any]:

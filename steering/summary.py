@@ -12,12 +12,13 @@ import numpy as np
 
 from envs.errors import InputError
 from envs.files import write_atomic
-from steering.effects import Columns, OutcomeTable, effects, labelled
+from steering.effects import effects
 from steering.experiments.conditions import ALL_SITES, CONTROLS, MAIN
 from steering.experiments.outcome import OUTCOME_FIELDS, PROFILE_SUMS
-from steering.plan import SweepSpec
 from steering.statistics import bootstrap, boundary
-from steering.store import Store
+from steering.sweep.outcome_table import Columns, OutcomeTable
+from steering.sweep.spec import SweepSpec, labelled
+from steering.sweep.store import Store, thresholds
 
 
 def summarize(
@@ -70,14 +71,6 @@ def summarize(
     cleaned = _without_nan(summary)
     assert isinstance(cleaned, dict)
     return cleaned
-
-
-def thresholds(store: Store) -> dict[str, float]:
-    """``blindness`` and ``competence`` of a run's last sweep command; the defaults where none are recorded."""
-    found: dict[str, float] = store.meta(
-        "thresholds", {"blindness": boundary.BLINDNESS, "competence": boundary.COMPETENCE}
-    )
-    return found
 
 
 def maze_weights(table: OutcomeTable) -> np.ndarray:

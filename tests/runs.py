@@ -9,8 +9,8 @@ import numpy as np
 
 from steering.experiments.conditions import Key
 from steering.experiments.outcome import OUTCOME_FIELDS, Outcome
-from steering.plan import SweepSpec
-from steering.store import Row, Store
+from steering.sweep.spec import SweepSpec
+from steering.sweep.store import Row, Store
 
 SITES = ("input", "embedder.relu3")
 FACTS = [

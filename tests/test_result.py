@@ -14,11 +14,11 @@ from steering.compare import compare
 from steering.decoding import APART, load_probes
 from steering.effects import cheese_tells
 from steering.experiments.conditions import MAIN
-from steering.plan import SweepSpec
 from steering.readings import readings
 from steering.statistics.formatting import short
-from steering.store import Store
-from steering.summary import summarize, thresholds
+from steering.summary import summarize
+from steering.sweep.spec import SweepSpec
+from steering.sweep.store import Store, thresholds
 
 ROOT = Path(__file__).resolve().parents[1]
 EVIDENCE = {path.name.removesuffix(".tar.xz"): path for path in (ROOT / "docs" / "evidence").glob("*.tar.xz")}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 HOLD = (
-    "import sys; from pathlib import Path; from steering.store import run_directory\n"
+    "import sys; from pathlib import Path; from steering.sweep.store import run_directory\n"
     "with run_directory(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
 )
 

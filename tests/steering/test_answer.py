@@ -13,9 +13,9 @@ from steering.answer import answer, doubts
 from steering.decoding import APART
 from steering.experiments.conditions import Key
 from steering.experiments.outcome import Outcome
-from steering.plan import SweepSpec
-from steering.store import Row, Store
 from steering.summary import summarize
+from steering.sweep.spec import SweepSpec
+from steering.sweep.store import Row, Store
 from tests.runs import outcome
 
 SITES = ("input", "a", "b", "c", "d")

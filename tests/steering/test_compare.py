@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from envs.errors import InputError
 from steering.arms import Arm, find_runs, read_arms
-from steering.artifacts import INDEX
 from steering.compare import OUTCOMES, compare
 from steering.compare_page import FEW_ARMS, answer, run_compare
 from steering.statistics import bootstrap
-from steering.store import Store
+from steering.sweep.artifacts import INDEX
+from steering.sweep.store import Store
 from tests.browser import chromium, looked_at
 from tests.runs import FACTS, LEVELS, SITES, SPEC, make_run
 

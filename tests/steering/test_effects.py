@@ -20,20 +20,21 @@ from envs.errors import InputError
 from envs.maze import Maze
 from steering.answer import answer, doubts
 from steering.cli_stats import commands
-from steering.effects import OUTCOMES, OutcomeTable, effects
+from steering.effects import OUTCOMES, effects
 from steering.experiments.conditions import Key
 from steering.experiments.exact import LevelEvaluator
 from steering.experiments.outcome import OUTCOME_FIELDS, Outcome
 from steering.interventions.edits import subtract
 from steering.interventions.sites import enumerate_sites, site_facts
 from steering.interventions.vectors import SteeringVector, cheese_vector
-from steering.plan import SweepSpec
 from steering.power import power_of_run
 from steering.report import write_report
 from steering.statistics import bootstrap, paired
-from steering.store import Row, Store, run_directory
 from steering.summary import agents_boundary, summarize
-from steering.units import level_rows
+from steering.sweep.outcome_table import OutcomeTable
+from steering.sweep.spec import SweepSpec
+from steering.sweep.store import Row, Store, run_directory
+from steering.sweep.units import level_rows
 
 # The smallest mazes that qualify.
 LEVELS = (26, 54, 193, 208, 223, 238, 242, 277, 354, 355, 373, 376, 388, 425, 588, 683)

@@ -21,9 +21,9 @@ from agents.checkpoints.cards import checkpoint_file
 from agents.checkpoints.zoo import load_policy, policy_from_bytes
 from agents.networks.policy import MazePolicy
 from envs.errors import InputError
-from steering.executors import Checkpoint, Cluster, compute, dask, local
-from steering.plan import SweepSpec
-from steering.units import Result, Unit, split
+from steering.sweep.executors import Checkpoint, Cluster, compute, dask, local
+from steering.sweep.spec import SweepSpec
+from steering.sweep.units import Result, Unit, split
 
 SITES = ("embedder.block1.conv", "embedder.relu3")
 LEVELS = (26, 54, 208)
@@ -201,7 +201,7 @@ def test_the_whole_command_on_a_cluster_of_its_own(tmp_path: Path) -> None:
 def test_a_scheduler_that_is_not_there_is_one_line(
     tmp_path: Path, checkpoint: Checkpoint, units: list[Unit], spec: SweepSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("steering.executors.CONNECT_SECONDS", 2)
+    monkeypatch.setattr("steering.sweep.executors.CONNECT_SECONDS", 2)
     with socket.socket() as listener:  # a port that is taken, but speaks no Dask
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]

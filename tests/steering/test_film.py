@@ -18,10 +18,10 @@ from envs.trajectory import Trajectory
 from steering import cli_film, depth_film
 from steering.experiments.level_conditions import intervention_named
 from steering.film import Cast, film_of, header_of, heat_overlays, panel_of, roll, title_of
-from steering.plan import SweepSpec
-from steering.store import Store
-from steering.sweep import run_sweep
-from steering.units import run_unit
+from steering.sweep.run import run_sweep
+from steering.sweep.spec import SweepSpec
+from steering.sweep.store import Store
+from steering.sweep.units import run_unit
 from videos.side_by_side import Look
 
 SITE = "embedder.block2.res1.resadd"

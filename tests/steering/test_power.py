@@ -16,7 +16,7 @@ from steering.experiments.conditions import Key
 from steering.power import power_of_run
 from steering.statistics import bootstrap
 from steering.statistics.sample_size import SIZES, levels_needed
-from steering.store import Row, Store
+from steering.sweep.store import Row, Store
 from tests.runs import SITES, SPEC, make_run, outcome
 
 

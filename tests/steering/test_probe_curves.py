@@ -13,13 +13,11 @@ import pytest
 from PIL import Image, ImageColor
 
 from envs.errors import InputError
-from steering.artifacts import PROBES
 from steering.compare_page import run_compare
 from steering.compare_readings import readings_table
 from steering.decoding import APART
 from steering.depth_axis import PALETTE
 from steering.picture import compare_figure
-from steering.plan import SweepSpec
 from steering.probe_curves import (
     Tallies,
     boundaries,
@@ -32,6 +30,8 @@ from steering.probe_curves import (
 from steering.readings import readings
 from steering.representation import DEPENDENT
 from steering.statistics import bootstrap
+from steering.sweep.artifacts import PROBES
+from steering.sweep.spec import SweepSpec
 from tests.browser import chromium, looked_at
 from tests.runs import SPEC, make_run
 

@@ -15,13 +15,13 @@ from typer.testing import CliRunner
 from agents.networks.policy import MazePolicy
 from envs.errors import InputError
 from steering import probes
-from steering.artifacts import PROBES
 from steering.cli_probes import commands
 from steering.decoding import cell_lost, load_probes, next_move_appears
 from steering.figures_probes import probe_figure, representation_figure
-from steering.plan import SweepSpec
 from steering.probing import OLD_SCORES_FORMAT, SCORES, ProbeOptions, run_probes
 from steering.readings import readings
+from steering.sweep.artifacts import PROBES
+from steering.sweep.spec import SweepSpec
 
 # Small mazes that qualify for a sweep.
 LEVELS = "26,52,54,92,95,152,163,193,208,223"

@@ -21,7 +21,6 @@ from envs import chain
 from envs.actions import Move
 from envs.errors import InputError
 from envs.maze import Maze, State
-from steering.artifacts import REPLICATE
 from steering.cli_replicate import commands
 from steering.experiments.conditions import PUBLISHED_SITE
 from steering.experiments.exact import LevelEvaluator, evaluate
@@ -34,6 +33,7 @@ from steering.interventions.hooks import HookedPolicy
 from steering.interventions.sites import find_site
 from steering.interventions.vectors import cheese_vector, random_vector, top_right_vectors
 from steering.replicate import FINDINGS, chosen, published_inside, read, replicate, replicate_table
+from steering.sweep.artifacts import REPLICATE
 from steering.tracking import map_cell, selection_levels, track
 
 SMALL = (26, 54, 208, 223, 238)  # small mazes with a decision square

@@ -15,18 +15,20 @@ from agents.checkpoints.zoo import load_policy
 from envs.errors import InputError
 from envs.maze import Maze
 from steering import tables
-from steering.artifacts import PROBES, read_artifacts
-from steering.evidence import decision_squares, used_versions
+from steering.evidence import decision_squares
 from steering.examples import example_figures
-from steering.executors import Cluster
 from steering.experiments.conditions import Key
-from steering.plan import SweepSpec
 from steering.probing import ProbeOptions, run_probes
 from steering.readings import readings
 from steering.report import write_report
-from steering.run import SweepOptions, rewrite, run_layer_sweep
+from steering.run import rewrite, run_layer_sweep
 from steering.statistics.formatting import number
-from steering.store import Store
+from steering.sweep.artifacts import PROBES, read_artifacts
+from steering.sweep.executors import Cluster
+from steering.sweep.planning import SweepOptions
+from steering.sweep.provenance import used_versions
+from steering.sweep.spec import SweepSpec
+from steering.sweep.store import Store
 from tests.browser import chromium, looked_at
 
 SITES = ("input", "embedder.block2.res1.resadd", "embedder.relu3")

@@ -197,7 +197,7 @@ def test_ctrl_c_of_a_dask_sweep_ends_all_it_started_and_any_executor_goes_on(
 def test_a_worker_does_not_outlive_its_parent(request: pytest.FixtureRequest) -> None:
     code = (
         "import multiprocessing, os, time; from concurrent.futures import ProcessPoolExecutor\n"
-        "from steering.executors import _start_worker\n"
+        "from steering.sweep.executors import _start_worker\n"
         "context = multiprocessing.get_context('spawn')\n"
         "pool = ProcessPoolExecutor(1, mp_context=context, initializer=_start_worker, initargs=(None, None))\n"
         "pool.submit(os.getpid).result(); pool.submit(time.sleep, 600)\n"

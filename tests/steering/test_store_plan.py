@@ -19,8 +19,8 @@ from envs.maze import Maze
 from steering.experiments.conditions import ALL_SITES, Key
 from steering.experiments.levels import VectorSource, parse_levels, qualifying_levels, skip_reason
 from steering.experiments.outcome import OUTCOME_FIELDS, Outcome, Profile
-from steering.plan import SweepSpec
-from steering.store import Row, Store, export_tables, run_directory
+from steering.sweep.spec import SweepSpec
+from steering.sweep.store import Row, Store, export_tables, run_directory
 
 SPEC = SweepSpec("region5", "f" * 64, (3, 5), ("input", "fc_policy"), ("subtract", "random"), (1.0, 2.0), draws=2)
 

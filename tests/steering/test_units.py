@@ -24,11 +24,11 @@ from steering.interventions.edits import Intervention, subtract
 from steering.interventions.hooks import HookedPolicy
 from steering.interventions.sites import enumerate_sites
 from steering.interventions.vectors import cheese_vector, cheese_vectors, mean_cheese_vectors, mean_vector
-from steering.plan import SweepSpec
 from steering.statistics.bootstrap import blindness_interval, counts, ratio_interval, resamples
 from steering.statistics.seeding import generator
 from steering.summary import position_curve
-from steering.units import level_rows, run_unit, split
+from steering.sweep.spec import SweepSpec
+from steering.sweep.units import level_rows, run_unit, split
 
 SITE = "embedder.block2.res1.resadd"
 LEVEL = 26  # a small maze that qualifies

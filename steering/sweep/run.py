@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from envs.files import write_atomic
-from steering.plan import SweepSpec
-from steering.store import Store
-from steering.units import Result, Unit, rollout_keys, rollout_name, rollout_site, split
+from steering.sweep.recordings import rollout_keys, rollout_name, rollout_site
+from steering.sweep.spec import SweepSpec
+from steering.sweep.store import Store
+from steering.sweep.units import Result, Unit, split
 
 Executor = Callable[[Sequence[Unit]], Iterator[Result]]
 

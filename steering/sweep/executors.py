@@ -31,8 +31,8 @@ from agents.checkpoints.zoo import policy_from_bytes
 from agents.hardware import follow_parent
 from agents.networks.policy import Policy
 from envs.errors import InputError, one_line
-from steering.plan import SweepSpec
-from steering.units import Result, Unit, run_unit
+from steering.sweep.spec import SweepSpec
+from steering.sweep.units import Result, Unit, run_unit
 
 RETRIES = 2  # of a unit that fails; one whose worker is lost is taken elsewhere by Dask itself
 CONNECT_SECONDS = 30

@@ -11,21 +11,16 @@ from dataclasses import dataclass, replace
 
 from agents.networks.policy import Policy
 from envs.maze import Maze
-from steering.experiments.conditions import (
-    ALL_SITES,
-    GROUPS,
-    PUBLISHED_SITE,
-    REFERENCES,
-    Key,
-)
+from steering.experiments.conditions import ALL_SITES, GROUPS, REFERENCES, Key
 from steering.experiments.exact import LevelEvaluator, StatePolicy
 from steering.experiments.level_conditions import LevelConditions
 from steering.experiments.outcome import Profile
 from steering.experiments.profiles import level_profiles
 from steering.experiments.rollouts import rollouts
 from steering.interventions.sites import Site, enumerate_sites
-from steering.plan import SweepSpec
-from steering.store import Row
+from steering.sweep.recordings import rollout_name
+from steering.sweep.spec import SweepSpec
+from steering.sweep.store import Row
 
 
 @dataclass(frozen=True)
@@ -111,27 +106,6 @@ def _profiles(
         subtracted,
         source.cell or (level.maze.mouse if source.kind == "start" else None),
     )
-
-
-def rollout_site(names: Sequence[str]) -> str:
-    """Where rollouts are recorded: the published site if it is swept, else the middle one."""
-    return PUBLISHED_SITE if PUBLISHED_SITE in names else names[len(names) // 2]
-
-
-def rollout_name(key: Key, episode: int) -> str:
-    """File name of a recorded rollout."""
-    where = f"_{key.site}" if key.site else ""
-    where += f"_x{key.coefficient:g}" if key.condition not in REFERENCES else ""
-    return f"level{key.level:05d}_{key.condition}{where}_e{episode}.npz"
-
-
-def rollout_keys(spec: SweepSpec, level: int, site: str) -> list[Key]:
-    """Conditions recorded on each level: the references, and each condition at one site."""
-    chosen = [
-        Key(level, condition, "" if condition == ALL_SITES else site, spec.coefficients[0])
-        for condition in spec.conditions
-    ]
-    return [Key(level, name) for name in REFERENCES] + chosen
 
 
 def record_rollouts(policy: Policy, maze: Maze, keys: Sequence[Key], spec: SweepSpec) -> list[tuple[str, bytes]]:

@@ -10,10 +10,15 @@ from typing import Any
 from envs.chain import check_horizon
 from envs.errors import InputError, nearest
 from envs.files import write_atomic
-from steering.artifacts import RUN_FORMAT
 from steering.experiments.conditions import ALL_SITES, CONDITIONS, DEFAULT_CONDITIONS, DRAWN, REFERENCES, Key
 from steering.experiments.levels import VectorSource
 from steering.experiments.outcome import HORIZON
+from steering.sweep.artifacts import RUN_FORMAT
+
+
+def labelled(spec: SweepSpec, condition: str, coefficient: float) -> str:
+    """What a condition is called in a summary: ``subtract``, and ``subtract x2`` for a further coefficient."""
+    return condition if coefficient == spec.coefficients[0] else f"{condition} x{coefficient:g}"
 
 
 @dataclass(frozen=True)

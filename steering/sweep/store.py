@@ -19,10 +19,20 @@ from typing import Any
 
 from envs.errors import InputError
 from envs.files import locked, remove_stale, write_atomic
-from steering.artifacts import DATABASE, EVIDENCE, RUN_FORMAT
 from steering.experiments.conditions import Key
 from steering.experiments.levels import TWIN
 from steering.experiments.outcome import OUTCOME_FIELDS, PROFILE_FIELDS, PROFILE_SUMS, Outcome, Profile
+from steering.statistics import boundary
+from steering.sweep.artifacts import DATABASE, EVIDENCE, RUN_FORMAT
+
+
+def thresholds(store: Store) -> dict[str, float]:
+    """``blindness`` and ``competence`` of a run's last sweep command; the defaults where none are recorded."""
+    found: dict[str, float] = store.meta(
+        "thresholds", {"blindness": boundary.BLINDNESS, "competence": boundary.COMPETENCE}
+    )
+    return found
+
 
 SCHEMA = 3
 READABLE = (2, SCHEMA)  # what 2 has is the same; it lacks the tables of the published findings, which are then added

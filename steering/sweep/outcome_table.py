@@ -1,0 +1,76 @@
+"""The outcomes of a run as arrays over its mazes, ready for statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from envs.errors import InputError
+from steering.experiments.conditions import Key
+from steering.experiments.outcome import OUTCOME_FIELDS, Outcome
+from steering.sweep.artifacts import DATABASE
+from steering.sweep.spec import SweepSpec
+from steering.sweep.store import Store
+
+Columns = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class OutcomeTable:
+    """All results of a run on its finished ``levels``; ``facts`` say what the sites are, by name."""
+
+    spec: SweepSpec
+    levels: list[int]
+    outcomes: dict[Key, Outcome]
+    facts: dict[str, dict[str, Any]]
+
+    @classmethod
+    def read(cls, store: Store, spec: SweepSpec) -> OutcomeTable:
+        """From a run's store; raises :class:`InputError` if no level is finished."""
+        outcomes = {row.key: row.outcome for row in store.rows()}
+        levels = [level for level in spec.levels if all(key in outcomes for key in spec.keys(level))]
+        if not levels:
+            raise InputError(f"{store.path.parent}: no level is finished yet; type the sweep's command again")
+        return cls(spec, levels, outcomes, {fact["name"]: fact for fact in store.meta("sites")})
+
+    @classmethod
+    def open(cls, directory: Path) -> OutcomeTable:
+        """Of a run directory; raises :class:`InputError` if it holds no results."""
+        spec = SweepSpec.load(directory)
+        if not (directory / DATABASE).is_file():
+            raise InputError(f"{directory}: no {DATABASE}; it is not a finished run")
+        with Store.open(directory) as store:
+            return cls.read(store, spec)
+
+    def reference(self, name: str) -> Columns:
+        """``float64[n_levels]`` per outcome of ``clean`` or ``no_cheese``."""
+        return self._columns([Key(level, name) for level in self.levels])
+
+    def condition(self, condition: str, site: str = "", coefficient: float | None = None) -> Columns:
+        """``float64[n_levels]`` per outcome, mean over draws; coefficient None: the first one swept."""
+        c = self.spec.coefficients[0] if coefficient is None else coefficient
+        draws = range(self.spec.draws_of(condition))
+        parts = [self._columns([Key(level, condition, site, c, draw) for level in self.levels]) for draw in draws]
+        return {field: np.mean([part[field] for part in parts], axis=0) for field in OUTCOME_FIELDS}
+
+    def trunk(self) -> list[str]:
+        """The trunk sites swept, in the order swept."""
+        return [name for name in self.spec.sites if self.facts[name]["trunk"]]
+
+    def classes(self, condition: str) -> list[str]:
+        """Of each trunk site swept, the class of experiments it belongs to; random vectors have no equivalent sites."""
+        return [name if condition == "random" else self.facts[name]["equivalence_class"] for name in self.trunk()]
+
+    def experiments(self, condition: str) -> list[str]:
+        """Trunk sites that are experiments of their own: the first of each class."""
+        first: dict[str, str] = {}
+        for name, kind in zip(self.trunk(), self.classes(condition), strict=True):
+            first.setdefault(kind, name)
+        return list(first.values())
+
+    def _columns(self, keys: Sequence[Key]) -> Columns:
+        return {field: np.array([getattr(self.outcomes[key], field) for key in keys]) for field in OUTCOME_FIELDS}

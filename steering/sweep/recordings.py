@@ -1,0 +1,29 @@
+"""Which rollouts a sweep records, where in the network, and under which file names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from steering.experiments.conditions import ALL_SITES, PUBLISHED_SITE, REFERENCES, Key
+from steering.sweep.spec import SweepSpec
+
+
+def rollout_site(names: Sequence[str]) -> str:
+    """Where rollouts are recorded: the published site if it is swept, else the middle one."""
+    return PUBLISHED_SITE if PUBLISHED_SITE in names else names[len(names) // 2]
+
+
+def rollout_name(key: Key, episode: int) -> str:
+    """File name of a recorded rollout."""
+    where = f"_{key.site}" if key.site else ""
+    where += f"_x{key.coefficient:g}" if key.condition not in REFERENCES else ""
+    return f"level{key.level:05d}_{key.condition}{where}_e{episode}.npz"
+
+
+def rollout_keys(spec: SweepSpec, level: int, site: str) -> list[Key]:
+    """Conditions recorded on each level: the references, and each condition at one site."""
+    chosen = [
+        Key(level, condition, "" if condition == ALL_SITES else site, spec.coefficients[0])
+        for condition in spec.conditions
+    ]
+    return [Key(level, name) for name in REFERENCES] + chosen
