@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from steering.decoding import APART
 from steering.effects import cheese_tells
 from steering.experiments.conditions import MAIN
+from steering.probes.summary import APART
 from steering.readings import DECODING, REPRESENTATIONAL, Reading, readings, span
 from steering.statistics import bootstrap
 from steering.statistics.formatting import number, ranged

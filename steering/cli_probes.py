@@ -32,10 +32,12 @@ def probe(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Probe every layer for the cheese's cell and for next moves; compare cheese vectors between positions."""
-    from steering.probing import ProbeOptions, run_probes
+    from steering.probes.run import ProbeOptions, run_probes
+    from steering.progress import bar
     from steering.sweep.artifacts import PROBES, read_json
 
-    found = run_probes(ProbeOptions(checkpoint, out, levels, n_levels, sites, states, seed, mode))
+    with bar("probing") as progress:
+        found = run_probes(ProbeOptions(checkpoint, out, levels, n_levels, sites, states, seed, mode), progress)
     if as_json:
         print(json.dumps(found, allow_nan=False))
         return
@@ -46,7 +48,7 @@ def probe(
 
 def _show(found: dict[str, Any]) -> None:
     """One line per site, then what is right without any network, and by chance."""
-    from steering.decoding import APART
+    from steering.probes.summary import APART
 
     moves_of = {"cheese": "cheese", APART: "(apart)", "corner": "corner", "policy": "policy"}  # whose next move
     columns = (*moves_of.values(), "cell R2", "hits", "cosine", "ratio")

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from steering.arms import Arm
-from steering.decoding import APART, ProbeCurves, reading
-from steering.probe_curves import boundaries, cut, mean_curves, probe_curves, tallies_from_json
+from steering.probes.curves import boundaries, cut, mean_curves, probe_curves, tallies_from_json
+from steering.probes.summary import APART, ProbeCurves, reading
 from steering.readings import Reading, readings
 from steering.statistics import bootstrap
 from steering.sweep.artifacts import read_artifact

@@ -12,7 +12,6 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from steering.decoding import APART
 from steering.depth_axis import (
     BLUE,
     GREEN,
@@ -28,8 +27,8 @@ from steering.depth_axis import (
     symbols,
 )
 from steering.experiments.outcome import DISTANCES
+from steering.probes.summary import APART, DEPENDENT
 from steering.readings import DECODING, MOVES, REPRESENTATIONAL, Reading
-from steering.representation import DEPENDENT
 from steering.statistics.bootstrap import FEW
 
 _COLOURS = {"cheese": ORANGE, APART: ORANGE, "corner": BLUE, "policy": GREEN}

@@ -1,8 +1,9 @@
 """The published probes for the cheese's place: two channels of a map, read by a unit shared over its positions.
 
-Frames, folds, probes and controls are those of :mod:`steering.probes`; here they get two channels of each map instead
-of all. Which two, and whether the unit sees one position or its neighbours too, is settled on levels of their own: of
-the channels that track the cheese best by the rule of :mod:`steering.tracking`, what finds the cheese most often.
+Frames, folds, probes and controls are those of :mod:`steering.probes.scores`; here they get two channels of each map
+instead of all. Which two, and whether the unit sees one position or its neighbours too, is settled on levels of their
+own: of the channels that track the cheese best by the rule of :mod:`steering.tracking`, what finds the cheese most
+often.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ from steering.findings_channels import keeps
 from steering.findings_vectors import POST
 from steering.interventions.hooks import HookedPolicy
 from steering.interventions.sites import INPUT, find_site
-from steering.probe_maps import holding, predicted_positions
-from steering.probes import FOLDS, KERNELS, MAP_CONTROLS, ProbeData, feature_scores, probe_data, shuffled
+from steering.probes.convolutional import holding, predicted_positions
+from steering.probes.data import FOLDS, ProbeData, probe_data, shuffled
+from steering.probes.scores import KERNELS, MAP_CONTROLS, feature_scores
 from steering.statistics.seeding import generator
 from steering.tracking import selection_levels, track_all
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from steering.decoding import APART
+from steering.probes.summary import APART
 from steering.statistics.formatting import short
 
 CAUSAL, REPRESENTATIONAL, DECODING = "causal", "representational", "decoding"

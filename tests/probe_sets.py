@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from steering.probes import FOLDS, MOVES, REACH, ProbeData, feature_scores, shuffled
-from steering.surroundings import surroundings_moves
+from steering.probes.data import FOLDS, MOVES, REACH, ProbeData, shuffled
+from steering.probes.scores import feature_scores
+from steering.probes.surroundings import surroundings_moves
 
 # Small mazes that qualify for a sweep.
 LEVELS = "26,52,54,92,95,152,163,193,208,223"

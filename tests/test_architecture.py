@@ -33,12 +33,12 @@ FLOORS: tuple[dict[str, str], ...] = (
     },
     {"steering.experiments": "conditions outcome exact profiles levels level_conditions rollouts"},
     {"steering.sweep": "artifacts provenance spec recordings store outcome_table units executors run planning"},
-    {"steering": "progress probe_maps probes decoding surroundings representation probe_curves depth_axis readings "
-                 "figures_probes fields effects summary power tracking findings findings_store findings_vectors "
-                 "findings_transfer findings_channels findings_probe behaviour findings_levels replicate words "
-                 "tables answer figures examples evidence page picture report film depth_film doctor bench run "
-                 "several development arms compare compare_readings figures_compare compare_page probing cli_agents "
-                 "cli_compare cli_film cli_replicate cli_stats cli_probes cli"},
+    {"steering.probes": "data ridge convolutional summary surroundings scores position_dependence curves run"},
+    {"steering": "progress depth_axis readings figures_probes fields effects summary power tracking findings "
+                 "findings_store findings_vectors findings_transfer findings_channels findings_probe behaviour "
+                 "findings_levels replicate words tables answer figures examples evidence page picture report film "
+                 "depth_film doctor bench run several development arms compare compare_readings figures_compare "
+                 "compare_page cli_agents cli_compare cli_film cli_replicate cli_stats cli_probes cli"},
 )  # fmt: skip
 # Where each file stands: (floor, room, place in it).
 PLACES = {

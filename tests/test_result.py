@@ -11,9 +11,9 @@ import pytest
 from agents.checkpoints.cards import load_card, zoo_snapshots
 from steering.arms import find_runs, read_arms
 from steering.compare import compare
-from steering.decoding import APART, load_probes
 from steering.effects import cheese_tells
 from steering.experiments.conditions import MAIN
+from steering.probes.summary import APART, load_probes
 from steering.readings import readings
 from steering.statistics.formatting import short
 from steering.summary import summarize

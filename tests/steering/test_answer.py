@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from steering.answer import answer, doubts
-from steering.decoding import APART
 from steering.experiments.conditions import Key
 from steering.experiments.outcome import Outcome
+from steering.probes.summary import APART
 from steering.summary import summarize
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Row, Store

@@ -20,8 +20,8 @@ from steering.findings_probe import ENDS, FEWEST, STATES, measure_probe, places,
 from steering.interventions.edits import subtract
 from steering.interventions.sites import INPUT
 from steering.interventions.vectors import cheese_vector
-from steering.probe_maps import holding
-from steering.probes import activations, probe_data
+from steering.probes.convolutional import holding
+from steering.probes.data import activations, probe_data
 from steering.tracking import map_cell
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -15,10 +15,9 @@ from PIL import Image, ImageColor
 from envs.errors import InputError
 from steering.compare_page import run_compare
 from steering.compare_readings import readings_table
-from steering.decoding import APART
 from steering.depth_axis import PALETTE
 from steering.picture import compare_figure
-from steering.probe_curves import (
+from steering.probes.curves import (
     Tallies,
     boundaries,
     cut,
@@ -27,8 +26,8 @@ from steering.probe_curves import (
     tallies_from_json,
     tallies_to_json,
 )
+from steering.probes.summary import APART, DEPENDENT
 from steering.readings import readings
-from steering.representation import DEPENDENT
 from steering.statistics import bootstrap
 from steering.sweep.artifacts import PROBES
 from steering.sweep.spec import SweepSpec

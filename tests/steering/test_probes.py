@@ -13,25 +13,15 @@ from agents.networks.policy import MazePolicy
 from envs.actions import STEP_OF_MOVE, Move
 from envs.errors import InputError
 from envs.maze import Maze
-from steering import probe_maps
-from steering.decoding import summarize_probes
 from steering.experiments.levels import skip_reason
-from steering.probe_curves import decoding_tallies, probe_curves
-from steering.probe_maps import holding, position_cells, predicted_positions
-from steering.probes import (
-    FOLDS,
-    LEAST_SPREAD,
-    MOVES,
-    REACH,
-    ProbeData,
-    activations,
-    drawn_states,
-    linear_predictions,
-    probe_data,
-    shuffled,
-)
+from steering.probes import convolutional
+from steering.probes.convolutional import holding, position_cells, predicted_positions
+from steering.probes.curves import decoding_tallies, probe_curves
+from steering.probes.data import FOLDS, MOVES, REACH, ProbeData, activations, drawn_states, probe_data, shuffled
+from steering.probes.ridge import LEAST_SPREAD, linear_predictions
+from steering.probes.summary import summarize_probes
+from steering.probes.surroundings import open_ways
 from steering.statistics.bootstrap import resamples
-from steering.surroundings import open_ways
 from tests.probe_sets import LEVELS, WORLD, made_up, noise, one_hot, rng, scores_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -202,7 +192,7 @@ def test_a_neighbourhood_sees_what_one_position_cannot() -> None:
 
 
 def test_the_unit_is_scikit_learns_weighted_ridge(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe_maps, "PENALTIES", np.array([0.1]))
+    monkeypatch.setattr(convolutional, "PENALTIES", np.array([0.1]))
     data = made_up(10, 4)
     mask = holding(data.cheese, (4, 4), WORLD)
     maps = noise(40, 3, 4, 4) + 1.0

@@ -14,11 +14,10 @@ from typer.testing import CliRunner
 
 from agents.networks.policy import MazePolicy
 from envs.errors import InputError
-from steering import probes
 from steering.cli_probes import commands
-from steering.decoding import cell_lost, load_probes, next_move_appears
 from steering.figures_probes import probe_figure, representation_figure
-from steering.probing import OLD_SCORES_FORMAT, SCORES, ProbeOptions, run_probes
+from steering.probes.run import OLD_SCORES_FORMAT, SCORES, ProbeOptions, run_probes
+from steering.probes.summary import cell_lost, load_probes, next_move_appears
 from steering.readings import readings
 from steering.sweep.artifacts import PROBES
 from steering.sweep.spec import SweepSpec
@@ -103,11 +102,11 @@ def test_of_scores_of_an_earlier_version_the_maps_are_taken_and_the_numbers_are_
     old = {site: {**scores, "moves": {"cheese": {"correct": [], "control": []}}}
            for site, scores in stored["scores"].items()}  # fmt: skip
     (tmp_path / SCORES).write_text(json.dumps({**stored, "format": OLD_SCORES_FORMAT, "scores": old}))
-    monkeypatch.delattr(probes, "predicted_positions")
+    monkeypatch.delattr("steering.probes.scores.predicted_positions")
     probe(*args)
     assert (tmp_path / PROBES.file).read_bytes() == (run / PROBES.file).read_bytes()
     assert json.loads((tmp_path / SCORES).read_text()) == stored
-    monkeypatch.delattr(probes, "linear_predictions")  # all is kept now
+    monkeypatch.delattr("steering.probes.scores.linear_predictions")  # all is kept now
     probe(*args)
     assert (tmp_path / PROBES.file).read_bytes() == (run / PROBES.file).read_bytes()
 

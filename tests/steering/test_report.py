@@ -18,7 +18,7 @@ from steering import tables
 from steering.evidence import decision_squares
 from steering.examples import example_figures
 from steering.experiments.conditions import Key
-from steering.probing import ProbeOptions, run_probes
+from steering.probes.run import ProbeOptions, run_probes
 from steering.readings import readings
 from steering.report import write_report
 from steering.run import rewrite, run_layer_sweep

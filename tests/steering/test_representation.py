@@ -16,15 +16,9 @@ from steering.experiments.profiles import level_profiles
 from steering.interventions.edits import Intervention
 from steering.interventions.sites import find_site, select_sites, site_facts
 from steering.interventions.vectors import cheese_vector, cheese_vectors
-from steering.probe_curves import probe_curves
-from steering.representation import (
-    SUMS,
-    interaction_tally,
-    maze_sums,
-    position_dependence,
-    position_sums,
-    representation,
-)
+from steering.probes.curves import probe_curves
+from steering.probes.position_dependence import maze_sums, position_sums
+from steering.probes.summary import SUMS, interaction_tally, position_dependence, representation
 from steering.statistics.bootstrap import resamples
 
 SITES = (

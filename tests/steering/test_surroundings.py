@@ -11,12 +11,13 @@ import torch
 from agents.networks.policy import MazePolicy
 from envs.actions import STEP_OF_MOVE, Move
 from envs.maze import Maze
-from steering import surroundings
-from steering.decoding import APART, asked, summarize_probes, usual_move
-from steering.probe_curves import boundaries, decoding_tallies, probe_curves
-from steering.probes import MOVES, REACH, ProbeData, linear_predictions, probe_data
+from steering.probes import surroundings
+from steering.probes.curves import boundaries, decoding_tallies, probe_curves
+from steering.probes.data import MOVES, REACH, ProbeData, probe_data
+from steering.probes.ridge import linear_predictions
+from steering.probes.summary import APART, asked, summarize_probes, usual_move
+from steering.probes.surroundings import open_ways, surroundings_moves
 from steering.statistics.bootstrap import resamples
-from steering.surroundings import open_ways, surroundings_moves
 from tests.probe_sets import LEVELS, made_up, noise, one_hot, rng, scores_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")

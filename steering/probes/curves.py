@@ -11,20 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from steering.decoding import ProbeCurves, asked, cell_lost, next_move_appears, pooled
-from steering.representation import position_dependence
+from steering.probes.summary import ProbeCurves, asked, cell_lost, next_move_appears, pooled, position_dependence
 from steering.statistics.boundary import draw_agents
 
 # By curve, what is summed over what, per site and maze ``float[s, m]``, or ``float[m]`` where it is the same at all
-# sites. ``cheese``, ``cheese apart``, ``corner``, ``policy`` (:func:`steering.decoding.asked`): next moves told rightly
-# over frames, each also " shuffled" (labels) and " surroundings" (from these alone). ``cell``, ``cell shuffled``:
-# squared distance of the probe's guess over that of the mean cell (1 - R2). ``interaction``: as by
-# :func:`steering.representation.interaction_tally`.
+# sites. ``cheese``, ``cheese apart``, ``corner``, ``policy`` (:func:`steering.probes.summary.asked`): next moves told
+# rightly # over frames, each also " shuffled" (labels) and " surroundings" (from these alone). ``cell``, ``cell
+# shuffled``: # squared distance of the probe's guess over that of the mean cell (1 - R2). ``interaction``: as by
+# :func:`steering.probes.summary.interaction_tally`.
 Tallies = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 
 def decoding_tallies(names: Sequence[str], scores: Mapping[str, Any]) -> Tallies:
-    """Of the sites ``names``; ``scores`` as for :func:`steering.decoding.summarize_probes`."""
+    """Of the sites ``names``; ``scores`` as for :func:`steering.probes.summary.summarize_probes`."""
     maze, moves = scores["maze"], scores["moves"]
     sites = [scores["sites"][name] for name in names]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -17,16 +17,16 @@ from agents.networks.policy import Policy
 from envs.errors import InputError, check_random_seed, told_if_stopped
 from envs.files import write_atomic
 from envs.maze import Maze
-from steering.decoding import summarize_probes
 from steering.experiments.levels import SEARCH_LIMIT, parse_levels, qualifying_levels
 from steering.interventions.sites import INPUT, Site, find_site, select_sites, site_facts
-from steering.probe_curves import boundaries, decoding_tallies, probe_curves, tallies_to_json
-from steering.probes import probe_data, shuffled, site_scores
-from steering.progress import bar
-from steering.representation import interaction_tally, position_sums, representation
+from steering.probes.curves import boundaries, decoding_tallies, probe_curves, tallies_to_json
+from steering.probes.data import probe_data, shuffled
+from steering.probes.position_dependence import position_sums
+from steering.probes.scores import site_scores
+from steering.probes.summary import interaction_tally, representation, summarize_probes
+from steering.probes.surroundings import surroundings_moves
 from steering.statistics import bootstrap
 from steering.statistics.seeding import generator
-from steering.surroundings import surroundings_moves
 from steering.sweep.artifacts import PROBES, read_json
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import run_directory
@@ -64,8 +64,13 @@ class ProbeSpec:
     mode: str
 
 
-def run_probes(options: ProbeOptions) -> dict[str, Any]:
-    """Compute what is missing, write ``probes.json``, return what it holds. Raises :class:`InputError`."""
+def run_probes(
+    options: ProbeOptions, progress: Callable[[int, int], None] = lambda done, total: None
+) -> dict[str, Any]:
+    """Compute what is missing, write ``probes.json``, return what it holds. Raises :class:`InputError`.
+
+    ``progress`` is told (sites done, sites).
+    """
     policy, mazes, spec = _plan(options)
     sites = select_sites(options.sites, policy.net)
     if INPUT not in [site.name for site in sites]:  # the baseline of every comparison
@@ -77,7 +82,7 @@ def run_probes(options: ProbeOptions) -> dict[str, Any]:
             count = f"{_whole(known, sites)} of {len(sites)} sites are stored in {directory}"
             return f"mazesteer: stopped; {count}: type the same command to go on"
 
-        with told_if_stopped(stored), bar("probing") as progress:
+        with told_if_stopped(stored):
             scores = _site_by_site(policy, mazes, spec, sites, known, directory, progress)
         result = _result(policy, mazes, spec, sites, scores)
         write_atomic(directory / PROBES.file, (json.dumps(result, indent=1, allow_nan=False) + "\n").encode())
@@ -114,7 +119,7 @@ def _site_by_site(
     sites: list[Site],
     known: dict[str, Any],
     directory: Path,
-    progress: Any,
+    progress: Callable[[int, int], None],
 ) -> dict[str, Any]:
     """Scores of ``sites``; ``known`` takes each new one, and the file with it. A site without ``moves`` lacks them."""
     data = probe_data(policy, mazes, spec.states, spec.seed)

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from envs.actions import STEP_OF_MOVE, Move
-from steering.decoding import asked
-from steering.probes import FOLDS, REACH, ProbeData, linear_predictions
+from steering.probes.data import FOLDS, REACH, ProbeData
+from steering.probes.ridge import linear_predictions
+from steering.probes.summary import asked
 
 RADII = tuple(range(1, REACH + 1))
 

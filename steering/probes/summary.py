@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,86 @@ from typing import Any
 import numpy as np
 
 from envs.actions import N_MOVES
+from steering.experiments.outcome import DISTANCES
 from steering.statistics import bootstrap
-from steering.statistics.boundary import depth_interval
+from steering.statistics.boundary import Boundary, Curves, depth_interval, find_boundary
 from steering.sweep.artifacts import PROBES, read_json
 
-APART = "cheese apart"  # next move to the cheese, in the frames where it is not the one to the corner
+DEPENDENT = 0.5  # interaction: half of the cheese's effect is not what it was at the start
+# Per state: 1, 1 where both vectors have a length, cosine; norms of the vector here, at the start, of the difference.
+SUMS = ("states", "angles", "cosine", "here", "start", "difference")
 
+
+def representation(sums: np.ndarray, names: Sequence[str], samples: np.ndarray) -> list[dict[str, Any]]:
+    """``representation`` of ``probes.json``, from :func:`position_sums` at the sites ``names``.
+
+    For each site ``cosine``, ``norm_ratio`` and ``interaction`` by distance and side of the receptive field.
+    ``by_distance``: a list of bins of path length from the start; ``inside``, ``outside``: over all distances, None
+    where there are no such states. Pooled over mazes, intervals by ``samples`` (``int[draws, n_mazes]``).
+    """
+    drawn = np.vstack([np.arange(len(sums)), samples])
+    rows = []
+    for number, name in enumerate(names):
+        table = sums[:, number]
+        bins = [{"distance": first, "outside": bool(side), **_pooled(table[:, k, side], drawn)}
+                for k, first in enumerate(DISTANCES) for side in (0, 1) if table[:, k, side, 0].any()]  # fmt: skip
+        sides = {where: _pooled(table[:, :, side].sum(1), drawn) if table[:, :, side, 0].any() else None
+                 for where, side in (("inside", 0), ("outside", 1))}  # fmt: skip
+        rows.append({"name": name, **sides, "by_distance": bins})
+    return rows
+
+
+def interaction_tally(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """``float[n_sites, n_mazes]`` each, inside the receptive field: summed norms of the difference between the cheese
+    vector at a state and that at the start, and of the vector at the state."""
+    inside = sums[:, :, :, 0].sum(axis=2)
+    return inside[..., SUMS.index("difference")].T, inside[..., SUMS.index("here")].T
+
+
+def position_dependence(facts: Sequence[Mapping[str, Any]], interaction: np.ndarray) -> dict[str, Any]:
+    """The representational reading of the boundary: up to which trunk site the cheese vector holds elsewhere.
+
+    ``facts``: of the sites (:func:`steering.interventions.sites.site_facts`); ``interaction``: ``float[n_sites, 1 +
+    draws]`` inside the receptive field, of the mazes as they are and of each bootstrap sample; NaN (no such states)
+    counts as 0, as outside the field. The two rules of :mod:`steering.statistics.boundary`, with 1 - interaction for
+    blindness: threshold and change-point, each redone in every draw.
+    """
+    trunk = [i for i, fact in enumerate(facts) if fact["trunk"]]
+    if not trunk:
+        return {field.name: None for field in dataclasses.fields(Boundary) if field.name != "blindness_alone"}
+    kept = 1.0 - np.nan_to_num(interaction[trunk]).T
+    names, classes = (tuple(facts[i][key] for i in trunk) for key in ("name", "equivalence_class"))
+    able = np.ones_like(kept)
+    found = find_boundary(Curves(names, classes, kept[0], able[0], kept[1:], able[1:]), blindness=1.0 - DEPENDENT)
+    rule = (
+        f"deepest trunk site up to which the interaction inside the receptive field is at most {DEPENDENT:g} at every "
+        f"trunk site asked ({len(trunk)}, from {names[0]} on); interval: 95% bootstrap over mazes"
+    )
+    known = dataclasses.asdict(found)
+    del known["blindness_alone"]  # nothing competes with the interaction here
+    return {**known, "rule": rule}
+
+
+def _pooled(sums: np.ndarray, drawn: np.ndarray) -> dict[str, Any]:
+    """Readings of sums ``float64[n_mazes, len(SUMS)]``."""
+    return {
+        "states": int(sums[drawn[0], 0].sum()),
+        "mazes": int(np.count_nonzero(sums[drawn[0], 0])),
+        **{name: reading(values) for name, values in _ratios(sums, drawn).items()},
+    }
+
+
+def _ratios(sums: np.ndarray, drawn: np.ndarray) -> dict[str, Statistic]:
+    """The mean cosine, and ratios of summed norms, for each row of ``drawn`` mazes."""
+    _, angles, cosine, here, start, difference = sums[drawn].sum(axis=1).T
+    pairs = {"cosine": (cosine, angles), "norm_ratio": (here, start), "interaction": (difference, here)}
+    return {name: bootstrap.quotient(*pair) for name, pair in pairs.items()}
+
+
+APART = "cheese apart"  # next move to the cheese, in the frames where it is not the one to the corner
 # A statistic here is float[1 + draws]: of the mazes as they are, then of each bootstrap sample of them.
 Statistic = np.ndarray
-# By name (:data:`steering.probe_curves.Tallies`), a row for each site, or one for all: ``float[s, 1 + draws]``.
+# By name (:data:`steering.probes.curves.Tallies`), a row for each site, or one for all: ``float[s, 1 + draws]``.
 ProbeCurves = Mapping[str, np.ndarray]
 
 
@@ -50,9 +122,9 @@ def summarize_probes(
     """``asked``, ``majority``, ``surroundings`` and ``sites`` of ``probes.json``, intervals over mazes.
 
     ``facts``: of the sites, in depth order, the input first; ``scores``: per site as by
-    :func:`steering.probes.site_scores` under ``sites``, with ``maze``, ``fold`` (``int[n]``), ``moves`` and
-    ``surroundings`` (:func:`steering.surroundings.surroundings_moves`) of the frames; ``curves``: what
-    :mod:`steering.probe_curves` makes of them; ``samples``: ``int[draws, n_mazes]``
+    :func:`steering.probes.scores.site_scores` under ``sites``, with ``maze``, ``fold`` (``int[n]``), ``moves`` and
+    ``surroundings`` (:func:`steering.probes.surroundings.surroundings_moves`) of the frames; ``curves``: what
+    :mod:`steering.probes.curves` makes of them; ``samples``: ``int[draws, n_mazes]``
     from :func:`steering.statistics.bootstrap.resamples`.
     """
     mazes = np.vstack([np.arange(samples.shape[1]), samples])

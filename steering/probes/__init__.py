@@ -1,0 +1,13 @@
+"""What a readout of one site can tell."""
+
+from envs.lazy import lazy_exports
+
+__getattr__, __all__ = lazy_exports(
+    {
+        "ProbeData": "steering.probes.data",
+        "ProbeOptions": "steering.probes.run",
+        "run_probes": "steering.probes.run",
+        "site_scores": "steering.probes.scores",
+        "summarize_probes": "steering.probes.summary",
+    }
+)
