@@ -73,7 +73,7 @@ def _show(found: dict[str, Any]) -> None:
 
 def _side_by_side(found: dict[str, Any], swept: dict[str, Any] | None) -> None:
     """The readings of the boundary with their intervals: the probes' own, beside those of a sweep in the directory."""
-    from steering.readings import readings
+    from steering.analysis.readings import readings
 
     rows = [(row.kind, row.what, row.place, row.interval) for row in readings(swept, found)]
     widths = [max(len(row[k]) for row in rows) + 2 for k in range(3)]

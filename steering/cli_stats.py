@@ -22,7 +22,7 @@ def power_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say how many levels an interval of a given width needs, judging by a run."""
-    from steering.power import power_of_run
+    from steering.analysis.power import power_of_run
     from steering.statistics import bootstrap
 
     records = power_of_run(run, width, site)

@@ -16,12 +16,13 @@ from agents.training.history import SNAPSHOTS, read_history
 from envs.errors import InputError
 from envs.files import write_atomic
 from steering import figures_compare, words
-from steering.arms import Arm, find_runs, read_arms, unfinished
-from steering.compare import compare
-from steering.compare_readings import readings_table, side_by_side
+from steering.analysis import conclusion
+from steering.analysis.compared_runs import Arm, find_runs, read_arms, unfinished
+from steering.analysis.comparison import compare
+from steering.analysis.comparison_readings import readings_table, side_by_side
+from steering.analysis.development import RULE, Series, loss_caption, loss_curves, snapshots, without_loss
+from steering.analysis.effects import cheese_tells
 from steering.depth_axis import labels, place
-from steering.development import RULE, Series, loss_caption, loss_curves, snapshots, without_loss
-from steering.effects import cheese_tells
 from steering.page import Figure, write_page
 from steering.picture import compare_picture
 from steering.statistics import bootstrap, formatting
@@ -146,7 +147,7 @@ def _reach(arm: Mapping[str, Any]) -> str:
 
 def _of_arm(arm: Mapping[str, Any]) -> list[str]:
     """What speaks against a conclusion from the boundary of one run."""
-    return ([] if cheese_tells(arm["cheese"]) else [words.NO_USE]) + _caveats(arm["boundary"])
+    return ([] if cheese_tells(arm["cheese"]) else [conclusion.NO_USE]) + _caveats(arm["boundary"])
 
 
 def _caveats(found: Mapping[str, Any]) -> list[str]:

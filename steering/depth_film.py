@@ -17,6 +17,7 @@ import numpy as np
 from agents.networks.policy import Policy
 from envs.errors import InputError
 from envs.maze import Maze, State
+from steering.analysis.summary import summarize
 from steering.experiments.conditions import MAIN, Key
 from steering.experiments.exact import LevelEvaluator
 from steering.experiments.level_conditions import level_intervention
@@ -24,7 +25,6 @@ from steering.experiments.rollouts import rollouts
 from steering.fields import MoveField
 from steering.film import most_changed, panel_of
 from steering.interventions.edits import Intervention
-from steering.summary import summarize
 from steering.sweep.artifacts import DATABASE
 from steering.sweep.recordings import rollout_site
 from steering.sweep.spec import SweepSpec

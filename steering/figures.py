@@ -8,6 +8,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from steering.analysis.readings import CAUSAL, DECODING, REPRESENTATIONAL, Reading
 from steering.depth_axis import (
     BLUE,
     CONDITIONS,
@@ -25,7 +26,6 @@ from steering.depth_axis import (
     twin,
 )  # fmt: skip
 from steering.experiments.conditions import MAIN
-from steering.readings import CAUSAL, DECODING, REPRESENTATIONAL, Reading
 from steering.tables import DECISIONS, WORLDS, counted_labels, position_cells, starred
 
 _KINDS = {CAUSAL: BLUE, REPRESENTATIONAL: GREEN, DECODING: ORANGE}
@@ -209,7 +209,7 @@ def before_after_figure(decisions: Mapping[str, Any]) -> go.Figure:
     """Per maze: move probabilities at the decision square, the policy left alone, steered, and without the cheese.
 
     The published figure (Turner et al. 2023) for this agent; ``decisions`` is
-    :func:`steering.evidence.decision_squares`.
+    :func:`steering.analysis.decision_square.decision_squares`.
     """
     figure = go.Figure()
     colours = {"clean": GREY, MAIN: CONDITIONS[MAIN], "no_cheese": ORANGE}

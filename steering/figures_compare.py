@@ -1,4 +1,4 @@
-"""Figures of a comparison (plotly), from the plain data of :func:`steering.compare.compare`."""
+"""Figures of a comparison (plotly), from the plain data of :func:`steering.analysis.comparison.compare`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from steering.analysis.effects import cheese_tells
 from steering.depth_axis import LEGEND, PALETTE, PINK, RED, bars, labels, mark, names, run_colours, symbols
-from steering.effects import cheese_tells
 from steering.statistics.formatting import short
 
 NOWHERE = "nowhere"  # the row of the site axis for a boundary before the first site

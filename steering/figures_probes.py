@@ -12,6 +12,7 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from steering.analysis.readings import DECODING, MOVES, REPRESENTATIONAL, Reading
 from steering.depth_axis import (
     BLUE,
     GREEN,
@@ -28,7 +29,6 @@ from steering.depth_axis import (
 )
 from steering.experiments.outcome import DISTANCES
 from steering.probes.summary import APART, DEPENDENT
-from steering.readings import DECODING, MOVES, REPRESENTATIONAL, Reading
 from steering.statistics.bootstrap import FEW
 
 _COLOURS = {"cheese": ORANGE, APART: ORANGE, "corner": BLUE, "policy": GREEN}

@@ -10,13 +10,13 @@ from typing import Any
 import plotly.graph_objects as go
 
 from steering import figures, words
-from steering.answer import answer
+from steering.analysis.conclusion import answer
+from steering.analysis.readings import readings
 from steering.depth_axis import kind, labels
 from steering.examples import example_figures
 from steering.experiments.conditions import CONTROLS, MAIN
 from steering.figures_probes import probe_figure, representation_figure
 from steering.page import PAGE_BYTES, Figure, write_page
-from steering.readings import readings
 from steering.replicate import replicate_table
 from steering.statistics import formatting
 from steering.statistics.boundary import DROP
@@ -47,7 +47,7 @@ def write_report(
 ) -> None:
     """Write ``path`` (``.html``; opens without a network) and its Markdown twin, each whole or not at all.
 
-    ``decisions`` is :func:`steering.evidence.decision_squares`, ``others`` and ``notes`` are what
+    ``decisions`` is :func:`steering.analysis.decision_square.decision_squares`, ``others`` and ``notes`` are what
     :func:`steering.sweep.artifacts.read_artifacts` found. ``command`` made the sweep, ``again`` (if not empty) this
     page from it; ``video`` is a film's path from there: it is put into the page if it is small.
     """

@@ -13,8 +13,9 @@ from rich.table import Table
 from agents.checkpoints.zoo import policy_from_bytes
 from envs.errors import InputError, told_if_stopped
 from envs.files import write_atomic
-from steering.answer import answer
-from steering.evidence import decision_squares
+from steering.analysis.conclusion import answer
+from steering.analysis.decision_square import decision_squares
+from steering.analysis.summary import summarize, write_summary
 from steering.examples import keep_examples
 from steering.experiments.conditions import MAIN
 from steering.film import film_sweep
@@ -23,7 +24,6 @@ from steering.progress import bar
 from steering.report import write_report
 from steering.statistics import boundary
 from steering.statistics.formatting import short
-from steering.summary import summarize, write_summary
 from steering.sweep.artifacts import DATABASE, read_artifacts
 from steering.sweep.planning import SweepOptions, executor, packed, plan
 from steering.sweep.provenance import used_versions

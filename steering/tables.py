@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from steering.analysis.readings import MOVES
 from steering.depth_axis import distance_labels, labels
 from steering.experiments.conditions import MAIN
-from steering.readings import MOVES
 from steering.statistics.bootstrap import FEW
 from steering.statistics.formatting import number, ranged
 
 Table = list[list[str]]  # header first
-# Moves at the decision square and worlds, as in :func:`steering.evidence.decision_squares`.
+# Moves at the decision square and worlds, as in :func:`steering.analysis.decision_square.decision_squares`.
 DECISIONS = {"cheese": "to the cheese", "corner": "to the top right", "other": "other"}
 WORLDS = {"clean": "left alone", MAIN: "cheese vector subtracted", "no_cheese": "cheese removed"}
 

@@ -163,7 +163,6 @@ COMPARED_READINGS = """The causal reading is of this page's mazes and sites; the
     {sites} sites that all runs' probes share, with the same resamples for all. Probes learned from all levels of their
     own run. In brackets 95% bootstrap intervals over mazes; of the agents' mean curves over agents and mazes (of two or
     three agents such an interval is rough)."""
-NO_USE = "the cheese hardly draws the agent: it raises neither P(cheese) nor P(cheese | decision square) by a sure 0.01"
 FREE = "free: affine in the pixels"
 BY_COMPETENCE = "set by competence; blindness alone holds up to {site}"
 ARM = "{name}: sha256 {sha256}; coefficient {coefficient:g}; seed {seed}; vectors taken: {vector}."

@@ -34,11 +34,13 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"steering.experiments": "conditions outcome exact profiles levels level_conditions rollouts"},
     {"steering.sweep": "artifacts provenance spec recordings store outcome_table units executors run planning"},
     {"steering.probes": "data ridge convolutional summary surroundings scores position_dependence curves run"},
-    {"steering": "progress depth_axis readings figures_probes fields effects summary power tracking findings "
-                 "findings_store findings_vectors findings_transfer findings_channels findings_probe behaviour "
-                 "findings_levels replicate words tables answer figures examples evidence page picture report film "
-                 "depth_film doctor bench run several development arms compare compare_readings figures_compare "
-                 "compare_page cli_agents cli_compare cli_film cli_replicate cli_stats cli_probes cli"},
+    {"steering.analysis": "effects readings summary power conclusion decision_square development compared_runs "
+                          "comparison_readings comparison"},
+    {"steering": "progress depth_axis figures_probes fields tracking findings findings_store findings_vectors "
+                 "findings_transfer findings_channels findings_probe behaviour findings_levels replicate words "
+                 "tables figures examples page picture report film depth_film doctor bench run several "
+                 "figures_compare compare_page cli_agents cli_compare cli_film cli_replicate cli_stats cli_probes "
+                 "cli"},
 )  # fmt: skip
 # Where each file stands: (floor, room, place in it).
 PLACES = {
@@ -58,7 +60,7 @@ PROCGEN = {
 }
 # Rooms and files that must not bring in torch even through what they import: all of envs but the training environment,
 # and what `mazesteer --help` and `mazesteer doctor` need.
-FREE_OF_TORCH = ("envs", "envs.simulator", "envs.training", "videos")
+FREE_OF_TORCH = ("envs", "envs.simulator", "envs.training", "videos", "steering.statistics", "steering.analysis")
 NO_TORCH = [name for name, (_, room, _) in PLACES.items() if room in FREE_OF_TORCH and name != "envs.training.vec_env"]
 NO_TORCH += [*PACKAGES, "steering.doctor", "steering.cli"]
 NO_TORCH += [name for name in PLACES if name.startswith("steering.cli_")]

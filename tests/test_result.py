@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from agents.checkpoints.cards import load_card, zoo_snapshots
-from steering.arms import find_runs, read_arms
-from steering.compare import compare
-from steering.effects import cheese_tells
+from steering.analysis.compared_runs import find_runs, read_arms
+from steering.analysis.comparison import compare
+from steering.analysis.effects import cheese_tells
+from steering.analysis.readings import readings
+from steering.analysis.summary import summarize
 from steering.experiments.conditions import MAIN
 from steering.probes.summary import APART, load_probes
-from steering.readings import readings
 from steering.statistics.formatting import short
-from steering.summary import summarize
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store, thresholds
 

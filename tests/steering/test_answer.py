@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from steering.answer import answer, doubts
+from steering.analysis.conclusion import answer, doubts
+from steering.analysis.summary import summarize
 from steering.experiments.conditions import Key
 from steering.experiments.outcome import Outcome
 from steering.probes.summary import APART
-from steering.summary import summarize
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Row, Store
 from tests.runs import outcome

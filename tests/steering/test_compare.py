@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envs.errors import InputError
-from steering.arms import Arm, find_runs, read_arms
-from steering.compare import OUTCOMES, compare
+from steering.analysis.compared_runs import Arm, find_runs, read_arms
+from steering.analysis.comparison import OUTCOMES, compare
 from steering.compare_page import FEW_ARMS, answer, run_compare
 from steering.statistics import bootstrap
 from steering.sweep.artifacts import INDEX

@@ -18,19 +18,19 @@ from typer.testing import CliRunner
 from agents.networks.policy import MazePolicy
 from envs.errors import InputError
 from envs.maze import Maze
-from steering.answer import answer, doubts
+from steering.analysis.conclusion import answer, doubts
+from steering.analysis.effects import OUTCOMES, effects
+from steering.analysis.power import power_of_run
+from steering.analysis.summary import agents_boundary, summarize
 from steering.cli_stats import commands
-from steering.effects import OUTCOMES, effects
 from steering.experiments.conditions import Key
 from steering.experiments.exact import LevelEvaluator
 from steering.experiments.outcome import OUTCOME_FIELDS, Outcome
 from steering.interventions.edits import subtract
 from steering.interventions.sites import enumerate_sites, site_facts
 from steering.interventions.vectors import SteeringVector, cheese_vector
-from steering.power import power_of_run
 from steering.report import write_report
 from steering.statistics import bootstrap, paired
-from steering.summary import agents_boundary, summarize
 from steering.sweep.outcome_table import OutcomeTable
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Row, Store, run_directory

@@ -13,8 +13,9 @@ import pytest
 from PIL import Image, ImageColor
 
 from envs.errors import InputError
+from steering.analysis.comparison_readings import readings_table
+from steering.analysis.readings import readings
 from steering.compare_page import run_compare
-from steering.compare_readings import readings_table
 from steering.depth_axis import PALETTE
 from steering.picture import compare_figure
 from steering.probes.curves import (
@@ -27,7 +28,6 @@ from steering.probes.curves import (
     tallies_to_json,
 )
 from steering.probes.summary import APART, DEPENDENT
-from steering.readings import readings
 from steering.statistics import bootstrap
 from steering.sweep.artifacts import PROBES
 from steering.sweep.spec import SweepSpec

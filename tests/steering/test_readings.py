@@ -11,11 +11,11 @@ import pytest
 from PIL import Image, ImageColor
 
 from steering import depth_axis
+from steering.analysis.readings import DECODING, Reading, readings
 from steering.figures import blindness_figure, decision_figure, position_figure, readings_figure, threshold_figure
 from steering.figures_compare import curves_figure, development_figure, differences_figure
 from steering.picture import sweep_picture
 from steering.probes.summary import cell_lost, next_move_appears, position_dependence
-from steering.readings import DECODING, Reading, readings
 from steering.statistics import bootstrap
 
 NAMES = "abcdefgh"

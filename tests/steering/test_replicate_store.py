@@ -26,6 +26,7 @@ from agents.networks.policy import MazePolicy, as_policy
 from envs.errors import InputError
 from envs.maze import Maze
 from steering import replicate as module
+from steering.analysis.summary import summarize
 from steering.experiments.conditions import Key
 from steering.experiments.outcome import OUTCOME_FIELDS, Outcome
 from steering.findings import Bench, Finding, Sample, Settings, Summary, digest, mean
@@ -33,7 +34,6 @@ from steering.findings_levels import count_decisions, summarize_decisions
 from steering.interventions.sites import enumerate_sites, site_facts
 from steering.replicate import FINDINGS, published_inside, read, replicate
 from steering.report import write_report
-from steering.summary import summarize
 from steering.sweep.artifacts import DATABASE, REPLICATE, read_artifacts
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import SCHEMA, Row, Store

@@ -15,11 +15,11 @@ from agents.checkpoints.zoo import load_policy
 from envs.errors import InputError
 from envs.maze import Maze
 from steering import tables
-from steering.evidence import decision_squares
+from steering.analysis.decision_square import decision_squares
+from steering.analysis.readings import readings
 from steering.examples import example_figures
 from steering.experiments.conditions import Key
 from steering.probes.run import ProbeOptions, run_probes
-from steering.readings import readings
 from steering.report import write_report
 from steering.run import rewrite, run_layer_sweep
 from steering.statistics.formatting import number

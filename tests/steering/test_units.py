@@ -14,6 +14,7 @@ from envs import chain
 from envs.errors import InputError
 from envs.maze import Maze
 from envs.training.levels import EVAL_LEVELS
+from steering.analysis.summary import position_curve
 from steering.experiments.conditions import ALL_SITES, OTHER_LEVEL, SAME_CELL, Key
 from steering.experiments.exact import LevelEvaluator
 from steering.experiments.level_conditions import level_intervention, own_vectors, trunk_experiments
@@ -26,7 +27,6 @@ from steering.interventions.sites import enumerate_sites
 from steering.interventions.vectors import cheese_vector, cheese_vectors, mean_cheese_vectors, mean_vector
 from steering.statistics.bootstrap import blindness_interval, counts, ratio_interval, resamples
 from steering.statistics.seeding import generator
-from steering.summary import position_curve
 from steering.sweep.spec import SweepSpec
 from steering.sweep.units import level_rows, run_unit, split
 

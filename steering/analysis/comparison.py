@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from envs.errors import InputError, check_random_seed
-from steering.arms import Arm, training_seeds
-from steering.effects import CHEESE_OUTCOMES
+from steering.analysis.compared_runs import Arm, training_seeds
+from steering.analysis.effects import CHEESE_OUTCOMES
 from steering.experiments.conditions import MAIN
 from steering.statistics import bootstrap, paired
 from steering.statistics.boundary import Boundary, Curves, agreed_thresholds, find_boundary, over_agents

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from steering.effects import cheese_tells
+from steering.analysis.effects import cheese_tells
+from steering.analysis.readings import DECODING, REPRESENTATIONAL, Reading, readings, span
 from steering.experiments.conditions import MAIN
 from steering.probes.summary import APART
-from steering.readings import DECODING, REPRESENTATIONAL, Reading, readings, span
 from steering.statistics import bootstrap
 from steering.statistics.formatting import number, ranged
-from steering.words import NO_USE
 
+NO_USE = "the cheese hardly draws the agent: it raises neither P(cheese) nor P(cheese | decision square) by a sure 0.01"
 NO_TRICK = ("random", "add", "other_level")  # controls that must not blind where subtraction does
 WIDE = 2 / 3  # of the distinct experiments: an interval over so many says nothing
 

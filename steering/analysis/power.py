@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from envs.errors import InputError, nearest
+from steering.analysis.summary import maze_weights, trunk_curves
 from steering.experiments.conditions import MAIN
 from steering.statistics import bootstrap, boundary
 from steering.statistics.sample_size import levels_needed
-from steering.summary import maze_weights, trunk_curves
 from steering.sweep.outcome_table import OutcomeTable
 from steering.sweep.store import Store, thresholds
 

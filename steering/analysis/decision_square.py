@@ -1,8 +1,4 @@
-"""What a report shows beside the sweep's own numbers, read from a run directory: nothing here runs a network.
-
-Probes, vector fields and the published findings are files of other commands (``probes.json``, ``fields.json``,
-``replicate.json``); one that was made with another checkpoint or mode is left out, and the report says so.
-"""
+"""What the agent does at the decision square, before and after, maze by maze."""
 
 from __future__ import annotations
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from steering.arms import Arm
+from steering.analysis.compared_runs import Arm
+from steering.analysis.readings import Reading, readings
 from steering.probes.curves import boundaries, cut, mean_curves, probe_curves, tallies_from_json
 from steering.probes.summary import APART, ProbeCurves, reading
-from steering.readings import Reading, readings
 from steering.statistics import bootstrap
 from steering.sweep.artifacts import read_artifact
 
@@ -21,10 +21,10 @@ FACTS = ("name", "depth", "trunk", "affine", "equivalence_class", "receptive_fie
 def side_by_side(arms: Sequence[Arm], data: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:
     """``readings`` of ``compare.json`` and an empty text; or None and why not (empty if no run holds probes).
 
-    ``data``: what :func:`steering.compare.compare` made of ``arms``. ``levels``, ``sites``: what all agents' probes
-    have, with the same resamples for all, and ``facts`` of these sites; ``arms``: a list of readings each; ``curves``:
-    what they were read from, see :func:`_shown`; ``over_agents``: readings of the mean curves, agents and mazes drawn
-    anew, where the causal one has it. For agents of their own with probes that were made alike.
+    ``data``: what :func:`steering.analysis.comparison.compare` made of ``arms``. ``levels``, ``sites``: what all
+    agents' probes have, with the same resamples for all, and ``facts`` of these sites; ``arms``: a list of readings
+    each; ``curves``: what they were read from, see :func:`_shown`; ``over_agents``: readings of the mean curves,
+    agents and mazes drawn anew, where the causal one has it. For agents of their own with probes that were made alike.
     """
     if len({arm.spec.sha256 for arm in arms}) < len(arms):
         return None, ""
