@@ -40,9 +40,9 @@ def replicate_command(
     """Run the published findings again and print measured beside published."""
     from agents.checkpoints.zoo import load_policy
     from steering.experiments.levels import parse_levels
-    from steering.findings import Settings, published_site
     from steering.progress import bar
-    from steering.replicate import chosen, replicate
+    from steering.replication.protocol import Settings, published_site
+    from steering.replication.run import chosen, replicate
     from steering.sweep.artifacts import DATABASE, REPLICATE
 
     findings = chosen(names or (), None if show_list else mode)
@@ -78,7 +78,7 @@ def _show(data: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from steering.replicate import replicate_table
+    from steering.replication.run import replicate_table
 
     console: Console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     console.print(f"\n{data['checkpoint']['name']} at {data['settings']['site']}, exact within "

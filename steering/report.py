@@ -17,7 +17,7 @@ from steering.examples import example_figures
 from steering.experiments.conditions import CONTROLS, MAIN
 from steering.figures_probes import probe_figure, representation_figure
 from steering.page import PAGE_BYTES, Figure, write_page
-from steering.replicate import replicate_table
+from steering.replication.run import replicate_table
 from steering.statistics import formatting
 from steering.statistics.boundary import DROP
 from steering.statistics.formatting import short

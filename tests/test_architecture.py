@@ -36,11 +36,10 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"steering.probes": "data ridge convolutional summary surroundings scores position_dependence curves run"},
     {"steering.analysis": "effects readings summary power conclusion decision_square development compared_runs "
                           "comparison_readings comparison"},
-    {"steering": "progress depth_axis figures_probes fields tracking findings findings_store findings_vectors "
-                 "findings_transfer findings_channels findings_probe behaviour findings_levels replicate words "
-                 "tables figures examples page picture report film depth_film doctor bench run several "
-                 "figures_compare compare_page cli_agents cli_compare cli_film cli_replicate cli_stats cli_probes "
-                 "cli"},
+    {"steering.replication": "tracking protocol store own_vectors transfer channels cheese_probe behaviour levels run"},
+    {"steering": "progress depth_axis figures_probes fields words tables figures examples page picture report film "
+                 "depth_film doctor bench run several figures_compare compare_page cli_agents cli_compare cli_film "
+                 "cli_replicate cli_stats cli_probes cli"},
 )  # fmt: skip
 # Where each file stands: (floor, room, place in it).
 PLACES = {

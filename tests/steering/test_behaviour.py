@@ -10,7 +10,9 @@ from sklearn.linear_model import LogisticRegression
 
 from agents.networks.policy import MazePolicy
 from envs.maze import Maze
-from steering.behaviour import (
+from steering.experiments.exact import evaluate
+from steering.experiments.levels import qualifying_levels
+from steering.replication.behaviour import (
     BEHAVIOUR,
     FEWEST,
     STRONGEST,
@@ -20,9 +22,7 @@ from steering.behaviour import (
     measure_behaviour,
     summarize_behaviour,
 )
-from steering.experiments.exact import evaluate
-from steering.experiments.levels import qualifying_levels
-from steering.findings import Bench, Sample, Settings
+from steering.replication.protocol import Bench, Sample, Settings
 
 
 def planted(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -10,17 +10,28 @@ import pytest
 
 from agents.networks.policy import MazePolicy
 from steering.experiments.conditions import PUBLISHED_SITE
-from steering.findings import Bench, Claim, Figure, Row, Sample, Settings, mean_change, median, pooled_ratio, verdict
-from steering.findings_channels import summarize_resampling, summarize_retargeting
-from steering.findings_transfer import exact_share, summarize_removal, summarize_transfer
-from steering.findings_vectors import (
+from steering.replication.channels import summarize_resampling, summarize_retargeting
+from steering.replication.own_vectors import (
     log_odds,
     summarize_adding,
     summarize_effect,
     summarize_noise,
     summarize_top_right,
 )
-from steering.tracking import Tracking
+from steering.replication.protocol import (
+    Bench,
+    Claim,
+    Figure,
+    Row,
+    Sample,
+    Settings,
+    mean_change,
+    median,
+    pooled_ratio,
+    verdict,
+)
+from steering.replication.tracking import Tracking
+from steering.replication.transfer import exact_share, summarize_removal, summarize_transfer
 
 
 def test_a_figure_is_the_statistic_of_the_mazes_where_it_is_defined() -> None:

@@ -14,15 +14,15 @@ from agents.networks.policy import MazePolicy, as_policy
 from envs.maze import Maze, State
 from steering.experiments.conditions import PUBLISHED_SITE
 from steering.experiments.exact import evaluate
-from steering.findings import Bench, Sample, Settings, verdict
-from steering.findings_levels import GIVER, TAKERS, measure_named, summarize_named
-from steering.findings_probe import ENDS, FEWEST, STATES, measure_probe, places, summarize_probe
 from steering.interventions.edits import subtract
 from steering.interventions.sites import INPUT
 from steering.interventions.vectors import cheese_vector
 from steering.probes.convolutional import holding
 from steering.probes.data import activations, probe_data
-from steering.tracking import map_cell
+from steering.replication.cheese_probe import ENDS, FEWEST, STATES, measure_probe, places, summarize_probe
+from steering.replication.levels import GIVER, TAKERS, measure_named, summarize_named
+from steering.replication.protocol import Bench, Sample, Settings, verdict
+from steering.replication.tracking import map_cell
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

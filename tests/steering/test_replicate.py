@@ -24,17 +24,17 @@ from envs.maze import Maze, State
 from steering.cli_replicate import commands
 from steering.experiments.conditions import PUBLISHED_SITE
 from steering.experiments.exact import LevelEvaluator, evaluate
-from steering.findings import Bench, Settings, published_site
-from steering.findings_channels import measure_resampling, measure_retargeting, on_path
-from steering.findings_transfer import OFFSETS, measure_removal, offset_donors
-from steering.findings_vectors import measure_effect, measure_noise, measure_top_right
 from steering.interventions.edits import Intervention, add, clamp, subtract
 from steering.interventions.hooks import HookedPolicy
 from steering.interventions.sites import find_site
 from steering.interventions.vectors import cheese_vector, random_vector, top_right_vectors
-from steering.replicate import FINDINGS, chosen, published_inside, read, replicate, replicate_table
+from steering.replication.channels import measure_resampling, measure_retargeting, on_path
+from steering.replication.own_vectors import measure_effect, measure_noise, measure_top_right
+from steering.replication.protocol import Bench, Settings, published_site
+from steering.replication.run import FINDINGS, chosen, published_inside, read, replicate, replicate_table
+from steering.replication.tracking import map_cell, selection_levels, track
+from steering.replication.transfer import OFFSETS, measure_removal, offset_donors
 from steering.sweep.artifacts import REPLICATE
-from steering.tracking import map_cell, selection_levels, track
 
 SMALL = (26, 54, 208, 223, 238)  # small mazes with a decision square
 TRACKER = 4  # the planted channel

@@ -25,14 +25,14 @@ from agents.networks.nature import NaturePolicyNet
 from agents.networks.policy import MazePolicy, as_policy
 from envs.errors import InputError
 from envs.maze import Maze
-from steering import replicate as module
 from steering.analysis.summary import summarize
 from steering.experiments.conditions import Key
 from steering.experiments.outcome import OUTCOME_FIELDS, Outcome
-from steering.findings import Bench, Finding, Sample, Settings, Summary, digest, mean
-from steering.findings_levels import count_decisions, summarize_decisions
 from steering.interventions.sites import enumerate_sites, site_facts
-from steering.replicate import FINDINGS, published_inside, read, replicate
+from steering.replication import run as module
+from steering.replication.levels import count_decisions, summarize_decisions
+from steering.replication.protocol import Bench, Finding, Sample, Settings, Summary, digest, mean
+from steering.replication.run import FINDINGS, published_inside, read, replicate
 from steering.report import write_report
 from steering.sweep.artifacts import DATABASE, REPLICATE, read_artifacts
 from steering.sweep.spec import SweepSpec
@@ -49,8 +49,8 @@ from pathlib import Path
 import torch
 from agents.networks.nature import NaturePolicyNet
 from agents.networks.policy import as_policy
-from steering.findings import Settings
-from steering.replicate import replicate
+from steering.replication.protocol import Settings
+from steering.replication.run import replicate
 
 def kill(done, total):
     if done == 3:

@@ -15,30 +15,30 @@ from agents.networks.policy import Policy
 from envs.errors import InputError, nearest
 from envs.files import write_atomic
 from envs.maze import Maze
-from steering import findings_channels, findings_levels, findings_probe, findings_transfer, findings_vectors
-from steering.behaviour import BEHAVIOUR
-from steering.findings import Bench, Finding, Sample, Settings, digest, verdict
-from steering.findings_store import Data, FindingStore
+from steering.replication import channels, cheese_probe, levels, own_vectors, transfer
+from steering.replication.behaviour import BEHAVIOUR
+from steering.replication.protocol import Bench, Finding, Sample, Settings, digest, verdict
+from steering.replication.store import Data, FindingStore
+from steering.replication.tracking import check_maps
 from steering.sweep.artifacts import REPLICATE
 from steering.sweep.store import Store, run_directory, write_table
-from steering.tracking import check_maps
 
 FINDINGS: dict[str, Finding] = {
     finding.name: finding
     for finding in (
-        findings_vectors.EFFECT,
-        findings_vectors.ADDING,
-        findings_vectors.NOISE,
-        findings_transfer.TRANSFER,
-        findings_levels.NAMED_TRANSFER,
-        findings_transfer.REMOVAL,
-        findings_levels.DECISION_SQUARE,
+        own_vectors.EFFECT,
+        own_vectors.ADDING,
+        own_vectors.NOISE,
+        transfer.TRANSFER,
+        levels.NAMED_TRANSFER,
+        transfer.REMOVAL,
+        levels.DECISION_SQUARE,
         BEHAVIOUR,
-        findings_channels.RESAMPLING,
-        findings_channels.RETARGETING,
-        findings_vectors.PATHS,
-        findings_vectors.TOP_RIGHT_VECTOR,
-        findings_probe.PROBE,
+        channels.RESAMPLING,
+        channels.RETARGETING,
+        own_vectors.PATHS,
+        own_vectors.TOP_RIGHT_VECTOR,
+        cheese_probe.PROBE,
     )
 }
 Progress = Callable[[int, int], None]

@@ -8,7 +8,9 @@ import numpy as np
 
 from envs.maze import Maze
 from steering.experiments.outcome import Outcome
-from steering.findings import (
+from steering.interventions.edits import add, subtract
+from steering.interventions.vectors import SteeringVector, cheese_vector, random_vector, top_right_vectors
+from steering.replication.protocol import (
     Bench,
     Claim,
     Finding,
@@ -20,8 +22,6 @@ from steering.findings import (
     median_change,
     pooled_ratio,
 )
-from steering.interventions.edits import add, subtract
-from steering.interventions.vectors import SteeringVector, cheese_vector, random_vector, top_right_vectors
 
 POST = "Turner et al. 2023, 'Understanding and controlling a maze-solving policy network'"
 TOP_RIGHT = "'Maze-solving agents: Add a top-right vector', 2023"

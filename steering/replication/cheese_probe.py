@@ -2,8 +2,8 @@
 
 Frames, folds, probes and controls are those of :mod:`steering.probes.scores`; here they get two channels of each map
 instead of all. Which two, and whether the unit sees one position or its neighbours too, is settled on levels of their
-own: of the channels that track the cheese best by the rule of :mod:`steering.tracking`, what finds the cheese most
-often.
+own: of the channels that track the cheese best by the rule of :mod:`steering.replication.tracking`, what finds the
+cheese most often.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from torch import Tensor
 from agents.networks.policy import batches, to_input
 from envs.errors import InputError
 from envs.maze import Maze
-from steering.findings import Bench, Claim, Figure, Finding, Row, Sample, Summary, mean_change, pooled_ratio
-from steering.findings_channels import keeps
-from steering.findings_vectors import POST
 from steering.interventions.hooks import HookedPolicy
 from steering.interventions.sites import INPUT, find_site
 from steering.probes.convolutional import holding, predicted_positions
 from steering.probes.data import FOLDS, ProbeData, probe_data, shuffled
 from steering.probes.scores import KERNELS, MAP_CONTROLS, feature_scores
+from steering.replication.channels import keeps
+from steering.replication.own_vectors import POST
+from steering.replication.protocol import Bench, Claim, Figure, Finding, Row, Sample, Summary, mean_change, pooled_ratio
+from steering.replication.tracking import selection_levels, track_all
 from steering.statistics.seeding import generator
-from steering.tracking import selection_levels, track_all
 
 CHANNELS = 2
 CANDIDATES = 8  # channels of which the two are chosen

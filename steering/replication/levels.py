@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from envs.maze import Maze
-from steering.behaviour import SOURCE
 from steering.experiments.levels import skip_reason
-from steering.findings import Bench, Claim, Finding, Row, Sample, Settings, Summary, mean
-from steering.findings_transfer import IDLE
-from steering.findings_vectors import MOVES, POST, own_vector
 from steering.interventions.edits import subtract
+from steering.replication.behaviour import SOURCE
+from steering.replication.own_vectors import MOVES, POST, own_vector
+from steering.replication.protocol import Bench, Claim, Finding, Row, Sample, Settings, Summary, mean
+from steering.replication.transfer import IDLE
 
 GIVER = 0  # the level whose vector is used
 TAKERS = {795: "works", 3: "fails"}  # 795 has its cheese on the same cell of the picture, 3 on another

@@ -7,7 +7,9 @@ import numpy as np
 from envs.maze import Maze
 from steering.experiments.conditions import SAME_CELL
 from steering.experiments.levels import donor
-from steering.findings import (
+from steering.interventions.edits import subtract
+from steering.replication.own_vectors import MOVES, POST, own_vector
+from steering.replication.protocol import (
     Bench,
     Claim,
     Figure,
@@ -21,8 +23,6 @@ from steering.findings import (
     median,
     pooled_ratio,
 )
-from steering.findings_vectors import MOVES, POST, own_vector
-from steering.interventions.edits import subtract
 from steering.statistics.bootstrap import LEVEL, blindness
 
 SAME, NEARBY, FAR = "0", "2", "5+"

@@ -21,7 +21,7 @@ from scipy.special import expit
 
 from envs.maze import Maze
 from steering.experiments.levels import skip_reason
-from steering.findings import Bench, Claim, Figure, Finding, Row, Sample, Summary, mean, mean_change
+from steering.replication.protocol import Bench, Claim, Figure, Finding, Row, Sample, Summary, mean, mean_change
 from steering.statistics.bootstrap import interval
 from steering.statistics.seeding import generator
 

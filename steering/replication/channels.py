@@ -10,7 +10,11 @@ from agents.networks.policy import move_probabilities, to_input
 from envs.actions import N_MOVES
 from envs.chain import path_probability
 from envs.maze import Cell, Maze
-from steering.findings import (
+from steering.interventions.edits import Intervention, clamp, patch
+from steering.interventions.hooks import HookedPolicy
+from steering.interventions.vectors import activation
+from steering.replication.own_vectors import POST
+from steering.replication.protocol import (
     Bench,
     Claim,
     Figure,
@@ -22,12 +26,8 @@ from steering.findings import (
     mean,
     mean_change,
 )
-from steering.findings_transfer import SAME, offset_donors
-from steering.findings_vectors import POST
-from steering.interventions.edits import Intervention, clamp, patch
-from steering.interventions.hooks import HookedPolicy
-from steering.interventions.vectors import activation
-from steering.tracking import selection_levels
+from steering.replication.tracking import selection_levels
+from steering.replication.transfer import SAME, offset_donors
 
 TARGETS = 8  # cells of each maze that the mouse is sent to
 NEAR, FAR = 2, 6  # steps from the path start -> top-right: at most, at least

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from steering.findings import Row, Settings
+from steering.replication.protocol import Row, Settings
 from steering.sweep.store import Store
 
 Data = dict[str, Any]

@@ -26,9 +26,9 @@ from steering.experiments.conditions import PUBLISHED_SITE
 from steering.experiments.exact import LevelEvaluator
 from steering.experiments.outcome import HORIZON
 from steering.interventions.sites import Site, find_site
+from steering.replication.tracking import Tracking, track
 from steering.statistics.bootstrap import interval, resamples
 from steering.statistics.seeding import generator
-from steering.tracking import Tracking, track
 
 Row = dict[str, Any]  # one maze's measurement: numbers, or lists of numbers; NaN where undefined
 Statistic = Callable[..., np.ndarray]  # arrays whose last axis runs over mazes -> that axis reduced
