@@ -59,9 +59,10 @@ def video(
     from envs.files import write_atomic
     from envs.maze import Maze
     from steering.experiments.levels import parse_levels
-    from steering.film import Cast, film_of, heat_overlays, roll
+    from steering.films.condition_film import Cast, heat_overlays, roll
     from steering.progress import bar
     from videos.encode import check_film_path
+    from videos.rollout_film import film_of
     from videos.side_by_side import Look
 
     look = Look(side=size, crop=crop, fps=fps)
@@ -111,7 +112,7 @@ def field(
     from envs.maze import Maze
     from steering.experiments.exact import LevelEvaluator
     from steering.experiments.level_conditions import intervention_named
-    from steering.fields import level_fields, no_cheese_field, panels
+    from steering.films.move_fields import level_fields, no_cheese_field, panels
     from videos.fields import field_drawing
     from videos.plots import check_format, field_file
 
@@ -155,7 +156,7 @@ def film_sweep_command(
 ) -> None:
     """Film a sweep: site by site in depth order, the steered field and rollouts over the growing blindness curve."""
     from agents.checkpoints.zoo import load_policy
-    from steering.depth_film import film_sites
+    from steering.films.site_film import film_sites
     from steering.progress import bar
     from steering.sweep.spec import SweepSpec
     from videos.side_by_side import Look
@@ -189,8 +190,8 @@ def replay(
     """Make recorded moves again in real procgen and check that the recorded states come out."""
     from envs.recording import replay as replay_track
     from envs.trajectory import Trajectory
-    from steering.film import film_of, rows_of
     from videos.encode import check_film_path
+    from videos.rollout_film import film_of, rows_of
     from videos.side_by_side import Look
 
     look = Look(side=size, crop=crop, fps=fps)

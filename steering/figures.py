@@ -6,8 +6,11 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 
+from envs.errors import InputError
+from envs.maze import Maze
 from steering.analysis.readings import CAUSAL, DECODING, REPRESENTATIONAL, Reading
 from steering.depth_axis import (
     BLUE,
@@ -26,7 +29,11 @@ from steering.depth_axis import (
     twin,
 )  # fmt: skip
 from steering.experiments.conditions import MAIN
+from steering.films.move_fields import MoveField, panels
+from steering.sweep.artifacts import FIELDS
 from steering.tables import DECISIONS, WORLDS, counted_labels, position_cells, starred
+from videos.fields import field_drawing
+from videos.plots import field_figure
 
 _KINDS = {CAUSAL: BLUE, REPRESENTATIONAL: GREEN, DECODING: ORANGE}
 _LEFT = {"l": 150, "r": 20, "t": 20, "b": 60}  # margins where sites stand on the y axis
@@ -222,3 +229,32 @@ def before_after_figure(decisions: Mapping[str, Any]) -> go.Figure:
                          margin={"l": 60, "r": 20, "t": 30, "b": 40})  # fmt: skip
     figure.update_yaxes(range=[-0.02, 1.02], title="probability of the move")
     return figure
+
+
+_SIDE = 230  # pixels of a panel: four fit the width of a page
+
+
+def example_figures(data: Mapping[str, Any]) -> dict[str, tuple[go.Figure, int, float]]:
+    """``{"typical" | "best" | "worst": (figure, level, blindness)}`` from what :func:`keep_examples` wrote.
+
+    Panels: left alone, steered, the difference, cheese removed. Raises :class:`InputError` for a damaged file.
+    """
+    figures = {}
+    try:
+        for name, (level, blindness) in data["chosen"].items():
+            maze = Maze.from_level(level, data["mode"])
+            parts = {world: _normal(rows) for world, rows in data["levels"][str(level)].items()}
+            clean = MoveField("left alone", maze, parts["clean"], data["horizon"])
+            steered = MoveField("steered", maze, parts[MAIN], data["horizon"])
+            gone = MoveField("cheese removed", maze.without_cheese(), parts["no_cheese"], data["horizon"])
+            shown = [*panels(clean, steered, heat="none"), *panels(gone, heat="none")]
+            figures[name] = (field_figure(field_drawing(shown), side=_SIDE), level, blindness)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{FIELDS.file}: damaged ({error}); remove it and type the sweep's command again") from None
+    return figures
+
+
+def _normal(rows: list[list[float]]) -> np.ndarray:
+    """``float64[n, 5]`` rows that sum to 1 again after rounding."""
+    p = np.array(rows, dtype=np.float64)
+    return p / p.sum(axis=1, keepdims=True)

@@ -13,8 +13,8 @@ from steering import figures, words
 from steering.analysis.conclusion import answer
 from steering.analysis.readings import readings
 from steering.depth_axis import kind, labels
-from steering.examples import example_figures
 from steering.experiments.conditions import CONTROLS, MAIN
+from steering.figures import example_figures
 from steering.figures_probes import probe_figure, representation_figure
 from steering.page import PAGE_BYTES, Figure, write_page
 from steering.replication.run import replicate_table

@@ -16,9 +16,9 @@ from envs.files import write_atomic
 from steering.analysis.conclusion import answer
 from steering.analysis.decision_square import decision_squares
 from steering.analysis.summary import summarize, write_summary
-from steering.examples import keep_examples
 from steering.experiments.conditions import MAIN
-from steering.film import film_sweep
+from steering.films.example_fields import keep_examples
+from steering.films.sweep_film import film_sweep
 from steering.picture import sweep_picture
 from steering.progress import bar
 from steering.report import write_report

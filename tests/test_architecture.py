@@ -26,7 +26,7 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"agents.checkpoints": "weights sb3_zip zip_members torch_pickles torch_files files cards zoo"},
     {"agents": "hardware evaluation"},
     {"agents.training": "history muon supervised imitation dagger ppo_archive ppo card pipeline publish",
-     "videos": "frames ffmpeg encode fields plots scene stage chart side_by_side speed"},
+     "videos": "frames ffmpeg encode fields plots scene stage chart side_by_side rollout_film speed"},
     {
         "steering.interventions": "graph sites hooks partial vectors edits",
         "steering.statistics": "bootstrap boundary formatting paired sample_size seeding",
@@ -37,9 +37,10 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"steering.analysis": "effects readings summary power conclusion decision_square development compared_runs "
                           "comparison_readings comparison"},
     {"steering.replication": "tracking protocol store own_vectors transfer channels cheese_probe behaviour levels run"},
-    {"steering": "progress depth_axis figures_probes fields words tables figures examples page picture report film "
-                 "depth_film doctor bench run several figures_compare compare_page cli_agents cli_compare cli_film "
-                 "cli_replicate cli_stats cli_probes cli"},
+    {"steering.films": "move_fields heat_maps condition_film sweep_film site_film example_fields"},
+    {"steering": "progress depth_axis figures_probes words tables figures page picture report doctor bench run "
+                 "several figures_compare compare_page cli_agents cli_compare cli_film cli_replicate cli_stats "
+                 "cli_probes cli"},
 )  # fmt: skip
 # Where each file stands: (floor, room, place in it).
 PLACES = {

@@ -13,7 +13,8 @@ from envs.actions import Facing, Move
 from envs.errors import InputError
 from envs.maze import Maze
 from steering.experiments.exact import LevelEvaluator
-from steering.fields import MoveField, alignment, heat_map, level_fields, move_vectors, no_cheese_field, panels
+from steering.films.heat_maps import alignment, heat_map
+from steering.films.move_fields import MoveField, level_fields, move_vectors, no_cheese_field, panels
 from steering.interventions.edits import Intervention, subtract
 from steering.interventions.hooks import HookedPolicy
 from steering.interventions.vectors import cheese_vector

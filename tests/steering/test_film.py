@@ -15,13 +15,15 @@ from agents.networks.policy import MazePolicy
 from envs.errors import InputError
 from envs.maze import Maze
 from envs.trajectory import Trajectory
-from steering import cli_film, depth_film
+from steering import cli_film
 from steering.experiments.level_conditions import intervention_named
-from steering.film import Cast, film_of, header_of, heat_overlays, panel_of, roll, title_of
+from steering.films import site_film
+from steering.films.condition_film import Cast, heat_overlays, roll
 from steering.sweep.run import run_sweep
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store
 from steering.sweep.units import run_unit
+from videos.rollout_film import film_of, header_of, panel_of, title_of
 from videos.side_by_side import Look
 
 SITE = "embedder.block2.res1.resadd"
@@ -91,14 +93,14 @@ def test_the_walk_through_the_sites(policy: MazePolicy, tmp_path: Path) -> None:
         store.add_levels([(SMALL, True, "", Maze.from_level(SMALL).features())])
         run_sweep(spec, tmp_path, store, lambda units: (run_unit(policy, unit, spec) for unit in units))
     seen: list[tuple[int, int]] = []
-    path = depth_film.film_sites(
+    path = site_film.film_sites(
         tmp_path, spec, policy, episodes=1, seconds=0.5, look=dataclasses.replace(LOOK, side=128),
         progress=lambda done, total: seen.append((done, total)),
     )  # fmt: skip
     assert path == tmp_path / "film-sweep.mp4"
     assert seen == [(0, 3), (1, 3), (2, 3), (3, 3)], "input and block1.conv are one experiment"
     frames = decoded(path)
-    charts = [frame[-depth_film.CHART_HEIGHT - 30 : -30].astype(int) for frame in frames]
+    charts = [frame[-site_film.CHART_HEIGHT - 30 : -30].astype(int) for frame in frames]
     kinds = 1 + sum(np.abs(a - b).mean() > 0.5 for a, b in itertools.pairwise(charts))
     assert kinds == 3, "the curve grows by one site at a time"
     for options, says in [
@@ -109,7 +111,7 @@ def test_the_walk_through_the_sites(policy: MazePolicy, tmp_path: Path) -> None:
     ]:
         asked: dict[str, Any] = options
         with pytest.raises(InputError, match=says):
-            depth_film.film_sites(tmp_path, spec, policy, **asked)
+            site_film.film_sites(tmp_path, spec, policy, **asked)
 
 
 def test_bad_input_is_one_line_and_leaves_no_file(policy: MazePolicy, tracks: list[Trajectory], tmp_path: Path) -> None:

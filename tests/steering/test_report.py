@@ -17,8 +17,8 @@ from envs.maze import Maze
 from steering import tables
 from steering.analysis.decision_square import decision_squares
 from steering.analysis.readings import readings
-from steering.examples import example_figures
 from steering.experiments.conditions import Key
+from steering.figures import example_figures
 from steering.probes.run import ProbeOptions, run_probes
 from steering.report import write_report
 from steering.run import rewrite, run_layer_sweep

@@ -10,7 +10,7 @@ import torch
 
 from agents.networks.impala import ImpalaPolicyNet
 from envs.maze import Cell, Maze
-from steering.fields import Alignment, alignment, heat_map
+from steering.films.heat_maps import Alignment, alignment, heat_map
 from steering.interventions.hooks import HookedPolicy
 from videos.frames import cell_rect
 from videos.scene import PICTURE, HeatOverlay

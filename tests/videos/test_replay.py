@@ -20,7 +20,8 @@ from envs.errors import InputError
 from envs.maze import Maze
 from envs.trajectory import Trajectory
 from steering import cli_film
-from steering.film import Cast, film_of, header_of, roll, rows_of, title_of
+from steering.films.condition_film import Cast, roll
+from videos.rollout_film import film_of, header_of, rows_of, title_of
 from videos.side_by_side import Look
 
 SITE = "embedder.block2.res1.resadd"
@@ -80,7 +81,6 @@ def test_only_what_may_be_compared_stands_side_by_side(policy: MazePolicy, track
 
 def test_no_two_rows_look_alike(tracks: list[Trajectory], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What tells rows apart is in their captions: above each film, in a grid before each title."""
-    from steering import film
 
     seen: list[tuple[str, list[str]]] = []
 
@@ -88,7 +88,7 @@ def test_no_two_rows_look_alike(tracks: list[Trajectory], tmp_path: Path, monkey
         seen.append((header, [panel.title for _, panels in rows for panel in panels]))
         return iter([np.zeros((2, 2, 3), dtype=np.uint8)])
 
-    monkeypatch.setattr(film, "grid_frames", watched)
+    monkeypatch.setattr("videos.rollout_film.grid_frames", watched)
     others = [told(tracks[0], **info) for info in ({"seed": 1}, {"episode": 2}, {"checkpoint": "ab" * 32})]
     rows = [[tracks[0]], *([other] for other in others)]
     film_of(rows, tmp_path / "x.mp4")

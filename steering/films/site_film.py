@@ -22,8 +22,8 @@ from steering.experiments.conditions import MAIN, Key
 from steering.experiments.exact import LevelEvaluator
 from steering.experiments.level_conditions import level_intervention
 from steering.experiments.rollouts import rollouts
-from steering.fields import MoveField
-from steering.film import most_changed, panel_of
+from steering.films.move_fields import MoveField
+from steering.films.sweep_film import most_changed
 from steering.interventions.edits import Intervention
 from steering.sweep.artifacts import DATABASE
 from steering.sweep.recordings import rollout_site
@@ -31,6 +31,7 @@ from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store
 from videos.chart import curve_chart
 from videos.encode import check_film_path, write_film
+from videos.rollout_film import panel_of
 from videos.side_by_side import STANDARD, Look, Panel, grid_frames
 from videos.stage import GAP, film_width
 

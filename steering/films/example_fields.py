@@ -6,30 +6,23 @@ Their fields are computed when a sweep ends and kept in ``fields.json``, so that
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 
 from agents.networks.policy import Policy
-from envs.errors import InputError
 from envs.files import write_atomic
 from envs.maze import Maze
 from steering.experiments.conditions import MAIN, Key
 from steering.experiments.exact import LevelEvaluator
 from steering.experiments.level_conditions import level_intervention
-from steering.fields import MoveField, panels
 from steering.sweep.artifacts import FIELDS
 from steering.sweep.recordings import rollout_site
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store
-from videos.fields import field_drawing
-from videos.plots import field_figure
 
 _DIGITS = 5  # of a probability: more than an arrow shows
-_SIDE = 230  # pixels of a panel: four fit the width of a page
 
 
 def choose(store: Store, spec: SweepSpec, site: str) -> dict[str, tuple[int, float]]:
@@ -90,29 +83,3 @@ def _fields(policy: Policy, level: int, spec: SweepSpec, site: str) -> dict[str,
     edit = level_intervention(policy, maze, Key(level, MAIN, site, spec.coefficients[0]), spec.source, spec.seed)
     fields = {"clean": evaluator.clean, MAIN: evaluator.fields([edit])[0], "no_cheese": evaluator.no_cheese}
     return {name: np.round(field.probabilities, _DIGITS).tolist() for name, field in fields.items()}
-
-
-def example_figures(data: Mapping[str, Any]) -> dict[str, tuple[go.Figure, int, float]]:
-    """``{"typical" | "best" | "worst": (figure, level, blindness)}`` from what :func:`keep_examples` wrote.
-
-    Panels: left alone, steered, the difference, cheese removed. Raises :class:`InputError` for a damaged file.
-    """
-    figures = {}
-    try:
-        for name, (level, blindness) in data["chosen"].items():
-            maze = Maze.from_level(level, data["mode"])
-            parts = {world: _normal(rows) for world, rows in data["levels"][str(level)].items()}
-            clean = MoveField("left alone", maze, parts["clean"], data["horizon"])
-            steered = MoveField("steered", maze, parts[MAIN], data["horizon"])
-            gone = MoveField("cheese removed", maze.without_cheese(), parts["no_cheese"], data["horizon"])
-            shown = [*panels(clean, steered, heat="none"), *panels(gone, heat="none")]
-            figures[name] = (field_figure(field_drawing(shown), side=_SIDE), level, blindness)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"{FIELDS.file}: damaged ({error}); remove it and type the sweep's command again") from None
-    return figures
-
-
-def _normal(rows: list[list[float]]) -> np.ndarray:
-    """``float64[n, 5]`` rows that sum to 1 again after rounding."""
-    p = np.array(rows, dtype=np.float64)
-    return p / p.sum(axis=1, keepdims=True)

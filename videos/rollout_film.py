@@ -1,105 +1,22 @@
-"""Films of what an intervention does: recorded rollouts of any number of conditions, side by side."""
+"""Films of recorded rollouts: a row for each level, side by side or in a grid."""
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from agents.networks.policy import Policy, batches, to_input
-from envs.errors import InputError, nearest
+from envs.errors import InputError
 from envs.maze import Maze
 from envs.recording import recorded_maze
 from envs.trajectory import Trajectory
-from steering.experiments.conditions import CONDITIONS, REFERENCES, Key
-from steering.experiments.exact import CHUNK, LevelEvaluator
-from steering.experiments.level_conditions import intervention_named
-from steering.experiments.rollouts import rollouts
-from steering.fields import alignment, heat_map
-from steering.interventions.hooks import HookedPolicy
-from steering.interventions.sites import find_site
-from steering.interventions.vectors import cheese_vector
-from steering.sweep.recordings import rollout_name
-from steering.sweep.spec import SweepSpec
-from steering.sweep.store import Store
 from videos.encode import write_film
 from videos.scene import HeatOverlay
 from videos.side_by_side import STANDARD, Look, Panel, grid_frames
-
-HEATS = ("none", "vector", "activation")
-
-
-@dataclass(frozen=True)
-class Cast:
-    """Who is filmed: conditions from left to right, at one site. ``heat``: ``none``, the cheese ``vector`` of the
-    site or each picture's ``activation`` there, of one ``channel`` (None: the norm over channels)."""
-
-    conditions: tuple[str, ...] = ("clean", "subtract")
-    site: str | None = None
-    coefficient: float = 1.0
-    seed: int = 0
-    horizon: int = 256
-    heat: str = "none"
-    channel: int | None = None
-
-    def __post_init__(self) -> None:
-        known = (*REFERENCES, *CONDITIONS)
-        for condition in self.conditions:
-            if condition not in known:
-                raise InputError(f"unknown condition {condition!r}; {nearest(condition, known)}")
-        if not self.conditions or len(set(self.conditions)) < len(self.conditions):
-            raise InputError(f"conditions {', '.join(self.conditions)!r}: give one or more, each once")
-        if self.heat not in HEATS:
-            raise InputError(f"unknown heat map {self.heat!r} of a film; {nearest(self.heat, HEATS)}")
-        if self.heat != "none" and self.site is None:
-            raise InputError("a heat map needs a site: add --site (see `mazesteer sites`)")
-
-
-def roll(policy: Policy, maze: Maze, cast: Cast) -> list[Trajectory]:
-    """One rollout a condition on one level, with common random numbers.
-
-    Each record also holds the exact P(cheese) and P(top-right 5x5) of its condition, for the result card.
-    """
-    evaluator = LevelEvaluator(policy, maze, cast.horizon)
-    tracks = []
-    for condition in cast.conditions:
-        edit = intervention_named(policy, maze, condition, cast.site, cast.coefficient, cast.seed)
-        gone = condition == "no_cheese"
-        world = maze.without_cheese() if gone else maze
-        (track,) = rollouts(policy, world, edit, episodes=1, seed=cast.seed, horizon=cast.horizon, condition=condition)
-        outcome = evaluator.no_cheese_outcome() if gone else evaluator.outcomes([edit])[0]
-        exact = {"p_cheese": outcome.p_cheese, "p_region": outcome.p_region}
-        tracks.append(dataclasses.replace(track, info={**track.info, "exact": exact}))
-    return tracks
-
-
-def heat_overlays(policy: Policy, maze: Maze, tracks: Sequence[Trajectory], cast: Cast) -> list[HeatOverlay | None]:
-    """The heat map of each rollout of :func:`roll`, aligned to the picture; each on its own scale."""
-    if cast.heat == "none":
-        return [None] * len(tracks)
-    assert cast.site is not None
-    where = alignment(policy.net, cast.site)
-    if cast.heat == "vector":
-        maps = heat_map(cheese_vector(policy, maze, cast.site).tensor, cast.channel)[None]
-        return [HeatOverlay(maps, where.share(0), where.share(1) - where.share(0))] * len(tracks)
-    found: list[HeatOverlay | None] = []
-    name = find_site(policy.net, cast.site).name
-    for track, condition in zip(tracks, cast.conditions, strict=True):
-        edit = intervention_named(policy, maze, condition, cast.site, cast.coefficient, cast.seed)
-        world = maze.without_cheese() if condition == "no_cheese" else maze
-        unique = list(dict.fromkeys(track.states))
-        seen: list[np.ndarray] = []
-        for frames in batches(world.observations(unique), CHUNK):
-            activations = HookedPolicy(policy.net).run(to_input(frames), edit.by_site(), [name])[2][name]
-            seen += [heat_map(each, cast.channel) for each in activations]
-        maps = np.stack([seen[unique.index(state)] for state in track.states])
-        found.append(HeatOverlay(maps, where.share(0), where.share(1) - where.share(0)))
-    return found
 
 
 def title_of(track: Trajectory) -> str:
@@ -232,31 +149,3 @@ def _level_of(tracks: Sequence[Trajectory]) -> Maze:
     if any(maze.walls != mazes[0].walls for maze in mazes) or len(cheeses) > 1:
         raise InputError("film: rollouts of different levels side by side; give each level a row of its own")
     return next((maze for maze in mazes if maze.cheese is not None), mazes[0])
-
-
-def film_sweep(store: Store, spec: SweepSpec, directory: Path, site: str) -> Path | None:
-    """Film of the level where subtraction at ``site`` changes P(cheese) most, from its recordings.
-
-    Made once; returns None if the sweep has no ``subtract`` condition or recorded nothing.
-    """
-    if "subtract" not in spec.conditions or spec.episodes < 1:
-        return None
-    key = Key(most_changed(store, spec, site), "subtract", site, spec.coefficients[0])
-    folder = directory / "rollouts"
-    path = folder / f"level{key.level:05d}_clean_vs_subtract_{site}_x{key.coefficient:g}.mp4"
-    records = [folder / rollout_name(each, 0) for each in (Key(key.level, "clean"), key)]
-    if not path.exists():
-        if not all(record.exists() for record in records):
-            return None
-        film_of([[Trajectory.load(record) for record in records]], path)
-    return path
-
-
-def most_changed(store: Store, spec: SweepSpec, site: str) -> int:
-    """The finished level where subtraction at ``site`` changes P(cheese) most (the first of equals)."""
-    table = {row.key: row.outcome for row in store.rows()}
-    keys = {level: Key(level, "subtract", site, spec.coefficients[0]) for level in spec.levels}
-    finished = [level for level, key in keys.items() if key in table]
-    if not finished:
-        raise InputError(f"{store.path.parent}: no level is finished yet; type the sweep's command again")
-    return max(finished, key=lambda level: abs(table[Key(level, "clean")].p_cheese - table[keys[level]].p_cheese))

@@ -1,0 +1,93 @@
+"""Films of what an intervention does: recorded rollouts of any number of conditions, side by side."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from agents.networks.policy import Policy, batches, to_input
+from envs.errors import InputError, nearest
+from envs.maze import Maze
+from envs.trajectory import Trajectory
+from steering.experiments.conditions import CONDITIONS, REFERENCES
+from steering.experiments.exact import CHUNK, LevelEvaluator
+from steering.experiments.level_conditions import intervention_named
+from steering.experiments.rollouts import rollouts
+from steering.films.heat_maps import alignment, heat_map
+from steering.interventions.hooks import HookedPolicy
+from steering.interventions.sites import find_site
+from steering.interventions.vectors import cheese_vector
+from videos.scene import HeatOverlay
+
+HEATS = ("none", "vector", "activation")
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Who is filmed: conditions from left to right, at one site. ``heat``: ``none``, the cheese ``vector`` of the
+    site or each picture's ``activation`` there, of one ``channel`` (None: the norm over channels)."""
+
+    conditions: tuple[str, ...] = ("clean", "subtract")
+    site: str | None = None
+    coefficient: float = 1.0
+    seed: int = 0
+    horizon: int = 256
+    heat: str = "none"
+    channel: int | None = None
+
+    def __post_init__(self) -> None:
+        known = (*REFERENCES, *CONDITIONS)
+        for condition in self.conditions:
+            if condition not in known:
+                raise InputError(f"unknown condition {condition!r}; {nearest(condition, known)}")
+        if not self.conditions or len(set(self.conditions)) < len(self.conditions):
+            raise InputError(f"conditions {', '.join(self.conditions)!r}: give one or more, each once")
+        if self.heat not in HEATS:
+            raise InputError(f"unknown heat map {self.heat!r} of a film; {nearest(self.heat, HEATS)}")
+        if self.heat != "none" and self.site is None:
+            raise InputError("a heat map needs a site: add --site (see `mazesteer sites`)")
+
+
+def roll(policy: Policy, maze: Maze, cast: Cast) -> list[Trajectory]:
+    """One rollout a condition on one level, with common random numbers.
+
+    Each record also holds the exact P(cheese) and P(top-right 5x5) of its condition, for the result card.
+    """
+    evaluator = LevelEvaluator(policy, maze, cast.horizon)
+    tracks = []
+    for condition in cast.conditions:
+        edit = intervention_named(policy, maze, condition, cast.site, cast.coefficient, cast.seed)
+        gone = condition == "no_cheese"
+        world = maze.without_cheese() if gone else maze
+        (track,) = rollouts(policy, world, edit, episodes=1, seed=cast.seed, horizon=cast.horizon, condition=condition)
+        outcome = evaluator.no_cheese_outcome() if gone else evaluator.outcomes([edit])[0]
+        exact = {"p_cheese": outcome.p_cheese, "p_region": outcome.p_region}
+        tracks.append(dataclasses.replace(track, info={**track.info, "exact": exact}))
+    return tracks
+
+
+def heat_overlays(policy: Policy, maze: Maze, tracks: Sequence[Trajectory], cast: Cast) -> list[HeatOverlay | None]:
+    """The heat map of each rollout of :func:`roll`, aligned to the picture; each on its own scale."""
+    if cast.heat == "none":
+        return [None] * len(tracks)
+    assert cast.site is not None
+    where = alignment(policy.net, cast.site)
+    if cast.heat == "vector":
+        maps = heat_map(cheese_vector(policy, maze, cast.site).tensor, cast.channel)[None]
+        return [HeatOverlay(maps, where.share(0), where.share(1) - where.share(0))] * len(tracks)
+    found: list[HeatOverlay | None] = []
+    name = find_site(policy.net, cast.site).name
+    for track, condition in zip(tracks, cast.conditions, strict=True):
+        edit = intervention_named(policy, maze, condition, cast.site, cast.coefficient, cast.seed)
+        world = maze.without_cheese() if condition == "no_cheese" else maze
+        unique = list(dict.fromkeys(track.states))
+        seen: list[np.ndarray] = []
+        for frames in batches(world.observations(unique), CHUNK):
+            activations = HookedPolicy(policy.net).run(to_input(frames), edit.by_site(), [name])[2][name]
+            seen += [heat_map(each, cast.channel) for each in activations]
+        maps = np.stack([seen[unique.index(state)] for state in track.states])
+        found.append(HeatOverlay(maps, where.share(0), where.share(1) - where.share(0)))
+    return found
