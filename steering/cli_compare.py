@@ -27,7 +27,7 @@ def compare_command(
     ] = None,
 ) -> None:
     """Compare runs maze by maze: agents, coefficients of one run, or snapshots of one training."""
-    from steering.compare_page import answer, run_compare
+    from steering.reports.comparison_report import answer, run_compare
 
     data = run_compare(
         runs, out, seed=seed, blindness=blindness_threshold, competence=competence_threshold, history=history

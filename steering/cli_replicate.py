@@ -78,7 +78,7 @@ def _show(data: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from steering.replication.run import replicate_table
+    from steering.reports.tables import replicate_table
 
     console: Console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     console.print(f"\n{data['checkpoint']['name']} at {data['settings']['site']}, exact within "

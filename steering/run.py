@@ -19,9 +19,9 @@ from steering.analysis.summary import summarize, write_summary
 from steering.experiments.conditions import MAIN
 from steering.films.example_fields import keep_examples
 from steering.films.sweep_film import film_sweep
-from steering.picture import sweep_picture
 from steering.progress import bar
-from steering.report import write_report
+from steering.reports.static_figures import sweep_picture
+from steering.reports.sweep_report import write_report
 from steering.statistics import boundary
 from steering.statistics.formatting import short
 from steering.sweep.artifacts import DATABASE, read_artifacts

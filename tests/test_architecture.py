@@ -38,8 +38,9 @@ FLOORS: tuple[dict[str, str], ...] = (
                           "comparison_readings comparison"},
     {"steering.replication": "tracking protocol store own_vectors transfer channels cheese_probe behaviour levels run"},
     {"steering.films": "move_fields heat_maps condition_film sweep_film site_film example_fields"},
-    {"steering": "progress depth_axis figures_probes words tables figures page picture report doctor bench run "
-                 "several figures_compare compare_page cli_agents cli_compare cli_film cli_replicate cli_stats "
+    {"steering.reports": "site_axis captions tables page static_figures probe_figures sweep_figures "
+"sweep_report comparison_figures comparison_report"},
+    {"steering": "progress doctor bench run several cli_agents cli_compare cli_film cli_replicate cli_stats "
                  "cli_probes cli"},
 )  # fmt: skip
 # Where each file stands: (floor, room, place in it).

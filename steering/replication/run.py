@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
 import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from agents.hardware import one_thread
 from agents.networks.policy import Policy
@@ -20,6 +17,7 @@ from steering.replication.behaviour import BEHAVIOUR
 from steering.replication.protocol import Bench, Finding, Sample, Settings, digest, verdict
 from steering.replication.store import Data, FindingStore
 from steering.replication.tracking import check_maps
+from steering.statistics.formatting import published_inside
 from steering.sweep.artifacts import REPLICATE
 from steering.sweep.store import Store, run_directory, write_table
 
@@ -151,48 +149,6 @@ def result(bench: Bench, finding: Finding, sample: Sample) -> Data:
     }
 
 
-def replicate_table(data: Data) -> list[Data]:
-    """The findings of a ``replicate.json`` as they are shown, in the list's order: measured beside published.
-
-    Each is what is stored of it (``what``, ``published``, ``verdict``, ``mazes``, ``notes``) with its ``name``, and has
-    for ``figures`` rows of text with ``figure``, ``published``, ``measured``, ``interval`` and ``inside``
-    (:func:`published_inside`).
-    """
-    findings = data["findings"]
-    return [
-        {"name": name, **findings[name], "figures": [_row(figure) for figure in findings[name]["figures"]]}
-        for name in FINDINGS
-        if name in findings
-    ]
-
-
-def published_inside(figure: Mapping[str, Any]) -> str:
-    """Whether a stored figure's published number lies inside its measured 95% interval: ``yes`` or ``no``.
-
-    Of a published range also ``in part``. Empty without an interval, and where no number was published that could be
-    compared: none, words, or one that its source got wrong (``0.0088 (flawed)``).
-    """
-    low, high, published = figure["low"], figure["high"], str(figure["published"])
-    found = re.fullmatch(r"(-?[\d.]+)(?: to (-?[\d.]+))?", published)
-    if found is None or low is None or high is None:
-        return ""
-    first, last = float(found[1]), float(found[2] or found[1])
-    if low <= first and last <= high:
-        return "yes"
-    return "no" if last < low or high < first else "in part"
-
-
-def _row(figure: Mapping[str, Any]) -> dict[str, str]:
-    low, high = figure["low"], figure["high"]
-    return {
-        "figure": figure["label"],
-        "published": _text(figure["published"]),
-        "measured": _text(figure["value"]),
-        "interval": "" if low is None or high is None else f"{_text(low)} to {_text(high)}",
-        "inside": published_inside(figure),
-    }
-
-
 def read(out: Path) -> Data:
     """What a directory's ``replicate.json`` holds; :class:`InputError` if it has none that can be read."""
     try:
@@ -213,11 +169,3 @@ def _mazes(finding: Finding, settings: Settings, known: dict[int, Maze]) -> list
             f"{finding.name}: none of the levels can be used (it needs a decision square); take a wider range"
         )
     return found
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, float) and math.isfinite(value):
-        return f"{value:.3f}" if abs(value) >= 0.01 or value == 0 else f"{value:.2g}"
-    return str(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,3 +22,19 @@ def number(value: float | None, digits: int = 3) -> str:
 def short(name: str) -> str:
     """A site's name as shown on an axis."""
     return name.removeprefix("embedder.")
+
+
+def published_inside(figure: Mapping[str, Any]) -> str:
+    """Whether a stored figure's published number lies inside its measured 95% interval: ``yes`` or ``no``.
+
+    Of a published range also ``in part``. Empty without an interval, and where no number was published that could be
+    compared: none, words, or one that its source got wrong (``0.0088 (flawed)``).
+    """
+    low, high, published = figure["low"], figure["high"], str(figure["published"])
+    found = re.fullmatch(r"(-?[\d.]+)(?: to (-?[\d.]+))?", published)
+    if found is None or low is None or high is None:
+        return ""
+    first, last = float(found[1]), float(found[2] or found[1])
+    if low <= first and last <= high:
+        return "yes"
+    return "no" if last < low or high < first else "in part"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from envs.errors import InputError
 from steering.analysis.compared_runs import Arm, find_runs, read_arms
 from steering.analysis.comparison import OUTCOMES, compare
-from steering.compare_page import FEW_ARMS, answer, run_compare
+from steering.reports.comparison_report import FEW_ARMS, answer, run_compare
 from steering.statistics import bootstrap
 from steering.sweep.artifacts import INDEX
 from steering.sweep.store import Store

@@ -18,8 +18,8 @@ from agents.training.history import FILE, SNAPSHOTS
 from envs.errors import InputError
 from steering.analysis.compared_runs import read_arms
 from steering.analysis.development import Series, bumps, loss_curves, lower_envelope, snapshots
-from steering.compare_page import run_compare
-from steering.figures_compare import development_figure
+from steering.reports.comparison_figures import development_figure
+from steering.reports.comparison_report import run_compare
 from tests.browser import chromium, looked_at
 from tests.runs import SPEC, make_run
 

@@ -29,7 +29,7 @@ from steering.experiments.outcome import OUTCOME_FIELDS, Outcome
 from steering.interventions.edits import subtract
 from steering.interventions.sites import enumerate_sites, site_facts
 from steering.interventions.vectors import SteeringVector, cheese_vector
-from steering.report import write_report
+from steering.reports.sweep_report import write_report
 from steering.statistics import bootstrap, paired
 from steering.sweep.outcome_table import OutcomeTable
 from steering.sweep.spec import SweepSpec

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from matplotlib.figure import Figure
 
-from steering.picture import compare_figure
+from steering.reports.static_figures import compare_figure
 
 
 def compared(kinds: str, twins: str = "") -> dict[str, Any]:

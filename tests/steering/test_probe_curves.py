@@ -15,9 +15,6 @@ from PIL import Image, ImageColor
 from envs.errors import InputError
 from steering.analysis.comparison_readings import readings_table
 from steering.analysis.readings import readings
-from steering.compare_page import run_compare
-from steering.depth_axis import PALETTE
-from steering.picture import compare_figure
 from steering.probes.curves import (
     Tallies,
     boundaries,
@@ -28,6 +25,9 @@ from steering.probes.curves import (
     tallies_to_json,
 )
 from steering.probes.summary import APART, DEPENDENT
+from steering.reports.comparison_report import run_compare
+from steering.reports.site_axis import PALETTE
+from steering.reports.static_figures import compare_figure
 from steering.statistics import bootstrap
 from steering.sweep.artifacts import PROBES
 from steering.sweep.spec import SweepSpec

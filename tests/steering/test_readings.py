@@ -10,12 +10,18 @@ import plotly.graph_objects as go
 import pytest
 from PIL import Image, ImageColor
 
-from steering import depth_axis
 from steering.analysis.readings import DECODING, Reading, readings
-from steering.figures import blindness_figure, decision_figure, position_figure, readings_figure, threshold_figure
-from steering.figures_compare import curves_figure, development_figure, differences_figure
-from steering.picture import sweep_picture
 from steering.probes.summary import cell_lost, next_move_appears, position_dependence
+from steering.reports import site_axis
+from steering.reports.comparison_figures import curves_figure, development_figure, differences_figure
+from steering.reports.static_figures import sweep_picture
+from steering.reports.sweep_figures import (
+    blindness_figure,
+    decision_figure,
+    position_figure,
+    readings_figure,
+    threshold_figure,
+)
 from steering.statistics import bootstrap
 
 NAMES = "abcdefgh"
@@ -253,7 +259,7 @@ def test_marks_are_runs_of_neighbours(flags: list[bool]) -> None:
     rows = [{"name": str(k), "affine": flag, "receptive_field": None, "equivalence_class": str(k)}
             for k, flag in enumerate(flags)]  # fmt: skip
     figure = go.Figure()
-    depth_axis.mark(figure, rows)
+    site_axis.mark(figure, rows)
     covered = [k for shape in figure.layout.shapes for k in range(len(flags)) if shape.x0 < k < shape.x1]
     assert covered == [k for k, flag in enumerate(flags) if flag]
 
@@ -270,6 +276,6 @@ def test_the_picture_of_a_sweep_shows_its_conditions_and_its_boundary() -> None:
         picture = Image.open(io.BytesIO(sweep_picture(summary))).convert("RGB")
         return {pixel for _, pixel in picture.getcolors(maxcolors=2**24) or []}  # type: ignore[misc]
 
-    line, blue, grey = (ImageColor.getrgb(colour) for colour in (depth_axis.RED, depth_axis.BLUE, depth_axis.GREY))
+    line, blue, grey = (ImageColor.getrgb(colour) for colour in (site_axis.RED, site_axis.BLUE, site_axis.GREY))
     assert {blue, grey} <= colours() and line not in colours()
     assert {blue, grey, line} <= colours(site="b", low="b", high="c")

@@ -31,9 +31,11 @@ from steering.interventions.vectors import cheese_vector, random_vector, top_rig
 from steering.replication.channels import measure_resampling, measure_retargeting, on_path
 from steering.replication.own_vectors import measure_effect, measure_noise, measure_top_right
 from steering.replication.protocol import Bench, Settings, published_site
-from steering.replication.run import FINDINGS, chosen, published_inside, read, replicate, replicate_table
+from steering.replication.run import FINDINGS, chosen, read, replicate
 from steering.replication.tracking import map_cell, selection_levels, track
 from steering.replication.transfer import OFFSETS, measure_removal, offset_donors
+from steering.reports.tables import replicate_table
+from steering.statistics.formatting import published_inside
 from steering.sweep.artifacts import REPLICATE
 
 SMALL = (26, 54, 208, 223, 238)  # small mazes with a decision square

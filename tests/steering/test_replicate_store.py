@@ -32,8 +32,9 @@ from steering.interventions.sites import enumerate_sites, site_facts
 from steering.replication import run as module
 from steering.replication.levels import count_decisions, summarize_decisions
 from steering.replication.protocol import Bench, Finding, Sample, Settings, Summary, digest, mean
-from steering.replication.run import FINDINGS, published_inside, read, replicate
-from steering.report import write_report
+from steering.replication.run import FINDINGS, read, replicate
+from steering.reports.sweep_report import write_report
+from steering.statistics.formatting import published_inside
 from steering.sweep.artifacts import DATABASE, REPLICATE, read_artifacts
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import SCHEMA, Row, Store

@@ -14,13 +14,13 @@ import pytest
 from agents.checkpoints.zoo import load_policy
 from envs.errors import InputError
 from envs.maze import Maze
-from steering import tables
 from steering.analysis.decision_square import decision_squares
 from steering.analysis.readings import readings
 from steering.experiments.conditions import Key
-from steering.figures import example_figures
 from steering.probes.run import ProbeOptions, run_probes
-from steering.report import write_report
+from steering.reports import tables
+from steering.reports.sweep_figures import example_figures
+from steering.reports.sweep_report import write_report
 from steering.run import rewrite, run_layer_sweep
 from steering.statistics.formatting import number
 from steering.sweep.artifacts import PROBES, read_artifacts

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from steering.analysis.effects import cheese_tells
-from steering.depth_axis import LEGEND, PALETTE, PINK, RED, bars, labels, mark, names, run_colours, symbols
+from steering.reports.site_axis import LEGEND, PALETTE, PINK, RED, bars, labels, mark, names, run_colours, symbols
 from steering.statistics.formatting import short
 
 NOWHERE = "nowhere"  # the row of the site axis for a boundary before the first site

@@ -1,7 +1,7 @@
 """Figures of what probes and cheese vectors say at each site, made from ``probes.json`` data only.
 
-What is no finding is marked as in every figure over depth (:mod:`steering.depth_axis`), and so are states where a
-vector cannot depend on the mouse (outside the receptive field: diamonds).
+What is no finding is marked as in every figure over depth (:mod:`steering.reports.site_axis`), and so are states where
+a vector cannot depend on the mouse (outside the receptive field: diamonds).
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from steering.analysis.readings import DECODING, MOVES, REPRESENTATIONAL, Reading
-from steering.depth_axis import (
+from steering.experiments.outcome import DISTANCES
+from steering.probes.summary import APART, DEPENDENT
+from steering.reports.site_axis import (
     BLUE,
     GREEN,
     ORANGE,
@@ -27,8 +29,6 @@ from steering.depth_axis import (
     names,
     symbols,
 )
-from steering.experiments.outcome import DISTANCES
-from steering.probes.summary import APART, DEPENDENT
 from steering.statistics.bootstrap import FEW
 
 _COLOURS = {"cheese": ORANGE, APART: ORANGE, "corner": BLUE, "policy": GREEN}

@@ -2,16 +2,52 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from steering.analysis.readings import MOVES
-from steering.depth_axis import distance_labels, labels
 from steering.experiments.conditions import MAIN
+from steering.replication.store import Data
+from steering.reports.site_axis import distance_labels, labels
 from steering.statistics.bootstrap import FEW
-from steering.statistics.formatting import number, ranged
+from steering.statistics.formatting import number, published_inside, ranged
+
+
+def replicate_table(data: Data) -> list[Data]:
+    """The findings of a ``replicate.json`` as they are shown, in the list's order: measured beside published.
+
+    Each is what is stored of it (``what``, ``published``, ``verdict``, ``mazes``, ``notes``) with its ``name``, and has
+    for ``figures`` rows of text with ``figure``, ``published``, ``measured``, ``interval`` and ``inside``
+    (:func:`published_inside`).
+    """
+    findings = data["findings"]
+    return [
+        {"name": name, **findings[name], "figures": [_row(figure) for figure in findings[name]["figures"]]}
+        for name in findings
+    ]
+
+
+def _row(figure: Mapping[str, Any]) -> dict[str, str]:
+    low, high = figure["low"], figure["high"]
+    return {
+        "figure": figure["label"],
+        "published": _text(figure["published"]),
+        "measured": _text(figure["value"]),
+        "interval": "" if low is None or high is None else f"{_text(low)} to {_text(high)}",
+        "inside": published_inside(figure),
+    }
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float) and math.isfinite(value):
+        return f"{value:.3f}" if abs(value) >= 0.01 or value == 0 else f"{value:.2g}"
+    return str(value)
+
 
 Table = list[list[str]]  # header first
 # Moves at the decision square and worlds, as in :func:`steering.analysis.decision_square.decision_squares`.

@@ -12,7 +12,9 @@ import plotly.graph_objects as go
 from envs.errors import InputError
 from envs.maze import Maze
 from steering.analysis.readings import CAUSAL, DECODING, REPRESENTATIONAL, Reading
-from steering.depth_axis import (
+from steering.experiments.conditions import MAIN
+from steering.films.move_fields import MoveField, panels
+from steering.reports.site_axis import (
     BLUE,
     CONDITIONS,
     GREEN,
@@ -26,12 +28,10 @@ from steering.depth_axis import (
     mark,
     names,
     symbols,
-    twin,
-)  # fmt: skip
-from steering.experiments.conditions import MAIN
-from steering.films.move_fields import MoveField, panels
+    twin,  # fmt: skip
+)
+from steering.reports.tables import DECISIONS, WORLDS, counted_labels, position_cells, starred
 from steering.sweep.artifacts import FIELDS
-from steering.tables import DECISIONS, WORLDS, counted_labels, position_cells, starred
 from videos.fields import field_drawing
 from videos.plots import field_figure
 

@@ -18,8 +18,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from steering.analysis.readings import CAUSAL, Reading
-from steering.depth_axis import CONDITIONS, GREY, PALETTE, RED, Site, kind, names, run_colours, twin
 from steering.experiments.conditions import MAIN
+from steering.reports.site_axis import CONDITIONS, GREY, PALETTE, RED, Site, kind, names, run_colours, twin
 
 _MARKERS = "osD^vP*"
 _PANELS = {  # each with what the surroundings tell, if there is one

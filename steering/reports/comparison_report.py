@@ -15,16 +15,16 @@ from agents.training.history import FILE as HISTORY
 from agents.training.history import SNAPSHOTS, read_history
 from envs.errors import InputError
 from envs.files import write_atomic
-from steering import figures_compare, words
 from steering.analysis import conclusion
 from steering.analysis.compared_runs import Arm, find_runs, read_arms, unfinished
 from steering.analysis.comparison import compare
 from steering.analysis.comparison_readings import readings_table, side_by_side
 from steering.analysis.development import RULE, Series, loss_caption, loss_curves, snapshots, without_loss
 from steering.analysis.effects import cheese_tells
-from steering.depth_axis import labels, place
-from steering.page import Figure, write_page
-from steering.picture import compare_picture
+from steering.reports import captions, comparison_figures
+from steering.reports.page import Figure, write_page
+from steering.reports.site_axis import labels, place
+from steering.reports.static_figures import compare_picture
 from steering.statistics import bootstrap, formatting
 from steering.statistics.formatting import short
 from steering.sweep.provenance import listed, versions
@@ -79,11 +79,11 @@ def run_compare(
         answer=answer(data),
         table=_table(data),
         sites=_by_site(data),
-        sites_caption=words.BY_SITE if len(data["arms"]) <= FEW_ARMS else words.BY_SITE_MANY,
+        sites_caption=captions.BY_SITE if len(data["arms"]) <= FEW_ARMS else captions.BY_SITE_MANY,
         readings=_readings(data),
-        effects=_effects(data) if len(data["arms"]) <= FEW_ARMS else [words.fill(words.MANY)],
+        effects=_effects(data) if len(data["arms"]) <= FEW_ARMS else [captions.fill(captions.MANY)],
         methods=_methods(data),
-        arms=[words.fill(words.ARM, **arm) for arm in data["arms"]],
+        arms=[captions.fill(captions.ARM, **arm) for arm in data["arms"]],
         commands={"this comparison": data["command"]} | _by_arms(data, lambda arm: arm["command"]),
         versions={"this comparison": listed(data["versions"])}
         | _by_arms(data, lambda arm: "; also ".join(map(listed, arm["versions"]))),
@@ -153,8 +153,8 @@ def _of_arm(arm: Mapping[str, Any]) -> list[str]:
 def _caveats(found: Mapping[str, Any]) -> list[str]:
     """What speaks against reading a boundary as where, in the network, blindness ends."""
     alone = found["blindness_alone"]["site"]
-    free = [words.FREE] if found["affine"] else []
-    return free + ([words.fill(words.BY_COMPETENCE, site=short(alone))] if alone != found["site"] else [])
+    free = [captions.FREE] if found["affine"] else []
+    return free + ([captions.fill(captions.BY_COMPETENCE, site=short(alone))] if alone != found["site"] else [])
 
 
 def _effects(data: Mapping[str, Any]) -> list[str]:
@@ -203,14 +203,14 @@ def _own_history(training: Path, arms: Sequence[Arm], series: Series) -> list[di
 
 def _figures(data: Mapping[str, Any], series: Series | None) -> list[Figure]:
     bottom = ""
-    made = {"compare-curves": figures_compare.curves_figure(data)}
+    made = {"compare-curves": comparison_figures.curves_figure(data)}
     if len(data["arms"]) <= FEW_ARMS:
-        made["compare-differences"] = figures_compare.differences_figure(data)
+        made["compare-differences"] = comparison_figures.differences_figure(data)
     if data["readings"] is not None:
-        made["compare-probes"] = figures_compare.probes_figure(data)
+        made["compare-probes"] = comparison_figures.probes_figure(data)
     if series is not None:
         loss = data["development"]["loss"]
-        made["development"] = figures_compare.development_figure(data, series.positions(), loss)
+        made["development"] = comparison_figures.development_figure(data, series.positions(), loss)
         bottom = loss_caption(loss, data["development"]["without_loss"])
     values = {
         "mazes": len(data["levels"]),
@@ -219,7 +219,12 @@ def _figures(data: Mapping[str, Any], series: Series | None) -> list[Figure]:
         "probed": (data["readings"] or {}).get("levels"),
     }
     return [
-        Figure(name, words.fill(words.FIGURES[name][0], **values), words.fill(words.FIGURES[name][1], **values), figure)
+        Figure(
+            name,
+            captions.fill(captions.FIGURES[name][0], **values),
+            captions.fill(captions.FIGURES[name][1], **values),
+            figure,
+        )
         for name, figure in made.items()
     ]
 
@@ -265,16 +270,16 @@ def _readings(data: Mapping[str, Any]) -> dict[str, Any] | None:
     if not columns:
         return None
     header, *rows = readings_table(columns)
-    text = f"{words.COMPARED_READINGS} {words.MANY_READINGS}" if many else words.COMPARED_READINGS
+    text = f"{captions.COMPARED_READINGS} {captions.MANY_READINGS}" if many else captions.COMPARED_READINGS
     return {
         "header": header,
         "rows": rows,
-        "caption": words.fill(text, mazes=found["levels"], sites=len(found["sites"])),
+        "caption": captions.fill(text, mazes=found["levels"], sites=len(found["sites"])),
     }
 
 
 def _methods(data: Mapping[str, Any]) -> list[str]:
-    lines = [words.fill(words.COMPARED, **data["thresholds"], seed=data["seed"])]
+    lines = [captions.fill(captions.COMPARED, **data["thresholds"], seed=data["seed"])]
     if data["no_readings"]:
         lines.append(f"Readings of the probes are not shown side by side: {data['no_readings']}.")
     if data["unfinished"]:
@@ -282,10 +287,12 @@ def _methods(data: Mapping[str, Any]) -> list[str]:
     if data["over_agents"] is not None:
         found = {key: value or "none" for key, value in data["over_agents"].items()}
         caveats = "; ".join(_caveats(data["over_agents"]))
-        lines.append("Over agents. " + words.fill(words.RULE, **found) + (f" Caveat: {caveats}." if caveats else ""))
+        lines.append(
+            "Over agents. " + captions.fill(captions.RULE, **found) + (f" Caveat: {caveats}." if caveats else "")
+        )
     if data["no_over_agents"]:
         lines.append(f"No boundary over agents: {data['no_over_agents']}.")
-    return [*lines, words.fill(words.COMPARED_SETTINGS, **data)]
+    return [*lines, captions.fill(captions.COMPARED_SETTINGS, **data)]
 
 
 def _by_arms(data: Mapping[str, Any], text: Callable[[Mapping[str, Any]], str]) -> dict[str, str]:

@@ -9,20 +9,19 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from steering import figures, words
 from steering.analysis.conclusion import answer
 from steering.analysis.readings import readings
-from steering.depth_axis import kind, labels
 from steering.experiments.conditions import CONTROLS, MAIN
-from steering.figures import example_figures
-from steering.figures_probes import probe_figure, representation_figure
-from steering.page import PAGE_BYTES, Figure, write_page
-from steering.replication.run import replicate_table
+from steering.reports import captions, sweep_figures
+from steering.reports.page import PAGE_BYTES, Figure, write_page
+from steering.reports.probe_figures import probe_figure, representation_figure
+from steering.reports.site_axis import kind, labels
+from steering.reports.sweep_figures import example_figures
+from steering.reports.tables import decision_table, position_table, probe_table, replicate_table
 from steering.statistics import formatting
 from steering.statistics.boundary import DROP
 from steering.statistics.formatting import short
 from steering.sweep.provenance import listed, version_sets
-from steering.tables import decision_table, position_table, probe_table
 
 OUTCOMES = {
     "p_cheese_cell": "P(cheese)",
@@ -78,12 +77,12 @@ def write_report(
         notes=list(notes),
         rows=[{**site, "label": _label(site), "same": _twin(site)} for site in swept],
         controls=controls,
-        table_caption=words.fill(words.TABLE, horizon=summary["horizon"]),
+        table_caption=captions.fill(captions.TABLE, horizon=summary["horizon"]),
         effects=_effects(summary),
-        effects_caption=words.fill(words.EFFECTS),
+        effects_caption=captions.fill(captions.EFFECTS),
         replicated=replicate_table(others["replicate"]) if "replicate" in others else [],
         readings=readings(summary["boundary"], others.get("probes")),
-        readings_caption=words.fill(words.READINGS),
+        readings_caption=captions.fill(captions.READINGS),
         boundary_lines=_boundary(summary) + _probed(others),
         methods=_methods(summary, others),
         versions=[listed(part) for part in version_sets(versions or [])],
@@ -104,12 +103,12 @@ def _figures(summary: dict[str, Any], decisions: Mapping[str, Any] | None, other
     site = named[decisions["site"]] if decisions is not None else ""
     trunk = [site for site in summary["sites"] if site["trunk"]]
     made = {
-        "readings": figures.readings_figure(trunk, readings(summary["boundary"], others.get("probes"))),
-        "blindness": figures.blindness_figure(summary),
-        "thresholds": figures.threshold_figure(summary),
-        "before-after": figures.before_after_figure(decisions) if decisions is not None else None,
-        "decision": figures.decision_figure(summary),
-        "positions": figures.position_figure(summary),
+        "readings": sweep_figures.readings_figure(trunk, readings(summary["boundary"], others.get("probes"))),
+        "blindness": sweep_figures.blindness_figure(summary),
+        "thresholds": sweep_figures.threshold_figure(summary),
+        "before-after": sweep_figures.before_after_figure(decisions) if decisions is not None else None,
+        "decision": sweep_figures.decision_figure(summary),
+        "positions": sweep_figures.position_figure(summary),
     }
     examples = example_figures(others["fields"]) if "fields" in others else {}
     if "probes" in others:
@@ -126,9 +125,9 @@ def _figures(summary: dict[str, Any], decisions: Mapping[str, Any] | None, other
 
 
 def captioned(name: str, figure: go.Figure, **values: Any) -> Figure:
-    """A figure with its title and caption of :mod:`steering.words`."""
-    title, caption = words.FIGURES[name]
-    return Figure(name, words.fill(title, **values), words.fill(caption, **values), figure)
+    """A figure with its title and caption of :mod:`steering.reports.captions`."""
+    title, caption = captions.FIGURES[name]
+    return Figure(name, captions.fill(title, **values), captions.fill(caption, **values), figure)
 
 
 def _label(site: Mapping[str, Any]) -> str:
@@ -152,32 +151,34 @@ def _effects(summary: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
 def _boundary(summary: Mapping[str, Any]) -> list[str]:
     found = {key: value or "none" for key, value in summary["boundary"].items()}
     if not summary["boundary"]["rule"]:
-        return [words.NOTHING]
-    lines = [words.fill(words.RULE, **found)]
+        return [captions.NOTHING]
+    lines = [captions.fill(captions.RULE, **found)]
     alone = summary["boundary"]["blindness_alone"]
     if alone["high"] is not None:
-        lines.append(words.fill(words.ALONE, **{key: value or "nowhere" for key, value in alone.items()}))
+        lines.append(captions.fill(captions.ALONE, **{key: value or "nowhere" for key, value in alone.items()}))
     if summary["boundary"]["change_site"]:
-        lines.append(words.fill(words.CHANGE, drop=DROP, **found))
+        lines.append(captions.fill(captions.CHANGE, drop=DROP, **found))
     for condition, part in summary["boundary"]["controls"].items():
         there, most = (formatting.ranged(part[key], "blindness") for key in ("there", "most"))
         where = part["most"]["site"] if part["most"] else "no site"
         change = part["change"]["site"] or "none"
-        lines.append(words.fill(words.CONTROL, condition=condition, there=there, most=most, where=where, change=change))
+        lines.append(
+            captions.fill(captions.CONTROL, condition=condition, there=there, most=most, where=where, change=change)
+        )
     return lines
 
 
 def _probed(others: Mapping[str, Any]) -> list[str]:
     """The rules of the readings that probes give, or how to get them."""
     if "probes" not in others:
-        return [words.fill(words.NO_PROBES)]
+        return [captions.fill(captions.NO_PROBES)]
     found = others["probes"]["decoding_boundary"]
     cell = {key: "nowhere" if value is None else value for key, value in found["cell"].items()}
-    rules = [next(iter(found["next_move"].values()))["rule"] or words.NO_MOVES, found["cell"]["rule"]]
-    lines = [words.fill(words.CELL, **cell)] if found["cell"]["first"] else [words.fill(words.NO_CELL)]
+    rules = [next(iter(found["next_move"].values()))["rule"] or captions.NO_MOVES, found["cell"]["rule"]]
+    lines = [captions.fill(captions.CELL, **cell)] if found["cell"]["first"] else [captions.fill(captions.NO_CELL)]
     held = others["probes"]["representational_boundary"]["rule"]
-    lines += [words.fill(words.REPRESENTED, rule=held)] if held else []
-    return [*lines, words.fill(words.PROBE_RULES, move=rules[0], cell=rules[1])]
+    lines += [captions.fill(captions.REPRESENTED, rule=held)] if held else []
+    return [*lines, captions.fill(captions.PROBE_RULES, move=rules[0], cell=rules[1])]
 
 
 def _film(path: Path) -> str:
@@ -194,11 +195,13 @@ def _methods(summary: Mapping[str, Any], others: Mapping[str, Any]) -> list[str]
         "coefficients": ", ".join(f"{c:g}" for c in summary["coefficients"]),
         "first": f"{summary['coefficients'][0]:g}",
     }
-    lines = [words.fill(words.SETTINGS, **settings), words.fill(words.EXACT)]
+    lines = [captions.fill(captions.SETTINGS, **settings), captions.fill(captions.EXACT)]
     if "probes" in others:
         probes = others["probes"]
         lines.append(
-            words.fill(words.PROBED, **{**probes, "versions": listed(probes["versions"])}, mazes=len(probes["levels"]))
+            captions.fill(
+                captions.PROBED, **{**probes, "versions": listed(probes["versions"])}, mazes=len(probes["levels"])
+            )
         )
     known = [row for row in summary["all_sites"] if None not in (row["blindness"], row["competence"])]
-    return lines + [words.fill(words.ALL_SITES, **row) for row in known]
+    return lines + [captions.fill(captions.ALL_SITES, **row) for row in known]

@@ -1,0 +1,11 @@
+"""Pages and figures from numbers; nothing is computed anew."""
+
+from envs.lazy import lazy_exports
+
+__getattr__, __all__ = lazy_exports(
+    {
+        "run_compare": "steering.reports.comparison_report",
+        "sweep_picture": "steering.reports.static_figures",
+        "write_report": "steering.reports.sweep_report",
+    }
+)
