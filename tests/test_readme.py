@@ -38,7 +38,7 @@ def test_the_curve_of_a_module_of_ones_own(tmp_path: Path) -> None:
 def test_every_command_named_is_a_command() -> None:
     from typer.main import get_command
 
-    from steering.cli import app
+    from steering.cli.app import app
 
     known = set(get_command(app).commands)  # type: ignore[attr-defined]
     named = set(re.findall(r"mazesteer ([a-z][a-z-]+)", "\n".join(p.read_text() for p in DOCS)))

@@ -26,7 +26,7 @@ from agents.networks.policy import MazePolicy
 from envs.errors import InputError
 from envs.maze import Maze
 from envs.training.vec_env import make_vec_env
-from steering import cli
+from steering.cli import app
 from steering.experiments.exact import LevelEvaluator
 from steering.interventions.edits import subtract
 from steering.interventions.vectors import cheese_vectors
@@ -127,7 +127,7 @@ def test_hooks_and_partial_give_one_outcome(saved: tuple[Any, Path], small_maze:
 def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int | None:
     monkeypatch.setattr(sys, "argv", ["mazesteer", *words])
     with pytest.raises(SystemExit) as end:
-        cli.main()
+        app.main()
     return end.value.code  # type: ignore[return-value]
 
 

@@ -23,7 +23,7 @@ from agents.training.pipeline import read_run
 from envs.chain import statistics
 from envs.errors import InputError
 from envs.maze import Maze
-from steering.cli import app
+from steering.cli.app import app
 
 # P(cheese) as in training on levels 0 to 255, the same of every maze size, environment steps of PPO.
 BARS = {

@@ -23,7 +23,7 @@ import torch
 from agents.networks.policy import MazePolicy
 from envs.maze import Maze
 from envs.trajectory import Trajectory
-from steering.cli import STOPPED_BY, main
+from steering.cli.app import STOPPED_BY, main
 from tests.command import mazesteer
 
 SITES = "input,embedder.block1.conv,embedder.block2.res1.resadd,embedder.relu3"
@@ -211,7 +211,7 @@ def test_sites_and_checkpoints_and_help() -> None:
 
 
 def test_help_imports_no_torch() -> None:
-    code = "import sys; sys.argv=['mazesteer','--help']\nfrom steering.cli import main\n"
+    code = "import sys; sys.argv=['mazesteer','--help']\nfrom steering.cli.app import main\n"
     code += "try: main()\nexcept SystemExit: pass\n"
     code += "assert not {'torch', 'procgen', 'plotly', 'pandas'} & set(sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0

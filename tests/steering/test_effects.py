@@ -22,7 +22,7 @@ from steering.analysis.conclusion import answer, doubts
 from steering.analysis.effects import OUTCOMES, effects
 from steering.analysis.power import power_of_run
 from steering.analysis.summary import agents_boundary, summarize
-from steering.cli_stats import commands
+from steering.cli.compare import commands
 from steering.experiments.conditions import Key
 from steering.experiments.exact import LevelEvaluator
 from steering.experiments.outcome import OUTCOME_FIELDS, Outcome

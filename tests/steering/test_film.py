@@ -15,7 +15,7 @@ from agents.networks.policy import MazePolicy
 from envs.errors import InputError
 from envs.maze import Maze
 from envs.trajectory import Trajectory
-from steering import cli_film
+from steering.cli import films
 from steering.experiments.level_conditions import intervention_named
 from steering.films import site_film
 from steering.films.condition_film import Cast, heat_overlays, roll
@@ -48,7 +48,7 @@ def test_a_film_of_recordings_equals_the_live_one(tracks: list[Trajectory], tmp_
     files = [tmp_path / f"{number}.npz" for number in range(len(tracks))]
     for file, track in zip(files, tracks, strict=True):
         file.write_bytes(track.to_bytes())
-    cli_film.replay(files, tmp_path / "again.mp4", size=96)
+    films.replay(files, tmp_path / "again.mp4", size=96)
     assert (tmp_path / "again.mp4").read_bytes() == live.read_bytes()
     steps = max(map(len, tracks)) + 1
     assert len(decoded(live)) == steps + round(12 * look.lead) + round(12 * look.hold) + round(12 * look.card)
@@ -132,7 +132,7 @@ def test_bad_input_is_one_line_and_leaves_no_file(policy: MazePolicy, tracks: li
         (lambda: Cast(heat="vectors", site=SITE), "did you mean 'vector'"),
         (lambda: Cast(heat="vector"), "needs a site"),
         (lambda: intervention_named(policy, bare, "subtract", None, 1.0, 0), "--site"),
-        (lambda: cli_film.replay([tmp_path / "gone.npz"]), "not a recorded trajectory"),
+        (lambda: films.replay([tmp_path / "gone.npz"]), "not a recorded trajectory"),
     ]:
         with pytest.raises(InputError, match=says) as caught:
             call()

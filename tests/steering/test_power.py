@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from envs.errors import InputError
 from steering.analysis.power import power_of_run
-from steering.cli_stats import commands
+from steering.cli.compare import commands
 from steering.experiments.conditions import Key
 from steering.statistics import bootstrap
 from steering.statistics.sample_size import SIZES, levels_needed

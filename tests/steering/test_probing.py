@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from agents.networks.policy import MazePolicy
 from envs.errors import InputError
 from steering.analysis.readings import readings
-from steering.cli_probes import commands
+from steering.cli.probes import commands
 from steering.probes.run import OLD_SCORES_FORMAT, SCORES, ProbeOptions, run_probes
 from steering.probes.summary import cell_lost, load_probes, next_move_appears
 from steering.reports.probe_figures import probe_figure, representation_figure

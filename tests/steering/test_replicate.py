@@ -21,7 +21,7 @@ from envs import chain
 from envs.actions import Move
 from envs.errors import InputError
 from envs.maze import Maze, State
-from steering.cli_replicate import commands
+from steering.cli.replicate import commands
 from steering.experiments.conditions import PUBLISHED_SITE
 from steering.experiments.exact import LevelEvaluator, evaluate
 from steering.interventions.edits import Intervention, add, clamp, subtract

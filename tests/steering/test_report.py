@@ -16,12 +16,13 @@ from envs.errors import InputError
 from envs.maze import Maze
 from steering.analysis.decision_square import decision_squares
 from steering.analysis.readings import readings
+from steering.cli.outputs import rewrite
+from steering.cli.sweep_runs import run_layer_sweep
 from steering.experiments.conditions import Key
 from steering.probes.run import ProbeOptions, run_probes
 from steering.reports import tables
 from steering.reports.sweep_figures import example_figures
 from steering.reports.sweep_report import write_report
-from steering.run import rewrite, run_layer_sweep
 from steering.statistics.formatting import number
 from steering.sweep.artifacts import PROBES, read_artifacts
 from steering.sweep.executors import Cluster

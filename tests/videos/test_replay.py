@@ -19,7 +19,7 @@ from agents.networks.policy import MazePolicy
 from envs.errors import InputError
 from envs.maze import Maze
 from envs.trajectory import Trajectory
-from steering import cli_film
+from steering.cli import films
 from steering.films.condition_film import Cast, roll
 from videos.rollout_film import film_of, header_of, rows_of, title_of
 from videos.side_by_side import Look
@@ -49,12 +49,12 @@ def test_a_film_of_recordings_is_the_live_one_frame_for_frame(tmp_path: Path, gr
     """Three conditions side by side, two levels, cropped, by the commands that a user types."""
     live, again, folder = tmp_path / "live.mp4", tmp_path / "again.mp4", tmp_path / "rollouts"
     conditions = ("clean", "subtract", "no_cheese")
-    cli_film.video(
+    films.video(
         level=f"{SMALL},{SMALLER}", conditions=",".join(conditions), size=96, crop=True, horizon=5, fps=4, grid=grid,
         out=live, record=folder,
     )  # fmt: skip
     files = [folder / f"level{level:05d}_{name}.npz" for level in (SMALL, SMALLER) for name in conditions]
-    cli_film.replay(files, again, size=96, crop=True, fps=4, grid=grid)
+    films.replay(files, again, size=96, crop=True, fps=4, grid=grid)
     frames = decoded(live)
     assert len(frames) > 5 and len({frame.tobytes() for frame in frames}) > 5
     for one, other in zip(frames, decoded(again), strict=True):
@@ -123,7 +123,7 @@ def test_what_cannot_be_told_apart_or_compared_is_refused(
     file = tmp_path / "twice.npz"
     file.write_bytes(tracks[1].to_bytes())
     for call, says in [
-        (lambda: cli_film.replay([file, file], tmp_path / "x.mp4"), "are both 'subtract x1.5 at block2.res1.resadd'"),
+        (lambda: films.replay([file, file], tmp_path / "x.mp4"), "are both 'subtract x1.5 at block2.res1.resadd'"),
         (lambda: film_of([[tracks[0], *elsewhere]], tmp_path / "x.mp4"), "different levels side by side"),
     ]:
         with pytest.raises(InputError, match=says) as caught:

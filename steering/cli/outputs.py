@@ -1,4 +1,4 @@
-"""One layer sweep from options to report: what the ``layer-sweep`` command does."""
+"""What a finished sweep leaves: summary, tables, film, report, and the answer on the console."""
 
 from __future__ import annotations
 
@@ -10,57 +10,21 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from agents.checkpoints.zoo import policy_from_bytes
-from envs.errors import InputError, told_if_stopped
+from envs.errors import InputError
 from envs.files import write_atomic
 from steering.analysis.conclusion import answer
 from steering.analysis.decision_square import decision_squares
 from steering.analysis.summary import summarize, write_summary
 from steering.experiments.conditions import MAIN
-from steering.films.example_fields import keep_examples
 from steering.films.sweep_film import film_sweep
-from steering.progress import bar
 from steering.reports.static_figures import sweep_picture
 from steering.reports.sweep_report import write_report
 from steering.statistics import boundary
 from steering.statistics.formatting import short
 from steering.sweep.artifacts import DATABASE, read_artifacts
-from steering.sweep.planning import SweepOptions, executor, packed, plan
-from steering.sweep.provenance import used_versions
 from steering.sweep.recordings import rollout_site
-from steering.sweep.run import run_sweep
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store, export_tables, run_directory, thresholds
-
-
-def run_layer_sweep(options: SweepOptions) -> dict[str, Any]:
-    """Plan, compute what is missing, write all outputs, print the answer; returns the summary."""
-    with told_if_stopped(
-        lambda: f"mazesteer: stopped before anything was computed for {options.out}: type the same command to go on"
-    ):
-        spec, rows, facts = plan(options)
-        checkpoint = packed(options, spec)
-    with run_directory(options.out) as directory, Store.open(directory) as store:
-
-        def stored() -> str:
-            present = store.keys()
-            done = sum(all(key in present for key in spec.keys(level)) for level in spec.levels)
-            count = f"{done} of {len(spec.levels)} levels are stored in {directory}"
-            return f"mazesteer: stopped; {count}: type the same command to go on"
-
-        with told_if_stopped(stored):
-            store.claim(spec.shared())
-            store.claim({"sites": facts})
-            store.describe("command", "mazesteer " + shlex.join(sys.argv[1:]))
-            store.describe("versions", used_versions(store.meta("versions", [{}])))
-            store.describe("thresholds", {"blindness": options.blindness, "competence": options.competence})
-            store.add_levels(rows)
-            spec.save(directory)
-            with bar("sweeping") as progress:
-                run_sweep(spec, directory, store, executor(options, spec, checkpoint), progress=progress)
-            policy = policy_from_bytes(checkpoint.data, checkpoint.suffix, checkpoint.name)
-            keep_examples(policy, store, spec, directory)
-            return finish(store, spec, directory, options.blindness, options.competence)
 
 
 def rewrite(directory: Path, blindness: float | None = None, competence: float | None = None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from steering.cli_agents import DEFAULT_CHECKPOINT, Checkpoint
+from steering.cli.options import DEFAULT_CHECKPOINT, Checkpoint
 
 commands = typer.Typer()
 

@@ -10,12 +10,9 @@ from typing import Annotated, Any, Optional
 import typer
 
 from envs.errors import InputError, check_random_seed, told_if_stopped
+from steering.cli.options import DEFAULT_CHECKPOINT, Checkpoint
 
 commands = typer.Typer()
-DEFAULT_CHECKPOINT = "region5"
-Threshold = Annotated[Optional[float], typer.Option(help="Of the boundary's rule (default: the run's).")]  # noqa: UP045
-
-Checkpoint = Annotated[str, typer.Argument(help="A shipped policy (see `checkpoints`) or a file.")]
 
 
 @commands.command("checkpoints")

@@ -1,8 +1,10 @@
-"""Several checkpoints in one go: one run directory each, side by side in a folder with an index."""
+"""One layer sweep from options to report, or one for each of several checkpoints, side by side with an index."""
 
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,15 +13,50 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from agents.checkpoints.zoo import load_policy
-from envs.errors import InputError
+from agents.checkpoints.zoo import load_policy, policy_from_bytes
+from envs.errors import InputError, told_if_stopped
 from envs.files import locked, write_atomic
+from steering.cli.outputs import finish
 from steering.experiments.conditions import MAIN
-from steering.run import run_layer_sweep
+from steering.films.example_fields import keep_examples
+from steering.progress import bar
 from steering.sweep.artifacts import INDEX, read_index
-from steering.sweep.planning import SweepOptions, plan
+from steering.sweep.planning import SweepOptions, executor, packed, plan
+from steering.sweep.provenance import used_versions
+from steering.sweep.run import run_sweep
+from steering.sweep.store import Store, run_directory
 
 ANOTHER = "choose another --out"
+
+
+def run_layer_sweep(options: SweepOptions) -> dict[str, Any]:
+    """Plan, compute what is missing, write all outputs, print the answer; returns the summary."""
+    with told_if_stopped(
+        lambda: f"mazesteer: stopped before anything was computed for {options.out}: type the same command to go on"
+    ):
+        spec, rows, facts = plan(options)
+        checkpoint = packed(options, spec)
+    with run_directory(options.out) as directory, Store.open(directory) as store:
+
+        def stored() -> str:
+            present = store.keys()
+            done = sum(all(key in present for key in spec.keys(level)) for level in spec.levels)
+            count = f"{done} of {len(spec.levels)} levels are stored in {directory}"
+            return f"mazesteer: stopped; {count}: type the same command to go on"
+
+        with told_if_stopped(stored):
+            store.claim(spec.shared())
+            store.claim({"sites": facts})
+            store.describe("command", "mazesteer " + shlex.join(sys.argv[1:]))
+            store.describe("versions", used_versions(store.meta("versions", [{}])))
+            store.describe("thresholds", {"blindness": options.blindness, "competence": options.competence})
+            store.add_levels(rows)
+            spec.save(directory)
+            with bar("sweeping") as progress:
+                run_sweep(spec, directory, store, executor(options, spec, checkpoint), progress=progress)
+            policy = policy_from_bytes(checkpoint.data, checkpoint.suffix, checkpoint.name)
+            keep_examples(policy, store, spec, directory)
+            return finish(store, spec, directory, options.blindness, options.competence)
 
 
 def run_layer_sweeps(options: SweepOptions, checkpoints: Sequence[str]) -> dict[str, Any]:

@@ -7,31 +7,26 @@ import json
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
 from envs.errors import InputError
-from steering import cli_compare, cli_film, cli_probes, cli_replicate, cli_stats
-from steering.cli_agents import DEFAULT_CHECKPOINT, Checkpoint, Threshold, commands
+from steering.cli import agents, compare, films, probes, replicate
+from steering.cli.layer_sweep import layer_sweep
+from steering.cli.options import DEFAULT_CHECKPOINT, Checkpoint, Coefficient, Horizon, Mode, Seed, SiteName, Threshold
 
 app = typer.Typer(
     help="How far into a maze agent's network does subtracting the cheese vector still just blind it?",
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.add_typer(commands)
-for part in (cli_film, cli_stats, cli_probes, cli_replicate, cli_compare):
+app.command("layer-sweep")(layer_sweep)
+for part in (agents, films, probes, replicate, compare):
     app.add_typer(part.commands)
 STOPPED_BY = (signal.SIGINT, signal.SIGTERM)
 GRACE = 10  # seconds from a signal until whatever still hangs is ended by the system
 _USAGE: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
-
-Horizon = Annotated[int, typer.Option(help="Moves within which outcomes are counted (1 to 500).")]
-Seed = Annotated[int, typer.Option(help="Seed of every random draw.")]
-Mode = Annotated[str, typer.Option(help="Procgen's distribution mode: hard or easy.")]
-SiteName = Annotated[Optional[str], typer.Option("--site", help="Site name (see `sites`).")]  # noqa: UP045
-Coefficient = Annotated[float, typer.Option(help="Multiple of the vector.")]
 
 
 def _stop(number: int, _: object) -> None:
@@ -61,78 +56,6 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
-
-
-@app.command("layer-sweep")
-def layer_sweep(
-    checkpoint: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Argument(help="A shipped policy (see `checkpoints`) or a file.", show_default=DEFAULT_CHECKPOINT),
-    ] = None,
-    checkpoints: Annotated[
-        Optional[list[str]],  # noqa: UP045
-        typer.Option("--checkpoint", help="Several in one go: give it again, or a directory, or NAME@all."),
-    ] = None,
-    levels: Annotated[Optional[str], typer.Option(help="Seeds to consider: 0:64, or 3,7,12.")] = None,  # noqa: UP045
-    n_levels: Annotated[Optional[int], typer.Option(help="Take the first N levels that qualify (default: 32).")] = None,  # noqa: UP045
-    sites: Annotated[str, typer.Option(help="trunk, all, or names separated by commas.")] = "trunk",
-    conditions: Annotated[
-        str, typer.Option(help="Any of subtract, add, random, other_level, same_cell, all_sites, by commas.")
-    ] = "subtract,add,random,other_level,same_cell",
-    coefficients: Annotated[str, typer.Option(help="Multiples of the vector, e.g. 1 or 0.5,1,2.")] = "1",
-    horizon: Horizon = 256,
-    seed: Seed = 0,
-    out: Annotated[Path, typer.Option(help="Run directory; an interrupted run resumes there.")] = Path("runs/sweep"),
-    mode: Mode = "hard",
-    vector: Annotated[
-        str, typer.Option(help="Where cheese vectors are taken: start, mean (all states), levels:32, or a cell X,Y.")
-    ] = "start",
-    random_draws: Annotated[int, typer.Option(help="Random vectors, and levels drawn, per site and level.")] = 1,
-    episodes: Annotated[int, typer.Option(help="Rollouts recorded per level and condition.")] = 2,
-    workers: Annotated[Optional[int], typer.Option(help="Processes (default: one per core).")] = None,  # noqa: UP045
-    executor: Annotated[str, typer.Option(help="local (processes) or dask (a cluster).")] = "local",
-    scheduler: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(help="Address of a Dask scheduler, e.g. tcp://10.0.0.5:8786."),
-    ] = None,
-    scheduler_file: Annotated[Optional[Path], typer.Option(help="The file a Dask scheduler writes.")] = None,  # noqa: UP045
-    gpus_per_unit: Annotated[float, typer.Option(help="Dask resource GPU asked for each unit.")] = 0.0,
-    blindness_threshold: Annotated[float, typer.Option(help="Of the boundary's rule.")] = 0.5,
-    competence_threshold: Annotated[float, typer.Option(help="Of the boundary's rule.")] = 0.8,
-) -> None:
-    """Subtract the cheese vector at every layer and report where that stops blinding the agent."""
-    from steering.run import run_layer_sweep
-    from steering.several import run_layer_sweeps
-    from steering.sweep.executors import Cluster
-    from steering.sweep.planning import SweepOptions, expand
-
-    if checkpoint is not None and checkpoints:
-        raise InputError(f"give {checkpoint} as one more --checkpoint, or alone")
-    asked, several = expand(checkpoints or [checkpoint or DEFAULT_CHECKPOINT])
-    options = SweepOptions(
-        checkpoint=asked[0],
-        levels=levels,
-        n_levels=n_levels,
-        sites=sites,
-        conditions=tuple(name.strip() for name in conditions.split(",") if name.strip()),
-        coefficients=_numbers(coefficients),
-        horizon=horizon,
-        seed=seed,
-        out=out,
-        mode=mode,
-        random_draws=random_draws,
-        episodes=episodes,
-        workers=workers,
-        vector=vector,
-        executor=executor,
-        cluster=Cluster(scheduler, scheduler_file, gpus_per_unit),
-        blindness=blindness_threshold,
-        competence=competence_threshold,
-    )
-    if several:
-        run_layer_sweeps(options, asked)
-    else:
-        run_layer_sweep(options)
 
 
 @app.command()
@@ -213,7 +136,7 @@ def report(
     competence_threshold: Threshold = None,
 ) -> None:
     """Write summary.json, outcomes.csv and report.html again from what a run has stored."""
-    from steering.run import rewrite
+    from steering.cli.outputs import rewrite
 
     rewrite(run, blindness_threshold, competence_threshold)
 
@@ -228,13 +151,6 @@ def doctor() -> None:
     print(doctor_report(found))
     if not all(check.ok for check in found):
         sys.exit(2)
-
-
-def _numbers(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(dict.fromkeys(float(part) for part in text.split(",") if part.strip()))
-    except ValueError:
-        raise InputError(f"--coefficients {text!r}: write numbers separated by commas, e.g. 0.5,1,2") from None
 
 
 if __name__ == "__main__":

@@ -1,0 +1,88 @@
+"""The ``layer-sweep`` command: its options; heavy modules are imported when it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from envs.errors import InputError
+from steering.cli.options import DEFAULT_CHECKPOINT, Horizon, Mode, Seed
+
+
+def layer_sweep(
+    checkpoint: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Argument(help="A shipped policy (see `checkpoints`) or a file.", show_default=DEFAULT_CHECKPOINT),
+    ] = None,
+    checkpoints: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--checkpoint", help="Several in one go: give it again, or a directory, or NAME@all."),
+    ] = None,
+    levels: Annotated[Optional[str], typer.Option(help="Seeds to consider: 0:64, or 3,7,12.")] = None,  # noqa: UP045
+    n_levels: Annotated[Optional[int], typer.Option(help="Take the first N levels that qualify (default: 32).")] = None,  # noqa: UP045
+    sites: Annotated[str, typer.Option(help="trunk, all, or names separated by commas.")] = "trunk",
+    conditions: Annotated[
+        str, typer.Option(help="Any of subtract, add, random, other_level, same_cell, all_sites, by commas.")
+    ] = "subtract,add,random,other_level,same_cell",
+    coefficients: Annotated[str, typer.Option(help="Multiples of the vector, e.g. 1 or 0.5,1,2.")] = "1",
+    horizon: Horizon = 256,
+    seed: Seed = 0,
+    out: Annotated[Path, typer.Option(help="Run directory; an interrupted run resumes there.")] = Path("runs/sweep"),
+    mode: Mode = "hard",
+    vector: Annotated[
+        str, typer.Option(help="Where cheese vectors are taken: start, mean (all states), levels:32, or a cell X,Y.")
+    ] = "start",
+    random_draws: Annotated[int, typer.Option(help="Random vectors, and levels drawn, per site and level.")] = 1,
+    episodes: Annotated[int, typer.Option(help="Rollouts recorded per level and condition.")] = 2,
+    workers: Annotated[Optional[int], typer.Option(help="Processes (default: one per core).")] = None,  # noqa: UP045
+    executor: Annotated[str, typer.Option(help="local (processes) or dask (a cluster).")] = "local",
+    scheduler: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Address of a Dask scheduler, e.g. tcp://10.0.0.5:8786."),
+    ] = None,
+    scheduler_file: Annotated[Optional[Path], typer.Option(help="The file a Dask scheduler writes.")] = None,  # noqa: UP045
+    gpus_per_unit: Annotated[float, typer.Option(help="Dask resource GPU asked for each unit.")] = 0.0,
+    blindness_threshold: Annotated[float, typer.Option(help="Of the boundary's rule.")] = 0.5,
+    competence_threshold: Annotated[float, typer.Option(help="Of the boundary's rule.")] = 0.8,
+) -> None:
+    """Subtract the cheese vector at every layer and report where that stops blinding the agent."""
+    from steering.cli.sweep_runs import run_layer_sweep, run_layer_sweeps
+    from steering.sweep.executors import Cluster
+    from steering.sweep.planning import SweepOptions, expand
+
+    if checkpoint is not None and checkpoints:
+        raise InputError(f"give {checkpoint} as one more --checkpoint, or alone")
+    asked, several = expand(checkpoints or [checkpoint or DEFAULT_CHECKPOINT])
+    options = SweepOptions(
+        checkpoint=asked[0],
+        levels=levels,
+        n_levels=n_levels,
+        sites=sites,
+        conditions=tuple(name.strip() for name in conditions.split(",") if name.strip()),
+        coefficients=_numbers(coefficients),
+        horizon=horizon,
+        seed=seed,
+        out=out,
+        mode=mode,
+        random_draws=random_draws,
+        episodes=episodes,
+        workers=workers,
+        vector=vector,
+        executor=executor,
+        cluster=Cluster(scheduler, scheduler_file, gpus_per_unit),
+        blindness=blindness_threshold,
+        competence=competence_threshold,
+    )
+    if several:
+        run_layer_sweeps(options, asked)
+    else:
+        run_layer_sweep(options)
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(dict.fromkeys(float(part) for part in text.split(",") if part.strip()))
+    except ValueError:
+        raise InputError(f"--coefficients {text!r}: write numbers separated by commas, e.g. 0.5,1,2") from None
