@@ -25,7 +25,18 @@ M#...#.
 """
 
 # Minutes each: begun first, so that no worker is left alone with one of them while the others have nothing to do.
-LONG = ("stopping", "agent_commands", "end_to_end", "cli", "executors", "effects", "imitation", "report", "replicate")
+LONG = (
+    "stopping",
+    "agent_commands",
+    "end_to_end",
+    "cli",
+    "executors",
+    "effects",
+    "imitation",
+    "sweep_report",
+    "store",
+    "run",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

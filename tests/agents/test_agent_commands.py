@@ -10,7 +10,7 @@ import pytest
 from agents.checkpoints.cards import ZOO
 from agents.evaluation import policy_figures
 from agents.networks.policy import MazePolicy
-from tests.command import mazesteer
+from tests.helpers.command import mazesteer
 
 
 def test_evaluate_recomputes(policy: MazePolicy) -> None:

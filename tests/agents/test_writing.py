@@ -9,7 +9,7 @@ import pytest
 
 from envs.errors import InputError
 from envs.files import locked, write_atomic
-from tests.command import mazesteer
+from tests.helpers.command import mazesteer
 
 
 def test_failed_writes_leave_nothing_behind(tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ from steering.analysis.compared_runs import read_arms
 from steering.analysis.development import Series, bumps, loss_curves, lower_envelope, snapshots
 from steering.reports.comparison_figures import development_figure
 from steering.reports.comparison_report import run_compare
-from tests.browser import chromium, looked_at
-from tests.runs import SPEC, make_run
+from tests.helpers.browser import chromium, looked_at
+from tests.helpers.runs import SPEC, make_run
 
 
 def test_snapshots_of_one_training_are_known_and_shown_with_its_loss(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from agents.networks.policy import MazePolicy
 from envs.maze import Maze
 from envs.trajectory import Trajectory
 from steering.cli.app import STOPPED_BY, main
-from tests.command import mazesteer
+from tests.helpers.command import mazesteer
 
 SITES = "input,embedder.block1.conv,embedder.block2.res1.resadd,embedder.relu3"
 # Small mazes with a decision square and cheese outside the top-right 5x5.

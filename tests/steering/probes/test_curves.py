@@ -31,8 +31,8 @@ from steering.reports.static_figures import compare_figure
 from steering.statistics import bootstrap
 from steering.sweep.artifacts import PROBES
 from steering.sweep.spec import SweepSpec
-from tests.browser import chromium, looked_at
-from tests.runs import SPEC, make_run
+from tests.helpers.browser import chromium, looked_at
+from tests.helpers.runs import SPEC, make_run
 
 NAMES = ("input", "a", "b", "c", "d", "e")
 FACTS = [{"name": name, "depth": depth, "affine": name == "input", "trunk": True,

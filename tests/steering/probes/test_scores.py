@@ -22,7 +22,7 @@ from steering.probes.ridge import LEAST_SPREAD, linear_predictions
 from steering.probes.summary import summarize_probes
 from steering.probes.surroundings import open_ways
 from steering.statistics.bootstrap import resamples
-from tests.probe_sets import LEVELS, WORLD, made_up, noise, one_hot, rng, scores_of
+from tests.helpers.probe_sets import LEVELS, WORLD, made_up, noise, one_hot, rng, scores_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

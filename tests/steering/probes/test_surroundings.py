@@ -18,7 +18,7 @@ from steering.probes.ridge import linear_predictions
 from steering.probes.summary import APART, asked, summarize_probes, usual_move
 from steering.probes.surroundings import open_ways, surroundings_moves
 from steering.statistics.bootstrap import resamples
-from tests.probe_sets import LEVELS, made_up, noise, one_hot, rng, scores_of
+from tests.helpers.probe_sets import LEVELS, made_up, noise, one_hot, rng, scores_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

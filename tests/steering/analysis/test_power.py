@@ -17,7 +17,7 @@ from steering.experiments.conditions import Key
 from steering.statistics import bootstrap
 from steering.statistics.sample_size import SIZES, levels_needed
 from steering.sweep.store import Row, Store
-from tests.runs import SITES, SPEC, make_run, outcome
+from tests.helpers.runs import SITES, SPEC, make_run, outcome
 
 
 def pilot(n: int, sd: float) -> np.ndarray:

@@ -27,7 +27,7 @@ from envs.maze import Cell, Maze
 from envs.training.levels import TRAIN_LEVELS, check_region, place_cheese
 from envs.training.slots import LevelStream
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 TINY = ImitationConfig(samples=25 * 8, batch_size=8, levels_per_batch=2, block=4, warmup_samples=40, bf16=False, seed=5)
 
 

@@ -18,8 +18,8 @@ from steering.reports.comparison_report import FEW_ARMS, answer, run_compare
 from steering.statistics import bootstrap
 from steering.sweep.artifacts import INDEX
 from steering.sweep.store import Store
-from tests.browser import chromium, looked_at
-from tests.runs import FACTS, LEVELS, SITES, SPEC, make_run
+from tests.helpers.browser import chromium, looked_at
+from tests.helpers.runs import FACTS, LEVELS, SITES, SPEC, make_run
 
 DISTINCT = 8  # sites of a simulated study
 

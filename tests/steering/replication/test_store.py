@@ -42,7 +42,7 @@ from steering.sweep.store import SCHEMA, Row, Store
 SMALL = (26, 54, 208)  # small mazes with a decision square
 SITE = "features_extractor.cnn.2"
 NAMES = ["effect", "paths"]
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 # A process that measures as the tests do and is killed before its fourth measurement.
 KILLED = """
 import os, signal, sys

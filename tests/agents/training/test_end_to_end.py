@@ -32,9 +32,9 @@ from envs.chain import statistics
 from envs.errors import InputError
 from envs.files import locked
 from envs.maze import Maze
-from tests.command import mazesteer
+from tests.helpers.command import mazesteer
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 EASY_LEVEL, HARD_LEVEL = 1_000_000, 1_000_006  # a 3x3 maze, five steps to the cheese; a 7x7 maze
 
 

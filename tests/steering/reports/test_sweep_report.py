@@ -30,7 +30,7 @@ from steering.sweep.planning import SweepOptions
 from steering.sweep.provenance import used_versions
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store
-from tests.browser import chromium, looked_at
+from tests.helpers.browser import chromium, looked_at
 
 SITES = ("input", "embedder.block2.res1.resadd", "embedder.relu3")
 

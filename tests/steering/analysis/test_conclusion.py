@@ -16,7 +16,7 @@ from steering.experiments.outcome import Outcome
 from steering.probes.summary import APART
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Row, Store
-from tests.runs import outcome
+from tests.helpers.runs import outcome
 
 SITES = ("input", "a", "b", "c", "d")
 BLIND = {"input": 1.0, "a": 0.95, "b": 0.9, "c": 0.1, "d": 0.0}
