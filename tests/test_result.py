@@ -16,7 +16,7 @@ from steering.analysis.readings import readings
 from steering.analysis.summary import summarize
 from steering.experiments.conditions import MAIN
 from steering.probes.summary import APART, load_probes
-from steering.statistics.formatting import short
+from steering.statistics.formatting import short_site_name
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store, thresholds
 
@@ -66,7 +66,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 def test_the_page_has_the_numbers_of_the_sweep(run: tuple[str, Any, Any]) -> None:
     name, summary, _ = run
     assert len(summary["levels"]["used"]) == 200
-    trunk = {short(s["name"]): s["conditions"][MAIN] for s in summary["sites"] if s["trunk"]}
+    trunk = {short_site_name(s["name"]): s["conditions"][MAIN] for s in summary["sites"] if s["trunk"]}
     for heading, quantity, digits in (("### Blindness", "blindness", 3), ("### Competence", "competence", 2)):
         header, *rows = table(heading)
         shown = []
@@ -88,8 +88,8 @@ def test_the_page_has_the_numbers_of_the_sweep(run: tuple[str, Any, Any]) -> Non
 
 def test_the_page_has_the_numbers_of_the_probes(run: tuple[str, Any, Any]) -> None:
     name, _, probes = run
-    probed = {short(site["name"]): site for site in probes["sites"]}
-    vectors = {short(site["name"]): site["inside"] for site in probes["representation"]}
+    probed = {short_site_name(site["name"]): site for site in probes["sites"]}
+    vectors = {short_site_name(site["name"]): site["inside"] for site in probes["representation"]}
     moves = {"### Next move": "cheese", "### Apart": APART, "### Corner": "corner"}
     for heading in (*moves, "### Cell", "### Interaction"):
         header, *rows = table(heading)
@@ -133,7 +133,7 @@ def test_the_page_has_the_numbers_of_the_snapshots(tmp_path: Path) -> None:
     found = {arm["checkpoint"]: arm for arm in data["arms"]}
     for row in rows:
         arm = found[f"region5@{row[0].replace(',', '')}"]
-        points = {short(point["site"]): point for point in arm["curve"]}
+        points = {short_site_name(point["site"]): point for point in arm["curve"]}
         cells = [printed(arm["reference"]["clean"][outcome], 2) for outcome in ("p_cheese", "p_region")]
         cells += [printed(points[site]["blindness"], 2) for site in header[3:-1]]
         assert row[1:] == [*cells, place(arm)]
@@ -143,5 +143,7 @@ def place(arm: dict[str, Any]) -> str:
     """Where the boundary of an arm is said to be; nothing where the cheese makes no difference."""
     if not cheese_tells(arm["cheese"]):
         return ""
-    ends = [short(arm["boundary"][end]) if arm["boundary"][end] else "nowhere" for end in ("site", "low", "high")]
+    ends = [
+        short_site_name(arm["boundary"][end]) if arm["boundary"][end] else "nowhere" for end in ("site", "low", "high")
+    ]
     return f"{ends[0]} ({ends[1]} to {ends[2]})"

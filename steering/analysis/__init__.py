@@ -6,6 +6,7 @@ __getattr__, __all__ = lazy_exports(
     {
         "boundary_readings": "steering.analysis.summary",
         "compare": "steering.analysis.comparison",
+        "conclude_sweep": "steering.analysis.conclusion",
         "effects": "steering.analysis.effects",
         "power_of_run": "steering.analysis.power",
         "summarize": "steering.analysis.summary",

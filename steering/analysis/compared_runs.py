@@ -21,7 +21,7 @@ FACTS = ("name", "depth", "affine", "equivalence_class", "receptive_field")
 
 
 @dataclass(frozen=True)
-class Arm:
+class ComparedRun:
     """One run under one coefficient: per level and trunk site, what subtraction did.
 
     ``facts``: of each site, :data:`FACTS`; ``edited``: ``{(level, site): Outcome fields}``; ``clean``, ``no_cheese``:
@@ -78,12 +78,12 @@ def unfinished(given: Sequence[Path]) -> list[str]:
     return found
 
 
-def read_arms(runs: Sequence[Path]) -> list[Arm]:
+def read_arms(runs: Sequence[Path]) -> list[ComparedRun]:
     """One arm per run; a single run with several coefficients gives one for each.
 
     Raises :class:`InputError` if that makes fewer than two.
     """
-    arms: list[Arm] = []
+    arms: list[ComparedRun] = []
     for run in runs:
         spec = SweepSpec.load(run)
         if MAIN not in spec.conditions:
@@ -98,7 +98,7 @@ def read_arms(runs: Sequence[Path]) -> list[Arm]:
     return arms
 
 
-def _arm(store: Store, spec: SweepSpec, coefficient: float) -> Arm:
+def _arm(store: Store, spec: SweepSpec, coefficient: float) -> ComparedRun:
     facts = {fact["name"]: fact for fact in store.meta("sites")}
     sites = tuple(name for name in spec.sites if facts[name]["trunk"])
     if not sites:
@@ -106,7 +106,7 @@ def _arm(store: Store, spec: SweepSpec, coefficient: float) -> Arm:
     table = {row.key: dataclasses.asdict(row.outcome) for row in store.rows()}
     what = "" if len(spec.coefficients) == 1 and coefficient == 1 else f" x{coefficient:.15g}"
     what += "" if spec.vector == "start" else f" (vector {spec.vector})"
-    return Arm(
+    return ComparedRun(
         name=spec.checkpoint + what,
         spec=spec,
         coefficient=coefficient,
@@ -126,7 +126,7 @@ def _arm(store: Store, spec: SweepSpec, coefficient: float) -> Arm:
     )
 
 
-def training_seeds(arms: Sequence[Arm]) -> bool:
+def training_seeds(arms: Sequence[ComparedRun]) -> bool:
     """Whether the arms are seeds of one recipe (``NAME``, ``NAME-seed1``, ...) under one coefficient and vector."""
     recipes = {re.sub(r"-seed\d+$", "", arm.spec.checkpoint) for arm in arms}
     same = {(arm.coefficient, arm.spec.vector) for arm in arms}

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from envs.errors import InputError, check_random_seed
-from steering.analysis.compared_runs import Arm, training_seeds
+from steering.analysis.compared_runs import ComparedRun, training_seeds
 from steering.analysis.effects import CHEESE_OUTCOMES
 from steering.experiments.conditions import MAIN
 from steering.statistics import bootstrap, paired
@@ -27,7 +27,7 @@ Distances = tuple[np.ndarray, np.ndarray]  # edited float[s, n], left alone floa
 
 
 def compare(
-    arms: Sequence[Arm], *, seed: int = 0, blindness: float | None = None, competence: float | None = None
+    arms: Sequence[ComparedRun], *, seed: int = 0, blindness: float | None = None, competence: float | None = None
 ) -> dict[str, Any]:
     """All numbers of the comparison as plain data; the first arm is what the others are compared with.
 
@@ -106,7 +106,7 @@ def compare(
     return cleaned
 
 
-def _cheese(arm: Arm, levels: Sequence[int]) -> list[dict[str, Any]]:
+def _cheese(arm: ComparedRun, levels: Sequence[int]) -> list[dict[str, Any]]:
     """What the cheese does at all: paired effects of the agent left alone against the level without it."""
     found = []
     for outcome in CHEESE_OUTCOMES:
@@ -122,7 +122,9 @@ def _boundary(found: Boundary, facts: Mapping[str, Mapping[str, Any]]) -> dict[s
     return {**dataclasses.asdict(found), "affine": affine}
 
 
-def _curves(arm: Arm, sites: Sequence[str], levels: Sequence[int], distances: Distances, weights: np.ndarray) -> Curves:
+def _curves(
+    arm: ComparedRun, sites: Sequence[str], levels: Sequence[int], distances: Distances, weights: np.ndarray
+) -> Curves:
     return Curves.of(
         sites,
         [arm.facts[site]["equivalence_class"] for site in sites],
@@ -133,7 +135,7 @@ def _curves(arm: Arm, sites: Sequence[str], levels: Sequence[int], distances: Di
     )
 
 
-def _distances(arm: Arm, sites: Sequence[str], levels: Sequence[int]) -> Distances:
+def _distances(arm: ComparedRun, sites: Sequence[str], levels: Sequence[int]) -> Distances:
     """Distance to the policy without cheese: edited at each site ``float[s, n]``, and left alone ``float[n]``."""
     edited = np.array([[arm.edited[level, site]["tv_no_cheese"] for level in levels] for site in sites])
     clean = np.array([arm.clean[level]["tv_no_cheese"] for level in levels])
@@ -159,8 +161,8 @@ def _points(curve: Curves, distances: Distances, weights: np.ndarray) -> list[di
 
 
 def _difference(
-    first: Arm,
-    arm: Arm,
+    first: ComparedRun,
+    arm: ComparedRun,
     base: Curves,
     curve: Curves,
     distances: tuple[Distances, Distances],

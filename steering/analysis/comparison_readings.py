@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from steering.analysis.compared_runs import Arm
+from steering.analysis.compared_runs import ComparedRun
 from steering.analysis.readings import Reading, readings
 from steering.probes.curves import boundaries, cut, mean_curves, probe_curves, tallies_from_json
-from steering.probes.summary import APART, ProbeCurves, reading
+from steering.probes.summary import APART, ProbeCurves, with_interval
 from steering.statistics import bootstrap
 from steering.sweep.artifacts import read_artifact
 
 FACTS = ("name", "depth", "trunk", "affine", "equivalence_class", "receptive_field")
 
 
-def side_by_side(arms: Sequence[Arm], data: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:
+def side_by_side(arms: Sequence[ComparedRun], data: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:
     """``readings`` of ``compare.json`` and an empty text; or None and why not (empty if no run holds probes).
 
     ``data``: what :func:`steering.analysis.comparison.compare` made of ``arms``. ``levels``, ``sites``: what all
@@ -88,7 +88,7 @@ def _shown(curves: ProbeCurves) -> dict[str, list[dict[str, float | None]]]:
         "cell": 1.0 - curves["cell"],
         "interaction": curves["interaction"],
     }
-    return {name: [reading(row) for row in values] for name, values in shown.items()}
+    return {name: [with_interval(row) for row in values] for name, values in shown.items()}
 
 
 def _rows(boundary: Mapping[str, Any], probed: Mapping[str, Any]) -> list[dict[str, Any]]:

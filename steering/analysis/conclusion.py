@@ -10,14 +10,14 @@ from steering.analysis.readings import DECODING, REPRESENTATIONAL, Reading, read
 from steering.experiments.conditions import MAIN
 from steering.probes.summary import APART
 from steering.statistics import bootstrap
-from steering.statistics.formatting import number, ranged
+from steering.statistics.formatting import format_interval, format_number
 
 NO_USE = "the cheese hardly draws the agent: it raises neither P(cheese) nor P(cheese | decision square) by a sure 0.01"
 NO_TRICK = ("random", "add", "other_level")  # controls that must not blind where subtraction does
 WIDE = 2 / 3  # of the distinct experiments: an interval over so many says nothing
 
 
-def answer(summary: dict[str, Any], probes: Mapping[str, Any] | None = None) -> str:
+def conclude_sweep(summary: dict[str, Any], probes: Mapping[str, Any] | None = None) -> str:
     """The finding in two sentences: how far the trick works, with its interval; then what that supports.
 
     ``probes`` is ``probes.json`` of the same run, the readings that come of probes.
@@ -31,7 +31,7 @@ def answer(summary: dict[str, Any], probes: Mapping[str, Any] | None = None) -> 
     first = next(iter(rows))
     if rows[first]["blindness"] is None or rows[first]["competence"] is None:
         return f"For {name} the question has no answer: the cheese changes nothing or the top right is never reached."
-    reasons = doubts(summary, probes)
+    reasons = caveats(summary, probes)
     evidence = [f"95% interval {span(found['low'], found['high'])}, {count} mazes"]
     if found["change_site"] is not None and not reasons:
         evidence.append(
@@ -39,7 +39,7 @@ def answer(summary: dict[str, Any], probes: Mapping[str, Any] | None = None) -> 
         )
     there = {control: part["there"] for control, part in found["controls"].items() if part["there"] is not None}
     if there:
-        said = ", ".join(f"{control} {ranged(part, 'blindness')}" for control, part in there.items())
+        said = ", ".join(f"{control} {format_interval(part, 'blindness')}" for control, part in there.items())
         evidence.append(f"blindness of the controls there: {said}")
     undoes = f"takes away {found['thresholds']['blindness']:g} or more of the cheese's effect on the moves"
     where = f"up to {found['site']} ({'; '.join(evidence)})"
@@ -58,7 +58,7 @@ def answer(summary: dict[str, Any], probes: Mapping[str, Any] | None = None) -> 
     return f"{text} {_other_readings(summary, probes)}"
 
 
-def doubts(summary: dict[str, Any], probes: Mapping[str, Any] | None = None) -> list[str]:
+def caveats(summary: dict[str, Any], probes: Mapping[str, Any] | None = None) -> list[str]:
     """Why the numbers do not support a conclusion about where planning begins; empty if they do."""
     found, count = summary["boundary"], len(summary["levels"]["used"])
     reasons = []
@@ -167,7 +167,7 @@ def _controls(found: Mapping[str, Any]) -> list[str]:
     for control, part in swept.items():
         if part is not None and part["high"] >= threshold:
             verb = "blinds" if part["blindness"] >= threshold else "may blind"
-            reasons.append(f"the control {control} {verb} there too ({ranged(part, 'blindness')})")
+            reasons.append(f"the control {control} {verb} there too ({format_interval(part, 'blindness')})")
     return reasons
 
 
@@ -176,6 +176,6 @@ def _failing(found: Mapping[str, Any], row: Mapping[str, Any], before: Mapping[s
     missed = []
     for name, least in found["thresholds"].items():
         if row[name] is None or row[name] < least:
-            fell = f"{number(before[name], 2)} -> " if before is not None else ""
-            missed.append(f"{name} {fell}{number(row[name], 2)}, below {least:g}")
+            fell = f"{format_number(before[name], 2)} -> " if before is not None else ""
+            missed.append(f"{name} {fell}{format_number(row[name], 2)}, below {least:g}")
     return " and ".join(missed)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from steering.probes.summary import APART
-from steering.statistics.formatting import short
+from steering.statistics.formatting import short_site_name
 
 CAUSAL, REPRESENTATIONAL, DECODING = "causal", "representational", "decoding"
 MOVES = {
@@ -39,12 +39,12 @@ class Reading:
     @property
     def place(self) -> str:
         """The reading in words."""
-        return "nowhere" if self.site is None else f"{self.word} {short(self.site)}"
+        return "nowhere" if self.site is None else f"{self.word} {short_site_name(self.site)}"
 
     @property
     def interval(self) -> str:
         """Its interval in words."""
-        return span(*(None if end is None else short(end) for end in (self.low, self.high)))
+        return span(*(None if end is None else short_site_name(end) for end in (self.low, self.high)))
 
     def edges(self, names: Sequence[str]) -> tuple[float, float, float] | None:
         """Reading, low and high on an axis where site k of ``names`` stands at k; None if one is not there."""

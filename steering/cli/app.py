@@ -136,9 +136,9 @@ def report(
     competence_threshold: Threshold = None,
 ) -> None:
     """Write summary.json, outcomes.csv and report.html again from what a run has stored."""
-    from steering.cli.outputs import rewrite
+    from steering.cli.outputs import rewrite_outputs
 
-    rewrite(run, blindness_threshold, competence_threshold)
+    rewrite_outputs(run, blindness_threshold, competence_threshold)
 
 
 @app.command()

@@ -28,12 +28,12 @@ def compare_command(
     ] = None,
 ) -> None:
     """Compare runs maze by maze: agents, coefficients of one run, or snapshots of one training."""
-    from steering.reports.comparison_report import answer, run_compare
+    from steering.reports.comparison_report import conclude_comparison, run_compare
 
     data = run_compare(
         runs, out, seed=seed, blindness=blindness_threshold, competence=competence_threshold, history=history
     )
-    print(answer(data))
+    print(conclude_comparison(data))
     print(f"report: {out / 'compare.html'}, {out / 'compare.md'}")
     print(f"picture: {out / 'compare.png'}")
     print(f"numbers: {out / 'compare.json'}")

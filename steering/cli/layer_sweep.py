@@ -50,11 +50,11 @@ def layer_sweep(
     """Subtract the cheese vector at every layer and report where that stops blinding the agent."""
     from steering.cli.sweep_runs import run_layer_sweep, run_layer_sweeps
     from steering.sweep.executors import Cluster
-    from steering.sweep.planning import SweepOptions, expand
+    from steering.sweep.planning import SweepOptions, expand_checkpoints
 
     if checkpoint is not None and checkpoints:
         raise InputError(f"give {checkpoint} as one more --checkpoint, or alone")
-    asked, several = expand(checkpoints or [checkpoint or DEFAULT_CHECKPOINT])
+    asked, several = expand_checkpoints(checkpoints or [checkpoint or DEFAULT_CHECKPOINT])
     options = SweepOptions(
         checkpoint=asked[0],
         levels=levels,

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from envs.errors import InputError
 from envs.files import write_atomic
-from steering.analysis.conclusion import answer
+from steering.analysis.conclusion import conclude_sweep
 from steering.analysis.decision_square import decision_squares
 from steering.analysis.summary import summarize, write_summary
 from steering.experiments.conditions import MAIN
@@ -20,14 +20,14 @@ from steering.films.sweep_film import film_sweep
 from steering.reports.static_figures import sweep_picture
 from steering.reports.sweep_report import write_report
 from steering.statistics import boundary
-from steering.statistics.formatting import short
+from steering.statistics.formatting import short_site_name
 from steering.sweep.artifacts import DATABASE, read_artifacts
 from steering.sweep.recordings import rollout_site
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store, export_tables, run_directory, thresholds
 
 
-def rewrite(directory: Path, blindness: float | None = None, competence: float | None = None) -> dict[str, Any]:
+def rewrite_outputs(directory: Path, blindness: float | None = None, competence: float | None = None) -> dict[str, Any]:
     """All outputs again from a run's store; thresholds not given are those of its last sweep command."""
     spec = SweepSpec.load(directory)
     if not (directory / DATABASE).is_file():
@@ -37,10 +37,12 @@ def rewrite(directory: Path, blindness: float | None = None, competence: float |
         given = {"blindness": blindness, "competence": competence}
         used |= {name: value for name, value in given.items() if value is not None}
         boundary.check_thresholds(**used)
-        return finish(store, spec, directory, **used)
+        return write_outputs(store, spec, directory, **used)
 
 
-def finish(store: Store, spec: SweepSpec, directory: Path, blindness: float, competence: float) -> dict[str, Any]:
+def write_outputs(
+    store: Store, spec: SweepSpec, directory: Path, blindness: float, competence: float
+) -> dict[str, Any]:
     """Summary, CSV, film and report from the store; prints answer, table and paths."""
     summary = summarize(store, spec, blindness=blindness, competence=competence)
     write_summary(summary, directory / "summary.json")
@@ -60,7 +62,7 @@ def finish(store: Store, spec: SweepSpec, directory: Path, blindness: float, com
         notes=notes,
     )
     write_atomic(directory / "report.png", sweep_picture(summary))
-    show(summary, extra.get("probes"))
+    print_summary(summary, extra.get("probes"))
     print(f"report: {directory / 'report.html'}, {directory / 'report.md'}")
     print(f"picture: {directory / 'report.png'}")
     print(f"numbers: {directory / 'summary.json'}, {', '.join(map(str, tables))}")
@@ -77,10 +79,10 @@ def _with_thresholds(store: Store, directory: Path, blindness: float, competence
     return f"mazesteer report {shlex.quote(str(directory))} {given}"
 
 
-def show(summary: dict[str, Any], probes: dict[str, Any] | None = None) -> None:
+def print_summary(summary: dict[str, Any], probes: dict[str, Any] | None = None) -> None:
     """The answer and a table per site, on standard output; ``probes`` is the run's ``probes.json``."""
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
-    console.print("\n" + answer(summary, probes) + "\n")
+    console.print("\n" + conclude_sweep(summary, probes) + "\n")
     table = Table(box=None, pad_edge=False)
     for name in ("site", "blindness", "95% interval", "competence", "P(cheese)", "P(cheese|decision)", "random"):
         table.add_column(name, justify="left" if name == "site" else "right")
@@ -92,7 +94,7 @@ def show(summary: dict[str, Any], probes: dict[str, Any] | None = None) -> None:
         mark = " (free)" if site["affine"] else {True: "", False: " (branch)", None: " (?)"}[site["trunk"]]
         edge = "  <- boundary" if site["name"] == summary["boundary"]["site"] else ""
         table.add_row(
-            short(site["name"]) + mark + edge,
+            short_site_name(site["name"]) + mark + edge,
             _number(row["blindness"]),
             f"{_number(row['blindness_low'])} to {_number(row['blindness_high'])}",
             _number(row["competence"]),

@@ -16,12 +16,12 @@ from rich.table import Table
 from agents.checkpoints.zoo import load_policy, policy_from_bytes
 from envs.errors import InputError, told_if_stopped
 from envs.files import locked, write_atomic
-from steering.cli.outputs import finish
+from steering.cli.outputs import write_outputs
 from steering.experiments.conditions import MAIN
 from steering.films.example_fields import keep_examples
 from steering.progress import bar
 from steering.sweep.artifacts import INDEX, read_index
-from steering.sweep.planning import SweepOptions, executor, packed, plan
+from steering.sweep.planning import SweepOptions, executor, plan_sweep, read_checkpoint
 from steering.sweep.provenance import used_versions
 from steering.sweep.run import run_sweep
 from steering.sweep.store import Store, run_directory
@@ -34,8 +34,8 @@ def run_layer_sweep(options: SweepOptions) -> dict[str, Any]:
     with told_if_stopped(
         lambda: f"mazesteer: stopped before anything was computed for {options.out}: type the same command to go on"
     ):
-        spec, rows, facts = plan(options)
-        checkpoint = packed(options, spec)
+        spec, rows, facts = plan_sweep(options)
+        checkpoint = read_checkpoint(options, spec)
     with run_directory(options.out) as directory, Store.open(directory) as store:
 
         def stored() -> str:
@@ -56,7 +56,7 @@ def run_layer_sweep(options: SweepOptions) -> dict[str, Any]:
                 run_sweep(spec, directory, store, executor(options, spec, checkpoint), progress=progress)
             policy = policy_from_bytes(checkpoint.data, checkpoint.suffix, checkpoint.name)
             keep_examples(policy, store, spec, directory)
-            return finish(store, spec, directory, options.blindness, options.competence)
+            return write_outputs(store, spec, directory, options.blindness, options.competence)
 
 
 def run_layer_sweeps(options: SweepOptions, checkpoints: Sequence[str]) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def run_layer_sweeps(options: SweepOptions, checkpoints: Sequence[str]) -> dict[
             raise InputError(f"--checkpoint: two checkpoints are called {name}; rename one of the files")
         parts[name] = replace(options, checkpoint=checkpoint, out=options.out / name)
     for part in parts.values():
-        plan(part)
+        plan_sweep(part)
     _claim(options.out, list(parts))
     with locked(options.out):
         rows = [row for row in read_index(options.out, ANOTHER)["runs"] if row["name"] not in parts]

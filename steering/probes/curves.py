@@ -11,13 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from steering.probes.summary import ProbeCurves, asked, cell_lost, next_move_appears, pooled, position_dependence
+from steering.probes.summary import (
+    ProbeCurves,
+    cell_lost,
+    next_move_appears,
+    pooled_ratio,
+    position_dependence,
+    probe_questions,
+)
 from steering.statistics.boundary import draw_agents
 
 # By curve, what is summed over what, per site and maze ``float[s, m]``, or ``float[m]`` where it is the same at all
-# sites. ``cheese``, ``cheese apart``, ``corner``, ``policy`` (:func:`steering.probes.summary.asked`): next moves told
-# rightly # over frames, each also " shuffled" (labels) and " surroundings" (from these alone). ``cell``, ``cell
-# shuffled``: # squared distance of the probe's guess over that of the mean cell (1 - R2). ``interaction``: as by
+# sites. ``cheese``, ``cheese apart``, ``corner``, ``policy`` (:func:`steering.probes.summary.probe_questions`): next
+# moves told rightly over frames, each also " shuffled" (labels) and " surroundings" (from these alone). ``cell``, ``cell
+# shuffled``: squared distance of the probe's guess over that of the mean cell (1 - R2). ``interaction``: as by
 # :func:`steering.probes.summary.interaction_tally`.
 Tallies = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
@@ -33,7 +40,7 @@ def decoding_tallies(names: Sequence[str], scores: Mapping[str, Any]) -> Tallies
         return np.reshape(counts, (*values.shape[:-1], -1))
 
     found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    for name, (whose, frames) in asked(moves).items():
+    for name, (whose, frames) in probe_questions(moves).items():
         told = np.array([site["moves"][whose]["told"] for site in sites]) == moves[whose]
         control = np.array([site["moves"][whose]["control"] for site in sites])
         around = scores["surroundings"][name] == moves[whose]
@@ -56,7 +63,7 @@ def probe_curves(tallies: Tallies, samples: np.ndarray) -> ProbeCurves:
     found = {}
     for name, sums in tallies.items():
         top, bottom = np.broadcast_arrays(*(np.atleast_2d(part) for part in sums))
-        found[name] = np.array([pooled(*pair, drawn) for pair in zip(top, bottom, strict=True)])
+        found[name] = np.array([pooled_ratio(*pair, drawn) for pair in zip(top, bottom, strict=True)])
     return found
 
 

@@ -75,7 +75,7 @@ def _pooled(sums: np.ndarray, drawn: np.ndarray) -> dict[str, Any]:
     return {
         "states": int(sums[drawn[0], 0].sum()),
         "mazes": int(np.count_nonzero(sums[drawn[0], 0])),
-        **{name: reading(values) for name, values in _ratios(sums, drawn).items()},
+        **{name: with_interval(values) for name, values in _ratios(sums, drawn).items()},
     }
 
 
@@ -99,7 +99,7 @@ def load_probes(directory: Path) -> dict[str, Any] | None:
     return found if found.get("format") == PROBES.format else None
 
 
-def asked(moves: Mapping[str, np.ndarray]) -> dict[str, tuple[str, np.ndarray]]:
+def probe_questions(moves: Mapping[str, np.ndarray]) -> dict[str, tuple[str, np.ndarray]]:
     """By name of what is asked about next moves: whose, and in which frames, ``bool[n]``; ``moves``: the labels.
 
     In most frames the way to the cheese begins as the way to the corner does. :data:`APART` leaves these out.
@@ -129,7 +129,7 @@ def summarize_probes(
     """
     mazes = np.vstack([np.arange(samples.shape[1]), samples])
     maze, fold, moves = scores["maze"], scores["fold"], scores["moves"]
-    everything, questions = np.bincount(maze), asked(moves)
+    everything, questions = np.bincount(maze), probe_questions(moves)
 
     def per_maze(values: np.ndarray, frames: np.ndarray) -> np.ndarray:
         return np.bincount(maze[frames], values[frames], minlength=len(everything))
@@ -137,7 +137,7 @@ def summarize_probes(
     majority = {}
     for name, (whose, frames) in questions.items():
         right = usual_move(moves[whose], fold, frames) == moves[whose]
-        majority[name] = reading(pooled(per_maze(right, frames), per_maze(frames, frames), mazes))
+        majority[name] = with_interval(pooled_ratio(per_maze(right, frames), per_maze(frames, frames), mazes))
     rows: list[dict[str, Any]] = []
     for number, fact in enumerate(facts):
         site = scores["sites"][fact["name"]]
@@ -145,29 +145,33 @@ def summarize_probes(
         for name, (whose, frames) in questions.items():
             labels, told = moves[whose], np.array(site["moves"][whose]["told"])
             each = [frames & (labels == label) for label in np.unique(labels)]
-            shares = [pooled(per_maze(told == labels, own), per_maze(own, own), mazes) for own in each]
+            shares = [pooled_ratio(per_maze(told == labels, own), per_maze(own, own), mazes) for own in each]
             pixels, accuracy, chance = curves[name][0], curves[name][number], curves[f"{name} shuffled"][number]
             row["moves"][name] = {
-                "accuracy": reading(accuracy),
-                "balanced": reading(_mean(np.array(shares))),
-                "control": reading(chance),
-                "above_pixels": reading(accuracy - pixels),
-                "above_control": reading(accuracy - chance),
-                "above_surroundings": reading(accuracy - curves[f"{name} surroundings"][0]),
+                "accuracy": with_interval(accuracy),
+                "balanced": with_interval(_mean(np.array(shares))),
+                "control": with_interval(chance),
+                "above_pixels": with_interval(accuracy - pixels),
+                "above_control": with_interval(accuracy - chance),
+                "above_surroundings": with_interval(accuracy - curves[f"{name} surroundings"][0]),
             }
         r2, control = (1.0 - curves[name][number] for name in ("cell", "cell shuffled"))
-        row["cell"] = {"r2": reading(r2), "control_r2": reading(control), **_cell(site["cell"], maze, mazes)}
+        row["cell"] = {
+            "r2": with_interval(r2),
+            "control_r2": with_interval(control),
+            **_cell(site["cell"], maze, mazes),
+        }
         row["map"] = {k: _map(part, everything, mazes) for k, part in site["map"].items()} if site["map"] else None
         rows.append(row)
     return {
         "asked": {name: int(frames.sum()) for name, (_, frames) in questions.items()},
         "majority": majority,
-        "surroundings": {name: reading(curves[f"{name} surroundings"][0]) for name in questions},
+        "surroundings": {name: with_interval(curves[f"{name} surroundings"][0]) for name in questions},
         "sites": rows,
     }
 
 
-def reading(values: Statistic) -> dict[str, float | None]:
+def with_interval(values: Statistic) -> dict[str, float | None]:
     """``value``, ``low`` and ``high`` (95% interval over mazes) of a statistic; None for what is not defined."""
     low, high = bootstrap.interval(values[1:])
     found = {"value": float(values[0]), "low": float(low), "high": float(high)}
@@ -253,7 +257,7 @@ def _located(prefix: str, depths: np.ndarray, names: Sequence[str]) -> dict[str,
     return {prefix + name: names[depth] if depth < len(names) else None for name, depth in ends.items()}
 
 
-def pooled(top: np.ndarray, bottom: np.ndarray, mazes: np.ndarray) -> Statistic:
+def pooled_ratio(top: np.ndarray, bottom: np.ndarray, mazes: np.ndarray) -> Statistic:
     """Sum of ``top`` over sum of ``bottom`` (``float[n_mazes]`` each) for each row of ``mazes``; NaN for nothing over
     nothing."""
     return bootstrap.quotient(top[mazes].sum(axis=1), bottom[mazes].sum(axis=1))
@@ -267,12 +271,12 @@ def _mean(shares: np.ndarray) -> Statistic:
 
 def _cell(scores: Mapping[str, Any], maze: np.ndarray, mazes: np.ndarray) -> dict[str, Any]:
     columns = {name: np.array(values) for name, values in scores.items()}
-    return {f"{label}_error": reading(_median(columns[name], maze, mazes))
+    return {f"{label}_error": with_interval(_median(columns[name], maze, mazes))
             for label, name in (("median", "distance"), ("control", "control"), ("mean_cell", "mean"))}  # fmt: skip
 
 
 def _map(scores: Mapping[str, Any], frames: np.ndarray, mazes: np.ndarray) -> dict[str, Any]:
-    return {name: reading(pooled(np.array(values), frames, mazes)) for name, values in scores.items()}
+    return {name: with_interval(pooled_ratio(np.array(values), frames, mazes)) for name, values in scores.items()}
 
 
 def _median(values: np.ndarray, maze: np.ndarray, mazes: np.ndarray) -> Statistic:

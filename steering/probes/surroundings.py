@@ -16,7 +16,7 @@ from torch import Tensor
 from envs.actions import STEP_OF_MOVE, Move
 from steering.probes.data import FOLDS, REACH, ProbeData
 from steering.probes.ridge import linear_predictions
-from steering.probes.summary import asked
+from steering.probes.summary import probe_questions
 
 RADII = tuple(range(1, REACH + 1))
 
@@ -30,7 +30,7 @@ def surroundings_moves(data: ProbeData) -> dict[str, np.ndarray]:
     """
     fits: dict[tuple[str, int], tuple[Tensor, np.ndarray]] = {}
     found = {}
-    for name, (whose, frames) in asked(data.moves).items():
+    for name, (whose, frames) in probe_questions(data.moves).items():
         labels, told = data.moves[whose], []
         for radius in RADII:
             if (whose, radius) not in fits:

@@ -21,7 +21,17 @@ from scipy.special import expit
 
 from envs.maze import Maze
 from steering.experiments.levels import skip_reason
-from steering.replication.protocol import Bench, Claim, Figure, Finding, Row, Sample, Summary, mean, mean_change
+from steering.replication.protocol import (
+    Claim,
+    Finding,
+    FindingSummary,
+    Measure,
+    Measurement,
+    Sample,
+    Setup,
+    mean,
+    mean_change,
+)
 from steering.statistics.bootstrap import interval
 from steering.statistics.seeding import generator
 
@@ -85,15 +95,15 @@ def held_out(x: np.ndarray, p: np.ndarray, rng: np.random.Generator) -> tuple[np
     return model, p if p.mean() >= 0.5 else 1.0 - p
 
 
-def measure_behaviour(bench: Bench, maze: Maze) -> Row:
+def measure_behaviour(bench: Setup, maze: Maze) -> Measurement:
     """The maze's distances and the exact probability of the cheese."""
     return {**maze.features(), "p_cheese": bench.evaluator(maze).clean_outcome().p_cheese}
 
 
-def summarize_behaviour(bench: Bench, sample: Sample) -> Summary:
+def summarize_behaviour(bench: Setup, sample: Sample) -> FindingSummary:
     """Held-out accuracy against the base rate, and the coefficients of the fit on all mazes."""
     if len(sample) < FEWEST:
-        return Summary(
+        return FindingSummary(
             (sample.figure("mean P(cheese)", mean, "p_cheese"),),
             (Claim("distances predict whether the cheese is taken", None),),
             (f"{len(sample)} mazes can be used; nothing is fitted below {FEWEST}.",),
@@ -105,14 +115,14 @@ def summarize_behaviour(bench: Bench, sample: Sample) -> Summary:
     refits = _refits(x, p, generator(sample.seed, 0, "behaviour refits", 0))
     low, high = interval(refits)
     coefficients = {
-        name: Figure(f"coefficient of {name}", float(value), float(low[i]), float(high[i]))
+        name: Measure(f"coefficient of {name}", float(value), float(low[i]), float(high[i]))
         for i, (name, value) in enumerate(zip(names, fit.coefficients, strict=True))
     }
     share = float(np.mean(np.abs(refits).argmax(axis=1) == names.index(STRONGEST)))
     strongest = names[int(np.abs(fit.coefficients).argmax())]
     gain = sample.figure("accuracy above the base rate", mean_change, model, base)
     ranked = sorted(coefficients.values(), key=lambda figure: -abs(figure.value))
-    return Summary(
+    return FindingSummary(
         (
             sample.figure("mean P(cheese)", mean, p),
             sample.figure("accuracy on held-out mazes", mean, model, published="0.83 to 0.84"),
@@ -120,7 +130,7 @@ def summarize_behaviour(bench: Bench, sample: Sample) -> Summary:
             gain,
             sample.figure("accuracy of the best prediction there can be", mean, np.maximum(p, 1.0 - p)),
             *(figure for figure in ranked if figure.value != 0.0),
-            Figure(f"share of refits in which {STRONGEST} is the strongest", share, float("nan"), float("nan")),
+            Measure(f"share of refits in which {STRONGEST} is the strongest", share, float("nan"), float("nan")),
         ),
         (
             Claim("distances predict better than the base rate", gain.above(0)),

@@ -15,14 +15,14 @@ from steering.interventions.hooks import HookedPolicy
 from steering.interventions.vectors import activation
 from steering.replication.own_vectors import POST
 from steering.replication.protocol import (
-    Bench,
     Claim,
-    Figure,
     Finding,
-    Row,
+    FindingSummary,
+    Measure,
+    Measurement,
     Sample,
     Settings,
-    Summary,
+    Setup,
     mean,
     mean_change,
 )
@@ -48,7 +48,7 @@ def keeps(settings: Settings, maze: Maze) -> bool:
 # -- resampling -------------------------------------------------------------------------------------------------
 
 
-def measure_resampling(bench: Bench, maze: Maze) -> Row:
+def measure_resampling(bench: Setup, maze: Maze) -> Measurement:
     """Mean total variation to clean with channels taken from another maze, its cheese on the same cell or another.
 
     The other cell is as far away as :data:`findings_transfer.OFFSETS` has it; NaN where the other maze has none.
@@ -71,7 +71,7 @@ def measure_resampling(bench: Bench, maze: Maze) -> Row:
     return {**row, **{key: outcome.tv_clean for key, outcome in zip(edits, outcomes, strict=True)}}
 
 
-def summarize_resampling(bench: Bench, sample: Sample) -> Summary:
+def summarize_resampling(bench: Setup, sample: Sample) -> FindingSummary:
     """Whether it matters where the other maze's cheese lies, for tracking channels and for random ones."""
     selected = bench.tracking.channels
     published = {
@@ -91,7 +91,7 @@ def summarize_resampling(bench: Bench, sample: Sample) -> Summary:
     gap = {which: columns[f"{which}_other"] - columns[f"{which}_same"] for which in words}
     gaps = {which: sample.figure(f"other cell minus same cell, {words[which]}", mean, gap[which]) for which in words}
     beyond = sample.figure("difference of the two differences", mean_change, gap["cheese"], gap["random"])
-    return Summary(
+    return FindingSummary(
         (*figures, *gaps.values(), beyond),
         (
             Claim("tracking channels: another cell changes more than the same cell", gaps["cheese"].above(0)),
@@ -109,7 +109,7 @@ def summarize_resampling(bench: Bench, sample: Sample) -> Summary:
 # -- retargeting ------------------------------------------------------------------------------------------------
 
 
-def on_path(bench: Bench, maze: Maze, goal: Cell, edit: Intervention) -> float:
+def on_path(bench: Setup, maze: Maze, goal: Cell, edit: Intervention) -> float:
     """Normalized path probability start -> ``goal``; the network is run on the states of that path alone."""
     states = [state for state, _ in maze.walk(maze.path(maze.mouse, goal))]
     logits = HookedPolicy(bench.policy.net).run(to_input(maze.observations(states)), edit.by_site())[0]
@@ -118,7 +118,7 @@ def on_path(bench: Bench, maze: Maze, goal: Cell, edit: Intervention) -> float:
     return path_probability(maze, table, goal)
 
 
-def measure_retargeting(bench: Bench, maze: Maze) -> Row:
+def measure_retargeting(bench: Setup, maze: Maze) -> Measurement:
     """For each target: where it lies, and the path probability clean, clamped, and with the cheese itself moved there.
 
     Clean and clamped are the level without its cheese: nothing else draws the mouse, and no path ends before its
@@ -149,11 +149,11 @@ def measure_retargeting(bench: Bench, maze: Maze) -> Row:
     return {"targets": targets}
 
 
-def summarize_retargeting(bench: Bench, sample: Sample) -> Summary:
+def summarize_retargeting(bench: Setup, sample: Sample) -> FindingSummary:
     """Path probability to the target by where it lies."""
     found = bench.tracking
     if found.leader is None:
-        return Summary(
+        return FindingSummary(
             (), (Claim("one activation draws the mouse", None),), ("The cheese raises no channel selected.",)
         )
     words = {"clean": "no cheese", "clamped": "no cheese, clamped", "moved": "cheese moved there"}
@@ -168,13 +168,13 @@ def summarize_retargeting(bench: Bench, sample: Sample) -> Summary:
     upper, elsewhere, near, far = PLACES
     works = sample.figure(f"gain by clamping, {upper}", mean, gains[upper])
     weaker = sample.figure(f"gain, {upper} minus {elsewhere}", mean_change, gains[upper], gains[elsewhere])
-    worse: Figure = sample.figure(
+    worse: Measure = sample.figure(
         "gain, near minus far",
         mean_change,
         gains[near],
         gains[far],
     )
-    return Summary(
+    return FindingSummary(
         (*figures, works, weaker, worse),
         (
             Claim("clamping one activation draws the mouse to a cell in the upper right", works.above(0)),

@@ -25,7 +25,17 @@ from steering.probes.data import FOLDS, ProbeData, probe_data, shuffled
 from steering.probes.scores import KERNELS, MAP_CONTROLS, feature_scores
 from steering.replication.channels import keeps
 from steering.replication.own_vectors import POST
-from steering.replication.protocol import Bench, Claim, Figure, Finding, Row, Sample, Summary, mean_change, pooled_ratio
+from steering.replication.protocol import (
+    Claim,
+    Finding,
+    FindingSummary,
+    Measure,
+    Measurement,
+    Sample,
+    Setup,
+    mean_change,
+    pooled_ratio,
+)
 from steering.replication.tracking import selection_levels, track_all
 from steering.statistics.seeding import generator
 
@@ -41,7 +51,7 @@ PARTS = ("hits", "control_hits", "distance", "squares", "usual", "kernel")  # of
 Reading = tuple[tuple[int, ...], int]  # channels, and the side of the neighbourhood that the unit sees
 
 
-def places(bench: Bench) -> list[str]:
+def places(bench: Setup) -> list[str]:
     """The sites probed, the pixels first: the ends of the blocks where the network has them, and the bench's site."""
     found = [INPUT]
     for name in ENDS:
@@ -53,7 +63,7 @@ def places(bench: Bench) -> list[str]:
     return sorted(sites, key=lambda name: find_site(bench.policy.net, name).depth)
 
 
-def measure_probe(bench: Bench, mazes: Sequence[Maze]) -> list[Row]:
+def measure_probe(bench: Setup, mazes: Sequence[Maze]) -> list[Measurement]:
     """For each maze its number of frames and, as ``<place> <part>``, sums over them of what the probes said.
 
     Of the shared unit: cheeses found (``hits``; ``control_hits``: learned on shuffled labels) and cells off the cheese
@@ -79,7 +89,7 @@ def measure_probe(bench: Bench, mazes: Sequence[Maze]) -> list[Row]:
     return [{name: float(values[number]) for name, values in columns.items()} for number in range(len(mazes))]
 
 
-def _readings(bench: Bench, names: Sequence[str]) -> dict[str, Reading]:
+def _readings(bench: Setup, names: Sequence[str]) -> dict[str, Reading]:
     """What is read at each place: all channels of the input, the best two of a map."""
     net, settings = bench.policy.net, bench.settings
     inner = [find_site(net, name) for name in names if name != INPUT]
@@ -110,7 +120,7 @@ def best_reading(maps: Tensor, data: ProbeData, channels: Sequence[int], count: 
     return max(found, key=found.__getitem__)
 
 
-def _maps(bench: Bench, frames: np.ndarray, channels: Mapping[str, Sequence[int]]) -> dict[str, Tensor]:
+def _maps(bench: Setup, frames: np.ndarray, channels: Mapping[str, Sequence[int]]) -> dict[str, Tensor]:
     """``float32[n, c, h, w]``: the given channels of each place."""
     hooked, parts = HookedPolicy(bench.policy.net), []
     for part in batches(frames):
@@ -119,9 +129,9 @@ def _maps(bench: Bench, frames: np.ndarray, channels: Mapping[str, Sequence[int]
     return {name: torch.cat([part[name] for part in parts]).contiguous() for name in channels}
 
 
-def summarize_probe(bench: Bench, sample: Sample) -> Summary:
+def summarize_probe(bench: Setup, sample: Sample) -> FindingSummary:
     """How many cheeses are found at each place, against shuffled labels; how far the linear probe explains the cell."""
-    hits: dict[str, Figure] = {}
+    hits: dict[str, Measure] = {}
     figures = []
     for place in places(bench):
         words = f"{place}, {'all' if place == INPUT else CHANNELS} channels"
@@ -137,16 +147,16 @@ def summarize_probe(bench: Bench, sample: Sample) -> Summary:
     claims = [Claim(f"near-perfect at {place}: over {PERFECT:g} found", hits[place].above(PERFECT))
               for place in _early(hits)]  # fmt: skip
     if len(sample) < FEWEST:
-        return Summary(tuple(hits.values()), tuple(claims), _notes(sample, hits))
+        return FindingSummary(tuple(hits.values()), tuple(claims), _notes(sample, hits))
     if ENDS[1] in hits and ENDS[2] in hits:
         share = {place: sample.column(f"{place} hits") / sample.column("frames") for place in ENDS[1:]}
         label = "share found, end of block 3 minus end of block 2"
         figures.append(sample.figure(label, mean_change, share[ENDS[2]], share[ENDS[1]]))
         claims.append(Claim("weaker at the end of block 3 than of block 2", figures[-1].below(0)))
-    return Summary(tuple(figures), tuple(claims), _notes(sample, hits))
+    return FindingSummary(tuple(figures), tuple(claims), _notes(sample, hits))
 
 
-def _early(hits: dict[str, Figure]) -> list[str]:
+def _early(hits: dict[str, Measure]) -> list[str]:
     """Where near-perfect reading was published: blocks 1 and 2; for a network without them, the one site probed."""
     ends = [place for place in ENDS[:2] if place in hits]
     return ends or [place for place in hits if place != INPUT]

@@ -11,7 +11,7 @@ from steering.experiments.levels import skip_reason
 from steering.interventions.edits import subtract
 from steering.replication.behaviour import SOURCE
 from steering.replication.own_vectors import MOVES, POST, own_vector
-from steering.replication.protocol import Bench, Claim, Finding, Row, Sample, Settings, Summary, mean
+from steering.replication.protocol import Claim, Finding, FindingSummary, Measurement, Sample, Settings, Setup, mean
 from steering.replication.transfer import IDLE
 
 GIVER = 0  # the level whose vector is used
@@ -21,19 +21,19 @@ PUBLISHED_SHARE = 0.524  # 5,239 of 10,000 levels
 NEAR = 0.05  # of that share
 
 
-def measure_named(bench: Bench, maze: Maze) -> Row:
+def measure_named(bench: Setup, maze: Maze) -> Measurement:
     """Level 0's vector and the maze's own: distance to the level without cheese, and the decision."""
     level = bench.evaluator(maze)
     giver = Maze.from_level(GIVER, bench.settings.mode)
     clean = level.clean_outcome()
     given, own = level.outcomes([subtract(own_vector(bench, giver)), subtract(own_vector(bench, maze))])
-    row: Row = {"level": maze.level}
+    row: Measurement = {"level": maze.level}
     for name, outcome in (("clean", clean), ("given", given), ("own", own)):
         row |= {f"{name}_tv": outcome.tv_no_cheese, f"{name}_cheese": outcome.p_cheese_decision}
     return row
 
 
-def summarize_named(bench: Bench, sample: Sample) -> Summary:
+def summarize_named(bench: Setup, sample: Sample) -> FindingSummary:
     """What is left of the cheese's effect; exact numbers of two levels, so they decide without an interval."""
     clean = sample.column("clean_tv")
     left = {
@@ -63,15 +63,15 @@ def summarize_named(bench: Bench, sample: Sample) -> Summary:
         f"by less than {IDLE:g} on average does not tell, nor one where its own vector fails too. Exact numbers of two "
         "levels: no interval."
     )
-    return Summary(tuple(figures), tuple(claims), (note,))
+    return FindingSummary(tuple(figures), tuple(claims), (note,))
 
 
-def count_decisions(_: Bench, mazes: Sequence[Maze]) -> list[Row]:
+def count_decisions(_: Setup, mazes: Sequence[Maze]) -> list[Measurement]:
     """1 for a level with a decision square, else 0; and of those, 1 if its cheese lies outside the top-right 5x5."""
     return [{"has": float(maze.decision_square is not None), "swept": float(not skip_reason(maze))} for maze in mazes]
 
 
-def summarize_decisions(bench: Bench, sample: Sample) -> Summary:
+def summarize_decisions(bench: Setup, sample: Sample) -> FindingSummary:
     """The share of levels, by both ways of counting: the source does not say whether it asked where the cheese lies."""
     low, high = PUBLISHED_SHARE - NEAR, PUBLISHED_SHARE + NEAR
     names = {"has": "with a decision square", "swept": "with one and their cheese outside the top-right 5x5"}
@@ -81,7 +81,7 @@ def summarize_decisions(bench: Bench, sample: Sample) -> Summary:
     }
     inside = [share.within(low, high) for share in shares.values()]
     either = True if True in inside else None if None in inside else False
-    return Summary(
+    return FindingSummary(
         tuple(shares.values()),
         (Claim(f"by one of the two ways of counting, the share lies between {low:.3f} and {high:.3f}", either),),
         (

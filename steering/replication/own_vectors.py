@@ -11,12 +11,12 @@ from steering.experiments.outcome import Outcome
 from steering.interventions.edits import add, subtract
 from steering.interventions.vectors import SteeringVector, cheese_vector, random_vector, top_right_vectors
 from steering.replication.protocol import (
-    Bench,
     Claim,
     Finding,
-    Row,
+    FindingSummary,
+    Measurement,
     Sample,
-    Summary,
+    Setup,
     mean,
     median,
     median_change,
@@ -32,17 +32,17 @@ ADDITIVE = (0.75, 1.25)  # joint effect / sum of single effects within these bou
 _SMALLEST = 1e-6  # probabilities are kept off 0 and 1 by it before the log-odds are taken
 
 
-def at_decision(outcome: Outcome, condition: str) -> Row:
+def at_decision(outcome: Outcome, condition: str) -> Measurement:
     """The three probabilities at the decision square under ``<condition>_<move>``."""
     return {f"{condition}_{move}": getattr(outcome, f"p_{move}_decision") for move in MOVES}
 
 
-def own_vector(bench: Bench, maze: Maze) -> SteeringVector:
+def own_vector(bench: Setup, maze: Maze) -> SteeringVector:
     """The cheese vector of the maze itself, mouse at its start."""
     return cheese_vector(bench.policy, maze, bench.site.name)
 
 
-def measure_effect(bench: Bench, maze: Maze) -> Row:
+def measure_effect(bench: Setup, maze: Maze) -> Measurement:
     """At the decision square: left alone, subtracted, and with the cheese removed."""
     level = bench.evaluator(maze)
     steered = level.outcomes([subtract(own_vector(bench, maze))])[0]
@@ -53,7 +53,7 @@ def measure_effect(bench: Bench, maze: Maze) -> Row:
     }
 
 
-def summarize_effect(bench: Bench, sample: Sample) -> Summary:
+def summarize_effect(bench: Setup, sample: Sample) -> FindingSummary:
     """Medians over distinct mazes, as published."""
     published = {"clean": (0.806, 0.034, 0.102), "subtract": (0.032, 0.750, 0.187)}
     words = {"clean": "clean", "subtract": "subtracted", "no_cheese": "cheese removed"}
@@ -66,7 +66,7 @@ def summarize_effect(bench: Bench, sample: Sample) -> Summary:
         move: sample.figure(f"median change of {MOVES[move]}", median_change, f"subtract_{move}", f"clean_{move}")
         for move in ("cheese", "corner")
     }
-    return Summary(
+    return FindingSummary(
         (*figures, *changes.values()),
         (
             Claim("subtracting lowers P(cheese | decision square)", changes["cheese"].below(0)),
@@ -75,7 +75,7 @@ def summarize_effect(bench: Bench, sample: Sample) -> Summary:
     )
 
 
-def measure_adding(bench: Bench, maze: Maze) -> Row:
+def measure_adding(bench: Setup, maze: Maze) -> Measurement:
     """At the decision square and over all states: added against subtracted."""
     level, vector = bench.evaluator(maze), own_vector(bench, maze)
     added, subtracted = level.outcomes([add(vector), subtract(vector)])
@@ -89,7 +89,7 @@ def measure_adding(bench: Bench, maze: Maze) -> Row:
     }
 
 
-def summarize_adding(bench: Bench, sample: Sample) -> Summary:
+def summarize_adding(bench: Setup, sample: Sample) -> FindingSummary:
     """How much adding does beside subtracting."""
     share = sample.figure(
         "change of P(cheese), adding as a share of subtracting",
@@ -97,7 +97,7 @@ def summarize_adding(bench: Bench, sample: Sample) -> Summary:
         "add_moved",
         "subtract_moved",
     )
-    return Summary(
+    return FindingSummary(
         (
             *(sample.figure(f"median {text}, added", median, f"add_{move}") for move, text in MOVES.items()),
             sample.figure("median change of P(cheese | decision square)", median_change, "add_cheese", "clean_cheese"),
@@ -110,14 +110,14 @@ def summarize_adding(bench: Bench, sample: Sample) -> Summary:
     )  # fmt: skip
 
 
-def measure_noise(bench: Bench, maze: Maze) -> Row:
+def measure_noise(bench: Setup, maze: Maze) -> Measurement:
     """Gaussian noise of the vector's norm, and as strong everywhere as the vector at its strongest; means of draws."""
     level, vector = bench.evaluator(maze), own_vector(bench, maze)
     spread = vector.norm / math.sqrt(vector.tensor.numel())
     sizes = {"norm": 1.0, "peak": float(vector.tensor.abs().max()) / spread}
     draws = [random_vector(vector, bench.rng(maze, "noise", draw)) for draw in range(NOISE_DRAWS)]
     outcomes = level.outcomes([subtract(noise, size) for size in sizes.values() for noise in draws])
-    row: Row = {}
+    row: Measurement = {}
     arms = {"clean": [level.clean_outcome()], "norm": outcomes[:NOISE_DRAWS], "peak": outcomes[NOISE_DRAWS:]}
     for arm, found in arms.items():
         for name in ("p_cheese_decision", "p_corner_decision", "p_other_decision", "p_cheese", "p_region", "tv_clean"):
@@ -126,7 +126,7 @@ def measure_noise(bench: Bench, maze: Maze) -> Row:
     return row
 
 
-def summarize_noise(bench: Bench, sample: Sample) -> Summary:
+def summarize_noise(bench: Setup, sample: Sample) -> FindingSummary:
     """What is left of the policy under noise."""
     words = {"clean": "clean", "norm": "noise of equal norm", "peak": "noise as strong as the vector's peak"}
     left = {
@@ -149,7 +149,7 @@ def summarize_noise(bench: Bench, sample: Sample) -> Summary:
         )
     ]  # fmt: skip
     changed = [sample.figure(f"mean total variation to clean, {words[arm]}", mean, f"{arm}_tv_clean") for arm in left]
-    return Summary(
+    return FindingSummary(
         (*figures, *changed, *left.values()),
         (Claim("noise of equal norm halves the moves to either goal at the decision square", left["norm"].below(0.5)),),
         (
@@ -160,15 +160,15 @@ def summarize_noise(bench: Bench, sample: Sample) -> Summary:
     )
 
 
-def measure_paths(bench: Bench, maze: Maze) -> Row:
+def measure_paths(bench: Setup, maze: Maze) -> Measurement:
     """Normalized path probabilities of the policy left alone."""
     clean = bench.evaluator(maze).clean_outcome()
     return {"cheese": clean.path_probability_cheese, "corner": clean.path_probability_corner}
 
 
-def summarize_paths(bench: Bench, sample: Sample) -> Summary:
+def summarize_paths(bench: Setup, sample: Sample) -> FindingSummary:
     """Medians over mazes."""
-    return Summary(
+    return FindingSummary(
         (
             sample.figure("median normalized path probability to the cheese", median, "cheese"),
             sample.figure("median normalized path probability to the top-right cell", median, "corner"),
@@ -176,7 +176,7 @@ def summarize_paths(bench: Bench, sample: Sample) -> Summary:
     )
 
 
-def measure_top_right(bench: Bench, maze: Maze) -> Row:
+def measure_top_right(bench: Setup, maze: Maze) -> Measurement:
     """The top-right vector added, the cheese vector subtracted, and both; NaN where the maze fills the world."""
     level = bench.evaluator(maze)
     clean = level.clean_outcome()
@@ -193,7 +193,7 @@ def measure_top_right(bench: Bench, maze: Maze) -> Row:
     return row
 
 
-def summarize_top_right(bench: Bench, sample: Sample) -> Summary:
+def summarize_top_right(bench: Setup, sample: Sample) -> FindingSummary:
     """Attraction to the top right, and whether effects add up (as log-odds: probabilities end at 1)."""
     words = {"clean": "clean", "add": "top-right vector added", "cheese": "cheese vector subtracted", "both": "both"}
     shift = {name: log_odds(sample.column(name)) - log_odds(sample.column("clean")) for name in words}
@@ -202,7 +202,7 @@ def summarize_top_right(bench: Bench, sample: Sample) -> Summary:
                           pooled_ratio, shift["both"], shift["add"] + shift["cheese"])  # fmt: skip
     left_out = int(np.isnan(sample.column("add")).sum())
     low, high = ADDITIVE
-    return Summary(
+    return FindingSummary(
         (
             *(sample.figure(f"median {MOVES['corner']}, {word}", median, name) for name, word in words.items()),
             *(sample.figure(f"mean P(top-right 5x5), {word}", mean, f"{name}_region") for name, word in words.items()),

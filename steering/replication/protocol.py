@@ -30,7 +30,7 @@ from steering.replication.tracking import Tracking, track
 from steering.statistics.bootstrap import interval, resamples
 from steering.statistics.seeding import generator
 
-Row = dict[str, Any]  # one maze's measurement: numbers, or lists of numbers; NaN where undefined
+Measurement = dict[str, Any]  # one maze's measurement: numbers, or lists of numbers; NaN where undefined
 Statistic = Callable[..., np.ndarray]  # arrays whose last axis runs over mazes -> that axis reduced
 FEWEST = 5  # mazes below which no interval is given and no claim decided
 
@@ -64,7 +64,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Bench:
+class Setup:
     """A policy and the settings it is measured under."""
 
     policy: Policy
@@ -110,7 +110,7 @@ def published_site(policy: Policy, site: str | None) -> str:
 
 
 @dataclass(frozen=True)
-class Figure:
+class Measure:
     """A number measured beside the one published (a range as text; None: none was).
 
     ``low``, ``high``: 95% interval over mazes; NaN where too few are there.
@@ -150,10 +150,10 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Summary:
+class FindingSummary:
     """A finding summed up over mazes."""
 
-    figures: tuple[Figure, ...]
+    figures: tuple[Measure, ...]
     claims: tuple[Claim, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -172,12 +172,12 @@ class Finding:
     name: str
     what: str
     published: str
-    measure: Callable[[Bench, Maze], Row] | None
-    summarize: Callable[[Bench, Sample], Summary]
+    measure: Callable[[Setup, Maze], Measurement] | None
+    summarize: Callable[[Setup, Sample], FindingSummary]
     levels: Callable[[Settings], Sequence[int]] = lambda settings: settings.levels
     keeps: Callable[[Settings, Maze], bool] = lambda _, maze: maze.decision_square is not None
     maps: bool = False
-    jointly: Callable[[Bench, Sequence[Maze]], list[Row]] | None = None
+    jointly: Callable[[Setup, Sequence[Maze]], list[Measurement]] | None = None
     mode: str | None = None
     distinct: bool = True
     revision: int = 1
@@ -208,7 +208,7 @@ class Finding:
         missing = [maze for maze in mazes if maze.level not in present]
         return ([list(mazes)] if missing else []) if self.jointly else [[maze] for maze in missing]
 
-    def rows(self, bench: Bench, part: Sequence[Maze]) -> list[Row]:
+    def rows(self, bench: Setup, part: Sequence[Maze]) -> list[Measurement]:
         """The rows of one of :meth:`parts`, as plain data."""
         if self.jointly is not None:
             rows = self.jointly(bench, part)
@@ -221,7 +221,7 @@ class Finding:
 class Sample:
     """The rows of several mazes as columns, and figures computed from them."""
 
-    def __init__(self, name: str, rows: Iterable[Row], seed: int) -> None:
+    def __init__(self, name: str, rows: Iterable[Measurement], seed: int) -> None:
         self.name = name
         self.rows = list(rows)
         self.seed = seed
@@ -235,7 +235,7 @@ class Sample:
 
     def figure(
         self, label: str, statistic: Statistic, *columns: str | np.ndarray, published: float | str | None = None
-    ) -> Figure:
+    ) -> Measure:
         """``statistic`` of columns over the mazes where all are defined, with its bootstrap interval.
 
         Without an interval below :data:`FEWEST` mazes.
@@ -245,12 +245,12 @@ class Sample:
         kept = [array[defined] for array in arrays]
         n = int(defined.sum())
         if n == 0:
-            return Figure(label, math.nan, math.nan, math.nan, published)
+            return Measure(label, math.nan, math.nan, math.nan, published)
         low = high = math.nan
         if n >= FEWEST:
             draws = resamples(n, generator(self.seed, 0, f"bootstrap {self.name} {label}", 0))
             low, high = map(float, interval(statistic(*(array[draws] for array in kept))))
-        return Figure(label, float(statistic(*kept)), low, high, published)
+        return Measure(label, float(statistic(*kept)), low, high, published)
 
 
 def median(values: np.ndarray) -> np.ndarray:

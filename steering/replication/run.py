@@ -14,7 +14,7 @@ from envs.files import write_atomic
 from envs.maze import Maze
 from steering.replication import channels, cheese_probe, levels, own_vectors, transfer
 from steering.replication.behaviour import BEHAVIOUR
-from steering.replication.protocol import Bench, Finding, Sample, Settings, digest, verdict
+from steering.replication.protocol import Finding, Sample, Settings, Setup, digest, verdict
 from steering.replication.store import Data, FindingStore
 from steering.replication.tracking import check_maps
 from steering.statistics.formatting import published_inside
@@ -68,7 +68,7 @@ def replicate(
     another checkpoint, mode, site, horizon or seed.
     """
     findings = chosen(names, settings.mode)
-    bench = Bench(policy, settings)
+    bench = Setup(policy, settings)
     if any(finding.maps for finding in findings):
         check_maps(bench.site)
     known: dict[int, Maze] = {}
@@ -86,7 +86,7 @@ def replicate(
     return data
 
 
-def _measure(bench: Bench, mazes: Mapping[str, Sequence[Maze]], kept: FindingStore, progress: Progress | None) -> None:
+def _measure(bench: Setup, mazes: Mapping[str, Sequence[Maze]], kept: FindingStore, progress: Progress | None) -> None:
     """Measure and record what is missing, maze by maze: findings share what a maze costs. What is joint comes last."""
     work = []
     for finding in map(FINDINGS.__getitem__, mazes):
@@ -101,7 +101,7 @@ def _measure(bench: Bench, mazes: Mapping[str, Sequence[Maze]], kept: FindingSto
         kept.add(finding.name, basis, {maze.level or 0: row for maze, row in zip(part, rows, strict=True)})
 
 
-def _sum_up(bench: Bench, finding: Finding, mazes: Sequence[Maze], kept: FindingStore) -> None:
+def _sum_up(bench: Setup, finding: Finding, mazes: Sequence[Maze], kept: FindingStore) -> None:
     """Record the finding's result, unless the one recorded was made of exactly this."""
     settings, levels = bench.settings, [maze.level or 0 for maze in mazes]
     rows = kept.rows(finding.name, finding.basis(mazes))
@@ -135,7 +135,7 @@ def export(kept: FindingStore, settings: Settings, directory: Path) -> Data:
     return data
 
 
-def result(bench: Bench, finding: Finding, sample: Sample) -> Data:
+def result(bench: Setup, finding: Finding, sample: Sample) -> Data:
     """One finding's record: what it is, what was published, figures, claims, verdict and notes, as plain data."""
     summary = finding.summarize(bench, sample)
     return {

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from steering.replication.protocol import Row, Settings
+from steering.replication.protocol import Measurement, Settings
 from steering.sweep.store import Store
 
 Data = dict[str, Any]
@@ -29,12 +29,12 @@ class FindingStore:
         self._store.claim({"checkpoint sha256": shared.pop("sha256"), "mode": shared.pop("mode")})
         self._store.claim({f"findings {name}": value for name, value in shared.items()})
 
-    def rows(self, finding: str, basis: str) -> dict[int, Row]:
+    def rows(self, finding: str, basis: str) -> dict[int, Measurement]:
         """The rows measured so far, by level, in its order."""
         query = "SELECT level, measured FROM measurements WHERE finding = ? AND basis = ? ORDER BY level"
         return {level: json.loads(measured) for level, measured in self._store.select(query, finding, basis)}
 
-    def add(self, finding: str, basis: str, rows: Mapping[int, Row]) -> None:
+    def add(self, finding: str, basis: str, rows: Mapping[int, Measurement]) -> None:
         """Record rows in one transaction; those of another basis go."""
         with self._store.transaction() as db:
             db.execute("DELETE FROM measurements WHERE finding = ? AND basis != ?", (finding, basis))
@@ -58,9 +58,9 @@ class FindingStore:
         """The results of all findings, by name."""
         return {name: json.loads(text) for name, text in self._store.select("SELECT finding, result FROM findings")}
 
-    def all_rows(self) -> dict[str, dict[str, Row]]:
+    def all_rows(self) -> dict[str, dict[str, Measurement]]:
         """Every row, by finding and level; levels as text, as in JSON."""
-        found: dict[str, dict[str, Row]] = {}
+        found: dict[str, dict[str, Measurement]] = {}
         query = "SELECT finding, level, measured FROM measurements ORDER BY finding, level"
         for finding, level, measured in self._store.select(query):
             found.setdefault(finding, {})[str(level)] = json.loads(measured)

@@ -10,14 +10,14 @@ from steering.experiments.levels import donor
 from steering.interventions.edits import subtract
 from steering.replication.own_vectors import MOVES, POST, own_vector
 from steering.replication.protocol import (
-    Bench,
     Claim,
-    Figure,
     Finding,
-    Row,
+    FindingSummary,
+    Measure,
+    Measurement,
     Sample,
     Settings,
-    Summary,
+    Setup,
     mean,
     mean_change,
     median,
@@ -33,7 +33,7 @@ IDLE = 0.01  # mean total variation below which the cheese changes nothing worth
 NAMED = {0: "same", 12: "same", 7: "not the same", 19: "not the same"}  # the levels that the post names
 
 
-def offset_donors(bench: Bench, maze: Maze) -> dict[str, Maze]:
+def offset_donors(bench: Setup, maze: Maze) -> dict[str, Maze]:
     """One other level with its cheese on cells at each offset from ``maze``'s cheese, in procgen's whole grid.
 
     The offset is the larger of the two coordinates' differences; among the free cells at that offset one is drawn.
@@ -50,14 +50,14 @@ def offset_donors(bench: Bench, maze: Maze) -> dict[str, Maze]:
     return found
 
 
-def measure_transfer(bench: Bench, maze: Maze) -> Row:
+def measure_transfer(bench: Setup, maze: Maze) -> Measurement:
     """The same other level's vector at every offset of its cheese, beside the maze's own."""
     level = bench.evaluator(maze)
     others = offset_donors(bench, maze)
     vectors = [own_vector(bench, maze), *(own_vector(bench, other) for other in others.values())]
     outcomes = level.outcomes([subtract(vector) for vector in vectors])
     clean = level.clean_outcome()
-    row: Row = {"clean_cheese": clean.p_cheese_decision, "clean_tv": clean.tv_no_cheese}
+    row: Measurement = {"clean_cheese": clean.p_cheese_decision, "clean_tv": clean.tv_no_cheese}
     for name in ("own", *OFFSETS):
         row |= {f"{name}_cheese": float("nan"), f"{name}_tv": float("nan")}
     for name, outcome in zip(("own", *others), outcomes, strict=True):
@@ -65,7 +65,7 @@ def measure_transfer(bench: Bench, maze: Maze) -> Row:
     return row
 
 
-def summarize_transfer(bench: Bench, sample: Sample) -> Summary:
+def summarize_transfer(bench: Setup, sample: Sample) -> FindingSummary:
     """Blindness and the decision by offset."""
     words = {"own": "own vector", SAME: "same cell"}
     words |= {name: f"{name} cells away" for name in OFFSETS if name != SAME}
@@ -86,7 +86,7 @@ def summarize_transfer(bench: Bench, sample: Sample) -> Summary:
     }  # fmt: skip
     nearby, far = (clean - sample.column(f"{name}_cheese") for name in (NEARBY, FAR))
     nearer = sample.figure(f"fall of P(cheese), {words[NEARBY]} minus {words[FAR]}", mean_change, nearby, far)
-    return Summary(
+    return FindingSummary(
         (*figures, *shares.values(), nearer),
         (
             Claim("cheese on the same cell: more than half of the own vector's effect", shares[SAME].above(0.5)),
@@ -97,7 +97,7 @@ def summarize_transfer(bench: Bench, sample: Sample) -> Summary:
     )
 
 
-def measure_removal(bench: Bench, maze: Maze) -> Row:
+def measure_removal(bench: Setup, maze: Maze) -> Measurement:
     """Mean total variation to the level without cheese: steered, and left alone."""
     level = bench.evaluator(maze)
     steered = level.outcomes([subtract(own_vector(bench, maze))])[0]
@@ -109,7 +109,7 @@ def removal_keeps(settings: Settings, maze: Maze) -> bool:
     return maze.decision_square is not None or (settings.mode == "hard" and maze.level in NAMED)
 
 
-def summarize_removal(bench: Bench, sample: Sample) -> Summary:
+def summarize_removal(bench: Setup, sample: Sample) -> FindingSummary:
     """On how many levels subtracting is the same as removing."""
     steered, clean = sample.column("steered"), sample.column("clean")
     left = np.divide(steered, clean, out=np.full(len(sample), np.nan), where=clean > IDLE)
@@ -129,7 +129,7 @@ def summarize_removal(bench: Bench, sample: Sample) -> Summary:
                 sample.figure(f"level {level}: part of the cheese's effect left; published: {word}", mean, here)
             )
     text = f"the same on some levels and not on others: each on more than {SOME:g} of them"
-    return Summary(
+    return FindingSummary(
         tuple(figures),
         (Claim(text, share.within(SOME, 1.0 - SOME)),),
         (
@@ -140,15 +140,15 @@ def summarize_removal(bench: Bench, sample: Sample) -> Summary:
     )
 
 
-def exact_share(label: str, yes: np.ndarray) -> Figure:
+def exact_share(label: str, yes: np.ndarray) -> Measure:
     """The share of ``bool[n]`` that is true, with its Clopper-Pearson interval; NaN for none."""
     from scipy.stats import binomtest
 
     n = len(yes)
     if n == 0:
-        return Figure(label, np.nan, np.nan, np.nan)
+        return Measure(label, np.nan, np.nan, np.nan)
     low, high = binomtest(int(yes.sum()), n).proportion_ci(LEVEL, method="exact")
-    return Figure(label, float(yes.mean()), float(low), float(high))
+    return Measure(label, float(yes.mean()), float(low), float(high))
 
 
 TRANSFER = Finding(

@@ -9,8 +9,19 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from steering.analysis.effects import cheese_tells
-from steering.reports.site_axis import LEGEND, PALETTE, PINK, RED, bars, labels, mark, names, run_colours, symbols
-from steering.statistics.formatting import short
+from steering.reports.site_axis import (
+    LEGEND,
+    PALETTE,
+    PINK,
+    RED,
+    error_bars,
+    labels,
+    names,
+    run_colours,
+    shade_sites,
+    symbols,
+)
+from steering.statistics.formatting import short_site_name
 
 NOWHERE = "nowhere"  # the row of the site axis for a boundary before the first site
 _SHAPES = ("circle", "square", "diamond", "triangle-up")
@@ -22,7 +33,7 @@ def curves_figure(data: Mapping[str, Any]) -> go.Figure:
     arms, facts, figure = data["arms"], data["facts"], go.Figure()
     for arm, line in zip(arms, _lines(len(arms)), strict=True):
         figure.add_trace(_curve(arm["curve"], "blindness", facts, line, name=arm["name"]))
-    mark(figure, facts)
+    shade_sites(figure, facts)
     lowest = min([p["low"] for arm in arms for p in arm["curve"] if p["low"] is not None], default=0.0)
     figure.update_yaxes(title="blindness", range=[max(min(lowest - 0.1, -0.6), -1.05), 1.1])
     figure.update_xaxes(tickangle=-50)
@@ -50,7 +61,7 @@ def probes_figure(data: Mapping[str, Any]) -> go.Figure:
         told = found["curves"][0][name][0]["value"]  # by the mazes alone: the same for all that were probed on the same
         if told is not None:
             figure.add_hline(y=told, line={"color": "#333333", "dash": "dash", "width": 1}, row=row, col=1)
-    mark(figure, found["facts"], panels=(1, 2, 3, 4))
+    shade_sites(figure, found["facts"], panels=(1, 2, 3, 4))
     for row in (1, 2, 3):
         figure.update_yaxes(range=[-0.1, 1.1], title="share", row=row)
     figure.update_yaxes(rangemode="tozero", title="share", row=4)
@@ -68,15 +79,15 @@ def differences_figure(data: Mapping[str, Any]) -> go.Figure:
     for i, difference in enumerate(data["differences"]):
         rows = difference["blindness"]
         figure.add_scatter(
-            x=[short(row["site"]) for row in rows],
+            x=[short_site_name(row["site"]) for row in rows],
             y=[row["difference"] for row in rows],
-            error_y=bars(rows, "difference", "band_low", "band_high"),
+            error_y=error_bars(rows, "difference", "band_low", "band_high"),
             name=f"{difference['of']} minus {difference['against']}",
             mode="markers",
             marker={"color": PALETTE[(i + 1) % len(PALETTE)], "size": 8,
                     "symbol": symbols(data["facts"], _SHAPES[i % len(_SHAPES)])},
         )  # fmt: skip
-    mark(figure, data["facts"])
+    shade_sites(figure, data["facts"])
     figure.add_hline(y=0, line={"color": "#999999", "width": 1})
     figure.update_yaxes(title="difference of blindness")
     figure.update_xaxes(tickangle=-50)
@@ -172,7 +183,7 @@ def _curve(
     return go.Scatter(
         x=names(facts),
         y=[row[value] for row in rows],
-        error_y=bars(rows, value) if line["color"] in PALETTE else None,
+        error_y=error_bars(rows, value) if line["color"] in PALETTE else None,
         mode="lines+markers",
         line=dict(line),
         marker={"size": 8, "symbol": symbols(facts)},

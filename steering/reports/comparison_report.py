@@ -16,7 +16,7 @@ from agents.training.history import SNAPSHOTS, read_history
 from envs.errors import InputError
 from envs.files import write_atomic
 from steering.analysis import conclusion
-from steering.analysis.compared_runs import Arm, find_runs, read_arms, unfinished
+from steering.analysis.compared_runs import ComparedRun, find_runs, read_arms, unfinished
 from steering.analysis.comparison import compare
 from steering.analysis.comparison_readings import readings_table, side_by_side
 from steering.analysis.development import RULE, Series, loss_caption, loss_curves, snapshots, without_loss
@@ -26,8 +26,8 @@ from steering.reports.page import Figure, write_page
 from steering.reports.site_axis import labels, place
 from steering.reports.static_figures import compare_picture
 from steering.statistics import bootstrap, formatting
-from steering.statistics.formatting import short
-from steering.sweep.provenance import listed, versions
+from steering.statistics.formatting import short_site_name
+from steering.sweep.provenance import format_versions, versions
 
 FEW_ARMS = 5  # with more, differences to the first are a table only
 
@@ -76,7 +76,7 @@ def run_compare(
         out / "compare.html",
         _figures(data, series),
         data=data,
-        answer=answer(data),
+        answer=conclude_comparison(data),
         table=_table(data),
         sites=_by_site(data),
         sites_caption=captions.BY_SITE if len(data["arms"]) <= FEW_ARMS else captions.BY_SITE_MANY,
@@ -85,13 +85,13 @@ def run_compare(
         methods=_methods(data),
         arms=[captions.fill(captions.ARM, **arm) for arm in data["arms"]],
         commands={"this comparison": data["command"]} | _by_arms(data, lambda arm: arm["command"]),
-        versions={"this comparison": listed(data["versions"])}
-        | _by_arms(data, lambda arm: "; also ".join(map(listed, arm["versions"]))),
+        versions={"this comparison": format_versions(data["versions"])}
+        | _by_arms(data, lambda arm: "; also ".join(map(format_versions, arm["versions"]))),
     )
     return data
 
 
-def in_order_of_training(arms: Sequence[Arm]) -> tuple[list[Arm], Series | None]:
+def in_order_of_training(arms: Sequence[ComparedRun]) -> tuple[list[ComparedRun], Series | None]:
     """Snapshots of one training by count, whatever the order they were swept in, and the series they are.
 
     Other arms stay as they are and are no series: None.
@@ -104,7 +104,7 @@ def in_order_of_training(arms: Sequence[Arm]) -> tuple[list[Arm], Series | None]
     return ordered, snapshots([arm.spec.checkpoint for arm in ordered])
 
 
-def answer(data: Mapping[str, Any]) -> str:
+def conclude_comparison(data: Mapping[str, Any]) -> str:
     """What the comparison shows, from its numbers."""
     first, mazes = data["arms"][0], len(data["levels"])
     lines = [f"On {mazes} mazes that all runs share, the boundary of {first['name']} is {_reach(first)}"]
@@ -132,7 +132,7 @@ def _apart(row: Mapping[str, Any], classes: Sequence[str]) -> str:
     most = max(clear, key=lambda point: abs(point["difference"]))
     return (
         f"clearly differs from that of {row['against']} at {len(clear)} of {len(points)} distinct sites (simultaneous "
-        f"95% band over the sites), of these most at {short(most['site'])} ({most['difference']:+.2g}, band "
+        f"95% band over the sites), of these most at {short_site_name(most['site'])} ({most['difference']:+.2g}, band "
         f"{most['band_low']:.2g} to {most['band_high']:.2g})"
     )
 
@@ -154,7 +154,9 @@ def _caveats(found: Mapping[str, Any]) -> list[str]:
     """What speaks against reading a boundary as where, in the network, blindness ends."""
     alone = found["blindness_alone"]["site"]
     free = [captions.FREE] if found["affine"] else []
-    return free + ([captions.fill(captions.BY_COMPETENCE, site=short(alone))] if alone != found["site"] else [])
+    return free + (
+        [captions.fill(captions.BY_COMPETENCE, site=short_site_name(alone))] if alone != found["site"] else []
+    )
 
 
 def _effects(data: Mapping[str, Any]) -> list[str]:
@@ -165,7 +167,7 @@ def _effects(data: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _history(training: Path | None, arms: Sequence[Arm], series: Series | None) -> list[dict[str, Any]]:
+def _history(training: Path | None, arms: Sequence[ComparedRun], series: Series | None) -> list[dict[str, Any]]:
     """The history of the training that ``series`` is of: on a card, or in the directory ``training``; [] if of none.
 
     Raises :class:`InputError` if ``training`` is given and is not theirs.
@@ -187,7 +189,7 @@ def _card_history(name: str | None) -> list[dict[str, Any]]:
     return history
 
 
-def _own_history(training: Path, arms: Sequence[Arm], series: Series) -> list[dict[str, Any]]:
+def _own_history(training: Path, arms: Sequence[ComparedRun], series: Series) -> list[dict[str, Any]]:
     """The history in ``training``; refused if the snapshots that ``arms`` are of are seen to be another training's."""
     rows = read_history(training)
     known = {(row["count"], row["stage"]) for row in rows}
@@ -215,7 +217,7 @@ def _figures(data: Mapping[str, Any], series: Series | None) -> list[Figure]:
     values = {
         "mazes": len(data["levels"]),
         "bottom": bottom,
-        "first": short(data["sites"][0]),
+        "first": short_site_name(data["sites"][0]),
         "probed": (data["readings"] or {}).get("levels"),
     }
     return [
@@ -234,10 +236,13 @@ def _table(data: Mapping[str, Any]) -> list[list[str]]:
     for arm in data["arms"]:
         found = arm["boundary"]
         site, low, high = (place(found[end]) for end in ("site", "low", "high"))
-        change = short(found["change_site"]) if found["change_site"] else "none"
+        change = short_site_name(found["change_site"]) if found["change_site"] else "none"
         rows.append(
             [arm["name"], site, f"{low} to {high}", change]
-            + [formatting.number(arm["reference"][w][o]) for w, o in (("clean", "p_cheese"), ("no_cheese", "p_region"))]
+            + [
+                formatting.format_number(arm["reference"][w][o])
+                for w, o in (("clean", "p_cheese"), ("no_cheese", "p_region"))
+            ]
             + ["; ".join(_of_arm(arm))]
         )
     return rows
@@ -251,7 +256,7 @@ def _by_site(data: Mapping[str, Any]) -> list[list[str]]:
         cells = []
         for point in points:
             blind, low, high, able = (
-                formatting.number(point[key]) for key in ("blindness", "low", "high", "competence")
+                formatting.format_number(point[key]) for key in ("blindness", "low", "high", "competence")
             )
             cells.append(f"{blind} ({low} to {high}); {able}" if few else blind)
         rows.append([site, *cells])

@@ -10,7 +10,7 @@ import jinja2
 import plotly.graph_objects as go
 
 from envs.files import write_atomic
-from steering.statistics.formatting import number
+from steering.statistics.formatting import format_number
 
 PAGE_BYTES = 8_000_000
 _CONFIG = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["lasso2d", "select2d"]}
@@ -61,5 +61,5 @@ def _environment(*, escape: bool) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["num"] = number
+    environment.filters["num"] = format_number
     return environment

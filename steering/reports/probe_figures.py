@@ -21,12 +21,12 @@ from steering.reports.site_axis import (
     ORANGE,
     PINK,
     RED,
-    bars,
     distance_labels,
-    edge,
+    draw_boundary,
+    error_bars,
     labels,
-    mark,
     names,
+    shade_sites,
     symbols,
 )
 from steering.statistics.bootstrap import FEW
@@ -59,7 +59,7 @@ def probe_figure(data: dict[str, Any]) -> go.Figure:
         controls = [part.get("control_hits") for part in maps]
         _line(figure, rows, [part.get("hits") for part in maps], f"cell, {kernel} unit: hits", colour, 3)
         _line(figure, rows, controls, f"{kernel}, shuffled labels", colour, 3, dash="dot")
-    mark(figure, rows, panels=(1, 2, 3))
+    shade_sites(figure, rows, panels=(1, 2, 3))
     found = data["decoding_boundary"]
     for name, panel in (("cheese", 1), (APART, 2)):
         move = found["next_move"][name]
@@ -99,7 +99,7 @@ def representation_figure(data: dict[str, Any]) -> go.Figure:
         figure.add_heatmap(x=names(rows), y=distance_labels(), z=table, zmin=-1, zmax=1, colorscale="cividis", row=2,
                            col=1, texttemplate="%{z:.2f}",
                            colorbar={"title": "cosine", "len": 0.4, "y": 0.2})  # fmt: skip
-    mark(figure, rows, panels=(1,))
+    shade_sites(figure, rows, panels=(1,))
     # The map has colours of its own, so its marks are words.
     figure.update_xaxes(tickvals=names(rows), ticktext=labels(rows), row=2)
     held = data["representational_boundary"]
@@ -133,7 +133,7 @@ def _line(
     figure.add_scatter(
         x=names(rows),
         y=[end["value"] for end in ends],
-        error_y={**bars(ends, "value"), "visible": main},
+        error_y={**error_bars(ends, "value"), "visible": main},
         name=label,
         mode="lines+markers",
         line={"color": colour, "width": 2.5 if main else 1.2, "dash": dash},
@@ -148,7 +148,7 @@ def _line(
 def _edge(figure: go.Figure, rows: Sequence[Mapping[str, Any]], reading: Reading, panel: int) -> None:
     depths = reading.edges([row["name"] for row in rows])
     if reading.site is not None and depths is not None:
-        edge(figure, depths, reading.what, panel)
+        draw_boundary(figure, depths, reading.what, panel)
 
 
 def _finish(figure: go.Figure, rows: Sequence[Mapping[str, Any]], height: int) -> None:

@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
 from steering.experiments.outcome import DISTANCES
-from steering.statistics.formatting import short
+from steering.statistics.formatting import short_site_name
 
 Site = Mapping[str, Any]
 # Okabe and Ito's colour-blind-safe palette.
@@ -40,38 +40,38 @@ def run_colours(runs: int) -> list[str]:
 
 def place(name: str | None) -> str:
     """Where a boundary or an end of its interval lies: the short name of a site, or nowhere."""
-    return "nowhere" if name is None else short(name)
+    return "nowhere" if name is None else short_site_name(name)
 
 
 def names(sites: Sequence[Site]) -> list[str]:
     """The sites' names as shown on an axis."""
-    return [short(site["name"]) for site in sites]
+    return [short_site_name(site["name"]) for site in sites]
 
 
 def labels(sites: Sequence[Site]) -> list[str]:
     """Names with the marks in words, for axes that cannot be shaded."""
     kinds = {"free": " (free)", "local": " (local)", "": ""}
-    return [short(site["name"]) + kinds[kind(site)] for site in sites]
+    return [short_site_name(site["name"]) + kinds[locality_mark(site)] for site in sites]
 
 
-def kind(site: Site) -> str:
+def locality_mark(site: Site) -> str:
     """``free``, ``local`` or nothing."""
     if site["affine"]:
         return "free"
     return "local" if site["receptive_field"] is not None else ""
 
 
-def twin(site: Site) -> bool:
+def is_duplicate(site: Site) -> bool:
     """Whether the site is the same experiment as one before it."""
     return bool(site["equivalence_class"] != site["name"])
 
 
 def symbols(sites: Sequence[Site], symbol: str = "circle") -> list[str]:
     """A marker for each site, open where it is a twin."""
-    return [f"{symbol}-open" if twin(site) else symbol for site in sites]
+    return [f"{symbol}-open" if is_duplicate(site) else symbol for site in sites]
 
 
-def mark(figure: go.Figure, sites: Sequence[Site], panels: Sequence[int] = (), first: int = 0) -> None:
+def shade_sites(figure: go.Figure, sites: Sequence[Site], panels: Sequence[int] = (), first: int = 0) -> None:
     """Shade the free and frame the local of ``sites``, which stand on the x axis from position ``first`` on.
 
     ``panels``: rows of a figure with subplots; none for a plain figure.
@@ -79,12 +79,12 @@ def mark(figure: go.Figure, sites: Sequence[Site], panels: Sequence[int] = (), f
     styles: tuple[tuple[str, dict[str, Any]], ...] = (("free", _SHADE), ("local", _FRAME))
     for (text, style), panel in itertools.product(styles, panels or (None,)):
         where = {} if panel is None else {"row": panel, "col": 1}
-        for start, end in _runs([kind(site) == text for site in sites]):
+        for start, end in _runs([locality_mark(site) == text for site in sites]):
             figure.add_vrect(x0=first + start - 0.4, x1=first + end + 0.4, annotation_text=text,
                              annotation_position="top left", annotation_font_size=11, **style, **where)  # fmt: skip
 
 
-def edge(figure: go.Figure, depths: tuple[float, float, float], text: str, panel: int | None = None) -> None:
+def draw_boundary(figure: go.Figure, depths: tuple[float, float, float], text: str, panel: int | None = None) -> None:
     """A line between two sites at ``depths[0]``, named ``text``, its interval ``depths[1:]`` shaded."""
     where = {} if panel is None else {"row": panel, "col": 1}
     at, low, high = depths
@@ -94,7 +94,7 @@ def edge(figure: go.Figure, depths: tuple[float, float, float], text: str, panel
     figure.add_vline(x=at, line=line, opacity=1, annotation_text=text, annotation_font_color=RED, **where)
 
 
-def bars(rows: Sequence[Mapping[str, Any]], value: str, low: str = "low", high: str = "high") -> dict[str, Any]:
+def error_bars(rows: Sequence[Mapping[str, Any]], value: str, low: str = "low", high: str = "high") -> dict[str, Any]:
     """Error bars (plotly's ``error_y``) of the intervals in ``rows``."""
     return {
         "type": "data",

@@ -19,7 +19,17 @@ from matplotlib.figure import Figure
 
 from steering.analysis.readings import CAUSAL, Reading
 from steering.experiments.conditions import MAIN
-from steering.reports.site_axis import CONDITIONS, GREY, PALETTE, RED, Site, kind, names, run_colours, twin
+from steering.reports.site_axis import (
+    CONDITIONS,
+    GREY,
+    PALETTE,
+    RED,
+    Site,
+    is_duplicate,
+    locality_mark,
+    names,
+    run_colours,
+)
 
 _MARKERS = "osD^vP*"
 _PANELS = {  # each with what the surroundings tell, if there is one
@@ -57,7 +67,7 @@ def sweep_picture(summary: Mapping[str, Any]) -> bytes:
         lone = label == "random"  # noise has no twins
         style = {"color": CONDITIONS[label], "marker": marker, "lw": 2.4 if label == MAIN else 1.2}
         keys = ("blindness", "blindness_low", "blindness_high") if label == MAIN else ("blindness",)
-        _draw(axes, range(len(sites)), rows, keys, style, [not lone and twin(site) for site in sites], text)
+        _draw(axes, range(len(sites)), rows, keys, style, [not lone and is_duplicate(site) for site in sites], text)
     found = summary["boundary"]
     reading = Reading(CAUSAL, "boundary", "up to", found["site"], found["low"], found["high"])
     depths = reading.edges([site["name"] for site in sites])
@@ -100,7 +110,7 @@ def compare_figure(data: Mapping[str, Any]) -> Figure:
         for axes, facts, rows, value in parts:
             where = [place[fact["name"]] for fact in facts]
             keys = (value, "low", "high") if few else (value,)
-            _draw(axes, where, rows, keys, style, [twin(fact) for fact in facts], arm["name"])
+            _draw(axes, where, rows, keys, style, [is_duplicate(fact) for fact in facts], arm["name"])
     upper.axhline(data["thresholds"]["blindness"], color="0.5", lw=0.8, ls=":")
     upper.set_ylabel(f"blindness ({len(data['levels'])} mazes)")
     upper.set_ylim(top=1.08)
@@ -124,15 +134,15 @@ def _panels(sites: Sequence[Site], heights: Sequence[float]) -> tuple[Figure, li
     for axes in panels:
         axes.spines[["top", "right"]].set_visible(False)
     up = panels[0].get_xaxis_transform()
-    for mark, stretch in itertools.groupby(range(len(sites)), key=lambda i: kind(sites[i])):
+    for mark, stretch in itertools.groupby(range(len(sites)), key=lambda i: locality_mark(sites[i])):
         if mark:
             first, *rest = stretch
             last = rest[-1] if rest else first
             for axes in panels:
                 axes.axvspan(first - 0.45, last + 0.45, 0.005, 0.995, zorder=0, **_MARKS[mark][1])
             panels[0].text((first + last) / 2, 0.02, mark, transform=up, ha="center", color="0.4")
-    notes = [text for mark, (text, _) in _MARKS.items() if mark in map(kind, sites)]
-    notes += [_TWIN] if any(map(twin, sites)) else []
+    notes = [text for mark, (text, _) in _MARKS.items() if mark in map(locality_mark, sites)]
+    notes += [_TWIN] if any(map(is_duplicate, sites)) else []
     if notes:
         figure.supxlabel("; ".join(notes).capitalize() + ".", fontsize=7.5, color="0.3")
     panels[-1].set_xticks(range(len(sites)), names(sites), rotation=50, ha="right", rotation_mode="anchor", fontsize=8)

@@ -22,13 +22,13 @@ from steering.reports.site_axis import (
     LEGEND,
     ORANGE,
     RED,
-    bars,
-    edge,
+    draw_boundary,
+    error_bars,
+    is_duplicate,  # fmt: skip
     labels,
-    mark,
     names,
+    shade_sites,
     symbols,
-    twin,  # fmt: skip
 )
 from steering.reports.tables import DECISIONS, WORLDS, counted_labels, position_cells, starred
 from steering.sweep.artifacts import FIELDS
@@ -53,7 +53,7 @@ def blindness_figure(summary: dict[str, Any]) -> go.Figure:
         figure.add_scatter(
             x=names(trunk),
             y=[row["blindness"] for row in rows],
-            error_y=bars(rows, "blindness", "blindness_low", "blindness_high"),
+            error_y=error_bars(rows, "blindness", "blindness_low", "blindness_high"),
             name=f"blindness, {label}",
             mode="lines+markers",
             line={"color": CONDITIONS.get(label.split(" ")[0], "#999999"), "width": 3 if main else 1.5,
@@ -65,7 +65,7 @@ def blindness_figure(summary: dict[str, Any]) -> go.Figure:
         figure.add_scatter(
             x=names(trunk),
             y=[row["competence"] for row in rows],
-            error_y=bars(rows, "competence", "competence_low", "competence_high"),
+            error_y=error_bars(rows, "competence", "competence_low", "competence_high"),
             name=f"competence, {label}",
             mode="lines+markers",
             line={"color": GREEN if main else CONDITIONS.get(label.split(" ")[0], "#999999"), "dash": "dash",
@@ -81,7 +81,7 @@ def blindness_figure(summary: dict[str, Any]) -> go.Figure:
             mode="markers",
             marker={"color": CONDITIONS[MAIN], "symbol": "x-thin-open", "size": 7},
         )
-    mark(figure, summary["sites"])
+    shade_sites(figure, summary["sites"])
     alone = summary["reference"]["clean"].get("competence")
     if alone is not None:
         figure.add_hline(y=alone, line={"color": GREEN, "dash": "dot", "width": 1})
@@ -90,7 +90,7 @@ def blindness_figure(summary: dict[str, Any]) -> go.Figure:
         reading = Reading(CAUSAL, "boundary", "up to", found["site"], found["low"], found["high"])
         depths = reading.edges([site["name"] for site in summary["sites"]])
         assert depths is not None  # the boundary is one of the sites
-        edge(figure, depths, reading.what)
+        draw_boundary(figure, depths, reading.what)
     lows = [row["blindness"] for site in summary["sites"] for row in site["conditions"].values()]
     lows = [low for low in lows if low is not None]
     figure.update_yaxes(range=[max(min([*lows, 0.0]) - 0.1, -1.0), 1.1], title="1 = as without cheese, 0 = no effect")
@@ -124,7 +124,7 @@ def readings_figure(sites: Sequence[Mapping[str, Any]], found: Sequence[Reading]
                 text=[f"{reading.place} (95% interval {reading.interval})" for reading, _ in rows],
                 hovertemplate="%{text}",
             )  # fmt: skip
-    mark(figure, sites)
+    shade_sites(figure, sites)
     figure.update_xaxes(tickvals=list(range(len(sites))), ticktext=names(sites), tickangle=-50,
                         range=[-0.7, len(sites) - 0.3])  # fmt: skip
     figure.update_yaxes(autorange="reversed", automargin=True, type="category")
@@ -138,14 +138,14 @@ def decision_figure(summary: dict[str, Any]) -> go.Figure:
     trunk = [site for site in summary["sites"] if site["trunk"] and MAIN in site["conditions"]]
     reference = summary["reference"]
     rows = [reference["clean"], *[site["conditions"][MAIN] for site in trunk], reference["no_cheese"]]
-    hatched = ["", *("/" if twin(site) else "" for site in trunk), ""]
+    hatched = ["", *("/" if is_duplicate(site) else "" for site in trunk), ""]
     figure = go.Figure()
     parts = (("p_cheese_decision", "to the cheese", ORANGE), ("p_corner_decision", "to the top right", BLUE),
              ("p_other_decision", "other", "#BBBBBB"))  # fmt: skip
     for key, label, colour in parts:
         figure.add_bar(x=["clean", *names(trunk), "no cheese"], y=[row[key] for row in rows], name=label,
                        marker={"color": colour, "pattern": {"shape": hatched, "solidity": 0.2}})  # fmt: skip
-    mark(figure, trunk, first=1)
+    shade_sites(figure, trunk, first=1)
     figure.update_layout(barmode="stack", template="simple_white", height=440, legend=LEGEND,
                          margin={"l": 60, "r": 20, "t": 30, "b": 150})  # fmt: skip
     figure.update_yaxes(range=[0, 1.12], title="mean probability of the move")

@@ -9,19 +9,19 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from steering.analysis.conclusion import answer
+from steering.analysis.conclusion import conclude_sweep
 from steering.analysis.readings import readings
 from steering.experiments.conditions import CONTROLS, MAIN
 from steering.reports import captions, sweep_figures
 from steering.reports.page import PAGE_BYTES, Figure, write_page
 from steering.reports.probe_figures import probe_figure, representation_figure
-from steering.reports.site_axis import kind, labels
+from steering.reports.site_axis import labels, locality_mark
 from steering.reports.sweep_figures import example_figures
 from steering.reports.tables import decision_table, position_table, probe_table, replicate_table
 from steering.statistics import formatting
 from steering.statistics.boundary import DROP
-from steering.statistics.formatting import short
-from steering.sweep.provenance import listed, version_sets
+from steering.statistics.formatting import short_site_name
+from steering.sweep.provenance import format_versions, version_sets
 
 OUTCOMES = {
     "p_cheese_cell": "P(cheese)",
@@ -73,7 +73,7 @@ def write_report(
             if tables.get(figure.name)
         ],
         summary=summary,
-        answer=answer(summary, others.get("probes")),
+        answer=conclude_sweep(summary, others.get("probes")),
         notes=list(notes),
         rows=[{**site, "label": _label(site), "same": _twin(site)} for site in swept],
         controls=controls,
@@ -85,7 +85,7 @@ def write_report(
         readings_caption=captions.fill(captions.READINGS),
         boundary_lines=_boundary(summary) + _probed(others),
         methods=_methods(summary, others),
-        versions=[listed(part) for part in version_sets(versions or [])],
+        versions=[format_versions(part) for part in version_sets(versions or [])],
         left_out=left_out,
         command=command,
         again=again,
@@ -114,7 +114,7 @@ def _figures(summary: dict[str, Any], decisions: Mapping[str, Any] | None, other
     if "probes" in others:
         made["probes"] = probe_figure(others["probes"])
         made["representation"] = representation_figure(others["probes"])
-    able = formatting.number(summary["reference"]["clean"]["competence"], 2)
+    able = formatting.format_number(summary["reference"]["clean"]["competence"], 2)
     values = {"mazes": len(summary["levels"]["used"]), "site": site, "exact": exact, "competence": able}
     values["origin"] = "where the vector was taken" if start or "," in summary["vector"] else "the start"
     found = [captioned(name, figure, **values) for name, figure in made.items() if figure is not None]
@@ -132,18 +132,22 @@ def captioned(name: str, figure: go.Figure, **values: Any) -> Figure:
 
 def _label(site: Mapping[str, Any]) -> str:
     where = {True: "", False: " (branch)", None: " (?)"}[site["trunk"]]
-    return short(site["name"]) + where + (f" ({kind(site)})" if kind(site) else "")
+    return short_site_name(site["name"]) + where + (f" ({locality_mark(site)})" if locality_mark(site) else "")
 
 
 def _twin(site: Mapping[str, Any]) -> str:
-    return short(site["equivalence_class"]) if site["equivalence_class"] != site["name"] else ""
+    return short_site_name(site["equivalence_class"]) if site["equivalence_class"] != site["name"] else ""
 
 
 def _effects(summary: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """Rows of the tables of effects by condition: what the cheese does at all comes first, then subtraction."""
     tables: dict[str, list[dict[str, Any]]] = {"clean": [], MAIN: []}
     for record in summary["effects"]:
-        row = {**record, "site": short(record["site"]) or "(left alone)", "outcome": OUTCOMES[record["outcome"]]}
+        row = {
+            **record,
+            "site": short_site_name(record["site"]) or "(left alone)",
+            "outcome": OUTCOMES[record["outcome"]],
+        }
         tables.setdefault(record["condition"], []).append(row)
     return {condition: rows for condition, rows in tables.items() if rows}
 
@@ -159,7 +163,7 @@ def _boundary(summary: Mapping[str, Any]) -> list[str]:
     if summary["boundary"]["change_site"]:
         lines.append(captions.fill(captions.CHANGE, drop=DROP, **found))
     for condition, part in summary["boundary"]["controls"].items():
-        there, most = (formatting.ranged(part[key], "blindness") for key in ("there", "most"))
+        there, most = (formatting.format_interval(part[key], "blindness") for key in ("there", "most"))
         where = part["most"]["site"] if part["most"] else "no site"
         change = part["change"]["site"] or "none"
         lines.append(
@@ -200,7 +204,9 @@ def _methods(summary: Mapping[str, Any], others: Mapping[str, Any]) -> list[str]
         probes = others["probes"]
         lines.append(
             captions.fill(
-                captions.PROBED, **{**probes, "versions": listed(probes["versions"])}, mazes=len(probes["levels"])
+                captions.PROBED,
+                **{**probes, "versions": format_versions(probes["versions"])},
+                mazes=len(probes["levels"]),
             )
         )
     known = [row for row in summary["all_sites"] if None not in (row["blindness"], row["competence"])]

@@ -13,7 +13,7 @@ from steering.experiments.conditions import MAIN
 from steering.replication.store import Data
 from steering.reports.site_axis import distance_labels, labels
 from steering.statistics.bootstrap import FEW
-from steering.statistics.formatting import number, published_inside, ranged
+from steering.statistics.formatting import format_interval, format_number, published_inside
 
 
 def replicate_table(data: Data) -> list[Data]:
@@ -115,7 +115,7 @@ def probe_table(probes: Mapping[str, Any]) -> Table:
     header += ["cheese's cell, R2", "cell, 1x1 unit", "cell, 3x3 unit"]
     header += ["cosine with the vector at the start", "norm ratio", "interaction"]
     empty = [""] * (len(header) - 1 - len(MOVES))
-    rows = [["surroundings alone", *(ranged(probes["surroundings"][name]) for name in MOVES), *empty]]
+    rows = [["surroundings alone", *(format_interval(probes["surroundings"][name]) for name in MOVES), *empty]]
     for label, site in zip(labels(sites), sites, strict=True):
         moves = [_beside(site["moves"][name]["accuracy"], site["moves"][name]["control"]) for name in MOVES]
         cell = _beside(site["cell"]["r2"], site["cell"]["control_r2"])
@@ -127,7 +127,7 @@ def probe_table(probes: Mapping[str, Any]) -> Table:
                 *moves,
                 cell,
                 *(_beside(part.get("hits"), part.get("control_hits")) for part in maps),
-                *(ranged(inside.get(name)) for name in ("cosine", "norm_ratio", "interaction")),
+                *(format_interval(inside.get(name)) for name in ("cosine", "norm_ratio", "interaction")),
             ]
         )
     return [header, *rows]
@@ -137,4 +137,4 @@ def _beside(part: Mapping[str, Any] | None, control: Mapping[str, Any] | None) -
     """A reading with its interval, and that of the shuffled labels."""
     if part is None or control is None:
         return "–"
-    return f"{ranged(part)}; shuffled {number(control['value'], 2)}"
+    return f"{format_interval(part)}; shuffled {format_number(control['value'], 2)}"

@@ -7,19 +7,19 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def ranged(part: Mapping[str, Any] | None, name: str = "value") -> str:
+def format_interval(part: Mapping[str, Any] | None, name: str = "value") -> str:
     """The number ``name`` of ``part`` with its interval ``low`` to ``high``; a dash for none."""
     if part is None or part[name] is None:
         return "–"
-    return f"{number(part[name], 2)} ({number(part['low'], 2)} to {number(part['high'], 2)})"
+    return f"{format_number(part[name], 2)} ({format_number(part['low'], 2)} to {format_number(part['high'], 2)})"
 
 
-def number(value: float | None, digits: int = 3) -> str:
+def format_number(value: float | None, digits: int = 3) -> str:
     """A number as tables show it; one that is not defined is a dash."""
     return "–" if value is None else f"{value:.{digits}f}"
 
 
-def short(name: str) -> str:
+def short_site_name(name: str) -> str:
     """A site's name as shown on an axis."""
     return name.removeprefix("embedder.")
 

@@ -48,7 +48,7 @@ class SweepOptions:
     competence: float = boundary.COMPETENCE
 
 
-def plan(
+def plan_sweep(
     options: SweepOptions,
 ) -> tuple[SweepSpec, list[tuple[int, bool, str, dict[str, float]]], list[dict[str, Any]]]:
     """(spec, level rows for the store, facts of all sites); validates everything first."""
@@ -108,7 +108,7 @@ def plan(
     return spec, rows, site_facts(enumerate_sites(policy.net))
 
 
-def packed(options: SweepOptions, spec: SweepSpec) -> Checkpoint:
+def read_checkpoint(options: SweepOptions, spec: SweepSpec) -> Checkpoint:
     """The checkpoint's bytes, read once: what happens to the file later is of no matter."""
     file = checkpoint_file(options.checkpoint)
     checkpoint = Checkpoint(file.read_bytes(), file.suffix, spec.checkpoint)
@@ -124,7 +124,7 @@ def executor(options: SweepOptions, spec: SweepSpec, checkpoint: Checkpoint) -> 
     return lambda units: local(checkpoint, units, spec, options.workers)
 
 
-def expand(given: Sequence[str]) -> tuple[list[str], bool]:
+def expand_checkpoints(given: Sequence[str]) -> tuple[list[str], bool]:
     """(checkpoints, whether there may be several) for what a user types.
 
     Names and files stand for themselves, a directory or ``NAME@all`` for the snapshots in it. A shipped name is that

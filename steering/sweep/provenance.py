@@ -32,6 +32,6 @@ def version_sets(stored: list[dict[str, str]] | dict[str, str]) -> list[dict[str
     return [stored] if isinstance(stored, dict) else stored
 
 
-def listed(packages: Mapping[str, str]) -> str:
+def format_versions(packages: Mapping[str, str]) -> str:
     """A set of :func:`versions` on one line."""
     return ", ".join(map(" ".join, packages.items()))

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envs.errors import InputError
-from steering.analysis.compared_runs import Arm, find_runs, read_arms
+from steering.analysis.compared_runs import ComparedRun, find_runs, read_arms
 from steering.analysis.comparison import OUTCOMES, compare
-from steering.reports.comparison_report import FEW_ARMS, answer, run_compare
+from steering.reports.comparison_report import FEW_ARMS, conclude_comparison, run_compare
 from steering.statistics import bootstrap
 from steering.sweep.artifacts import INDEX
 from steering.sweep.store import Store
@@ -118,7 +118,7 @@ def test_a_difference_that_is_the_same_in_every_maze_has_no_width(tmp_path: Path
     assert (
         "Blindness of agent-seed1 clearly differs from that of agent at 1 of 2 distinct sites (simultaneous 95% band "
         "over the sites), of these most at relu3 (-0.4, band -0.4 to -0.4)."
-    ) in answer(data)
+    ) in conclude_comparison(data)
     assert [arm["boundary"]["site"] for arm in data["arms"]] == ["embedder.relu3", "input"]
     effect = row["effects"]["p_cheese, clean"]
     assert effect["n"] == effect["zeros"] == len(LEVELS) and effect["p"] == 1.0
@@ -134,7 +134,7 @@ def test_only_mazes_and_sites_that_all_have_count(tmp_path: Path) -> None:
     b = make_run(tmp_path / "b", fewer, {"embedder.relu3": 0.3})
     data = compare(read_arms([a, b]))
     assert data["levels"] == list(LEVELS[5:17]) and data["sites"] == ["embedder.relu3"]
-    assert "too few mazes for the intervals of boundaries to be relied on (16 at least)" in answer(data)
+    assert "too few mazes for the intervals of boundaries to be relied on (16 at least)" in conclude_comparison(data)
 
 
 def test_rounding_is_no_difference(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_rounding_is_no_difference(tmp_path: Path) -> None:
     data = compare(read_arms([a, b]))
     for point in data["differences"][0]["blindness"]:
         assert point == {"site": point["site"], "larger": 0.5, **dict.fromkeys(list(point)[1:-1], 0.0)}
-    assert answer(data).endswith(
+    assert conclude_comparison(data).endswith(
         " Blindness of b shows no clear difference from that of agent at any site (simultaneous 95% band over 2 "
         "distinct sites)."
     )
@@ -203,14 +203,14 @@ def test_one_run_is_compared_with_itself_under_other_coefficients_or_refused(tmp
 # -- what is said of a comparison --------------------------------------------------------------------
 
 
-def two_arms(tmp_path: Path) -> list[Arm]:
+def two_arms(tmp_path: Path) -> list[ComparedRun]:
     """Of different agents, both blinded at both sites."""
     share = {"input": 0.0, "embedder.relu3": 0.3}
     a = make_run(tmp_path / "a", SPEC, share)
     return read_arms([a, make_run(tmp_path / "b", replace(SPEC, checkpoint="other", sha256="b" * 64), share)])
 
 
-def broken(arm: Arm, *sites: str) -> Arm:
+def broken(arm: ComparedRun, *sites: str) -> ComparedRun:
     """The same, but that subtraction at ``sites`` keeps the agent from the top right."""
     edited = {
         (level, site): {**outcome, "p_region_first": 0.1} if site in sites else outcome
@@ -221,19 +221,22 @@ def broken(arm: Arm, *sites: str) -> Arm:
 
 def test_a_boundary_that_is_free_is_said_to_be(tmp_path: Path) -> None:
     arms = two_arms(tmp_path)
-    assert "(95% interval relu3 to relu3);" in answer(compare(arms)), "nothing to say against that"
+    assert "(95% interval relu3 to relu3);" in conclude_comparison(compare(arms)), "nothing to say against that"
     free = replace(arms[1], facts={name: {**fact, "affine": True} for name, fact in arms[1].facts.items()})
     data = compare([arms[0], free])
-    assert "that of other relu3 (95% interval relu3 to relu3; free: affine in the pixels)." in answer(data)
-    assert answer(data).count("free") == 1 and [arm["boundary"]["affine"] for arm in data["arms"]] == [False, True]
+    assert "that of other relu3 (95% interval relu3 to relu3; free: affine in the pixels)." in conclude_comparison(data)
+    assert conclude_comparison(data).count("free") == 1 and [arm["boundary"]["affine"] for arm in data["arms"]] == [
+        False,
+        True,
+    ]
 
 
 def test_a_boundary_that_competence_sets_is_said_to_be(tmp_path: Path) -> None:
     arms = two_arms(tmp_path)
     data = compare([broken(arms[0], "embedder.relu3"), broken(arms[1], *SITES)])
     note = "set by competence; blindness alone holds up to relu3"
-    assert f"the boundary of agent is input (95% interval input to input; {note})" in answer(data)
-    assert f"that of other nowhere (95% interval nowhere to nowhere; {note})" in answer(data)
+    assert f"the boundary of agent is input (95% interval input to input; {note})" in conclude_comparison(data)
+    assert f"that of other nowhere (95% interval nowhere to nowhere; {note})" in conclude_comparison(data)
     assert data["arms"][0]["boundary"]["blindness_alone"] == dict.fromkeys(("site", "low", "high"), "embedder.relu3")
 
 
@@ -241,7 +244,7 @@ def test_an_agent_that_has_no_use_for_the_cheese_is_said_to_have_none(tmp_path: 
     """Its blindness is a share of nearly nothing, however it looks."""
     arms = two_arms(tmp_path)
     same = {level: {**outcome, "p_cheese_cell": 0.5} for level, outcome in arms[1].clean.items()}
-    text = answer(compare([arms[0], replace(arms[1], clean=same)]))
+    text = conclude_comparison(compare([arms[0], replace(arms[1], clean=same)]))
     assert "boundary of agent is relu3 (95% interval relu3 to relu3);" in text
     assert "of other relu3 (95% interval relu3 to relu3; the cheese hardly draws the agent" in text
 
@@ -262,7 +265,7 @@ def test_distances_that_are_rounding_make_no_difference(tmp_path: Path) -> None:
     ]
     data = compare(small)
     assert [point["difference"] for point in data["differences"][0]["blindness"]] == [0.0, 0.0]
-    assert "no clear difference" in answer(data)
+    assert "no clear difference" in conclude_comparison(data)
 
 
 def test_the_boundary_over_agents_has_the_same_caveats(tmp_path: Path) -> None:

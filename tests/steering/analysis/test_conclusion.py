@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from steering.analysis.conclusion import answer, doubts
+from steering.analysis.conclusion import caveats, conclude_sweep
 from steering.analysis.summary import summarize
 from steering.experiments.conditions import Key
 from steering.experiments.outcome import Outcome
@@ -71,8 +71,8 @@ def sentences(text: str) -> list[str]:
 
 
 def test_without_probes_nothing_is_said_of_next_moves(summary: dict[str, Any]) -> None:
-    first, second = sentences(answer(summary))
-    assert doubts(summary) == [] and summary["boundary"]["site"] == "b"
+    first, second = sentences(conclude_sweep(summary))
+    assert caveats(summary) == [] and summary["boundary"]["site"] == "b"
     assert first.startswith(
         "For agent subtracting the cheese vector takes away 0.5 or more of the cheese's effect on the moves up to b "
         "(95% interval b only"
@@ -84,23 +84,25 @@ def test_without_probes_nothing_is_said_of_next_moves(summary: dict[str, Any]) -
 
 def test_probes_that_agree_are_the_second_sentence(summary: dict[str, Any]) -> None:
     found = probes(("c", "c", "d"), apart="d")
-    first, second = sentences(answer(summary, found))
-    assert doubts(summary, found) == [] and first == sentences(answer(summary))[0]
+    first, second = sentences(conclude_sweep(summary, found))
+    assert caveats(summary, found) == [] and first == sentences(conclude_sweep(summary))[0]
     assert second.startswith("Asked independently, the next move towards the cheese can be read beyond")
     assert "pixels and surroundings from c on" in second
     assert "(95% interval c to d; where the corner asks for another move" in second
     assert "another move, from d on)" in second
     half = "at least half of the cheese's effect on the activations is what it is at the start"
     assert second.endswith(f"; {half} up to b (95% interval a to c).")
-    nowhere = answer(summary, probes(("c", "c", "d")))
+    nowhere = conclude_sweep(summary, probes(("c", "c", "d")))
     assert "another move, nowhere, so it may be the way to the corner that is read)" in nowhere
 
 
 def test_vectors_that_change_elsewhere_are_named(summary: dict[str, Any]) -> None:
     found = probes(("c", "c", "c"), held=("d", "d", "d"))
-    assert doubts(summary, found) == []
-    assert "up to d (95% interval d only, which does not meet the boundary)" in answer(summary, found)
-    assert "at the start nowhere (95% interval nowhere, which" in answer(summary, probes(("c", "c", "c"), (None,) * 3))
+    assert caveats(summary, found) == []
+    assert "up to d (95% interval d only, which does not meet the boundary)" in conclude_sweep(summary, found)
+    assert "at the start nowhere (95% interval nowhere, which" in conclude_sweep(
+        summary, probes(("c", "c", "c"), (None,) * 3)
+    )
 
 
 @pytest.mark.parametrize(
@@ -115,8 +117,8 @@ def test_next_moves_elsewhere_or_nowhere_support_no_conclusion(
     summary: dict[str, Any], move: tuple[Any, Any, Any], reason: str
 ) -> None:
     found = probes(move)
-    assert len(doubts(summary, found)) == 1 and reason in doubts(summary, found)[0]
-    _, second = sentences(answer(summary, found))
+    assert len(caveats(summary, found)) == 1 and reason in caveats(summary, found)[0]
+    _, second = sentences(conclude_sweep(summary, found))
     assert (
         second.startswith("These numbers do not support a conclusion about where planning begins") and reason in second
     )
@@ -124,8 +126,8 @@ def test_next_moves_elsewhere_or_nowhere_support_no_conclusion(
 
 def test_probes_of_other_sites_are_told_and_decide_nothing(summary: dict[str, Any]) -> None:
     found = probes(("elsewhere", "elsewhere", "elsewhere"))
-    assert doubts(summary, found) == [] and "from elsewhere on" in answer(summary, found)
+    assert caveats(summary, found) == [] and "from elsewhere on" in conclude_sweep(summary, found)
     unasked = copy.deepcopy(found)
     for part in (*unasked["decoding_boundary"]["next_move"].values(), unasked["representational_boundary"]):
         part["rule"] = None
-    assert answer(summary, unasked) == answer(summary)
+    assert conclude_sweep(summary, unasked) == conclude_sweep(summary)

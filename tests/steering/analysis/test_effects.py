@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from agents.networks.policy import MazePolicy
 from envs.errors import InputError
 from envs.maze import Maze
-from steering.analysis.conclusion import answer, doubts
+from steering.analysis.conclusion import caveats, conclude_sweep
 from steering.analysis.effects import OUTCOMES, effects
 from steering.analysis.power import power_of_run
 from steering.analysis.summary import agents_boundary, summarize
@@ -199,7 +199,7 @@ def test_a_sweep_of_vectors_without_length_finds_nothing(policy: MazePolicy, nul
     for site in null["sites"]:
         row = site["conditions"]["subtract"]
         assert row["blindness"] == row["blindness_low"] == row["blindness_high"] == 0.0
-    assert null["boundary"]["site"] is null["boundary"]["high"] is None and "works nowhere" in answer(null)
+    assert null["boundary"]["site"] is null["boundary"]["high"] is None and "works nowhere" in conclude_sweep(null)
     maze = Maze.from_level(LEVELS[0])
     nothing = SteeringVector(RES2, torch.zeros_like(cheese_vector(policy, maze, RES2).tensor), "{}")
     evaluator = LevelEvaluator(policy, maze)
@@ -245,8 +245,8 @@ def sentences(text: str) -> int:
 
 
 def test_a_conclusion_that_the_numbers_support(summary: dict[str, Any]) -> None:
-    text = answer(summary)
-    assert doubts(summary) == [] and sentences(text) == 2
+    text = conclude_sweep(summary)
+    assert caveats(summary) == [] and sentences(text) == 2
     assert text.startswith(
         "For region5 subtracting the cheese vector takes away 0.5 or more of the cheese's effect on the moves up to "
         + RES2
@@ -272,9 +272,11 @@ def test_conclusions_that_the_numbers_do_not_support(summary: dict[str, Any]) ->
     def said(change: dict[str, Any], **more: Any) -> str:
         other = copy.deepcopy(summary) | copy.deepcopy(more)
         other["boundary"] |= change
-        reasons = doubts(other)
-        assert len(reasons) == 1 and reasons[0] in answer(other) and sentences(answer(other)) == 2
-        assert "do not support a conclusion" in answer(other) and answer(other).startswith("For region5 ")
+        reasons = caveats(other)
+        assert len(reasons) == 1 and reasons[0] in conclude_sweep(other) and sentences(conclude_sweep(other)) == 2
+        assert "do not support a conclusion" in conclude_sweep(other) and conclude_sweep(other).startswith(
+            "For region5 "
+        )
         return reasons[0]
 
     assert "5 mazes are too few" in said({}, levels={"used": [1, 2, 3, 4, 5], "skipped": []})
@@ -300,15 +302,15 @@ def test_the_same_vector_from_another_level_may_blind_too(summary: dict[str, Any
     other = copy.deepcopy(summary)
     there = {"site": RES2, "blindness": 0.9, "low": 0.8, "high": 0.95}
     other["boundary"]["controls"]["same_cell"] = {"there": there}
-    assert doubts(other) == [] and "same_cell 0.90 (0.80 to 0.95)" in answer(other)
+    assert caveats(other) == [] and "same_cell 0.90 (0.80 to 0.95)" in conclude_sweep(other)
 
 
 def test_the_answer_names_the_threshold_that_fails(summary: dict[str, Any]) -> None:
     other = copy.deepcopy(summary)
     row = next(site for site in other["sites"] if site["name"] == RES3)["conditions"]["subtract"]
     row |= {"blindness": 0.7, "competence": 0.6}
-    assert f"at {RES3} (competence " in answer(other) and "-> 0.60, below 0.8)" in answer(other)
-    assert "blindness 0" not in answer(other).split("Blindness")[0]
+    assert f"at {RES3} (competence " in conclude_sweep(other) and "-> 0.60, below 0.8)" in conclude_sweep(other)
+    assert "blindness 0" not in conclude_sweep(other).split("Blindness")[0]
 
 
 def test_the_boundary_over_several_runs(run: Path, null_run: Path, summary: dict[str, Any], tmp_path: Path) -> None:

@@ -259,7 +259,7 @@ def test_marks_are_runs_of_neighbours(flags: list[bool]) -> None:
     rows = [{"name": str(k), "affine": flag, "receptive_field": None, "equivalence_class": str(k)}
             for k, flag in enumerate(flags)]  # fmt: skip
     figure = go.Figure()
-    site_axis.mark(figure, rows)
+    site_axis.shade_sites(figure, rows)
     covered = [k for shape in figure.layout.shapes for k in range(len(flags)) if shape.x0 < k < shape.x1]
     assert covered == [k for k, flag in enumerate(flags) if flag]
 

@@ -15,7 +15,7 @@ from steering.probes import surroundings
 from steering.probes.curves import boundaries, decoding_tallies, probe_curves
 from steering.probes.data import MOVES, REACH, ProbeData, probe_data
 from steering.probes.ridge import linear_predictions
-from steering.probes.summary import APART, asked, summarize_probes, usual_move
+from steering.probes.summary import APART, probe_questions, summarize_probes, usual_move
 from steering.probes.surroundings import open_ways, surroundings_moves
 from steering.statistics.bootstrap import resamples
 from tests.helpers.probe_sets import LEVELS, made_up, noise, one_hot, rng, scores_of
@@ -54,7 +54,7 @@ def told_by_hand(data: ProbeData, whose: str, frames: np.ndarray, radius: int) -
 
 def test_the_surroundings_tell_what_the_best_look_around_tells(data: ProbeData) -> None:
     """Features made another way, on real mazes; the fit itself is compared with scikit-learn's below."""
-    questions = asked(data.moves)
+    questions = probe_questions(data.moves)
     assert list(questions) == ["cheese", APART, "corner", "policy"]
     assert questions[APART][1].tolist() == [a != b for a, b in zip(data.moves["cheese"], data.moves["corner"],
                                                                      strict=True)]  # fmt: skip

@@ -22,7 +22,7 @@ from steering.replication.behaviour import (
     measure_behaviour,
     summarize_behaviour,
 )
-from steering.replication.protocol import Bench, Sample, Settings
+from steering.replication.protocol import Sample, Settings, Setup
 
 
 def planted(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -128,14 +128,14 @@ def test_noise_predicts_nothing_on_held_out_mazes() -> None:
 
 
 def test_the_response_is_the_exact_probability(random_policy: MazePolicy, small_maze: Maze) -> None:
-    bench = Bench(random_policy, Settings("random", random_policy.sha256, "input", (0,)))
+    bench = Setup(random_policy, Settings("random", random_policy.sha256, "input", (0,)))
     row = measure_behaviour(bench, small_maze)
     assert row["p_cheese"] == evaluate(random_policy, small_maze).p_cheese
     assert {k: v for k, v in row.items() if k != "p_cheese"} == small_maze.features()
 
 
 def test_the_summary_tells_a_planted_strongest_feature(random_policy: MazePolicy) -> None:
-    bench = Bench(random_policy, Settings("random", random_policy.sha256, "input", (0,)))
+    bench = Setup(random_policy, Settings("random", random_policy.sha256, "input", (0,)))
     x, p = planted(120)
     names = (STRONGEST, "path_decision_cheese", "path_start_corner")
     rows = [{**dict(zip(names, map(float, each), strict=False)), "p_cheese": float(q)}

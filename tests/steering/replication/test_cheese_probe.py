@@ -21,7 +21,7 @@ from steering.probes.convolutional import holding
 from steering.probes.data import activations, probe_data
 from steering.replication.cheese_probe import ENDS, FEWEST, STATES, measure_probe, places, summarize_probe
 from steering.replication.levels import GIVER, TAKERS, measure_named, summarize_named
-from steering.replication.protocol import Bench, Sample, Settings, verdict
+from steering.replication.protocol import Sample, Settings, Setup, verdict
 from steering.replication.tracking import map_cell
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -61,8 +61,8 @@ class Shown(nn.Module):
         return functional.pad(lost.mean(dim=(2, 3)), (0, 15 - SHOWS - 1))
 
 
-def bench_at(policy: MazePolicy, site: str, levels: tuple[int, ...] = LEVELS) -> Bench:
-    return Bench(policy, Settings(policy.name, policy.sha256, site, levels))
+def bench_at(policy: MazePolicy, site: str, levels: tuple[int, ...] = LEVELS) -> Setup:
+    return Setup(policy, Settings(policy.name, policy.sha256, site, levels))
 
 
 @pytest.fixture(scope="module")

@@ -19,12 +19,12 @@ from steering.replication.own_vectors import (
     summarize_top_right,
 )
 from steering.replication.protocol import (
-    Bench,
     Claim,
-    Figure,
-    Row,
+    Measure,
+    Measurement,
     Sample,
     Settings,
+    Setup,
     mean_change,
     median,
     pooled_ratio,
@@ -68,7 +68,7 @@ def test_few_mazes_decide_nothing() -> None:
 def test_a_claim_holds_where_the_interval_lies_on_one_side(
     low: float, high: float, above: bool | None, inside: bool | None
 ) -> None:
-    figure = Figure("", (low + high) / 2, low, high)
+    figure = Measure("", (low + high) / 2, low, high)
     assert figure.above(0) is above
     assert figure.below(0) is (None if above is None else not above)
     assert figure.within(0, 1) is inside
@@ -91,13 +91,13 @@ def test_log_odds_are_finite_and_invert_the_logistic_function() -> None:
 # -- from hand-made rows to claims and figures ----------------------------------------------------------------------
 
 
-class Tracked(Bench):
+class Tracked(Setup):
     """A bench on which channel 3 is known to track the cheese, a column to the right of it."""
 
     tracking = Tracking((3,), np.eye(32)[3], np.full(32, 5.0), np.ones(32), np.tile([0, 1], (32, 1)))
 
 
-def moves(**conditions: tuple[float, float, float]) -> Row:
+def moves(**conditions: tuple[float, float, float]) -> Measurement:
     """``<condition>_cheese``, ``_corner``, ``_other``."""
     return {
         f"{name}_{move}": p
@@ -106,7 +106,7 @@ def moves(**conditions: tuple[float, float, float]) -> Row:
     }
 
 
-def transferred(**left: tuple[float, float]) -> Row:
+def transferred(**left: tuple[float, float]) -> Measurement:
     """P(cheese) and total variation with each vector, ``of_<offset>`` for those of the other level."""
     names = {"own": "own", "of_0": "0", "of_1": "1", "of_2": "2", "of_3": "3-4", "of_5": "5+"}
     row = {"clean_cheese": 0.9, "clean_tv": 0.5}
@@ -115,7 +115,7 @@ def transferred(**left: tuple[float, float]) -> Row:
     return row
 
 
-def noisy(clean: float, norm: float, peak: float) -> Row:
+def noisy(clean: float, norm: float, peak: float) -> Measurement:
     """Moves to either goal under each arm; every other number of an arm is its own."""
     row = {}
     for arm, goal, rest in (("clean", clean, 0.0), ("norm", norm, 0.1), ("peak", peak, 0.2)):
@@ -125,14 +125,14 @@ def noisy(clean: float, norm: float, peak: float) -> Row:
     return row
 
 
-def shifted(clean: float, **odds: float) -> Row:
+def shifted(clean: float, **odds: float) -> Measurement:
     """P(top-right) of these log-odds, P(region) at a tenth of them."""
     numbers = {"clean": clean, **odds}
     row = {name: float(1 / (1 + np.exp(-each))) for name, each in numbers.items()}
     return row | {f"{name}_region": 0.5 + each / 10 for name, each in numbers.items()}
 
 
-def targets(*gains: float) -> Row:
+def targets(*gains: float) -> Measurement:
     """Clean .3, with the cheese there .9; clamped more by these gains: upper near, upper far, elsewhere near, far."""
     places = ((1.0, 0.0), (1.0, 8.0), (0.0, 2.0), (0.0, 6.0))
     between = [1.0, 4.0, 0.3, 0.3 + (gains[0] + gains[1]) / 2, 0.9]  # neither near nor far
@@ -141,7 +141,7 @@ def targets(*gains: float) -> Row:
 
 CHEESE, CORNER, OTHER = (f"P({move} | decision square)" for move in ("cheese", "top-right", "other"))
 GOAL = "moves to either goal at the decision square"
-CASES: list[tuple[Callable[..., Any], Row, list[bool], dict[str, float]]] = [
+CASES: list[tuple[Callable[..., Any], Measurement, list[bool], dict[str, float]]] = [
     (summarize_effect, moves(clean=(0.8, 0.13, 0.07), subtract=(0.1, 0.85, 0.05), no_cheese=(0.02, 0.9, 0.08)),
      [True, True],
      {f"median {CHEESE}, clean": 0.8, f"median {CORNER}, clean": 0.13, f"median {OTHER}, subtracted": 0.05,
@@ -202,7 +202,11 @@ CASES: list[tuple[Callable[..., Any], Row, list[bool], dict[str, float]]] = [
 
 @pytest.mark.parametrize(("summarize", "row", "holds", "figures"), CASES)
 def test_claims_follow_from_rows(
-    random_policy: MazePolicy, summarize: Callable[..., Any], row: Row, holds: list[bool], figures: dict[str, float]
+    random_policy: MazePolicy,
+    summarize: Callable[..., Any],
+    row: Measurement,
+    holds: list[bool],
+    figures: dict[str, float],
 ) -> None:
     """All mazes alike, so every interval is a point; every column has a number of its own."""
     bench = Tracked(random_policy, Settings("random", random_policy.sha256, PUBLISHED_SITE, (0,)))
@@ -219,7 +223,7 @@ def test_claims_follow_from_rows(
 def test_levels_that_are_all_alike_decide_only_if_they_are_many(
     random_policy: MazePolicy, same: int, n: int, holds: bool | None
 ) -> None:
-    bench = Bench(random_policy, Settings("random", random_policy.sha256, PUBLISHED_SITE, (0,)))
+    bench = Setup(random_policy, Settings("random", random_policy.sha256, PUBLISHED_SITE, (0,)))
     rows = [{"level": 100 + i, "steered": 0.01 if i < same else 0.19, "clean": 0.2} for i in range(n)]
     rows += [{"level": 0, "steered": 0.004, "clean": 0.008}] * 3  # the cheese changes nothing there
     summary = summarize_removal(bench, Sample("removal", rows, 0))
@@ -242,7 +246,7 @@ def test_the_interval_of_a_share_is_exact(n: int) -> None:
 
 
 def test_the_named_levels_are_told_apart(random_policy: MazePolicy) -> None:
-    bench = Bench(random_policy, Settings("random", random_policy.sha256, PUBLISHED_SITE, (0,)))
+    bench = Setup(random_policy, Settings("random", random_policy.sha256, PUBLISHED_SITE, (0,)))
     rows = [{"level": level, "steered": tv, "clean": 0.2} for level, tv in ((0, 0.02), (7, 0.1), (12, 0.03), (19, 0.2))]
     summary = summarize_removal(bench, Sample("removal", rows, 0))
     measured = {figure.label: figure.value for figure in summary.figures}

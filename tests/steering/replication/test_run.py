@@ -30,7 +30,7 @@ from steering.interventions.sites import find_site
 from steering.interventions.vectors import cheese_vector, random_vector, top_right_vectors
 from steering.replication.channels import measure_resampling, measure_retargeting, on_path
 from steering.replication.own_vectors import measure_effect, measure_noise, measure_top_right
-from steering.replication.protocol import Bench, Settings, published_site
+from steering.replication.protocol import Settings, Setup, published_site
 from steering.replication.run import FINDINGS, chosen, read, replicate
 from steering.replication.tracking import map_cell, selection_levels, track
 from steering.replication.transfer import OFFSETS, measure_removal, offset_donors
@@ -79,19 +79,19 @@ def settings_of(policy: MazePolicy, site: str = PUBLISHED_SITE, **options: Any) 
 
 
 @pytest.fixture(scope="module")
-def bench(random_policy: MazePolicy) -> Bench:
-    return Bench(random_policy, settings_of(random_policy))
+def bench(random_policy: MazePolicy) -> Setup:
+    return Setup(random_policy, settings_of(random_policy))
 
 
 @pytest.fixture(scope="module")
-def planted_bench(planted: MazePolicy) -> Bench:
-    return Bench(planted, settings_of(planted, "maps"))
+def planted_bench(planted: MazePolicy) -> Setup:
+    return Setup(planted, settings_of(planted, "maps"))
 
 
 # -- measurements against direct computation -----------------------------------------------------------------------
 
 
-def test_effect_is_that_of_direct_evaluation(bench: Bench, small_maze: Maze) -> None:
+def test_effect_is_that_of_direct_evaluation(bench: Setup, small_maze: Maze) -> None:
     row = measure_effect(bench, small_maze)
     policy = bench.policy
     steered = evaluate(policy, small_maze, subtract(cheese_vector(policy, small_maze, PUBLISHED_SITE)))
@@ -105,7 +105,7 @@ def test_effect_is_that_of_direct_evaluation(bench: Bench, small_maze: Maze) -> 
         assert sum(row[f"{condition}_{move}"] for move in ("cheese", "corner", "other")) == pytest.approx(1.0)
 
 
-def test_removal_is_the_mean_distance_over_states_off_the_cheese(bench: Bench, small_maze: Maze) -> None:
+def test_removal_is_the_mean_distance_over_states_off_the_cheese(bench: Setup, small_maze: Maze) -> None:
     row = measure_removal(bench, small_maze)
     level = LevelEvaluator(bench.policy, small_maze)
     steered = level.fields([subtract(cheese_vector(bench.policy, small_maze, PUBLISHED_SITE))])[0]
@@ -114,11 +114,11 @@ def test_removal_is_the_mean_distance_over_states_off_the_cheese(bench: Bench, s
     assert row["steered"] == pytest.approx(distance.mean(), abs=1e-12)
 
 
-def test_noise_is_a_function_of_seed_and_level(bench: Bench) -> None:
+def test_noise_is_a_function_of_seed_and_level(bench: Setup) -> None:
     maze = Maze.from_level(26)
     row = measure_noise(bench, maze)
     assert measure_noise(bench, maze) == row
-    other = Bench(bench.policy, dataclasses.replace(bench.settings, seed=1))
+    other = Setup(bench.policy, dataclasses.replace(bench.settings, seed=1))
     assert measure_noise(other, maze)["norm_tv_clean"] != row["norm_tv_clean"]
     vector = cheese_vector(bench.policy, maze, PUBLISHED_SITE)
     draws = [subtract(random_vector(vector, bench.rng(maze, "noise", draw))) for draw in (0, 1)]
@@ -127,7 +127,7 @@ def test_noise_is_a_function_of_seed_and_level(bench: Bench) -> None:
     assert row["peak_tv_clean"] > row["norm_tv_clean"], "the peak of a vector is above its spread"
 
 
-def test_top_right_adds_both_vectors(bench: Bench, small_maze: Maze) -> None:
+def test_top_right_adds_both_vectors(bench: Setup, small_maze: Maze) -> None:
     row = measure_top_right(bench, small_maze)
     policy = bench.policy
     both = add(top_right_vectors(policy, small_maze, [PUBLISHED_SITE])[PUBLISHED_SITE])
@@ -135,14 +135,14 @@ def test_top_right_adds_both_vectors(bench: Bench, small_maze: Maze) -> None:
     assert row["both"] == evaluate(policy, small_maze, both).p_corner_decision
 
 
-def test_a_maze_that_fills_the_world_has_no_top_right_vector(bench: Bench) -> None:
+def test_a_maze_that_fills_the_world_has_no_top_right_vector(bench: Setup) -> None:
     full = next(m for m in Maze.from_levels(range(64), "easy") if m.state.margin == 0 and m.decision_square)
     row = measure_top_right(bench, full)
     assert np.isnan([row["add"], row["both_region"]]).all() and np.isfinite(row["clean"])
 
 
 @pytest.mark.parametrize("level", [26, 2])
-def test_donors_differ_in_the_offset_of_the_cheese_alone(bench: Bench, level: int) -> None:
+def test_donors_differ_in_the_offset_of_the_cheese_alone(bench: Setup, level: int) -> None:
     maze = Maze.from_level(level)
     found = offset_donors(bench, maze)
     assert len({donor.walls for donor in found.values()}) == 1
@@ -178,21 +178,21 @@ def test_the_rule_finds_the_planted_channel(planted: MazePolicy) -> None:
     assert track(planted, find_site(planted.net, "maps"), seed=0).scores.tolist() == found.scores.tolist()
 
 
-def test_channels_are_selected_on_levels_of_their_own(planted_bench: Bench) -> None:
+def test_channels_are_selected_on_levels_of_their_own(planted_bench: Setup) -> None:
     apart = selection_levels(0)
     assert len(apart) == 64 and min(apart) >= 90_000 and apart != selection_levels(1)
     inside = dataclasses.replace(planted_bench.settings, levels=apart)
     assert FINDINGS["effect"].mazes(inside) and not FINDINGS["resampling"].mazes(inside)
 
 
-def test_resampling_the_planted_channel_matters_and_others_do_not(planted_bench: Bench) -> None:
+def test_resampling_the_planted_channel_matters_and_others_do_not(planted_bench: Setup) -> None:
     rows = [measure_resampling(planted_bench, maze) for maze in Maze.from_levels(SMALL)]
     assert all(row["random_same"] == row["random_other"] == 0.0 for row in rows)
     assert np.mean([row["cheese_other"] for row in rows]) > 0.1
     assert np.mean([row["cheese_other"] - row["cheese_same"] for row in rows]) > 0.05
 
 
-def test_retargeting_the_planted_channel_moves_the_argmax(planted_bench: Bench) -> None:
+def test_retargeting_the_planted_channel_moves_the_argmax(planted_bench: Setup) -> None:
     maze = Maze.from_level(26).without_cheese()
     frames = to_input(maze.observations())
     for index, move in (((8, 0), 0), ((8, 15), 6), ((0, 8), 5), ((15, 8), 3)):
@@ -201,7 +201,7 @@ def test_retargeting_the_planted_channel_moves_the_argmax(planted_bench: Bench) 
         assert (logits.argmax(dim=1) == move).all()
 
 
-def test_retargeting_measures_the_path_to_each_target(planted_bench: Bench, small_maze: Maze) -> None:
+def test_retargeting_measures_the_path_to_each_target(planted_bench: Setup, small_maze: Maze) -> None:
     row = measure_retargeting(planted_bench, small_maze)
     assert row == measure_retargeting(planted_bench, small_maze)
     assert len(row["targets"]) == 8 and {target[0] for target in row["targets"]} == {0.0, 1.0}
@@ -239,7 +239,7 @@ def test_an_unknown_finding_names_the_nearest() -> None:
     assert [finding.name for finding in chosen(["paths", "effect"])] == ["effect", "paths"]
 
 
-def test_twins_and_levels_without_a_decision_square_are_left_out(planted_bench: Bench) -> None:
+def test_twins_and_levels_without_a_decision_square_are_left_out(planted_bench: Setup) -> None:
     settings = dataclasses.replace(planted_bench.settings, levels=(7, *SMALL, SMALL[0]))
     assert [maze.level for maze in FINDINGS["effect"].mazes(settings)] == list(SMALL)
     assert [maze.level for maze in FINDINGS["removal"].mazes(settings)] == [7, *SMALL]

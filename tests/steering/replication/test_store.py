@@ -31,7 +31,7 @@ from steering.experiments.outcome import OUTCOME_FIELDS, Outcome
 from steering.interventions.sites import enumerate_sites, site_facts
 from steering.replication import run as module
 from steering.replication.levels import count_decisions, summarize_decisions
-from steering.replication.protocol import Bench, Finding, Sample, Settings, Summary, digest, mean
+from steering.replication.protocol import Finding, FindingSummary, Sample, Settings, Setup, digest, mean
 from steering.replication.run import FINDINGS, read, replicate
 from steering.reports.sweep_report import write_report
 from steering.statistics.formatting import published_inside
@@ -143,16 +143,16 @@ class Counting:
         self.summed = 0
         self.finding = Finding("counting", "what", "published", self.measure, self.summarize, **options)
 
-    def measure(self, bench: Bench, maze: Maze) -> dict[str, Any]:
+    def measure(self, bench: Setup, maze: Maze) -> dict[str, Any]:
         self.measured.append(maze.level)
         return {"dim": float(maze.dim)}
 
-    def together(self, bench: Bench, mazes: Any) -> list[dict[str, Any]]:
+    def together(self, bench: Setup, mazes: Any) -> list[dict[str, Any]]:
         return [self.measure(bench, maze) for maze in mazes]
 
-    def summarize(self, bench: Bench, sample: Sample) -> Summary:
+    def summarize(self, bench: Setup, sample: Sample) -> FindingSummary:
         self.summed += 1
-        return Summary((sample.figure("mean dim", mean, "dim"),))
+        return FindingSummary((sample.figure("mean dim", mean, "dim"),))
 
 
 @pytest.fixture
@@ -295,7 +295,7 @@ def test_what_is_about_hard_levels_is_left_out_of_easy_ones(nature: MazePolicy) 
 
 def test_a_maze_counts_as_deciding_where_no_way_contains_the_other(nature: MazePolicy) -> None:
     mazes = Maze.from_levels(range(24))
-    rows = count_decisions(Bench(nature, settings_of(nature)), mazes)
+    rows = count_decisions(Setup(nature, settings_of(nature)), mazes)
     for maze, row in zip(mazes, rows, strict=True):
         assert maze.cheese is not None
         ways = [set(maze.path(maze.mouse, goal)) for goal in (maze.cheese, maze.corner)]
@@ -315,7 +315,7 @@ def test_a_share_agrees_if_it_does_by_either_way_of_counting(
 ) -> None:
     n = 2000
     rows: list[dict[str, Any]] = [{"has": float(i < has * n), "swept": float(i < swept * n)} for i in range(n)]
-    found = summarize_decisions(Bench(nature, settings_of(nature)), Sample("decision-square", rows, 0))
+    found = summarize_decisions(Setup(nature, settings_of(nature)), Sample("decision-square", rows, 0))
     (claim,) = found.claims
     assert claim.holds is holds
 

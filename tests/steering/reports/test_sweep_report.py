@@ -16,14 +16,14 @@ from envs.errors import InputError
 from envs.maze import Maze
 from steering.analysis.decision_square import decision_squares
 from steering.analysis.readings import readings
-from steering.cli.outputs import rewrite
+from steering.cli.outputs import rewrite_outputs
 from steering.cli.sweep_runs import run_layer_sweep
 from steering.experiments.conditions import Key
 from steering.probes.run import ProbeOptions, run_probes
 from steering.reports import tables
 from steering.reports.sweep_figures import example_figures
 from steering.reports.sweep_report import write_report
-from steering.statistics.formatting import number
+from steering.statistics.formatting import format_number
 from steering.sweep.artifacts import PROBES, read_artifacts
 from steering.sweep.executors import Cluster
 from steering.sweep.planning import SweepOptions
@@ -118,9 +118,10 @@ def test_every_condition_is_compared_with_both_references(run: Path) -> None:
     for record in records:
         assert record["words"] in page
         row = next(line for line in lines if line.endswith(f" {record['words'].replace('|', '/')} |"))
-        expected = [record["against"], str(record["n"]), str(record["zeros"]), number(record["mean"]),
-                    " to ".join(number(record[end]) for end in ("low", "high")), number(record["median"]),
-                    number(record["improvement"]), number(record["p"], 4), number(record["p_holm"], 4)]  # fmt: skip
+        expected = [record["against"], str(record["n"]), str(record["zeros"]), format_number(record["mean"]),
+                    " to ".join(format_number(record[end]) for end in ("low", "high")), format_number(record["median"]),
+                    format_number(record["improvement"]), format_number(record["p"], 4),
+                    format_number(record["p_holm"], 4)]  # fmt: skip
         cells = [cell.strip() for cell in row.split("|")[1:-1]]
         assert [cells[1], *cells[3:-1]] == expected
 
@@ -135,12 +136,12 @@ def test_a_run_of_an_early_version_is_shown(run: Path, tmp_path: Path) -> None:
 
 def test_other_thresholds_are_told_with_the_command_that_asks_for_them(run: Path) -> None:
     try:
-        rewrite(run, blindness=0.7)
+        rewrite_outputs(run, blindness=0.7)
         again = f"mazesteer report {run} --blindness-threshold 0.7 --competence-threshold 0.8"
         assert f"thresholds of this page: `{again}`" in (run / "report.md").read_text()
         assert f"thresholds of this page: <code>{again}</code>" in (run / "report.html").read_text()
     finally:
-        rewrite(run)
+        rewrite_outputs(run)
     assert "thresholds of this page" not in (run / "report.md").read_text()
 
 
@@ -186,7 +187,7 @@ def test_the_report_shows_the_probes_of_its_run(run: Path) -> None:
     sites = ("input", "embedder.block2.res1.resadd", "embedder.relu3")
     run_probes(ProbeOptions("region5", run, levels="0:40", sites=",".join(sites), states=4))
     try:
-        rewrite(run)
+        rewrite_outputs(run)
         text, page = (run / "report.md").read_text(), (run / "report.html").read_text()
         assert "figure-probes" in page and "figure-readings" in page
         found = json.loads((run / "probes.json").read_text())
