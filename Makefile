@@ -39,6 +39,7 @@ test: check
 
 bench: setup
 	@$(BIN)/python -m steering.bench
+	@$(BIN)/python -m steering.bench_films
 
 GALLERY := docs/images/gallery
 FILM := $(BIN)/mazesteer video --level 26 --crop --size 200 --horizon 24

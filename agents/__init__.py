@@ -1,4 +1,4 @@
-"""Maze agents: the published network, policies, checkpoints and training (torch)."""
+"""Maze agents: what is common to their networks, checkpoints and training."""
 
 from envs.lazy import lazy_exports
 
@@ -8,6 +8,6 @@ __getattr__, __all__ = lazy_exports(
         "MazePolicy": "agents.networks.policy",
         "NaturePolicyNet": "agents.networks.nature",
         "as_policy": "agents.networks.policy",
-        "load_policy": "agents.checkpoints.files",
+        "load_policy": "agents.checkpoints.zoo",
     }
 )

@@ -1,7 +1,4 @@
-"""The maze world: states, mazes, dynamics, exact chains and procgen itself (no torch).
-
-Public names are loaded on first use, so importing the package costs nothing.
-"""
+"""The maze world: mazes, moves, exact chains, recordings and files (no torch)."""
 
 from envs.lazy import lazy_exports
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import importlib
 import json
 import os
 import re
@@ -26,21 +27,22 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"agents.checkpoints": "weights sb3_zip zip_members torch_pickles torch_files files cards zoo"},
     {"agents": "hardware evaluation"},
     {"agents.training": "history muon supervised imitation dagger ppo_archive ppo card pipeline publish",
-     "videos": "frames ffmpeg encode fields plots scene stage chart side_by_side rollout_film speed"},
+     "videos": "frames ffmpeg encode fields plots scene stage chart side_by_side rollout_film"},
     {
         "steering.interventions": "graph sites hooks partial vectors edits",
         "steering.statistics": "bootstrap boundary formatting paired sample_size seeding",
     },
-    {"steering.experiments": "conditions outcome exact profiles levels level_conditions rollouts"},
+    {"steering.experiments": "conditions outcome exact profiles levels level_conditions sampled"},
+    {"steering.records": "codec"},
     {"steering.sweep": "artifacts provenance spec recordings store outcome_table units executors run planning"},
     {"steering.probes": "data ridge convolutional summary surroundings scores position_dependence curves run"},
-    {"steering.analysis": "effects readings summary power conclusion decision_square development compared_runs "
+    {"steering.analysis": "paired_effects readings summary power conclusion decision_square development compared_runs "
                           "comparison_readings comparison"},
     {"steering.replication": "tracking protocol store own_vectors transfer channels cheese_probe behaviour levels run"},
     {"steering.films": "move_fields heat_maps condition_film sweep_film site_film example_fields"},
     {"steering.reports": "site_axis captions tables page static_figures probe_figures sweep_figures "
 "sweep_report comparison_figures comparison_report"},
-    {"steering": "bench doctor progress"},
+    {"steering": "bench bench_films doctor progress"},
     {"steering.cli": "options outputs sweep_runs layer_sweep agents compare films probes replicate app"},
 )  # fmt: skip
 # Where each file stands: (floor, room, place in it).
@@ -59,19 +61,19 @@ PROCGEN = {
     "gym3": ["envs.simulator.procgen_env"],
     "gym": ["envs.simulator.procgen_env", "envs.training.single_env"],
 }
-# Rooms and files that must not bring in torch even through what they import: all of envs but the training environment,
-# and what `mazesteer --help` and `mazesteer doctor` need.
+# What must not bring in torch even through what it imports: these rooms (of envs, all but the training environment),
+# each room's own docstring and names, and what `mazesteer --help`, `mazesteer doctor` and `mazesteer report` need.
 FREE_OF_TORCH = (
-    "envs",
-    "envs.simulator",
-    "envs.training",
-    "videos",
-    "steering.statistics",
-    "steering.analysis",
-    "steering.cli",
-)
+    "envs", "envs.simulator", "envs.training", "videos", "steering.statistics", "steering.records", "steering.analysis",
+)  # fmt: skip
 NO_TORCH = [name for name, (_, room, _) in PLACES.items() if room in FREE_OF_TORCH and name != "envs.training.vec_env"]
-NO_TORCH += [*PACKAGES, "steering.doctor", *(room for rooms in FLOORS for room in rooms)]
+NO_TORCH += [*PACKAGES, *(room for rooms in FLOORS for room in rooms), "agents.checkpoints.cards", "steering.doctor"]
+NO_TORCH += [
+    name
+    for name, (_, room, _) in PLACES.items()
+    if room == "steering.cli" and name not in ("steering.cli.sweep_runs", "steering.cli.outputs")
+]
+MOST_FILES = 10  # of a room
 
 
 def modules(package: str) -> list[str]:
@@ -148,6 +150,17 @@ def test_every_module_is_listed(package: str) -> None:
     rooms = {package, *(room for rooms in FLOORS for room in rooms)}
     assert set(modules(package)) - rooms - set(PLACES) == set(), "give the new module its place in FLOORS"
     assert [name for name in PLACES if name.split(".")[0] == package and name not in modules(package)] == []
+
+
+@pytest.mark.parametrize("room", sorted({room for rooms in FLOORS for room in rooms}))
+def test_a_room_is_small_says_its_purpose_and_offers_its_names(room: str) -> None:
+    """Its docstring is one line; its public names exist, and none is also the name of one of its files."""
+    files = {path.stem for path in ROOT.joinpath(*room.split(".")).glob("*.py")} - {"__init__"}
+    assert len(files) <= MOST_FILES, "a room has one purpose: find the new file another, or make one"
+    package = importlib.import_module(room)
+    assert package.__doc__ and "\n" not in package.__doc__.strip() and package.__doc__.endswith(".")
+    assert package.__all__ == sorted(package.__all__) and not files & set(package.__all__)
+    assert all(getattr(package, name) is not None for name in package.__all__)
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -11,7 +11,7 @@ import pytest
 from agents.checkpoints.cards import load_card, zoo_snapshots
 from steering.analysis.compared_runs import find_runs, read_arms
 from steering.analysis.comparison import compare
-from steering.analysis.effects import cheese_tells
+from steering.analysis.paired_effects import cheese_tells
 from steering.analysis.readings import readings
 from steering.analysis.summary import summarize
 from steering.experiments.conditions import MAIN

@@ -1,7 +1,4 @@
-"""Films of recorded trajectories in procgen's own pictures, and drawings of vector fields (no torch).
-
-Public names are loaded on first use, so importing the package costs nothing.
-"""
+"""Films of recorded trajectories in procgen's own pictures, and drawings of vector fields (no torch)."""
 
 from envs.lazy import lazy_exports
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from envs.errors import InputError, check_random_seed
 from steering.analysis.compared_runs import ComparedRun, training_seeds
-from steering.analysis.effects import CHEESE_OUTCOMES
+from steering.analysis.paired_effects import CHEESE_OUTCOMES
 from steering.experiments.conditions import MAIN
 from steering.statistics import bootstrap, paired
 from steering.statistics.boundary import Boundary, Curves, agreed_thresholds, find_boundary, over_agents

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from steering.analysis.effects import cheese_tells
+from steering.analysis.paired_effects import cheese_tells
 from steering.analysis.readings import DECODING, REPRESENTATIONAL, Reading, readings, span
 from steering.experiments.conditions import MAIN
 from steering.probes.summary import APART

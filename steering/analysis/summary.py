@@ -12,7 +12,7 @@ import numpy as np
 
 from envs.errors import InputError
 from envs.files import write_atomic
-from steering.analysis.effects import effects
+from steering.analysis.paired_effects import effects
 from steering.experiments.conditions import ALL_SITES, CONTROLS, MAIN
 from steering.experiments.outcome import OUTCOME_FIELDS, PROFILE_SUMS
 from steering.statistics import bootstrap, boundary

@@ -12,6 +12,6 @@ __getattr__, __all__ = lazy_exports(
         "evaluate": "steering.experiments.exact",
         "level_intervention": "steering.experiments.level_conditions",
         "qualifying_levels": "steering.experiments.levels",
-        "rollouts": "steering.experiments.rollouts",
+        "rollouts": "steering.experiments.sampled",
     }
 )

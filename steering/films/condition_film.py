@@ -15,7 +15,7 @@ from envs.trajectory import Trajectory
 from steering.experiments.conditions import CONDITIONS, REFERENCES
 from steering.experiments.exact import CHUNK, LevelEvaluator
 from steering.experiments.level_conditions import intervention_named
-from steering.experiments.rollouts import rollouts
+from steering.experiments.sampled import rollouts
 from steering.films.heat_maps import alignment, heat_map
 from steering.interventions.hooks import HookedPolicy
 from steering.interventions.sites import find_site

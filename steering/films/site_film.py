@@ -21,7 +21,7 @@ from steering.analysis.summary import summarize
 from steering.experiments.conditions import MAIN, Key
 from steering.experiments.exact import LevelEvaluator
 from steering.experiments.level_conditions import level_intervention
-from steering.experiments.rollouts import rollouts
+from steering.experiments.sampled import rollouts
 from steering.films.move_fields import MoveField
 from steering.films.sweep_film import most_changed
 from steering.interventions.edits import Intervention

@@ -23,8 +23,8 @@ from steering.statistics.boundary import draw_agents
 
 # By curve, what is summed over what, per site and maze ``float[s, m]``, or ``float[m]`` where it is the same at all
 # sites. ``cheese``, ``cheese apart``, ``corner``, ``policy`` (:func:`steering.probes.summary.probe_questions`): next
-# moves told rightly over frames, each also " shuffled" (labels) and " surroundings" (from these alone). ``cell``, ``cell
-# shuffled``: squared distance of the probe's guess over that of the mean cell (1 - R2). ``interaction``: as by
+# moves told rightly over frames, each also " shuffled" (labels) and " surroundings" (from these alone). ``cell``,
+# ``cell shuffled``: squared distance of the probe's guess over that of the mean cell (1 - R2). ``interaction``: as by
 # :func:`steering.probes.summary.interaction_tally`.
 Tallies = Mapping[str, tuple[np.ndarray, np.ndarray]]
 

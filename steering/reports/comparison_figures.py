@@ -8,7 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from steering.analysis.effects import cheese_tells
+from steering.analysis.paired_effects import cheese_tells
 from steering.reports.site_axis import (
     LEGEND,
     PALETTE,

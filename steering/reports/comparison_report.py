@@ -20,7 +20,7 @@ from steering.analysis.compared_runs import ComparedRun, find_runs, read_arms, u
 from steering.analysis.comparison import compare
 from steering.analysis.comparison_readings import readings_table, side_by_side
 from steering.analysis.development import RULE, Series, loss_caption, loss_curves, snapshots, without_loss
-from steering.analysis.effects import cheese_tells
+from steering.analysis.paired_effects import cheese_tells
 from steering.reports import captions, comparison_figures
 from steering.reports.page import Figure, write_page
 from steering.reports.site_axis import labels, place

@@ -16,7 +16,7 @@ from steering.experiments.exact import LevelEvaluator, StatePolicy
 from steering.experiments.level_conditions import LevelConditions
 from steering.experiments.outcome import Profile
 from steering.experiments.profiles import level_profiles
-from steering.experiments.rollouts import rollouts
+from steering.experiments.sampled import rollouts
 from steering.interventions.sites import Site, enumerate_sites
 from steering.sweep.recordings import rollout_name
 from steering.sweep.spec import SweepSpec

@@ -19,7 +19,7 @@ from agents.networks.policy import MazePolicy
 from envs.errors import InputError
 from envs.maze import Maze
 from steering.analysis.conclusion import caveats, conclude_sweep
-from steering.analysis.effects import OUTCOMES, effects
+from steering.analysis.paired_effects import OUTCOMES, effects
 from steering.analysis.power import power_of_run
 from steering.analysis.summary import agents_boundary, summarize
 from steering.cli.compare import commands

@@ -1,4 +1,4 @@
-"""``python -m videos.speed``: frames a second on this machine, for two mazes of 512 pixels side by side.
+"""``python -m steering.bench_films``: frames of film a second on this machine, two mazes of 512 pixels side by side.
 
 Composed alone, and written as each format (a GIF scaled down, as it always is).
 """

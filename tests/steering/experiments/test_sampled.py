@@ -17,7 +17,7 @@ from envs.maze import Maze, State
 from envs.recording import recorded_maze, replay
 from envs.trajectory import Trajectory
 from steering.experiments.exact import LevelEvaluator
-from steering.experiments.rollouts import rollouts
+from steering.experiments.sampled import rollouts
 from steering.interventions.edits import Intervention, subtract
 from steering.interventions.vectors import cheese_vector
 

@@ -1,0 +1,82 @@
+"""Records to JSON and back, checked: one line for a file that holds anything else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from envs.errors import InputError
+
+T = TypeVar("T")
+
+
+def to_plain(record: Any) -> Any:
+    """Return a record as dictionaries, lists, strings and numbers; NaN is not a number and becomes None."""
+    return _without_nan(msgspec.to_builtins(record))
+
+
+def to_json(record: Any, *, indent: int | None = None) -> bytes:
+    """Return a record as JSON with a line feed at its end; numbers that are not finite are ``null``."""
+    return (json.dumps(to_plain(record), indent=indent, allow_nan=False) + "\n").encode()
+
+
+def from_plain(data: object, kind: type[T], where: object, remedy: str) -> T:
+    """Return the record of type ``kind`` that ``data`` describes.
+
+    Args:
+        data: what ``json.loads`` gives.
+        kind: a dataclass.
+        where: named in the error, such as the file's path.
+        remedy: what the user can do about it.
+
+    Raises:
+        InputError: in one line, for a field that is missing, unknown or of another type; says where it stands.
+    """
+    try:
+        record = msgspec.convert(data, kind)
+    except msgspec.ValidationError as error:
+        raise InputError(f"{where}: {_said(str(error))}; {remedy}") from None
+    unknown = _unknown(data, msgspec.to_builtins(record), "$")
+    if unknown:
+        raise InputError(f"{where}: unknown field `{unknown}`; {remedy}")
+    return record
+
+
+def from_json(data: bytes | str, kind: type[T], where: object, remedy: str) -> T:
+    """Return the record of type ``kind`` in JSON text; raises as :func:`from_plain` does, and for text that is none."""
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where}: not readable as JSON ({error}); {remedy}") from None
+    return from_plain(found, kind, where, remedy)
+
+
+def _unknown(data: Any, known: Any, at: str) -> str:
+    """Return where ``data`` has a field that the record made of it has not; empty if nowhere."""
+    if isinstance(data, Mapping) and isinstance(known, Mapping):
+        for key, value in data.items():
+            if key not in known:
+                return f"{at}.{key}"
+            if found := _unknown(value, known[key], f"{at}.{key}"):
+                return found
+    elif isinstance(data, list) and isinstance(known, list):
+        for number, (value, other) in enumerate(zip(data, known, strict=False)):
+            if found := _unknown(value, other, f"{at}[{number}]"):
+                return found
+    return ""
+
+
+def _said(message: str) -> str:
+    """Return msgspec's message with a small first letter, as the middle of a line."""
+    return message[:1].lower() + message[1:]
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(part) for part in value]
+    return None if isinstance(value, float) and value - value != 0 else value
