@@ -62,7 +62,7 @@ def _unknown(data: Any, known: Any, at: str) -> str:
                 return f"{at}.{key}"
             if found := _unknown(value, known[key], f"{at}.{key}"):
                 return found
-    elif isinstance(data, list) and isinstance(known, list):
+    elif isinstance(data, list) and isinstance(known, (list, tuple)):
         for number, (value, other) in enumerate(zip(data, known, strict=False)):
             if found := _unknown(value, other, f"{at}[{number}]"):
                 return found

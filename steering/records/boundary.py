@@ -1,0 +1,100 @@
+"""Up to which site something holds, as the files of a run say it.
+
+An end of an interval (``low``, ``high``) is that of a 95% bootstrap interval over mazes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from steering.statistics.boundary import Reach
+
+
+@dataclass(frozen=True)
+class ThresholdUsed:
+    """A threshold of blindness or of competence."""
+
+    threshold: float
+    """What is asked of every site up to the boundary, at least."""
+
+
+@dataclass(frozen=True)
+class ThresholdReach(Reach, ThresholdUsed):
+    """The boundary under one threshold."""
+
+    affine: bool | None
+    """Whether its site is free (see :class:`SiteFacts`); null: nowhere, or not known."""
+
+
+@dataclass(frozen=True)
+class ThresholdPair:
+    """The thresholds that the boundary rests on."""
+
+    blindness: float
+    """Least blindness, from -10 to 10."""
+    competence: float
+    """Least competence, from -10 to 10."""
+
+
+@dataclass(frozen=True)
+class ControlReading:
+    """Blindness of a control at one site."""
+
+    site: str
+    """The site's name."""
+    blindness: float
+    """Blindness of the control there, at most 1."""
+    low: float
+    """Low end of its interval."""
+    high: float
+    """High end of its interval, at most 1."""
+
+
+@dataclass(frozen=True)
+class ControlSummary:
+    """How much one control blinds."""
+
+    there: ControlReading | None
+    """At the boundary; null: no boundary, or blindness is not defined."""
+    most: ControlReading | None
+    """Where it blinds most of the trunk sites that are not free; null: no such site."""
+    reach: Reach
+    """How deep its blindness reaches the threshold of the boundary."""
+    change: Reach
+    """Change-point of its curve of blindness."""
+
+
+@dataclass(frozen=True)
+class BoundarySummary:
+    """Up to which site subtraction works; all null, and the curves empty, without a trunk site swept."""
+
+    site: str | None
+    """Last trunk site where subtraction works; null: nowhere."""
+    next_site: str | None
+    """First trunk site where it does not; null: it works at every site swept."""
+    low: str | None
+    """Low end of the interval of ``site``; null: nowhere."""
+    high: str | None
+    """High end of the interval of ``site``; null: nowhere."""
+    change_site: str | None
+    """Last site before the change-point of the blindness curve; null: the curve does not surely fall."""
+    change_low: str | None
+    """Low end of its interval."""
+    change_high: str | None
+    """High end of its interval."""
+    blindness_alone: Reach
+    """The same rule with competence not asked for."""
+    rule: str | None
+    """The rule in words; null: no trunk site was swept under subtraction, so there is no boundary."""
+    thresholds: ThresholdPair
+    """Those of the rule."""
+    affine: bool | None
+    """Whether ``site`` is free (see :class:`SiteFacts`); null: nowhere, or not known."""
+    by_threshold: dict[str, str | None]
+    """The boundary (null: nowhere) under other blindness thresholds, by threshold (``0.05`` to ``0.95``)."""
+    threshold_curve: tuple[ThresholdReach, ...]
+    """The same with intervals, by blindness threshold."""
+    competence_curve: tuple[ThresholdReach, ...]
+    """The boundary by competence threshold."""
+    controls: dict[str, ControlSummary]
+    """Controls by condition, as far as swept."""

@@ -1,0 +1,25 @@
+"""What is known of one site of a network, as runs store it and pages show it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class SiteFacts:
+    """Facts about one site; those of a network without a graph are mostly not known."""
+
+    name: str
+    """Name of the module whose output it is; ``input`` for the picture."""
+    depth: int
+    """Number of sites before it in topological order; 0 is the input."""
+    shape: tuple[int, ...]
+    """Shape of its activations without the batch axis, such as (32, 16, 16)."""
+    trunk: bool | None
+    """Whether every path from the input to the logits passes through it; null: not known."""
+    affine: bool | None
+    """Whether the network is affine in the pixels up to it, so that subtraction is free; null: not known."""
+    equivalence_class: str
+    """Name of the first site at which subtraction is the same experiment; its own if there is none before it."""
+    receptive_field: int | None
+    """Side of the square that one unit sees, in input pixels (1 or more); null: the whole picture, or not known."""

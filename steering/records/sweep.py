@@ -1,0 +1,290 @@
+"""The results of a layer sweep: what ``summary.json`` holds, field by field, in its order.
+
+All numbers are over the levels used. An end of an interval (``_low``, ``_high``) is that of a 95% bootstrap interval
+over mazes; it is null where the number is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from steering.records.boundary import BoundarySummary
+from steering.records.sites import SiteFacts
+
+
+@dataclass(frozen=True)
+class CheckpointId:
+    """What identifies a checkpoint."""
+
+    name: str
+    """Its name: of the shipped agent, or of the file without suffix."""
+    sha256: str
+    """Digest of the file's bytes, 64 hexadecimal digits."""
+
+
+@dataclass(frozen=True)
+class SkippedLevel:
+    """A level that was looked at and left out."""
+
+    level: int
+    """Its seed, 0 or more."""
+    reason: str
+    """Why it cannot answer the question, in words."""
+
+
+@dataclass(frozen=True)
+class LevelsUsed:
+    """The levels that a sweep looked at."""
+
+    used: tuple[int, ...]
+    """Seeds of the levels whose results are finished, in the order of the spec."""
+    skipped: tuple[SkippedLevel, ...]
+    """Those that were left out, in the order of their seeds."""
+
+
+@dataclass(frozen=True)
+class MeanOutcome:
+    """Means of each :class:`Outcome` over the mazes where it is defined; null where it is in none.
+
+    Probabilities, from 0 to 1, unless said otherwise.
+    """
+
+    p_cheese: float | None
+    """The cheese is eaten within the horizon; 0 where it was taken away."""
+    p_cheese_cell: float | None
+    """The cell where the level has its cheese is visited, also where the cheese was taken away."""
+    p_corner: float | None
+    """The top-right cell is visited before the episode ends."""
+    p_region: float | None
+    """The top-right 5x5 is visited before the episode ends."""
+    p_region_first: float | None
+    """The top-right 5x5 is visited before the cell where the level has its cheese."""
+    p_cheese_decision: float | None
+    """The move towards the cheese at the decision square."""
+    p_corner_decision: float | None
+    """The move towards the top-right cell at the decision square."""
+    p_other_decision: float | None
+    """Any other move at the decision square."""
+    expected_steps: float | None
+    """Moves made before the cheese is eaten, from 0 to the horizon."""
+    path_probability_cheese: float | None
+    """Geometric mean of the step probabilities along the shortest path to the cheese."""
+    path_probability_corner: float | None
+    """Geometric mean of the step probabilities along the shortest path to the top-right cell."""
+    value_start: float | None
+    """Value head at the start, in units of reward; any number."""
+    tv_clean: float | None
+    """Total-variation distance to the clean policy, mean over all states off the cheese."""
+    tv_no_cheese: float | None
+    """Total-variation distance to the policy without cheese, mean over all states off the cheese."""
+    tv_clean_occupancy: float | None
+    """As ``tv_clean``, with states weighted by how often the policy without cheese visits them."""
+    tv_no_cheese_occupancy: float | None
+    """As ``tv_no_cheese``, with states weighted by how often the policy without cheese visits them."""
+
+
+@dataclass(frozen=True)
+class CleanReference(MeanOutcome):
+    """The policy left alone, in the level with its cheese."""
+
+    competence: float | None
+    """Its P(top-right 5x5 first) relative to that in the level without cheese, 0 or more; null: never reached there."""
+
+
+@dataclass(frozen=True)
+class References:
+    """What every condition is compared with."""
+
+    clean: CleanReference
+    """The policy left alone."""
+    no_cheese: MeanOutcome
+    """The policy in the same levels with their cheese removed."""
+
+
+@dataclass(frozen=True)
+class ConditionScores:
+    """Blindness and competence of one condition at one site."""
+
+    coefficient: float
+    """Multiple of the vector that is subtracted (or added)."""
+    blindness: float | None
+    """Part of the cheese's effect on the moves that is gone, at most 1; null: the cheese changes nothing."""
+    blindness_low: float | None
+    """Low end of its interval."""
+    blindness_high: float | None
+    """High end of its interval, at most 1."""
+    competence: float | None
+    """P(top-right 5x5 first) relative to that without cheese, 0 or more; null: never reached without cheese."""
+    competence_low: float | None
+    """Low end of its interval, 0 or more."""
+    competence_high: float | None
+    """High end of its interval."""
+
+
+@dataclass(frozen=True)
+class ConditionSummary(MeanOutcome, ConditionScores):
+    """One condition at one site: its scores, the mean of every outcome, and blindness where the mouse goes."""
+
+    blindness_occupancy: float | None
+    """Blindness with states weighted by how often the policy without cheese visits them; null as ``blindness``."""
+    blindness_occupancy_low: float | None
+    """Low end of its interval."""
+    blindness_occupancy_high: float | None
+    """High end of its interval, at most 1."""
+
+
+@dataclass(frozen=True)
+class PooledProfile:
+    """Blindness and interaction over the states of all levels at some distance from where the vector was taken."""
+
+    states: int
+    """Number of states, 0 or more."""
+    mazes: int
+    """Number of levels that have such states."""
+    blindness: float | None
+    """Blindness of subtraction there, at most 1; null: no states, or the cheese changes nothing there."""
+    blindness_low: float | None
+    """Low end of its interval."""
+    blindness_high: float | None
+    """High end of its interval, at most 1."""
+    interaction: float | None
+    """What the vector leaves over of the cheese's effect on the activations, relative to it, 0 or more; null: none."""
+    interaction_low: float | None
+    """Low end of its interval, 0 or more."""
+    interaction_high: float | None
+    """High end of its interval."""
+
+
+@dataclass(frozen=True)
+class PathLength:
+    """A bin of path lengths."""
+
+    distance: int
+    """Its first path length, in moves: one of ``DISTANCES``."""
+
+
+@dataclass(frozen=True)
+class PositionBin(PooledProfile, PathLength):
+    """One bin of path lengths from where the vector was taken: altogether, then by the receptive field."""
+
+    inside: PooledProfile
+    """States where the mouse stands within the receptive field of the cheese, or stood there for the vector."""
+    outside: PooledProfile
+    """The other states: there additivity is guaranteed."""
+
+
+@dataclass(frozen=True)
+class ReceptiveFieldSplit:
+    """The profiles over all distances, by the receptive field."""
+
+    inside: PooledProfile
+    """As in :class:`PositionBin`."""
+    outside: PooledProfile
+    """As in :class:`PositionBin`."""
+
+
+@dataclass(frozen=True)
+class SiteSummary(SiteFacts):
+    """One site: what it is, and what every condition does there."""
+
+    conditions: dict[str, ConditionSummary]
+    """By label: ``subtract``, and ``subtract x2`` for a further coefficient; as far as swept."""
+    position_curve: tuple[PositionBin, ...]
+    """Subtraction by path length, nearest first; empty without profiles."""
+    receptive_field_split: ReceptiveFieldSplit
+    """The same over all path lengths."""
+
+
+@dataclass(frozen=True)
+class EffectRecord:
+    """The paired effect of one condition at one site on one outcome; numbers to 6 digits.
+
+    See :class:`steering.statistics.paired.PairedEffect` for the numbers, which are null where ``words`` says why.
+    """
+
+    site: str
+    """Name of the site; ``all_sites`` for that condition, empty for ``clean``."""
+    condition: str
+    """Label of the condition, such as ``subtract`` or ``subtract x2``."""
+    against: str
+    """The reference: ``clean`` or ``no_cheese``."""
+    outcome: str
+    """Name of the outcome, a field of :class:`MeanOutcome`."""
+    n: int
+    """Number of mazes where both are defined."""
+    undefined: int
+    """Number of the other mazes."""
+    zeros: int
+    """Of the ``n``, those that do not differ."""
+    mean: float | None
+    """Mean difference, in units of the outcome."""
+    median: float | None
+    """Median difference, in units of the outcome."""
+    low: float | None
+    """Low end of the 95% BCa interval of the mean."""
+    high: float | None
+    """High end of the 95% BCa interval of the mean."""
+    p: float | None
+    """P-value of the two-sided signed-rank test, from 0 to 1."""
+    improvement: float | None
+    """Share of mazes where the condition is above the reference, ties counting half, from 0 to 1."""
+    words: str
+    """One sentence that says it."""
+    p_holm: float | None
+    """``p`` after Holm's adjustment over the sites of one (condition, reference, outcome), from 0 to 1."""
+
+
+@dataclass(frozen=True)
+class SweepSummary:
+    """All of ``summary.json``: the numbers of a sweep's report."""
+
+    checkpoint: CheckpointId
+    """The agent."""
+    levels: LevelsUsed
+    """The mazes."""
+    horizon: int
+    """Most moves of an episode, 1 or more."""
+    seed: int
+    """Seed of everything drawn at random, 0 or more."""
+    coefficients: tuple[float, ...]
+    """Multiples of the vector; the first one is that of the boundary."""
+    vector: str
+    """Where the cheese vectors were taken: ``start``, ``mean``, ``levels:N`` or a cell ``X,Y``."""
+    reference: References
+    """The agent left alone, with cheese and without."""
+    sites: tuple[SiteSummary, ...]
+    """The sites swept, in depth order."""
+    all_sites: tuple[ConditionSummary, ...]
+    """Subtraction at all distinct trunk sites at once, one entry per coefficient; empty if not swept."""
+    boundary: BoundarySummary
+    """Up to which site subtraction works."""
+    effects: tuple[EffectRecord, ...]
+    """Paired effects, those of the cheese itself (``clean`` against ``no_cheese``) first."""
+
+
+@dataclass(frozen=True)
+class DecisionMoves:
+    """Probabilities of the moves at the decision square, one number per maze; NaN where a maze has none."""
+
+    cheese: tuple[float, ...]
+    """Towards the cheese, from 0 to 1."""
+    corner: tuple[float, ...]
+    """Towards the top-right cell, from 0 to 1."""
+    other: tuple[float, ...]
+    """Anywhere else, from 0 to 1."""
+
+
+@dataclass(frozen=True)
+class DecisionSquares:
+    """What the agent does at the decision square of each maze, before and after."""
+
+    site: str
+    """Name of the site of subtraction."""
+    levels: tuple[int, ...]
+    """Seeds of the mazes, in the order of the numbers."""
+    clean: DecisionMoves
+    """Left alone."""
+    subtract: DecisionMoves
+    """With the cheese vector subtracted at ``site``."""
+    no_cheese: DecisionMoves
+    """With the cheese removed."""
