@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from steering.analysis.compared_runs import ComparedRun
-from steering.analysis.readings import Reading, readings
+from steering.analysis.readings import readings
 from steering.probes.curves import boundaries, cut, mean_curves, probe_curves, tallies_from_json
 from steering.probes.summary import APART, ProbeCurves, with_interval
+from steering.records.readings import Reading
 from steering.statistics import bootstrap
 from steering.sweep.artifacts import read_artifact
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from steering.analysis.paired_effects import cheese_tells
-from steering.analysis.readings import DECODING, REPRESENTATIONAL, Reading, readings, span
+from steering.analysis.readings import readings
 from steering.experiments.conditions import MAIN
 from steering.probes.summary import APART
+from steering.records.readings import DECODING, REPRESENTATIONAL, Reading, span
 from steering.statistics import bootstrap
 from steering.statistics.formatting import format_interval, format_number
 

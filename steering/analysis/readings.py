@@ -6,62 +6,18 @@ which on; on an axis of sites both are edges between two sites, so they can be c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from steering.probes.summary import APART
-from steering.statistics.formatting import short_site_name
+from steering.records.readings import CAUSAL, DECODING, REPRESENTATIONAL, Reading
 
-CAUSAL, REPRESENTATIONAL, DECODING = "causal", "representational", "decoding"
 MOVES = {
     "cheese": "towards the cheese",
     APART: "towards the cheese, where it is not the one to the corner",
     "corner": "towards the corner",
     "policy": "the policy's own",
 }
-
-
-@dataclass(frozen=True)
-class Reading:
-    """``what`` holds ``word`` ("up to" or "from") ``site``; ``low`` and ``high``: 95% bootstrap interval over mazes.
-
-    None is nowhere: before the first site for "up to", behind the last for "from".
-    """
-
-    kind: str
-    what: str
-    word: str
-    site: str | None
-    low: str | None
-    high: str | None
-
-    @property
-    def place(self) -> str:
-        """The reading in words."""
-        return "nowhere" if self.site is None else f"{self.word} {short_site_name(self.site)}"
-
-    @property
-    def interval(self) -> str:
-        """Its interval in words."""
-        return span(*(None if end is None else short_site_name(end) for end in (self.low, self.high)))
-
-    def edges(self, names: Sequence[str]) -> tuple[float, float, float] | None:
-        """Reading, low and high on an axis where site k of ``names`` stands at k; None if one is not there."""
-        ends = (self.site, self.low, self.high)
-        if any(end is not None and end not in names for end in ends):
-            return None
-        up_to = self.word == "up to"
-        nowhere = -0.5 if up_to else len(names) - 0.5
-        at, low, high = (nowhere if end is None else names.index(end) + (0.5 if up_to else -0.5) for end in ends)
-        return at, low, high
-
-
-def span(low: str | None, high: str | None) -> str:
-    """An interval of sites in words; None is nowhere."""
-    if low == high:
-        return "nowhere" if low is None else f"{low} only"
-    return f"{low or 'nowhere'} to {high or 'nowhere'}"
 
 
 def readings(boundary: Mapping[str, Any] | None, probes: Mapping[str, Any] | None) -> list[Reading]:

@@ -16,6 +16,7 @@ __getattr__, __all__ = lazy_exports(
         "LevelsUsed": "steering.records.sweep",
         "PooledProfile": "steering.records.sweep",
         "PositionBin": "steering.records.sweep",
+        "Reading": "steering.records.readings",
         "ReceptiveFieldSplit": "steering.records.sweep",
         "References": "steering.records.sweep",
         "SiteFacts": "steering.records.sites",

@@ -12,9 +12,10 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from steering.analysis.readings import DECODING, MOVES, REPRESENTATIONAL, Reading
+from steering.analysis.readings import MOVES
 from steering.experiments.outcome import DISTANCES
 from steering.probes.summary import APART, DEPENDENT
+from steering.records.readings import DECODING, REPRESENTATIONAL, Reading
 from steering.reports.site_axis import (
     BLUE,
     GREEN,

@@ -17,8 +17,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from steering.analysis.readings import CAUSAL, Reading
 from steering.experiments.conditions import MAIN
+from steering.records.readings import CAUSAL, Reading
 from steering.reports.site_axis import (
     CONDITIONS,
     GREY,

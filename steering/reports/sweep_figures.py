@@ -11,9 +11,9 @@ import plotly.graph_objects as go
 
 from envs.errors import InputError
 from envs.maze import Maze
-from steering.analysis.readings import CAUSAL, DECODING, REPRESENTATIONAL, Reading
 from steering.experiments.conditions import MAIN
 from steering.films.move_fields import MoveField, panels
+from steering.records.readings import CAUSAL, DECODING, REPRESENTATIONAL, Reading
 from steering.reports.site_axis import (
     BLUE,
     CONDITIONS,

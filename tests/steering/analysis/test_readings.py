@@ -10,8 +10,9 @@ import plotly.graph_objects as go
 import pytest
 from PIL import Image, ImageColor
 
-from steering.analysis.readings import DECODING, Reading, readings
+from steering.analysis.readings import readings
 from steering.probes.summary import cell_lost, next_move_appears, position_dependence
+from steering.records.readings import DECODING, Reading
 from steering.reports import site_axis
 from steering.reports.comparison_figures import curves_figure, development_figure, differences_figure
 from steering.reports.static_figures import sweep_picture
