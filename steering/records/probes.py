@@ -1,0 +1,268 @@
+"""``probes.json``: what probes read at each site, and where next moves appear and the cheese's cell is lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from steering.records.sites import SiteFacts
+from steering.records.sweep import CheckpointId
+
+# Of one site for each maze, or (sites outermost) of every site for each maze.
+Sums = tuple[float | tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A statistic with its 95% bootstrap interval over mazes."""
+
+    value: float | None
+    """Of the mazes as they are; null where not defined (nothing to ask)."""
+    low: float | None
+    """Lower end of the interval; null where no resample defines the statistic."""
+    high: float | None
+    """Upper end of the interval; null where no resample defines the statistic."""
+
+
+@dataclass(frozen=True)
+class MoveReadings:
+    """What the linear probe of one site tells about one kind of next move, on mazes that it did not learn from."""
+
+    accuracy: Estimate
+    """Share of the frames asked about whose move is told rightly, 0 to 1."""
+    balanced: Estimate
+    """Mean over the moves of the share told rightly where this move is the true one, 0 to 1."""
+    control: Estimate
+    """``accuracy`` of probes learned on shuffled labels, mean over the draws, 0 to 1."""
+    above_pixels: Estimate
+    """``accuracy`` less that of the same probe on the pixels, -1 to 1."""
+    above_control: Estimate
+    """``accuracy`` less ``control``, -1 to 1."""
+    above_surroundings: Estimate
+    """``accuracy`` less what a look around the mouse tells without any network, -1 to 1."""
+
+
+@dataclass(frozen=True)
+class CellReadings:
+    """What the linear probe of one site tells about the cheese's cell, on mazes that it did not learn from."""
+
+    r2: Estimate
+    """Variance of the cell explained, against the mean cell of the frames learned from; at most 1."""
+    control_r2: Estimate
+    """``r2`` of probes learned on shuffled labels; at most 1."""
+    median_error: Estimate
+    """Median distance between cheese and guess, in cells."""
+    control_error: Estimate
+    """``median_error`` of probes learned on shuffled labels (root mean square over the draws), in cells."""
+    mean_cell_error: Estimate
+    """Median distance between the cheese and the mean cell of the frames learned from, in cells."""
+
+
+@dataclass(frozen=True)
+class MapReadings:
+    """How well a linear unit, shared over all positions of a feature map, lights up on the cheese."""
+
+    hits: Estimate
+    """Share of the frames whose largest answer is where the cheese is, 0 to 1."""
+    distance: Estimate
+    """Mean distance between the cheese and the largest answer, in cells."""
+    control_hits: Estimate
+    """``hits`` of units learned on shuffled labels, 0 to 1."""
+    control_distance: Estimate
+    """``distance`` of units learned on shuffled labels, in cells."""
+
+
+@dataclass(frozen=True)
+class ProbedSite(SiteFacts):
+    """A site, and what the probes of its activations tell."""
+
+    moves: dict[str, MoveReadings]
+    """By name of the question (:func:`steering.probes.summary.probe_questions`)."""
+    cell: CellReadings
+    """What the linear probe tells about the cheese's cell."""
+    map: dict[str, MapReadings] | None
+    """By side of the neighbourhood that the unit sees (``1x1``, ``3x3`` positions); null where the site is no map."""
+
+
+@dataclass(frozen=True)
+class VectorReadings:
+    """Cheese vectors at other positions of the mouse against the one at the start, pooled over states."""
+
+    states: int
+    """Number of states."""
+    mazes: int
+    """Number of mazes that have such states."""
+    cosine: Estimate
+    """Mean cosine between both vectors, where both have a length; -1 to 1."""
+    norm_ratio: Estimate
+    """Summed norms of the vectors here over those at the start; 1: as long as there."""
+    interaction: Estimate
+    """Summed norms of the difference of both over those of the vectors here; 0: the same vector everywhere."""
+
+
+@dataclass(frozen=True)
+class StateBin:
+    """States of one distance on one side of the receptive field."""
+
+    distance: int
+    """Least path length from the start in this bin, in moves (0 or more)."""
+    outside: bool
+    """Whether mouse and cheese are further apart than the receptive field of a unit reaches."""
+
+
+@dataclass(frozen=True)
+class VectorBin(VectorReadings, StateBin):
+    """:class:`VectorReadings` of the states of one bin."""
+
+
+@dataclass(frozen=True)
+class SiteVectors:
+    """How far the cheese vector of one site depends on where the mouse stands."""
+
+    name: str
+    """The site."""
+    inside: VectorReadings | None
+    """Of the states where a unit sees mouse and cheese together; null where there are none."""
+    outside: VectorReadings | None
+    """Of all other states, where a vector cannot depend on the mouse; null where there are none."""
+    by_distance: tuple[VectorBin, ...]
+    """By path length from the start, and inside before outside; only bins that have states."""
+
+
+@dataclass(frozen=True)
+class NextMoveBoundary:
+    """From which site on one kind of next move can be read beyond all baselines. Null: nowhere."""
+
+    site: str | None
+    """First site, not affine in the pixels, that beats pixels, shuffled labels and surroundings."""
+    low: str | None
+    """Shallow end of its 95% bootstrap interval over mazes."""
+    high: str | None
+    """Deep end of the interval; null comes behind the last site."""
+    half_site: str | None
+    """First site with at least half of the largest gain over the best baseline; null where ``site`` is."""
+    half_low: str | None
+    """Shallow end of its interval."""
+    half_high: str | None
+    """Deep end of its interval."""
+    rule: str | None
+    """The rule in words; null where there is nothing to ask: no frame, or no site known not to be affine."""
+
+
+@dataclass(frozen=True)
+class CellBoundary:
+    """Where the cheese's cell can be read linearly, and behind which site it is lost."""
+
+    first: str | None
+    """First site that holds the cell; null: no site does, and then all places below are null."""
+    first_low: str | None
+    """Shallow end of its 95% bootstrap interval over mazes."""
+    first_high: str | None
+    """Deep end of its interval; null comes behind the last site."""
+    best: str | None
+    """Site with the most variance explained of those that hold the cell."""
+    best_low: str | None
+    """Shallow end of its interval, over resamples with a site that holds the cell."""
+    best_high: str | None
+    """Deep end of its interval, over resamples with a site that holds the cell."""
+    lost: str | None
+    """Site behind the last that holds the cell; null where the last site asked still does."""
+    lost_low: str | None
+    """Shallow end of its interval."""
+    lost_high: str | None
+    """Deep end of its interval; null: the last site asked still holds it."""
+    rule: str
+    """The rule in words."""
+
+
+@dataclass(frozen=True)
+class DecodingBoundary:
+    """The boundary as decoding has it: where next moves appear, and where the cheese's cell is lost."""
+
+    next_move: dict[str, NextMoveBoundary]
+    """By name of the question (:func:`steering.probes.summary.probe_questions`)."""
+    cell: CellBoundary
+    """Of the cheese's cell."""
+
+
+@dataclass(frozen=True)
+class RepresentationalBoundary:
+    """Up to which trunk site the cheese vector of the start holds at other positions. Null: nowhere."""
+
+    site: str | None
+    """Deepest trunk site up to which the interaction inside the receptive field is small enough everywhere."""
+    next_site: str | None
+    """The trunk site behind it; null where ``site`` is the last one asked."""
+    low: str | None
+    """Shallow end of the 95% bootstrap interval of ``site`` over mazes."""
+    high: str | None
+    """Deep end of its interval."""
+    change_site: str | None
+    """Last site before the change-point of 1 - interaction; null where the curve does not surely fall."""
+    change_low: str | None
+    """Shallow end of its interval."""
+    change_high: str | None
+    """Deep end of its interval."""
+    rule: str | None
+    """The rule in words; null where no trunk site was asked, and then all of these are."""
+
+
+@dataclass(frozen=True)
+class ProbeBoundaries:
+    """The two readings of the boundary that probes give."""
+
+    decoding_boundary: DecodingBoundary
+    """Where next moves appear, and where the cheese's cell is lost."""
+    representational_boundary: RepresentationalBoundary
+    """Up to which site the cheese vector of the start holds at other positions."""
+
+
+class TallySums(NamedTuple):
+    """The sums of each maze behind one curve over depth, which is the ratio of both; in JSON a list of two."""
+
+    top: Sums
+    """``[sites][mazes]``, or ``[mazes]`` where it is the same at all sites."""
+    bottom: Sums
+    """``[sites][mazes]``, or ``[mazes]`` where it is the same at all sites."""
+
+
+@dataclass(frozen=True)
+class ProbeReadings:
+    """Which frames were probed with what, and what was read at each site."""
+
+    format: str
+    """Name and version of this file's format: ``mazesteer-probes-5``."""
+    checkpoint: CheckpointId
+    """The agent whose activations were read."""
+    levels: tuple[int, ...]
+    """Level seeds of the mazes, in the order of ``tallies``."""
+    states: int
+    """Frames asked for of each maze, at least 1."""
+    frames: int
+    """Frames in all; fewer than ``states`` a maze where a maze has not as many."""
+    seed: int
+    """Seed of every random draw."""
+    mode: str
+    """Procgen's distribution mode: ``hard`` or ``easy``."""
+    shuffles: int
+    """Draws of shuffled labels."""
+    versions: dict[str, str]
+    """Versions of the packages that the numbers depend on."""
+    asked: dict[str, int]
+    """Frames that each question is asked about, by its name."""
+    majority: dict[str, Estimate]
+    """Share told rightly by the most frequent move of the frames learned from, by question; 0 to 1."""
+    surroundings: dict[str, Estimate]
+    """Share told rightly from a look around the mouse, without any network, by question; 0 to 1."""
+    sites: tuple[ProbedSite, ...]
+    """In depth order, the input first."""
+    representation: tuple[SiteVectors, ...]
+    """Cheese vectors by position, for each of ``sites`` in the same order."""
+
+
+@dataclass(frozen=True)
+class ProbeSummary(ProbeBoundaries, ProbeReadings):
+    """Everything in ``probes.json``."""
+
+    tallies: dict[str, TallySums]
+    """By name of a curve (:mod:`steering.probes.curves`): with these, mazes and agents can be drawn anew."""
