@@ -16,13 +16,12 @@ import numpy as np
 
 from envs.errors import InputError, check_random_seed
 from steering.analysis.compared_runs import ComparedRun, training_seeds
-from steering.analysis.paired_effects import CHEESE_OUTCOMES
 from steering.experiments.conditions import MAIN
+from steering.experiments.outcome import ATTRACTION, COMPARED
 from steering.statistics import bootstrap, paired
 from steering.statistics.boundary import Boundary, Curves, agreed_thresholds, find_boundary, over_agents
 
 FORMAT = "mazesteer-compare-1"
-OUTCOMES = ("p_cheese", "p_cheese_decision", "p_region")
 Distances = tuple[np.ndarray, np.ndarray]  # edited float[s, n], left alone float[n]
 
 
@@ -79,7 +78,7 @@ def compare(
                 "boundary": _boundary(boundary, arm.facts),
                 "curve": _points(curve, pair, weights),
                 "reference": {
-                    world: {o: float(np.nanmean([getattr(arm, world)[lv][o] for lv in levels])) for o in OUTCOMES}
+                    world: {o: float(np.nanmean([getattr(arm, world)[lv][o] for lv in levels])) for o in COMPARED}
                     for world in ("clean", "no_cheese")
                 },
                 "tv_no_cheese": float(pair[1].mean()),
@@ -109,7 +108,7 @@ def compare(
 def _cheese(arm: ComparedRun, levels: Sequence[int]) -> list[dict[str, Any]]:
     """What the cheese does at all: paired effects of the agent left alone against the level without it."""
     found = []
-    for outcome in CHEESE_OUTCOMES:
+    for outcome in ATTRACTION:
         with_it, without = ([world[level][outcome] for level in levels] for world in (arm.clean, arm.no_cheese))
         effect = paired.paired_effect(np.array(with_it), np.array(without), np.random.default_rng(arm.spec.seed))
         found.append({"outcome": outcome, **dataclasses.asdict(effect)})
@@ -182,7 +181,7 @@ def _difference(
     if arm.spec.sha256 != first.spec.sha256:  # else left alone they are the same by construction, and no test
         pairs = {"clean": [(arm.clean[lv], first.clean[lv]) for lv in levels], **pairs}
     effects: dict[str, Any] = {}
-    for outcome, (world, rows) in itertools.product(OUTCOMES, pairs.items()):
+    for outcome, (world, rows) in itertools.product(COMPARED, pairs.items()):
         a, b = np.array([[row[outcome] for row in pair] for pair in rows]).T
         where = f"{outcome}, {world}" + (f" at {site}" if world == MAIN else "")
         effects[where] = {**dataclasses.asdict(paired.paired_effect(a, b, rng)), "what": where}

@@ -9,21 +9,12 @@ from typing import Any
 import numpy as np
 
 from steering.experiments.conditions import ALL_SITES, REFERENCES
+from steering.experiments.outcome import ATTRACTION, OUTCOMES, WORDS
 from steering.statistics import paired
 from steering.sweep.outcome_table import Columns, OutcomeTable
 from steering.sweep.spec import labelled
 
-# Those that compare with and without cheese; with it the first two equal `p_cheese` and `p_region`.
-OUTCOMES = ("p_cheese_cell", "p_region_first", "p_cheese_decision", "p_corner_decision", "tv_no_cheese")
-CHEESE_OUTCOMES = ("p_cheese_cell", "p_cheese_decision")
 LEAST = 0.01  # of a probability: less is no pull, however sure
-NAMES = {
-    "p_cheese_cell": "P(cheese)",
-    "p_region_first": "P(top-right 5x5 first)",
-    "p_cheese_decision": "P(to the cheese | decision square)",
-    "p_corner_decision": "P(to the top right | decision square)",
-    "tv_no_cheese": "distance to the policy without cheese",
-}
 DIGITS = 6
 
 
@@ -48,29 +39,27 @@ def effects(table: OutcomeTable) -> list[dict[str, Any]]:
 
 
 def cheese_tells(found: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether the cheese draws the agent: raises one of :data:`CHEESE_OUTCOMES` by :data:`LEAST` or more, surely.
+    """Whether the cheese draws the agent: raises one of :data:`ATTRACTION` by :data:`LEAST` or more, surely.
 
     ``found``: the paired effects of ``clean`` against ``no_cheese``, by ``outcome``. Significance alone will not do:
     outcomes are exact, so that of an untrained agent effects of 0.0001 have an interval without 0. Of too few mazes
     for intervals nothing is known, and it is supposed.
     """
-    known = [e for e in found if e["outcome"] in CHEESE_OUTCOMES and e["low"] is not None]
+    known = [e for e in found if e["outcome"] in ATTRACTION and e["low"] is not None]
     return not known or any(e["low"] >= LEAST for e in known)
 
 
 def what(condition: str, site: str, against: str, outcome: str) -> str:
     """What an effect is an effect on, in words."""
     where = f" at {site}" if site not in ("", ALL_SITES) else ""
-    return f"{NAMES[outcome]}, {condition}{where} against {against}"
+    return f"{WORDS[outcome]}, {condition}{where} against {against}"
 
 
 def _family(
     table: OutcomeTable, condition: str, against: str, columns: dict[str, Columns], reference: Columns
 ) -> list[dict[str, Any]]:
     records = []
-    for outcome in OUTCOMES:
-        if outcome == "tv_no_cheese" and against == "no_cheese":
-            continue  # a distance to itself: never negative, so no test of a difference
+    for outcome in (column.name for column in OUTCOMES if against in column.tested_against):
         found = [
             paired.paired_effect(values[outcome], reference[outcome], np.random.default_rng(table.spec.seed))
             for values in columns.values()

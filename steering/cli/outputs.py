@@ -15,7 +15,8 @@ from envs.files import write_atomic
 from steering.analysis.conclusion import conclude_sweep
 from steering.analysis.decision_square import decision_squares
 from steering.analysis.summary import summarize, write_summary
-from steering.experiments.conditions import MAIN
+from steering.experiments.conditions import MAIN, REFERENCES
+from steering.experiments.outcome import shown_on
 from steering.films.sweep_film import film_sweep
 from steering.reports.static_figures import sweep_picture
 from steering.reports.sweep_report import write_report
@@ -84,7 +85,9 @@ def print_summary(summary: dict[str, Any], probes: dict[str, Any] | None = None)
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     console.print("\n" + conclude_sweep(summary, probes) + "\n")
     table = Table(box=None, pad_edge=False)
-    for name in ("site", "blindness", "95% interval", "competence", "P(cheese)", "P(cheese|decision)", "random"):
+    outcomes = shown_on("console")
+    headings = [column.label.replace(" | ", "|") for column in outcomes]
+    for name in ("site", "blindness", "95% interval", "competence", *headings, "random"):
         table.add_column(name, justify="left" if name == "site" else "right")
     for site in summary["sites"]:
         row = site["conditions"].get(MAIN)
@@ -98,19 +101,20 @@ def print_summary(summary: dict[str, Any], probes: dict[str, Any] | None = None)
             _number(row["blindness"]),
             f"{_number(row['blindness_low'])} to {_number(row['blindness_high'])}",
             _number(row["competence"]),
-            _number(row["p_cheese"]),
-            _number(row["p_cheese_decision"]),
+            *(_number(row[column.name], column.digits) for column in outcomes),
             _number(noise),
         )
     console.print(table)
-    reference = summary["reference"]
+    clean, removed = (summary["reference"][world] for world in REFERENCES)
+    told = [f"{name} {_number(clean[column.name])}" for name, column in zip(headings, outcomes, strict=True)]
+    # Those that compare across worlds by another field say nothing of a level without cheese.
+    kept = [f"{name} {_number(removed[column.name])}" for name, column in zip(headings, outcomes, strict=True)
+            if not column.across_worlds]  # fmt: skip
     console.print(
-        f"\nclean: P(cheese) {_number(reference['clean']['p_cheese'])}, "
-        f"P(cheese|decision) {_number(reference['clean']['p_cheese_decision'])}; cheese removed: "
-        f"P(cheese|decision) {_number(reference['no_cheese']['p_cheese_decision'])}; "
+        f"\nclean: {', '.join(told)}; cheese removed: {', '.join(kept)}; "
         f"{len(summary['levels']['used'])} levels used, {len(summary['levels']['skipped'])} skipped\n"
     )
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+def _number(value: float | None, digits: int = 3) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+
+from steering.experiments.conditions import REFERENCES
 
 HORIZON = 256
 
@@ -14,35 +17,44 @@ HORIZON = 256
 class Outcome:
     """Statistics of one (level, condition), exact up to floating point; NaN where undefined.
 
-    Within the horizon: ``p_cheese`` the cheese is eaten, ``p_cheese_cell`` the cell where the
-    level has its cheese is visited (also where the cheese was taken away), ``p_corner`` the
-    top-right cell and ``p_region`` the top-right 5x5 are visited before the episode ends,
-    ``p_region_first`` the top-right 5x5 before the cell where the level has its cheese (equal to
-    ``p_region`` while the cheese is there, so levels with and without it compare),
-    ``expected_steps`` moves made. At the decision square, in the facing left by the shortest
-    path: probability of the move towards the cheese, towards the corner, of any other.
-    ``path_probability_*``: geometric mean of step probabilities along the shortest path.
-    ``value_start``: value head at the start. ``tv_*``: mean total-variation distance of the move
-    distributions to those of the clean and of the no-cheese policy, uniform over all states off
-    the cheese cell, or weighted by the no-cheese occupancy (``*_occupancy``).
+    Probabilities are of the horizon's moves from the start. The decision square is left in the facing that the shortest
+    path to it ends in.
     """
 
     p_cheese: float
+    """Probability, 0 to 1, that the cheese is eaten; 0 where it was taken away."""
     p_cheese_cell: float
+    """Probability that the cell where the level has its cheese is visited, also where the cheese was taken away."""
     p_corner: float
+    """Probability that the top-right cell is visited before the episode ends."""
     p_region: float
+    """Probability that the top-right 5x5 is visited before the episode ends."""
     p_region_first: float
+    """Probability that the top-right 5x5 is visited before the cell where the level has its cheese: ``p_region`` while
+    the cheese is there, so that levels with and without it compare."""
     p_cheese_decision: float
+    """Probability of the move towards the cheese at the decision square; NaN without such a square."""
     p_corner_decision: float
+    """Probability of the move towards the top-right cell at the decision square; NaN without such a square."""
     p_other_decision: float
+    """Probability of any other move at the decision square; NaN without such a square."""
     expected_steps: float
+    """Mean number of moves made, 0 to the horizon."""
     path_probability_cheese: float
+    """Geometric mean of the step probabilities along the shortest path to the cheese, 0 to 1."""
     path_probability_corner: float
+    """Geometric mean of the step probabilities along the shortest path to the top-right cell, 0 to 1."""
     value_start: float
+    """Value head at the start, in discounted reward."""
     tv_clean: float
+    """Mean total-variation distance, 0 to 1, of the move distributions to those of the policy left alone; all states
+    off the cheese's cell alike."""
     tv_no_cheese: float
+    """The same distance to the policy on the level without its cheese."""
     tv_clean_occupancy: float
+    """``tv_clean`` with each state weighted by how often the policy without cheese is there."""
     tv_no_cheese_occupancy: float
+    """``tv_no_cheese`` with each state weighted by how often the policy without cheese is there."""
 
     def to_json(self) -> dict[str, float | None]:
         """Plain numbers; NaN becomes null."""
@@ -50,6 +62,71 @@ class Outcome:
 
 
 OUTCOME_FIELDS = tuple(f.name for f in dataclasses.fields(Outcome))
+Page = Literal["console", "site table"]
+
+
+@dataclass(frozen=True)
+class OutcomeColumn:
+    """How a field of :class:`Outcome` is named, written, shown and compared, wherever a reader meets it."""
+
+    name: str
+    """The field; also the name of its column in ``outcomes.csv``."""
+    label: str
+    """Its heading in tables."""
+    words: str = ""
+    """Its name in a sentence; ``label`` where empty."""
+    digits: int = 3
+    """Digits after the decimal point in tables."""
+    shown: tuple[Page, ...] = ()
+    """The tables of sites that have a column of it: the console's, the report's."""
+    across_worlds: str = ""
+    """The field that compares levels with and without cheese and equals this one where there is cheese; ``name`` where
+    empty."""
+    tested_against: tuple[str, ...] = ()
+    """The references that every condition of a sweep is tested against in it, paired by maze."""
+    attraction: bool = False
+    """True where a rise of it says that the cheese draws the agent."""
+    compared: int = 0
+    """Its place among the outcomes compared between runs (their intervals are drawn in this order); 0: not compared."""
+
+
+# One for each field of Outcome, in its order: that of the columns of outcomes.csv.
+OUTCOMES = (
+    OutcomeColumn("p_cheese", "P(cheese)", shown=("console", "site table"), across_worlds="p_cheese_cell", compared=1),
+    OutcomeColumn("p_cheese_cell", "P(cheese)", tested_against=REFERENCES, attraction=True),
+    OutcomeColumn("p_corner", "P(top-right cell)"),
+    OutcomeColumn("p_region", "P(top-right 5x5)", shown=("site table",), across_worlds="p_region_first", compared=3),
+    OutcomeColumn("p_region_first", "P(top-right 5x5 first)", tested_against=REFERENCES),
+    OutcomeColumn("p_cheese_decision", "P(cheese | decision)", "P(to the cheese | decision square)",
+                  shown=("console", "site table"), tested_against=REFERENCES, attraction=True, compared=2),
+    OutcomeColumn("p_corner_decision", "P(top right | decision)", "P(to the top right | decision square)",
+                  shown=("site table",), tested_against=REFERENCES),
+    OutcomeColumn("p_other_decision", "P(other | decision)", "P(another move | decision square)"),
+    OutcomeColumn("expected_steps", "moves made", digits=1),
+    OutcomeColumn("path_probability_cheese", "path probability, cheese", "path probability to the cheese"),
+    OutcomeColumn("path_probability_corner", "path probability, top right", "path probability to the top right"),
+    OutcomeColumn("value_start", "value at the start"),
+    OutcomeColumn("tv_clean", "distance to clean", "distance to the policy left alone"),
+    # A distance to itself is never negative, so against the level without cheese a difference is no test.
+    OutcomeColumn("tv_no_cheese", "distance to no cheese", "distance to the policy without cheese",
+                  tested_against=("clean",)),
+    OutcomeColumn("tv_clean_occupancy", "distance to clean, by visits",
+                  "distance to the policy left alone, weighted by visits"),
+    OutcomeColumn("tv_no_cheese_occupancy", "distance to no cheese, by visits",
+                  "distance to the policy without cheese, weighted by visits"),
+)  # fmt: skip
+LABELS = {column.name: column.label for column in OUTCOMES}
+WORDS = {column.name: column.words or column.label for column in OUTCOMES}
+TESTED = tuple(column.name for column in OUTCOMES if column.tested_against)
+ATTRACTION = tuple(column.name for column in OUTCOMES if column.attraction)
+COMPARED = tuple(column.name for column in sorted(OUTCOMES, key=lambda column: column.compared) if column.compared)
+
+
+def shown_on(page: Page) -> tuple[OutcomeColumn, ...]:
+    """Return the outcomes that have a column on a page, from left to right."""
+    return tuple(column for column in OUTCOMES if page in column.shown)
+
+
 # First path length of each bin; the last is open.
 DISTANCES = (0, 1, 3, 6, 11, 21, 41, 81)
 PROFILE_SUMS = ("tv_subtract", "tv_clean", "interaction", "difference")

@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from steering.analysis.conclusion import conclude_sweep
 from steering.analysis.readings import readings
 from steering.experiments.conditions import CONTROLS, MAIN
+from steering.experiments.outcome import LABELS
 from steering.reports import captions, sweep_figures
 from steering.reports.page import PAGE_BYTES, Figure, write_page
 from steering.reports.probe_figures import probe_figure, representation_figure
@@ -22,14 +23,6 @@ from steering.statistics import formatting
 from steering.statistics.boundary import DROP
 from steering.statistics.formatting import short_site_name
 from steering.sweep.provenance import format_versions, version_sets
-
-OUTCOMES = {
-    "p_cheese_cell": "P(cheese)",
-    "p_region_first": "P(top-right 5x5 first)",
-    "p_cheese_decision": "P(cheese | decision)",
-    "p_corner_decision": "P(top right | decision)",
-    "tv_no_cheese": "distance to no cheese",
-}
 
 
 def write_report(
@@ -146,7 +139,7 @@ def _effects(summary: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
         row = {
             **record,
             "site": short_site_name(record["site"]) or "(left alone)",
-            "outcome": OUTCOMES[record["outcome"]],
+            "outcome": LABELS[record["outcome"]],
         }
         tables.setdefault(record["condition"], []).append(row)
     return {condition: rows for condition, rows in tables.items() if rows}

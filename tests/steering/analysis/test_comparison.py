@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from envs.errors import InputError
 from steering.analysis.compared_runs import ComparedRun, find_runs, read_arms
-from steering.analysis.comparison import OUTCOMES, compare
+from steering.analysis.comparison import compare
+from steering.experiments.outcome import COMPARED
 from steering.reports.comparison_report import FEW_ARMS, conclude_comparison, run_compare
 from steering.statistics import bootstrap
 from steering.sweep.artifacts import INDEX
@@ -193,7 +194,7 @@ def test_one_run_is_compared_with_itself_under_other_coefficients_or_refused(tmp
     assert [arm.name for arm in arms] == ["agent x1", "agent x3"]
     (row,) = compare(arms)["differences"]
     assert row["blindness"][1]["difference"] == pytest.approx(-0.4)
-    assert list(row["effects"]) == [f"{o}, subtract at embedder.relu3" for o in OUTCOMES], "left alone they are one"
+    assert list(row["effects"]) == [f"{o}, subtract at embedder.relu3" for o in COMPARED], "left alone they are one"
     with pytest.raises(InputError, match="nothing to be compared with"):
         read_arms([make_run(tmp_path / "b", SPEC, share)])
     with pytest.raises(InputError, match="no sweep there"):

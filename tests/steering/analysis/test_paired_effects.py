@@ -19,13 +19,13 @@ from agents.networks.policy import MazePolicy
 from envs.errors import InputError
 from envs.maze import Maze
 from steering.analysis.conclusion import caveats, conclude_sweep
-from steering.analysis.paired_effects import OUTCOMES, effects
+from steering.analysis.paired_effects import effects
 from steering.analysis.power import power_of_run
 from steering.analysis.summary import agents_boundary, summarize
 from steering.cli.compare import commands
 from steering.experiments.conditions import Key
 from steering.experiments.exact import LevelEvaluator
-from steering.experiments.outcome import OUTCOME_FIELDS, Outcome
+from steering.experiments.outcome import OUTCOME_FIELDS, TESTED, Outcome
 from steering.interventions.edits import subtract
 from steering.interventions.sites import enumerate_sites, site_facts
 from steering.interventions.vectors import SteeringVector, cheese_vector
@@ -116,7 +116,7 @@ def family(summary: dict[str, Any], condition: str, against: str, outcome: str) 
 
 def test_distinct_trunk_experiments_are_compared_once(summary: dict[str, Any]) -> None:
     """Twins of a random vector are experiments of their own; branch sites are not compared."""
-    for outcome in OUTCOMES:
+    for outcome in TESTED:
         assert list(family(summary, "subtract", "clean", outcome)) == DISTINCT
         assert list(family(summary, "random", "clean", outcome)) == [site for site in SITES if site != BRANCH]
         assert list(family(summary, "clean", "no_cheese", outcome)) == ([""] if outcome != "tv_no_cheese" else [])
@@ -162,7 +162,7 @@ def test_the_report_lists_each_family_in_a_table_of_its_own(doubled_run: Path, t
 
 
 @pytest.mark.parametrize("against", ["clean", "no_cheese"])
-@pytest.mark.parametrize("outcome", OUTCOMES[:4])
+@pytest.mark.parametrize("outcome", TESTED[:4])
 def test_effects_are_those_of_the_outcomes(
     table: OutcomeTable, summary: dict[str, Any], against: str, outcome: str
 ) -> None:
