@@ -1,8 +1,7 @@
 """What all figures over depth share: the names of sites, intervals, and marks of what is no finding at a site.
 
 Shaded ("free"): the network is affine in the pixels there. Framed ("local"): a unit sees only part of the picture.
-Open marker or hatched bar: the same experiment as a site before it. A site is a mapping as by
-:func:`steering.interventions.sites.site_facts`: ``name``, ``affine``, ``equivalence_class``, ``receptive_field``.
+Open marker or hatched bar: the same experiment as a site before it.
 """
 
 from __future__ import annotations
@@ -15,9 +14,10 @@ import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
 from steering.experiments.outcome import DISTANCES
+from steering.records.sites import SiteFacts
 from steering.statistics.formatting import short_site_name
 
-Site = Mapping[str, Any]
+Site = SiteFacts | Mapping[str, Any]
 # Okabe and Ito's colour-blind-safe palette.
 BLUE, ORANGE, GREEN, RED, PINK, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
 GREY = "#666666"
@@ -45,25 +45,27 @@ def place(name: str | None) -> str:
 
 def names(sites: Sequence[Site]) -> list[str]:
     """The sites' names as shown on an axis."""
-    return [short_site_name(site["name"]) for site in sites]
+    return [short_site_name(_facts(site).name) for site in sites]
 
 
 def labels(sites: Sequence[Site]) -> list[str]:
     """Names with the marks in words, for axes that cannot be shaded."""
     kinds = {"free": " (free)", "local": " (local)", "": ""}
-    return [short_site_name(site["name"]) + kinds[locality_mark(site)] for site in sites]
+    return [short_site_name(_facts(site).name) + kinds[locality_mark(site)] for site in sites]
 
 
 def locality_mark(site: Site) -> str:
     """``free``, ``local`` or nothing."""
-    if site["affine"]:
+    facts = _facts(site)
+    if facts.affine:
         return "free"
-    return "local" if site["receptive_field"] is not None else ""
+    return "local" if facts.receptive_field is not None else ""
 
 
 def is_duplicate(site: Site) -> bool:
     """Whether the site is the same experiment as one before it."""
-    return bool(site["equivalence_class"] != site["name"])
+    facts = _facts(site)
+    return facts.equivalence_class != facts.name
 
 
 def symbols(sites: Sequence[Site], symbol: str = "circle") -> list[str]:
@@ -94,15 +96,22 @@ def draw_boundary(figure: go.Figure, depths: tuple[float, float, float], text: s
     figure.add_vline(x=at, line=line, opacity=1, annotation_text=text, annotation_font_color=RED, **where)
 
 
-def error_bars(rows: Sequence[Mapping[str, Any]], value: str, low: str = "low", high: str = "high") -> dict[str, Any]:
-    """Error bars (plotly's ``error_y``) of the intervals in ``rows``."""
+def interval_bars(
+    values: Sequence[float | None], lows: Sequence[float | None], highs: Sequence[float | None]
+) -> dict[str, Any]:
+    """Return error bars (plotly's ``error_y``) from ``lows`` to ``highs``."""
     return {
         "type": "data",
         "symmetric": False,
-        "array": [_gap(row[high], row[value]) for row in rows],
-        "arrayminus": [_gap(row[value], row[low]) for row in rows],
+        "array": [_gap(high, value) for high, value in zip(highs, values, strict=True)],
+        "arrayminus": [_gap(value, low) for value, low in zip(values, lows, strict=True)],
         "thickness": 1.2,
     }
+
+
+def error_bars(rows: Sequence[Mapping[str, Any]], value: str, low: str = "low", high: str = "high") -> dict[str, Any]:
+    """Return error bars of the intervals in ``rows``."""
+    return interval_bars(*([row[name] for row in rows] for name in (value, low, high)))
 
 
 def distance_labels(distances: Sequence[int] = DISTANCES) -> list[str]:
@@ -115,6 +124,13 @@ def _runs(flags: Sequence[bool]) -> list[tuple[int, int]]:
     """First and last position of each stretch of true ``flags``."""
     places = [list(group) for true, group in itertools.groupby(range(len(flags)), key=lambda i: flags[i]) if true]
     return [(group[0], group[-1]) for group in places]
+
+
+def _facts(site: Site) -> SiteFacts:
+    if isinstance(site, SiteFacts):
+        return site
+    known = {"depth": 0, "shape": (), "trunk": None, **site}
+    return SiteFacts(**{name: known[name] for name in SiteFacts.__dataclass_fields__})
 
 
 def _gap(a: float | None, b: float | None) -> float | None:
