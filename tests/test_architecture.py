@@ -33,7 +33,7 @@ FLOORS: tuple[dict[str, str], ...] = (
         "steering.statistics": "bootstrap boundary formatting paired sample_size seeding",
     },
     {"steering.experiments": "conditions outcome exact profiles levels level_conditions sampled"},
-    {"steering.records": "codec sites boundary readings sweep probes"},
+    {"steering.records": "codec sites boundary readings sweep probes comparison"},
     {"steering.sweep": "artifacts provenance spec recordings store outcome_table units executors run planning"},
     {"steering.probes": "data ridge convolutional summary surroundings scores position_dependence curves run"},
     {"steering.analysis": "paired_effects readings summary power conclusion decision_square development compared_runs "

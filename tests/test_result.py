@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from agents.checkpoints.cards import load_card, zoo_snapshots
-from steering.analysis.compared_runs import find_runs, read_arms
+from steering.analysis.compared_runs import find_runs, read_compared_runs
 from steering.analysis.comparison import compare
 from steering.analysis.paired_effects import cheese_tells
 from steering.analysis.readings import readings
 from steering.analysis.summary import summarize
 from steering.experiments.conditions import MAIN
 from steering.probes.summary import APART, load_probes
+from steering.records.comparison import ComparedRunSummary
 from steering.statistics.formatting import short_site_name
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store, thresholds
@@ -122,28 +123,27 @@ def test_a_run_comes_with_the_page() -> None:
 def test_the_page_has_the_numbers_of_the_snapshots(tmp_path: Path) -> None:
     with tarfile.open(SERIES) as archive:
         archive.extractall(tmp_path, filter="data")
-    arms = read_arms(find_runs([tmp_path / "region5-series"]))
+    arms = read_compared_runs(find_runs([tmp_path / "region5-series"]))
     shipped = zoo_snapshots("region5")
     known = {f"region5@{count}": part["sha256"] for count, part in shipped.items()}
     assert {arm.spec.checkpoint: arm.spec.sha256 for arm in arms} == known, "other snapshots are shipped now"
     data = compare(arms)
-    assert len(data["levels"]) == 200
+    assert len(data.levels) == 200
     header, *rows = table("### Snapshots")
     assert [row[0] for row in rows] == [f"{count:,}" for count in shipped]
-    found = {arm["checkpoint"]: arm for arm in data["arms"]}
+    found = {arm.checkpoint: arm for arm in data.arms}
     for row in rows:
         arm = found[f"region5@{row[0].replace(',', '')}"]
-        points = {short_site_name(point["site"]): point for point in arm["curve"]}
-        cells = [printed(arm["reference"]["clean"][outcome], 2) for outcome in ("p_cheese", "p_region")]
-        cells += [printed(points[site]["blindness"], 2) for site in header[3:-1]]
+        points = {short_site_name(point.site): point for point in arm.curve}
+        cells = [printed(value, 2) for value in (arm.reference.clean.p_cheese, arm.reference.clean.p_region)]
+        cells += [printed(points[site].blindness, 2) for site in header[3:-1]]
         assert row[1:] == [*cells, place(arm)]
 
 
-def place(arm: dict[str, Any]) -> str:
+def place(arm: ComparedRunSummary) -> str:
     """Where the boundary of an arm is said to be; nothing where the cheese makes no difference."""
-    if not cheese_tells(arm["cheese"]):
+    if not cheese_tells(arm.cheese):
         return ""
-    ends = [
-        short_site_name(arm["boundary"][end]) if arm["boundary"][end] else "nowhere" for end in ("site", "low", "high")
-    ]
+    found = arm.boundary
+    ends = [short_site_name(end) if end else "nowhere" for end in (found.site, found.low, found.high)]
     return f"{ends[0]} ({ends[1]} to {ends[2]})"

@@ -1,59 +1,56 @@
-"""The runs of a comparison, read from their stores: one arm per run, or per coefficient of a single run."""
+"""The runs of a comparison, read from their stores: several runs, or the coefficients of a single one."""
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from envs.errors import InputError
-from steering.experiments.conditions import MAIN, Key
+from steering.experiments.conditions import MAIN
 from steering.sweep.artifacts import DATABASE, INDEX, read_index
+from steering.sweep.outcome_table import OutcomeTable
 from steering.sweep.provenance import version_sets
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store, thresholds
 
-FACTS = ("name", "depth", "affine", "equivalence_class", "receptive_field")
-
 
 @dataclass(frozen=True)
 class ComparedRun:
-    """One run under one coefficient: per level and trunk site, what subtraction did.
-
-    ``facts``: of each site, :data:`FACTS`; ``edited``: ``{(level, site): Outcome fields}``; ``clean``, ``no_cheese``:
-    ``{level: Outcome fields}``; ``thresholds``: those of the run's last sweep command, ``command``; ``versions``: see
-    :func:`steering.sweep.provenance.used_versions`; ``directory``: of the run.
-    """
+    """One run under one coefficient: what subtraction did at each trunk site, level by level."""
 
     name: str
+    """Name in the comparison: the checkpoint's, with the coefficient and where vectors were taken if not as usual."""
     spec: SweepSpec
+    """Spec of the whole run."""
     coefficient: float
-    sites: tuple[str, ...]
-    facts: dict[str, dict[str, Any]]
-    edited: dict[tuple[int, str], dict[str, float]]
-    clean: dict[int, dict[str, float]]
-    no_cheese: dict[int, dict[str, float]]
+    """Multiple of the vector that was subtracted."""
+    table: OutcomeTable
+    """Outcomes of subtraction at this coefficient at the trunk sites, on the levels that have all of these."""
     thresholds: dict[str, float]
+    """``blindness`` and ``competence``: thresholds of the run's last sweep command."""
     command: str
+    """That command; empty if it was not recorded."""
     versions: list[dict[str, str]]
+    """Versions it was computed with (see :func:`steering.sweep.provenance.used_versions`)."""
     directory: Path
+    """The run's directory."""
+
+    @property
+    def sites(self) -> tuple[str, ...]:
+        """Return the trunk sites swept, in the order swept."""
+        return self.table.spec.sites
 
     @property
     def levels(self) -> tuple[int, ...]:
-        """Levels that have all their results."""
-        return tuple(
-            level
-            for level in self.spec.levels
-            if level in self.clean and level in self.no_cheese and all((level, s) in self.edited for s in self.sites)
-        )
+        """Return the levels that have all their results."""
+        return tuple(self.table.levels)
 
 
 def find_runs(given: Sequence[Path]) -> list[Path]:
-    """Run directories for what a user typed: runs, or folders of several.
+    """Return the run directories for what a user typed: runs, or folders of several.
 
     Raises :class:`InputError` for anything else.
     """
@@ -69,7 +66,7 @@ def find_runs(given: Sequence[Path]) -> list[Path]:
 
 
 def unfinished(given: Sequence[Path]) -> list[str]:
-    """Checkpoints that the folders among ``given`` were begun for and that have no finished run there."""
+    """Return the checkpoints that the folders among ``given`` were begun for and that have no finished run there."""
     found = []
     for path in dict.fromkeys(given):
         if not (path / DATABASE).is_file():
@@ -78,47 +75,37 @@ def unfinished(given: Sequence[Path]) -> list[str]:
     return found
 
 
-def read_arms(runs: Sequence[Path]) -> list[ComparedRun]:
-    """One arm per run; a single run with several coefficients gives one for each.
+def read_compared_runs(directories: Sequence[Path]) -> list[ComparedRun]:
+    """Read one run for each directory; a single directory with several coefficients gives one for each.
 
-    Raises :class:`InputError` if that makes fewer than two.
+    Raises :class:`InputError` if that makes fewer than two, or for a run without a finished level.
     """
-    arms: list[ComparedRun] = []
-    for run in runs:
-        spec = SweepSpec.load(run)
+    runs: list[ComparedRun] = []
+    for directory in directories:
+        spec = SweepSpec.load(directory)
         if MAIN not in spec.conditions:
-            raise InputError(f"{run}: {MAIN} was not swept there; nothing to compare")
-        coefficients = spec.coefficients if len(runs) == 1 else spec.coefficients[:1]
-        with Store.open(run) as store:
-            arms += [_arm(store, spec, c) for c in coefficients]
-    if len(arms) < 2:
+            raise InputError(f"{directory}: {MAIN} was not swept there; nothing to compare")
+        coefficients = spec.coefficients if len(directories) == 1 else spec.coefficients[:1]
+        with Store.open(directory) as store:
+            runs += [_read(store, spec, c) for c in coefficients]
+    if len(runs) < 2:
         raise InputError("compare: one run with one coefficient has nothing to be compared with; give another run")
-    if len(runs) > 1 and len({arm.name for arm in arms}) < len(arms):  # the directories tell them apart
-        arms = [dataclasses.replace(arm, name=f"{arm.name} in {run}") for arm, run in zip(arms, runs, strict=True)]
-    return arms
+    if len(directories) > 1 and len({run.name for run in runs}) < len(runs):  # the directories tell them apart
+        runs = [dataclasses.replace(run, name=f"{run.name} in {run.directory}") for run in runs]
+    return runs
 
 
-def _arm(store: Store, spec: SweepSpec, coefficient: float) -> ComparedRun:
-    facts = {fact["name"]: fact for fact in store.meta("sites")}
-    sites = tuple(name for name in spec.sites if facts[name]["trunk"])
-    if not sites:
+def _read(store: Store, spec: SweepSpec, coefficient: float) -> ComparedRun:
+    table = OutcomeTable.read_trunk(store, spec, MAIN, coefficient)
+    if not table.spec.sites:
         raise InputError(f"{store.path.parent}: no trunk site was swept; nothing to compare")
-    table = {row.key: dataclasses.asdict(row.outcome) for row in store.rows()}
     what = "" if len(spec.coefficients) == 1 and coefficient == 1 else f" x{coefficient:.15g}"
     what += "" if spec.vector == "start" else f" (vector {spec.vector})"
     return ComparedRun(
         name=spec.checkpoint + what,
         spec=spec,
         coefficient=coefficient,
-        sites=sites,
-        facts={name: {key: facts[name][key] for key in FACTS} for name in sites},
-        edited={
-            (level, site): table[key]
-            for level, site in itertools.product(spec.levels, sites)
-            if (key := Key(level, MAIN, site, coefficient)) in table
-        },
-        clean={level: table[Key(level, "clean")] for level in spec.levels if Key(level, "clean") in table},
-        no_cheese={level: table[Key(level, "no_cheese")] for level in spec.levels if Key(level, "no_cheese") in table},
+        table=table,
         thresholds=thresholds(store),
         command=store.meta("command", ""),
         versions=version_sets(store.meta("versions", [])),
@@ -126,8 +113,11 @@ def _arm(store: Store, spec: SweepSpec, coefficient: float) -> ComparedRun:
     )
 
 
-def training_seeds(arms: Sequence[ComparedRun]) -> bool:
-    """Whether the arms are seeds of one recipe (``NAME``, ``NAME-seed1``, ...) under one coefficient and vector."""
-    recipes = {re.sub(r"-seed\d+$", "", arm.spec.checkpoint) for arm in arms}
-    same = {(arm.coefficient, arm.spec.vector) for arm in arms}
-    return len(recipes) == len(same) == 1 and len({arm.spec.sha256 for arm in arms}) == len(arms)
+def are_training_seeds(runs: Sequence[ComparedRun]) -> bool:
+    """Return whether the runs are seeds of one recipe (``NAME``, ``NAME-seed1``, ...), swept alike.
+
+    Alike is: under one coefficient, with vectors taken in one way.
+    """
+    recipes = {re.sub(r"-seed\d+$", "", run.spec.checkpoint) for run in runs}
+    same = {(run.coefficient, run.spec.vector) for run in runs}
+    return len(recipes) == len(same) == 1 and len({run.spec.sha256 for run in runs}) == len(runs)

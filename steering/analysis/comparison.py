@@ -1,204 +1,301 @@
 """Paired comparison of runs: agents, coefficients of one run, or snapshots of one training.
 
-All arms are read from their stores and cut to the mazes and trunk sites that all have, with the same bootstrap
-resamples, so that differences are between arms and not between mazes. Nothing is computed by a network.
+All runs are read from their stores and cut to the mazes and trunk sites that all have, with the same bootstrap
+resamples, so that differences are between runs and not between mazes. Nothing is computed by a network.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from envs.errors import InputError, check_random_seed
-from steering.analysis.compared_runs import ComparedRun, training_seeds
+from steering.analysis.compared_runs import ComparedRun, are_training_seeds
 from steering.experiments.conditions import MAIN
 from steering.experiments.outcome import ATTRACTION, COMPARED
+from steering.records.boundary import ThresholdPair
+from steering.records.comparison import (
+    BlindnessDifference,
+    CheeseEffect,
+    ComparedBoundary,
+    ComparedOutcomes,
+    ComparedReferences,
+    ComparedRunSummary,
+    ComparedSite,
+    Comparison,
+    CurvePoint,
+    RunDifference,
+    RunEffect,
+)
 from steering.statistics import bootstrap, paired
 from steering.statistics.boundary import Boundary, Curves, agreed_thresholds, find_boundary, over_agents
+from steering.sweep.outcome_table import Columns
 
 FORMAT = "mazesteer-compare-1"
 Distances = tuple[np.ndarray, np.ndarray]  # edited float[s, n], left alone float[n]
 
 
-def compare(
-    arms: Sequence[ComparedRun], *, seed: int = 0, blindness: float | None = None, competence: float | None = None
-) -> dict[str, Any]:
-    """All numbers of the comparison as plain data; the first arm is what the others are compared with.
+@dataclass(frozen=True)
+class SharedOutcomes:
+    """What one run has on the mazes and sites that all runs share."""
 
-    ``blindness``, ``competence``: thresholds of the boundary's rule; None: the runs' own. Raises :class:`InputError`
-    if these differ, if the arms share no site or fewer than :data:`steering.statistics.bootstrap.FEWEST` mazes, or
-    were swept with another horizon or mode.
+    run: ComparedRun
+    """The run."""
+    edited: dict[str, Columns]
+    """Outcomes under subtraction, ``float64[n]`` each, by site."""
+    clean: Columns
+    """Outcomes of the policy left alone."""
+    no_cheese: Columns
+    """Outcomes of the policy in the levels without their cheese."""
+    curves: Curves
+    """Blindness and competence over the sites."""
+
+    @property
+    def distances(self) -> Distances:
+        """Return the distances to the policy without cheese: edited ``float[s, n]``, left alone ``float[n]``."""
+        return _stacked(self.edited, "tv_no_cheese"), self.clean["tv_no_cheese"]
+
+
+def compare(
+    runs: Sequence[ComparedRun], *, seed: int = 0, blindness: float | None = None, competence: float | None = None
+) -> Comparison:
+    """Return all numbers of the comparison of two runs or more.
+
+    Args:
+        runs: the first is what the others are compared with.
+        seed: of the bootstrap.
+        blindness: threshold of the boundary's rule; None: the runs' own.
+        competence: threshold of the boundary's rule; None: the runs' own.
+
+    Returns:
+        The comparison, without what only its command knows: ``command``, ``versions``, ``readings``, ``unfinished``
+        and ``development`` are empty.
+
+    Raises:
+        InputError: if the runs' thresholds differ, they share no site or fewer than
+            :data:`steering.statistics.bootstrap.FEWEST` mazes, or were swept with another horizon or mode.
     """
-    first = arms[0]
-    for arm in arms[1:]:
-        for name in ("horizon", "mode"):
-            here, there = getattr(first.spec, name), getattr(arm.spec, name)
-            if here != there:
-                raise InputError(f"compare: {first.name} has {name} {here}, {arm.name} {there}; sweep both alike")
-    sites = [site for site in first.sites if all(site in arm.sites for arm in arms)]
+    first = runs[0]
+    sites, levels = _shared_sites(runs), _shared_levels(runs)
+    rng = np.random.default_rng(check_random_seed(seed))
+    weights = bootstrap.counts(bootstrap.resamples(len(levels), rng))
+    shared = [_cut(run, sites, levels, weights) for run in runs]
+    rule = ThresholdPair(
+        **agreed_thresholds([run.thresholds for run in runs], blindness=blindness, competence=competence)
+    )
+    boundaries = [find_boundary(part.curves, blindness=rule.blindness, competence=rule.competence) for part in shared]
+    site = boundaries[0].site or sites[0]
+    differences = [_blindness_differences(shared[0], part, weights) for part in shared[1:]]
+    effects = _in_words([_outcome_effects(shared[0], part, site, rng) for part in shared[1:]])
+    mean, no_mean = _mean_boundary(shared, rule, rng)
+    return Comparison(
+        format=FORMAT,
+        levels=tuple(levels),
+        sites=tuple(sites),
+        classes=shared[0].curves.classes,
+        facts=tuple(_site(first, name) for name in sites),
+        thresholds=rule,
+        horizon=first.spec.horizon,
+        mode=first.spec.mode,
+        seed=seed,
+        arms=tuple(_summary(part, found, weights) for part, found in zip(shared, boundaries, strict=True)),
+        differences=tuple(
+            RunDifference(of=run.name, against=first.name, blindness=difference, effects=effect)
+            for run, difference, effect in zip(runs[1:], differences, effects, strict=True)
+        ),
+        over_agents=mean,
+        no_over_agents=no_mean,
+        command="",
+        versions={},
+        readings=None,
+        no_readings="",
+        unfinished=(),
+    )
+
+
+def _shared_sites(runs: Sequence[ComparedRun]) -> list[str]:
+    """Return the trunk sites that all runs have.
+
+    Raises :class:`InputError` if there are none, or for another horizon or mode.
+    """
+    first = runs[0]
+    for run, name in itertools.product(runs[1:], ("horizon", "mode")):
+        here, there = getattr(first.spec, name), getattr(run.spec, name)
+        if here != there:
+            raise InputError(f"compare: {first.name} has {name} {here}, {run.name} {there}; sweep both alike")
+    sites = [site for site in first.sites if all(site in run.sites for run in runs)]
     if not sites:
         raise InputError("compare: the runs have no trunk site in common; sweep all with the same --sites")
-    levels = [level for level in first.levels if all(level in arm.levels for arm in arms)]
+    return sites
+
+
+def _shared_levels(runs: Sequence[ComparedRun]) -> list[int]:
+    """Return the levels that all runs have finished; raises :class:`InputError` if these are too few."""
+    levels = [level for level in runs[0].levels if all(level in run.levels for run in runs)]
     if len(levels) < bootstrap.FEWEST:
         raise InputError(
             f"compare: the runs share {len(levels)} finished levels, {bootstrap.FEWEST} are needed; "
             "sweep the same --levels"
         )
-    rng = np.random.default_rng(check_random_seed(seed))
-    weights = bootstrap.counts(bootstrap.resamples(len(levels), rng))
-    distances = [_distances(arm, sites, levels) for arm in arms]
-    curves = [_curves(arm, sites, levels, pair, weights) for arm, pair in zip(arms, distances, strict=True)]
-    rule = agreed_thresholds([arm.thresholds for arm in arms], blindness=blindness, competence=competence)
-    boundaries = [find_boundary(curve, **rule) for curve in curves]
-    found: dict[str, Any] = {
-        "format": FORMAT,
-        "levels": levels,
-        "sites": sites,
-        "classes": [first.facts[site]["equivalence_class"] for site in sites],
-        "facts": [first.facts[site] for site in sites],
-        "thresholds": rule,
-        "horizon": first.spec.horizon,
-        "mode": first.spec.mode,
-        "seed": seed,
-        "arms": [
-            {
-                "name": arm.name,
-                "checkpoint": arm.spec.checkpoint,
-                "sha256": arm.spec.sha256,
-                "coefficient": arm.coefficient,
-                "vector": arm.spec.vector,
-                "seed": arm.spec.seed,
-                "command": arm.command,
-                "versions": arm.versions,
-                "boundary": _boundary(boundary, arm.facts),
-                "curve": _points(curve, pair, weights),
-                "reference": {
-                    world: {o: float(np.nanmean([getattr(arm, world)[lv][o] for lv in levels])) for o in COMPARED}
-                    for world in ("clean", "no_cheese")
-                },
-                "tv_no_cheese": float(pair[1].mean()),
-                "cheese": _cheese(arm, levels),
-            }
-            for arm, curve, pair, boundary in zip(arms, curves, distances, boundaries, strict=True)
-        ],
-        "differences": [
-            _difference(first, arm, curves[0], curve, (distances[0], pair), levels, weights, boundaries[0], rng)
-            for arm, curve, pair in zip(arms[1:], curves[1:], distances[1:], strict=True)
-        ],
-        "over_agents": None,
-        "no_over_agents": None,
-    }
-    _adjust([effect for row in found["differences"] for effect in row["effects"].values()])
-    if training_seeds(arms):
-        undefined = [arm.name for arm, curve in zip(arms, curves, strict=True) if not np.isfinite(curve.blind).all()]
-        if undefined:
-            found["no_over_agents"] = f"the cheese changes nothing for {', '.join(undefined)}"
-        else:
-            found["over_agents"] = _boundary(over_agents(curves, rng, same_mazes=True, **rule), first.facts)
-    cleaned = json.loads(json.dumps(found), parse_constant=lambda _: None)  # NaN: not defined
-    assert isinstance(cleaned, dict)
-    return cleaned
+    return levels
 
 
-def _cheese(arm: ComparedRun, levels: Sequence[int]) -> list[dict[str, Any]]:
-    """What the cheese does at all: paired effects of the agent left alone against the level without it."""
-    found = []
-    for outcome in ATTRACTION:
-        with_it, without = ([world[level][outcome] for level in levels] for world in (arm.clean, arm.no_cheese))
-        effect = paired.paired_effect(np.array(with_it), np.array(without), np.random.default_rng(arm.spec.seed))
-        found.append({"outcome": outcome, **dataclasses.asdict(effect)})
-    return found
-
-
-def _boundary(found: Boundary, facts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The boundary, and whether its site is free (``affine``)."""
-    affine = None if found.site is None else facts[found.site]["affine"]
-    return {**dataclasses.asdict(found), "affine": affine}
-
-
-def _curves(
-    arm: ComparedRun, sites: Sequence[str], levels: Sequence[int], distances: Distances, weights: np.ndarray
-) -> Curves:
-    return Curves.of(
+def _cut(run: ComparedRun, sites: Sequence[str], levels: Sequence[int], weights: np.ndarray) -> SharedOutcomes:
+    """Return the outcomes of a run at some of its sites on some of its levels; ``weights``: the resamples."""
+    table = dataclasses.replace(run.table, levels=list(levels))
+    edited = {site: table.condition(MAIN, site) for site in sites}
+    clean, no_cheese = table.reference("clean"), table.reference("no_cheese")
+    curves = Curves.of(
         sites,
-        [arm.facts[site]["equivalence_class"] for site in sites],
-        *distances,
-        np.array([[arm.edited[level, site]["p_region_first"] for level in levels] for site in sites]),
-        np.array([arm.no_cheese[level]["p_region_first"] for level in levels]),
+        [table.facts[site]["equivalence_class"] for site in sites],
+        _stacked(edited, "tv_no_cheese"),
+        clean["tv_no_cheese"],
+        _stacked(edited, "p_region_first"),
+        no_cheese["p_region_first"],
         weights,
+    )
+    return SharedOutcomes(run, edited, clean, no_cheese, curves)
+
+
+def _stacked(edited: Mapping[str, Columns], outcome: str) -> np.ndarray:
+    return np.array([columns[outcome] for columns in edited.values()])
+
+
+def _summary(part: SharedOutcomes, boundary: Boundary, weights: np.ndarray) -> ComparedRunSummary:
+    run = part.run
+    return ComparedRunSummary(
+        name=run.name,
+        checkpoint=run.spec.checkpoint,
+        sha256=run.spec.sha256,
+        coefficient=run.coefficient,
+        vector=run.spec.vector,
+        seed=run.spec.seed,
+        command=run.command,
+        versions=tuple(run.versions),
+        boundary=_boundary(boundary, run),
+        curve=_points(part, weights),
+        reference=ComparedReferences(clean=_means(part.clean), no_cheese=_means(part.no_cheese)),
+        tv_no_cheese=float(part.clean["tv_no_cheese"].mean()),
+        cheese=_cheese(part),
     )
 
 
-def _distances(arm: ComparedRun, sites: Sequence[str], levels: Sequence[int]) -> Distances:
-    """Distance to the policy without cheese: edited at each site ``float[s, n]``, and left alone ``float[n]``."""
-    edited = np.array([[arm.edited[level, site]["tv_no_cheese"] for level in levels] for site in sites])
-    clean = np.array([arm.clean[level]["tv_no_cheese"] for level in levels])
-    # What is rounding is nothing: of an untrained agent all distances are so small that it would count.
-    return np.where(edited <= bootstrap.TIE, 0.0, edited), np.where(clean <= bootstrap.TIE, 0.0, clean)
+def _site(run: ComparedRun, name: str) -> ComparedSite:
+    facts = run.table.facts[name]
+    return ComparedSite(**{field.name: facts[field.name] for field in dataclasses.fields(ComparedSite)})
 
 
-def _adjust(effects: Sequence[dict[str, Any]]) -> None:
-    """Add ``p_holm``, over all of them, and ``words``."""
-    for effect, p in zip(effects, paired.holm([effect["p"] for effect in effects]), strict=True):
-        what = effect.pop("what")
-        effect["words"] = paired.in_words(paired.PairedEffect(**effect), what, p)
-        effect["p_holm"] = p
+def _boundary(found: Boundary, run: ComparedRun) -> ComparedBoundary:
+    """Return the boundary, and whether its site is free."""
+    return ComparedBoundary(
+        site=found.site,
+        next_site=found.next_site,
+        low=found.low,
+        high=found.high,
+        change_site=found.change_site,
+        change_low=found.change_low,
+        change_high=found.change_high,
+        blindness_alone=found.blindness_alone,
+        rule=found.rule,
+        affine=None if found.site is None else run.table.facts[found.site]["affine"],
+    )
 
 
-def _points(curve: Curves, distances: Distances, weights: np.ndarray) -> list[dict[str, Any]]:
-    edited, clean = distances
+def _points(part: SharedOutcomes, weights: np.ndarray) -> tuple[CurvePoint, ...]:
+    edited, clean = part.distances
     ends = [bootstrap.blindness_interval(row, clean, weights) for row in edited]
-    return [
-        {"site": site, "blindness": float(blind), "low": low, "high": high, "competence": float(able)}
-        for site, blind, (low, high), able in zip(curve.sites, curve.blind, ends, curve.able, strict=True)
-    ]
+    return tuple(
+        CurvePoint(site, _defined(blind), _defined(low), _defined(high), _defined(able))
+        for site, blind, (low, high), able in zip(
+            part.curves.sites, part.curves.blind, ends, part.curves.able, strict=True
+        )
+    )
 
 
-def _difference(
-    first: ComparedRun,
-    arm: ComparedRun,
-    base: Curves,
-    curve: Curves,
-    distances: tuple[Distances, Distances],
-    levels: Sequence[int],
-    weights: np.ndarray,
-    boundary: Boundary,
-    rng: np.random.Generator,
-) -> dict[str, Any]:
-    """Second minus first: blindness per site, paired by maze, and outcomes maze by maze."""
-    sites = curve.sites
-    distinct = [group[0] for group in curve.groups]
-    points = zip(sites, *bootstrap.difference_intervals(*distances, weights, distinct), strict=True)
-    boot = curve.boot_blind - base.boot_blind
-    larger = ((boot > bootstrap.TIE) + (np.abs(boot) <= bootstrap.TIE) / 2).mean(axis=0)
-    site = boundary.site or sites[0]
-    pairs = {MAIN: [(arm.edited[lv, site], first.edited[lv, site]) for lv in levels]}
-    if arm.spec.sha256 != first.spec.sha256:  # else left alone they are the same by construction, and no test
-        pairs = {"clean": [(arm.clean[lv], first.clean[lv]) for lv in levels], **pairs}
-    effects: dict[str, Any] = {}
-    for outcome, (world, rows) in itertools.product(COMPARED, pairs.items()):
-        a, b = np.array([[row[outcome] for row in pair] for pair in rows]).T
-        where = f"{outcome}, {world}" + (f" at {site}" if world == MAIN else "")
-        effects[where] = {**dataclasses.asdict(paired.paired_effect(a, b, rng)), "what": where}
+def _means(columns: Columns) -> ComparedOutcomes:
+    return ComparedOutcomes(**{outcome: _defined(float(np.nanmean(columns[outcome]))) for outcome in COMPARED})
+
+
+def _cheese(part: SharedOutcomes) -> tuple[CheeseEffect, ...]:
+    """Return what the cheese does at all: the agent left alone against the level without it, by outcome."""
+    found = []
+    for outcome in ATTRACTION:
+        rng = np.random.default_rng(part.run.spec.seed)
+        effect = paired.paired_effect(part.clean[outcome], part.no_cheese[outcome], rng)
+        found.append(CheeseEffect(outcome=outcome, **vars(effect)))
+    return tuple(found)
+
+
+def _blindness_differences(
+    first: SharedOutcomes, other: SharedOutcomes, weights: np.ndarray
+) -> tuple[BlindnessDifference, ...]:
+    """Return blindness of the second run minus that of the first at each site, paired by maze."""
+    curves = other.curves
+    distinct = [group[0] for group in curves.groups]
+    points = zip(
+        *bootstrap.difference_intervals(first.distances, other.distances, weights, distinct),
+        strict=True,
+    )
+    draws = curves.boot_blind - first.curves.boot_blind
+    larger = ((draws > bootstrap.TIE) + (np.abs(draws) <= bootstrap.TIE) / 2).mean(axis=0)
+    return tuple(
+        BlindnessDifference(
+            site=site,
+            difference=_defined(value),
+            low=_defined(value - one),
+            high=_defined(value + one),
+            band_low=_defined(value - most),
+            band_high=_defined(value + most),
+            larger=float(share) if np.isfinite(value) else None,
+        )
+        for site, (value, one, most), share in zip(curves.sites, points, larger, strict=True)
+    )
+
+
+def _outcome_effects(
+    first: SharedOutcomes, other: SharedOutcomes, site: str, rng: np.random.Generator
+) -> dict[str, paired.PairedEffect]:
+    """Return the second run minus the first, maze by maze: each outcome left alone and edited at ``site``, by name."""
+    pairs = {f"{MAIN} at {site}": (other.edited[site], first.edited[site])}
+    if other.run.spec.sha256 != first.run.spec.sha256:  # else left alone they are the same by construction, and no test
+        pairs = {"clean": (other.clean, first.clean), **pairs}
     return {
-        "of": arm.name,
-        "against": first.name,
-        "blindness": [
-            {
-                "site": name,
-                "difference": value,
-                "low": value - one,
-                "high": value + one,
-                "band_low": value - most,
-                "band_high": value + most,
-                "larger": share if np.isfinite(value) else None,
-            }
-            for (name, value, one, most), share in zip(points, larger, strict=True)
-        ],
-        "effects": effects,
+        f"{outcome}, {where}": paired.paired_effect(a[outcome], b[outcome], rng)
+        for outcome, (where, (a, b)) in itertools.product(COMPARED, pairs.items())
     }
+
+
+def _in_words(runs: Sequence[Mapping[str, paired.PairedEffect]]) -> list[dict[str, RunEffect]]:
+    """Return the effects with Holm's adjustment over all of them, and in words."""
+    adjusted = iter(paired.holm([effect.p for effects in runs for effect in effects.values()]))
+    found = []
+    for effects in runs:
+        told = {}
+        for what, effect in effects.items():
+            p = next(adjusted)
+            told[what] = RunEffect(**vars(effect), words=paired.in_words(effect, what, p), p_holm=p)
+        found.append(told)
+    return found
+
+
+def _mean_boundary(
+    shared: Sequence[SharedOutcomes], rule: ThresholdPair, rng: np.random.Generator
+) -> tuple[ComparedBoundary | None, str | None]:
+    """Return the boundary over agents, and why there is none; None and None if the runs are not seeds of one recipe."""
+    if not are_training_seeds([part.run for part in shared]):
+        return None, None
+    undefined = [part.run.name for part in shared if not np.isfinite(part.curves.blind).all()]
+    if undefined:
+        return None, f"the cheese changes nothing for {', '.join(undefined)}"
+    curves = [part.curves for part in shared]
+    found = over_agents(curves, rng, same_mazes=True, blindness=rule.blindness, competence=rule.competence)
+    return _boundary(found, shared[0].run), None
+
+
+def _defined(value: float) -> float | None:
+    """Return a number, None where it is not defined."""
+    return float(value) if np.isfinite(value) else None

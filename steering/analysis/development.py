@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from steering.records.comparison import LossCurve
+
 TOLERANCE = 0.05
 RULE = (
     "A bump is a stretch of one stage of training where the loss, over the logarithm of the samples, lies above its "
@@ -24,48 +26,51 @@ _NO_LOSS = (
 _BESIDE = 1.25  # how far beside another snapshot of the same count one is drawn at most, as a ratio of counts
 
 
-def loss_curves(history: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Per stage with a loss: ``{"stage", "count": [int], "loss": [float], "bumps": [[first, last]]}``, counts > 0."""
+def loss_curves(history: Sequence[Mapping[str, Any]]) -> tuple[LossCurve, ...]:
+    """Return the loss of each stage that has two looks with one, behind its start."""
     found = []
     for stage in dict.fromkeys(row["stage"] for row in history):
         rows = [row for row in history if row["stage"] == stage and _known(row.get("loss")) and row["count"] > 0]
         if len(rows) < 2:
             continue
         count, loss = [int(row["count"]) for row in rows], [float(row["loss"]) for row in rows]
-        found.append({"stage": stage, "count": count, "loss": loss, "bumps": bumps(np.array(count), np.array(loss))})
-    return found
+        found.append(LossCurve(stage, tuple(count), tuple(loss), bumps(np.array(count), np.array(loss))))
+    return tuple(found)
 
 
 def _known(loss: Any) -> bool:
     return loss is not None and math.isfinite(loss)
 
 
-def without_loss(history: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The stages of a training that :func:`loss_curves` has no curve for."""
-    known = {curve["stage"] for curve in loss_curves(history)}
-    return [stage for stage in dict.fromkeys(row["stage"] for row in history) if stage not in known]
+def without_loss(history: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return the stages of a training that :func:`loss_curves` has no curve for."""
+    known = {curve.stage for curve in loss_curves(history)}
+    return tuple(stage for stage in dict.fromkeys(row["stage"] for row in history) if stage not in known)
 
 
-def loss_caption(losses: Sequence[Mapping[str, Any]], without: Sequence[str] | None) -> str:
-    """What the panel of the loss shows; ``without``: stages that have none, None if no history is known."""
+def loss_caption(losses: Sequence[LossCurve], without: Sequence[str] | None) -> str:
+    """Return the caption of the panel of the loss; ``without``: stages that have none, None if no history is known."""
     if not losses:
         return _NO_HISTORY if without is None else _NO_LOSS
     return _LOSS + (f" The history has no loss curve for: {', '.join(without)}." if without else "")
 
 
-def bumps(count: np.ndarray, loss: np.ndarray, tolerance: float = TOLERANCE) -> list[list[int]]:
-    """Non-convex stretches ``[first count, last count]`` by :data:`RULE`; ``count`` rises and is positive."""
+def bumps(count: np.ndarray, loss: np.ndarray, tolerance: float = TOLERANCE) -> tuple[tuple[int, int], ...]:
+    """Return the non-convex stretches, first and last count, by :data:`RULE`; ``count`` rises and is positive."""
     x = np.log10(count.astype(np.float64))
     fell = float(loss[0] - loss[-1])
     if fell <= 0:
-        return []
+        return ()
     above = loss - lower_envelope(x, loss) > tolerance * fell
     edges = np.flatnonzero(np.diff(np.r_[False, above, False].astype(int)))
-    return [[int(count[a]), int(count[b - 1])] for a, b in zip(edges[::2], edges[1::2], strict=True)]
+    return tuple((int(count[a]), int(count[b - 1])) for a, b in zip(edges[::2], edges[1::2], strict=True))
 
 
 def lower_envelope(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The greatest convex function below the points, at ``x`` (rising): ``float64[n]`` (Andrew's monotone chain)."""
+    """Return the greatest convex function below the points, at ``x`` (rising): ``float64[n]``.
+
+    By Andrew's monotone chain.
+    """
     hull: list[int] = []
     for i in range(len(x)):
         while len(hull) > 1:
@@ -79,18 +84,18 @@ def lower_envelope(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Series:
-    """Snapshots of one training, in the order given: of the shipped agent ``name``, or of one's own (None).
-
-    ``stages``: of one's own; the last snapshot of a stage and the first of the next may have the same count. Of a
-    shipped agent they are empty texts.
-    """
+    """Snapshots of one training, in the order given."""
 
     name: str | None
+    """The shipped agent that was trained; None: one's own training."""
     counts: tuple[int, ...]
+    """Samples and steps of training at each, 0 or more."""
     stages: tuple[str, ...]
+    """Stage of each: the last of a stage and the first of the next may have the same count. Empty texts of a shipped
+    agent."""
 
     def positions(self) -> list[int]:
-        """Where each stands on an axis of counts: at its own, or beside it if a snapshot of an earlier stage does."""
+        """Return the place of each on an axis of counts: its own, or beside it if an earlier stage's stands there."""
         begin = {s: min(c for c, own in zip(self.counts, self.stages, strict=True) if own == s) for s in self.stages}
         order = sorted(range(len(self.counts)), key=lambda i: (self.counts[i], begin[self.stages[i]]))
         found, last = [0] * len(order), -1
@@ -103,7 +108,7 @@ class Series:
 
 
 def snapshots(checkpoints: Sequence[str]) -> Series | None:
-    """The series that ``checkpoints`` are, if all are different snapshots of one training; else None.
+    """Return the series that ``checkpoints`` are, if all are different snapshots of one training; else None.
 
     Either ``AGENT@COUNT`` of one shipped agent, or ``COUNT-STAGE`` as :class:`agents.training.history.Watcher` names
     its files; such names do not say of which training they are.

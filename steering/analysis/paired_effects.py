@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -38,15 +39,23 @@ def effects(table: OutcomeTable) -> list[dict[str, Any]]:
     return records
 
 
-def cheese_tells(found: Iterable[Mapping[str, Any]]) -> bool:
+def cheese_tells(found: Iterable[Any]) -> bool:
     """Whether the cheese draws the agent: raises one of :data:`ATTRACTION` by :data:`LEAST` or more, surely.
 
     ``found``: the paired effects of ``clean`` against ``no_cheese``, by ``outcome``. Significance alone will not do:
     outcomes are exact, so that of an untrained agent effects of 0.0001 have an interval without 0. Of too few mazes
     for intervals nothing is known, and it is supposed.
     """
-    known = [e for e in found if e["outcome"] in ATTRACTION and e["low"] is not None]
-    return not known or any(e["low"] >= LEAST for e in known)
+    known = [_low(effect) for effect in found]
+    low = [end for end in known if end is not None]
+    return not low or any(end >= LEAST for end in low)
+
+
+def _low(effect: Any) -> float | None:
+    """Return the low end of an effect on one of :data:`ATTRACTION`; of a mapping until all are records."""
+    if isinstance(effect, Mapping):
+        effect = SimpleNamespace(**effect)
+    return effect.low if effect.outcome in ATTRACTION else None
 
 
 def what(condition: str, site: str, against: str, outcome: str) -> str:

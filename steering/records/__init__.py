@@ -9,6 +9,8 @@ __getattr__, __all__ = lazy_exports(
         "CellReadings": "steering.records.probes",
         "CheckpointId": "steering.records.sweep",
         "CleanReference": "steering.records.sweep",
+        "ComparedRunSummary": "steering.records.comparison",
+        "Comparison": "steering.records.comparison",
         "ConditionSummary": "steering.records.sweep",
         "ControlReading": "steering.records.boundary",
         "ControlSummary": "steering.records.boundary",

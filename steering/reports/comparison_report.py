@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
-import json
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import UNSET, UnsetType
 
 from agents.checkpoints.cards import load_card, zoo_names
 from agents.training.history import FILE as HISTORY
@@ -16,159 +19,224 @@ from agents.training.history import SNAPSHOTS, read_history
 from envs.errors import InputError
 from envs.files import write_atomic
 from steering.analysis import conclusion
-from steering.analysis.compared_runs import ComparedRun, find_runs, read_arms, unfinished
+from steering.analysis.compared_runs import ComparedRun, find_runs, read_compared_runs, unfinished
 from steering.analysis.comparison import compare
 from steering.analysis.comparison_readings import readings_table, side_by_side
 from steering.analysis.development import RULE, Series, loss_caption, loss_curves, snapshots, without_loss
 from steering.analysis.paired_effects import cheese_tells
+from steering.records.codec import to_json
+from steering.records.comparison import (
+    BlindnessDifference,
+    ComparedBoundary,
+    ComparedRunSummary,
+    Comparison,
+    CurvePoint,
+    Development,
+    RunDifference,
+)
 from steering.reports import captions, comparison_figures
 from steering.reports.page import Figure, write_page
 from steering.reports.site_axis import labels, place
 from steering.reports.static_figures import compare_picture
-from steering.statistics import bootstrap, formatting
-from steering.statistics.formatting import short_site_name
+from steering.statistics import bootstrap
+from steering.statistics.formatting import format_number, short_site_name
 from steering.sweep.provenance import format_versions, versions
 
-FEW_ARMS = 5  # with more, differences to the first are a table only
+FEW_RUNS = 5  # with more, differences to the first are a table only
+
+
+@dataclass(frozen=True)
+class ReadingsTable:
+    """The readings of the boundary side by side, as the page shows them."""
+
+    header: list[str]
+    """Titles of the columns."""
+    rows: list[list[str]]
+    """A row for each reading."""
+    caption: str
+    """What one should see."""
 
 
 def run_compare(
-    runs: Sequence[Path],
+    directories: Sequence[Path],
     out: Path,
     *,
     seed: int,
     blindness: float | None = None,
     competence: float | None = None,
     history: Path | None = None,
-) -> dict[str, Any]:
-    """Compare ``runs`` and write the four files into ``out``; returns the data of ``compare.json``.
+) -> Comparison:
+    """Compare runs and write the four files into ``out``.
 
-    ``blindness``, ``competence``: thresholds; None: the runs' own. ``history`` is the directory of a training run
-    whose loss is shown beside its snapshots (default: the card of a shipped agent).
+    Args:
+        directories: of runs, or of folders of several.
+        out: made if it is not there.
+        seed: of the bootstrap.
+        blindness: threshold of the boundary; None: the runs' own.
+        competence: threshold of the boundary; None: the runs' own.
+        history: directory of a training whose loss is shown beside its snapshots; None: the card of a shipped agent.
+
+    Returns:
+        What ``compare.json`` holds.
+
+    Raises:
+        InputError: for what cannot be compared, read or written.
     """
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; choose another --out")
     if history is not None and not (history / HISTORY).is_file():
         raise InputError(f"--history {history}: no {HISTORY} there; give the --out of a training")
-    arms, series = in_order_of_training(read_arms(find_runs(runs)))
-    rows = _history(history, arms, series)
-    data = compare(arms, seed=seed, blindness=blindness, competence=competence)
-    data["command"], data["versions"] = "mazesteer " + shlex.join(sys.argv[1:]), versions()
-    data["readings"], data["no_readings"] = side_by_side(arms, data)
-    data["unfinished"] = unfinished(runs)
-    if series is not None:
-        data["development"] = {
-            "of": series.name,
-            "counts": list(series.counts),
-            "stages": list(series.stages),
-            "loss": loss_curves(rows),
-            "without_loss": without_loss(rows) if rows else None,
-            "rule": RULE,
-        }
+    runs, series = in_order_of_training(read_compared_runs(find_runs(directories)))
+    rows = _history(history, runs, series)
+    found = compare(runs, seed=seed, blindness=blindness, competence=competence)
+    readings, no_readings = side_by_side(runs, found)
+    found = dataclasses.replace(
+        found,
+        command="mazesteer " + shlex.join(sys.argv[1:]),
+        versions=versions(),
+        readings=readings,
+        no_readings=no_readings,
+        unfinished=tuple(unfinished(directories)),
+        development=_development(series, rows),
+    )
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{out}: cannot be made ({error.strerror}); choose another --out") from None
-    write_atomic(out / "compare.json", (json.dumps(data, indent=2, allow_nan=False) + "\n").encode())
-    write_atomic(out / "compare.png", compare_picture(data))
+    write_atomic(out / "compare.json", to_json(found, indent=2))
+    write_atomic(out / "compare.png", compare_picture(found))
+    _write_page(out / "compare.html", found, series)
+    return found
+
+
+def _development(series: Series | None, rows: Sequence[Mapping[str, Any]]) -> Development | UnsetType:
+    if series is None:
+        return UNSET
+    return Development(
+        of=series.name,
+        counts=series.counts,
+        stages=series.stages,
+        loss=loss_curves(rows),
+        without_loss=without_loss(rows) if rows else None,
+        rule=RULE,
+    )
+
+
+def _write_page(path: Path, found: Comparison, series: Series | None) -> None:
+    few = len(found.arms) <= FEW_RUNS
     write_page(
         "compare",
-        out / "compare.html",
-        _figures(data, series),
-        data=data,
-        answer=conclude_comparison(data),
-        table=_table(data),
-        sites=_by_site(data),
-        sites_caption=captions.BY_SITE if len(data["arms"]) <= FEW_ARMS else captions.BY_SITE_MANY,
-        readings=_readings(data),
-        effects=_effects(data) if len(data["arms"]) <= FEW_ARMS else [captions.fill(captions.MANY)],
-        methods=_methods(data),
-        arms=[captions.fill(captions.ARM, **arm) for arm in data["arms"]],
-        commands={"this comparison": data["command"]} | _by_arms(data, lambda arm: arm["command"]),
-        versions={"this comparison": format_versions(data["versions"])}
-        | _by_arms(data, lambda arm: "; also ".join(map(format_versions, arm["versions"]))),
+        path,
+        _figures(found, series),
+        data=found,
+        answer=conclude_comparison(found),
+        table=_table(found),
+        sites=_by_site(found),
+        sites_caption=captions.BY_SITE if few else captions.BY_SITE_MANY,
+        readings=_readings(found),
+        effects=_effects(found) if few else [captions.fill(captions.MANY)],
+        methods=_methods(found),
+        arms=[
+            captions.fill(
+                captions.ARM,
+                name=run.name,
+                sha256=run.sha256,
+                coefficient=run.coefficient,
+                seed=run.seed,
+                vector=run.vector,
+            )
+            for run in found.arms
+        ],
+        commands={"this comparison": found.command} | _by_runs(found, lambda run: run.command),
+        versions={"this comparison": format_versions(found.versions)}
+        | _by_runs(found, lambda run: "; also ".join(map(format_versions, run.versions))),
     )
-    return data
 
 
-def in_order_of_training(arms: Sequence[ComparedRun]) -> tuple[list[ComparedRun], Series | None]:
-    """Snapshots of one training by count, whatever the order they were swept in, and the series they are.
+def in_order_of_training(runs: Sequence[ComparedRun]) -> tuple[list[ComparedRun], Series | None]:
+    """Return snapshots of one training by count, whatever the order they were swept in, and the series they are.
 
-    Other arms stay as they are and are no series: None.
+    Other runs stay as they are and are no series: None.
     """
-    series = snapshots([arm.spec.checkpoint for arm in arms])
+    series = snapshots([run.spec.checkpoint for run in runs])
     if series is None:
-        return list(arms), None
+        return list(runs), None
     where = series.positions()
-    ordered = [arms[i] for i in sorted(range(len(arms)), key=where.__getitem__)]
-    return ordered, snapshots([arm.spec.checkpoint for arm in ordered])
+    ordered = [runs[i] for i in sorted(range(len(runs)), key=where.__getitem__)]
+    return ordered, snapshots([run.spec.checkpoint for run in ordered])
 
 
-def conclude_comparison(data: Mapping[str, Any]) -> str:
-    """What the comparison shows, from its numbers."""
-    first, mazes = data["arms"][0], len(data["levels"])
-    lines = [f"On {mazes} mazes that all runs share, the boundary of {first['name']} is {_reach(first)}"]
-    lines += [f"that of {arm['name']} {_reach(arm)}" for arm in data["arms"][1:]]
+def conclude_comparison(found: Comparison) -> str:
+    """Return what the comparison shows, in words."""
+    first, mazes = found.arms[0], len(found.levels)
+    lines = [f"On {mazes} mazes that all runs share, the boundary of {first.name} is {_reach(first)}"]
+    lines += [f"that of {run.name} {_reach(run)}" for run in found.arms[1:]]
     text = "; ".join(lines) + "."
     if mazes < bootstrap.FEW:
         text += f" These are too few mazes for the intervals of boundaries to be relied on ({bootstrap.FEW} at least)."
-    if len(data["arms"]) <= FEW_ARMS:
-        text += "".join(f" Blindness of {row['of']} {_apart(row, data['classes'])}." for row in data["differences"])
+    if len(found.arms) <= FEW_RUNS:
+        text += "".join(f" Blindness of {row.of} {_apart(row, found.classes)}." for row in found.differences)
     return text
 
 
-def _apart(row: Mapping[str, Any], classes: Sequence[str]) -> str:
-    """Where two runs differ, of the distinct experiments: whose simultaneous bands leave out 0."""
-    first = {name: point for point, name in reversed(list(zip(row["blindness"], classes, strict=True)))}
-    points = [point for point in first.values() if point["difference"] is not None]
-    clear = [point for point in points if point["band_low"] > 0 or point["band_high"] < 0]
+def _apart(row: RunDifference, classes: Sequence[str]) -> str:
+    """Return where two runs differ: at the distinct sites whose simultaneous bands leave out 0."""
+    first = {name: point for point, name in reversed(list(zip(row.blindness, classes, strict=True)))}
+    points = [point for point in first.values() if point.difference is not None]
+    clear = [point for point in points if _is_clear(point)]
     if not points:
-        return f"cannot be compared with that of {row['against']}: the cheese changes nothing"
+        return f"cannot be compared with that of {row.against}: the cheese changes nothing"
     if not clear:
         return (
-            f"shows no clear difference from that of {row['against']} at any site (simultaneous 95% band over "
+            f"shows no clear difference from that of {row.against} at any site (simultaneous 95% band over "
             f"{len(points)} distinct sites)"
         )
-    most = max(clear, key=lambda point: abs(point["difference"]))
+    most = max(clear, key=lambda point: abs(point.difference or 0.0))
     return (
-        f"clearly differs from that of {row['against']} at {len(clear)} of {len(points)} distinct sites (simultaneous "
-        f"95% band over the sites), of these most at {short_site_name(most['site'])} ({most['difference']:+.2g}, band "
-        f"{most['band_low']:.2g} to {most['band_high']:.2g})"
+        f"clearly differs from that of {row.against} at {len(clear)} of {len(points)} distinct sites (simultaneous "
+        f"95% band over the sites), of these most at {short_site_name(most.site)} ({most.difference:+.2g}, band "
+        f"{most.band_low:.2g} to {most.band_high:.2g})"
     )
 
 
-def _reach(arm: Mapping[str, Any]) -> str:
-    found = arm["boundary"]
-    if arm["curve"][0]["blindness"] is None:
+def _is_clear(point: BlindnessDifference) -> bool:
+    """Return whether the simultaneous band leaves out 0."""
+    low, high = point.band_low, point.band_high
+    return low is not None and high is not None and (low > 0 or high < 0)
+
+
+def _reach(run: ComparedRunSummary) -> str:
+    found = run.boundary
+    if run.curve[0].blindness is None:
         return "not defined, since the cheese changes nothing"
-    site, low, high = (place(found[end]) for end in ("site", "low", "high"))
-    return f"{site} ({'; '.join([f'95% interval {low} to {high}', *_of_arm(arm)])})"
+    interval = f"95% interval {place(found.low)} to {place(found.high)}"
+    return f"{place(found.site)} ({'; '.join([interval, *_run_caveats(run)])})"
 
 
-def _of_arm(arm: Mapping[str, Any]) -> list[str]:
-    """What speaks against a conclusion from the boundary of one run."""
-    return ([] if cheese_tells(arm["cheese"]) else [conclusion.NO_USE]) + _caveats(arm["boundary"])
+def _run_caveats(run: ComparedRunSummary) -> list[str]:
+    """Return what speaks against a conclusion from the boundary of one run."""
+    return ([] if cheese_tells(run.cheese) else [conclusion.NO_USE]) + _caveats(run.boundary)
 
 
-def _caveats(found: Mapping[str, Any]) -> list[str]:
-    """What speaks against reading a boundary as where, in the network, blindness ends."""
-    alone = found["blindness_alone"]["site"]
-    free = [captions.FREE] if found["affine"] else []
-    return free + (
-        [captions.fill(captions.BY_COMPETENCE, site=short_site_name(alone))] if alone != found["site"] else []
-    )
+def _caveats(found: ComparedBoundary) -> list[str]:
+    """Return what speaks against reading a boundary as where, in the network, blindness ends."""
+    alone = found.blindness_alone.site
+    free = [captions.FREE] if found.affine else []
+    if alone is None or alone == found.site:
+        return free
+    return [*free, captions.fill(captions.BY_COMPETENCE, site=short_site_name(alone))]
 
 
-def _effects(data: Mapping[str, Any]) -> list[str]:
+def _effects(found: Comparison) -> list[str]:
     return [
-        f"{row['of']} against {row['against']}: {effect['words']}"
-        for row in data["differences"]
-        for effect in row["effects"].values()
+        f"{row.of} against {row.against}: {effect.words}"
+        for row in found.differences
+        for effect in row.effects.values()
     ]
 
 
-def _history(training: Path | None, arms: Sequence[ComparedRun], series: Series | None) -> list[dict[str, Any]]:
-    """The history of the training that ``series`` is of: on a card, or in the directory ``training``; [] if of none.
+def _history(training: Path | None, runs: Sequence[ComparedRun], series: Series | None) -> list[dict[str, Any]]:
+    """Return the history of the training of ``series``: on a card, or in the directory ``training``; [] if of none.
 
     Raises :class:`InputError` if ``training`` is given and is not theirs.
     """
@@ -179,7 +247,7 @@ def _history(training: Path | None, arms: Sequence[ComparedRun], series: Series 
                          "names its files); these runs are none")  # fmt: skip
     if series.name is not None:
         raise InputError(f"--history: the loss of {series.name} is on its card; leave the option out")
-    return _own_history(training, arms, series)
+    return _own_history(training, runs, series)
 
 
 def _card_history(name: str | None) -> list[dict[str, Any]]:
@@ -189,120 +257,120 @@ def _card_history(name: str | None) -> list[dict[str, Any]]:
     return history
 
 
-def _own_history(training: Path, arms: Sequence[ComparedRun], series: Series) -> list[dict[str, Any]]:
-    """The history in ``training``; refused if the snapshots that ``arms`` are of are seen to be another training's."""
+def _own_history(training: Path, runs: Sequence[ComparedRun], series: Series) -> list[dict[str, Any]]:
+    """Return the history in ``training``; raises :class:`InputError` if the runs are seen to be another training's."""
     rows = read_history(training)
     known = {(row["count"], row["stage"]) for row in rows}
-    for arm, snapshot in zip(arms, zip(series.counts, series.stages, strict=True), strict=True):
-        file = training / SNAPSHOTS / f"{arm.spec.checkpoint}.safetensors"
-        other = file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() != arm.spec.sha256
+    for run, snapshot in zip(runs, zip(series.counts, series.stages, strict=True), strict=True):
+        file = training / SNAPSHOTS / f"{run.spec.checkpoint}.safetensors"
+        other = file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() != run.spec.sha256
         if other or snapshot not in known:
             raise InputError(
-                f"--history {training}: {arm.name} is no snapshot of that training; give the --out of its own"
+                f"--history {training}: {run.name} is no snapshot of that training; give the --out of its own"
             )
     return rows
 
 
-def _figures(data: Mapping[str, Any], series: Series | None) -> list[Figure]:
+def _figures(found: Comparison, series: Series | None) -> list[Figure]:
     bottom = ""
-    made = {"compare-curves": comparison_figures.curves_figure(data)}
-    if len(data["arms"]) <= FEW_ARMS:
-        made["compare-differences"] = comparison_figures.differences_figure(data)
-    if data["readings"] is not None:
-        made["compare-probes"] = comparison_figures.probes_figure(data)
-    if series is not None:
-        loss = data["development"]["loss"]
-        made["development"] = comparison_figures.development_figure(data, series.positions(), loss)
-        bottom = loss_caption(loss, data["development"]["without_loss"])
+    made = {"compare-curves": comparison_figures.curves_figure(found)}
+    if len(found.arms) <= FEW_RUNS:
+        made["compare-differences"] = comparison_figures.differences_figure(found)
+    if found.readings is not None:
+        made["compare-probes"] = comparison_figures.probes_figure(found.readings, [run.name for run in found.arms])
+    if series is not None and isinstance(found.development, Development):
+        development = found.development
+        made["development"] = comparison_figures.development_figure(
+            found.arms, found.facts, series.positions(), development.loss
+        )
+        bottom = loss_caption(development.loss, development.without_loss)
     values = {
-        "mazes": len(data["levels"]),
+        "mazes": len(found.levels),
         "bottom": bottom,
-        "first": short_site_name(data["sites"][0]),
-        "probed": (data["readings"] or {}).get("levels"),
+        "first": short_site_name(found.sites[0]),
+        "probed": None if found.readings is None else found.readings.levels,
     }
-    return [
-        Figure(
-            name,
-            captions.fill(captions.FIGURES[name][0], **values),
-            captions.fill(captions.FIGURES[name][1], **values),
-            figure,
-        )
-        for name, figure in made.items()
-    ]
+    figures = []
+    for name, figure in made.items():
+        title, caption = (captions.fill(text, **values) for text in captions.FIGURES[name])
+        figures.append(Figure(name, title, caption, figure))
+    return figures
 
 
-def _table(data: Mapping[str, Any]) -> list[list[str]]:
+def _table(found: Comparison) -> list[list[str]]:
     rows = []
-    for arm in data["arms"]:
-        found = arm["boundary"]
-        site, low, high = (place(found[end]) for end in ("site", "low", "high"))
-        change = short_site_name(found["change_site"]) if found["change_site"] else "none"
+    for run in found.arms:
+        boundary = run.boundary
         rows.append(
-            [arm["name"], site, f"{low} to {high}", change]
-            + [
-                formatting.format_number(arm["reference"][w][o])
-                for w, o in (("clean", "p_cheese"), ("no_cheese", "p_region"))
+            [
+                run.name,
+                place(boundary.site),
+                f"{place(boundary.low)} to {place(boundary.high)}",
+                short_site_name(boundary.change_site) if boundary.change_site else "none",
+                format_number(run.reference.clean.p_cheese),
+                format_number(run.reference.no_cheese.p_region),
+                "; ".join(_run_caveats(run)),
             ]
-            + ["; ".join(_of_arm(arm))]
         )
     return rows
 
 
-def _by_site(data: Mapping[str, Any]) -> list[list[str]]:
-    """Header, then a row for each site: of every arm its blindness and, of a few arms, interval and competence."""
-    few = len(data["arms"]) <= FEW_ARMS
-    rows = [["site", *(arm["name"] for arm in data["arms"])]]
-    for site, *points in zip(labels(data["facts"]), *(arm["curve"] for arm in data["arms"]), strict=True):
-        cells = []
-        for point in points:
-            blind, low, high, able = (
-                formatting.format_number(point[key]) for key in ("blindness", "low", "high", "competence")
-            )
-            cells.append(f"{blind} ({low} to {high}); {able}" if few else blind)
-        rows.append([site, *cells])
+def _by_site(found: Comparison) -> list[list[str]]:
+    """Return a header and a row for each site: blindness of every run; of a few runs interval and competence too."""
+    few = len(found.arms) <= FEW_RUNS
+    rows = [["site", *(run.name for run in found.arms)]]
+    for site, *points in zip(labels(found.facts), *(run.curve for run in found.arms), strict=True):
+        rows.append([site, *(_cell(point) if few else format_number(point.blindness) for point in points)])
     return rows
 
 
-def _readings(data: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The table of readings and its caption, if there is one; of many arms that of their mean alone."""
-    found = data["readings"]
-    if found is None:
+def _cell(point: CurvePoint) -> str:
+    blind, low, high, able = map(format_number, (point.blindness, point.low, point.high, point.competence))
+    return f"{blind} ({low} to {high}); {able}"
+
+
+def _readings(found: Comparison) -> ReadingsTable | None:
+    """Return the table of readings, if there is one; of many runs that of their mean alone."""
+    readings = found.readings
+    if readings is None:
         return None
-    many = len(data["arms"]) > FEW_ARMS
-    columns = {} if many else {arm["name"]: part for arm, part in zip(data["arms"], found["arms"], strict=True)}
-    if found["over_agents"] is not None:
-        columns["mean of the agents"] = found["over_agents"]
+    many = len(found.arms) > FEW_RUNS
+    columns = {} if many else {run.name: part for run, part in zip(found.arms, readings.arms, strict=True)}
+    if readings.over_agents is not None:
+        columns["mean of the agents"] = readings.over_agents
     if not columns:
         return None
     header, *rows = readings_table(columns)
     text = f"{captions.COMPARED_READINGS} {captions.MANY_READINGS}" if many else captions.COMPARED_READINGS
-    return {
-        "header": header,
-        "rows": rows,
-        "caption": captions.fill(text, mazes=found["levels"], sites=len(found["sites"])),
-    }
+    return ReadingsTable(header, rows, captions.fill(text, mazes=readings.levels, sites=len(readings.sites)))
 
 
-def _methods(data: Mapping[str, Any]) -> list[str]:
-    lines = [captions.fill(captions.COMPARED, **data["thresholds"], seed=data["seed"])]
-    if data["no_readings"]:
-        lines.append(f"Readings of the probes are not shown side by side: {data['no_readings']}.")
-    if data["unfinished"]:
-        lines.append(f"Not compared, since their sweeps are not finished: {', '.join(data['unfinished'])}.")
-    if data["over_agents"] is not None:
-        found = {key: value or "none" for key, value in data["over_agents"].items()}
-        caveats = "; ".join(_caveats(data["over_agents"]))
-        lines.append(
-            "Over agents. " + captions.fill(captions.RULE, **found) + (f" Caveat: {caveats}." if caveats else "")
-        )
-    if data["no_over_agents"]:
-        lines.append(f"No boundary over agents: {data['no_over_agents']}.")
-    return [*lines, captions.fill(captions.COMPARED_SETTINGS, **data)]
+def _methods(found: Comparison) -> list[str]:
+    rule = found.thresholds
+    lines = [
+        captions.fill(captions.COMPARED, blindness=rule.blindness, competence=rule.competence, seed=found.seed),
+    ]
+    if found.no_readings:
+        lines.append(f"Readings of the probes are not shown side by side: {found.no_readings}.")
+    if found.unfinished:
+        lines.append(f"Not compared, since their sweeps are not finished: {', '.join(found.unfinished)}.")
+    if found.over_agents is not None:
+        lines.append(_over_agents(found.over_agents))
+    if found.no_over_agents:
+        lines.append(f"No boundary over agents: {found.no_over_agents}.")
+    return [*lines, captions.fill(captions.COMPARED_SETTINGS, horizon=found.horizon, mode=found.mode)]
 
 
-def _by_arms(data: Mapping[str, Any], text: Callable[[Mapping[str, Any]], str]) -> dict[str, str]:
-    """``{runs: text}`` of the arms, those with the same text together."""
+def _over_agents(found: ComparedBoundary) -> str:
+    site, low, high = (end or "none" for end in (found.site, found.low, found.high))
+    caveats = "; ".join(_caveats(found))
+    text = captions.fill(captions.RULE, rule=found.rule, site=site, low=low, high=high)
+    return f"Over agents. {text}" + (f" Caveat: {caveats}." if caveats else "")
+
+
+def _by_runs(found: Comparison, text: Callable[[ComparedRunSummary], str]) -> dict[str, str]:
+    """Return ``{runs: text}``, those with the same text together."""
     runs: dict[str, list[str]] = {}
-    for arm in data["arms"]:
-        runs.setdefault(text(arm) or "not recorded", []).append(arm["name"])
+    for run in found.arms:
+        runs.setdefault(text(run) or "not recorded", []).append(run.name)
     return {"all runs" if len(runs) == 1 else ", ".join(names): known for known, names in runs.items()}

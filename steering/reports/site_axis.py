@@ -8,16 +8,37 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, Protocol
 
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
 from steering.experiments.outcome import DISTANCES
-from steering.records.sites import SiteFacts
 from steering.statistics.formatting import short_site_name
 
-Site = SiteFacts | Mapping[str, Any]
+
+class SiteRecord(Protocol):
+    """What a figure over depth has to know of a site; see :class:`steering.records.sites.SiteFacts`."""
+
+    @property
+    def name(self) -> str:
+        """Return the name of its module."""
+
+    @property
+    def affine(self) -> bool | None:
+        """Return whether the network is affine in the pixels up to it; None: not known."""
+
+    @property
+    def equivalence_class(self) -> str:
+        """Return the name of the first site that is the same experiment."""
+
+    @property
+    def receptive_field(self) -> int | None:
+        """Return the side of the square that one unit sees; None: the whole picture, or not known."""
+
+
+Site = SiteRecord | Mapping[str, Any]
 # Okabe and Ito's colour-blind-safe palette.
 BLUE, ORANGE, GREEN, RED, PINK, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
 GREY = "#666666"
@@ -126,11 +147,8 @@ def _runs(flags: Sequence[bool]) -> list[tuple[int, int]]:
     return [(group[0], group[-1]) for group in places]
 
 
-def _facts(site: Site) -> SiteFacts:
-    if isinstance(site, SiteFacts):
-        return site
-    known = {"depth": 0, "shape": (), "trunk": None, **site}
-    return SiteFacts(**{name: known[name] for name in SiteFacts.__dataclass_fields__})
+def _facts(site: Site) -> SiteRecord:
+    return SimpleNamespace(**site) if isinstance(site, Mapping) else site
 
 
 def _gap(a: float | None, b: float | None) -> float | None:

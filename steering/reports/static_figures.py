@@ -18,6 +18,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from steering.experiments.conditions import MAIN
+from steering.records.comparison import ComparedProbedSite, ComparedReadings, ComparedSite, Comparison
+from steering.records.probes import Estimate
 from steering.records.readings import CAUSAL, Reading
 from steering.reports.site_axis import (
     CONDITIONS,
@@ -67,7 +69,8 @@ def sweep_picture(summary: Mapping[str, Any]) -> bytes:
         lone = label == "random"  # noise has no twins
         style = {"color": CONDITIONS[label], "marker": marker, "lw": 2.4 if label == MAIN else 1.2}
         keys = ("blindness", "blindness_low", "blindness_high") if label == MAIN else ("blindness",)
-        _draw(axes, range(len(sites)), rows, keys, style, [not lone and is_duplicate(site) for site in sites], text)
+        columns = [[row[key] for row in rows] for key in keys]
+        _draw(axes, range(len(sites)), columns, style, [not lone and is_duplicate(site) for site in sites], text)
     found = summary["boundary"]
     reading = Reading(CAUSAL, "boundary", "up to", found["site"], found["low"], found["high"])
     depths = reading.edges([site["name"] for site in sites])
@@ -83,45 +86,65 @@ def sweep_picture(summary: Mapping[str, Any]) -> bytes:
     return _png(figure)
 
 
-def compare_picture(data: Mapping[str, Any]) -> bytes:
-    """The bytes of a PNG from the data of ``compare.json``: :func:`compare_figure`."""
-    return _png(compare_figure(data))
+def compare_picture(found: Comparison) -> bytes:
+    """Return the bytes of a PNG: :func:`compare_figure`."""
+    return _png(compare_figure(found))
 
 
-def compare_figure(data: Mapping[str, Any]) -> Figure:
-    """Blindness over depth, below it what probes read, if any do; sites in the order of depth.
+def compare_figure(found: Comparison) -> Figure:
+    """Draw blindness over depth, below it what probes read, if any do; sites in the order of depth.
 
     A line a run; with more runs than the palette has colours, along one scale and without intervals. Dotted: the
     threshold of the boundary's rule. Dashed: what walls within three cells and the cheese's direction tell.
     """
-    arms, found = data["arms"], data["readings"]
-    few = len(arms) <= len(PALETTE)
-    colours = run_colours(len(arms))
-    panels = list(_PANELS) if found is not None else []
-    both = {fact["name"]: fact for fact in [*(found or data)["facts"], *data["facts"]]}
-    sites = sorted(both.values(), key=lambda fact: int(fact["depth"]))
-    place = {fact["name"]: i for i, fact in enumerate(sites)}
-    figure, (upper, *lower) = _panels(sites, [4.6, *[2.1] * len(panels)])
-    for i, arm in enumerate(arms):
-        style = {"color": colours[i], "marker": _MARKERS[i % len(_MARKERS)] if few else "o", "lw": 1.6}
-        parts = [(upper, data["facts"], arm["curve"], "blindness")]
-        parts += [(axes, found["facts"], found["curves"][i][name], "value")
-                  for axes, name in zip(lower, panels, strict=True)]  # fmt: skip
-        for axes, facts, rows, value in parts:
-            where = [place[fact["name"]] for fact in facts]
-            keys = (value, "low", "high") if few else (value,)
-            _draw(axes, where, rows, keys, style, [is_duplicate(fact) for fact in facts], arm["name"])
-    upper.axhline(data["thresholds"]["blindness"], color="0.5", lw=0.8, ls=":")
-    upper.set_ylabel(f"blindness ({len(data['levels'])} mazes)")
+    readings = found.readings
+    few = len(found.arms) <= len(PALETTE)
+    both: dict[str, ComparedSite | ComparedProbedSite] = {}
+    if readings is not None:
+        both |= {fact.name: fact for fact in readings.facts}
+    both |= {fact.name: fact for fact in found.facts}
+    sites = sorted(both.values(), key=lambda fact: fact.depth)
+    place = {fact.name: i for i, fact in enumerate(sites)}
+    figure, (upper, *lower) = _panels(sites, [4.6, *[2.1] * (0 if readings is None else len(_PANELS))])
+    styles = [
+        {"color": colour, "marker": _MARKERS[i % len(_MARKERS)] if few else "o", "lw": 1.6}
+        for i, colour in enumerate(run_colours(len(found.arms)))
+    ]
+    swept, twins = [place[fact.name] for fact in found.facts], [is_duplicate(fact) for fact in found.facts]
+    for run, style in zip(found.arms, styles, strict=True):
+        columns = [
+            [point.blindness for point in run.curve],
+            [point.low for point in run.curve],
+            [point.high for point in run.curve],
+        ]
+        _draw(upper, swept, columns if few else columns[:1], style, twins, run.name)
+    upper.axhline(found.thresholds.blindness, color="0.5", lw=0.8, ls=":")
+    upper.set_ylabel(f"blindness ({len(found.levels)} mazes)")
     upper.set_ylim(top=1.08)
     upper.legend(frameon=False, fontsize=8 if few else 6, ncols=1 if few else 2)
-    for axes, name in zip(lower, panels, strict=True):
-        text, alone = _PANELS[name]
+    if readings is not None:
+        _draw_probed(lower, readings, place, styles, few)
+    return figure
+
+
+def _draw_probed(
+    panels: Sequence[Axes],
+    readings: ComparedReadings,
+    place: Mapping[str, int],
+    styles: Sequence[Mapping[str, Any]],
+    few: bool,
+) -> None:
+    """Draw what the probes read, a panel for each of :data:`_PANELS`; ``place``: of each site on the axis."""
+    where, twins = [place[fact.name] for fact in readings.facts], [is_duplicate(fact) for fact in readings.facts]
+    for axes, (name, (text, alone)) in zip(panels, _PANELS.items(), strict=True):
+        for curves, style in zip(readings.curves, styles, strict=True):
+            rows: tuple[Estimate, ...] = getattr(curves, name)
+            columns = [[row.value for row in rows], [row.low for row in rows], [row.high for row in rows]]
+            _draw(axes, where, columns if few else columns[:1], style, twins, "")
         axes.set_ylabel(text, fontsize=9)
-        told = found["curves"][0][alone][0]["value"] if alone is not None else None
+        told = getattr(readings.curves[0], alone)[0].value if alone is not None else None
         if told is not None:
             axes.axhline(told, color="0.3", lw=1, ls="--")
-    return figure
 
 
 def _panels(sites: Sequence[Site], heights: Sequence[float]) -> tuple[Figure, list[Axes]]:
@@ -152,15 +175,14 @@ def _panels(sites: Sequence[Site], heights: Sequence[float]) -> tuple[Figure, li
 def _draw(
     axes: Axes,
     where: Sequence[int],
-    rows: Sequence[Mapping[str, Any]],
-    keys: Sequence[str],
+    columns: Sequence[Sequence[float | None]],
     style: Mapping[str, Any],
     twins: Sequence[bool],
     label: str,
 ) -> None:
-    """A line through ``keys[0]`` of ``rows`` with the interval ``keys[1:]``, if any; open markers at ``twins``."""
+    """Draw a line through the first of ``columns``, the others its interval, if any; open markers at ``twins``."""
     x, seen = np.array(where), ~np.array(twins)
-    y, *ends = (np.array([row[key] for row in rows], dtype=float) for key in keys)
+    y, *ends = (np.array(column, dtype=float) for column in columns)
     colour = style["color"]
     axes.plot(x, y, color=colour, lw=style["lw"])
     axes.plot([], [], **style, ms=5, label=label)  # the legend's

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +12,23 @@ import numpy as np
 from envs.errors import InputError
 from steering.experiments.conditions import Key
 from steering.experiments.outcome import OUTCOME_FIELDS, Outcome
+from steering.statistics.bootstrap import TIE
 from steering.sweep.artifacts import DATABASE
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store
 
 Columns = dict[str, np.ndarray]
+DISTANCE_FIELDS = tuple(field for field in OUTCOME_FIELDS if field.startswith("tv_"))
 
 
 @dataclass(frozen=True)
 class OutcomeTable:
-    """All results of a run on its finished ``levels``; ``facts`` say what the sites are, by name."""
+    """All results of a run on its finished ``levels``; ``facts`` say what the sites are, by name.
+
+    This is the one reader of stored outcomes for statistics, of one run and of several. Total-variation distances up to
+    :data:`steering.statistics.bootstrap.TIE` are rounding and count as zero: of an untrained agent all distances are
+    so small that what rounding leaves of them would be a share of the cheese's effect.
+    """
 
     spec: SweepSpec
     levels: list[int]
@@ -30,7 +37,7 @@ class OutcomeTable:
 
     @classmethod
     def read(cls, store: Store, spec: SweepSpec) -> OutcomeTable:
-        """From a run's store; raises :class:`InputError` if no level is finished."""
+        """Read a run's store; raises :class:`InputError` if no level is finished."""
         outcomes = {row.key: row.outcome for row in store.rows()}
         levels = [level for level in spec.levels if all(key in outcomes for key in spec.keys(level))]
         if not levels:
@@ -38,8 +45,19 @@ class OutcomeTable:
         return cls(spec, levels, outcomes, {fact["name"]: fact for fact in store.meta("sites")})
 
     @classmethod
+    def read_trunk(cls, store: Store, spec: SweepSpec, condition: str, coefficient: float) -> OutcomeTable:
+        """Read one condition at one coefficient at the trunk sites, on the levels that have all of that.
+
+        Raises :class:`InputError` if no level has.
+        """
+        trunk = {fact["name"] for fact in store.meta("sites") if fact["trunk"]}
+        sites = tuple(name for name in spec.sites if name in trunk)
+        part = replace(spec, sites=sites, conditions=(condition,), coefficients=(coefficient,))
+        return cls.read(store, part)
+
+    @classmethod
     def open(cls, directory: Path) -> OutcomeTable:
-        """Of a run directory; raises :class:`InputError` if it holds no results."""
+        """Read a run directory; raises :class:`InputError` if it holds no results."""
         spec = SweepSpec.load(directory)
         if not (directory / DATABASE).is_file():
             raise InputError(f"{directory}: no {DATABASE}; it is not a finished run")
@@ -73,4 +91,5 @@ class OutcomeTable:
         return list(first.values())
 
     def _columns(self, keys: Sequence[Key]) -> Columns:
-        return {field: np.array([getattr(self.outcomes[key], field) for key in keys]) for field in OUTCOME_FIELDS}
+        columns = {field: np.array([getattr(self.outcomes[key], field) for key in keys]) for field in OUTCOME_FIELDS}
+        return columns | {field: np.where(columns[field] <= TIE, 0.0, columns[field]) for field in DISTANCE_FIELDS}

@@ -14,7 +14,15 @@ from steering.sweep.store import Row, Store
 
 SITES = ("input", "embedder.relu3")
 FACTS = [
-    {"name": name, "trunk": True, "equivalence_class": name, "affine": False, "depth": k, "receptive_field": None}
+    {
+        "name": name,
+        "depth": k,
+        "shape": [3, 64, 64],
+        "trunk": True,
+        "affine": False,
+        "equivalence_class": name,
+        "receptive_field": None,
+    }
     for k, name in enumerate(SITES)
 ]
 LEVELS = tuple(range(20))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +14,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envs.errors import InputError
-from steering.analysis.compared_runs import ComparedRun, find_runs, read_arms
+from steering.analysis.compared_runs import ComparedRun, find_runs, read_compared_runs
 from steering.analysis.comparison import compare
+from steering.analysis.summary import summarize
+from steering.experiments.conditions import Key
 from steering.experiments.outcome import COMPARED
-from steering.reports.comparison_report import FEW_ARMS, conclude_comparison, run_compare
+from steering.records.boundary import ThresholdPair
+from steering.records.codec import to_plain
+from steering.records.comparison import BlindnessDifference
+from steering.reports.comparison_report import FEW_RUNS, conclude_comparison, run_compare
 from steering.statistics import bootstrap
+from steering.statistics.boundary import Reach
 from steering.sweep.artifacts import INDEX
+from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store
 from tests.helpers.browser import chromium, looked_at
 from tests.helpers.runs import FACTS, LEVELS, SITES, SPEC, make_run
@@ -108,33 +117,33 @@ def test_a_difference_that_is_the_same_in_every_maze_has_no_width(tmp_path: Path
     b = make_run(
         tmp_path / "b", replace(SPEC, checkpoint="agent-seed1", sha256="b" * 64), {"input": 0.0, "embedder.relu3": 0.7}
     )
-    data = compare(read_arms([a, b]))
-    (row,) = data["differences"]
-    first, last = row["blindness"]
-    assert {first[key] for key in ("difference", "low", "high", "band_low", "band_high")} == {0.0}
-    assert first["larger"] == 0.5
-    assert last["difference"] == pytest.approx(-0.4) and last["larger"] == 0.0
+    data = compare(read_compared_runs([a, b]))
+    (row,) = data.differences
+    first, last = row.blindness
+    assert {first.difference, first.low, first.high, first.band_low, first.band_high} == {0.0}
+    assert first.larger == 0.5
+    assert last.difference == pytest.approx(-0.4) and last.larger == 0.0
     for end in ("low", "high", "band_low", "band_high"):
-        assert last[end] == pytest.approx(-0.4)
+        assert getattr(last, end) == pytest.approx(-0.4)
     assert (
         "Blindness of agent-seed1 clearly differs from that of agent at 1 of 2 distinct sites (simultaneous 95% band "
         "over the sites), of these most at relu3 (-0.4, band -0.4 to -0.4)."
     ) in conclude_comparison(data)
-    assert [arm["boundary"]["site"] for arm in data["arms"]] == ["embedder.relu3", "input"]
-    effect = row["effects"]["p_cheese, clean"]
-    assert effect["n"] == effect["zeros"] == len(LEVELS) and effect["p"] == 1.0
-    assert data["over_agents"]["site"] in SITES
-    assert compare(read_arms([a, b])) == data
+    assert [run.boundary.site for run in data.arms] == ["embedder.relu3", "input"]
+    effect = row.effects["p_cheese, clean"]
+    assert effect.n == effect.zeros == len(LEVELS) and effect.p == 1.0
+    assert data.over_agents is not None and data.over_agents.site in SITES
+    assert compare(read_compared_runs([a, b])) == data
     other = make_run(tmp_path / "c", replace(SPEC, checkpoint="other", sha256="c" * 64), dict.fromkeys(SITES, 0.1))
-    assert compare(read_arms([a, other]))["over_agents"] is None, "two recipes are no sample of one"
+    assert compare(read_compared_runs([a, other])).over_agents is None, "two recipes are no sample of one"
 
 
 def test_only_mazes_and_sites_that_all_have_count(tmp_path: Path) -> None:
     a = make_run(tmp_path / "a", SPEC, {"input": 0.0, "embedder.relu3": 0.3})
     fewer = replace(SPEC, checkpoint="other", sha256="b" * 64, levels=LEVELS[5:17], sites=SITES[1:])
     b = make_run(tmp_path / "b", fewer, {"embedder.relu3": 0.3})
-    data = compare(read_arms([a, b]))
-    assert data["levels"] == list(LEVELS[5:17]) and data["sites"] == ["embedder.relu3"]
+    data = compare(read_compared_runs([a, b]))
+    assert data.levels == LEVELS[5:17] and data.sites == ("embedder.relu3",)
     assert "too few mazes for the intervals of boundaries to be relied on (16 at least)" in conclude_comparison(data)
 
 
@@ -143,9 +152,9 @@ def test_rounding_is_no_difference(tmp_path: Path) -> None:
     b = make_run(
         tmp_path / "b", replace(SPEC, checkpoint="b", sha256="b" * 64), {"input": 3e-8, "embedder.relu3": 0.3 + 1e-7}
     )
-    data = compare(read_arms([a, b]))
-    for point in data["differences"][0]["blindness"]:
-        assert point == {"site": point["site"], "larger": 0.5, **dict.fromkeys(list(point)[1:-1], 0.0)}
+    data = compare(read_compared_runs([a, b]))
+    for point in data.differences[0].blindness:
+        assert point == BlindnessDifference(point.site, 0.0, 0.0, 0.0, 0.0, 0.0, larger=0.5)
     assert conclude_comparison(data).endswith(
         " Blindness of b shows no clear difference from that of agent at any site (simultaneous 95% band over 2 "
         "distinct sites)."
@@ -159,17 +168,17 @@ def test_the_runs_own_thresholds_are_taken_if_they_agree(tmp_path: Path) -> None
     for run in (a, b):
         with Store.open(run) as store:
             store.describe("thresholds", {"blindness": 0.75, "competence": 0.8})
-    data = compare(read_arms([a, b]))
-    assert data["thresholds"] == {"blindness": 0.75, "competence": 0.8}
-    assert data["arms"][0]["boundary"]["site"] == "input"
-    assert compare(read_arms([a, b]), blindness=0.5)["arms"][0]["boundary"]["site"] == "embedder.relu3"
+    data = compare(read_compared_runs([a, b]))
+    assert data.thresholds == ThresholdPair(0.75, 0.8)
+    assert data.arms[0].boundary.site == "input"
+    assert compare(read_compared_runs([a, b]), blindness=0.5).arms[0].boundary.site == "embedder.relu3"
     with Store.open(b) as store:
         store.describe("thresholds", {"blindness": 0.5, "competence": 0.8})
     with pytest.raises(InputError, match=r"blindness thresholds differ \(0.5, 0.75\); say --blindness-threshold"):
-        compare(read_arms([a, b]))
-    assert compare(read_arms([a, b]), blindness=0.6)["thresholds"]["blindness"] == 0.6
+        compare(read_compared_runs([a, b]))
+    assert compare(read_compared_runs([a, b]), blindness=0.6).thresholds.blindness == 0.6
     with pytest.raises(InputError, match="between -10 and 10"):
-        compare(read_arms([a, b]), blindness=float("nan"))
+        compare(read_compared_runs([a, b]), blindness=float("nan"))
 
 
 @pytest.mark.parametrize(
@@ -185,18 +194,18 @@ def test_runs_that_cannot_be_compared_are_refused(tmp_path: Path, change: dict[s
     a = make_run(tmp_path / "a", SPEC, share)
     b = make_run(tmp_path / "b", replace(SPEC, checkpoint="other", sha256="b" * 64, **change), share)  # type: ignore[arg-type]
     with pytest.raises(InputError, match=words):
-        compare(read_arms([a, b]))
+        compare(read_compared_runs([a, b]))
 
 
 def test_one_run_is_compared_with_itself_under_other_coefficients_or_refused(tmp_path: Path) -> None:
     share = {"input": 0.0, "embedder.relu3": 0.2}
-    arms = read_arms([make_run(tmp_path / "a", replace(SPEC, coefficients=(1.0, 3.0)), share)])
+    arms = read_compared_runs([make_run(tmp_path / "a", replace(SPEC, coefficients=(1.0, 3.0)), share)])
     assert [arm.name for arm in arms] == ["agent x1", "agent x3"]
-    (row,) = compare(arms)["differences"]
-    assert row["blindness"][1]["difference"] == pytest.approx(-0.4)
-    assert list(row["effects"]) == [f"{o}, subtract at embedder.relu3" for o in COMPARED], "left alone they are one"
+    (row,) = compare(arms).differences
+    assert row.blindness[1].difference == pytest.approx(-0.4)
+    assert list(row.effects) == [f"{o}, subtract at embedder.relu3" for o in COMPARED], "left alone they are one"
     with pytest.raises(InputError, match="nothing to be compared with"):
-        read_arms([make_run(tmp_path / "b", SPEC, share)])
+        read_compared_runs([make_run(tmp_path / "b", SPEC, share)])
     with pytest.raises(InputError, match="no sweep there"):
         find_runs([tmp_path])
 
@@ -208,25 +217,28 @@ def two_arms(tmp_path: Path) -> list[ComparedRun]:
     """Of different agents, both blinded at both sites."""
     share = {"input": 0.0, "embedder.relu3": 0.3}
     a = make_run(tmp_path / "a", SPEC, share)
-    return read_arms([a, make_run(tmp_path / "b", replace(SPEC, checkpoint="other", sha256="b" * 64), share)])
+    return read_compared_runs([a, make_run(tmp_path / "b", replace(SPEC, checkpoint="other", sha256="b" * 64), share)])
+
+
+def changed(arm: ComparedRun, by: Callable[[Key], dict[str, float]]) -> ComparedRun:
+    """The same, but that ``by`` gives other outcomes."""
+    outcomes = {key: replace(outcome, **by(key)) for key, outcome in arm.table.outcomes.items()}
+    return replace(arm, table=replace(arm.table, outcomes=outcomes))
 
 
 def broken(arm: ComparedRun, *sites: str) -> ComparedRun:
     """The same, but that subtraction at ``sites`` keeps the agent from the top right."""
-    edited = {
-        (level, site): {**outcome, "p_region_first": 0.1} if site in sites else outcome
-        for (level, site), outcome in arm.edited.items()
-    }
-    return replace(arm, edited=edited)
+    return changed(arm, lambda key: {"p_region_first": 0.1} if key.site in sites else {})
 
 
 def test_a_boundary_that_is_free_is_said_to_be(tmp_path: Path) -> None:
     arms = two_arms(tmp_path)
     assert "(95% interval relu3 to relu3);" in conclude_comparison(compare(arms)), "nothing to say against that"
-    free = replace(arms[1], facts={name: {**fact, "affine": True} for name, fact in arms[1].facts.items()})
+    facts = {name: {**fact, "affine": True} for name, fact in arms[1].table.facts.items()}
+    free = replace(arms[1], table=replace(arms[1].table, facts=facts))
     data = compare([arms[0], free])
     assert "that of other relu3 (95% interval relu3 to relu3; free: affine in the pixels)." in conclude_comparison(data)
-    assert conclude_comparison(data).count("free") == 1 and [arm["boundary"]["affine"] for arm in data["arms"]] == [
+    assert conclude_comparison(data).count("free") == 1 and [run.boundary.affine for run in data.arms] == [
         False,
         True,
     ]
@@ -238,14 +250,14 @@ def test_a_boundary_that_competence_sets_is_said_to_be(tmp_path: Path) -> None:
     note = "set by competence; blindness alone holds up to relu3"
     assert f"the boundary of agent is input (95% interval input to input; {note})" in conclude_comparison(data)
     assert f"that of other nowhere (95% interval nowhere to nowhere; {note})" in conclude_comparison(data)
-    assert data["arms"][0]["boundary"]["blindness_alone"] == dict.fromkeys(("site", "low", "high"), "embedder.relu3")
+    assert data.arms[0].boundary.blindness_alone == Reach(*["embedder.relu3"] * 3)
 
 
 def test_an_agent_that_has_no_use_for_the_cheese_is_said_to_have_none(tmp_path: Path) -> None:
     """Its blindness is a share of nearly nothing, however it looks."""
     arms = two_arms(tmp_path)
-    same = {level: {**outcome, "p_cheese_cell": 0.5} for level, outcome in arms[1].clean.items()}
-    text = conclude_comparison(compare([arms[0], replace(arms[1], clean=same)]))
+    same = changed(arms[1], lambda key: {"p_cheese_cell": 0.5} if key.condition == "clean" else {})
+    text = conclude_comparison(compare([arms[0], same]))
     assert "boundary of agent is relu3 (95% interval relu3 to relu3);" in text
     assert "of other relu3 (95% interval relu3 to relu3; the cheese hardly draws the agent" in text
 
@@ -253,29 +265,43 @@ def test_an_agent_that_has_no_use_for_the_cheese_is_said_to_have_none(tmp_path: 
 def test_distances_that_are_rounding_make_no_difference(tmp_path: Path) -> None:
     """Of an untrained agent all distances are small, and what rounding leaves of them at a free site is a share."""
     arms = two_arms(tmp_path)
-    small = [
-        replace(
-            arm,
-            clean={level: {**row, "tv_no_cheese": 1e-4} for level, row in arm.clean.items()},
-            edited={
-                (level, site): {**row, "tv_no_cheese": k * 1e-8 * (level + 1) if site == "input" else 5e-5}
-                for (level, site), row in arm.edited.items()
-            },
-        )
-        for k, arm in enumerate(arms)
-    ]
-    data = compare(small)
-    assert [point["difference"] for point in data["differences"][0]["blindness"]] == [0.0, 0.0]
+
+    def distance(key: Key, agent: int) -> dict[str, float]:
+        left = {"": 1e-4, "input": agent * 1e-8 * (key.level + 1)}.get(key.site, 5e-5)
+        return {} if key.condition == "no_cheese" else {"tv_no_cheese": left}
+
+    data = compare([changed(arm, partial(distance, agent=k)) for k, arm in enumerate(arms)])
+    assert [point.difference for point in data.differences[0].blindness] == [0.0, 0.0]
     assert "no clear difference" in conclude_comparison(data)
+
+
+@pytest.mark.parametrize(("effect", "blindness"), [(1e-7, [None, None]), (2e-6, [1.0, None]), (1.0, [0.9, 0.5])])
+def test_report_and_comparison_say_the_same_of_an_agent_that_the_cheese_hardly_moves(
+    tmp_path: Path, effect: float, blindness: list[float | None]
+) -> None:
+    """Untrained, its distances are about 1e-7, and what rounding leaves of them is no share of anything."""
+    share = {"input": 0.1, "embedder.relu3": 0.5}
+    specs = [SPEC, replace(SPEC, checkpoint="other", sha256="b" * 64)]
+    runs = [make_run(tmp_path / s.checkpoint, s, share, seed=k, effect=effect) for k, s in enumerate(specs)]
+    for run, compared in zip(runs, compare(read_compared_runs(runs)).arms, strict=True):
+        with Store.open(run) as store:
+            sites = to_plain(summarize(store, SweepSpec.load(run)))["sites"]
+        reported = [site["conditions"]["subtract"]["blindness"] for site in sites]
+        assert [point.blindness for point in compared.curve] == reported
+        known = [(found, least) for found, least in zip(reported, blindness, strict=True) if least is not None]
+        assert all(found == pytest.approx(least) for found, least in known)
+        assert effect > 1e-7 or reported == blindness
 
 
 def test_the_boundary_over_agents_has_the_same_caveats(tmp_path: Path) -> None:
     arms = two_arms(tmp_path)
     seeds = [replace(arm, spec=replace(arm.spec, checkpoint=f"agent-seed{k}")) for k, arm in enumerate(arms)]
-    over = compare([broken(arm, "embedder.relu3") for arm in seeds])["over_agents"]
-    assert (over["site"], over["affine"], over["blindness_alone"]["site"]) == ("input", False, "embedder.relu3")
-    alike = compare(seeds)["over_agents"]
-    assert alike["blindness_alone"] == {end: alike[end] for end in ("site", "low", "high")}, "of the same draws"
+    over = compare([broken(arm, "embedder.relu3") for arm in seeds]).over_agents
+    assert over is not None
+    assert (over.site, over.affine, over.blindness_alone.site) == ("input", False, "embedder.relu3")
+    alike = compare(seeds).over_agents
+    assert alike is not None
+    assert alike.blindness_alone == Reach(alike.site, alike.low, alike.high), "of the same draws"
 
 
 def test_the_page_holds_what_is_needed_to_make_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,8 +313,8 @@ def test_the_page_holds_what_is_needed_to_make_it_again(tmp_path: Path, monkeypa
             store.describe("versions", [{"torch": "1.2.3"}, {"torch": "1.2.4"}])
     monkeypatch.setattr("sys.argv", ["mazesteer", "compare", "a b", "--seed", "3"])
     data = run_compare(runs, tmp_path / "out", seed=3)
-    assert (data["horizon"], data["mode"], data["command"]) == (256, "hard", "mazesteer compare 'a b' --seed 3")
-    assert [arm["command"] for arm in data["arms"]] == sweeps
+    assert (data.horizon, data.mode, data.command) == (256, "hard", "mazesteer compare 'a b' --seed 3")
+    assert [run.command for run in data.arms] == sweeps
     text = (tmp_path / "out" / "compare.md").read_text()
     section = text[text.index("## Methods and settings") :]
     for known in (
@@ -320,7 +346,7 @@ def test_the_table_of_boundaries_has_the_caveats(tmp_path: Path) -> None:
     assert [row.split(" | ")[-1].strip(" |") for row in rows] == ["caveat", "free: affine in the pixels", ""]
 
 
-@pytest.mark.parametrize("arms", [2, FEW_ARMS + 1])
+@pytest.mark.parametrize("arms", [2, FEW_RUNS + 1])
 def test_the_markdown_twin_has_the_curves_in_numbers(tmp_path: Path, arms: int) -> None:
     share = {"input": 0.0, "embedder.relu3": 0.3}
     runs = [
@@ -330,9 +356,9 @@ def test_the_markdown_twin_has_the_curves_in_numbers(tmp_path: Path, arms: int) 
     text = (tmp_path / "out" / "compare.md").read_text()
     rows = [line for line in text.split("## Site by site")[1].split("## ")[0].splitlines() if line.startswith("| ")]
     assert rows[0].count(" a") == arms and len(rows) == 1 + len(SITES)
-    point = data["arms"][0]["curve"][1]
-    whole = f"{point['blindness']:.3f} ({point['low']:.3f} to {point['high']:.3f}); {point['competence']:.3f}"
-    shown = whole if arms <= FEW_ARMS else f"{point['blindness']:.3f}"
+    point = data.arms[0].curve[1]
+    whole = f"{point.blindness:.3f} ({point.low:.3f} to {point.high:.3f}); {point.competence:.3f}"
+    shown = whole if arms <= FEW_RUNS else f"{point.blindness:.3f}"
     assert rows[2] == f"| relu3 {f'| {shown} ' * arms}|"
 
 
@@ -343,10 +369,10 @@ def test_what_is_missing_of_a_sweep_of_several_is_named(tmp_path: Path) -> None:
     (tmp_path / INDEX.file).write_text(
         json.dumps({"format": INDEX.format, "checkpoints": ["agent", "late", "other"], "runs": runs})
     )
-    assert run_compare([tmp_path], tmp_path / "out", seed=0)["unfinished"] == ["late"]
+    assert run_compare([tmp_path], tmp_path / "out", seed=0).unfinished == ("late",)
     line = "Not compared, since their sweeps are not finished: late."
     assert line in (tmp_path / "out" / "compare.md").read_text()
-    assert run_compare([arm.directory for arm in arms], tmp_path / "out", seed=0)["unfinished"] == []
+    assert run_compare([arm.directory for arm in arms], tmp_path / "out", seed=0).unfinished == ()
     assert "Not compared" not in (tmp_path / "out" / "compare.md").read_text()
 
 
@@ -355,7 +381,7 @@ def test_why_there_is_no_mean_over_agents_is_said(tmp_path: Path) -> None:
     spec = replace(SPEC, checkpoint="agent-seed1", sha256="c" * 64)
     unmoved = make_run(tmp_path / "c", spec, dict.fromkeys(SITES, 0.0), effect=0.0)
     data = run_compare([runs[0], unmoved], tmp_path / "out", seed=0)
-    assert data["over_agents"] is None
+    assert data.over_agents is None
     line = "No boundary over agents: the cheese changes nothing for agent-seed1."
     assert line in (tmp_path / "out" / "compare.md").read_text()
-    assert compare(read_arms(runs))["no_over_agents"] is None, "two recipes: none is expected"
+    assert compare(read_compared_runs(runs)).no_over_agents is None, "two recipes: none is expected"

@@ -16,11 +16,22 @@ from hypothesis import strategies as st
 
 from agents.training.history import FILE, SNAPSHOTS
 from envs.errors import InputError
-from steering.analysis.compared_runs import read_arms
+from steering.analysis.compared_runs import read_compared_runs
 from steering.analysis.development import Series, bumps, loss_curves, lower_envelope, snapshots
+from steering.records.codec import from_json
+from steering.records.comparison import (
+    ComparedOutcomes,
+    ComparedReferences,
+    ComparedRunSummary,
+    ComparedSite,
+    Comparison,
+    CurvePoint,
+    Development,
+)
 from steering.reports.comparison_figures import development_figure
 from steering.reports.comparison_report import run_compare
 from tests.helpers.browser import chromium, looked_at
+from tests.helpers.comparisons import boundary_of, cheese_effect, run_summary
 from tests.helpers.runs import SPEC, make_run
 
 
@@ -29,16 +40,17 @@ def test_snapshots_of_one_training_are_known_and_shown_with_its_loss(tmp_path: P
     for k, count in enumerate((4096, 1048576)):
         spec = replace(SPEC, checkpoint=f"region5@{count}", sha256=str(k) * 64)
         runs.append(make_run(tmp_path / str(count), spec, {"input": 0.0, "embedder.relu3": 0.4 * k}))
-    found = snapshots([arm.spec.checkpoint for arm in read_arms(runs)])
+    found = snapshots([arm.spec.checkpoint for arm in read_compared_runs(runs)])
     assert found == Series("region5", (4096, 1048576), ("", "")) and found.positions() == [4096, 1048576]
     data = run_compare(runs[::-1], tmp_path / "out", seed=0)
-    assert [arm["checkpoint"] for arm in data["arms"]] == ["region5@4096", "region5@1048576"], "in order of training"
+    assert [run.checkpoint for run in data.arms] == ["region5@4096", "region5@1048576"], "in order of training"
     (tmp_path / FILE).write_text("")
     with pytest.raises(InputError, match="the loss of region5 is on its card"):
         run_compare(runs, tmp_path / "out", seed=0, history=tmp_path)
-    stages = data["development"]["loss"]
-    assert [stage["stage"] for stage in stages][:1] == ["imitation"] and len(stages[0]["loss"]) > 10
-    assert json.loads((tmp_path / "out" / "compare.json").read_text()) == data
+    assert isinstance(data.development, Development)
+    stages = data.development.loss
+    assert [stage.stage for stage in stages][:1] == ["imitation"] and len(stages[0].loss) > 10
+    assert from_json((tmp_path / "out" / "compare.json").read_text(), Comparison, "compare.json", "") == data
     assert "A bump is a stretch" in (tmp_path / "out" / "compare.md").read_text()
     page = (tmp_path / "out" / "compare.html").read_text()
     assert len(page) < 8_000_000 and "http://" not in page.split("</script>")[-1]
@@ -55,10 +67,11 @@ def test_snapshots_of_ones_own_training_are_shown_with_the_loss_of_its_history(t
         for k, (name, sha) in enumerate(zip(names, digest, strict=True))
     ]
     page = tmp_path / "out" / "compare.md"
-    without = run_compare(runs, tmp_path / "out", seed=0)["development"]
-    assert without["of"] is None and without["loss"] == []
-    assert without["counts"] == [0, 4096, 8192, 8192]
-    assert without["stages"] == ["imitation", "imitation", "imitation", "dagger"], "in order of training"
+    without = run_compare(runs, tmp_path / "out", seed=0).development
+    assert isinstance(without, Development)
+    assert without.of is None and without.loss == ()
+    assert without.counts == (0, 4096, 8192, 8192)
+    assert without.stages == ("imitation", "imitation", "imitation", "dagger"), "in order of training"
     assert "--history RUN adds that of a training" in page.read_text() and "A bump" not in page.read_text()
     training = tmp_path / "training"
     (training / SNAPSHOTS).mkdir(parents=True)
@@ -66,8 +79,10 @@ def test_snapshots_of_ones_own_training_are_shown_with_the_loss_of_its_history(t
     rows.append({"stage": "imitation", "count": 6000, "loss": 1.5})
     (training / FILE).write_text("".join(json.dumps(row) + "\n" for row in sorted(rows, key=lambda r: str(r["count"]))))
     (training / SNAPSHOTS / f"{names[1]}.safetensors").write_text(names[1])
-    (curve,) = run_compare(runs, tmp_path / "out", seed=0, history=training)["development"]["loss"]
-    assert curve["stage"] == "imitation" and curve["count"] == [4096, 6000, 8192]
+    found = run_compare(runs, tmp_path / "out", seed=0, history=training).development
+    assert isinstance(found, Development)
+    (curve,) = found.loss
+    assert curve.stage == "imitation" and curve.count == (4096, 6000, 8192)
     assert "A bump is a stretch" in page.read_text() and "--history" not in page.read_text()
     (training / SNAPSHOTS / f"{names[1]}.safetensors").write_text("another training's")
     with pytest.raises(InputError, match="000004096-imitation is no snapshot of that training"):
@@ -117,11 +132,11 @@ def test_a_stage_that_begins_stands_behind_the_one_that_ended() -> None:
 
 def test_a_bump_is_where_the_loss_leaves_its_convex_envelope() -> None:
     count = np.array([1, 10, 100, 1000, 10_000])
-    assert bumps(count, np.array([5, 3, 2, 1.5, 1.4])) == []
-    assert bumps(count, np.array([4, 3, 3.5, 1, 0.9])) == [[100, 100]]
+    assert bumps(count, np.array([5, 3, 2, 1.5, 1.4])) == ()
+    assert bumps(count, np.array([4, 3, 3.5, 1, 0.9])) == ((100, 100),)
     rows = [{"stage": "a", "count": int(c), "loss": x} for c, x in zip(count, (4, 3, 3.5, 1, 0.9), strict=True)]
     (curve,) = loss_curves([*rows, {"stage": "ppo", "count": 99_999}])
-    assert curve["stage"] == "a" and curve["bumps"] == [[100, 100]]
+    assert curve.stage == "a" and curve.bumps == ((100, 100),)
 
 
 @settings(max_examples=60, deadline=None)
@@ -143,32 +158,33 @@ def test_the_envelope_is_the_greatest_convex_function_below(values: list[float])
 def test_no_bump_where_the_loss_did_not_fall() -> None:
     """Else the tolerance is a share of nothing, and rounding is a bump."""
     count = np.array([1, 10, 100, 1000])
-    assert bumps(count, np.array([0.1, 0.1001, 0.1, 0.1002])) == []
-    assert bumps(count, np.array([0.1, 0.1001, 0.0999, 0.1002])) == []
-    assert bumps(count, np.full(4, 0.1)) == []
-    assert bumps(count, np.array([0.1, -0.2, 0.05, -0.3])) == [[100, 100]], "a loss may be below 0, as PPO's is"
+    assert bumps(count, np.array([0.1, 0.1001, 0.1, 0.1002])) == ()
+    assert bumps(count, np.array([0.1, 0.1001, 0.0999, 0.1002])) == ()
+    assert bumps(count, np.full(4, 0.1)) == ()
+    assert bumps(count, np.array([0.1, -0.2, 0.05, -0.3])) == ((100, 100),), "a loss may be below 0, as PPO's is"
 
 
 # -- the figure --------------------------------------------------------------------------------------
 
 
-def arm(blindness: list[float], competence: list[float | None], *ends: str | None) -> dict[str, Any]:
+def snapshot(blindness: list[float], competence: list[float | None], *ends: str | None) -> ComparedRunSummary:
     """Of sites a, b, c; ``ends``: the boundary and its interval."""
-    curve = [{"site": s, "blindness": x, "competence": y} for s, x, y in zip("abc", blindness, competence, strict=True)]
-    reference = {"clean": {"p_cheese": blindness[0]}, "no_cheese": {"p_region": 0.9}}
-    cheese = [{"outcome": "p_cheese_cell", "low": 0.12 - blindness[1], "high": 0.9}]
-    boundary = dict(zip(("site", "low", "high"), ends, strict=True))
-    return {"curve": curve, "boundary": boundary, "reference": reference, "cheese": cheese}
+    return run_summary(
+        curve=tuple(CurvePoint(s, x, x, x, y) for s, x, y in zip("abc", blindness, competence, strict=True)),
+        boundary=boundary_of(*ends),
+        reference=ComparedReferences(
+            ComparedOutcomes(blindness[0], 0.5, 0.5),
+            ComparedOutcomes(0.0, 0.5, 0.9),
+        ),
+        cheese=(cheese_effect(0.12 - blindness[1], 0.9),),
+    )
 
 
-DATA = {
-    "sites": ["a", "b", "c"],
-    "facts": [{"name": s, "affine": s == "a", "receptive_field": 7 if s == "b" else None} for s in "abc"],
-    "arms": [  # not in the order of training
-        arm([0.9, 0.8, 0.1], [0.95, 1.2, 0.3], "b", "a", "c"),
-        arm([0.1, 0.1, 0.1], [0.7, 0.6, 0.5], None, None, "a"),
-    ],
-}
+FACTS = tuple(ComparedSite(s, k, s == "a", s, 7 if s == "b" else None) for k, s in enumerate("abc"))
+ARMS = (  # not in the order of training
+    snapshot([0.9, 0.8, 0.1], [0.95, 1.2, 0.3], "b", "a", "c"),
+    snapshot([0.1, 0.1, 0.1], [0.7, 0.6, 0.5], None, None, "a"),
+)
 BUMPY = [
     {"stage": "x", "count": c, "loss": loss}
     for c, loss in zip((1, 10, 100, 1000, 10_000), (4, 3, 3.5, 1, 0.9), strict=True)
@@ -183,7 +199,7 @@ def test_the_loss_is_drawn_and_each_bump_is_shaded_over_its_samples() -> None:
     losses = loss_curves(
         [*BUMPY, {"stage": "y", "count": 20_000, "loss": 0.9}, {"stage": "y", "count": 40_000, "loss": 0.8}]
     )
-    figure = development_figure(DATA, [1000, 10], losses)
+    figure = development_figure(ARMS, FACTS, [1000, 10], losses)
     found = traces(figure)
     assert list(found["loss, x"].x) == [1, 10, 100, 1000, 10_000] and list(found["loss, x"].y) == [4, 3, 3.5, 1, 0.9]
     assert list(found["loss, y"].x) == [20_000, 40_000] and found["loss, y"].line.dash != found["loss, x"].line.dash
@@ -193,12 +209,12 @@ def test_the_loss_is_drawn_and_each_bump_is_shaded_over_its_samples() -> None:
     axis = figure.layout[found["loss, x"].xaxis.replace("x", "xaxis")]
     assert axis.type == "log" and shape.fillcolor
     convex = loss_curves([*BUMPY[:2], *BUMPY[3:]])
-    assert not development_figure(DATA, [1000, 10], convex).layout.shapes, "no bump, no shade"
-    assert not development_figure(DATA, [1000, 10], []).layout.shapes
+    assert not development_figure(ARMS, FACTS, [1000, 10], convex).layout.shapes, "no bump, no shade"
+    assert not development_figure(ARMS, FACTS, [1000, 10], []).layout.shapes
 
 
 def test_the_boundary_is_drawn_with_its_interval_and_nowhere_is_a_place() -> None:
-    figure = development_figure(DATA, [1000, 10], [])
+    figure = development_figure(ARMS, FACTS, [1000, 10], [])
     found = traces(figure)
     rows = ["nowhere", "a (free)", "b (local)", "c"]
     assert list(found["heatmap"].y) == rows and figure.layout.yaxis.autorange == "reversed"
@@ -211,15 +227,15 @@ def test_the_boundary_is_drawn_with_its_interval_and_nowhere_is_a_place() -> Non
 
 
 def test_competence_is_that_of_the_boundary_or_where_it_is_nowhere_of_the_first_site() -> None:
-    figure = development_figure(DATA, [1000, 10], [])
+    figure = development_figure(ARMS, FACTS, [1000, 10], [])
     found = traces(figure)
     able = found["competence"]
     assert list(able.x) == [10, 1000] and list(able.y) == [0.7, 1.2] and list(able.text) == ["a (free)", "b (local)"]
     assert [symbol.endswith("-open") for symbol in able.marker.symbol] == [True, False]
     assert able.yaxis == found["P(cheese), left alone"].yaxis and figure.layout.yaxis2.range[1] > 1.2
     assert list(found["P(cheese), left alone"].y) == [0.1, 0.9]
-    undefined = {**DATA, "arms": [arm([0.1] * 3, [None] * 3, None, None, None)] * 2}
-    assert list(traces(development_figure(undefined, [1, 2], []))["competence"].y) == [None, None]
+    undefined = [snapshot([0.1] * 3, [None] * 3, None, None, None)] * 2
+    assert list(traces(development_figure(undefined, FACTS, [1, 2], []))["competence"].y) == [None, None]
 
 
 def test_the_caption_says_what_is_known_of_the_loss(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from steering.probes.curves import (
     tallies_to_json,
 )
 from steering.probes.summary import APART, DEPENDENT
+from steering.records.codec import to_plain
 from steering.reports.comparison_report import run_compare
 from steering.reports.site_axis import PALETTE
 from steering.reports.static_figures import compare_figure
@@ -188,9 +189,9 @@ def test_a_comparison_shows_the_readings_of_each_agent_and_of_their_mean(tmp_pat
     for run, planning in zip(runs, (2, 4), strict=True):
         put_probes(run, made_up(planning), range(MAZES))
     data = run_compare(runs, tmp_path / "out", seed=0)
-    found = data["readings"]
-    assert found["levels"] == MAZES and found["sites"] == list(NAMES) and data["no_readings"] == ""
-    header, *rows = readings_table({"a": found["arms"][0], "b": found["arms"][1], "mean": found["over_agents"]})
+    found = data.readings
+    assert found is not None and found.levels == MAZES and found.sites == NAMES and data.no_readings == ""
+    header, *rows = readings_table({"a": found.arms[0], "b": found.arms[1], "mean": found.over_agents or ()})
     assert header == ["evidence", "what holds", "a", "b", "mean"]
     moves = next(
         row for row in rows if row[1] == "next move (towards the cheese) can be read beyond pixels and surroundings"
@@ -212,19 +213,20 @@ def test_a_comparison_holds_and_draws_the_curves_behind_its_readings(tmp_path: P
     for run, sums in zip(runs, tallies, strict=True):
         put_probes(run, sums, range(MAZES))
     data = run_compare(runs, tmp_path / "out", seed=0)
-    found = data["readings"]
-    assert bare["readings"] is None and found["facts"] == FACTS
-    for sums, curves in zip(tallies, found["curves"], strict=True):
+    found = data.readings
+    assert bare.readings is None and found is not None and to_plain(found.facts) == FACTS
+    for sums, curves in zip(tallies, found.curves, strict=True):
         keys = {"next_move": "cheese", "surroundings": "cheese surroundings", "apart": APART,
                 "apart_surroundings": f"{APART} surroundings",
                 "cell": "cell", "interaction": "interaction"}  # fmt: skip
-        assert set(curves) == set(keys)
+        assert {field.name for field in fields(curves)} == set(keys)
         for name, key in keys.items():
             top, bottom = sums[key]
             ratios = np.atleast_1d(top.sum(axis=-1) / bottom.sum(axis=-1))
             expected = 1 - ratios if name == "cell" else ratios
-            assert [row["value"] for row in curves[name]] == pytest.approx(expected)
-            assert all(row["low"] <= row["value"] + 1e-9 and row["value"] <= row["high"] + 1e-9 for row in curves[name])
+            rows = getattr(curves, name)
+            assert [row.value for row in rows] == pytest.approx(expected)
+            assert all(row.low <= row.value + 1e-9 and row.value <= row.high + 1e-9 for row in rows)
     ticks = [tick.get_text() for tick in compare_figure(data).axes[-1].get_xticklabels()]
     assert ticks == ["input", "a", "relu3", "b", "c", "d", "e"], "by depth, whether swept or probed"
     drawn = Image.open(tmp_path / "out" / "compare.png").convert("RGB")
@@ -245,10 +247,10 @@ def test_mazes_and_sites_are_found_by_name_in_each_run(tmp_path: Path) -> None:
     mixed = {name: (np.concatenate([more[name][0], top], -1), np.concatenate([more[name][1], bottom], -1))
              for name, (top, bottom) in shared.items()}  # fmt: skip
     put_probes(runs[1], mixed, [97, 98, 99, *order], sites=[FACTS[k] for k in kept])
-    found = run_compare(runs, tmp_path / "out", seed=0)["readings"]
-    assert found["levels"] == MAZES and found["sites"] == ["input", "b", "c", "e"]
-    probed = [[row for row in arm if row["kind"] != "causal"] for arm in found["arms"]]
-    assert probed[0] == probed[1] and probed[0][0]["site"] == "b"
+    found = run_compare(runs, tmp_path / "out", seed=0).readings
+    assert found is not None and found.levels == MAZES and found.sites == ("input", "b", "c", "e")
+    probed = [[row for row in arm if row.kind != "causal"] for arm in found.arms]
+    assert probed[0] == probed[1] and probed[0][0].site == "b"
 
 
 def test_many_agents_are_shown_by_their_mean_alone(tmp_path: Path) -> None:
@@ -257,7 +259,7 @@ def test_many_agents_are_shown_by_their_mean_alone(tmp_path: Path) -> None:
     for run in runs:
         put_probes(run, made_up(3), range(MAZES))
     data = run_compare(runs, tmp_path / "out", seed=0)
-    assert len(data["readings"]["arms"]) == 6
+    assert data.readings is not None and len(data.readings.arms) == 6
     text = (tmp_path / "out" / "compare.md").read_text()
     assert "| evidence | what holds | mean of the agents |" in text and "each of so many runs" in text
 
@@ -282,11 +284,11 @@ def test_probes_that_were_not_made_alike_are_left_out_and_the_page_says_why(
     if change is not None:
         put_probes(runs[1], made_up(2), range(MAZES), **change)
     data = run_compare(runs, tmp_path / "out", seed=0)
-    assert data["readings"] is None and why in data["no_readings"]
+    assert data.readings is None and why in data.no_readings
     text = (tmp_path / "out" / "compare.md").read_text()
     assert "## Three kinds" not in text and why in text
 
 
 def test_runs_without_any_probes_need_no_excuse(tmp_path: Path) -> None:
     data = run_compare(two_runs(tmp_path), tmp_path / "out", seed=0)
-    assert data["readings"] is None and data["no_readings"] == ""
+    assert data.readings is None and data.no_readings == ""

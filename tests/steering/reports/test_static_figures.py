@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from matplotlib.figure import Figure
 
+from steering.records.comparison import (
+    ComparedProbedSite,
+    ComparedReadings,
+    ComparedSite,
+    Comparison,
+    CurvePoint,
+    ProbedCurves,
+)
+from steering.records.probes import Estimate
 from steering.reports.static_figures import compare_figure
+from tests.helpers.comparisons import comparison, run_summary
 
 
-def compared(kinds: str, twins: str = "") -> dict[str, Any]:
+def compared(kinds: str, twins: str = "") -> Comparison:
     """Two runs with probes; ``kinds``: of each site f (free), l (local) or - (neither); ``twins``: 1 for a twin."""
-    facts = [
-        {"name": str(k), "depth": k, "affine": kind == "f", "receptive_field": 7 if kind in "fl" else None,
-         "equivalence_class": "0" if twins[k : k + 1] == "1" else str(k)}
+    known = [
+        (str(k), k, kind == "f", "0" if twins[k : k + 1] == "1" else str(k), 7 if kind in "fl" else None)
         for k, kind in enumerate(kinds)
-    ]  # fmt: skip
-    point = {"blindness": 0.5, "value": 0.5, "low": 0.4, "high": 0.6}
-    rows = [point] * len(kinds)
-    curves = dict.fromkeys(("next_move", "surroundings", "apart", "apart_surroundings", "cell", "interaction"), rows)
-    return {
-        "arms": [{"name": name, "curve": rows} for name in "ab"],
-        "facts": facts,
-        "levels": [1, 2, 3],
-        "thresholds": {"blindness": 0.5},
-        "readings": {"facts": facts, "curves": [curves] * 2},
-    }
+    ]
+    facts = tuple(ComparedSite(*row) for row in known)
+    probed = tuple(ComparedProbedSite(name, depth, True, *rest) for name, depth, *rest in known)
+    points = tuple(CurvePoint(fact.name, 0.5, 0.4, 0.6, 1.0) for fact in facts)
+    curves = ProbedCurves(*[(Estimate(0.5, 0.4, 0.6),) * len(kinds)] * 6)
+    return comparison(
+        arms=tuple(run_summary(name, curve=points) for name in "ab"),
+        facts=facts,
+        readings=ComparedReadings(3, tuple(fact.name for fact in facts), probed, (curves, curves), ((), ()), None),
+    )
 
 
 def marks(figure: Figure, panel: int) -> list[tuple[bool, float, float]]:
