@@ -7,14 +7,13 @@ from typing import Any
 
 from steering.analysis.paired_effects import cheese_tells
 from steering.analysis.readings import readings
-from steering.experiments.conditions import MAIN
+from steering.experiments.conditions import MAIN, MUST_NOT_BLIND
 from steering.probes.summary import APART
 from steering.records.readings import DECODING, REPRESENTATIONAL, Reading, span
 from steering.statistics import bootstrap
 from steering.statistics.formatting import format_interval, format_number
 
 NO_USE = "the cheese hardly draws the agent: it raises neither P(cheese) nor P(cheese | decision square) by a sure 0.01"
-NO_TRICK = ("random", "add", "other_level")  # controls that must not blind where subtraction does
 WIDE = 2 / 3  # of the distinct experiments: an interval over so many says nothing
 
 
@@ -160,9 +159,9 @@ def _interval(reading: Reading) -> str:
 
 def _controls(found: Mapping[str, Any]) -> list[str]:
     """What the controls say against a boundary: that they blind there too, or that there are none."""
-    swept = {c: found["controls"][c]["there"] for c in NO_TRICK if c in found["controls"]}
+    swept = {c: found["controls"][c]["there"] for c in MUST_NOT_BLIND if c in found["controls"]}
     if not swept:
-        return [f"no control was swept ({', '.join(NO_TRICK)})"]
+        return [f"no control was swept ({', '.join(MUST_NOT_BLIND)})"]
     threshold = found["thresholds"]["blindness"]
     reasons = []
     for control, part in swept.items():

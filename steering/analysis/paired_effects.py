@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from steering.experiments.conditions import ALL_SITES, REFERENCES
+from steering.experiments.conditions import ALL_SITES, BY_NAME, REFERENCES
 from steering.experiments.outcome import ATTRACTION, OUTCOMES, WORDS
 from steering.statistics import paired
 from steering.sweep.outcome_table import Columns, OutcomeTable
@@ -32,8 +32,8 @@ def effects(table: OutcomeTable) -> list[dict[str, Any]]:
     for coefficient in table.spec.coefficients:
         for condition in table.spec.conditions:
             label = labelled(table.spec, condition, coefficient)
-            sites = [""] if condition == ALL_SITES else table.experiments(condition)
-            columns = {site or ALL_SITES: table.condition(condition, site, coefficient) for site in sites}
+            sites = table.experiments(condition) if BY_NAME[condition].at_one_site else [""]
+            columns = {site or condition: table.condition(condition, site, coefficient) for site in sites}
             for against in REFERENCES:
                 records += _family(table, label, against, columns, references[against])
     return records

@@ -13,7 +13,7 @@ import numpy as np
 from envs.errors import InputError
 from envs.files import write_atomic
 from steering.analysis.paired_effects import effects
-from steering.experiments.conditions import ALL_SITES, CONTROLS, MAIN
+from steering.experiments.conditions import ALL_SITES, BY_NAME, CONTROLS, MAIN
 from steering.experiments.outcome import OUTCOME_FIELDS, PROFILE_SUMS
 from steering.statistics import bootstrap, boundary
 from steering.sweep.outcome_table import Columns, OutcomeTable
@@ -36,7 +36,7 @@ def summarize(
     sites = []
     for name in spec.sites:
         conditions = {}
-        for condition in (c for c in spec.conditions if c != ALL_SITES):
+        for condition in (c for c in spec.conditions if BY_NAME[c].at_one_site):
             for coefficient in spec.coefficients:
                 label = labelled(spec, condition, coefficient)
                 columns = table.condition(condition, name, coefficient)

@@ -9,6 +9,7 @@ import typer
 
 from envs.errors import InputError
 from steering.cli.options import DEFAULT_CHECKPOINT, Horizon, Mode, Seed
+from steering.experiments.conditions import CONDITIONS, DEFAULT_CONDITIONS
 
 
 def layer_sweep(
@@ -23,9 +24,9 @@ def layer_sweep(
     levels: Annotated[Optional[str], typer.Option(help="Seeds to consider: 0:64, or 3,7,12.")] = None,  # noqa: UP045
     n_levels: Annotated[Optional[int], typer.Option(help="Take the first N levels that qualify (default: 32).")] = None,  # noqa: UP045
     sites: Annotated[str, typer.Option(help="trunk, all, or names separated by commas.")] = "trunk",
-    conditions: Annotated[
-        str, typer.Option(help="Any of subtract, add, random, other_level, same_cell, all_sites, by commas.")
-    ] = "subtract,add,random,other_level,same_cell",
+    conditions: Annotated[str, typer.Option(help=f"Any of {', '.join(CONDITIONS)}, by commas.")] = ",".join(
+        DEFAULT_CONDITIONS
+    ),
     coefficients: Annotated[str, typer.Option(help="Multiples of the vector, e.g. 1 or 0.5,1,2.")] = "1",
     horizon: Horizon = 256,
     seed: Seed = 0,

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from agents.networks.policy import Policy
-from envs.errors import InputError, check_random_seed, nearest
+from envs.errors import InputError, check_random_seed
 from envs.maze import Maze
-from steering.experiments.conditions import ALL_SITES, CONDITIONS, OTHER_LEVEL, REFERENCES, SAME_CELL, Key
+from steering.experiments.conditions import (
+    ALL_SITES,
+    BY_NAME,
+    MAIN,
+    OTHER_LEVEL,
+    SAME_CELL,
+    Draw,
+    Key,
+    find_condition,
+)
 from steering.experiments.levels import VectorSource, donor, donors
 from steering.interventions.edits import Intervention, add, subtract
 from steering.interventions.sites import Site, enumerate_sites, find_site
@@ -73,30 +82,51 @@ class LevelConditions:
         return self._drawn[condition, draw]
 
     def source(self, key: Key) -> int | None:
-        """The level a control's vector is from, if another."""
-        return self.drawn(key.condition, key.draw)[0] if key.condition in (OTHER_LEVEL, SAME_CELL) else None
+        """Return the level a control's vector is from, if it is another one."""
+        of_a_level = BY_NAME[key.condition].draws in (Draw.LEVEL, Draw.LEVEL_WITH_CHEESE_THERE)
+        return self.drawn(key.condition, key.draw)[0] if of_a_level else None
 
     def intervention(self, key: Key) -> Intervention:
-        """What a key stands for; references change nothing."""
-        kinds: dict[str, Callable[[], Intervention]] = {
-            **dict.fromkeys(REFERENCES, Intervention),
-            "subtract": lambda: subtract(self.own()[key.site], key.coefficient),
-            "add": lambda: add(self.own()[key.site], key.coefficient),
-            "random": lambda: subtract(
-                random_vector(self.own()[key.site], generator(self.seed, key.level, key.site, key.draw)),
-                key.coefficient,
-            ),
-            **dict.fromkeys(
-                (OTHER_LEVEL, SAME_CELL),
-                lambda: subtract(self.drawn(key.condition, key.draw)[1][key.site], key.coefficient),
-            ),
-            ALL_SITES: lambda: everywhere(self.policy, self.own(), key.coefficient),
-        }
-        if key.condition not in kinds:
-            raise InputError(
-                f"unknown condition {key.condition!r}; {nearest(key.condition, (*REFERENCES, *CONDITIONS))}"
-            )
-        return kinds[key.condition]()
+        """Return the edit that a key stands for; references change nothing."""
+        return EDITS[find_condition(key.condition).name](self, key)
+
+
+def _nothing(level: LevelConditions, key: Key) -> Intervention:
+    return Intervention()
+
+
+def _subtract(level: LevelConditions, key: Key) -> Intervention:
+    return subtract(level.own()[key.site], key.coefficient)
+
+
+def _add(level: LevelConditions, key: Key) -> Intervention:
+    return add(level.own()[key.site], key.coefficient)
+
+
+def _subtract_random(level: LevelConditions, key: Key) -> Intervention:
+    rng = generator(level.seed, key.level, key.site, key.draw)
+    return subtract(random_vector(level.own()[key.site], rng), key.coefficient)
+
+
+def _subtract_drawn(level: LevelConditions, key: Key) -> Intervention:
+    return subtract(level.drawn(key.condition, key.draw)[1][key.site], key.coefficient)
+
+
+def _subtract_everywhere(level: LevelConditions, key: Key) -> Intervention:
+    return everywhere(level.policy, level.own(), key.coefficient)
+
+
+# The edit of each condition of the table in :mod:`steering.experiments.conditions`.
+EDITS: Mapping[str, Callable[[LevelConditions, Key], Intervention]] = {
+    "clean": _nothing,
+    "no_cheese": _nothing,
+    MAIN: _subtract,
+    "add": _add,
+    "random": _subtract_random,
+    OTHER_LEVEL: _subtract_drawn,
+    SAME_CELL: _subtract_drawn,
+    ALL_SITES: _subtract_everywhere,
+}
 
 
 def everywhere(policy: Policy, vectors: Vectors, coefficient: float) -> Intervention:
@@ -125,13 +155,11 @@ def intervention_named(
 
     Raises :class:`InputError` for an unknown condition, a missing site or a level without cheese.
     """
-    known = (*REFERENCES, *CONDITIONS)
-    if condition not in known:
-        raise InputError(f"unknown condition {condition!r}; {nearest(condition, known)}")
+    chosen = find_condition(condition)
     check_random_seed(seed)
-    if condition in REFERENCES:
+    if chosen.reference:
         return Intervention()
-    if condition == ALL_SITES:
+    if not chosen.at_one_site:
         name = ""
     elif site is None:
         raise InputError(f"condition {condition!r} needs a site: add --site (see `mazesteer sites`)")

@@ -15,7 +15,7 @@ from envs.errors import InputError
 from envs.maze import Cell, Maze
 from envs.simulator.procgen_env import check_seed
 from envs.training.levels import EVAL_LEVELS
-from steering.experiments.conditions import OTHER_LEVEL, SAME_CELL
+from steering.experiments.conditions import BY_NAME, Draw
 from steering.statistics.seeding import generator
 
 SEARCH_LIMIT = 100_000
@@ -144,11 +144,11 @@ def donors(maze: Maze, condition: str, seed: int, draw: int, count: int) -> list
     """``count`` different levels as :func:`donor` draws them."""
     if maze.cheese is None:
         raise InputError(f"{condition}: this maze has no cheese to compare with")
-    rng = generator(seed, maze.level or 0, condition, draw)
+    rng, draws = generator(seed, maze.level or 0, condition, draw), BY_NAME[condition].draws
     found: dict[int | None, Maze] = {}
     for _ in range(_LIMIT // _BLOCK):
         for candidate in Maze.from_levels(rng.integers(*EVAL_LEVELS, size=_BLOCK).tolist(), maze.mode):
-            fit = None if candidate.level in (maze.level, *found) else _fitting(candidate, maze, condition)
+            fit = None if candidate.level in (maze.level, *found) else _fitting(candidate, maze, draws)
             if fit is not None:
                 found[fit.level] = fit
                 if len(found) == count:
@@ -156,11 +156,11 @@ def donors(maze: Maze, condition: str, seed: int, draw: int, count: int) -> list
     raise InputError(f"level {maze.level}: {condition} needs {count} levels to take vectors from, found {len(found)}")
 
 
-def _fitting(candidate: Maze, maze: Maze, condition: str) -> Maze | None:
+def _fitting(candidate: Maze, maze: Maze, draws: Draw) -> Maze | None:
     here = _outer_cheese(maze)
-    if condition == OTHER_LEVEL:
+    if draws is Draw.LEVEL:
         return candidate if not skip_reason(candidate) and _outer_cheese(candidate) != here else None
-    assert condition == SAME_CELL, condition
+    assert draws is Draw.LEVEL_WITH_CHEESE_THERE, draws
     cell = (here[0] - candidate.state.margin, here[1] - candidate.state.margin)
     return candidate.with_cheese(cell) if candidate.is_free(cell) and cell != candidate.mouse else None
 

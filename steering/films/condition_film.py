@@ -12,7 +12,7 @@ from agents.networks.policy import Policy, batches, to_input
 from envs.errors import InputError, nearest
 from envs.maze import Maze
 from envs.trajectory import Trajectory
-from steering.experiments.conditions import CONDITIONS, REFERENCES
+from steering.experiments.conditions import find_condition
 from steering.experiments.exact import CHUNK, LevelEvaluator
 from steering.experiments.level_conditions import intervention_named
 from steering.experiments.sampled import rollouts
@@ -39,10 +39,8 @@ class Cast:
     channel: int | None = None
 
     def __post_init__(self) -> None:
-        known = (*REFERENCES, *CONDITIONS)
         for condition in self.conditions:
-            if condition not in known:
-                raise InputError(f"unknown condition {condition!r}; {nearest(condition, known)}")
+            find_condition(condition)
         if not self.conditions or len(set(self.conditions)) < len(self.conditions):
             raise InputError(f"conditions {', '.join(self.conditions)!r}: give one or more, each once")
         if self.heat not in HEATS:

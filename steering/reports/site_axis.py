@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
+from steering.experiments.conditions import TABLE
 from steering.experiments.outcome import DISTANCES
 from steering.statistics.formatting import short_site_name
 
@@ -43,7 +44,7 @@ Site = SiteRecord | Mapping[str, Any]
 BLUE, ORANGE, GREEN, RED, PINK, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
 GREY = "#666666"
 PALETTE = (BLUE, RED, GREEN, PINK, ORANGE, SKY, "#333333")  # for up to seven runs
-CONDITIONS = {"subtract": BLUE, "add": ORANGE, "random": GREY, "other_level": PINK, "same_cell": SKY}
+COLOURS = {condition.name: condition.colour for condition in TABLE}
 LEGEND = {"orientation": "h", "x": 0, "y": 1.04, "yanchor": "bottom"}
 # Opacities are said because the template has its own for shapes; all lie below what they mark.
 _SHADE = {"fillcolor": "#999999", "opacity": 0.15, "line_width": 0, "layer": "below"}

@@ -17,12 +17,11 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from steering.experiments.conditions import MAIN
+from steering.experiments.conditions import BY_NAME, CONDITIONS, CONTROLS, MAIN
 from steering.records.comparison import ComparedProbedSite, ComparedReadings, ComparedSite, Comparison
 from steering.records.probes import Estimate
 from steering.records.readings import CAUSAL, Reading
 from steering.reports.site_axis import (
-    CONDITIONS,
     GREY,
     PALETTE,
     RED,
@@ -45,13 +44,8 @@ _MARKS = {
               {"facecolor": "none", "edgecolor": GREY, "lw": 1.2, "ls": ":"}),
 }  # fmt: skip
 _TWIN = "open markers: the same experiment as a site before"
-_SHOWN = {
-    MAIN: ("o", "cheese vector subtracted"),
-    "random": ("D", "noise of the same norm"),
-    "add": ("^", "cheese vector added"),
-    "other_level": ("v", "vector of another level"),
-    "same_cell": ("s", "vector of another level, cheese on the same cell"),
-}
+# The main condition, then the controls, then what else was swept at one site.
+_SHOWN = tuple(dict.fromkeys((MAIN, *CONTROLS, *(name for name in CONDITIONS if BY_NAME[name].at_one_site))))
 
 
 def sweep_picture(summary: Mapping[str, Any]) -> bytes:
@@ -62,15 +56,14 @@ def sweep_picture(summary: Mapping[str, Any]) -> bytes:
     sites = [site for site in summary["sites"] if site["trunk"]] or summary["sites"]
     figure, (axes, *_) = _panels(sites, [4.6])
     shown = {label for site in sites for label in site["conditions"]}
-    for label, (marker, text) in _SHOWN.items():
-        if label not in shown:
-            continue
+    for label in (name for name in _SHOWN if name in shown):
+        condition = BY_NAME[label]
         rows = [site["conditions"][label] for site in sites]
-        lone = label == "random"  # noise has no twins
-        style = {"color": CONDITIONS[label], "marker": marker, "lw": 2.4 if label == MAIN else 1.2}
+        style = {"color": condition.colour, "marker": condition.marker, "lw": 2.4 if label == MAIN else 1.2}
         keys = ("blindness", "blindness_low", "blindness_high") if label == MAIN else ("blindness",)
         columns = [[row[key] for row in rows] for key in keys]
-        _draw(axes, range(len(sites)), columns, style, [not lone and is_duplicate(site) for site in sites], text)
+        twins = [condition.shared_in_class and is_duplicate(site) for site in sites]
+        _draw(axes, range(len(sites)), columns, style, twins, condition.label)
     found = summary["boundary"]
     reading = Reading(CAUSAL, "boundary", "up to", found["site"], found["low"], found["high"])
     depths = reading.edges([site["name"] for site in sites])

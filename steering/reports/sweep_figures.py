@@ -11,14 +11,13 @@ import plotly.graph_objects as go
 
 from envs.errors import InputError
 from envs.maze import Maze
-from steering.experiments.conditions import MAIN
+from steering.experiments.conditions import BY_NAME, MAIN
 from steering.films.move_fields import MoveField, panels
 from steering.records.readings import CAUSAL, DECODING, REPRESENTATIONAL, Reading
 from steering.reports.site_axis import (
     BLUE,
-    CONDITIONS,
+    COLOURS,
     GREEN,
-    GREY,
     LEGEND,
     ORANGE,
     RED,
@@ -49,14 +48,16 @@ def blindness_figure(summary: dict[str, Any]) -> go.Figure:
         rows = [site["conditions"][label] for site in trunk]
         main, shape = label == MAIN, "square" if label.startswith(MAIN) else "diamond"
         # Random vectors have no twins: each site is an experiment of its own.
-        markers = "diamond" if label.startswith("random") else symbols(trunk, "circle" if main else shape)
+        markers = (
+            symbols(trunk, "circle" if main else shape) if BY_NAME[label.split(" ")[0]].shared_in_class else "diamond"
+        )
         figure.add_scatter(
             x=names(trunk),
             y=[row["blindness"] for row in rows],
             error_y=error_bars(rows, "blindness", "blindness_low", "blindness_high"),
             name=f"blindness, {label}",
             mode="lines+markers",
-            line={"color": CONDITIONS.get(label.split(" ")[0], "#999999"), "width": 3 if main else 1.5,
+            line={"color": COLOURS.get(label.split(" ")[0], "#999999"), "width": 3 if main else 1.5,
                   "dash": "solid" if main else "dash" if label.startswith(MAIN) else "dot"},
             marker={"size": 9 if main else 6, "symbol": markers},
         )  # fmt: skip
@@ -68,7 +69,7 @@ def blindness_figure(summary: dict[str, Any]) -> go.Figure:
             error_y=error_bars(rows, "competence", "competence_low", "competence_high"),
             name=f"competence, {label}",
             mode="lines+markers",
-            line={"color": GREEN if main else CONDITIONS.get(label.split(" ")[0], "#999999"), "dash": "dash",
+            line={"color": GREEN if main else COLOURS.get(label.split(" ")[0], "#999999"), "dash": "dash",
                   "width": 2 if main else 1},
             marker={"size": 6, "symbol": symbols(trunk, "triangle-up")},
             visible=True if main else "legendonly",
@@ -79,7 +80,7 @@ def blindness_figure(summary: dict[str, Any]) -> go.Figure:
             y=[site["conditions"][MAIN]["blindness"] for site in branch],
             name=f"blindness, {MAIN}, branch sites",
             mode="markers",
-            marker={"color": CONDITIONS[MAIN], "symbol": "x-thin-open", "size": 7},
+            marker={"color": COLOURS[MAIN], "symbol": "x-thin-open", "size": 7},
         )
     shade_sites(figure, summary["sites"])
     alone = summary["reference"]["clean"].get("competence")
@@ -219,11 +220,10 @@ def before_after_figure(decisions: Mapping[str, Any]) -> go.Figure:
     :func:`steering.analysis.decision_square.decision_squares`.
     """
     figure = go.Figure()
-    colours = {"clean": GREY, MAIN: CONDITIONS[MAIN], "no_cheese": ORANGE}
     for world, label in WORLDS.items():
         x = [text for key, text in DECISIONS.items() for _ in decisions[world][key]]
         y = [value for key in DECISIONS for value in decisions[world][key]]
-        figure.add_box(x=x, y=y, name=label, marker={"color": colours[world], "size": 4}, boxpoints="all", jitter=0.5,
+        figure.add_box(x=x, y=y, name=label, marker={"color": COLOURS[world], "size": 4}, boxpoints="all", jitter=0.5,
                        pointpos=0, line={"width": 1.5})  # fmt: skip
     figure.update_layout(boxmode="group", template="simple_white", height=440, legend=LEGEND,
                          margin={"l": 60, "r": 20, "t": 30, "b": 40})  # fmt: skip

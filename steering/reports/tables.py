@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from steering.analysis.readings import MOVES
-from steering.experiments.conditions import MAIN
+from steering.experiments.conditions import BY_NAME, MAIN
 from steering.replication.store import Data
 from steering.reports.site_axis import distance_labels, labels
 from steering.statistics.bootstrap import FEW
@@ -52,7 +52,7 @@ def _text(value: Any) -> str:
 Table = list[list[str]]  # header first
 # Moves at the decision square and worlds, as in :func:`steering.analysis.decision_square.decision_squares`.
 DECISIONS = {"cheese": "to the cheese", "corner": "to the top right", "other": "other"}
-WORLDS = {"clean": "left alone", MAIN: "cheese vector subtracted", "no_cheese": "cheese removed"}
+WORLDS = {name: BY_NAME[name].label for name in ("clean", MAIN, "no_cheese")}
 
 
 def position_cells(

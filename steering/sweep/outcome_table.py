@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from envs.errors import InputError
-from steering.experiments.conditions import Key
+from steering.experiments.conditions import BY_NAME, Key
 from steering.experiments.outcome import OUTCOME_FIELDS, Outcome
 from steering.statistics.bootstrap import TIE
 from steering.sweep.artifacts import DATABASE
@@ -81,7 +81,10 @@ class OutcomeTable:
 
     def classes(self, condition: str) -> list[str]:
         """Of each trunk site swept, the class of experiments it belongs to; random vectors have no equivalent sites."""
-        return [name if condition == "random" else self.facts[name]["equivalence_class"] for name in self.trunk()]
+        return [
+            self.facts[name]["equivalence_class"] if BY_NAME[condition].shared_in_class else name
+            for name in self.trunk()
+        ]
 
     def experiments(self, condition: str) -> list[str]:
         """Trunk sites that are experiments of their own: the first of each class."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from steering.experiments.conditions import ALL_SITES, PUBLISHED_SITE, REFERENCES, Key
+from steering.experiments.conditions import BY_NAME, PUBLISHED_SITE, REFERENCES, Key
 from steering.sweep.spec import SweepSpec
 
 
@@ -23,7 +23,7 @@ def rollout_name(key: Key, episode: int) -> str:
 def rollout_keys(spec: SweepSpec, level: int, site: str) -> list[Key]:
     """Conditions recorded on each level: the references, and each condition at one site."""
     chosen = [
-        Key(level, condition, "" if condition == ALL_SITES else site, spec.coefficients[0])
+        Key(level, condition, site if BY_NAME[condition].at_one_site else "", spec.coefficients[0])
         for condition in spec.conditions
     ]
     return [Key(level, name) for name in REFERENCES] + chosen

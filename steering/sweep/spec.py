@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from envs.chain import check_horizon
-from envs.errors import InputError, nearest
+from envs.errors import InputError
 from envs.files import write_atomic
-from steering.experiments.conditions import ALL_SITES, CONDITIONS, DEFAULT_CONDITIONS, DRAWN, REFERENCES, Key
+from steering.experiments.conditions import (
+    BY_NAME,
+    CONDITIONS,
+    DEFAULT_CONDITIONS,
+    DRAWN,
+    REFERENCES,
+    Key,
+    find_condition,
+)
 from steering.experiments.levels import VectorSource
 from steering.experiments.outcome import HORIZON
 from steering.sweep.artifacts import RUN_FORMAT
@@ -45,8 +54,7 @@ class SweepSpec:
 
     def __post_init__(self) -> None:
         for condition in self.conditions:
-            if condition not in CONDITIONS:
-                raise InputError(f"unknown condition {condition!r}; {nearest(condition, CONDITIONS)}")
+            find_condition(condition, CONDITIONS)
         if not self.conditions or not self.coefficients or not self.levels:
             raise InputError("a sweep needs at least one level, one condition and one coefficient")
         if not all(abs(c) <= 1e6 for c in self.coefficients) or self.draws < 1 or self.episodes < 0:
@@ -66,14 +74,12 @@ class SweepSpec:
     def keys(self, level: int) -> list[Key]:
         """Everything to be known about one level, in a fixed order."""
         keys = [Key(level, name) for name in REFERENCES]
-        for site in self.sites:
-            for condition in self.conditions:
-                if condition != ALL_SITES:
-                    for coefficient in self.coefficients:
-                        for draw in range(self.draws_of(condition)):
-                            keys.append(Key(level, condition, site, coefficient, draw))
-        if ALL_SITES in self.conditions:
-            keys += [Key(level, ALL_SITES, "", coefficient) for coefficient in self.coefficients]
+        at_one_site = [condition for condition in self.conditions if BY_NAME[condition].at_one_site]
+        for site, condition, coefficient in itertools.product(self.sites, at_one_site, self.coefficients):
+            keys += [Key(level, condition, site, coefficient, draw) for draw in range(self.draws_of(condition))]
+        for condition, coefficient in itertools.product(self.conditions, self.coefficients):
+            if condition not in at_one_site:
+                keys += [Key(level, condition, "", coefficient, draw) for draw in range(self.draws_of(condition))]
         return keys
 
     def draws_of(self, condition: str) -> int:

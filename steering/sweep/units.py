@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from agents.networks.policy import Policy
 from envs.maze import Maze
-from steering.experiments.conditions import ALL_SITES, GROUPS, REFERENCES, Key
+from steering.experiments.conditions import BY_NAME, GROUPS, MAIN, REFERENCES, Key
 from steering.experiments.exact import LevelEvaluator, StatePolicy
 from steering.experiments.level_conditions import LevelConditions
 from steering.experiments.outcome import Profile
@@ -62,13 +62,14 @@ def level_rows(policy: Policy, maze: Maze, keys: Sequence[Key], spec: SweepSpec)
     evaluator = LevelEvaluator(policy, maze, spec.horizon)
     jobs: dict[Key, Key] = {}
     for key in keys:
-        if key.condition in ("random", ALL_SITES):
-            jobs[key] = key
-        elif key.condition not in REFERENCES:
+        condition = BY_NAME[key.condition]
+        if condition.shared_in_class:
             jobs[key] = key._replace(site=sites[key.site].equivalence_class)
+        elif not condition.reference:
+            jobs[key] = key
     distinct = list(dict.fromkeys(jobs.values()))
     level = LevelConditions.of(
-        policy, maze, spec.source, spec.seed, [*distinct, *(key for key in jobs if key.condition == "subtract")]
+        policy, maze, spec.source, spec.seed, [*distinct, *(key for key in jobs if key.condition == MAIN)]
     )
     fields = dict(zip(distinct, evaluator.fields([level.intervention(key) for key in distinct]), strict=True))
     done = dict(zip(distinct, evaluator.outcomes_of(list(fields.values())), strict=True))
@@ -95,7 +96,7 @@ def _profiles(
     sites: dict[str, Site],
 ) -> list[Profile]:
     """Profiles of subtraction: a site's own activations, its class's policy."""
-    subtracted = {(key.site, key.coefficient): fields[job] for key, job in jobs.items() if key.condition == "subtract"}
+    subtracted = {(key.site, key.coefficient): fields[job] for key, job in jobs.items() if key.condition == MAIN}
     if not subtracted:
         return []
     source, vectors = level.vector, level.own()

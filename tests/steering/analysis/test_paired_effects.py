@@ -328,7 +328,7 @@ def test_power_of_a_run(run: Path) -> None:
         store.describe("thresholds", {"blindness": 0.95, "competence": 0.8})
         summary = summarize(store, SweepSpec.load(run), blindness=0.95)
         assert summary["boundary"]["site"] != summarize(store, SweepSpec.load(run))["boundary"]["site"]
-    done = CliRunner().invoke(commands, [str(run), "--width", "0.2", "--json"])
+    done = CliRunner().invoke(commands, ["power", str(run), "--width", "0.2", "--json"])
     assert done.exit_code == 0, done.output
     records = json.loads(done.stdout)
     assert [record["site"] for record in records] == [summary["boundary"][key] for key in ("site", "next_site")]
@@ -337,7 +337,7 @@ def test_power_of_a_run(run: Path) -> None:
         assert record["pilot"] == len(LEVELS) and record["levels"] > 0
         for key in ("blindness", "blindness_low", "blindness_high"):
             assert record[key] == rows[record["site"]][key]
-    text = CliRunner().invoke(commands, [str(run), "--width", "0.2", "--site", RES3]).stdout
+    text = CliRunner().invoke(commands, ["power", str(run), "--width", "0.2", "--site", RES3]).stdout
     assert RES3 in text and str(power_of_run(run, 0.2, RES3)[0]["levels"]) in text and str(run) in text
     with pytest.raises(InputError, match="was not swept"):
         power_of_run(run, 0.2, "embedder.block2.res2.resadd")
