@@ -26,26 +26,48 @@ _NO_LOSS = (
 _BESIDE = 1.25  # how far beside another snapshot of the same count one is drawn at most, as a ratio of counts
 
 
-def loss_curves(history: Sequence[Mapping[str, Any]]) -> tuple[LossCurve, ...]:
-    """Return the loss of each stage that has two looks with one, behind its start."""
+@dataclass(frozen=True)
+class Look:
+    """One look at a training, as its history keeps it."""
+
+    stage: str
+    """Name of the stage of training."""
+    count: int
+    """Samples and steps of training up to then, 0 or more."""
+    loss: float | None
+    """Loss in the units of the stage's own loss; None where none is known."""
+
+
+def looks(history: Sequence[Mapping[str, Any]]) -> tuple[Look, ...]:
+    """Return the looks in the rows of a history: of ``history.jsonl``, or of a card."""
     found = []
-    for stage in dict.fromkeys(row["stage"] for row in history):
-        rows = [row for row in history if row["stage"] == stage and _known(row.get("loss")) and row["count"] > 0]
-        if len(rows) < 2:
-            continue
-        count, loss = [int(row["count"]) for row in rows], [float(row["loss"]) for row in rows]
-        found.append(LossCurve(stage, tuple(count), tuple(loss), bumps(np.array(count), np.array(loss))))
+    for row in history:
+        loss = row.get("loss")
+        value = None if loss is None or not math.isfinite(loss) else float(loss)
+        found.append(Look(row["stage"], int(row["count"]), value))
     return tuple(found)
 
 
-def _known(loss: Any) -> bool:
-    return loss is not None and math.isfinite(loss)
+def loss_curves(history: Sequence[Look]) -> tuple[LossCurve, ...]:
+    """Return the loss of each stage that has two looks with one, behind its start."""
+    found = []
+    for stage in _stages(history):
+        rows = [(look.count, look.loss) for look in history if look.stage == stage and look.count > 0]
+        known = [(count, loss) for count, loss in rows if loss is not None]
+        if len(known) > 1:
+            counts, losses = zip(*known, strict=True)
+            found.append(LossCurve(stage, counts, losses, bumps(np.array(counts), np.array(losses))))
+    return tuple(found)
 
 
-def without_loss(history: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+def without_loss(history: Sequence[Look]) -> tuple[str, ...]:
     """Return the stages of a training that :func:`loss_curves` has no curve for."""
     known = {curve.stage for curve in loss_curves(history)}
-    return tuple(stage for stage in dict.fromkeys(row["stage"] for row in history) if stage not in known)
+    return tuple(stage for stage in _stages(history) if stage not in known)
+
+
+def _stages(history: Sequence[Look]) -> list[str]:
+    return list(dict.fromkeys(look.stage for look in history))
 
 
 def loss_caption(losses: Sequence[LossCurve], without: Sequence[str] | None) -> str:

@@ -6,10 +6,9 @@ import dataclasses
 import hashlib
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from msgspec import UNSET, UnsetType
 
@@ -22,7 +21,7 @@ from steering.analysis import conclusion
 from steering.analysis.compared_runs import ComparedRun, find_runs, read_compared_runs, unfinished
 from steering.analysis.comparison import compare
 from steering.analysis.comparison_readings import readings_table, side_by_side
-from steering.analysis.development import RULE, Series, loss_caption, loss_curves, snapshots, without_loss
+from steering.analysis.development import RULE, Look, Series, looks, loss_caption, loss_curves, snapshots, without_loss
 from steering.analysis.paired_effects import cheese_tells
 from steering.records.codec import to_json
 from steering.records.comparison import (
@@ -87,7 +86,7 @@ def run_compare(
     if history is not None and not (history / HISTORY).is_file():
         raise InputError(f"--history {history}: no {HISTORY} there; give the --out of a training")
     runs, series = in_order_of_training(read_compared_runs(find_runs(directories)))
-    rows = _history(history, runs, series)
+    looked = _history(history, runs, series)
     found = compare(runs, seed=seed, blindness=blindness, competence=competence)
     readings, no_readings = side_by_side(runs, found)
     found = dataclasses.replace(
@@ -97,7 +96,7 @@ def run_compare(
         readings=readings,
         no_readings=no_readings,
         unfinished=tuple(unfinished(directories)),
-        development=_development(series, rows),
+        development=_development(series, looked),
     )
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -109,15 +108,15 @@ def run_compare(
     return found
 
 
-def _development(series: Series | None, rows: Sequence[Mapping[str, Any]]) -> Development | UnsetType:
+def _development(series: Series | None, history: Sequence[Look]) -> Development | UnsetType:
     if series is None:
         return UNSET
     return Development(
         of=series.name,
         counts=series.counts,
         stages=series.stages,
-        loss=loss_curves(rows),
-        without_loss=without_loss(rows) if rows else None,
+        loss=loss_curves(history),
+        without_loss=without_loss(history) if history else None,
         rule=RULE,
     )
 
@@ -235,13 +234,13 @@ def _effects(found: Comparison) -> list[str]:
     ]
 
 
-def _history(training: Path | None, runs: Sequence[ComparedRun], series: Series | None) -> list[dict[str, Any]]:
-    """Return the history of the training of ``series``: on a card, or in the directory ``training``; [] if of none.
+def _history(training: Path | None, runs: Sequence[ComparedRun], series: Series | None) -> tuple[Look, ...]:
+    """Return the history of the training of ``series``: on a card, or in the directory ``training``; () if of none.
 
     Raises :class:`InputError` if ``training`` is given and is not theirs.
     """
     if training is None:
-        return _card_history(series.name) if series is not None else []
+        return _card_history(series.name) if series is not None else ()
     if series is None:
         raise InputError("--history belongs to snapshots of one training (NAME@COUNT, or COUNT-STAGE as a training "
                          "names its files); these runs are none")  # fmt: skip
@@ -250,17 +249,14 @@ def _history(training: Path | None, runs: Sequence[ComparedRun], series: Series 
     return _own_history(training, runs, series)
 
 
-def _card_history(name: str | None) -> list[dict[str, Any]]:
-    if name not in zoo_names():
-        return []
-    history: list[dict[str, Any]] = load_card(name).get("history", [])
-    return history
+def _card_history(name: str | None) -> tuple[Look, ...]:
+    return looks(load_card(name).get("history", [])) if name in zoo_names() else ()
 
 
-def _own_history(training: Path, runs: Sequence[ComparedRun], series: Series) -> list[dict[str, Any]]:
+def _own_history(training: Path, runs: Sequence[ComparedRun], series: Series) -> tuple[Look, ...]:
     """Return the history in ``training``; raises :class:`InputError` if the runs are seen to be another training's."""
-    rows = read_history(training)
-    known = {(row["count"], row["stage"]) for row in rows}
+    found = looks(read_history(training))
+    known = {(look.count, look.stage) for look in found}
     for run, snapshot in zip(runs, zip(series.counts, series.stages, strict=True), strict=True):
         file = training / SNAPSHOTS / f"{run.spec.checkpoint}.safetensors"
         other = file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() != run.spec.sha256
@@ -268,7 +264,7 @@ def _own_history(training: Path, runs: Sequence[ComparedRun], series: Series) ->
             raise InputError(
                 f"--history {training}: {run.name} is no snapshot of that training; give the --out of its own"
             )
-    return rows
+    return found
 
 
 def _figures(found: Comparison, series: Series | None) -> list[Figure]:

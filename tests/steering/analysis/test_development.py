@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from agents.training.history import FILE, SNAPSHOTS
 from envs.errors import InputError
 from steering.analysis.compared_runs import read_compared_runs
-from steering.analysis.development import Series, bumps, loss_curves, lower_envelope, snapshots
+from steering.analysis.development import Series, bumps, looks, loss_curves, lower_envelope, snapshots
 from steering.records.codec import from_json
 from steering.records.comparison import (
     ComparedOutcomes,
@@ -135,7 +135,7 @@ def test_a_bump_is_where_the_loss_leaves_its_convex_envelope() -> None:
     assert bumps(count, np.array([5, 3, 2, 1.5, 1.4])) == ()
     assert bumps(count, np.array([4, 3, 3.5, 1, 0.9])) == ((100, 100),)
     rows = [{"stage": "a", "count": int(c), "loss": x} for c, x in zip(count, (4, 3, 3.5, 1, 0.9), strict=True)]
-    (curve,) = loss_curves([*rows, {"stage": "ppo", "count": 99_999}])
+    (curve,) = loss_curves(looks([*rows, {"stage": "ppo", "count": 99_999}]))
     assert curve.stage == "a" and curve.bumps == ((100, 100),)
 
 
@@ -197,7 +197,7 @@ def traces(figure: go.Figure) -> dict[str, Any]:
 
 def test_the_loss_is_drawn_and_each_bump_is_shaded_over_its_samples() -> None:
     losses = loss_curves(
-        [*BUMPY, {"stage": "y", "count": 20_000, "loss": 0.9}, {"stage": "y", "count": 40_000, "loss": 0.8}]
+        looks([*BUMPY, {"stage": "y", "count": 20_000, "loss": 0.9}, {"stage": "y", "count": 40_000, "loss": 0.8}])
     )
     figure = development_figure(ARMS, FACTS, [1000, 10], losses)
     found = traces(figure)
@@ -208,7 +208,7 @@ def test_the_loss_is_drawn_and_each_bump_is_shaded_over_its_samples() -> None:
     assert shape.xref == found["loss, x"].xaxis and shape.yref == f"{found['loss, x'].yaxis} domain"
     axis = figure.layout[found["loss, x"].xaxis.replace("x", "xaxis")]
     assert axis.type == "log" and shape.fillcolor
-    convex = loss_curves([*BUMPY[:2], *BUMPY[3:]])
+    convex = loss_curves(looks([*BUMPY[:2], *BUMPY[3:]]))
     assert not development_figure(ARMS, FACTS, [1000, 10], convex).layout.shapes, "no bump, no shade"
     assert not development_figure(ARMS, FACTS, [1000, 10], []).layout.shapes
 
