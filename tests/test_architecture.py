@@ -35,7 +35,8 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"steering.experiments": "conditions outcome exact profiles levels level_conditions sampled"},
     {"steering.records": "codec sites boundary readings sweep probes comparison"},
     {"steering.sweep": "artifacts provenance spec recordings store outcome_table units executors run planning"},
-    {"steering.probes": "data ridge convolutional summary surroundings scores position_dependence curves run"},
+    {"steering.probes": "score_records data ridge convolutional summary surroundings scores curves "
+                        "position_dependence run"},
     {"steering.analysis": "paired_effects readings summary power conclusion decision_square development compared_runs "
                           "comparison_readings comparison"},
     {"steering.replication": "tracking protocol store own_vectors transfer channels cheese_probe behaviour levels run"},
@@ -68,6 +69,7 @@ FREE_OF_TORCH = (
 )  # fmt: skip
 NO_TORCH = [name for name, (_, room, _) in PLACES.items() if room in FREE_OF_TORCH and name != "envs.training.vec_env"]
 NO_TORCH += [*PACKAGES, *(room for rooms in FLOORS for room in rooms), "agents.checkpoints.cards", "steering.doctor"]
+NO_TORCH += [f"steering.probes.{name}" for name in ("score_records", "summary", "curves")]
 NO_TORCH += [
     name
     for name, (_, room, _) in PLACES.items()

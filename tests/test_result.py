@@ -89,21 +89,21 @@ def test_the_page_has_the_numbers_of_the_sweep(run: tuple[str, Any, Any]) -> Non
 
 def test_the_page_has_the_numbers_of_the_probes(run: tuple[str, Any, Any]) -> None:
     name, _, probes = run
-    probed = {short_site_name(site["name"]): site for site in probes["sites"]}
-    vectors = {short_site_name(site["name"]): site["inside"] for site in probes["representation"]}
+    probed = {short_site_name(site.name): site for site in probes.sites}
+    vectors = {short_site_name(site.name): site.inside for site in probes.representation}
     moves = {"### Next move": "cheese", "### Apart": APART, "### Corner": "corner"}
     for heading in (*moves, "### Cell", "### Interaction"):
         header, *rows = table(heading)
         for row in rows:
             site = row[0].partition(" (")[0].split(", ")[0]
             if site == "surroundings alone":
-                value = probes["surroundings"][moves[heading]]["value"]
+                value = probes.surroundings[moves[heading]].value
             elif heading in moves:
-                value = probed[site]["moves"][moves[heading]]["accuracy"]["value"]
+                value = probed[site].moves[moves[heading]].accuracy.value
             elif heading == "### Cell":
-                value = probed[site]["cell"]["r2"]["value"]
+                value = probed[site].cell.r2.value
             else:
-                value = vectors[site]["interaction"]["value"]
+                value = vectors[site].interaction.value
             assert row[column([header], name)] == printed(value, 2), (heading, site)
         assert len(rows) == (13 if heading in moves else 12)
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from steering.analysis.compared_runs import ComparedRun
 from steering.analysis.readings import readings
 from steering.probes.curves import boundaries, cut, mean_curves, probe_curves, tallies_from_json
-from steering.probes.summary import APART, ProbeCurves, with_interval
+from steering.probes.summary import APART, CELL, CHEESE, INTERACTION, SURROUNDINGS, ProbeCurves, with_interval
 from steering.records.comparison import (
     ComparedBoundary,
     ComparedProbedSite,
@@ -20,10 +19,11 @@ from steering.records.comparison import (
     Comparison,
     ProbedCurves,
 )
-from steering.records.probes import Estimate
+from steering.records.probes import Estimate, ProbeBoundaries, ProbeSummary
 from steering.records.readings import Reading
+from steering.records.sites import SiteFacts
 from steering.statistics import bootstrap
-from steering.sweep.artifacts import read_artifact
+from steering.sweep.artifacts import read_probes
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class _SharedProbes:
 
     levels: list[int]
     """Seeds of the mazes."""
-    facts: tuple[ComparedProbedSite, ...]
+    sites: tuple[SiteFacts, ...]
     """The sites, in depth order."""
 
 
@@ -52,26 +52,27 @@ def side_by_side(runs: Sequence[ComparedRun], comparison: Comparison) -> tuple[C
         return None, shared
     samples = bootstrap.resamples(len(shared.levels), np.random.default_rng(comparison.seed))
     curves = [_curves(part, shared, samples) for part in probes]
-    facts = [dataclasses.asdict(fact) for fact in shared.facts]
     over, mean = comparison.over_agents, None
     if over is not None:
-        mean = _readings(over, boundaries(facts, mean_curves(curves, np.random.default_rng([comparison.seed, 1]))))
+        mean = _readings(
+            over, boundaries(shared.sites, mean_curves(curves, np.random.default_rng([comparison.seed, 1])))
+        )
     return ComparedReadings(
         levels=len(shared.levels),
-        sites=tuple(fact.name for fact in shared.facts),
-        facts=shared.facts,
+        sites=tuple(site.name for site in shared.sites),
+        facts=tuple(_facts(site) for site in shared.sites),
         curves=tuple(_shown(curve) for curve in curves),
         arms=tuple(
-            _readings(run.boundary, boundaries(facts, curve))
+            _readings(run.boundary, boundaries(shared.sites, curve))
             for run, curve in zip(comparison.arms, curves, strict=True)
         ),
         over_agents=mean,
     ), ""
 
 
-def _probes_of(runs: Sequence[ComparedRun]) -> tuple[list[dict[str, Any]], str]:
+def _probes_of(runs: Sequence[ComparedRun]) -> tuple[list[ProbeSummary], str]:
     """Return the probes of all runs, or none and which runs lack them."""
-    files = [read_artifact(run.directory, run.spec.sha256, run.spec.mode, "probes") for run in runs]
+    files = [read_probes(run.directory, run.spec.sha256, run.spec.mode) for run in runs]
     probes = [part for part, _ in files if part is not None]
     if len(probes) == len(runs):
         return probes, ""
@@ -83,50 +84,57 @@ def _probes_of(runs: Sequence[ComparedRun]) -> tuple[list[dict[str, Any]], str]:
     return [], "; ".join(missing) if probes or any(note for _, note in files) else ""
 
 
-def _shared(probes: Sequence[dict[str, Any]]) -> _SharedProbes | str:
+def _shared(probes: Sequence[ProbeSummary]) -> _SharedProbes | str:
     """Return what all probes share, or why they cannot be shown side by side."""
-    if len({(part["states"], part["seed"]) for part in probes}) > 1:
+    if len({(part.states, part.seed) for part in probes}) > 1:
         return "the runs were probed with other --states or another --seed"
-    levels = [level for level in probes[0]["levels"] if all(level in part["levels"] for part in probes)]
+    levels = [level for level in probes[0].levels if all(level in part.levels for part in probes)]
     if len(levels) < bootstrap.FEWEST:
         return f"the probes share {len(levels)} levels, {bootstrap.FEWEST} are needed"
-    sites = [{site["name"]: _site(site) for site in part["sites"]} for part in probes]
-    names = [name for name in sites[0] if all(name in own for own in sites)]
-    facts = [tuple(own[name] for name in names) for own in sites]
-    if any(other != facts[0] for other in facts):
+    facts = [{site.name: _facts(site) for site in part.sites} for part in probes]
+    sites = tuple(site for site in probes[0].sites if all(site.name in own for own in facts))
+    if any(own[site.name] != facts[0][site.name] for own in facts for site in sites):
         return "the agents were probed at other sites, or have another architecture"
-    return _SharedProbes(levels, facts[0])
+    return _SharedProbes(levels, sites)
 
 
-def _site(site: Mapping[str, Any]) -> ComparedProbedSite:
-    return ComparedProbedSite(**{field.name: site[field.name] for field in dataclasses.fields(ComparedProbedSite)})
+def _facts(site: SiteFacts) -> ComparedProbedSite:
+    """Return what a comparison says of a site."""
+    return ComparedProbedSite(
+        name=site.name,
+        depth=site.depth,
+        trunk=site.trunk,
+        affine=site.affine,
+        equivalence_class=site.equivalence_class,
+        receptive_field=site.receptive_field,
+    )
 
 
-def _curves(probes: Mapping[str, Any], shared: _SharedProbes, samples: np.ndarray) -> ProbeCurves:
+def _curves(probes: ProbeSummary, shared: _SharedProbes, samples: np.ndarray) -> ProbeCurves:
     """Return the curves of one run's probes at the shared sites over the shared mazes."""
-    names = [site["name"] for site in probes["sites"]]
-    sites = [names.index(fact.name) for fact in shared.facts]
-    mazes = [probes["levels"].index(level) for level in shared.levels]
-    return probe_curves(cut(tallies_from_json(probes["tallies"]), sites, mazes), samples)
+    names = [site.name for site in probes.sites]
+    sites = [names.index(site.name) for site in shared.sites]
+    mazes = [probes.levels.index(level) for level in shared.levels]
+    return probe_curves(cut(tallies_from_json(probes.tallies), sites, mazes), samples)
 
 
 def _shown(curves: ProbeCurves) -> ProbedCurves:
     """Return the curves with 95% intervals over mazes."""
     return ProbedCurves(
-        next_move=_estimates(curves["cheese"]),
-        surroundings=_estimates(curves["cheese surroundings"]),
+        next_move=_estimates(curves[CHEESE]),
+        surroundings=_estimates(curves[CHEESE + SURROUNDINGS]),
         apart=_estimates(curves[APART]),
-        apart_surroundings=_estimates(curves[f"{APART} surroundings"]),
-        cell=_estimates(1.0 - curves["cell"]),
-        interaction=_estimates(curves["interaction"]),
+        apart_surroundings=_estimates(curves[APART + SURROUNDINGS]),
+        cell=_estimates(1.0 - curves[CELL]),
+        interaction=_estimates(curves[INTERACTION]),
     )
 
 
 def _estimates(curve: np.ndarray) -> tuple[Estimate, ...]:
-    return tuple(Estimate(**with_interval(row)) for row in curve)
+    return tuple(with_interval(row) for row in curve)
 
 
-def _readings(boundary: ComparedBoundary, probed: Mapping[str, Any]) -> tuple[Reading, ...]:
+def _readings(boundary: ComparedBoundary, probed: ProbeBoundaries) -> tuple[Reading, ...]:
     return tuple(readings(dataclasses.asdict(boundary), probed))
 
 

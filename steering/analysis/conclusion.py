@@ -9,6 +9,7 @@ from steering.analysis.paired_effects import cheese_tells
 from steering.analysis.readings import readings
 from steering.experiments.conditions import MAIN, MUST_NOT_BLIND
 from steering.probes.summary import APART
+from steering.records.probes import ProbeBoundaries
 from steering.records.readings import DECODING, REPRESENTATIONAL, Reading, span
 from steering.statistics import bootstrap
 from steering.statistics.formatting import format_interval, format_number
@@ -17,10 +18,10 @@ NO_USE = "the cheese hardly draws the agent: it raises neither P(cheese) nor P(c
 WIDE = 2 / 3  # of the distinct experiments: an interval over so many says nothing
 
 
-def conclude_sweep(summary: dict[str, Any], probes: Mapping[str, Any] | None = None) -> str:
+def conclude_sweep(summary: dict[str, Any], probes: ProbeBoundaries | None = None) -> str:
     """The finding in two sentences: how far the trick works, with its interval; then what that supports.
 
-    ``probes`` is ``probes.json`` of the same run, the readings that come of probes.
+    ``probes``: the boundaries that the probes of the same run give.
     """
     found = summary["boundary"]
     count = len(summary["levels"]["used"])
@@ -58,7 +59,7 @@ def conclude_sweep(summary: dict[str, Any], probes: Mapping[str, Any] | None = N
     return f"{text} {_other_readings(summary, probes)}"
 
 
-def caveats(summary: dict[str, Any], probes: Mapping[str, Any] | None = None) -> list[str]:
+def caveats(summary: dict[str, Any], probes: ProbeBoundaries | None = None) -> list[str]:
     """Why the numbers do not support a conclusion about where planning begins; empty if they do."""
     found, count = summary["boundary"], len(summary["levels"]["used"])
     reasons = []
@@ -92,7 +93,7 @@ def caveats(summary: dict[str, Any], probes: Mapping[str, Any] | None = None) ->
     return reasons + _decoding(summary, probes)
 
 
-def _decoding(summary: Mapping[str, Any], probes: Mapping[str, Any] | None) -> list[str]:
+def _decoding(summary: Mapping[str, Any], probes: ProbeBoundaries | None) -> list[str]:
     """What the next move that probes read says against the boundary: that there is none, or that it comes elsewhere."""
     move = _readings(probes).get("cheese")
     if move is None:
@@ -104,7 +105,7 @@ def _decoding(summary: Mapping[str, Any], probes: Mapping[str, Any] | None) -> l
     return []
 
 
-def _other_readings(summary: Mapping[str, Any], probes: Mapping[str, Any] | None) -> str:
+def _other_readings(summary: Mapping[str, Any], probes: ProbeBoundaries | None) -> str:
     """What probes say of next moves, where subtraction has no part, and of the vectors that are subtracted."""
     found = _readings(probes)
     parts = []
@@ -127,19 +128,18 @@ def _other_readings(summary: Mapping[str, Any], probes: Mapping[str, Any] | None
     return f"{'; '.join(parts)}."
 
 
-def _readings(probes: Mapping[str, Any] | None) -> dict[str, Reading]:
+def _readings(probes: ProbeBoundaries | None) -> dict[str, Reading]:
     """The probes' readings that a conclusion rests on: next moves (``cheese`` and :data:`APART`), and the vectors'."""
-    if probes is None or not {"decoding_boundary", "representational_boundary"} <= set(probes):
+    if probes is None:
         return {}
-    moves = probes["decoding_boundary"]["next_move"]
     found = {
-        name: Reading(DECODING, name, "from", part["site"], part["low"], part["high"])
-        for name, part in moves.items()
-        if name in ("cheese", APART) and part["rule"]
+        name: Reading(DECODING, name, "from", part.site, part.low, part.high)
+        for name, part in probes.decoding_boundary.next_move.items()
+        if name in ("cheese", APART) and part.rule
     }
-    held = probes["representational_boundary"]
-    if held["rule"]:
-        found[REPRESENTATIONAL] = Reading(REPRESENTATIONAL, "vectors", "up to", held["site"], held["low"], held["high"])
+    held = probes.representational_boundary
+    if held.rule:
+        found[REPRESENTATIONAL] = Reading(REPRESENTATIONAL, "vectors", "up to", held.site, held.low, held.high)
     return found
 
 

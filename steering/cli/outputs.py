@@ -18,6 +18,7 @@ from steering.analysis.summary import summarize, write_summary
 from steering.experiments.conditions import MAIN, REFERENCES
 from steering.experiments.outcome import shown_on
 from steering.films.sweep_film import film_sweep
+from steering.records.probes import ProbeSummary
 from steering.reports.static_figures import sweep_picture
 from steering.reports.sweep_report import write_report
 from steering.statistics import boundary
@@ -63,7 +64,7 @@ def write_outputs(
         notes=notes,
     )
     write_atomic(directory / "report.png", sweep_picture(summary))
-    print_summary(summary, extra.get("probes"))
+    print_summary(summary, extra.probes)
     print(f"report: {directory / 'report.html'}, {directory / 'report.md'}")
     print(f"picture: {directory / 'report.png'}")
     print(f"numbers: {directory / 'summary.json'}, {', '.join(map(str, tables))}")
@@ -80,8 +81,8 @@ def _with_thresholds(store: Store, directory: Path, blindness: float, competence
     return f"mazesteer report {shlex.quote(str(directory))} {given}"
 
 
-def print_summary(summary: dict[str, Any], probes: dict[str, Any] | None = None) -> None:
-    """The answer and a table per site, on standard output; ``probes`` is the run's ``probes.json``."""
+def print_summary(summary: dict[str, Any], probes: ProbeSummary | None = None) -> None:
+    """The answer and a table per site, on standard output; ``probes``: of the same run."""
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     console.print("\n" + conclude_sweep(summary, probes) + "\n")
     table = Table(box=None, pad_edge=False)

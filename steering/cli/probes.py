@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
 from steering.cli.options import DEFAULT_CHECKPOINT, Checkpoint
+from steering.statistics.formatting import short_site_name
 
+if TYPE_CHECKING:
+    from steering.records.probes import Estimate, ProbeSummary
+
+WIDEST = "3x3"  # the unit whose hits are printed, of those in ``map``
 commands = typer.Typer()
 
 
@@ -34,45 +38,46 @@ def probe(
     """Probe every layer for the cheese's cell and for next moves; compare cheese vectors between positions."""
     from steering.probes.run import ProbeOptions, run_probes
     from steering.progress import bar
+    from steering.records.codec import to_json
     from steering.sweep.artifacts import PROBES, read_json
 
     with bar("probing") as progress:
         found = run_probes(ProbeOptions(checkpoint, out, levels, n_levels, sites, states, seed, mode), progress)
     if as_json:
-        print(json.dumps(found, allow_nan=False))
+        print(to_json(found).decode(), end="")
         return
     _show(found)
     _side_by_side(found, read_json(out / "summary.json").get("boundary"))
     print(f"\nnumbers: {out / PROBES.file}")
 
 
-def _show(found: dict[str, Any]) -> None:
-    """One line per site, then what is right without any network, and by chance."""
+def _show(found: ProbeSummary) -> None:
+    """Print one line per site, then what is right without any network, and by chance."""
     from steering.probes.summary import APART
 
     moves_of = {"cheese": "cheese", APART: "(apart)", "corner": "corner", "policy": "policy"}  # whose next move
     columns = (*moves_of.values(), "cell R2", "hits", "cosine", "ratio")
-    inside = {row["name"]: row["inside"] or {} for row in found["representation"]}
-    apart = found["asked"][APART]
-    print(f"{found['checkpoint']['name']}: {len(found['levels'])} levels, {found['frames']} frames, told about mazes "
-          f"not learned from;\n(apart): to the cheese, in the {apart} frames where it is not the move to the corner;\n"
-          "95% intervals over mazes are in the file\n")  # fmt: skip
+    inside = {row.name: row.inside for row in found.representation}
+    print(f"{found.checkpoint.name}: {len(found.levels)} levels, {found.frames} frames, told about mazes "
+          f"not learned from;\n(apart): to the cheese, in the {found.asked[APART]} frames where it is not the move to "
+          "the corner;\n95% intervals over mazes are in the file\n")  # fmt: skip
     print(f"{'':<32}{'next move told rightly':^40}{'cheese: linear,':>19}{'3x3':>6}{'its vector by position':>25}")
     print(f"{'site':<32}" + "".join(f"{name:>10}" for name in columns))
-    for row in found["sites"]:
-        moves = [row["moves"][name]["accuracy"] for name in moves_of]
-        hits = row["map"]["3x3"]["hits"] if row["map"] else None
-        same = [inside[row["name"]].get(name) for name in ("cosine", "norm_ratio")]
-        mark = " (free)" if row["affine"] else ""
-        print(f"{row['name'].removeprefix('embedder.') + mark:<32}" + _line([*moves, row["cell"]["r2"], hits, *same]))
-    pixels = found["sites"][0]["moves"]
-    print(f"{'most frequent move':<32}" + _line([found["majority"][name] for name in moves_of]))
-    print(f"{'told from a look around':<32}" + _line([found["surroundings"][name] for name in moves_of]))
-    print(f"{'shuffled labels, at the input':<32}" + _line([pixels[name]["control"] for name in moves_of]))
+    for site in found.sites:
+        moves = [site.moves[name].accuracy for name in moves_of]
+        hits = site.map[WIDEST].hits if site.map else None
+        vectors = inside[site.name]
+        same = [vectors.cosine, vectors.norm_ratio] if vectors else [None, None]
+        mark = " (free)" if site.affine else ""
+        print(f"{short_site_name(site.name) + mark:<32}" + _line([*moves, site.cell.r2, hits, *same]))
+    pixels = found.sites[0].moves
+    print(f"{'most frequent move':<32}" + _line([found.majority[name] for name in moves_of]))
+    print(f"{'told from a look around':<32}" + _line([found.surroundings[name] for name in moves_of]))
+    print(f"{'shuffled labels, at the input':<32}" + _line([pixels[name].control for name in moves_of]))
 
 
-def _side_by_side(found: dict[str, Any], swept: dict[str, Any] | None) -> None:
-    """The readings of the boundary with their intervals: the probes' own, beside those of a sweep in the directory."""
+def _side_by_side(found: ProbeSummary, swept: dict[str, Any] | None) -> None:
+    """Print the readings of the boundary with their intervals: the probes', beside those of a sweep in ``--out``."""
     from steering.analysis.readings import readings
 
     rows = [(row.kind, row.what, row.place, row.interval) for row in readings(swept, found)]
@@ -82,10 +87,10 @@ def _side_by_side(found: dict[str, Any], swept: dict[str, Any] | None) -> None:
         print("".join(f"{text:<{width}}" for text, width in zip(row, widths, strict=False)) + row[3])
     if swept is None:
         print("(causal: `mazesteer layer-sweep` with the same --out)")
-    cell = found["decoding_boundary"]["cell"]
-    print(f"cheese's cell, linearly: best at {cell['best'] or 'no site'}")
+    print(f"cheese's cell, linearly: best at {found.decoding_boundary.cell.best or 'no site'}")
 
 
-def _line(readings: list[dict[str, float | None] | None]) -> str:
-    values = [reading["value"] if reading else None for reading in readings]
+def _line(readings: list[Estimate | None]) -> str:
+    """Return the values of readings in columns, a dash for none."""
+    values = [reading.value if reading else None for reading in readings]
     return "".join(f"{'-' if value is None else f'{value:.3f}':>10}" for value in values)

@@ -21,7 +21,7 @@ _CHUNK = 2**22  # numbers held at once
 
 
 def centres(positions: int) -> np.ndarray:
-    """Pixel in the middle of what each of ``positions`` along one side of a map looks at: ``float64[positions]``.
+    """Return the middle pixel of what each of ``positions`` along one side of a map sees: ``float64[positions]``.
 
     Where the map divides the picture evenly, every stride is taken to be padded on both sides (as in the published
     network), so that position ``i`` is centred on pixel ``stride * i``; else the picture is divided evenly.
@@ -31,7 +31,7 @@ def centres(positions: int) -> np.ndarray:
 
 
 def position_cells(shape: tuple[int, int], world: int) -> np.ndarray:
-    """Where the positions of a map lie: ``float64[h * w, 2]`` in cells of the whole grid, y counted from below."""
+    """Return where a map's positions lie: ``float64[h * w, 2]`` in cells of the whole grid, y counted from below."""
     tile = _SIDE / world
     x = (centres(shape[1]) + 0.5) / tile - 0.5
     y = (_SIDE - 0.5 - centres(shape[0])) / tile - 0.5
@@ -39,7 +39,7 @@ def position_cells(shape: tuple[int, int], world: int) -> np.ndarray:
 
 
 def holding(cells: np.ndarray, shape: tuple[int, int], world: int) -> np.ndarray:
-    """``bool[n, h, w]``: positions centred within the tile of each of ``cells`` ``[n, 2]``, and the nearest one."""
+    """Return ``bool[n, h, w]``: positions centred within the tile of each of ``cells`` ``[n, 2]``, and the nearest."""
     tile = _SIDE / world
     middle_x, middle_y = (cells[:, 0] + 0.5) * tile - 0.5, _SIDE - (cells[:, 1] + 0.5) * tile - 0.5
     inside = []
@@ -52,7 +52,7 @@ def holding(cells: np.ndarray, shape: tuple[int, int], world: int) -> np.ndarray
 def predicted_positions(
     maps: Tensor, masks: Sequence[np.ndarray], fold: np.ndarray, kernel: int
 ) -> Iterator[np.ndarray]:
-    """For each of ``masks`` (``bool[n, h, w]``, what to learn) the position of the largest answer: ``int[n]``.
+    """Yield for each of ``masks`` (``bool[n, h, w]``, what to learn) the position of the largest answer: ``int[n]``.
 
     ``maps``: ``float32[n, c, h, w]``. Every fold is answered by a unit learned on the others, its penalty chosen among
     these; ``kernel``: side of the neighbourhood that the unit sees, in positions.
@@ -71,7 +71,7 @@ def predicted_positions(
 
 
 def _moments(maps: Tensor, masks: Sequence[np.ndarray], kernel: int) -> list[tuple[Tensor, Tensor]]:
-    """For each mask the mean products ``float64[d + 1, d + 1]`` of features and a 1: where it holds, and elsewhere."""
+    """Return for each mask mean products ``float64[d + 1, d + 1]`` of features and a 1: where it holds; elsewhere."""
     size = maps.shape[1] * kernel**2 + 1
     total = torch.zeros(size, size, dtype=torch.float64)
     held = torch.zeros(len(masks), size, size, dtype=torch.float64)
@@ -87,7 +87,7 @@ def _moments(maps: Tensor, masks: Sequence[np.ndarray], kernel: int) -> list[tup
 
 
 def _fit(folds: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
-    """Weights ``float64[d]`` of the unit learned on all ``folds``, with the penalty that is best for each held out."""
+    """Return weights ``float64[d]`` of the unit learned on ``folds``, with the penalty best for each held out."""
     errors = torch.zeros(len(PENALTIES), dtype=torch.float64)
     for k, held_out in enumerate(folds):
         units = _units([fold for other, fold in enumerate(folds) if other != k])
@@ -97,14 +97,14 @@ def _fit(folds: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
 
 
 def _weighted(folds: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-    """Mean products where the cheese is, and of both kinds of position at half the weight each."""
+    """Return mean products where the cheese is, and of both kinds of position at half the weight each."""
     there, elsewhere = (sum(part[1:], part[0]) for part in zip(*folds, strict=True))
     there = there / there[-1, -1]
     return there, (there + elsewhere / elsewhere[-1, -1]) / 2
 
 
 def _units(folds: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
-    """Ridge solutions ``float64[penalties, d + 1]``, the constant last, for the answer 1 on the cheese, else 0."""
+    """Return ridge solutions ``float64[penalties, d + 1]``, the constant last, for 1 on the cheese, else 0."""
     there, both = _weighted(folds)
     mean = both[:-1, -1]
     covariance = both[:-1, :-1] - torch.outer(mean, mean)

@@ -20,17 +20,31 @@ from steering.experiments.outcome import DISTANCES
 from steering.experiments.profiles import outside_field
 from steering.interventions.hooks import HookedPolicy
 from steering.interventions.sites import Site
+from steering.probes.curves import Tally
 from steering.probes.data import drawn_states
-from steering.probes.summary import SUMS
+from steering.probes.summary import with_interval
+from steering.records.probes import SiteVectors, VectorBin, VectorReadings
+from steering.statistics import bootstrap
+
+# Per state: 1, 1 where both vectors have a length, cosine; norms of the vector here, at the start, of the difference.
+SUMS = ("states", "angles", "cosine", "here", "start", "difference")
 
 
 def position_sums(policy: Policy, mazes: Sequence[Maze], sites: Sequence[Site], states: int, seed: int) -> np.ndarray:
-    """:func:`maze_sums` of ``states`` states of each maze (those of the probes): the mazes come first."""
+    """Return :func:`maze_sums` of each maze: ``float64[n_mazes, n_sites, n_distances, 2, len(SUMS)]``.
+
+    Args:
+        policy: the agent.
+        mazes: each with a cheese.
+        sites: where vectors are taken.
+        states: how many states of each maze, those of the probes.
+        seed: of the drawing of states.
+    """
     return np.stack([maze_sums(policy, maze, sites, drawn_states(maze, states, seed)) for maze in mazes])
 
 
 def maze_sums(policy: Policy, maze: Maze, sites: Sequence[Site], states: Sequence[State]) -> np.ndarray:
-    """Sums ``float64[n_sites, n_distances, 2, len(SUMS)]`` over ``states``, outside the receptive field last."""
+    """Return sums ``float64[n_sites, n_distances, 2, len(SUMS)]`` over ``states``, outside the receptive field last."""
     assert maze.cheese is not None
     asked = [State(maze.mouse, maze.facing), *states]
     frames = [part.observations(asked) for part in (maze, maze.without_cheese())]
@@ -47,7 +61,7 @@ def maze_sums(policy: Policy, maze: Maze, sites: Sequence[Site], states: Sequenc
 
 
 def _compare(vectors: Tensor) -> np.ndarray:
-    """:data:`SUMS` of each vector against the first: ``float64[n - 1, len(SUMS)]`` for ``[n, d]``."""
+    """Return :data:`SUMS` of each vector against the first: ``float64[n - 1, len(SUMS)]`` for ``[n, d]``."""
     start, others = vectors[0], vectors[1:]
     here, there = torch.linalg.vector_norm(others, dim=1), torch.linalg.vector_norm(start)
     both = here * there
@@ -55,3 +69,63 @@ def _compare(vectors: Tensor) -> np.ndarray:
     difference = torch.linalg.vector_norm(others - start, dim=1)
     columns = [torch.ones_like(here), (both > 0).double(), cosine, here, there.expand_as(here), difference]
     return torch.stack(columns, dim=1).numpy()
+
+
+def representation(sums: np.ndarray, names: Sequence[str], samples: np.ndarray) -> tuple[SiteVectors, ...]:
+    """Return how far the cheese vectors of each site depend on the mouse's position, pooled over mazes.
+
+    Args:
+        sums: ``float64[n_mazes, n_sites, n_distances, 2, len(SUMS)]``, from
+            :func:`position_sums`.
+        names: the sites, in the order of ``sums``.
+        samples: ``int[draws, n_mazes]``, the resamples of the intervals.
+    """
+    drawn = np.vstack([np.arange(len(sums)), samples])
+    return tuple(_site_vectors(sums[:, number], name, drawn) for number, name in enumerate(names))
+
+
+def _site_vectors(table: np.ndarray, name: str, drawn: np.ndarray) -> SiteVectors:
+    """Return the readings of one site's sums ``float64[n_mazes, n_distances, 2, len(SUMS)]``."""
+    inside, outside = (_pooled(table[:, :, side].sum(1), drawn) for side in (0, 1))
+    bins = []
+    for k, first in enumerate(DISTANCES):
+        for side in (0, 1):
+            part = _pooled(table[:, k, side], drawn)
+            if part is not None:
+                bins.append(
+                    VectorBin(
+                        distance=first,
+                        outside=bool(side),
+                        states=part.states,
+                        mazes=part.mazes,
+                        cosine=part.cosine,
+                        norm_ratio=part.norm_ratio,
+                        interaction=part.interaction,
+                    )
+                )
+    return SiteVectors(name, inside, outside, tuple(bins))
+
+
+def interaction_tally(sums: np.ndarray) -> Tally:
+    """Return the two sums that the interaction inside the receptive field is the ratio of, by maze.
+
+    ``float[n_sites, n_mazes]`` each: summed norms of the difference between the cheese vector at a state and that at
+    the start, and of the vector at the state. ``sums``: as for :func:`representation`.
+    """
+    inside = sums[:, :, :, 0].sum(axis=2)
+    return Tally(inside[..., SUMS.index("difference")].T, inside[..., SUMS.index("here")].T)
+
+
+def _pooled(sums: np.ndarray, drawn: np.ndarray) -> VectorReadings | None:
+    """Return the readings of sums ``float64[n_mazes, len(SUMS)]``; None where they are of no state."""
+    states = sums[:, SUMS.index("states")]
+    if not states.any():
+        return None
+    _, angles, cosine, here, start, difference = sums[drawn].sum(axis=1).T
+    return VectorReadings(
+        states=int(states.sum()),
+        mazes=int(np.count_nonzero(states)),
+        cosine=with_interval(bootstrap.quotient(cosine, angles)),
+        norm_ratio=with_interval(bootstrap.quotient(here, start)),
+        interaction=with_interval(bootstrap.quotient(difference, here)),
+    )

@@ -14,11 +14,8 @@ LEAST_SPREAD = 0.1
 _COLUMNS = 4096
 
 
-# -- linear probes --------------------------------------------------------------------------------
-
-
 def gram(features: Tensor, train: np.ndarray) -> Tensor:
-    """Inner products ``float64[n, n]`` of rows standardised by mean and spread of the ``train`` rows (``bool[n]``).
+    """Return inner products ``float64[n, n]`` of rows standardised as the ``train`` rows (``bool[n]``) say.
 
     A column's spread counts as at least ``LEAST_SPREAD`` of the columns' root mean square: a unit that is silent but
     on one frame in a hundred would else decide what is said of the next such frame.
@@ -36,7 +33,7 @@ def gram(features: Tensor, train: np.ndarray) -> Tensor:
 
 
 def ridge(products: Tensor, train: np.ndarray, test: np.ndarray, targets: Tensor, penalties: np.ndarray) -> Tensor:
-    """Predictions ``float64[p, n_test, t]`` of ridge regressions with a free constant, one for each penalty.
+    """Return predictions ``float64[p, n_test, t]`` of ridge regressions with a free constant, one for each penalty.
 
     ``products``: inner products ``[n, n]`` of all rows; ``targets``: ``[n, t]``. A penalty counts in units of the
     mean squared length of the centred training rows.
@@ -58,7 +55,7 @@ def ridge(products: Tensor, train: np.ndarray, test: np.ndarray, targets: Tensor
 def linear_predictions(
     features: Tensor, targets: Mapping[str, np.ndarray], fold: np.ndarray, penalties: np.ndarray = PENALTIES
 ) -> dict[str, np.ndarray]:
-    """Held-out predictions ``float64[n, t]`` for each of ``targets`` (``[n, t]``) from ``features`` ``[n, d]``.
+    """Return held-out predictions ``float64[n, t]`` for each of ``targets`` (``[n, t]``) from ``features`` ``[n, d]``.
 
     Each fold is predicted from the others; the penalty is chosen for each target by the squared error in a second
     round of cross-validation among these.

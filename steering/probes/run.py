@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,13 +16,18 @@ from envs.errors import InputError, check_random_seed, told_if_stopped
 from envs.files import write_atomic
 from envs.maze import Maze
 from steering.experiments.levels import SEARCH_LIMIT, parse_levels, qualifying_levels
-from steering.interventions.sites import INPUT, Site, find_site, select_sites, site_facts
-from steering.probes.curves import boundaries, decoding_tallies, probe_curves, tallies_to_json
+from steering.interventions.sites import INPUT, Site, find_site, select_sites
+from steering.probes.curves import Tally, boundaries, decoding_tallies, probe_curves, tallies_to_json
 from steering.probes.data import probe_data, shuffled
-from steering.probes.position_dependence import position_sums
+from steering.probes.position_dependence import interaction_tally, position_sums, representation
+from steering.probes.score_records import KeptMaps, ProbeScores, ProbeSpec, SiteScores
 from steering.probes.scores import site_scores
-from steering.probes.summary import interaction_tally, representation, summarize_probes
+from steering.probes.summary import INTERACTION, summarize_probes
 from steering.probes.surroundings import surroundings_moves
+from steering.records.codec import from_plain, to_json, to_plain
+from steering.records.probes import ProbeSummary
+from steering.records.sites import SiteFacts
+from steering.records.sweep import CheckpointId
 from steering.statistics import bootstrap
 from steering.statistics.seeding import generator
 from steering.sweep.artifacts import PROBES, read_json
@@ -38,38 +41,41 @@ DEFAULT_LEVELS = 200
 SHUFFLES = 10  # deep sites hold a few clusters of states: a shuffled probe is right or wrong about each as a whole
 
 
+# By site; of one whose scores an earlier version left, what is taken over from it.
+Known = dict[str, SiteScores | KeptMaps]
+
+
 @dataclass(frozen=True)
 class ProbeOptions:
-    """The options of ``probe``, as typed. ``levels`` or ``n_levels``, or neither: the sweep's in ``out``, else 200."""
+    """The options of ``probe``, as typed."""
 
     checkpoint: str
+    """The agent: a name of the zoo, or a file's path."""
     out: Path
+    """The run directory, that of a sweep or a new one."""
     levels: str | None = None
+    """Seeds to consider, ``0:64`` or ``3,7,12``; None: by ``n_levels``."""
     n_levels: int | None = None
+    """Take the first so many that qualify; None (and no ``levels``): the sweep's in ``out``, else 200."""
     sites: str = "trunk"
+    """``trunk``, ``all``, or names separated by commas."""
     states: int = 8
+    """Frames of each level, at least 1."""
     seed: int = 0
+    """Seed of every random draw."""
     mode: str | None = None
+    """Procgen's distribution mode, ``hard`` or ``easy``; None: the sweep's in ``out``, else hard."""
 
 
-@dataclass(frozen=True)
-class ProbeSpec:
-    """What determines the numbers; ``levels``: seeds, ``states``: frames of each."""
+def run_probes(options: ProbeOptions, progress: Callable[[int, int], None] = lambda done, total: None) -> ProbeSummary:
+    """Compute what is missing, write ``probes.json``, and return what it holds.
 
-    checkpoint: str
-    sha256: str
-    levels: tuple[int, ...]
-    states: int
-    seed: int
-    mode: str
+    Args:
+        options: what to probe, on which levels, and where to keep it.
+        progress: told after each site: sites done, sites.
 
-
-def run_probes(
-    options: ProbeOptions, progress: Callable[[int, int], None] = lambda done, total: None
-) -> dict[str, Any]:
-    """Compute what is missing, write ``probes.json``, return what it holds. Raises :class:`InputError`.
-
-    ``progress`` is told (sites done, sites).
+    Raises:
+        InputError: in one line, for options that cannot be met, a directory in use, or stored scores of other options.
     """
     policy, mazes, spec = _plan(options)
     sites = select_sites(options.sites, policy.net)
@@ -79,24 +85,19 @@ def run_probes(
         known = _known(directory, spec)
 
         def stored() -> str:
-            count = f"{_whole(known, sites)} of {len(sites)} sites are stored in {directory}"
+            count = f"{len(_whole(known, sites))} of {len(sites)} sites are stored in {directory}"
             return f"mazesteer: stopped; {count}: type the same command to go on"
 
         with told_if_stopped(stored):
             scores = _site_by_site(policy, mazes, spec, sites, known, directory, progress)
         result = _result(policy, mazes, spec, sites, scores)
-        write_atomic(directory / PROBES.file, (json.dumps(result, indent=1, allow_nan=False) + "\n").encode())
+        write_atomic(directory / PROBES.file, to_json(result, indent=1))
     return result
 
 
 def _plan(options: ProbeOptions) -> tuple[Policy, list[Maze], ProbeSpec]:
-    check_random_seed(options.seed)
-    if options.states < 1:
-        raise InputError(f"--states {options.states}: at least 1 state of each level is needed")
-    if options.levels is not None and options.n_levels is not None:
-        raise InputError("give --levels or --n-levels, not both")
-    if options.n_levels is not None and options.n_levels < 1:
-        raise InputError(f"--n-levels {options.n_levels}: at least 1 level is needed")
+    """Return the agent, the mazes and what determines the numbers; raise :class:`InputError` for wrong options."""
+    _check(options)
     policy = load_policy(options.checkpoint)
     sweep = SweepSpec.load(options.out) if (options.out / "spec.json").is_file() else None
     if sweep is not None and sweep.sha256 != policy.sha256:
@@ -112,69 +113,114 @@ def _plan(options: ProbeOptions) -> tuple[Policy, list[Maze], ProbeSpec]:
     return policy, mazes, ProbeSpec(policy.name, policy.sha256, levels, options.states, options.seed, mode)
 
 
+def _check(options: ProbeOptions) -> None:
+    """Raise :class:`InputError` for numbers that mean nothing."""
+    check_random_seed(options.seed)
+    if options.states < 1:
+        raise InputError(f"--states {options.states}: at least 1 state of each level is needed")
+    if options.levels is not None and options.n_levels is not None:
+        raise InputError("give --levels or --n-levels, not both")
+    if options.n_levels is not None and options.n_levels < 1:
+        raise InputError(f"--n-levels {options.n_levels}: at least 1 level is needed")
+
+
 def _site_by_site(
     policy: Policy,
     mazes: list[Maze],
     spec: ProbeSpec,
     sites: list[Site],
-    known: dict[str, Any],
+    known: Known,
     directory: Path,
     progress: Callable[[int, int], None],
-) -> dict[str, Any]:
-    """Scores of ``sites``; ``known`` takes each new one, and the file with it. A site without ``moves`` lacks them."""
+) -> ProbeScores:
+    """Return the scores of ``sites``; ``known`` takes each new one, and the file with it."""
     data = probe_data(policy, mazes, spec.states, spec.seed)
     controls = [shuffled(data, generator(spec.seed, 0, "shuffled labels", draw)) for draw in range(SHUFFLES)]
-    progress(_whole(known, sites), len(sites))
+    progress(len(_whole(known, sites)), len(sites))
     for site in sites:
-        kept = known.get(site.name, {})
-        if "moves" not in kept:
+        kept = known.get(site.name)
+        if not isinstance(kept, SiteScores):
             known[site.name] = site_scores(policy, data, site.name, controls, kept)
-            stored = {"format": SCORES_FORMAT, "spec": asdict(spec), "scores": known}
-            write_atomic(directory / SCORES, json.dumps(stored).encode())
-        progress(_whole(known, sites), len(sites))
-    found = {"maze": data.maze, "fold": data.fold, "moves": data.moves, "sites": known}
-    return {**found, "surroundings": surroundings_moves(data)}
+            stored = {"format": SCORES_FORMAT, "spec": spec, "scores": known}
+            write_atomic(directory / SCORES, to_json(stored).rstrip())
+        progress(len(_whole(known, sites)), len(sites))
+    return ProbeScores(
+        maze=data.maze,
+        fold=data.fold,
+        moves=data.moves,
+        surroundings=surroundings_moves(data),
+        sites=_whole(known, sites),
+    )
 
 
-def _whole(known: Mapping[str, Any], sites: Sequence[Site]) -> int:
-    return sum("moves" in known.get(site.name, {}) for site in sites)
+def _whole(known: Known, sites: Sequence[Site]) -> Mapping[str, SiteScores]:
+    """Return those of ``sites`` whose scores are known in full."""
+    found = {site.name: known.get(site.name) for site in sites}
+    return {name: scores for name, scores in found.items() if isinstance(scores, SiteScores)}
 
 
-def _result(
-    policy: Policy, mazes: list[Maze], spec: ProbeSpec, sites: list[Site], scores: dict[str, Any]
-) -> dict[str, Any]:
+def _result(policy: Policy, mazes: list[Maze], spec: ProbeSpec, sites: list[Site], scores: ProbeScores) -> ProbeSummary:
+    """Return everything that ``probes.json`` says."""
     samples = bootstrap.resamples(len(mazes), np.random.default_rng(spec.seed))
-    facts, names = site_facts(tuple(sites)), [site.name for site in sites]
+    facts, names = [_facts(site) for site in sites], [site.name for site in sites]
     sums = position_sums(policy, mazes, sites, spec.states, spec.seed)
-    tallies = {**decoding_tallies(names, scores), "interaction": interaction_tally(sums)}
+    tallies: dict[str, Tally] = {**decoding_tallies(names, scores), INTERACTION: interaction_tally(sums)}
     curves = probe_curves(tallies, samples)
-    return {
-        "format": PROBES.format,
-        "checkpoint": {"name": spec.checkpoint, "sha256": spec.sha256},
-        "levels": list(spec.levels),
-        "states": spec.states,
-        "frames": len(scores["maze"]),
-        "seed": spec.seed,
-        "mode": spec.mode,
-        "shuffles": SHUFFLES,
-        "versions": {name: version(name) for name in ("mazesteer", "numpy", "scikit-learn", "torch")},
-        **summarize_probes(facts, scores, curves, samples),
-        "representation": representation(sums, names, samples),
-        **boundaries(facts, curves),
-        "tallies": tallies_to_json(tallies),
-    }
+    decoded, edges = summarize_probes(facts, scores, curves, samples), boundaries(facts, curves)
+    return ProbeSummary(
+        format=PROBES.format,
+        checkpoint=CheckpointId(spec.checkpoint, spec.sha256),
+        levels=spec.levels,
+        states=spec.states,
+        frames=len(scores.maze),
+        seed=spec.seed,
+        mode=spec.mode,
+        shuffles=SHUFFLES,
+        versions={name: version(name) for name in ("mazesteer", "numpy", "scikit-learn", "torch")},
+        asked=decoded.asked,
+        majority=decoded.majority,
+        surroundings=decoded.surroundings,
+        sites=decoded.sites,
+        representation=representation(sums, names, samples),
+        decoding_boundary=edges.decoding_boundary,
+        representational_boundary=edges.representational_boundary,
+        tallies=tallies_to_json(tallies),
+    )
 
 
-def _known(directory: Path, spec: ProbeSpec) -> dict[str, Any]:
-    """Scores by site that an earlier command left, those of an earlier version in part; raises :class:`InputError` if
-    they are of other levels or options."""
-    found = read_json(directory / SCORES)
+def _facts(site: Site) -> SiteFacts:
+    """Return what the record says of a site."""
+    return SiteFacts(
+        name=site.name,
+        depth=site.depth,
+        shape=site.shape,
+        trunk=site.trunk,
+        affine=site.affine,
+        equivalence_class=site.equivalence_class,
+        receptive_field=site.receptive_field,
+    )
+
+
+def _known(directory: Path, spec: ProbeSpec) -> Known:
+    """Return the scores by site that an earlier command left, those of an earlier version in part.
+
+    Raises:
+        InputError: if they are of other levels or options, or damaged.
+    """
+    path, remedy = directory / SCORES, "choose another --out, or delete it"
+    found = read_json(path)
     if not found:
         return {}
-    old = found.get("format") == OLD_SCORES_FORMAT
-    if not (old or found.get("format") == SCORES_FORMAT) or found.get("spec") != json.loads(json.dumps(asdict(spec))):
-        raise InputError(
-            f"{directory / SCORES} belongs to another checkpoint, other levels, states, seed or mode; "
-            "choose another --out, or delete it"
-        )
-    return {site: {"map": scores["map"]} if old else scores for site, scores in found["scores"].items()}
+    version_of, of, scores = (found.get(name) for name in ("format", "spec", "scores"))
+    if version_of not in (SCORES_FORMAT, OLD_SCORES_FORMAT) or of != to_plain(spec) or not isinstance(scores, dict):
+        raise InputError(f"{path} belongs to another checkpoint, other levels, states, seed or mode; {remedy}")
+    known: Known = {}
+    for name, site in scores.items():
+        where = f"{path}: {name}"
+        if version_of == OLD_SCORES_FORMAT and isinstance(site, dict):
+            site = {key: part for key, part in site.items() if key == "map"}
+        if isinstance(site, dict) and "moves" in site:
+            known[name] = from_plain(site, SiteScores, where, remedy)
+        else:
+            known[name] = from_plain(site, KeptMaps, where, remedy)
+    return known

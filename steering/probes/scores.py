@@ -8,8 +8,7 @@ frames, not of units; the convolutional ones through sums of products over posit
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from torch import Tensor
@@ -18,40 +17,47 @@ from agents.networks.policy import Policy
 from steering.probes.convolutional import holding, position_cells, predicted_positions
 from steering.probes.data import MOVES, ProbeData, activations
 from steering.probes.ridge import linear_predictions
+from steering.probes.score_records import CellScores, KeptMaps, MapScores, MoveScores, SiteScores
 
 KERNELS = (1, 3)
 MAP_CONTROLS = 3  # fits over all positions cost more
 
 
-# -- one site -------------------------------------------------------------------------------------
-
-
 def site_scores(
-    policy: Policy, data: ProbeData, site: str, controls: Sequence[ProbeData], kept: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
-    """What all probes at one site say, as plain numbers, for real labels and for shuffled ones (means over the draws).
+    policy: Policy, data: ProbeData, site: str, controls: Sequence[ProbeData], kept: KeptMaps | None = None
+) -> SiteScores:
+    """Return what all probes at one site say, for real labels and for shuffled ones.
 
-    ``moves``: by target, ``told`` ``[n]``, the moves told of held-out frames, and ``control`` ``[n]``, the share of
-    draws that told the true one. ``cell``: ``distance`` and ``control`` ``[n]``, cells between the cheese and the
-    linear probe's guess (control: root mean square over the draws); ``mean`` ``[n]``, from the mean cell of the
-    training frames. ``map``: by kernel, ``hits`` and ``distance`` ``[n_mazes]`` with their ``control_*``; None where
-    the site is no map. ``kept``: parts of these, by name, known from before.
+    Args:
+        policy: whose activations are read.
+        data: the ``n`` frames and what is asked about them.
+        site: the site's name.
+        controls: the same frames with shuffled labels (:func:`steering.probes.data.shuffled`), at least one draw.
+        kept: what is known of this site from before, and is not computed again.
+
+    Raises:
+        InputError: for a site that the network does not have.
     """
     return feature_scores(activations(policy, data.frames, site), data, controls, kept)
 
 
 def feature_scores(
-    features: Tensor, data: ProbeData, controls: Sequence[ProbeData], kept: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
-    """:func:`site_scores` of activations ``float32[n, ...]``."""
-    found = dict(kept or {})
-    if "map" not in found:
-        sets, is_map = [data, *controls[:MAP_CONTROLS]], features.ndim == 4
-        found["map"] = {f"{k}x{k}": _map_scores(features, data, sets, k) for k in KERNELS} if is_map else None
-    return {**_linear_scores(features.flatten(1), data, [data, *controls]), **found}
+    features: Tensor, data: ProbeData, controls: Sequence[ProbeData], kept: KeptMaps | None = None
+) -> SiteScores:
+    """Return :func:`site_scores` of activations ``float32[n, ...]``."""
+    sets = [data, *controls[:MAP_CONTROLS]]
+    maps: dict[str, MapScores] | None = None
+    if kept is not None:
+        maps = kept.map
+    elif features.ndim == 4:
+        maps = {f"{kernel}x{kernel}": _map_scores(features, data, sets, kernel) for kernel in KERNELS}
+    return SiteScores(*_linear_scores(features.flatten(1), data, [data, *controls]), maps)
 
 
-def _linear_scores(features: Tensor, data: ProbeData, sets: Sequence[ProbeData]) -> dict[str, Any]:
+def _linear_scores(
+    features: Tensor, data: ProbeData, sets: Sequence[ProbeData]
+) -> tuple[dict[str, MoveScores], CellScores]:
+    """Return what linear probes of ``float32[n, d]`` tell of moves and of the cell; ``sets``: true labels first."""
     targets: dict[str, np.ndarray] = {}
     classes = {name: np.unique(data.moves[name]) for name in MOVES}
     for number, labels in enumerate(sets):
@@ -62,15 +68,20 @@ def _linear_scores(features: Tensor, data: ProbeData, sets: Sequence[ProbeData])
     moves = {}
     for name in MOVES:
         told, *rest = [classes[name][guesses[f"{name} {k}"].argmax(1)] for k in range(len(sets))]
-        moves[name] = {"told": told.tolist(), "control": np.mean(np.stack(rest) == data.moves[name], axis=0).tolist()}
+        right = np.mean(np.stack(rest) == data.moves[name], axis=0)
+        moves[name] = MoveScores(tuple(told.tolist()), tuple(right.tolist()))
     distance, *others = [_distance(guesses[f"cell {k}"], data.cheese) for k in range(len(sets))]
     means = np.array([data.cheese[data.fold != fold].mean(0) for fold in data.fold])
-    cell = {"distance": distance, "control": np.sqrt(np.mean(np.square(others), axis=0)),
-            "mean": _distance(means, data.cheese)}  # fmt: skip
-    return {"moves": moves, "cell": {name: values.tolist() for name, values in cell.items()}}
+    cell = CellScores(
+        distance=tuple(distance.tolist()),
+        control=tuple(np.sqrt(np.mean(np.square(others), axis=0)).tolist()),
+        mean=tuple(_distance(means, data.cheese).tolist()),
+    )
+    return moves, cell
 
 
-def _map_scores(features: Tensor, data: ProbeData, sets: Sequence[ProbeData], kernel: int) -> dict[str, Any]:
+def _map_scores(features: Tensor, data: ProbeData, sets: Sequence[ProbeData], kernel: int) -> MapScores:
+    """Return what a unit over ``float32[n, c, h, w]`` says of each maze; ``sets``: true labels first."""
     shape = (int(features.shape[2]), int(features.shape[3]))
     masks = [holding(labels.cheese, shape, data.world) for labels in sets]
     cells = position_cells(shape, data.world)
@@ -78,9 +89,12 @@ def _map_scores(features: Tensor, data: ProbeData, sets: Sequence[ProbeData], ke
     for positions in predicted_positions(features, masks, data.fold, kernel):
         hits.append(data.per_maze(masks[0].reshape(len(positions), -1)[np.arange(len(positions)), positions]))
         distances.append(data.per_maze(_distance(cells[positions], data.cheese)))
-    return {"hits": hits[0].tolist(), "distance": distances[0].tolist(),
-            "control_hits": np.mean(hits[1:], axis=0).tolist(),
-            "control_distance": np.mean(distances[1:], axis=0).tolist()}  # fmt: skip
+    return MapScores(
+        hits=tuple(hits[0].tolist()),
+        distance=tuple(distances[0].tolist()),
+        control_hits=tuple(np.mean(hits[1:], axis=0).tolist()),
+        control_distance=tuple(np.mean(distances[1:], axis=0).tolist()),
+    )
 
 
 def _distance(guess: np.ndarray, cells: np.ndarray) -> np.ndarray:

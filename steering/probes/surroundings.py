@@ -22,7 +22,7 @@ RADII = tuple(range(1, REACH + 1))
 
 
 def surroundings_moves(data: ProbeData) -> dict[str, np.ndarray]:
-    """By name of what is asked about next moves, the moves told of held-out frames, ``int[n]``; -1: not asked about.
+    """Return, by question about next moves, the moves told of held-out frames, ``int[n]``; -1: not asked about.
 
     Ridge regressions like the probes', in the same folds, on :func:`look` at each of ``RADII``, fitted to all frames
     and, where only some are asked about, to these too. Of all, the one that is right most often is taken, in favour
@@ -48,9 +48,11 @@ def surroundings_moves(data: ProbeData) -> dict[str, np.ndarray]:
 
 
 def look(data: ProbeData, goals: Sequence[np.ndarray], radius: int) -> Tensor:
-    """``float32[n, d]``: which cells are open up to ``radius`` rows and columns from the mouse; which of the four ways
-    are; and of each of ``goals`` (cells ``int[n, 2]``) where it lies from the mouse: the two differences, which of the
-    nine directions, and for each of these which ways are open.
+    """Return what a look around the mouse shows of walls and goals: ``float32[n, d]``.
+
+    Which cells are open up to ``radius`` rows and columns from the mouse; which of the four ways are; and of each of
+    ``goals`` (cells ``int[n, 2]``) where it lies from the mouse: the two differences, which of the nine directions,
+    and for each of these which ways are open.
     """
     near = data.around[:, REACH - radius : REACH + radius + 1, REACH - radius : REACH + radius + 1]
     ways = np.eye(16)[open_ways(data.around)]
@@ -64,17 +66,20 @@ def look(data: ProbeData, goals: Sequence[np.ndarray], radius: int) -> Tensor:
 
 
 def open_ways(around: np.ndarray) -> np.ndarray:
-    """Which of the four moves lead to an open cell, ``int[n]``: bit k for move k; ``around``: of :class:`ProbeData`."""
+    """Return which moves lead to an open cell, ``int[n]``: bit k for move k; ``around``: of :class:`ProbeData`."""
     steps = {move: STEP_OF_MOVE[move] for move in (Move.LEFT, Move.RIGHT, Move.UP, Move.DOWN)}
     return np.sum([around[:, REACH + dy, REACH + dx] << move for move, (dx, dy) in steps.items()], axis=0)
 
 
 def _goals(data: ProbeData, whose: str) -> list[np.ndarray]:
-    goals = {"cheese": [data.cheese], "corner": [data.corner], "policy": [data.cheese, data.corner]}
-    return goals[whose]
+    """Return the goals ``int[n, 2]`` that are known of one kind of move; of the policy's own, both."""
+    goals = {"cheese": [data.cheese], "corner": [data.corner]}
+    return goals.get(whose, [data.cheese, data.corner])
 
 
 def _fitted(features: Tensor, labels: np.ndarray, fold: np.ndarray) -> np.ndarray:
+    """Return the labels ``int[n]`` told of held-out rows of ``features`` ``float32[n, d]``."""
     classes = np.unique(labels)
     targets = {"move": (labels[:, None] == classes).astype(float)}
-    return classes[linear_predictions(features, targets, fold)["move"].argmax(1)]
+    (guesses,) = linear_predictions(features, targets, fold).values()
+    return classes[guesses.argmax(1)]

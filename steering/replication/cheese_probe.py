@@ -82,9 +82,10 @@ def measure_probe(bench: Setup, mazes: Sequence[Maze]) -> list[Measurement]:
     for place in names:
         kernel = readings[place][1]
         scores = feature_scores(maps[place], data, controls)
-        found, cell = scores["map"][f"{kernel}x{kernel}"], scores["cell"]
-        squares = [data.per_maze(np.square(cell[name])) for name in ("distance", "mean")]
-        parts = [*(np.array(found[name]) for name in PARTS[:3]), *squares, np.full(len(mazes), kernel)]
+        found = (scores.map or {})[f"{kernel}x{kernel}"]
+        squares = [data.per_maze(np.square(each)) for each in (scores.cell.distance, scores.cell.mean)]
+        sums = [np.array(part) for part in (found.hits, found.control_hits, found.distance)]
+        parts = [*sums, *squares, np.full(len(mazes), kernel)]
         columns |= {f"{place} {part}": values for part, values in zip(PARTS, parts, strict=True)}
     return [{name: float(values[number]) for name, values in columns.items()} for number in range(len(mazes))]
 

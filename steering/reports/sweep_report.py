@@ -13,6 +13,7 @@ from steering.analysis.conclusion import conclude_sweep
 from steering.analysis.readings import readings
 from steering.experiments.conditions import CONTROLS, MAIN
 from steering.experiments.outcome import LABELS
+from steering.records.probes import ProbeSummary
 from steering.reports import captions, sweep_figures
 from steering.reports.page import PAGE_BYTES, Figure, write_page
 from steering.reports.probe_figures import probe_figure, representation_figure
@@ -22,6 +23,7 @@ from steering.reports.tables import decision_table, position_table, probe_table,
 from steering.statistics import formatting
 from steering.statistics.boundary import DROP
 from steering.statistics.formatting import short_site_name
+from steering.sweep.artifacts import RunArtifacts
 from steering.sweep.provenance import format_versions, version_sets
 
 
@@ -34,7 +36,7 @@ def write_report(
     video: str | None = None,
     versions: list[dict[str, str]] | dict[str, str] | None = None,
     decisions: Mapping[str, Any] | None = None,
-    others: Mapping[str, Any] | None = None,
+    others: RunArtifacts | None = None,
     notes: Sequence[str] = (),
 ) -> None:
     """Write ``path`` (``.html``; opens without a network) and its Markdown twin, each whole or not at all.
@@ -43,7 +45,7 @@ def write_report(
     :func:`steering.sweep.artifacts.read_artifacts` found. ``command`` made the sweep, ``again`` (if not empty) this
     page from it; ``video`` is a film's path from there: it is put into the page if it is small.
     """
-    others = others or {}
+    others = others or RunArtifacts()
     swept = [site for site in summary["sites"] if MAIN in site["conditions"]]
     controls = [name for name in CONTROLS if any(name in site["conditions"] for site in swept)]
     left_out: dict[str, list[int]] = {}
@@ -54,7 +56,7 @@ def write_report(
     tables = {
         "before-after": decision_table(decisions) if decisions is not None else [],
         "positions": position_table(summary),
-        "probes": probe_table(others["probes"]) if "probes" in others else [],
+        "probes": probe_table(others.probes) if others.probes else [],
     }
     write_page(
         "report",
@@ -66,18 +68,18 @@ def write_report(
             if tables.get(figure.name)
         ],
         summary=summary,
-        answer=conclude_sweep(summary, others.get("probes")),
+        answer=conclude_sweep(summary, others.probes),
         notes=list(notes),
         rows=[{**site, "label": _label(site), "same": _twin(site)} for site in swept],
         controls=controls,
         table_caption=captions.fill(captions.TABLE, horizon=summary["horizon"]),
         effects=_effects(summary),
         effects_caption=captions.fill(captions.EFFECTS),
-        replicated=replicate_table(others["replicate"]) if "replicate" in others else [],
-        readings=readings(summary["boundary"], others.get("probes")),
+        replicated=replicate_table(others.replicate) if others.replicate else [],
+        readings=readings(summary["boundary"], others.probes),
         readings_caption=captions.fill(captions.READINGS),
-        boundary_lines=_boundary(summary) + _probed(others),
-        methods=_methods(summary, others),
+        boundary_lines=_boundary(summary) + _probed(others.probes),
+        methods=_methods(summary, others.probes),
         versions=[format_versions(part) for part in version_sets(versions or [])],
         left_out=left_out,
         command=command,
@@ -89,30 +91,30 @@ def write_report(
     )
 
 
-def _figures(summary: dict[str, Any], decisions: Mapping[str, Any] | None, others: Mapping[str, Any]) -> list[Figure]:
+def _figures(summary: dict[str, Any], decisions: Mapping[str, Any] | None, others: RunArtifacts) -> list[Figure]:
     start = summary["vector"] == "start" and summary["coefficients"][0] == 1
     exact = "There it is exact by construction at every trunk site (one of the two facings); what" if start else "What"
     named = {site["name"]: label for site, label in zip(summary["sites"], labels(summary["sites"]), strict=True)}
     site = named[decisions["site"]] if decisions is not None else ""
     trunk = [site for site in summary["sites"] if site["trunk"]]
     made = {
-        "readings": sweep_figures.readings_figure(trunk, readings(summary["boundary"], others.get("probes"))),
+        "readings": sweep_figures.readings_figure(trunk, readings(summary["boundary"], others.probes)),
         "blindness": sweep_figures.blindness_figure(summary),
         "thresholds": sweep_figures.threshold_figure(summary),
         "before-after": sweep_figures.before_after_figure(decisions) if decisions is not None else None,
         "decision": sweep_figures.decision_figure(summary),
         "positions": sweep_figures.position_figure(summary),
     }
-    examples = example_figures(others["fields"]) if "fields" in others else {}
-    if "probes" in others:
-        made["probes"] = probe_figure(others["probes"])
-        made["representation"] = representation_figure(others["probes"])
+    examples = example_figures(others.fields) if others.fields else {}
+    if others.probes:
+        made |= {"probes": probe_figure(others.probes), "representation": representation_figure(others.probes)}
     able = formatting.format_number(summary["reference"]["clean"]["competence"], 2)
     values = {"mazes": len(summary["levels"]["used"]), "site": site, "exact": exact, "competence": able}
     values["origin"] = "where the vector was taken" if start or "," in summary["vector"] else "the start"
     found = [captioned(name, figure, **values) for name, figure in made.items() if figure is not None]
+    fields_site = named.get(others.fields["site"], "") if others.fields else ""
     for name, (figure, level, blindness) in examples.items():
-        shown = {"level": level, "blindness": f"{blindness:.2f}", "site": named.get(others["fields"]["site"], "")}
+        shown = {"level": level, "blindness": f"{blindness:.2f}", "site": fields_site}
         found.append(captioned(f"fields-{name}", figure, **shown))
     return found
 
@@ -165,17 +167,28 @@ def _boundary(summary: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _probed(others: Mapping[str, Any]) -> list[str]:
-    """The rules of the readings that probes give, or how to get them."""
-    if "probes" not in others:
+def _probed(probes: ProbeSummary | None) -> list[str]:
+    """Return the rules of the readings that probes give, or how to get them."""
+    if probes is None:
         return [captions.fill(captions.NO_PROBES)]
-    found = others["probes"]["decoding_boundary"]
-    cell = {key: "nowhere" if value is None else value for key, value in found["cell"].items()}
-    rules = [next(iter(found["next_move"].values()))["rule"] or captions.NO_MOVES, found["cell"]["rule"]]
-    lines = [captions.fill(captions.CELL, **cell)] if found["cell"]["first"] else [captions.fill(captions.NO_CELL)]
-    held = others["probes"]["representational_boundary"]["rule"]
+    cell, next_move = probes.decoding_boundary.cell, probes.decoding_boundary.next_move
+    lines = [captions.fill(captions.NO_CELL)]
+    if cell.first is not None:
+        lines = [
+            captions.fill(
+                captions.CELL,
+                first=cell.first,
+                first_low=cell.first_low or "nowhere",
+                first_high=cell.first_high or "nowhere",
+                best=cell.best or "nowhere",
+                best_low=cell.best_low or "nowhere",
+                best_high=cell.best_high or "nowhere",
+            )
+        ]
+    held = probes.representational_boundary.rule
     lines += [captions.fill(captions.REPRESENTED, rule=held)] if held else []
-    return [*lines, captions.fill(captions.PROBE_RULES, move=rules[0], cell=rules[1])]
+    rule = next(iter(next_move.values())).rule or captions.NO_MOVES
+    return [*lines, captions.fill(captions.PROBE_RULES, move=rule, cell=cell.rule)]
 
 
 def _film(path: Path) -> str:
@@ -185,7 +198,7 @@ def _film(path: Path) -> str:
     return "data:video/mp4;base64," + base64.b64encode(path.read_bytes()).decode()
 
 
-def _methods(summary: Mapping[str, Any], others: Mapping[str, Any]) -> list[str]:
+def _methods(summary: Mapping[str, Any], probes: ProbeSummary | None) -> list[str]:
     settings = {
         **summary,
         **summary["checkpoint"],
@@ -193,13 +206,16 @@ def _methods(summary: Mapping[str, Any], others: Mapping[str, Any]) -> list[str]
         "first": f"{summary['coefficients'][0]:g}",
     }
     lines = [captions.fill(captions.SETTINGS, **settings), captions.fill(captions.EXACT)]
-    if "probes" in others:
-        probes = others["probes"]
+    if probes is not None:
         lines.append(
             captions.fill(
                 captions.PROBED,
-                **{**probes, "versions": format_versions(probes["versions"])},
-                mazes=len(probes["levels"]),
+                mazes=len(probes.levels),
+                states=probes.states,
+                frames=probes.frames,
+                shuffles=probes.shuffles,
+                seed=probes.seed,
+                versions=format_versions(probes.versions),
             )
         )
     known = [row for row in summary["all_sites"] if None not in (row["blindness"], row["competence"])]

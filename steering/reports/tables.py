@@ -10,10 +10,11 @@ import numpy as np
 
 from steering.analysis.readings import MOVES
 from steering.experiments.conditions import BY_NAME, MAIN
+from steering.records.probes import Estimate, ProbeSummary
 from steering.replication.store import Data
 from steering.reports.site_axis import distance_labels, labels
 from steering.statistics.bootstrap import FEW
-from steering.statistics.formatting import format_interval, format_number, published_inside
+from steering.statistics.formatting import format_estimate, format_number, published_inside
 
 
 def replicate_table(data: Data) -> list[Data]:
@@ -107,34 +108,31 @@ def counted_labels(distances: list[int], cells: Sequence[Sequence[Mapping[str, A
     return [f"{label} ({count} mazes)" for label, count in zip(distance_labels(distances), mazes, strict=True)]
 
 
-def probe_table(probes: Mapping[str, Any]) -> Table:
-    """What probes, surroundings and shuffled labels tell at each site; the vectors' readings behind."""
-    sites = probes["sites"]
-    vectors = {row["name"]: row for row in probes["representation"]}
+def probe_table(probes: ProbeSummary) -> Table:
+    """Return what probes, surroundings and shuffled labels tell at each site; the vectors' readings behind."""
     header = ["site", *(f"next move: {said}" for said in MOVES.values())]
     header += ["cheese's cell, R2", "cell, 1x1 unit", "cell, 3x3 unit"]
     header += ["cosine with the vector at the start", "norm ratio", "interaction"]
     empty = [""] * (len(header) - 1 - len(MOVES))
-    rows = [["surroundings alone", *(format_interval(probes["surroundings"][name]) for name in MOVES), *empty]]
-    for label, site in zip(labels(sites), sites, strict=True):
-        moves = [_beside(site["moves"][name]["accuracy"], site["moves"][name]["control"]) for name in MOVES]
-        cell = _beside(site["cell"]["r2"], site["cell"]["control_r2"])
-        maps = [(site["map"] or {}).get(kernel, {}) for kernel in ("1x1", "3x3")]
-        inside = vectors[site["name"]]["inside"] or {}
+    rows = [["surroundings alone", *(format_estimate(probes.surroundings[name]) for name in MOVES), *empty]]
+    vectors = {row.name: row.inside for row in probes.representation}
+    for label, site in zip(labels(probes.sites), probes.sites, strict=True):
+        moves = [_beside(site.moves[name].accuracy, site.moves[name].control) for name in MOVES]
+        maps = [site.map[kernel] if site.map else None for kernel in ("1x1", "3x3")]
+        inside = vectors[site.name]
+        held = (inside.cosine, inside.norm_ratio, inside.interaction) if inside else (None, None, None)
         rows.append(
             [
                 label,
                 *moves,
-                cell,
-                *(_beside(part.get("hits"), part.get("control_hits")) for part in maps),
-                *(format_interval(inside.get(name)) for name in ("cosine", "norm_ratio", "interaction")),
+                _beside(site.cell.r2, site.cell.control_r2),
+                *(_beside(part.hits, part.control_hits) if part else "–" for part in maps),
+                *map(format_estimate, held),
             ]
         )
     return [header, *rows]
 
 
-def _beside(part: Mapping[str, Any] | None, control: Mapping[str, Any] | None) -> str:
-    """A reading with its interval, and that of the shuffled labels."""
-    if part is None or control is None:
-        return "–"
-    return f"{format_interval(part)}; shuffled {format_number(control['value'], 2)}"
+def _beside(part: Estimate, control: Estimate) -> str:
+    """Return a reading with its interval, and that of the shuffled labels."""
+    return f"{format_estimate(part)}; shuffled {format_number(control.value, 2)}"

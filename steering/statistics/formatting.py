@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 
 def format_interval(part: Mapping[str, Any] | None, name: str = "value") -> str:
@@ -12,6 +12,29 @@ def format_interval(part: Mapping[str, Any] | None, name: str = "value") -> str:
     if part is None or part[name] is None:
         return "–"
     return f"{format_number(part[name], 2)} ({format_number(part['low'], 2)} to {format_number(part['high'], 2)})"
+
+
+class Interval(Protocol):
+    """A number with its interval, such as :class:`steering.records.probes.Estimate`."""
+
+    @property
+    def value(self) -> float | None:
+        """Return the number; None where it is not defined."""
+
+    @property
+    def low(self) -> float | None:
+        """Return the low end of its interval."""
+
+    @property
+    def high(self) -> float | None:
+        """Return the high end of its interval."""
+
+
+def format_estimate(part: Interval | None) -> str:
+    """Return a number with its interval; a dash for none."""
+    if part is None or part.value is None:
+        return "–"
+    return f"{format_number(part.value, 2)} ({format_number(part.low, 2)} to {format_number(part.high, 2)})"
 
 
 def format_number(value: float | None, digits: int = 3) -> str:

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from envs.errors import InputError
+from steering.records.codec import from_plain
+from steering.records.probes import ProbeSummary
 
 DATABASE = "results.sqlite"
 RUN_FORMAT = "mazesteer-run-1"
@@ -35,7 +37,7 @@ PROBES = Artifact("probes.json", "mazesteer-probes-5", "mazesteer probe")
 FIELDS = Artifact("fields.json", "mazesteer-fields-1", "mazesteer layer-sweep")
 REPLICATE = Artifact("replicate.json", "mazesteer-replicate-1", "mazesteer replicate")
 INDEX = Artifact("index.json", "mazesteer-runs-1", "mazesteer layer-sweep")
-SHOWN = {"probes": PROBES, "fields": FIELDS, "replicate": REPLICATE}  # beside the sweep's own numbers
+REMEDY = "remove it, or make it anew"
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -64,43 +66,65 @@ def read_index(directory: Path, remedy: str) -> dict[str, Any]:
         raise InputError(f"{directory / INDEX.file}: not an index of runs; {remedy}") from None
 
 
-def read_artifacts(
-    directory: Path, sha256: str, mode: str, levels: Collection[int]
-) -> tuple[dict[str, Any], list[str]]:
-    """Return what other commands left in a run directory, by name, and notes on what is left out and why.
+@dataclass(frozen=True)
+class RunArtifacts:
+    """What other commands left in a run directory, as far as it belongs to the sweep there."""
 
-    ``sha256``, ``mode`` and ``levels`` are the sweep's.
+    probes: ProbeSummary | None = None
+    """What the probes read; None: not probed, or not of this sweep."""
+    fields: dict[str, Any] | None = None
+    """The vector fields of examples; None: none, or not of this sweep."""
+    replicate: dict[str, Any] | None = None
+    """The published findings, run again; None: not run, or not of this sweep."""
+
+
+def read_artifacts(directory: Path, sha256: str, mode: str, levels: Collection[int]) -> tuple[RunArtifacts, list[str]]:
+    """Return what other commands left in a run directory, and notes on what is left out and why.
+
+    Args:
+        directory: the run's.
+        sha256: the digest of the sweep's checkpoint.
+        mode: the sweep's.
+        levels: seeds of the sweep's levels.
+
+    Raises:
+        InputError: in one line, for a file that cannot be read.
     """
-    found, notes = {}, []
-    for name in SHOWN:
-        data, note = read_artifact(directory, sha256, mode, name)
-        notes += [note] if note else []
-        if data is None:
-            continue
-        found[name] = data
-        of = data.get("levels")
-        if name == "probes" and isinstance(of, list) and set(of) != set(levels):
-            notes.append(f"the probes are of {len(of)} levels, not those of the sweep")
-        if name == "replicate":
-            settings = data["settings"]
-            where = f"{settings['site']}, horizon {settings['horizon']}"
-            notes.append(f"the published findings were measured at {where}, on levels of their own")
-    return found, notes
+    probes, note = read_probes(directory, sha256, mode)
+    notes = [note]
+    if probes is not None and set(probes.levels) != set(levels):
+        notes.append(f"the probes are of {len(probes.levels)} levels, not those of the sweep")
+    fields, note = _read_artifact(directory, sha256, mode, FIELDS)
+    notes.append(note)
+    replicate, note = _read_artifact(directory, sha256, mode, REPLICATE)
+    notes.append(note)
+    if replicate is not None:
+        settings = replicate["settings"]
+        where = f"{settings['site']}, horizon {settings['horizon']}"
+        notes.append(f"the published findings were measured at {where}, on levels of their own")
+    return RunArtifacts(probes, fields, replicate), [note for note in notes if note]
 
 
-def read_artifact(directory: Path, sha256: str, mode: str, name: str) -> tuple[dict[str, Any] | None, str]:
-    """Return what is in a file of :data:`SHOWN` and "", or None and why it is not shown; None, "" without the file.
+def read_probes(directory: Path, sha256: str, mode: str) -> tuple[ProbeSummary | None, str]:
+    """Return what a run directory holds of probes and "", or None and why it is not shown; None, "" without the file.
 
-    ``sha256`` and ``mode`` are the sweep's.
+    ``sha256`` and ``mode`` are the sweep's. Raises :class:`InputError` for a file that cannot be read.
     """
-    artifact = SHOWN[name]
+    found, note = _read_artifact(directory, sha256, mode, PROBES)
+    if found is None:
+        return None, note
+    return from_plain(found, ProbeSummary, directory / PROBES.file, REMEDY), note
+
+
+def _read_artifact(directory: Path, sha256: str, mode: str, artifact: Artifact) -> tuple[dict[str, Any] | None, str]:
+    """Return what is in a file and "", or None and why it is not shown; None, "" without the file."""
     path = directory / artifact.file
     if not path.exists():
         return None, ""
     try:
         data = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); remove it, or make it anew") from None
+        raise InputError(f"{path}: cannot be read ({error}); {REMEDY}") from None
     if not (isinstance(data, dict) and data.get("format") == artifact.format):
         return None, f"{artifact.file} was not made by this version and is not shown; type `{artifact.command}` again"
     if data["checkpoint"]["sha256"] != sha256:

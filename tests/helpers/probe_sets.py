@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 
+from steering.probes.curves import DEPENDENT, Tallies, Tally, boundaries, probe_curves, tallies_to_json
 from steering.probes.data import FOLDS, MOVES, REACH, ProbeData, shuffled
+from steering.probes.score_records import ProbeScores
 from steering.probes.scores import feature_scores
+from steering.probes.summary import APART
 from steering.probes.surroundings import surroundings_moves
+from steering.records.probes import (
+    CellReadings,
+    Estimate,
+    MoveReadings,
+    ProbedSite,
+    ProbeSummary,
+    SiteVectors,
+)
+from steering.records.sites import SiteFacts
+from steering.records.sweep import CheckpointId
+from steering.statistics.bootstrap import resamples
+from steering.sweep.artifacts import PROBES
 
 # Small mazes that qualify for a sweep.
 LEVELS = "26,52,54,92,95,152,163,193,208,223"
@@ -33,12 +47,69 @@ def made_up(mazes: int = 40, states: int = 5, seed: int = 0) -> ProbeData:
     return ProbeData(frames, maze, maze % FOLDS, cheese, moves, mouse, corner, around, WORLD)
 
 
-def scores_of(sites: Mapping[str, torch.Tensor], data: ProbeData, draws: int = 3) -> dict[str, Any]:
+def scores_of(sites: Mapping[str, torch.Tensor], data: ProbeData, draws: int = 3) -> ProbeScores:
     """What the probes say at made-up sites."""
     controls = [shuffled(data, rng(100 + draw)) for draw in range(draws)]
     found = {name: feature_scores(features, data, controls) for name, features in sites.items()}
-    known = {"maze": data.maze, "fold": data.fold, "moves": data.moves, "surroundings": surroundings_moves(data)}
-    return {**known, "sites": found}
+    return ProbeScores(data.maze, data.fold, data.moves, surroundings_moves(data), found)
+
+
+def made_up_site(name: str, depth: int = 0, affine: bool | None = False, trunk: bool | None = True) -> SiteFacts:
+    """A site of which only this is known."""
+    return SiteFacts(name, depth, (1,), trunk, affine, name, None)
+
+
+def made_up_tallies(sites: int, planning: int, mazes: int, seed: int = 0) -> Tallies:
+    """Sums of an agent that can be told its next move from site ``planning`` on; vector and cell are lost there."""
+    draw = rng(seed)
+    frames = np.full(mazes, 8.0)
+    late = np.arange(sites)[:, None] >= planning
+    luck = draw.normal(size=mazes)  # of a maze, at all sites
+    told = frames * np.where(late, 0.9, 0.25) + 0.1 * luck
+    chance = frames * np.full((sites, 1), 0.25) + 0.1 * luck
+    mean = draw.gamma(4.0, size=mazes)
+    moves = dict.fromkeys(("cheese", APART, "corner", "policy"), Tally(told, frames))
+    shuffled = {f"{name} shuffled": Tally(chance, frames) for name in moves}
+    around = {f"{name} surroundings": Tally(0.5 * frames + 0.1 * luck, frames) for name in moves}
+    length = draw.gamma(4.0, size=(sites, mazes))
+    return {
+        **moves,
+        **shuffled,
+        **around,
+        "cell": Tally(mean * np.where(late, 1.1, 0.4), mean),
+        "cell shuffled": Tally(mean * np.full((sites, 1), 1.05), mean),
+        "interaction": Tally(length * np.where(late, 2 * DEPENDENT, 0.1), length),
+    }
+
+
+def made_up_summary(
+    sites: Sequence[SiteFacts], tallies: Tallies, levels: Sequence[int], checkpoint: CheckpointId, mode: str = "hard"
+) -> ProbeSummary:
+    """All of a ``probes.json``, of which the boundaries and the tallies mean something."""
+    blank = Estimate(None, None, None)
+    questions = [name for name in tallies if f"{name} surroundings" in tallies]
+    moves = dict.fromkeys(questions, MoveReadings(*[blank] * 6))
+    cell = CellReadings(*[blank] * 5)
+    edges = boundaries(sites, probe_curves(tallies, resamples(len(levels), rng(), 50)))
+    return ProbeSummary(
+        format=PROBES.format,
+        checkpoint=checkpoint,
+        levels=tuple(levels),
+        states=8,
+        frames=8 * len(levels),
+        seed=0,
+        mode=mode,
+        shuffles=10,
+        versions={"mazesteer": "0"},
+        asked=dict.fromkeys(questions, 8 * len(levels)),
+        majority=dict.fromkeys(questions, blank),
+        surroundings=dict.fromkeys(questions, blank),
+        sites=tuple(ProbedSite(**vars(site), moves=moves, cell=cell, map=None) for site in sites),
+        representation=tuple(SiteVectors(site.name, None, None, ()) for site in sites),
+        decoding_boundary=edges.decoding_boundary,
+        representational_boundary=edges.representational_boundary,
+        tallies=tallies_to_json(tallies),
+    )
 
 
 def one_hot(labels: np.ndarray) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,13 @@ from steering.analysis.summary import summarize
 from steering.experiments.conditions import Key
 from steering.experiments.outcome import Outcome
 from steering.probes.summary import APART
+from steering.records.probes import (
+    CellBoundary,
+    DecodingBoundary,
+    NextMoveBoundary,
+    ProbeBoundaries,
+    RepresentationalBoundary,
+)
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Row, Store
 from tests.helpers.runs import outcome
@@ -52,18 +59,17 @@ def summary(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def probes(
     move: tuple[Any, Any, Any], held: tuple[Any, Any, Any] = ("b", "a", "c"), apart: Any = None
-) -> dict[str, Any]:
-    """The part of ``probes.json`` that a conclusion reads: ``(site, low, high)`` of next move and vectors."""
-    part = dict(zip(("site", "low", "high"), move, strict=True))
-    return {
-        "decoding_boundary": {
-            "next_move": {
-                "cheese": {"rule": "r", **part},
-                APART: {"rule": "r", "site": apart, "low": apart, "high": apart},
-            }
-        },
-        "representational_boundary": {"rule": "r", **dict(zip(("site", "low", "high"), held, strict=True))},
+) -> ProbeBoundaries:
+    """The boundaries that a conclusion reads: ``(site, low, high)`` of next move and vectors."""
+    moves = {
+        "cheese": NextMoveBoundary(*move, None, None, None, "r"),
+        APART: NextMoveBoundary(apart, apart, apart, None, None, None, "r"),
     }
+    site, low, high = held
+    return ProbeBoundaries(
+        DecodingBoundary(moves, CellBoundary(*[None] * 9, "r")),
+        RepresentationalBoundary(site, None, low, high, None, None, None, "r"),
+    )
 
 
 def sentences(text: str) -> list[str]:
@@ -127,7 +133,8 @@ def test_next_moves_elsewhere_or_nowhere_support_no_conclusion(
 def test_probes_of_other_sites_are_told_and_decide_nothing(summary: dict[str, Any]) -> None:
     found = probes(("elsewhere", "elsewhere", "elsewhere"))
     assert caveats(summary, found) == [] and "from elsewhere on" in conclude_sweep(summary, found)
-    unasked = copy.deepcopy(found)
-    for part in (*unasked["decoding_boundary"]["next_move"].values(), unasked["representational_boundary"]):
-        part["rule"] = None
+    decoding = found.decoding_boundary
+    moves = {name: replace(part, rule=None) for name, part in decoding.next_move.items()}
+    held = replace(found.representational_boundary, rule=None)
+    unasked = ProbeBoundaries(replace(decoding, next_move=moves), held)
     assert conclude_sweep(summary, unasked) == conclude_sweep(summary)

@@ -11,8 +11,16 @@ import pytest
 from PIL import Image, ImageColor
 
 from steering.analysis.readings import readings
-from steering.probes.summary import cell_lost, next_move_appears, position_dependence
+from steering.probes.curves import cell_lost, next_move_appears, position_dependence
+from steering.records.probes import (
+    CellBoundary,
+    DecodingBoundary,
+    NextMoveBoundary,
+    ProbeBoundaries,
+    RepresentationalBoundary,
+)
 from steering.records.readings import DECODING, Reading
+from steering.records.sites import SiteFacts
 from steering.reports import site_axis
 from steering.reports.comparison_figures import curves_figure, development_figure, differences_figure
 from steering.reports.static_figures import sweep_picture
@@ -24,6 +32,7 @@ from steering.reports.sweep_figures import (
     threshold_figure,
 )
 from steering.statistics import bootstrap
+from tests.helpers.probe_sets import made_up_site
 
 NAMES = "abcdefgh"
 MAZES = 60
@@ -32,8 +41,8 @@ REPETITIONS = 1_000
 LEAST = 0.95 - 3 * np.sqrt(0.95 * 0.05 / REPETITIONS)
 
 
-def facts(affine: str = "a") -> list[dict[str, Any]]:
-    return [{"name": name, "affine": name in affine} for name in NAMES]
+def facts(affine: str = "a") -> list[SiteFacts]:
+    return [made_up_site(name, affine=name in affine) for name in NAMES]
 
 
 def pooled(levels: list[float], spread: float, samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -43,9 +52,9 @@ def pooled(levels: list[float], spread: float, samples: np.ndarray, rng: np.rand
     return np.asarray((np.array(levels)[:, None] + spread * noise)[:, mazes].mean(axis=2))
 
 
-def order(found: dict[str, Any], *keys: str) -> list[int]:
+def order(found: Any, *keys: str) -> list[int]:
     places = [*NAMES, None]
-    return [places.index(found[key]) for key in keys]
+    return [places.index(getattr(found, key)) for key in keys]
 
 
 def test_intervals_of_the_decoding_reading_hold_the_site_as_often_as_they_say() -> None:
@@ -73,8 +82,8 @@ def test_where_there_is_nothing_to_read_a_site_is_named_as_rarely_as_said() -> N
         samples = bootstrap.resamples(MAZES, rng, draws=200)
         gap = pooled([0.0] * 8, 0.3, samples, rng)
         found = next_move_appears(facts(), [(row, row) for row in gap])
-        named += found["site"] is not None
-        assert found["site"] is not None or found["half_site"] is found["half_low"] is None
+        named += found.site is not None
+        assert found.site is not None or found.half_site is found.half_low is None
     assert named / REPETITIONS <= 0.08 + 3 * np.sqrt(0.92 * 0.08 / REPETITIONS)
 
 
@@ -85,7 +94,7 @@ def test_intervals_of_where_the_cell_is_lost() -> None:
         samples = bootstrap.resamples(MAZES, rng, draws=200)
         r2 = [pooled(held, 0.3, samples, rng) for _ in range(2)]
         found = cell_lost(facts(), list(zip(*r2, strict=True)))
-        assert (found["first"], found["best"]) == ("a", "c")
+        assert (found.first, found.best) == ("a", "c")
         site, low, high = order(found, "lost", "lost_low", "lost_high")
         assert low <= site <= high
         hits, width = hits + (low <= 5 <= high), width + high - low
@@ -96,13 +105,13 @@ def test_a_cell_that_is_never_lost_or_never_there() -> None:
     rng = np.random.default_rng(3)
     samples = bootstrap.resamples(MAZES, rng, draws=200)
     always = cell_lost(facts(), [(row, row) for row in pooled([0.5] * 8, 0.05, samples, rng)])
-    assert always["first"] == "a" and always["lost"] is always["lost_low"] is always["lost_high"] is None
+    assert always.first == "a" and always.lost is always.lost_low is always.lost_high is None
     never = cell_lost(facts(), [(row, row) for row in np.zeros((8, 201))])
-    assert all(value is None for key, value in never.items() if key != "rule")
+    assert all(value is None for key, value in vars(never).items() if key != "rule")
 
 
-def sites(branch: str = "") -> list[dict[str, Any]]:
-    return [{"name": name, "trunk": name not in branch, "equivalence_class": name} for name in NAMES]
+def sites(branch: str = "") -> list[SiteFacts]:
+    return [made_up_site(name, trunk=name not in branch) for name in NAMES]
 
 
 def test_intervals_of_the_representational_reading_hold_the_site() -> None:
@@ -122,21 +131,22 @@ def test_what_depends_on_nothing_where_no_state_is_inside() -> None:
     """NaN: no state inside the receptive field, so nothing can depend on the mouse; branch sites are not asked."""
     drawn = np.array([np.nan, 0.1, 0.9, 0.2, 0.9, 0.9, 0.9, 0.9])[:, None].repeat(51, axis=1)
     found = position_dependence(sites(branch="c"), drawn)
-    assert [found[key] for key in ("site", "next_site", "low", "high")] == ["d", "e", "d", "d"]
-    assert "(7, from a on)" in found["rule"]
-    assert set(position_dependence(sites(branch=NAMES), drawn).values()) == {None}
+    assert (found.site, found.next_site, found.low, found.high) == ("d", "e", "d", "d")
+    assert found.rule is not None and "(7, from a on)" in found.rule
+    assert set(vars(position_dependence(sites(branch=NAMES), drawn)).values()) == {None}
 
 
-PROBES: dict[str, Any] = {
-    "representational_boundary": {"site": "c", "low": "b", "high": "c", "change_site": None, "rule": "r"},
-    "decoding_boundary": {
-        "next_move": {"cheese": {"site": "d", "low": "c", "high": None, "half_site": "e", "half_low": "e",
-                                 "half_high": "f", "rule": "r"},
-                      "cheese apart": {"site": None, "low": None, "high": None, "rule": None},
-                      "corner": {"site": None, "low": None, "high": None, "rule": "r"}},
-        "cell": {"first": "a", "lost": None, "lost_low": "h", "lost_high": None},
-    },
-}  # fmt: skip
+PROBES = ProbeBoundaries(
+    DecodingBoundary(
+        next_move={
+            "cheese": NextMoveBoundary("d", "c", None, "e", "e", "f", "r"),
+            "cheese apart": NextMoveBoundary(None, None, None, None, None, None, None),
+            "corner": NextMoveBoundary(None, None, None, None, None, None, "r"),
+        },
+        cell=CellBoundary("a", "a", "a", "a", "a", "a", lost=None, lost_low="h", lost_high=None, rule="r"),
+    ),
+    RepresentationalBoundary("c", "d", "b", "c", None, None, None, "r"),
+)
 BOUNDARY = {"site": None, "low": None, "high": "a", "change_site": "c", "change_low": "b", "change_high": "d",
             "rule": "r"}  # fmt: skip
 

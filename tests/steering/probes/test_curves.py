@@ -17,6 +17,7 @@ from steering.analysis.comparison_readings import readings_table
 from steering.analysis.readings import readings
 from steering.probes.curves import (
     Tallies,
+    Tally,
     boundaries,
     cut,
     mean_curves,
@@ -24,8 +25,10 @@ from steering.probes.curves import (
     tallies_from_json,
     tallies_to_json,
 )
-from steering.probes.summary import APART, DEPENDENT
-from steering.records.codec import to_plain
+from steering.probes.summary import APART
+from steering.records.codec import to_json, to_plain
+from steering.records.sites import SiteFacts
+from steering.records.sweep import CheckpointId
 from steering.reports.comparison_report import run_compare
 from steering.reports.site_axis import PALETTE
 from steering.reports.static_figures import compare_figure
@@ -33,35 +36,17 @@ from steering.statistics import bootstrap
 from steering.sweep.artifacts import PROBES
 from steering.sweep.spec import SweepSpec
 from tests.helpers.browser import chromium, looked_at
+from tests.helpers.probe_sets import made_up_site, made_up_summary, made_up_tallies
 from tests.helpers.runs import SPEC, make_run
 
 NAMES = ("input", "a", "b", "c", "d", "e")
-FACTS = [{"name": name, "depth": depth, "affine": name == "input", "trunk": True,
-          "equivalence_class": name, "receptive_field": None} for depth, name in enumerate(NAMES)]  # fmt: skip
+SITES = [made_up_site(name, depth, affine=name == "input") for depth, name in enumerate(NAMES)]
+FACTS = [{name: value for name, value in vars(site).items() if name != "shape"} for site in SITES]
 MAZES = 20
 
 
 def made_up(planning: int, mazes: int = MAZES, seed: int = 0) -> Tallies:
-    """Sums of an agent that can be told its next move from site ``planning`` on; vector and cell are lost there."""
-    rng = np.random.default_rng(seed)
-    frames = np.full(mazes, 8.0)
-    late = np.arange(len(NAMES))[:, None] >= planning
-    luck = rng.normal(size=mazes)  # of a maze, at all sites
-    told = frames * np.where(late, 0.9, 0.25) + 0.1 * luck
-    chance = frames * np.full((len(NAMES), 1), 0.25) + 0.1 * luck
-    mean = rng.gamma(4.0, size=mazes)
-    moves = dict.fromkeys(("cheese", APART, "corner", "policy"), (told, frames))
-    shuffled = {f"{name} shuffled": (chance, frames) for name in moves}
-    around = {f"{name} surroundings": (0.5 * frames + 0.1 * luck, frames) for name in moves}
-    length = rng.gamma(4.0, size=(len(NAMES), mazes))
-    return {
-        **moves,
-        **shuffled,
-        **around,
-        "cell": (mean * np.where(late, 1.1, 0.4), mean),
-        "cell shuffled": (mean * np.full((len(NAMES), 1), 1.05), mean),
-        "interaction": (length * np.where(late, 2 * DEPENDENT, 0.1), length),
-    }
+    return made_up_tallies(len(NAMES), planning, mazes, seed)
 
 
 def samples(mazes: int = MAZES, draws: int = 200) -> np.ndarray:
@@ -70,11 +55,11 @@ def samples(mazes: int = MAZES, draws: int = 200) -> np.ndarray:
 
 @pytest.mark.parametrize("planning", [2, 4])
 def test_all_readings_find_the_site_that_was_made(planning: int) -> None:
-    found = boundaries(FACTS, probe_curves(made_up(planning), samples()))
-    for part in found["decoding_boundary"]["next_move"].values():
-        assert {part[key] for key in ("site", "low", "high", "half_site")} == {NAMES[planning]}
-    assert found["decoding_boundary"]["cell"]["lost"] == NAMES[planning]
-    assert found["representational_boundary"]["site"] == NAMES[planning - 1]
+    found = boundaries(SITES, probe_curves(made_up(planning), samples()))
+    for part in found.decoding_boundary.next_move.values():
+        assert {part.site, part.low, part.high, part.half_site} == {NAMES[planning]}
+    assert found.decoding_boundary.cell.lost == NAMES[planning]
+    assert found.representational_boundary.site == NAMES[planning - 1]
 
 
 def test_curves_are_ratios_of_sums_over_the_mazes_drawn() -> None:
@@ -90,7 +75,7 @@ def test_curves_are_ratios_of_sums_over_the_mazes_drawn() -> None:
 
 def test_some_sites_and_mazes_and_json_and_back() -> None:
     tallies = made_up(3)
-    again = tallies_from_json(json.loads(json.dumps(tallies_to_json(tallies))))
+    again = tallies_from_json(json.loads(to_json(tallies_to_json(tallies))))
     mazes = [7, 3, 11]
     part = probe_curves(cut(again, [0, 4], mazes), np.array([[2, 0, 0]]))
     whole = probe_curves(tallies, np.array([[11, 7, 7]]))
@@ -103,11 +88,11 @@ def test_the_mean_of_agents_that_agree_is_the_agent_and_of_others_lies_between()
     drawn = samples()
     one, two = (probe_curves(made_up(planning), drawn) for planning in (2, 4))
     rng = np.random.default_rng(0)
-    same = boundaries(FACTS, mean_curves([one, one], rng))
-    assert same["representational_boundary"]["site"] == "a"
-    apart = boundaries(FACTS, mean_curves([one, two], rng))
-    for part in (apart["representational_boundary"], apart["decoding_boundary"]["next_move"]["cheese"]):
-        low, high = (NAMES.index(part[end]) for end in ("low", "high"))
+    same = boundaries(SITES, mean_curves([one, one], rng))
+    assert same.representational_boundary.site == "a"
+    apart = boundaries(SITES, mean_curves([one, two], rng))
+    for part in (apart.representational_boundary, apart.decoding_boundary.next_move["cheese"]):
+        low, high = (NAMES.index(end) for end in (part.low, part.high))
         assert high - low == 2, "agents drawn anew are one, the other, or both"
     with pytest.raises(InputError, match="at least 2"):
         mean_curves([one], rng)
@@ -134,7 +119,7 @@ def test_mazes_without_a_frame_that_is_asked_about_change_nothing() -> None:
     """Nor do draws of such mazes alone; where there is no frame at all nothing is said."""
     tallies, drawn = made_up(3), samples()
     none = np.arange(MAZES) % 2 == 0
-    apart = {name: tuple(np.where(none, 0.0, sums) for sums in pair) if name.startswith(APART) else pair
+    apart = {name: Tally(*(np.where(none, 0.0, sums) for sums in pair)) if name.startswith(APART) else pair
              for name, pair in tallies.items()}  # fmt: skip
     drawn[:3] = np.flatnonzero(none)[:1]
     curves = probe_curves(apart, drawn)
@@ -142,21 +127,21 @@ def test_mazes_without_a_frame_that_is_asked_about_change_nothing() -> None:
     kept = cut(tallies, range(len(NAMES)), np.flatnonzero(~none).tolist())
     assert curves[APART][:, 0] == pytest.approx(probe_curves(kept, samples(MAZES // 2))[APART][:, 0])
     for found in (curves, mean_curves([curves, curves], np.random.default_rng(0))):
-        part = boundaries(FACTS, found)["decoding_boundary"]["next_move"][APART]
-        assert {part[end] for end in ("site", "low", "high", "half_site", "half_low", "half_high")} == {"c"}
-    empty = {name: tuple(0.0 * sums for sums in pair) if name.startswith(APART) else pair
+        part = boundaries(SITES, found).decoding_boundary.next_move[APART]
+        assert {part.site, part.low, part.high, part.half_site, part.half_low, part.half_high} == {"c"}
+    empty = {name: Tally(*(0.0 * sums for sums in pair)) if name.startswith(APART) else pair
              for name, pair in tallies.items()}  # fmt: skip
-    found = boundaries(FACTS, probe_curves(empty, drawn))
-    moves = found["decoding_boundary"]["next_move"]
-    assert set(moves[APART].values()) == {None} and moves["cheese"]["site"] == "c"
+    found = boundaries(SITES, probe_curves(empty, drawn))
+    moves = found.decoding_boundary.next_move
+    assert set(vars(moves[APART]).values()) == {None} and moves["cheese"].site == "c"
     assert not any("not the one to the corner" in row.what for row in readings(None, found))
 
 
 def test_where_no_site_is_known_to_be_more_than_the_picture_nothing_is_said_of_moves() -> None:
     """As of a network whose graph is not known: only its input is known to be the pixels."""
-    facts = [{**fact, "affine": True if fact["name"] == "input" else None} for fact in FACTS]
-    found = boundaries(facts, probe_curves(made_up(3), samples()))
-    assert all(set(part.values()) == {None} for part in found["decoding_boundary"]["next_move"].values())
+    sites = [replace(site, affine=True if site.name == "input" else None) for site in SITES]
+    found = boundaries(sites, probe_curves(made_up(3), samples()))
+    assert all(set(vars(part).values()) == {None} for part in found.decoding_boundary.next_move.values())
     assert not any("next move" in row.what for row in readings(None, found))
 
 
@@ -169,19 +154,12 @@ def two_runs(folder: Path) -> list[Path]:
     return [make_run(folder / spec.checkpoint, spec, SHARE, seed=k) for k, spec in enumerate(specs)]
 
 
-def put_probes(run: Path, tallies: Tallies, levels: Sequence[int], /, **other: Any) -> None:
+def put_probes(
+    run: Path, tallies: Tallies, levels: Sequence[int], sites: Sequence[SiteFacts] = SITES, **other: Any
+) -> None:
     spec = SweepSpec.load(run)
-    found: dict[str, Any] = {
-        "format": PROBES.format,
-        "checkpoint": {"name": spec.checkpoint, "sha256": spec.sha256},
-        "mode": spec.mode,
-        "states": 8,
-        "seed": 0,
-        "levels": list(levels),
-        "sites": FACTS,
-        "tallies": tallies_to_json(tallies),
-    }
-    (run / PROBES.file).write_text(json.dumps(found | other))
+    found = made_up_summary(sites, tallies, levels, CheckpointId(spec.checkpoint, spec.sha256), spec.mode)
+    (run / PROBES.file).write_bytes(to_json(replace(found, **other)))
 
 
 def test_a_comparison_shows_the_readings_of_each_agent_and_of_their_mean(tmp_path: Path) -> None:
@@ -244,9 +222,9 @@ def test_mazes_and_sites_are_found_by_name_in_each_run(tmp_path: Path) -> None:
     put_probes(runs[0], tallies, range(MAZES))
     order = np.random.default_rng(7).permutation(MAZES).tolist()
     shared, more = cut(tallies, kept, order), cut(made_up(1), kept, [0, 1, 2])  # three of an agent that plans at once
-    mixed = {name: (np.concatenate([more[name][0], top], -1), np.concatenate([more[name][1], bottom], -1))
+    mixed = {name: Tally(np.concatenate([more[name].top, top], -1), np.concatenate([more[name].bottom, bottom], -1))
              for name, (top, bottom) in shared.items()}  # fmt: skip
-    put_probes(runs[1], mixed, [97, 98, 99, *order], sites=[FACTS[k] for k in kept])
+    put_probes(runs[1], mixed, [97, 98, 99, *order], sites=[SITES[k] for k in kept])
     found = run_compare(runs, tmp_path / "out", seed=0).readings
     assert found is not None and found.levels == MAZES and found.sites == ("input", "b", "c", "e")
     probed = [[row for row in arm if row.kind != "causal"] for arm in found.arms]
@@ -269,11 +247,11 @@ def test_many_agents_are_shown_by_their_mean_alone(tmp_path: Path) -> None:
     [
         (None, "agent-seed1 has none"),
         ({"format": "mazesteer-probes-2"}, "agent-seed1: probes.json was not made by this version"),
-        ({"checkpoint": {"name": "agent", "sha256": "c" * 64}}, "another checkpoint"),
+        ({"checkpoint": CheckpointId("agent", "c" * 64)}, "another checkpoint"),
         ({"mode": "easy"}, "mode easy"),
         ({"states": 9}, "--states"),
-        ({"levels": list(range(MAZES - 3, 2 * MAZES - 3))}, "share 3 levels"),
-        ({"sites": [{**fact, "affine": None} for fact in FACTS]}, "other sites"),
+        ({"levels": range(MAZES - 3, 2 * MAZES - 3)}, "share 3 levels"),
+        ({"sites": [replace(site, affine=None) for site in SITES]}, "other sites"),
     ],
 )
 def test_probes_that_were_not_made_alike_are_left_out_and_the_page_says_why(
@@ -282,7 +260,7 @@ def test_probes_that_were_not_made_alike_are_left_out_and_the_page_says_why(
     runs = two_runs(tmp_path)
     put_probes(runs[0], made_up(2), range(MAZES))
     if change is not None:
-        put_probes(runs[1], made_up(2), range(MAZES), **change)
+        put_probes(runs[1], made_up(2), **{"levels": range(MAZES), **change})
     data = run_compare(runs, tmp_path / "out", seed=0)
     assert data.readings is None and why in data.no_readings
     text = (tmp_path / "out" / "compare.md").read_text()

@@ -14,11 +14,10 @@ from steering.experiments.exact import LevelEvaluator
 from steering.experiments.outcome import DISTANCES
 from steering.experiments.profiles import level_profiles
 from steering.interventions.edits import Intervention
-from steering.interventions.sites import find_site, select_sites, site_facts
+from steering.interventions.sites import find_site, select_sites
 from steering.interventions.vectors import cheese_vector, cheese_vectors
-from steering.probes.curves import probe_curves
-from steering.probes.position_dependence import maze_sums, position_sums
-from steering.probes.summary import SUMS, interaction_tally, position_dependence, representation
+from steering.probes.curves import position_dependence, probe_curves
+from steering.probes.position_dependence import SUMS, interaction_tally, maze_sums, position_sums, representation
 from steering.statistics.bootstrap import resamples
 
 SITES = (
@@ -84,26 +83,26 @@ def test_an_affine_site_has_one_vector_wherever_sprites_do_not_meet(policy: Maze
     sums, samples = position_sums(policy, mazes, sites, 40, 0), resamples(len(mazes), np.random.default_rng(0), 100)
     rows = representation(sums, [site.name for site in sites], samples)
     curve = probe_curves({"interaction": interaction_tally(sums)}, samples)["interaction"]
-    assert curve[:, 0] == pytest.approx([row["inside"]["interaction"]["value"] for row in rows])
-    held = position_dependence(site_facts(tuple(sites)), curve)
-    assert [row["name"] for row in rows] == [site.name for site in sites]
+    assert curve[:, 0] == pytest.approx([row.inside.interaction.value for row in rows])
+    held = position_dependence(sites, curve)
+    assert [row.name for row in rows] == [site.name for site in sites]
     for row, site in zip(rows, sites, strict=True):
         if site.receptive_field is None:
-            assert row["outside"] is None
-        for part in [row["outside"], *(each for each in row["by_distance"] if each["outside"])]:
+            assert row.outside is None
+        for part in [row.outside, *(each for each in row.by_distance if each.outside)]:
             if part is not None:
-                assert part["cosine"]["value"] == pytest.approx(1.0, abs=1e-4)
-                assert part["norm_ratio"]["value"] == pytest.approx(1.0, abs=1e-4)
-                assert part["interaction"]["value"] == pytest.approx(0.0, abs=1e-2)
-    by_name = {row["name"]: row["inside"] for row in rows}
-    assert rows[0]["outside"] and rows[1]["outside"]
-    assert by_name["embedder.relufc"]["cosine"]["high"] < by_name["embedder.block2.res1.resadd"]["cosine"]["low"]
-    values = [row["inside"]["interaction"]["value"] for row in rows]
+                assert part.cosine.value == pytest.approx(1.0, abs=1e-4)
+                assert part.norm_ratio.value == pytest.approx(1.0, abs=1e-4)
+                assert part.interaction.value == pytest.approx(0.0, abs=1e-2)
+    by_name = {row.name: row.inside for row in rows}
+    assert rows[0].outside and rows[1].outside
+    assert by_name["embedder.relufc"].cosine.high < by_name["embedder.block2.res1.resadd"].cosine.low
+    values = [row.inside.interaction.value for row in rows]
     deep = next(k for k, value in enumerate(values) if value > 0.5)
-    assert (held["site"], held["next_site"]) == (rows[deep - 1]["name"], rows[deep]["name"])
+    assert (held.site, held.next_site) == (rows[deep - 1].name, rows[deep].name)
     for row in rows:
-        assert sum(part["states"] for part in row["by_distance"]) == sum(
-            row[side]["states"] for side in ("inside", "outside") if row[side]
+        assert sum(part.states for part in row.by_distance) == sum(
+            side.states for side in (row.inside, row.outside) if side
         )
 
 
@@ -117,4 +116,4 @@ def test_position_draws_do_not_depend_on_the_other_levels(policy: MazePolicy) ->
     assert np.array_equal(both[1:], alone)
     (drawn,) = representation(both, SITES[2:3], np.ones((5, 2), dtype=int))
     (single,) = representation(alone, SITES[2:3], np.zeros((5, 1), dtype=int))
-    assert drawn["inside"]["cosine"]["low"] == pytest.approx(single["inside"]["cosine"]["value"])
+    assert drawn.inside.cosine.low == pytest.approx(single.inside.cosine.value)

@@ -16,11 +16,16 @@ from agents.networks.policy import MazePolicy
 from envs.errors import InputError
 from steering.analysis.readings import readings
 from steering.cli.probes import commands
+from steering.probes.curves import cell_lost, next_move_appears
 from steering.probes.run import OLD_SCORES_FORMAT, SCORES, ProbeOptions, run_probes
-from steering.probes.summary import cell_lost, load_probes, next_move_appears
+from steering.probes.summary import load_probes
+from steering.records.codec import from_json
+from steering.records.probes import ProbeSummary
+from steering.records.sweep import CheckpointId
 from steering.reports.probe_figures import probe_figure, representation_figure
 from steering.sweep.artifacts import PROBES
 from steering.sweep.spec import SweepSpec
+from tests.helpers.probe_sets import made_up_site
 
 # Small mazes that qualify for a sweep.
 LEVELS = "26,52,54,92,95,152,163,193,208,223"
@@ -32,20 +37,20 @@ def statistic(value: float, spread: float, seed: int) -> np.ndarray:
 
 
 def test_boundary_is_the_first_site_beyond_all_baselines() -> None:
-    facts = [{"name": name, "affine": name in "ab"} for name in "abcdef"]
+    facts = [made_up_site(name, affine=name in "ab") for name in "abcdef"]
     gaps = [0.0, 0.5, 0.02, 0.3, 0.4, 0.4]
     pairs = [(statistic(gap, 0.02, k), statistic(gap, 0.02, k + 9)) for k, gap in enumerate(gaps)]
     three = np.array([(*pair, statistic(max(gap, 0.3), 0.02, k + 20))
                       for k, (pair, gap) in enumerate(zip(pairs, gaps, strict=True))])  # fmt: skip
-    assert next_move_appears(facts, three)["site"] == "d"  # b is affine in the pixels, c within the noise
+    assert next_move_appears(facts, three).site == "d"  # b is affine in the pixels, c within the noise
     for k in range(3):  # any of the baselines not beaten is enough
         below = three.copy()
         below[:, k] = [statistic(0.0, 0.02, 50 + site) for site in range(6)]
-        assert next_move_appears(facts, below)["site"] is None
-    assert set(next_move_appears(facts[:2], three[:2]).values()) == {None}  # nothing to ask
+        assert next_move_appears(facts, below).site is None
+    assert set(vars(next_move_appears(facts[:2], three[:2])).values()) == {None}  # nothing to ask
     found = cell_lost(facts, [pairs[k] for k in (0, 3, 4, 3, 0, 2)])
-    assert (found["first"], found["best"], found["lost"]) == ("b", "c", "e")
-    assert cell_lost(facts, [pairs[0]] * 6)["lost"] is None and cell_lost(facts, [pairs[3]] * 6)["lost"] is None
+    assert (found.first, found.best, found.lost) == ("b", "c", "e")
+    assert cell_lost(facts, [pairs[0]] * 6).lost is None and cell_lost(facts, [pairs[3]] * 6).lost is None
 
 
 def probe(*args: str | Path) -> str:
@@ -66,21 +71,21 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_command_from_end_to_end(run: Path, policy: MazePolicy) -> None:
     found = load_probes(run)
-    assert found is not None and found["checkpoint"] == {"name": "region5", "sha256": policy.sha256}
-    assert [str(level) for level in found["levels"]] == LEVELS.split(",") and found["frames"] == 80
-    pixels, middle, last = found["sites"]
-    assert pixels["affine"] and pixels["map"] and last["map"] is None
-    own = last["moves"]["policy"]
-    assert own["accuracy"]["value"] > 0.7 and own["above_pixels"]["low"] > 0 and own["above_control"]["low"] > 0
-    for row in found["sites"]:
-        for part in row["moves"].values():
-            assert part["accuracy"]["low"] <= part["accuracy"]["value"] <= part["accuracy"]["high"]
-    assert middle["moves"]["policy"]["accuracy"]["value"] < own["accuracy"]["value"]
-    assert found["decoding_boundary"]["next_move"]["policy"]["site"] in ("embedder.block3.maxpool", "embedder.relufc")
-    assert 0 < found["asked"]["cheese apart"] < 40 and found["asked"]["policy"] == 80
-    assert found["surroundings"]["policy"]["value"] > 0.4 > found["majority"]["policy"]["value"]
-    above = own["accuracy"]["value"] - found["surroundings"]["policy"]["value"]
-    assert own["above_surroundings"]["value"] == pytest.approx(above)
+    assert found is not None and found.checkpoint == CheckpointId("region5", policy.sha256)
+    assert [str(level) for level in found.levels] == LEVELS.split(",") and found.frames == 80
+    pixels, middle, last = found.sites
+    assert pixels.affine and pixels.map and last.map is None
+    own = last.moves["policy"]
+    assert own.accuracy.value > 0.7 and own.above_pixels.low > 0 and own.above_control.low > 0
+    for row in found.sites:
+        for part in row.moves.values():
+            assert part.accuracy.low <= part.accuracy.value <= part.accuracy.high
+    assert middle.moves["policy"].accuracy.value < own.accuracy.value
+    assert found.decoding_boundary.next_move["policy"].site in ("embedder.block3.maxpool", "embedder.relufc")
+    assert 0 < found.asked["cheese apart"] < 40 and found.asked["policy"] == 80
+    assert found.surroundings["policy"].value > 0.4 > found.majority["policy"].value
+    above = own.accuracy.value - found.surroundings["policy"].value
+    assert own.above_surroundings.value == pytest.approx(above)
 
 
 def test_same_command_same_numbers_whether_stopped_or_not(run: Path, tmp_path: Path) -> None:
@@ -88,7 +93,7 @@ def test_same_command_same_numbers_whether_stopped_or_not(run: Path, tmp_path: P
     stored = json.loads((run / SCORES).read_text())
     kept = dict(list(stored["scores"].items())[:1])  # as if stopped behind the first site
     (tmp_path / SCORES).write_text(json.dumps({**stored, "scores": kept}))
-    printed = json.loads(probe(*args, "--json"))
+    printed = from_json(probe(*args, "--json"), ProbeSummary, "printed", "look")
     assert (tmp_path / PROBES.file).read_bytes() == (run / PROBES.file).read_bytes()
     assert printed == load_probes(run)
 
@@ -127,12 +132,28 @@ def test_bad_input_is_one_line(run: Path, tmp_path: Path) -> None:
     assert load_probes(tmp_path) is None
 
 
+def test_damaged_scores_are_one_line(run: Path, tmp_path: Path) -> None:
+    stored = json.loads((run / SCORES).read_text())
+    options = ProbeOptions("region5", tmp_path, levels=LEVELS, sites=SITES)
+    for text, message in (
+        ("{", "belongs to another"),
+        (json.dumps({**stored, "scores": [1]}), "belongs to another"),
+        (json.dumps({**stored, "scores": {"input": {"moves": {}, "map": None}}}), "input: .*missing .*`cell`"),
+        (json.dumps({**stored, "scores": {"input": {"map": 3}}}), r"input: .*`\$\.map`"),
+        (json.dumps({**stored, "scores": {"input": None}}), "input: expected `object`"),
+    ):
+        (tmp_path / SCORES).write_text(text)
+        with pytest.raises(InputError, match=message) as caught:
+            run_probes(options)
+        assert SCORES in str(caught.value) and "choose another --out, or delete it" in str(caught.value)
+
+
 def test_in_the_directory_of_a_sweep_its_levels_are_taken(policy: MazePolicy, tmp_path: Path) -> None:
     levels = tuple(int(level) for level in LEVELS.split(","))
     spec = SweepSpec("region5", policy.sha256, levels, ("input",))
     spec.save(tmp_path)
     found = run_probes(ProbeOptions("region5", tmp_path, sites="fc_policy", states=2))
-    assert found["levels"] == list(levels) and [row["name"] for row in found["sites"]] == ["input", "fc_policy"]
+    assert found.levels == levels and [site.name for site in found.sites] == ["input", "fc_policy"]
     replace(spec, sha256="0" * 64, checkpoint="other").save(tmp_path)
     with pytest.raises(InputError, match="a sweep of other, not of region5"):
         run_probes(ProbeOptions("region5", tmp_path))

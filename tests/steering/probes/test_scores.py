@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
@@ -21,20 +19,20 @@ from steering.probes.data import FOLDS, MOVES, REACH, ProbeData, activations, dr
 from steering.probes.ridge import LEAST_SPREAD, linear_predictions
 from steering.probes.summary import summarize_probes
 from steering.probes.surroundings import open_ways
+from steering.records.probes import ProbedSite
 from steering.statistics.bootstrap import resamples
-from tests.helpers.probe_sets import LEVELS, WORLD, made_up, noise, one_hot, rng, scores_of
+from tests.helpers.probe_sets import LEVELS, WORLD, made_up, made_up_site, noise, one_hot, rng, scores_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def summary_of(features: torch.Tensor, data: ProbeData, draws: int = 3) -> dict[str, Any]:
+def summary_of(features: torch.Tensor, data: ProbeData, draws: int = 3) -> ProbedSite:
     """The row of ``probes.json`` for made-up activations."""
     scores = scores_of({"made up": features}, data, draws)
     samples = resamples(int(data.maze.max()) + 1, rng(), 200)
-    facts = [{"name": "made up", "affine": False}]
+    facts = [made_up_site("made up")]
     curves = probe_curves(decoding_tallies(["made up"], scores), samples)
-    row: dict[str, Any] = summarize_probes(facts, scores, curves, samples)["sites"][0]
-    return row
+    return summarize_probes(facts, scores, curves, samples).sites[0]
 
 
 @pytest.fixture(scope="module")
@@ -136,15 +134,15 @@ def test_what_a_site_holds_linearly_is_told_perfectly() -> None:
     data = made_up()
     features = np.concatenate([data.cheese, *(one_hot(data.moves[name]) for name in MOVES), noise(200, 3)], axis=1)
     row = summary_of(torch.from_numpy(features.astype(np.float32)), data)
-    assert all(row["moves"][name]["accuracy"]["value"] == 1.0 for name in MOVES)
-    assert all(row["moves"][name]["balanced"]["low"] == 1.0 for name in MOVES)
-    assert row["cell"]["r2"]["low"] > 0.99 and row["cell"]["median_error"]["value"] < 0.5
-    assert row["cell"]["mean_cell_error"]["value"] > 5
+    assert all(row.moves[name].accuracy.value == 1.0 for name in MOVES)
+    assert all(row.moves[name].balanced.low == 1.0 for name in MOVES)
+    assert row.cell.r2.low > 0.99 and row.cell.median_error.value < 0.5
+    assert row.cell.mean_cell_error.value > 5
     # Labels dealt out anew: chance, within four standard errors of as many frames.
     for name in MOVES:
-        assert abs(row["moves"][name]["control"]["value"] - 0.25) < 4 * np.sqrt(0.25 * 0.75 / 200)
-        assert row["moves"][name]["above_control"]["low"] > 0.5
-    assert row["cell"]["control_r2"]["value"] < 0.1
+        assert abs(row.moves[name].control.value - 0.25) < 4 * np.sqrt(0.25 * 0.75 / 200)
+        assert row.moves[name].above_control.low > 0.5
+    assert row.cell.control_r2.value < 0.1
 
 
 def test_a_constant_site_tells_the_most_frequent_move_and_the_mean_cell() -> None:
@@ -153,10 +151,10 @@ def test_a_constant_site_tells_the_most_frequent_move_and_the_mean_cell() -> Non
     for features in (torch.full((200, 7), 0.3), torch.full((200, 2, 4, 4), 0.3)):
         row = summary_of(features, data)
         expected = (data.moves["cheese"] == np.array(usual)[data.fold]).mean()
-        assert row["moves"]["cheese"]["accuracy"]["value"] == pytest.approx(expected)
-        assert abs(row["cell"]["r2"]["value"]) < 1e-9
-        assert row["moves"]["cheese"]["above_pixels"]["value"] == 0.0
-    assert row["map"]["1x1"]["hits"]["value"] < 1 / 16 + 4 * np.sqrt(1 / 16 / 200)
+        assert row.moves["cheese"].accuracy.value == pytest.approx(expected)
+        assert abs(row.cell.r2.value) < 1e-9
+        assert row.moves["cheese"].above_pixels.value == 0.0
+    assert row.map["1x1"].hits.value < 1 / 16 + 4 * np.sqrt(1 / 16 / 200)
 
 
 def test_units_that_are_hardly_ever_active_do_not_decide() -> None:
@@ -165,7 +163,7 @@ def test_units_that_are_hardly_ever_active_do_not_decide() -> None:
     features = np.concatenate([data.cheese + noise(200, 2), 1e-3 * rng(3).random((200, FOLDS))], axis=1)
     features[np.arange(200), 2 + data.fold] += 0.5
     row = summary_of(torch.from_numpy(features.astype(np.float32)), data)
-    assert row["cell"]["r2"]["value"] > 0.9
+    assert row.cell.r2.value > 0.9
 
 
 # -- convolutional probes -------------------------------------------------------------------------
@@ -176,10 +174,10 @@ def test_a_unit_shared_over_positions_finds_what_was_planted() -> None:
     mask = holding(data.cheese, (16, 16), WORLD)
     decoys = [holding(rng(seed).integers(WORLD, size=(200, 2)), (16, 16), WORLD) for seed in range(1, 8)]
     maps = 0.5 * noise(200, 8, 16, 16) + 6 * np.stack([mask, *decoys], axis=1)
-    row = summary_of(torch.from_numpy(maps.astype(np.float32)), data)["map"]
+    row = summary_of(torch.from_numpy(maps.astype(np.float32)), data).map
     for kernel in ("1x1", "3x3"):
-        assert row[kernel]["hits"]["value"] > 0.99 and row[kernel]["distance"]["value"] < 1.0
-        assert row[kernel]["control_hits"]["high"] < 0.5 and row[kernel]["control_distance"]["low"] > 2
+        assert row[kernel].hits.value > 0.99 and row[kernel].distance.value < 1.0
+        assert row[kernel].control_hits.high < 0.5 and row[kernel].control_distance.low > 2
 
 
 def test_a_neighbourhood_sees_what_one_position_cannot() -> None:
@@ -187,8 +185,8 @@ def test_a_neighbourhood_sees_what_one_position_cannot() -> None:
     mask = holding(data.cheese, (16, 16), WORLD)
     maps = 0.3 * noise(200, 1, 16, 16)
     maps[:, 0] += 5 * np.roll(mask, 1, axis=1) + 5 * np.roll(mask, -1, axis=1)  # above and below the cheese
-    row = summary_of(torch.from_numpy(maps), data)["map"]
-    assert row["3x3"]["hits"]["value"] > 0.8 > 0.1 > row["1x1"]["hits"]["value"]
+    row = summary_of(torch.from_numpy(maps), data).map
+    assert row["3x3"].hits.value > 0.8 > 0.1 > row["1x1"].hits.value
 
 
 def test_the_unit_is_scikit_learns_weighted_ridge(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,13 +12,13 @@ from agents.networks.policy import MazePolicy
 from envs.actions import STEP_OF_MOVE, Move
 from envs.maze import Maze
 from steering.probes import surroundings
-from steering.probes.curves import boundaries, decoding_tallies, probe_curves
+from steering.probes.curves import Tally, boundaries, decoding_tallies, probe_curves
 from steering.probes.data import MOVES, REACH, ProbeData, probe_data
 from steering.probes.ridge import linear_predictions
 from steering.probes.summary import APART, probe_questions, summarize_probes, usual_move
 from steering.probes.surroundings import open_ways, surroundings_moves
 from steering.statistics.bootstrap import resamples
-from tests.helpers.probe_sets import LEVELS, made_up, noise, one_hot, rng, scores_of
+from tests.helpers.probe_sets import LEVELS, made_up, made_up_site, noise, one_hot, rng, scores_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -111,15 +111,15 @@ def test_a_reader_of_walls_is_not_said_to_read_moves_and_a_reader_of_moves_is() 
     }
     scores = scores_of({name: torch.from_numpy(features) for name, features in readers.items()}, data, 5)
     samples = resamples(60, rng(), 500)
-    facts = [{"name": name, "affine": name == "input", "trunk": True, "equivalence_class": name} for name in readers]
-    none = (np.zeros((4, 60)), np.ones((4, 60)))
+    facts = [made_up_site(name, affine=name == "input") for name in readers]
+    none = Tally(np.zeros((4, 60)), np.ones((4, 60)))
     curves = probe_curves({**decoding_tallies(list(readers), scores), "interaction": none}, samples)
     rows = summarize_probes(facts, scores, curves, samples)
-    walls, corner, cheese = (row["moves"] for row in rows["sites"][1:])
-    assert walls["cheese"]["above_pixels"]["low"] > 0.1 and walls["cheese"]["above_control"]["low"] > 0.1
-    found = boundaries(facts, curves)["decoding_boundary"]["next_move"]
-    assert [found[name]["site"] for name in ("corner", "cheese", APART)] == ["corner", "corner", "cheese"]
-    assert found[APART]["low"] == found[APART]["half_site"] == "cheese"
-    assert found["cheese"]["low"] == "corner"
-    assert corner[APART]["accuracy"]["high"] < rows["surroundings"][APART]["low"]
-    assert cheese[APART]["accuracy"]["value"] > 0.95
+    walls, corner, cheese = (site.moves for site in rows.sites[1:])
+    assert walls["cheese"].above_pixels.low > 0.1 and walls["cheese"].above_control.low > 0.1
+    found = boundaries(facts, curves).decoding_boundary.next_move
+    assert [found[name].site for name in ("corner", "cheese", APART)] == ["corner", "corner", "cheese"]
+    assert found[APART].low == found[APART].half_site == "cheese"
+    assert found["cheese"].low == "corner"
+    assert corner[APART].accuracy.high < rows.surroundings[APART].low
+    assert cheese[APART].accuracy.value > 0.95

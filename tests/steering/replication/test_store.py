@@ -35,7 +35,7 @@ from steering.replication.protocol import Finding, FindingSummary, Sample, Setti
 from steering.replication.run import FINDINGS, read, replicate
 from steering.reports.sweep_report import write_report
 from steering.statistics.formatting import published_inside
-from steering.sweep.artifacts import DATABASE, REPLICATE, read_artifacts
+from steering.sweep.artifacts import DATABASE, REPLICATE, RunArtifacts, read_artifacts
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import SCHEMA, Row, Store
 
@@ -225,7 +225,7 @@ def test_findings_live_in_a_sweeps_database_and_its_report_finds_them(nature: Ma
     spec = swept(nature, tmp_path)
     data = replicate(nature, settings_of(nature), tmp_path, ["paths"])
     found, notes = read_artifacts(tmp_path, spec.sha256, spec.mode, spec.levels)
-    assert found["replicate"] == data and "published findings were measured at" in notes[0]
+    assert found.replicate == data and "published findings were measured at" in notes[0]
     with Store.open(tmp_path) as store:
         store.claim(spec.shared())  # the sweep goes on as before: its horizon and seed are its own
         assert store.keys() == {Key(26, "clean")} and store.levels() == [(26, True, "")]
@@ -248,7 +248,7 @@ def test_the_report_says_of_each_finding_what_was_asked_published_found_and_note
         store.claim({"sites": site_facts(enumerate_sites(nature.net))})
         outcome = Outcome(**dict.fromkeys(OUTCOME_FIELDS, 0.5))
         store.add([Row(key, key.site, outcome) for key in spec.keys(26) if key.condition != "clean"])
-        write_report(summarize(store, spec), tmp_path / "report.html", others={"replicate": data})
+        write_report(summarize(store, spec), tmp_path / "report.html", others=RunArtifacts(replicate=data))
     text, page = ((tmp_path / f"report.{end}").read_text() for end in ("md", "html"))
     for name, found in data["findings"].items():
         assert found["published"] == FINDINGS[name].published and (found["notes"] or name == "adding")

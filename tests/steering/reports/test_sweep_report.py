@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +21,21 @@ from steering.cli.outputs import rewrite_outputs
 from steering.cli.sweep_runs import run_layer_sweep
 from steering.experiments.conditions import Key
 from steering.probes.run import ProbeOptions, run_probes
+from steering.probes.summary import load_probes
+from steering.records.codec import to_json
+from steering.records.sweep import CheckpointId
 from steering.reports import tables
 from steering.reports.sweep_figures import example_figures
 from steering.reports.sweep_report import write_report
 from steering.statistics.formatting import format_number
-from steering.sweep.artifacts import PROBES, read_artifacts
+from steering.sweep.artifacts import RunArtifacts, read_artifacts
 from steering.sweep.executors import Cluster
 from steering.sweep.planning import SweepOptions
 from steering.sweep.provenance import used_versions
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store
 from tests.helpers.browser import chromium, looked_at
+from tests.helpers.probe_sets import made_up_site, made_up_summary, made_up_tallies
 
 SITES = ("input", "embedder.block2.res1.resadd", "embedder.relu3")
 
@@ -145,22 +150,17 @@ def test_other_thresholds_are_told_with_the_command_that_asks_for_them(run: Path
     assert "thresholds of this page" not in (run / "report.md").read_text()
 
 
-def probes(spec: SweepSpec, **changes: Any) -> dict[str, Any]:
-    """What `mazesteer probe` leaves, as far as it says what it is of."""
-    checkpoint = {"name": spec.checkpoint, "sha256": spec.sha256}
-    return {
-        "format": PROBES.format,
-        "checkpoint": checkpoint,
-        "mode": spec.mode,
-        "levels": list(spec.levels),
-        **changes,
-    }
+def probes(spec: SweepSpec, **changes: Any) -> bytes:
+    """What `mazesteer probe` leaves, of which only what it is of means something."""
+    found = made_up_summary([made_up_site("input", affine=True)], made_up_tallies(1, 0, len(spec.levels)), spec.levels,
+                            CheckpointId(spec.checkpoint, spec.sha256), spec.mode)  # fmt: skip
+    return to_json(replace(found, **changes))
 
 
 @pytest.mark.parametrize(
     ("changes", "note"),
     [
-        ({"checkpoint": {"name": "other", "sha256": "f" * 64}}, "of another checkpoint"),
+        ({"checkpoint": CheckpointId("other", "f" * 64)}, "of another checkpoint"),
         ({"mode": "easy"}, "of mode easy, the sweep of mode hard"),
         ({"format": "something-else"}, "not made by this version"),
     ],
@@ -169,17 +169,18 @@ def test_evidence_of_something_else_is_left_out_with_a_note(
     run: Path, tmp_path: Path, changes: dict[str, Any], note: str
 ) -> None:
     spec = SweepSpec.load(run)
-    (tmp_path / "probes.json").write_text(json.dumps(probes(spec, **changes)))
+    (tmp_path / "probes.json").write_bytes(probes(spec, **changes))
     found, notes = read_artifacts(tmp_path, spec.sha256, spec.mode, spec.levels)
-    assert found == {} and len(notes) == 1 and note in notes[0]
-    (tmp_path / "probes.json").write_text(json.dumps(probes(spec, levels=[1, 2])))
+    assert found == RunArtifacts() and len(notes) == 1 and note in notes[0]
+    (tmp_path / "probes.json").write_bytes(probes(spec, levels=(1, 2)))
     found, notes = read_artifacts(tmp_path, spec.sha256, spec.mode, spec.levels)
-    assert set(found) == {"probes"} and "of 2 levels" in notes[0]
-    (tmp_path / "probes.json").write_text(json.dumps(probes(spec)))
+    assert found.probes and not found.fields and not found.replicate and "of 2 levels" in notes[0]
+    (tmp_path / "probes.json").write_bytes(probes(spec))
     assert read_artifacts(tmp_path, spec.sha256, spec.mode, spec.levels)[1] == []
-    (tmp_path / "probes.json").write_text("{")
-    with pytest.raises(InputError, match="cannot be read"):
-        read_artifacts(tmp_path, spec.sha256, spec.mode, spec.levels)
+    for text, message in ((b"{", "cannot be read"), (probes(spec).replace(b"shuffles", b"draws"), "`shuffles`")):
+        (tmp_path / "probes.json").write_bytes(text)
+        with pytest.raises(InputError, match=message):
+            read_artifacts(tmp_path, spec.sha256, spec.mode, spec.levels)
 
 
 def test_the_report_shows_the_probes_of_its_run(run: Path) -> None:
@@ -190,22 +191,23 @@ def test_the_report_shows_the_probes_of_its_run(run: Path) -> None:
         rewrite_outputs(run)
         text, page = (run / "report.md").read_text(), (run / "report.html").read_text()
         assert "figure-probes" in page and "figure-readings" in page
-        found = json.loads((run / "probes.json").read_text())
+        found = load_probes(run)
+        assert found is not None
         boundary = json.loads((run / "summary.json").read_text())["boundary"]
         for row in readings(boundary, found):
             assert f"| {row.kind} | {row.what} | {row.place} | {row.interval} |" in text
             assert f"<td>{row.place}</td><td>{row.interval}</td>" in page
         section = text[text.index("## What can be read from the activations") :].split("\n## ")[0]
-        for site in found["sites"]:
-            for move in site["moves"].values():
-                accuracy, control = move["accuracy"], move["control"]
-                ends = f"{accuracy['low']:.2f} to {accuracy['high']:.2f}"
-                assert f"{accuracy['value']:.2f} ({ends}); shuffled {control['value']:.2f}" in section
-            assert f"; shuffled {site['cell']['control_r2']['value']:.2f}" in section
+        for site in found.sites:
+            for move in site.moves.values():
+                accuracy, control = move.accuracy, move.control
+                ends = f"{accuracy.low:.2f} to {accuracy.high:.2f}"
+                assert f"{accuracy.value:.2f} ({ends}); shuffled {control.value:.2f}" in section
+            assert f"; shuffled {site.cell.control_r2.value:.2f}" in section
         assert {row.kind for row in readings(boundary, found)} == {"causal", "representational", "decoding"}
         assert "not those of the sweep" in text
         assert len(page) < 8_000_000
-        frames = f"Probes: {len(found['levels'])} mazes, 4 states of each ({found['frames']} frames)"
+        frames = f"Probes: {len(found.levels)} mazes, 4 states of each ({found.frames} frames)"
         assert frames in text and frames in page
         with chromium() as browser:
             looked_at(browser, run / "report.html", "probes", "representation", "readings")
