@@ -33,7 +33,7 @@ FLOORS: tuple[dict[str, str], ...] = (
         "steering.statistics": "bootstrap boundary formatting paired sample_size seeding",
     },
     {"steering.experiments": "conditions outcome exact profiles levels level_conditions sampled"},
-    {"steering.records": "codec sites boundary readings sweep probes comparison"},
+    {"steering.records": "codec sites boundary readings sweep probes comparison examples"},
     {"steering.sweep": "artifacts provenance spec recordings store outcome_table units executors run planning"},
     {"steering.probes": "score_records data ridge convolutional summary surroundings scores curves "
                         "position_dependence run"},
@@ -66,9 +66,11 @@ PROCGEN = {
 # each room's own docstring and names, and what `mazesteer --help`, `mazesteer doctor` and `mazesteer report` need.
 FREE_OF_TORCH = (
     "envs", "envs.simulator", "envs.training", "videos", "steering.statistics", "steering.records", "steering.analysis",
+    "steering.reports",
 )  # fmt: skip
 NO_TORCH = [name for name, (_, room, _) in PLACES.items() if room in FREE_OF_TORCH and name != "envs.training.vec_env"]
 NO_TORCH += [*PACKAGES, *(room for rooms in FLOORS for room in rooms), "agents.checkpoints.cards", "steering.doctor"]
+NO_TORCH += ["agents.training.history", "steering.films.move_fields"]
 NO_TORCH += [f"steering.probes.{name}" for name in ("score_records", "summary", "curves")]
 NO_TORCH += [
     name

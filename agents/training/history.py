@@ -14,16 +14,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import nn
-
-from agents.checkpoints.files import save_checkpoint
-from agents.evaluation import policy_figures
-from agents.networks.impala import ImpalaPolicyNet
-from agents.networks.policy import MazePolicy
 from envs.errors import InputError
 from envs.files import write_atomic
+
+if TYPE_CHECKING:
+    from torch import nn
 
 FILE = "history.jsonl"
 SNAPSHOTS = "snapshots"
@@ -109,6 +106,12 @@ class Watcher:
 
         ``figures`` are noted along with them; ``seconds`` is the stage's wall time so far.
         """
+        # Who only reads a history needs no torch.
+        from agents.checkpoints.files import save_checkpoint
+        from agents.evaluation import policy_figures
+        from agents.networks.impala import ImpalaPolicyNet
+        from agents.networks.policy import MazePolicy
+
         count = self.offset + done
         snapshot = last or snapshot_due(self._last, count)
         due = snapshot or count // self.every > self._last // self.every

@@ -229,6 +229,8 @@ def _condition(
 ) -> dict[str, float]:
     blind = columns["tv_no_cheese"], clean["tv_no_cheese"]
     able = columns["p_region_first"], oracle["p_region_first"]
+    visited = columns["tv_no_cheese_occupancy"], clean["tv_no_cheese_occupancy"]
+    visited_low, visited_high = bootstrap.blindness_interval(*visited, weights)
     low, high = bootstrap.blindness_interval(*blind, weights)
     able_low, able_high = bootstrap.ratio_interval(*able, weights)
     return {
@@ -240,6 +242,9 @@ def _condition(
         "competence_low": able_low,
         "competence_high": able_high,
         **{f: float(np.nanmean(columns[f])) for f in OUTCOME_FIELDS},
+        "blindness_occupancy": float(bootstrap.blindness(*visited)),
+        "blindness_occupancy_low": visited_low,
+        "blindness_occupancy_high": visited_high,
     }
 
 

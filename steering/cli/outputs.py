@@ -18,7 +18,9 @@ from steering.analysis.summary import summarize, write_summary
 from steering.experiments.conditions import MAIN, REFERENCES
 from steering.experiments.outcome import shown_on
 from steering.films.sweep_film import film_sweep
+from steering.records.codec import from_plain
 from steering.records.probes import ProbeSummary
+from steering.records.sweep import DecisionSquares, SweepSummary
 from steering.reports.static_figures import sweep_picture
 from steering.reports.sweep_report import write_report
 from steering.statistics import boundary
@@ -52,18 +54,20 @@ def write_outputs(
     film = film_sweep(store, spec, directory, rollout_site(spec.sites))
     link = film.relative_to(directory).as_posix() if film is not None else None
     extra, notes = read_artifacts(directory, spec.sha256, spec.mode, spec.levels)
+    record = from_plain(summary, SweepSummary, directory / "summary.json", "make it anew")
+    decisions = decision_squares(store, spec)
     write_report(
-        summary,
+        record,
         directory / "report.html",
         command=store.meta("command"),
         again=_with_thresholds(store, directory, blindness, competence),
         video=link,
         versions=store.meta("versions", [{"of": "not recorded"}]),
-        decisions=decision_squares(store, spec),
+        decisions=None if decisions is None else from_plain(decisions, DecisionSquares, directory, "sweep again"),
         others=extra,
         notes=notes,
     )
-    write_atomic(directory / "report.png", sweep_picture(summary))
+    write_atomic(directory / "report.png", sweep_picture(record))
     print_summary(summary, extra.probes)
     print(f"report: {directory / 'report.html'}, {directory / 'report.md'}")
     print(f"picture: {directory / 'report.png'}")

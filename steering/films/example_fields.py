@@ -5,18 +5,21 @@ Their fields are computed when a sweep ends and kept in ``fields.json``, so that
 
 from __future__ import annotations
 
-import json
+import dataclasses
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from agents.networks.policy import Policy
+from envs.errors import InputError
 from envs.files import write_atomic
 from envs.maze import Maze
 from steering.experiments.conditions import MAIN, Key
 from steering.experiments.exact import LevelEvaluator
 from steering.experiments.level_conditions import level_intervention
+from steering.records.codec import from_json, to_json
+from steering.records.examples import ChosenMaze, ExampleFields, MazeFields
+from steering.records.sweep import CheckpointId
 from steering.sweep.artifacts import FIELDS
 from steering.sweep.recordings import rollout_site
 from steering.sweep.spec import SweepSpec
@@ -25,8 +28,8 @@ from steering.sweep.store import Store
 _DIGITS = 5  # of a probability: more than an arrow shows
 
 
-def choose(store: Store, spec: SweepSpec, site: str) -> dict[str, tuple[int, float]]:
-    """``{"typical" | "best" | "worst": (level, blindness there)}``; empty if no maze is finished.
+def choose(store: Store, spec: SweepSpec, site: str) -> dict[str, ChosenMaze]:
+    """Return the mazes to show: ``typical``, ``best`` and ``worst``; empty if none is finished.
 
     Of the half of the mazes where the cheese matters most (elsewhere the ratio says little): the greatest and the
     least blindness, and the one nearest to the median.
@@ -39,7 +42,7 @@ def choose(store: Store, spec: SweepSpec, site: str) -> dict[str, tuple[int, flo
             clean, edited = (table[key].tv_no_cheese for key in keys)
             found.append((level, clean, edited))
     found.sort(key=lambda row: -row[1])
-    rows = [(level, 1 - edited / clean) for level, clean, edited in found[: -(-len(found) // 2)] if clean > 0]
+    rows = [ChosenMaze(level, 1 - edited / clean) for level, clean, edited in found[: -(-len(found) // 2)] if clean > 0]
     if not rows:
         return {}
     middle = float(np.median([b for _, b in rows]))
@@ -59,27 +62,38 @@ def keep_examples(policy: Policy, store: Store, spec: SweepSpec, directory: Path
     if not chosen:
         return None
     path = directory / FIELDS.file
-    facts: dict[str, Any] = {
-        "checkpoint": {"name": spec.checkpoint, "sha256": spec.sha256},
-        "site": site,
-        "mode": spec.mode,
-        "horizon": spec.horizon,
-    }
-    facts |= {"format": FIELDS.format, "coefficient": spec.coefficients[0], "vector": spec.vector}
-    facts |= {"chosen": {name: list(pair) for name, pair in chosen.items()}}
-    try:
-        if facts.items() <= json.loads(path.read_text()).items():
-            return path
-    except (OSError, ValueError, AttributeError):  # none yet, or not readable: made anew
-        pass
+    made = ExampleFields(
+        checkpoint=CheckpointId(spec.checkpoint, spec.sha256),
+        site=site,
+        mode=spec.mode,
+        horizon=spec.horizon,
+        format=FIELDS.format,
+        coefficient=spec.coefficients[0],
+        vector=spec.vector,
+        chosen=chosen,
+        levels={},
+    )
+    if _of_same(path, made):
+        return path
     levels = {str(level): _fields(policy, level, spec, site) for level, _ in chosen.values()}
-    write_atomic(path, (json.dumps({**facts, "levels": levels}) + "\n").encode())
+    write_atomic(path, to_json(dataclasses.replace(made, levels=levels)))
     return path
 
 
-def _fields(policy: Policy, level: int, spec: SweepSpec, site: str) -> dict[str, list[list[float]]]:
+def _of_same(path: Path, made: ExampleFields) -> bool:
+    """Return whether the file is there and readable, and of the same mazes under the same settings."""
+    try:
+        found = from_json(path.read_bytes(), ExampleFields, path, "it is made anew")
+    except (OSError, InputError):
+        return False
+    return dataclasses.replace(found, levels={}) == made
+
+
+def _fields(policy: Policy, level: int, spec: SweepSpec, site: str) -> MazeFields:
+    """Return the fields of moves on one level: left alone, steered at ``site``, and without its cheese."""
     maze = Maze.from_level(level, spec.mode)
     evaluator = LevelEvaluator(policy, maze, spec.horizon)
     edit = level_intervention(policy, maze, Key(level, MAIN, site, spec.coefficients[0]), spec.source, spec.seed)
-    fields = {"clean": evaluator.clean, MAIN: evaluator.fields([edit])[0], "no_cheese": evaluator.no_cheese}
-    return {name: np.round(field.probabilities, _DIGITS).tolist() for name, field in fields.items()}
+    fields = evaluator.clean, evaluator.fields([edit])[0], evaluator.no_cheese
+    clean, steered, gone = (np.round(field.probabilities, _DIGITS).tolist() for field in fields)
+    return MazeFields(clean=clean, subtract=steered, no_cheese=gone)

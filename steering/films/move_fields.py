@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,9 +18,11 @@ from envs import chain
 from envs.actions import STEP_OF_MOVE, Facing, Move
 from envs.errors import InputError, nearest
 from envs.maze import Maze
-from steering.experiments.exact import LevelEvaluator
-from steering.interventions.edits import Intervention
 from videos.fields import FieldPanel, Heat, signed_heat, visits_heat
+
+if TYPE_CHECKING:  # fields that were computed before are drawn without torch
+    from steering.experiments.exact import LevelEvaluator
+    from steering.interventions.edits import Intervention
 
 VISITED = "visited"
 FACINGS = (VISITED, *(facing.label for facing in Facing))

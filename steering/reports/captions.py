@@ -141,7 +141,7 @@ TABLE = """P(cheese): the cheese is eaten within {horizon} moves. Competence: P(
     without cheese; it falls by damage, and also where the agent sees the cheese again, down to that of the clean
     row; near 1 read it as "not seen to break", not by its interval. Interaction: the part of the cheese's effect on
     the activations that the vector does not account for, where a unit can see mouse and cheese at once (each state
-    counts once, so large mazes count more; the probes' table takes equally many states of each maze). Other
+    counts once, so large mazes count more; the probes' table takes equally many states of each maze). {columns} Other
     columns: blindness under a control (noise of the same norm; the vector added; the vector of a level with its
     cheese elsewhere, or in the same place). Sites that share an experiment differ by an affine map only: for cheese
     vectors they give the same policy and count once. Free: affine in the pixels, so subtraction there is
@@ -174,8 +174,8 @@ MANY = "Many runs: the differences of each to the first are in compare.json."
 NOTHING = "No trunk site was swept under subtraction."
 RULE = "Rule: {rule}. Result: {site}, interval {low} to {high}."
 CHANGE = """Change-point of the blindness curve (two constant pieces over the distinct experiments; named where mean
-    blindness surely falls by {drop:g} or more): last site before the drop {change_site}, interval {change_low} to
-    {change_high}."""
+    blindness surely falls by {drop:g} or more): last site before the drop {site}, interval {low} to
+    {high}."""
 ALONE = "By blindness alone: up to {site}, interval {low} to {high}."
 CONTROL = """Control {condition}: blindness {there} at the boundary; at most {most} at {where} among the sites that are
     not free. Change-point of its curve: {change}."""
@@ -195,8 +195,9 @@ PROBED = """Probes: {mazes} mazes, {states} states of each ({frames} frames), no
 EXACT = """Every outcome is exact: the network is run once for each position and facing of the mouse, on procgen's
     own picture of it, and the outcome follows from the Markov chain of its moves. The intervals are over mazes
     (2,000 bootstrap samples, the same for all sites)."""
-ALL_SITES = """Subtracted at all distinct trunk sites at once, the coefficient {coefficient:g} shared out among
-    them: blindness {blindness:.3f} ({blindness_low:.3f} to {blindness_high:.3f}), competence {competence:.3f}."""
+ALL_SITES = """Subtracted at all distinct trunk sites at once, the coefficient {row.coefficient:g} shared out among
+    them: blindness {row.blindness:.3f} ({row.blindness_low:.3f} to {row.blindness_high:.3f}), competence
+    {row.competence:.3f}."""
 
 
 def fill(text: str, **values: Any) -> str:

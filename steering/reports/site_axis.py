@@ -7,8 +7,7 @@ Open marker or hatched bar: the same experiment as a site before it.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
-from types import SimpleNamespace
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import plotly.graph_objects as go
@@ -19,7 +18,7 @@ from steering.experiments.outcome import DISTANCES
 from steering.statistics.formatting import short_site_name
 
 
-class SiteRecord(Protocol):
+class Site(Protocol):
     """What a figure over depth has to know of a site; see :class:`steering.records.sites.SiteFacts`."""
 
     @property
@@ -39,7 +38,6 @@ class SiteRecord(Protocol):
         """Return the side of the square that one unit sees; None: the whole picture, or not known."""
 
 
-Site = SiteRecord | Mapping[str, Any]
 # Okabe and Ito's colour-blind-safe palette.
 BLUE, ORANGE, GREEN, RED, PINK, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
 GREY = "#666666"
@@ -53,7 +51,7 @@ _FRAME = {"fillcolor": "rgba(0,0,0,0)", "opacity": 0.7, "line": {"color": GREY, 
 
 
 def run_colours(runs: int) -> list[str]:
-    """A colour for each run: of the palette, or, where there are more, along one scale."""
+    """Return a colour for each run: of the palette, or, where there are more, along one scale."""
     if runs <= len(PALETTE):
         return list(PALETTE[:runs])
     scale = sample_colorscale("cividis", [i / (runs - 1) for i in range(runs)], colortype="tuple")
@@ -61,37 +59,35 @@ def run_colours(runs: int) -> list[str]:
 
 
 def place(name: str | None) -> str:
-    """Where a boundary or an end of its interval lies: the short name of a site, or nowhere."""
+    """Return the place of a boundary or of an end of its interval: the short name of a site, or nowhere."""
     return "nowhere" if name is None else short_site_name(name)
 
 
 def names(sites: Sequence[Site]) -> list[str]:
-    """The sites' names as shown on an axis."""
-    return [short_site_name(_facts(site).name) for site in sites]
+    """Return the sites' names as shown on an axis."""
+    return [short_site_name(site.name) for site in sites]
 
 
 def labels(sites: Sequence[Site]) -> list[str]:
-    """Names with the marks in words, for axes that cannot be shaded."""
+    """Return names with the marks in words, for axes that cannot be shaded."""
     kinds = {"free": " (free)", "local": " (local)", "": ""}
-    return [short_site_name(_facts(site).name) + kinds[locality_mark(site)] for site in sites]
+    return [short_site_name(site.name) + kinds[locality_mark(site)] for site in sites]
 
 
 def locality_mark(site: Site) -> str:
-    """``free``, ``local`` or nothing."""
-    facts = _facts(site)
-    if facts.affine:
+    """Return ``free``, ``local`` or nothing."""
+    if site.affine:
         return "free"
-    return "local" if facts.receptive_field is not None else ""
+    return "local" if site.receptive_field is not None else ""
 
 
 def is_duplicate(site: Site) -> bool:
-    """Whether the site is the same experiment as one before it."""
-    facts = _facts(site)
-    return facts.equivalence_class != facts.name
+    """Return True if the site is the same experiment as one before it."""
+    return site.equivalence_class != site.name
 
 
 def symbols(sites: Sequence[Site], symbol: str = "circle") -> list[str]:
-    """A marker for each site, open where it is a twin."""
+    """Return a marker for each site, open where it is a twin."""
     return [f"{symbol}-open" if is_duplicate(site) else symbol for site in sites]
 
 
@@ -109,7 +105,7 @@ def shade_sites(figure: go.Figure, sites: Sequence[Site], panels: Sequence[int] 
 
 
 def draw_boundary(figure: go.Figure, depths: tuple[float, float, float], text: str, panel: int | None = None) -> None:
-    """A line between two sites at ``depths[0]``, named ``text``, its interval ``depths[1:]`` shaded."""
+    """Draw a line between two sites at ``depths[0]``, named ``text``, and shade its interval ``depths[1:]``."""
     where = {} if panel is None else {"row": panel, "col": 1}
     at, low, high = depths
     line = {"color": RED, "dash": "dash", "width": 2}
@@ -131,27 +127,18 @@ def interval_bars(
     }
 
 
-def error_bars(rows: Sequence[Mapping[str, Any]], value: str, low: str = "low", high: str = "high") -> dict[str, Any]:
-    """Return error bars of the intervals in ``rows``."""
-    return interval_bars(*([row[name] for row in rows] for name in (value, low, high)))
-
-
 def distance_labels(distances: Sequence[int] = DISTANCES) -> list[str]:
-    """Names of bins of path length, given by their first lengths."""
+    """Return the names of bins of path length, given by their first lengths."""
     last = {first: following - 1 for first, following in itertools.pairwise(DISTANCES)}
     return [f"{a} or more" if a not in last else str(a) if last[a] == a else f"{a}-{last[a]}" for a in distances]
 
 
 def _runs(flags: Sequence[bool]) -> list[tuple[int, int]]:
-    """First and last position of each stretch of true ``flags``."""
+    """Return the first and last position of each stretch of true ``flags``."""
     places = [list(group) for true, group in itertools.groupby(range(len(flags)), key=lambda i: flags[i]) if true]
     return [(group[0], group[-1]) for group in places]
 
 
-def _facts(site: Site) -> SiteRecord:
-    return SimpleNamespace(**site) if isinstance(site, Mapping) else site
-
-
 def _gap(a: float | None, b: float | None) -> float | None:
-    """``a - b``, not below 0; None if either is."""
+    """Return ``a - b``, not below 0; None if either is."""
     return None if a is None or b is None else max(a - b, 0.0)

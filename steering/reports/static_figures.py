@@ -21,6 +21,7 @@ from steering.experiments.conditions import BY_NAME, CONDITIONS, CONTROLS, MAIN
 from steering.records.comparison import ComparedProbedSite, ComparedReadings, ComparedSite, Comparison
 from steering.records.probes import Estimate
 from steering.records.readings import CAUSAL, Reading
+from steering.records.sweep import SweepSummary
 from steering.reports.site_axis import (
     GREY,
     PALETTE,
@@ -48,31 +49,31 @@ _TWIN = "open markers: the same experiment as a site before"
 _SHOWN = tuple(dict.fromkeys((MAIN, *CONTROLS, *(name for name in CONDITIONS if BY_NAME[name].at_one_site))))
 
 
-def sweep_picture(summary: Mapping[str, Any]) -> bytes:
-    """The bytes of a PNG from the data of ``summary.json``: blindness over depth, and the boundary with its interval.
+def sweep_picture(summary: SweepSummary) -> bytes:
+    """Return the bytes of a PNG: blindness over depth, and the boundary with its interval.
 
     At the first coefficient swept. Controls are drawn without intervals; the report has them.
     """
-    sites = [site for site in summary["sites"] if site["trunk"]] or summary["sites"]
+    sites = [site for site in summary.sites if site.trunk] or summary.sites
     figure, (axes, *_) = _panels(sites, [4.6])
-    shown = {label for site in sites for label in site["conditions"]}
+    shown = {label for site in sites for label in site.conditions}
     for label in (name for name in _SHOWN if name in shown):
-        condition = BY_NAME[label]
-        rows = [site["conditions"][label] for site in sites]
-        style = {"color": condition.colour, "marker": condition.marker, "lw": 2.4 if label == MAIN else 1.2}
-        keys = ("blindness", "blindness_low", "blindness_high") if label == MAIN else ("blindness",)
-        columns = [[row[key] for row in rows] for key in keys]
+        condition, main = BY_NAME[label], label == MAIN
+        rows = [site.conditions[label] for site in sites]
+        columns = [[row.blindness for row in rows]]
+        columns += [[row.blindness_low for row in rows], [row.blindness_high for row in rows]] if main else []
+        style = {"color": condition.colour, "marker": condition.marker, "lw": 2.4 if main else 1.2}
         twins = [condition.shared_in_class and is_duplicate(site) for site in sites]
         _draw(axes, range(len(sites)), columns, style, twins, condition.label)
-    found = summary["boundary"]
-    reading = Reading(CAUSAL, "boundary", "up to", found["site"], found["low"], found["high"])
-    depths = reading.edges([site["name"] for site in sites])
-    if found["site"] is not None and depths is not None:
+    found = summary.boundary
+    reading = Reading(CAUSAL, "boundary", "up to", found.site, found.low, found.high)
+    depths = reading.edges([site.name for site in sites])
+    if found.site is not None and depths is not None:
         axes.axvline(depths[0], color=RED, ls="--", lw=1.6)
         axes.axvspan(depths[1] - 0.08, depths[2] + 0.08, color=RED, alpha=0.15, lw=0)
-    axes.set_ylabel(f"blindness ({len(summary['levels']['used'])} mazes)")
-    lowest = min([row["blindness"] for site in sites for label, row in site["conditions"].items()
-                  if label in _SHOWN and row["blindness"] is not None], default=0.0)  # fmt: skip
+    axes.set_ylabel(f"blindness ({len(summary.levels.used)} mazes)")
+    known = [row.blindness for site in sites for label, row in site.conditions.items() if label in _SHOWN]
+    lowest = min([value for value in known if value is not None], default=0.0)
     axes.set_ylim(max(min(lowest, 0.0) - 0.15, -1.05), 1.08)
     if shown & set(_SHOWN):
         axes.legend(frameon=False, fontsize=8)

@@ -1,10 +1,10 @@
-"""The report's figures (plotly), from ``summary.json`` data and the other evidence of a run."""
+"""The report's figures (plotly), from the summary of a sweep and the other evidence of its run."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
@@ -13,7 +13,10 @@ from envs.errors import InputError
 from envs.maze import Maze
 from steering.experiments.conditions import BY_NAME, MAIN
 from steering.films.move_fields import MoveField, panels
+from steering.records.examples import ChosenMaze, ExampleFields
 from steering.records.readings import CAUSAL, DECODING, REPRESENTATIONAL, Reading
+from steering.records.sites import SiteFacts
+from steering.records.sweep import DecisionSquares, SiteSummary, SweepSummary
 from steering.reports.site_axis import (
     BLUE,
     COLOURS,
@@ -22,14 +25,14 @@ from steering.reports.site_axis import (
     ORANGE,
     RED,
     draw_boundary,
-    error_bars,
-    is_duplicate,  # fmt: skip
+    interval_bars,
+    is_duplicate,
     labels,
     names,
     shade_sites,
     symbols,
 )
-from steering.reports.tables import DECISIONS, WORLDS, counted_labels, position_cells, starred
+from steering.reports.tables import DECISION_MOVES, counted_labels, position_grid, starred, worlds
 from steering.sweep.artifacts import FIELDS
 from videos.fields import field_drawing
 from videos.plots import field_figure
@@ -38,75 +41,96 @@ _KINDS = {CAUSAL: BLUE, REPRESENTATIONAL: GREEN, DECODING: ORANGE}
 _LEFT = {"l": 150, "r": 20, "t": 20, "b": 60}  # margins where sites stand on the y axis
 
 
-def blindness_figure(summary: dict[str, Any]) -> go.Figure:
-    """Blindness of every condition over depth, competence, and the boundary."""
-    trunk = [site for site in summary["sites"] if site["trunk"]]
-    branch = [site for site in summary["sites"] if not site["trunk"]]
+def blindness_figure(summary: SweepSummary) -> go.Figure:
+    """Return blindness of every condition over depth, competence, and the boundary."""
+    trunk = [site for site in summary.sites if site.trunk]
+    branch = [site for site in summary.sites if not site.trunk]
     figure = go.Figure()
-    conditions = list(dict.fromkeys(label for site in trunk for label in site["conditions"]))
+    conditions = list(dict.fromkeys(label for site in trunk for label in site.conditions))
     for label in conditions:
-        rows = [site["conditions"][label] for site in trunk]
-        main, shape = label == MAIN, "square" if label.startswith(MAIN) else "diamond"
-        # Random vectors have no twins: each site is an experiment of its own.
-        markers = (
-            symbols(trunk, "circle" if main else shape) if BY_NAME[label.split(" ")[0]].shared_in_class else "diamond"
-        )
-        figure.add_scatter(
-            x=names(trunk),
-            y=[row["blindness"] for row in rows],
-            error_y=error_bars(rows, "blindness", "blindness_low", "blindness_high"),
-            name=f"blindness, {label}",
-            mode="lines+markers",
-            line={"color": COLOURS.get(label.split(" ")[0], "#999999"), "width": 3 if main else 1.5,
-                  "dash": "solid" if main else "dash" if label.startswith(MAIN) else "dot"},
-            marker={"size": 9 if main else 6, "symbol": markers},
-        )  # fmt: skip
+        _blindness_line(figure, trunk, label)
     for label in conditions:
-        rows, main = [site["conditions"][label] for site in trunk], label == MAIN
-        figure.add_scatter(
-            x=names(trunk),
-            y=[row["competence"] for row in rows],
-            error_y=error_bars(rows, "competence", "competence_low", "competence_high"),
-            name=f"competence, {label}",
-            mode="lines+markers",
-            line={"color": GREEN if main else COLOURS.get(label.split(" ")[0], "#999999"), "dash": "dash",
-                  "width": 2 if main else 1},
-            marker={"size": 6, "symbol": symbols(trunk, "triangle-up")},
-            visible=True if main else "legendonly",
-        )  # fmt: skip
-    if branch and MAIN in branch[0]["conditions"]:
+        _competence_line(figure, trunk, label)
+    if branch and MAIN in branch[0].conditions:
         figure.add_scatter(
             x=names(branch),
-            y=[site["conditions"][MAIN]["blindness"] for site in branch],
+            y=[site.conditions[MAIN].blindness for site in branch],
             name=f"blindness, {MAIN}, branch sites",
             mode="markers",
             marker={"color": COLOURS[MAIN], "symbol": "x-thin-open", "size": 7},
         )
-    shade_sites(figure, summary["sites"])
-    alone = summary["reference"]["clean"].get("competence")
+    shade_sites(figure, summary.sites)
+    alone = summary.reference.clean.competence
     if alone is not None:
         figure.add_hline(y=alone, line={"color": GREEN, "dash": "dot", "width": 1})
-    found = summary["boundary"]
-    if found["site"] is not None:
-        reading = Reading(CAUSAL, "boundary", "up to", found["site"], found["low"], found["high"])
-        depths = reading.edges([site["name"] for site in summary["sites"]])
+    found = summary.boundary
+    if found.site is not None:
+        reading = Reading(CAUSAL, "boundary", "up to", found.site, found.low, found.high)
+        depths = reading.edges([site.name for site in summary.sites])
         assert depths is not None  # the boundary is one of the sites
         draw_boundary(figure, depths, reading.what)
-    lows = [row["blindness"] for site in summary["sites"] for row in site["conditions"].values()]
-    lows = [low for low in lows if low is not None]
-    figure.update_yaxes(range=[max(min([*lows, 0.0]) - 0.1, -1.0), 1.1], title="1 = as without cheese, 0 = no effect")
-    figure.update_xaxes(categoryorder="array", categoryarray=names(summary["sites"]), tickangle=-50, title=None)
+    shown = [row.blindness for site in summary.sites for row in site.conditions.values()]
+    lowest = min([value for value in shown if value is not None], default=0.0)
+    figure.update_yaxes(range=[max(min(lowest, 0.0) - 0.1, -1.0), 1.1], title="1 = as without cheese, 0 = no effect")
+    figure.update_xaxes(categoryorder="array", categoryarray=names(summary.sites), tickangle=-50, title=None)
     figure.update_layout(template="simple_white", height=540, margin={"l": 60, "r": 20, "t": 30, "b": 150},
                          legend=LEGEND, hovermode="x unified")  # fmt: skip
     return figure
 
 
-def readings_figure(sites: Sequence[Mapping[str, Any]], found: Sequence[Reading]) -> go.Figure | None:
-    """All readings of the boundary over the trunk ``sites``, each as an edge between two of them, with its interval.
+def _blindness_line(figure: go.Figure, trunk: Sequence[SiteSummary], label: str) -> None:
+    """Draw blindness under one condition, with its intervals."""
+    rows = [site.conditions[label] for site in trunk]
+    main, shape = label == MAIN, "square" if label.startswith(MAIN) else "diamond"
+    # Random vectors have no twins: each site is an experiment of its own.
+    shared = BY_NAME[label.split(" ")[0]].shared_in_class
+    markers = symbols(trunk, "circle" if main else shape) if shared else "diamond"
+    figure.add_scatter(
+        x=names(trunk),
+        y=[row.blindness for row in rows],
+        error_y=interval_bars(
+            [row.blindness for row in rows],
+            [row.blindness_low for row in rows],
+            [row.blindness_high for row in rows],
+        ),
+        name=f"blindness, {label}",
+        mode="lines+markers",
+        line={"color": _colour(label), "width": 3 if main else 1.5,
+              "dash": "solid" if main else "dash" if label.startswith(MAIN) else "dot"},
+        marker={"size": 9 if main else 6, "symbol": markers},
+    )  # fmt: skip
+
+
+def _competence_line(figure: go.Figure, trunk: Sequence[SiteSummary], label: str) -> None:
+    """Draw competence under one condition, with its intervals; that of a control is shown on demand."""
+    rows, main = [site.conditions[label] for site in trunk], label == MAIN
+    figure.add_scatter(
+        x=names(trunk),
+        y=[row.competence for row in rows],
+        error_y=interval_bars(
+            [row.competence for row in rows],
+            [row.competence_low for row in rows],
+            [row.competence_high for row in rows],
+        ),
+        name=f"competence, {label}",
+        mode="lines+markers",
+        line={"color": GREEN if main else _colour(label), "dash": "dash", "width": 2 if main else 1},
+        marker={"size": 6, "symbol": symbols(trunk, "triangle-up")},
+        visible=True if main else "legendonly",
+    )
+
+
+def _colour(label: str) -> str:
+    """Return the colour of a condition, whatever its coefficient."""
+    return COLOURS.get(label.split(" ")[0], "#999999")
+
+
+def readings_figure(sites: Sequence[SiteFacts], found: Sequence[Reading]) -> go.Figure | None:
+    """Return all readings of the boundary over the trunk ``sites``, each as an edge between two, with its interval.
 
     None if there are none; one that names a site which is not among ``sites`` is left out.
     """
-    order = [site["name"] for site in sites]
+    order = [site.name for site in sites]
     shown = [(reading, depths) for reading in found if (depths := reading.edges(order)) is not None]
     if not shown:
         return None
@@ -134,17 +158,21 @@ def readings_figure(sites: Sequence[Mapping[str, Any]], found: Sequence[Reading]
     return figure
 
 
-def decision_figure(summary: dict[str, Any]) -> go.Figure:
-    """Move probabilities at the decision square: towards the cheese, the corner, elsewhere."""
-    trunk = [site for site in summary["sites"] if site["trunk"] and MAIN in site["conditions"]]
-    reference = summary["reference"]
-    rows = [reference["clean"], *[site["conditions"][MAIN] for site in trunk], reference["no_cheese"]]
+def decision_figure(summary: SweepSummary) -> go.Figure:
+    """Return the move probabilities at the decision square: towards the cheese, the corner, elsewhere."""
+    trunk = [site for site in summary.sites if site.trunk and MAIN in site.conditions]
+    reference = summary.reference
+    rows = [reference.clean, *(site.conditions[MAIN] for site in trunk), reference.no_cheese]
     hatched = ["", *("/" if is_duplicate(site) else "" for site in trunk), ""]
     figure = go.Figure()
-    parts = (("p_cheese_decision", "to the cheese", ORANGE), ("p_corner_decision", "to the top right", BLUE),
-             ("p_other_decision", "other", "#BBBBBB"))  # fmt: skip
-    for key, label, colour in parts:
-        figure.add_bar(x=["clean", *names(trunk), "no cheese"], y=[row[key] for row in rows], name=label,
+    to_cheese, to_corner, elsewhere = DECISION_MOVES
+    parts = (
+        (to_cheese, ORANGE, [row.p_cheese_decision for row in rows]),
+        (to_corner, BLUE, [row.p_corner_decision for row in rows]),
+        (elsewhere, "#BBBBBB", [row.p_other_decision for row in rows]),
+    )
+    for label, colour, values in parts:
+        figure.add_bar(x=["clean", *names(trunk), "no cheese"], y=values, name=label,
                        marker={"color": colour, "pattern": {"shape": hatched, "solidity": 0.2}})  # fmt: skip
     shade_sites(figure, trunk, first=1)
     figure.update_layout(barmode="stack", template="simple_white", height=440, legend=LEGEND,
@@ -154,20 +182,20 @@ def decision_figure(summary: dict[str, Any]) -> go.Figure:
     return figure
 
 
-def position_figure(summary: dict[str, Any]) -> go.Figure | None:
-    """Blindness by depth and distance from where the vector was taken, with intervals; None without profiles.
+def position_figure(summary: SweepSummary) -> go.Figure | None:
+    """Return blindness by depth and distance from where the vector was taken, with intervals; None without profiles.
 
     Starred: more than half of these states are outside the receptive field, where the network cannot but add up.
     """
-    sites, distances, cells = position_cells(summary)
-    if not sites:
+    found = position_grid(summary)
+    if not found.sites:
         return None
     figure = go.Figure()
     figure.add_heatmap(
-        x=counted_labels(distances, cells),
-        y=labels(sites),
-        z=[[row and row["blindness"] for row in line] for line in cells],
-        text=[[starred(row, "<br>") for row in line] for line in cells],
+        x=counted_labels(found),
+        y=labels(found.sites),
+        z=[[part and part.blindness for part in line] for line in found.bins],
+        text=[[starred(part, "<br>") for part in line] for line in found.bins],
         texttemplate="%{text}",
         zmin=-1,
         zmax=1,
@@ -177,54 +205,56 @@ def position_figure(summary: dict[str, Any]) -> go.Figure | None:
     figure.update_traces(textfont={"size": 10})
     figure.update_yaxes(autorange="reversed")
     figure.update_xaxes(title="path length from where the vector was taken", type="category")
-    figure.update_layout(template="simple_white", height=120 + 38 * len(sites), margin=_LEFT)
+    figure.update_layout(template="simple_white", height=120 + 38 * len(found.sites), margin=_LEFT)
     return figure
 
 
-def threshold_figure(summary: dict[str, Any]) -> go.Figure | None:
-    """The boundary for every threshold of each kind, with its interval; None if no trunk site was swept."""
-    found = summary["boundary"]
-    if not found["threshold_curve"]:
+def threshold_figure(summary: SweepSummary) -> go.Figure | None:
+    """Return the boundary for every threshold of each kind, with its interval; None if no trunk site was swept."""
+    found = summary.boundary
+    if not found.threshold_curve:
         return None
-    swept = [site for site in summary["sites"] if site["trunk"] and MAIN in site["conditions"]]
-    order = [None, *(site["name"] for site in swept)]
+    swept = [site for site in summary.sites if site.trunk and MAIN in site.conditions]
+    order = [None, *(site.name for site in swept)]
     depth = order.index
-
-    kept = found["thresholds"]
+    kept = found.thresholds
     kinds = (
-        ("threshold_curve", f"of blindness (competence at least {kept['competence']:g})", RED, "213,94,0", "circle"),
-        ("competence_curve", f"of competence (blindness at least {kept['blindness']:g})", GREEN, "0,158,115", "square"),
+        (found.threshold_curve, f"of blindness (competence at least {kept.competence:g})", RED, "213,94,0", "circle"),
+        (
+            found.competence_curve,
+            f"of competence (blindness at least {kept.blindness:g})",
+            GREEN,
+            "0,158,115",
+            "square",
+        ),
     )
     figure = go.Figure()
-    for key, label, colour, shade, symbol in kinds:
-        curve = found[key]
-        x = [row["threshold"] for row in curve]
+    for curve, label, colour, shade, symbol in kinds:
+        x = [row.threshold for row in curve]
         figure.add_scatter(
             x=[*x, *reversed(x)],
-            y=[*(depth(row["high"]) for row in curve), *(depth(row["low"]) for row in reversed(curve))],
+            y=[*(depth(row.high) for row in curve), *(depth(row.low) for row in reversed(curve))],
             fill="toself", fillcolor=f"rgba({shade},.18)", line={"width": 0}, hoverinfo="skip", showlegend=False,
         )  # fmt: skip
-        figure.add_scatter(x=x, y=[depth(row["site"]) for row in curve], mode="lines+markers", name=label,
+        figure.add_scatter(x=x, y=[depth(row.site) for row in curve], mode="lines+markers", name=label,
                            line={"color": colour, "width": 3, "shape": "hv"}, marker={"symbol": symbol})  # fmt: skip
     figure.update_yaxes(tickvals=list(range(len(order))), ticktext=["nowhere", *labels(swept)], autorange="reversed")
     figure.update_xaxes(title="threshold", range=[0, 1])
-    figure.update_layout(template="simple_white", height=480, margin=_LEFT,
-                         legend=LEGEND)  # fmt: skip
+    figure.update_layout(template="simple_white", height=480, margin=_LEFT, legend=LEGEND)
     return figure
 
 
-def before_after_figure(decisions: Mapping[str, Any]) -> go.Figure:
-    """Per maze: move probabilities at the decision square, the policy left alone, steered, and without the cheese.
+def before_after_figure(decisions: DecisionSquares) -> go.Figure:
+    """Return the moves at the decision square per maze: the policy left alone, steered, and without the cheese.
 
-    The published figure (Turner et al. 2023) for this agent; ``decisions`` is
-    :func:`steering.analysis.decision_square.decision_squares`.
+    The published figure (Turner et al. 2023) for this agent.
     """
     figure = go.Figure()
-    for world, label in WORLDS.items():
-        x = [text for key, text in DECISIONS.items() for _ in decisions[world][key]]
-        y = [value for key in DECISIONS for value in decisions[world][key]]
-        figure.add_box(x=x, y=y, name=label, marker={"color": COLOURS[world], "size": 4}, boxpoints="all", jitter=0.5,
-                       pointpos=0, line={"width": 1.5})  # fmt: skip
+    for world in worlds(decisions):
+        x = [text for text, values in world.moves for _ in values]
+        y = [value for _, values in world.moves for value in values]
+        figure.add_box(x=x, y=y, name=world.label, marker={"color": world.colour, "size": 4}, boxpoints="all",
+                       jitter=0.5, pointpos=0, line={"width": 1.5})  # fmt: skip
     figure.update_layout(boxmode="group", template="simple_white", height=440, legend=LEGEND,
                          margin={"l": 60, "r": 20, "t": 30, "b": 40})  # fmt: skip
     figure.update_yaxes(range=[-0.02, 1.02], title="probability of the move")
@@ -234,27 +264,40 @@ def before_after_figure(decisions: Mapping[str, Any]) -> go.Figure:
 _SIDE = 230  # pixels of a panel: four fit the width of a page
 
 
-def example_figures(data: Mapping[str, Any]) -> dict[str, tuple[go.Figure, int, float]]:
-    """``{"typical" | "best" | "worst": (figure, level, blindness)}`` from what :func:`keep_examples` wrote.
+@dataclass(frozen=True)
+class ExampleFigure:
+    """The fields of moves of one maze."""
 
-    Panels: left alone, steered, the difference, cheese removed. Raises :class:`InputError` for a damaged file.
+    figure: go.Figure
+    """Panels: left alone, steered, the difference, cheese removed."""
+    level: int
+    """The maze's seed."""
+    blindness: float
+    """Blindness of subtraction in it, at most 1."""
+
+
+def example_figures(data: ExampleFields) -> dict[str, ExampleFigure]:
+    """Return a figure for each maze in ``fields.json``, by what it is an example of: ``typical``, ``best``, ``worst``.
+
+    Raises:
+        InputError: for a file whose fields are not of its mazes.
     """
-    figures = {}
     try:
-        for name, (level, blindness) in data["chosen"].items():
-            maze = Maze.from_level(level, data["mode"])
-            parts = {world: _normal(rows) for world, rows in data["levels"][str(level)].items()}
-            clean = MoveField("left alone", maze, parts["clean"], data["horizon"])
-            steered = MoveField("steered", maze, parts[MAIN], data["horizon"])
-            gone = MoveField("cheese removed", maze.without_cheese(), parts["no_cheese"], data["horizon"])
-            shown = [*panels(clean, steered, heat="none"), *panels(gone, heat="none")]
-            figures[name] = (field_figure(field_drawing(shown), side=_SIDE), level, blindness)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return {name: _example_figure(data, chosen) for name, chosen in data.chosen.items()}
+    except (KeyError, ValueError) as error:
         raise InputError(f"{FIELDS.file}: damaged ({error}); remove it and type the sweep's command again") from None
-    return figures
 
 
-def _normal(rows: list[list[float]]) -> np.ndarray:
-    """``float64[n, 5]`` rows that sum to 1 again after rounding."""
+def _example_figure(data: ExampleFields, chosen: ChosenMaze) -> ExampleFigure:
+    maze, fields = Maze.from_level(chosen.level, data.mode), data.levels[str(chosen.level)]
+    clean = MoveField("left alone", maze, _normal(fields.clean), data.horizon)
+    steered = MoveField("steered", maze, _normal(fields.subtract), data.horizon)
+    gone = MoveField("cheese removed", maze.without_cheese(), _normal(fields.no_cheese), data.horizon)
+    shown = [*panels(clean, steered, heat="none"), *panels(gone, heat="none")]
+    return ExampleFigure(field_figure(field_drawing(shown), side=_SIDE), chosen.level, chosen.blindness)
+
+
+def _normal(rows: Sequence[Sequence[float]]) -> np.ndarray:
+    """Return ``float64[n, 5]`` rows that sum to 1 again after rounding."""
     p = np.array(rows, dtype=np.float64)
     return p / p.sum(axis=1, keepdims=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,20 @@ import plotly.graph_objects as go
 
 from steering.analysis.conclusion import conclude_sweep
 from steering.analysis.readings import readings
-from steering.experiments.conditions import CONTROLS, MAIN
+from steering.experiments.conditions import MAIN
 from steering.experiments.outcome import LABELS
+from steering.records.boundary import BoundarySummary, ControlReading, ControlSummary
+from steering.records.codec import to_plain
+from steering.records.examples import ExampleFields
 from steering.records.probes import ProbeSummary
+from steering.records.readings import Reading
+from steering.records.sweep import DecisionSquares, EffectRecord, SkippedLevel, SweepSummary
 from steering.reports import captions, sweep_figures
 from steering.reports.page import PAGE_BYTES, Figure, write_page
 from steering.reports.probe_figures import probe_figure, representation_figure
-from steering.reports.site_axis import labels, locality_mark
+from steering.reports.site_axis import labels
 from steering.reports.sweep_figures import example_figures
-from steering.reports.tables import decision_table, position_table, probe_table, replicate_table
+from steering.reports.tables import decision_table, position_table, probe_table, replicate_table, site_table
 from steering.statistics import formatting
 from steering.statistics.boundary import DROP
 from steering.statistics.formatting import short_site_name
@@ -27,37 +33,56 @@ from steering.sweep.artifacts import RunArtifacts
 from steering.sweep.provenance import format_versions, version_sets
 
 
+@dataclass(frozen=True)
+class EffectRow:
+    """A row of the tables of paired effects."""
+
+    site: str
+    """The site, as shown."""
+    outcome: str
+    """The outcome, as shown."""
+    effect: EffectRecord
+    """The numbers."""
+
+
 def write_report(
-    summary: dict[str, Any],
+    summary: SweepSummary,
     path: Path,
     *,
     command: str = "",
     again: str = "",
     video: str | None = None,
     versions: list[dict[str, str]] | dict[str, str] | None = None,
-    decisions: Mapping[str, Any] | None = None,
+    decisions: DecisionSquares | None = None,
     others: RunArtifacts | None = None,
     notes: Sequence[str] = (),
 ) -> None:
     """Write ``path`` (``.html``; opens without a network) and its Markdown twin, each whole or not at all.
 
-    ``decisions`` is :func:`steering.analysis.decision_square.decision_squares`, ``others`` and ``notes`` are what
-    :func:`steering.sweep.artifacts.read_artifacts` found. ``command`` made the sweep, ``again`` (if not empty) this
-    page from it; ``video`` is a film's path from there: it is put into the page if it is small.
+    Args:
+        summary: the numbers of the sweep.
+        path: of the HTML page; the other lies beside it.
+        command: made the sweep.
+        again: makes this page from it, if not empty.
+        video: a film's path from the directory of ``path``; it is put into the page if it is small.
+        versions: what the sweep was computed with, a set for each time that others were used.
+        decisions: what the agent does at the decision squares.
+        others: what :func:`steering.sweep.artifacts.read_artifacts` found.
+        notes: what it left out.
+
+    Raises:
+        InputError: for evidence of a damaged file.
     """
     others = others or RunArtifacts()
-    swept = [site for site in summary["sites"] if MAIN in site["conditions"]]
-    controls = [name for name in CONTROLS if any(name in site["conditions"] for site in swept)]
-    left_out: dict[str, list[int]] = {}
-    for entry in summary["levels"]["skipped"]:
-        reason = "same maze as a level used" if entry["reason"].startswith("same maze") else entry["reason"]
-        left_out.setdefault(reason, []).append(entry["level"])
-    shown = _figures(summary, decisions, others)
+    found = readings(to_plain(summary.boundary), others.probes)
+    shown = _figures(summary, decisions, others, found)
     tables = {
         "before-after": decision_table(decisions) if decisions is not None else [],
         "positions": position_table(summary),
         "probes": probe_table(others.probes) if others.probes else [],
     }
+    sites = site_table(summary)
+    sentences = " ".join(column.note for column in sites.columns if column.note)
     write_page(
         "report",
         path,
@@ -68,55 +93,74 @@ def write_report(
             if tables.get(figure.name)
         ],
         summary=summary,
-        answer=conclude_sweep(summary, others.probes),
+        answer=conclude_sweep(to_plain(summary), others.probes),
         notes=list(notes),
-        rows=[{**site, "label": _label(site), "same": _twin(site)} for site in swept],
-        controls=controls,
-        table_caption=captions.fill(captions.TABLE, horizon=summary["horizon"]),
+        sites=sites,
+        table_caption=captions.fill(captions.TABLE, horizon=summary.horizon, columns=sentences),
         effects=_effects(summary),
         effects_caption=captions.fill(captions.EFFECTS),
         replicated=replicate_table(others.replicate) if others.replicate else [],
-        readings=readings(summary["boundary"], others.probes),
+        readings=found,
         readings_caption=captions.fill(captions.READINGS),
-        boundary_lines=_boundary(summary) + _probed(others.probes),
+        boundary_lines=_boundary(summary.boundary) + _probed(others.probes),
         methods=_methods(summary, others.probes),
         versions=[format_versions(part) for part in version_sets(versions or [])],
-        left_out=left_out,
+        left_out=_left_out(summary.levels.skipped),
         command=command,
         again=again,
         video=video,
         film=_film(path.parent / video) if video else "",
         picture=path.with_suffix(".png").name,
-        main=MAIN,
     )
 
 
-def _figures(summary: dict[str, Any], decisions: Mapping[str, Any] | None, others: RunArtifacts) -> list[Figure]:
-    start = summary["vector"] == "start" and summary["coefficients"][0] == 1
+def _left_out(skipped: Sequence[SkippedLevel]) -> dict[str, list[int]]:
+    """Return the levels left out, by reason."""
+    levels: dict[str, list[int]] = {}
+    for entry in skipped:
+        reason = "same maze as a level used" if entry.reason.startswith("same maze") else entry.reason
+        levels.setdefault(reason, []).append(entry.level)
+    return levels
+
+
+def _figures(
+    summary: SweepSummary,
+    decisions: DecisionSquares | None,
+    others: RunArtifacts,
+    found: Sequence[Reading],
+) -> list[Figure]:
+    """Return the figures of the report that there is something to show in, with title and caption."""
+    start = summary.vector == "start" and summary.coefficients[0] == 1
     exact = "There it is exact by construction at every trunk site (one of the two facings); what" if start else "What"
-    named = {site["name"]: label for site, label in zip(summary["sites"], labels(summary["sites"]), strict=True)}
-    site = named[decisions["site"]] if decisions is not None else ""
-    trunk = [site for site in summary["sites"] if site["trunk"]]
+    named = {site.name: label for site, label in zip(summary.sites, labels(summary.sites), strict=True)}
     made = {
-        "readings": sweep_figures.readings_figure(trunk, readings(summary["boundary"], others.probes)),
+        "readings": sweep_figures.readings_figure([site for site in summary.sites if site.trunk], found),
         "blindness": sweep_figures.blindness_figure(summary),
         "thresholds": sweep_figures.threshold_figure(summary),
         "before-after": sweep_figures.before_after_figure(decisions) if decisions is not None else None,
         "decision": sweep_figures.decision_figure(summary),
         "positions": sweep_figures.position_figure(summary),
     }
-    examples = example_figures(others.fields) if others.fields else {}
     if others.probes:
         made |= {"probes": probe_figure(others.probes), "representation": representation_figure(others.probes)}
-    able = formatting.format_number(summary["reference"]["clean"]["competence"], 2)
-    values = {"mazes": len(summary["levels"]["used"]), "site": site, "exact": exact, "competence": able}
-    values["origin"] = "where the vector was taken" if start or "," in summary["vector"] else "the start"
-    found = [captioned(name, figure, **values) for name, figure in made.items() if figure is not None]
-    fields_site = named.get(others.fields["site"], "") if others.fields else ""
-    for name, (figure, level, blindness) in examples.items():
-        shown = {"level": level, "blindness": f"{blindness:.2f}", "site": fields_site}
-        found.append(captioned(f"fields-{name}", figure, **shown))
-    return found
+    values = {
+        "mazes": len(summary.levels.used),
+        "site": named[decisions.site] if decisions is not None else "",
+        "exact": exact,
+        "competence": formatting.format_number(summary.reference.clean.competence, 2),
+        "origin": "where the vector was taken" if start or "," in summary.vector else "the start",
+    }
+    shown = [captioned(name, figure, **values) for name, figure in made.items() if figure is not None]
+    return shown + (_examples(others.fields, named) if others.fields else [])
+
+
+def _examples(fields: ExampleFields, named: Mapping[str, str]) -> list[Figure]:
+    """Return the figures of the example mazes; ``named`` are the labels of sites."""
+    site = named.get(fields.site, "")
+    return [
+        captioned(f"fields-{name}", made.figure, level=made.level, blindness=f"{made.blindness:.2f}", site=site)
+        for name, made in example_figures(fields).items()
+    ]
 
 
 def captioned(name: str, figure: go.Figure, **values: Any) -> Figure:
@@ -125,46 +169,45 @@ def captioned(name: str, figure: go.Figure, **values: Any) -> Figure:
     return Figure(name, captions.fill(title, **values), captions.fill(caption, **values), figure)
 
 
-def _label(site: Mapping[str, Any]) -> str:
-    where = {True: "", False: " (branch)", None: " (?)"}[site["trunk"]]
-    return short_site_name(site["name"]) + where + (f" ({locality_mark(site)})" if locality_mark(site) else "")
-
-
-def _twin(site: Mapping[str, Any]) -> str:
-    return short_site_name(site["equivalence_class"]) if site["equivalence_class"] != site["name"] else ""
-
-
-def _effects(summary: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """Rows of the tables of effects by condition: what the cheese does at all comes first, then subtraction."""
-    tables: dict[str, list[dict[str, Any]]] = {"clean": [], MAIN: []}
-    for record in summary["effects"]:
-        row = {
-            **record,
-            "site": short_site_name(record["site"]) or "(left alone)",
-            "outcome": LABELS[record["outcome"]],
-        }
-        tables.setdefault(record["condition"], []).append(row)
+def _effects(summary: SweepSummary) -> dict[str, list[EffectRow]]:
+    """Return the rows of the tables of effects by condition: what the cheese does at all first, then subtraction."""
+    tables: dict[str, list[EffectRow]] = {"clean": [], MAIN: []}
+    for record in summary.effects:
+        row = EffectRow(short_site_name(record.site) or "(left alone)", LABELS[record.outcome], record)
+        tables.setdefault(record.condition, []).append(row)
     return {condition: rows for condition, rows in tables.items() if rows}
 
 
-def _boundary(summary: Mapping[str, Any]) -> list[str]:
-    found = {key: value or "none" for key, value in summary["boundary"].items()}
-    if not summary["boundary"]["rule"]:
+def _boundary(found: BoundarySummary) -> list[str]:
+    """Return the sentences about the boundary of the sweep."""
+    if not found.rule:
         return [captions.NOTHING]
-    lines = [captions.fill(captions.RULE, **found)]
-    alone = summary["boundary"]["blindness_alone"]
-    if alone["high"] is not None:
-        lines.append(captions.fill(captions.ALONE, **{key: value or "nowhere" for key, value in alone.items()}))
-    if summary["boundary"]["change_site"]:
-        lines.append(captions.fill(captions.CHANGE, drop=DROP, **found))
-    for condition, part in summary["boundary"]["controls"].items():
-        there, most = (formatting.format_interval(part[key], "blindness") for key in ("there", "most"))
-        where = part["most"]["site"] if part["most"] else "no site"
-        change = part["change"]["site"] or "none"
-        lines.append(
-            captions.fill(captions.CONTROL, condition=condition, there=there, most=most, where=where, change=change)
-        )
-    return lines
+    site, low, high = (end or "none" for end in (found.site, found.low, found.high))
+    lines = [captions.fill(captions.RULE, rule=found.rule, site=site, low=low, high=high)]
+    alone = found.blindness_alone
+    if alone.high is not None:
+        site, low, high = (end or "nowhere" for end in (alone.site, alone.low, alone.high))
+        lines.append(captions.fill(captions.ALONE, site=site, low=low, high=high))
+    if found.change_site:
+        low, high = (end or "none" for end in (found.change_low, found.change_high))
+        lines.append(captions.fill(captions.CHANGE, drop=DROP, site=found.change_site, low=low, high=high))
+    return lines + [_control(condition, part) for condition, part in found.controls.items()]
+
+
+def _control(condition: str, part: ControlSummary) -> str:
+    """Return the sentence about one control."""
+    return captions.fill(
+        captions.CONTROL,
+        condition=condition,
+        there=_blindness(part.there),
+        most=_blindness(part.most),
+        where=part.most.site if part.most else "no site",
+        change=part.change.site or "none",
+    )
+
+
+def _blindness(found: ControlReading | None) -> str:
+    return "–" if found is None else formatting.format_range(found.blindness, found.low, found.high)
 
 
 def _probed(probes: ProbeSummary | None) -> list[str]:
@@ -198,14 +241,19 @@ def _film(path: Path) -> str:
     return "data:video/mp4;base64," + base64.b64encode(path.read_bytes()).decode()
 
 
-def _methods(summary: Mapping[str, Any], probes: ProbeSummary | None) -> list[str]:
-    settings = {
-        **summary,
-        **summary["checkpoint"],
-        "coefficients": ", ".join(f"{c:g}" for c in summary["coefficients"]),
-        "first": f"{summary['coefficients'][0]:g}",
-    }
-    lines = [captions.fill(captions.SETTINGS, **settings), captions.fill(captions.EXACT)]
+def _methods(summary: SweepSummary, probes: ProbeSummary | None) -> list[str]:
+    """Return the sentences about settings and methods."""
+    settings = captions.fill(
+        captions.SETTINGS,
+        name=summary.checkpoint.name,
+        sha256=summary.checkpoint.sha256,
+        horizon=summary.horizon,
+        coefficients=", ".join(f"{c:g}" for c in summary.coefficients),
+        first=f"{summary.coefficients[0]:g}",
+        seed=summary.seed,
+        vector=summary.vector,
+    )
+    lines = [settings, captions.fill(captions.EXACT)]
     if probes is not None:
         lines.append(
             captions.fill(
@@ -218,5 +266,5 @@ def _methods(summary: Mapping[str, Any], probes: ProbeSummary | None) -> list[st
                 versions=format_versions(probes.versions),
             )
         )
-    known = [row for row in summary["all_sites"] if None not in (row["blindness"], row["competence"])]
-    return lines + [captions.fill(captions.ALL_SITES, **row) for row in known]
+    known = [row for row in summary.all_sites if None not in (row.blindness, row.competence)]
+    return lines + [captions.fill(captions.ALL_SITES, row=row) for row in known]

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from steering.analysis.readings import MOVES
-from steering.experiments.conditions import BY_NAME, MAIN
+from steering.experiments.conditions import BY_NAME, CONTROLS, MAIN
+from steering.experiments.outcome import OutcomeColumn, shown_on
 from steering.records.probes import Estimate, ProbeSummary
-from steering.replication.store import Data
-from steering.reports.site_axis import distance_labels, labels
+from steering.records.sites import SiteFacts
+from steering.records.sweep import (
+    ConditionSummary,
+    DecisionMoves,
+    DecisionSquares,
+    MeanOutcome,
+    PositionBin,
+    References,
+    SiteSummary,
+    SweepSummary,
+)
+from steering.reports.site_axis import distance_labels, is_duplicate, labels, locality_mark
 from steering.statistics.bootstrap import FEW
-from steering.statistics.formatting import format_estimate, format_number, published_inside
+from steering.statistics.formatting import format_estimate, format_number, published_inside, short_site_name
 
 
-def replicate_table(data: Data) -> list[Data]:
+def replicate_table(data: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The findings of a ``replicate.json`` as they are shown, in the list's order: measured beside published.
 
     Each is what is stored of it (``what``, ``published``, ``verdict``, ``mazes``, ``notes``) with its ``name``, and has
@@ -51,61 +63,208 @@ def _text(value: Any) -> str:
 
 
 Table = list[list[str]]  # header first
-# Moves at the decision square and worlds, as in :func:`steering.analysis.decision_square.decision_squares`.
-DECISIONS = {"cheese": "to the cheese", "corner": "to the top right", "other": "other"}
-WORLDS = {name: BY_NAME[name].label for name in ("clean", MAIN, "no_cheese")}
+DECISION_MOVES = ("to the cheese", "to the top right", "other")  # the moves of :class:`DecisionMoves`
 
 
-def position_cells(
-    summary: Mapping[str, Any],
-) -> tuple[list[dict[str, Any]], list[int], list[list[dict[str, Any] | None]]]:
-    """Distinct trunk sites with profiles, path lengths, and for each site its ``position_curve`` there."""
-    sites = list(
-        {s["equivalence_class"]: s for s in reversed(summary["sites"]) if s["trunk"] and s["position_curve"]}.values()
+@dataclass(frozen=True)
+class World:
+    """The moves at the decision square of each maze in one world."""
+
+    label: str
+    """The world, in words."""
+    colour: str
+    """Of its boxes, ``#rrggbb``."""
+    moves: tuple[tuple[str, tuple[float, ...]], ...]
+    """Each of :data:`DECISION_MOVES` with its probabilities, from 0 to 1, one per maze."""
+
+
+def worlds(decisions: DecisionSquares) -> tuple[World, ...]:
+    """Return the moves at the decision square before subtraction, after it, and without cheese."""
+    parts = (("clean", decisions.clean), (MAIN, decisions.subtract), ("no_cheese", decisions.no_cheese))
+    return tuple(
+        World(BY_NAME[name].label, BY_NAME[name].colour, tuple(zip(DECISION_MOVES, _values(part), strict=True)))
+        for name, part in parts
     )
-    sites.reverse()  # the first swept of each class
-    distances = sorted({row["distance"] for site in sites for row in site["position_curve"]})
-    curves = [{row["distance"]: row for row in site["position_curve"]} for site in sites]
-    return sites, distances, [[curve.get(distance) for distance in distances] for curve in curves]
 
 
-def starred(row: Mapping[str, Any] | None, between: str = " ") -> str:
-    """The blindness of a bin of states, starred where most of them are outside the receptive field; its interval,
-    where there are mazes enough for one.
-    """
-    if row is None or row["blindness"] is None:
-        return ""
-    star = "*" if row["outside"]["states"] > row["inside"]["states"] else ""
-    if row["mazes"] < FEW:
-        return f"{row['blindness']:.2f}{star}"
-    return f"{row['blindness']:.2f}{star}{between}({row['blindness_low']:.2f} to {row['blindness_high']:.2f})"
+def _values(part: DecisionMoves) -> tuple[tuple[float, ...], ...]:
+    return part.cheese, part.corner, part.other
 
 
-def decision_table(decisions: Mapping[str, Any]) -> Table:
-    """Moves at the decision square, before and after: mean and quartiles over mazes."""
+def decision_table(decisions: DecisionSquares) -> Table:
+    """Return the moves at the decision square, before and after: mean and quartiles over mazes."""
     rows = []
-    for world, label in WORLDS.items():
+    for world in worlds(decisions):
         cells = []
-        for part in DECISIONS:
-            low, middle, high = np.quantile(decisions[world][part], (0.25, 0.5, 0.75))
-            cells.append(f"{np.mean(decisions[world][part]):.3f}; {middle:.3f} ({low:.3f} to {high:.3f})")
-        rows.append([label, *cells])
-    return [["mean; median (quartiles)", *DECISIONS.values()], *rows]
+        for _, values in world.moves:
+            low, middle, high = np.quantile(values, (0.25, 0.5, 0.75))
+            cells.append(f"{np.mean(values):.3f}; {middle:.3f} ({low:.3f} to {high:.3f})")
+        rows.append([world.label, *cells])
+    return [["mean; median (quartiles)", *DECISION_MOVES], *rows]
 
 
-def position_table(summary: Mapping[str, Any]) -> Table:
-    """Blindness by depth (rows) and path length from where the vector was taken; empty without profiles."""
-    sites, distances, cells = position_cells(summary)
-    if not sites:
+@dataclass(frozen=True)
+class PositionGrid:
+    """Blindness by depth and by path length from where the vector was taken."""
+
+    sites: tuple[SiteSummary, ...]
+    """The rows: distinct trunk sites with profiles, the first swept of each class."""
+    distances: tuple[int, ...]
+    """The columns: first path length of each bin, in moves."""
+    bins: tuple[tuple[PositionBin | None, ...], ...]
+    """Rows of bins; None where a site has no such states."""
+
+
+def position_grid(summary: SweepSummary) -> PositionGrid:
+    """Return the position curves of a sweep as a grid; empty without profiles."""
+    first: dict[str, SiteSummary] = {}
+    for site in summary.sites:
+        if site.trunk and site.position_curve:
+            first.setdefault(site.equivalence_class, site)
+    curves = [{part.distance: part for part in site.position_curve} for site in first.values()]
+    distances = sorted(set().union(*curves))
+    bins = tuple(tuple(curve.get(distance) for distance in distances) for curve in curves)
+    return PositionGrid(tuple(first.values()), tuple(distances), bins)
+
+
+def starred(part: PositionBin | None, between: str = " ") -> str:
+    """Return the blindness of a bin of states, with its interval where there are mazes enough for one.
+
+    It is starred where most of the states are outside the receptive field.
+    """
+    if part is None or part.blindness is None:
+        return ""
+    star = "*" if part.outside.states > part.inside.states else ""
+    if part.mazes < FEW:
+        return f"{part.blindness:.2f}{star}"
+    return f"{part.blindness:.2f}{star}{between}({part.blindness_low:.2f} to {part.blindness_high:.2f})"
+
+
+def position_table(summary: SweepSummary) -> Table:
+    """Return blindness by depth (rows) and path length from where the vector was taken; empty without profiles."""
+    found = position_grid(summary)
+    if not found.sites:
         return []
-    rows = [[label, *map(starred, line)] for label, line in zip(labels(sites), cells, strict=True)]
-    return [["site", *counted_labels(distances, cells)], *rows]
+    rows = [[label, *map(starred, line)] for label, line in zip(labels(found.sites), found.bins, strict=True)]
+    return [["site", *counted_labels(found)], *rows]
 
 
-def counted_labels(distances: list[int], cells: Sequence[Sequence[Mapping[str, Any] | None]]) -> list[str]:
-    """Names of bins of path length, with how many mazes have such states."""
-    mazes = [max(row["mazes"] for row in column if row) for column in zip(*cells, strict=True)]
-    return [f"{label} ({count} mazes)" for label, count in zip(distance_labels(distances), mazes, strict=True)]
+def counted_labels(found: PositionGrid) -> list[str]:
+    """Return the names of bins of path length, with how many mazes have such states."""
+    mazes = [max(part.mazes for part in column if part) for column in zip(*found.bins, strict=True)]
+    return [f"{label} ({count} mazes)" for label, count in zip(distance_labels(found.distances), mazes, strict=True)]
+
+
+@dataclass(frozen=True)
+class SiteColumn:
+    """A column of the table per site."""
+
+    heading: str
+    """Name of the statistic."""
+    cell: Callable[[SiteSummary, ConditionSummary], str]
+    """Its text for a site under subtraction."""
+    references: Callable[[References], tuple[str, str]] = lambda _: ("", "")
+    """Its texts for the policy left alone and for the cheese removed."""
+    note: str = ""
+    """A sentence of the caption, where the heading does not say enough."""
+
+
+@dataclass(frozen=True)
+class SiteRow:
+    """A row of the table per site."""
+
+    cells: tuple[str, ...]
+    """One text per column."""
+    style: str = ""
+    """Its classes on the page: ``free``, and ``edge`` at the boundary."""
+
+
+@dataclass(frozen=True)
+class SiteTable:
+    """The table per site."""
+
+    columns: tuple[SiteColumn, ...]
+    """From left to right."""
+    rows: tuple[SiteRow, ...]
+    """The policy left alone, the cheese removed, then every site swept under subtraction, in depth order."""
+
+
+def site_table(summary: SweepSummary) -> SiteTable:
+    """Return the table per site of a sweep, with a column for each control swept."""
+    swept = [site for site in summary.sites if MAIN in site.conditions]
+    controls = [name for name in CONTROLS if any(name in site.conditions for site in swept)]
+    columns = (*_COLUMNS, *map(_control, controls), _SAME)
+    texts = zip(*(column.references(summary.reference) for column in columns), strict=True)
+    rows = [SiteRow(cells) for cells in texts]
+    for site in swept:
+        edge = "edge" if site.name == summary.boundary.site else ""
+        style = f"{'free' if site.affine else ''} {edge}".strip()
+        rows.append(SiteRow(tuple(column.cell(site, site.conditions[MAIN]) for column in columns), style))
+    return SiteTable(columns, tuple(rows))
+
+
+def trunk_mark(site: SiteFacts) -> str:
+    """Return what is said behind a site's name of its place: nothing on the trunk."""
+    return {True: "", False: " (branch)", None: " (?)"}[site.trunk]
+
+
+def _label(site: SiteFacts) -> str:
+    mark = locality_mark(site)
+    return short_site_name(site.name) + trunk_mark(site) + (f" ({mark})" if mark else "")
+
+
+def _ends(low: float | None, high: float | None, digits: int = 3) -> str:
+    return f"{format_number(low, digits)} to {format_number(high, digits)}"
+
+
+def _with_ends(value: float | None, low: float | None, high: float | None) -> str:
+    return format_number(value) if value is None else f"{format_number(value)} ({_ends(low, high, 2)})"
+
+
+def _interaction(site: SiteSummary, _: ConditionSummary) -> str:
+    inside = site.receptive_field_split.inside
+    return _with_ends(inside.interaction, inside.interaction_low, inside.interaction_high)
+
+
+def _outcome(column: OutcomeColumn) -> SiteColumn:
+    """Return the column of an outcome; the rows of the references have the outcome that compares across worlds."""
+
+    def text(row: MeanOutcome, name: str) -> str:
+        return format_number(getattr(row, name), column.digits)
+
+    def both(reference: References) -> tuple[str, str]:
+        name = column.across_worlds or column.name
+        return text(reference.clean, name), text(reference.no_cheese, name)
+
+    return SiteColumn(column.label, lambda _, row: text(row, column.name), both)
+
+
+def _control(condition: str) -> SiteColumn:
+    def cell(site: SiteSummary, _: ConditionSummary) -> str:
+        found = site.conditions.get(condition)
+        return format_number(found.blindness if found is not None else None)
+
+    return SiteColumn(f"blindness, {condition}", cell)
+
+
+# The columns before those of the controls: to show one more statistic of a site, add a line.
+_COLUMNS = (
+    SiteColumn("site", lambda site, _: _label(site), lambda _: ("clean", "cheese removed")),
+    SiteColumn("blindness", lambda _, row: format_number(row.blindness), lambda _: ("0", "1")),
+    SiteColumn("95% interval", lambda _, row: _ends(row.blindness_low, row.blindness_high)),
+    SiteColumn("competence", lambda _, row: format_number(row.competence),
+               lambda reference: (format_number(reference.clean.competence), "1")),
+    SiteColumn("95% interval", lambda _, row: _ends(row.competence_low, row.competence_high)),
+    *map(_outcome, shown_on("site table")),
+    SiteColumn("interaction", _interaction),
+    SiteColumn("blindness, weighted by visits",
+               lambda _, row: _with_ends(row.blindness_occupancy, row.blindness_occupancy_low,
+                                         row.blindness_occupancy_high),
+               note="Weighted by visits: states count by how often the policy without cheese visits them."),
+)  # fmt: skip
+_SAME = SiteColumn(
+    "same experiment as", lambda site, _: short_site_name(site.equivalence_class) if is_duplicate(site) else ""
+)
 
 
 def probe_table(probes: ProbeSummary) -> Table:

@@ -8,10 +8,15 @@ from typing import Any, Protocol
 
 
 def format_interval(part: Mapping[str, Any] | None, name: str = "value") -> str:
-    """The number ``name`` of ``part`` with its interval ``low`` to ``high``; a dash for none."""
-    if part is None or part[name] is None:
+    """Return the number ``name`` of ``part`` with its interval ``low`` to ``high``; a dash for none."""
+    return "–" if part is None else format_range(part[name], part["low"], part["high"])
+
+
+def format_range(value: float | None, low: float | None, high: float | None) -> str:
+    """Return a number with its interval; a dash for one that is not defined."""
+    if value is None:
         return "–"
-    return f"{format_number(part[name], 2)} ({format_number(part['low'], 2)} to {format_number(part['high'], 2)})"
+    return f"{format_number(value, 2)} ({format_number(low, 2)} to {format_number(high, 2)})"
 
 
 class Interval(Protocol):

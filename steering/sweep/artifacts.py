@@ -14,6 +14,7 @@ from typing import Any
 
 from envs.errors import InputError
 from steering.records.codec import from_plain
+from steering.records.examples import ExampleFields
 from steering.records.probes import ProbeSummary
 
 DATABASE = "results.sqlite"
@@ -72,7 +73,7 @@ class RunArtifacts:
 
     probes: ProbeSummary | None = None
     """What the probes read; None: not probed, or not of this sweep."""
-    fields: dict[str, Any] | None = None
+    fields: ExampleFields | None = None
     """The vector fields of examples; None: none, or not of this sweep."""
     replicate: dict[str, Any] | None = None
     """The published findings, run again; None: not run, or not of this sweep."""
@@ -94,7 +95,8 @@ def read_artifacts(directory: Path, sha256: str, mode: str, levels: Collection[i
     notes = [note]
     if probes is not None and set(probes.levels) != set(levels):
         notes.append(f"the probes are of {len(probes.levels)} levels, not those of the sweep")
-    fields, note = _read_artifact(directory, sha256, mode, FIELDS)
+    drawn, note = _read_artifact(directory, sha256, mode, FIELDS)
+    fields = None if drawn is None else from_plain(drawn, ExampleFields, directory / FIELDS.file, REMEDY)
     notes.append(note)
     replicate, note = _read_artifact(directory, sha256, mode, REPLICATE)
     notes.append(note)

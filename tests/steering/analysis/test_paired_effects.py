@@ -29,6 +29,8 @@ from steering.experiments.outcome import OUTCOME_FIELDS, TESTED, Outcome
 from steering.interventions.edits import subtract
 from steering.interventions.sites import enumerate_sites, site_facts
 from steering.interventions.vectors import SteeringVector, cheese_vector
+from steering.records.codec import from_plain
+from steering.records.sweep import SweepSummary
 from steering.reports.sweep_report import write_report
 from steering.statistics import bootstrap, paired
 from steering.sweep.outcome_table import OutcomeTable
@@ -152,7 +154,7 @@ def test_all_sites_at_once_and_further_coefficients_are_families_of_their_own(do
 
 def test_the_report_lists_each_family_in_a_table_of_its_own(doubled_run: Path, tmp_path: Path) -> None:
     summary = summary_of(doubled_run)
-    write_report(summary, tmp_path / "report.html")
+    write_report(from_plain(summary, SweepSummary, tmp_path, "sweep again"), tmp_path / "report.html")
     text, page = ((tmp_path / f"report.{end}").read_text() for end in ("md", "html"))
     sizes = {"clean": 4, "subtract": 2 * 9, "all_sites": 9, "subtract x2": 2 * 9, "all_sites x2": 9}
     for condition, size in sizes.items():

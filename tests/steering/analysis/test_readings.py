@@ -12,6 +12,9 @@ from PIL import Image, ImageColor
 
 from steering.analysis.readings import readings
 from steering.probes.curves import cell_lost, next_move_appears, position_dependence
+from steering.records.boundary import BoundarySummary, ThresholdPair, ThresholdReach
+from steering.records.codec import to_plain
+from steering.records.comparison import BlindnessDifference, Comparison, CurvePoint, RunDifference
 from steering.records.probes import (
     CellBoundary,
     DecodingBoundary,
@@ -21,6 +24,17 @@ from steering.records.probes import (
 )
 from steering.records.readings import DECODING, Reading
 from steering.records.sites import SiteFacts
+from steering.records.sweep import (
+    CleanReference,
+    ConditionSummary,
+    LevelsUsed,
+    MeanOutcome,
+    PooledProfile,
+    PositionBin,
+    References,
+    SiteSummary,
+    SweepSummary,
+)
 from steering.reports import site_axis
 from steering.reports.comparison_figures import curves_figure, development_figure, differences_figure
 from steering.reports.static_figures import sweep_picture
@@ -32,7 +46,9 @@ from steering.reports.sweep_figures import (
     threshold_figure,
 )
 from steering.statistics import bootstrap
+from tests.helpers.comparisons import boundary_of, cheese_effect, comparison, run_summary
 from tests.helpers.probe_sets import made_up_site
+from tests.helpers.records import made
 
 NAMES = "abcdefgh"
 MAZES = 60
@@ -147,12 +163,11 @@ PROBES = ProbeBoundaries(
     ),
     RepresentationalBoundary("c", "d", "b", "c", None, None, None, "r"),
 )
-BOUNDARY = {"site": None, "low": None, "high": "a", "change_site": "c", "change_low": "b", "change_high": "d",
-            "rule": "r"}  # fmt: skip
+BOUNDARY = made(BoundarySummary, high="a", change_site="c", change_low="b", change_high="d", rule="r")
 
 
 def test_readings_side_by_side_and_where_they_lie_between_sites() -> None:
-    found = readings(BOUNDARY, PROBES)
+    found = readings(to_plain(BOUNDARY), PROBES)
     assert [(row.kind, row.place, row.interval) for row in found] == [
         ("causal", "nowhere", "nowhere to a"),
         ("causal", "up to c", "b to d"),
@@ -167,47 +182,53 @@ def test_readings_side_by_side_and_where_they_lie_between_sites() -> None:
     assert found[1].edges(order) == (2.5, 1.5, 3.5)
     assert found[3].edges(order) == (2.5, 1.5, 7.5)  # from d on is up to c; nowhere is behind the last
     assert found[3].edges(order[:3]) is None
-    assert readings(None, None) == [] and len(readings(BOUNDARY, None)) == 2
+    assert readings(None, None) == [] and len(readings(to_plain(BOUNDARY), None)) == 2
 
 
 # -- marks in the figures -----------------------------------------------------------------------------
 
 
-def made_up_summary() -> dict[str, Any]:
+def made_up_summary(**boundary: Any) -> SweepSummary:
     """Five trunk sites: one free, then three local of which one is a twin, then one that sees all."""
-    outcomes = {"p_cheese_decision": 0.2, "p_corner_decision": 0.6, "p_other_decision": 0.2}
-    condition = {"blindness": 0.9, "blindness_low": 0.8, "blindness_high": 0.95, "competence": 1.0,
-                 "competence_low": 0.9, "competence_high": 1.1, **outcomes}  # fmt: skip
     able = {"blindness": 0.9, "blindness_low": 0.8, "blindness_high": 0.95}
-    bins = [{"distance": d, **able, "mazes": 16 - d, "inside": {"states": d}, "outside": {"states": 1}} for d in (0, 1)]
+    outcomes = {"p_cheese_decision": 0.2, "p_corner_decision": 0.6, "p_other_decision": 0.2}
+    condition = made(ConditionSummary, **able, competence=1.0, competence_low=0.9, competence_high=1.1, **outcomes)
+    bins = [
+        made(PositionBin, distance=d, **able, mazes=16 - d, inside=made(PooledProfile, states=d),
+             outside=made(PooledProfile, states=1))
+        for d in (0, 1)
+    ]  # fmt: skip
     rows = [
-        {"name": name, "trunk": True, "affine": name == "a", "equivalence_class": "c" if name == "d" else name,
-         "receptive_field": None if name == "e" else 7, "conditions": {"subtract": condition, "random": condition},
-         "position_curve": bins}
+        made(SiteSummary, name=name, trunk=True, affine=name == "a", equivalence_class="c" if name == "d" else name,
+             receptive_field=None if name == "e" else 7, conditions={"subtract": condition, "random": condition},
+             position_curve=bins)
         for name in "abcde"
     ]  # fmt: skip
-    curve = [{"threshold": t, "site": "d", "low": "c", "high": "e"} for t in (0.3, 0.6)]
-    boundary = {**BOUNDARY, "site": "d", "low": "c", "high": "e", "threshold_curve": curve,
-                "competence_curve": [{**row, "site": "b"} for row in curve],
-                "thresholds": {"blindness": 0.5, "competence": 0.8}}  # fmt: skip
-    return {"sites": rows, "reference": {"clean": outcomes, "no_cheese": outcomes}, "boundary": boundary}
-
-
-def compared(summary: dict[str, Any]) -> dict[str, Any]:
-    names = [site["name"] for site in summary["sites"]]
-    arm = {
-        "name": "one",
-        "curve": [{"site": name, "blindness": 0.9, "low": 0.8, "high": 1.0, "competence": 1.0} for name in names],
-        "boundary": {"site": "d", "low": "c", "high": "d"},
-        "reference": {"clean": {"p_cheese": 0.9}, "no_cheese": {"p_region": 0.9}},
-        "cheese": [{"outcome": "p_cheese_cell", "low": 0.5}],
-    }
-    rows = [
-        {"site": name, "difference": 0.1, "low": 0.0, "high": 0.2, "band_low": -0.1, "band_high": 0.3} for name in names
+    curves = [
+        [made(ThresholdReach, threshold=t, site=site, low="c", high="e") for t in (0.3, 0.6)] for site in ("d", "b")
     ]
-    difference = {"of": "two", "against": "one", "blindness": rows}
-    return {"arms": [arm, {**arm, "name": "two"}], "sites": names, "facts": summary["sites"],
-            "differences": [difference]}  # fmt: skip
+    found = {"site": "d", "low": "c", "high": "e", "change_site": "c", "change_low": "b", "change_high": "d",
+             "rule": "r", "thresholds": ThresholdPair(0.5, 0.8), "threshold_curve": curves[0],
+             "competence_curve": curves[1], "controls": {}}  # fmt: skip
+    return made(
+        SweepSummary,
+        sites=rows,
+        levels=LevelsUsed((1, 2, 3), ()),
+        reference=References(made(CleanReference, **outcomes), made(MeanOutcome, **outcomes)),
+        boundary=made(BoundarySummary, **{**found, **boundary}),
+    )
+
+
+def compared(summary: SweepSummary) -> Comparison:
+    names = [site.name for site in summary.sites]
+    curve = [CurvePoint(name, 0.9, 0.8, 1.0, 1.0) for name in names]
+    arms = [
+        run_summary(name, curve=curve, boundary=boundary_of("d", "c", "d"), cheese=(cheese_effect(0.5, 0.9),))
+        for name in ("one", "two")
+    ]
+    rows = [made(BlindnessDifference, site=name, difference=0.1, band_low=-0.1, band_high=0.3) for name in names]
+    difference = made(RunDifference, of="two", against="one", blindness=rows)
+    return comparison(arms=arms, sites=names, facts=summary.sites, differences=(difference,))
 
 
 def texts(figure: go.Figure) -> list[str]:
@@ -218,13 +239,13 @@ def test_every_figure_over_depth_marks_what_is_no_finding() -> None:
     summary = made_up_summary()
     data = compared(summary)
     shaded = [blindness_figure(summary), decision_figure(summary), curves_figure(data), differences_figure(data),
-              readings_figure(summary["sites"], readings(summary["boundary"], None))]  # fmt: skip
+              readings_figure(summary.sites, readings(to_plain(summary.boundary), None))]  # fmt: skip
     for figure in shaded:
         assert figure is not None and {"free", "local"} <= set(texts(figure))
         frames = {shape.x0: shape.x1 for shape in figure.layout.shapes if shape.type == "rect"}
         first = 1 if figure is shaded[1] else 0  # the bars begin with the clean policy
         assert frames[first - 0.4] == first + 0.4 and frames[first + 0.6] == first + 3.4
-    named = [position_figure(summary), threshold_figure(summary), development_figure(data, [1, 2], [])]
+    named = [position_figure(summary), threshold_figure(summary), development_figure(data.arms, data.facts, [1, 2], [])]
     for figure in named:
         assert figure is not None
         ticks = [*(figure.layout.yaxis.ticktext or ()), *(y for trace in figure.data for y in trace.y or ())]
@@ -267,8 +288,7 @@ def test_competence_has_its_intervals_and_its_thresholds() -> None:
 
 @pytest.mark.parametrize("flags", [[], [True], [False, True, True, False, True]])
 def test_marks_are_runs_of_neighbours(flags: list[bool]) -> None:
-    rows = [{"name": str(k), "affine": flag, "receptive_field": None, "equivalence_class": str(k)}
-            for k, flag in enumerate(flags)]  # fmt: skip
+    rows = [made(SiteFacts, name=str(k), affine=flag, equivalence_class=str(k)) for k, flag in enumerate(flags)]
     figure = go.Figure()
     site_axis.shade_sites(figure, rows)
     covered = [k for shape in figure.layout.shapes for k in range(len(flags)) if shape.x0 < k < shape.x1]
@@ -276,14 +296,13 @@ def test_marks_are_runs_of_neighbours(flags: list[bool]) -> None:
 
 
 def test_a_reading_of_a_site_that_is_not_shown_is_left_out() -> None:
-    rows = made_up_summary()["sites"]
+    rows = made_up_summary().sites
     assert readings_figure(rows, [Reading(DECODING, "x", "from", "z", "a", "b")]) is None
 
 
 def test_the_picture_of_a_sweep_shows_its_conditions_and_its_boundary() -> None:
     def colours(**change: Any) -> set[tuple[int, int, int]]:
-        summary = {**made_up_summary(), "levels": {"used": [1, 2, 3]}}
-        summary["boundary"] = {**summary["boundary"], "site": None, "low": None, "high": None, **change}
+        summary = made_up_summary(**{"site": None, "low": None, "high": None, **change})
         picture = Image.open(io.BytesIO(sweep_picture(summary))).convert("RGB")
         return {pixel for _, pixel in picture.getcolors(maxcolors=2**24) or []}  # type: ignore[misc]
 

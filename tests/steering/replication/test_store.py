@@ -29,6 +29,8 @@ from steering.analysis.summary import summarize
 from steering.experiments.conditions import Key
 from steering.experiments.outcome import OUTCOME_FIELDS, Outcome
 from steering.interventions.sites import enumerate_sites, site_facts
+from steering.records.codec import from_plain
+from steering.records.sweep import SweepSummary
 from steering.replication import run as module
 from steering.replication.levels import count_decisions, summarize_decisions
 from steering.replication.protocol import Finding, FindingSummary, Sample, Settings, Setup, digest, mean
@@ -248,7 +250,8 @@ def test_the_report_says_of_each_finding_what_was_asked_published_found_and_note
         store.claim({"sites": site_facts(enumerate_sites(nature.net))})
         outcome = Outcome(**dict.fromkeys(OUTCOME_FIELDS, 0.5))
         store.add([Row(key, key.site, outcome) for key in spec.keys(26) if key.condition != "clean"])
-        write_report(summarize(store, spec), tmp_path / "report.html", others=RunArtifacts(replicate=data))
+        summary = from_plain(summarize(store, spec), SweepSummary, tmp_path, "sweep again")
+        write_report(summary, tmp_path / "report.html", others=RunArtifacts(replicate=data))
     text, page = ((tmp_path / f"report.{end}").read_text() for end in ("md", "html"))
     for name, found in data["findings"].items():
         assert found["published"] == FINDINGS[name].published and (found["notes"] or name == "adding")

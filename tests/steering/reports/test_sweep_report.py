@@ -22,8 +22,9 @@ from steering.cli.sweep_runs import run_layer_sweep
 from steering.experiments.conditions import Key
 from steering.probes.run import ProbeOptions, run_probes
 from steering.probes.summary import load_probes
-from steering.records.codec import to_json
-from steering.records.sweep import CheckpointId
+from steering.records.codec import from_json, to_json
+from steering.records.examples import ExampleFields
+from steering.records.sweep import CheckpointId, SweepSummary
 from steering.reports import tables
 from steering.reports.sweep_figures import example_figures
 from steering.reports.sweep_report import write_report
@@ -49,6 +50,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     options |= {"random_draws": 1, "episodes": 1, "workers": 1, "cluster": Cluster()}
     run_layer_sweep(SweepOptions(checkpoint="region5", out=out, **options))
     return out
+
+
+def summary_of(run: Path) -> SweepSummary:
+    path = run / "summary.json"
+    return from_json(path.read_bytes(), SweepSummary, path, "sweep again")
 
 
 def test_the_page_opens_without_a_complaint_and_asks_nothing_of_the_network(run: Path) -> None:
@@ -87,7 +93,8 @@ def test_markdown_and_page_give_the_numbers_of_the_summary(run: Path, monkeypatc
             assert f" ({row['mazes']} mazes) |" in section
             with monkeypatch.context() as few:
                 few.setattr(tables, "FEW", 1)
-                cells = [cell.replace("*", "") for line in tables.position_table(summary) for cell in line]
+                table = tables.position_table(summary_of(run))
+                cells = [cell.replace("*", "") for line in table for cell in line]
             assert f"{row['blindness']:.2f} ({ends})" in cells
     clean, removed = summary["reference"]["clean"], summary["reference"]["no_cheese"]
     able = clean["p_region_first"] / removed["p_region_first"]
@@ -106,7 +113,7 @@ def test_markdown_and_page_give_the_numbers_of_the_summary(run: Path, monkeypatc
 
 
 def test_a_film_that_would_make_the_page_too_large_is_only_named(run: Path, tmp_path: Path) -> None:
-    summary, page = json.loads((run / "summary.json").read_text()), tmp_path / "report.html"
+    summary, page = summary_of(run), tmp_path / "report.html"
     for size, inside in ((100_000, True), (3_000_000, False)):
         (tmp_path / "film.mp4").write_bytes(bytes(size))
         write_report(summary, page, video="film.mp4")
@@ -134,7 +141,7 @@ def test_every_condition_is_compared_with_both_references(run: Path) -> None:
 def test_a_run_of_an_early_version_is_shown(run: Path, tmp_path: Path) -> None:
     """It kept one set of versions, not a list of them."""
     path = tmp_path / "report.html"
-    write_report(json.loads((run / "summary.json").read_text()), path, versions={"torch": "1.2.3"})
+    write_report(summary_of(run), path, versions={"torch": "1.2.3"})
     assert "Versions: torch 1.2.3." in path.with_suffix(".md").read_text()
     assert used_versions({"torch": "1.2.3"})[0] == {"torch": "1.2.3"}
 
@@ -219,22 +226,21 @@ def test_the_report_shows_the_probes_of_its_run(run: Path) -> None:
 def test_the_examples_are_the_mazes_they_are_said_to_be(run: Path) -> None:
     """Their fields give the blindness that the report names, and the policy's own moves."""
     spec = SweepSpec.load(run)
-    data = json.loads((run / "fields.json").read_text())
+    data = from_json((run / "fields.json").read_bytes(), ExampleFields, run, "sweep again")
     with Store.open(run) as store:
         table = {row.key: row.outcome for row in store.rows()}
         decisions = decision_squares(store, spec)
     assert decisions is not None and decisions["levels"] == list(spec.levels)
     policy = load_policy("region5")
-    for name, (level, blindness) in data["chosen"].items():
+    for name, (level, blindness) in data.chosen.items():
         clean, edited = (
-            table[key].tv_no_cheese for key in (Key(level, "clean"), Key(level, "subtract", data["site"], 1.0))
+            table[key].tv_no_cheese for key in (Key(level, "clean"), Key(level, "subtract", data.site, 1.0))
         )
         assert blindness == pytest.approx(1 - edited / clean)
-        assert data["chosen"]["worst"][1] <= blindness <= data["chosen"]["best"][1]
-        fields = {world: np.array(rows) for world, rows in data["levels"][str(level)].items()}
+        assert data.chosen["worst"].blindness <= blindness <= data.chosen["best"].blindness
         own = policy.move_probabilities(Maze.from_level(level).observations())
-        assert np.abs(fields["clean"] - own).max() < 2e-5
+        assert np.abs(np.array(data.levels[str(level)].clean) - own).max() < 2e-5
         at = decisions["levels"].index(level)
-        outcome = table[Key(level, "subtract", data["site"], 1.0)]
+        outcome = table[Key(level, "subtract", data.site, 1.0)]
         assert decisions["subtract"]["cheese"][at] == outcome.p_cheese_decision
         assert set(example_figures(data)) == {"typical", "best", "worst"}, name

@@ -1,0 +1,56 @@
+"""``fields.json``: fields of moves in a few mazes of a sweep, kept so that a report needs no network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from steering.records.sweep import CheckpointId
+
+# Move probabilities of each state of a maze: float[n_states, 5], rounded to 5 digits.
+Probabilities = tuple[tuple[float, ...], ...]
+
+
+class ChosenMaze(NamedTuple):
+    """A maze that is shown."""
+
+    level: int
+    """Its seed, 0 or more."""
+    blindness: float
+    """Blindness of subtraction in it, at most 1."""
+
+
+@dataclass(frozen=True)
+class MazeFields:
+    """The policy in each state of one maze."""
+
+    clean: Probabilities
+    """Left alone."""
+    subtract: Probabilities
+    """With the cheese vector subtracted."""
+    no_cheese: Probabilities
+    """Left alone, with the cheese removed."""
+
+
+@dataclass(frozen=True)
+class ExampleFields:
+    """All of ``fields.json``."""
+
+    checkpoint: CheckpointId
+    """The agent."""
+    site: str
+    """Name of the site of subtraction."""
+    mode: str
+    """Procgen's distribution mode of the mazes."""
+    horizon: int
+    """Most moves of an episode, 1 or more."""
+    format: str
+    """Name of this format."""
+    coefficient: float
+    """Multiple of the vector that is subtracted."""
+    vector: str
+    """Where the cheese vectors were taken."""
+    chosen: dict[str, ChosenMaze]
+    """The mazes: ``typical``, ``best`` and ``worst``."""
+    levels: dict[str, MazeFields]
+    """The fields of each of them, by its seed."""
