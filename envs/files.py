@@ -1,31 +1,104 @@
-"""A run's directory belongs to one process at a time."""
+"""Files are written whole or not at all, and a run's directory belongs to one process at a time."""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import glob
 import os
+import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import IO, TextIO
 
 from envs.errors import InputError
 
+_STEM = 40  # characters of a name that its temporary file keeps
+
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """Write a file by temporary file, fsync and rename; raises :class:`InputError` if it cannot."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """Write a file whole or not at all, its folder too if it is missing.
+
+    Raises:
+        InputError: if it cannot be written; nothing of it is left, and an older file of that name is as it was.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as handle:
-            handle.write(data)
-            handle.flush()
-            os.fsync(handle.fileno())
-        os.replace(temporary, path)
+        with replacing(path) as part:
+            part.write_bytes(data)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         raise InputError(f"{path}: cannot be written ({error.strerror}); choose another place") from None
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary file beside ``path`` to be written; it gets that name, durably, when the block ends well.
+
+    It is locked, so that no other process takes it for one left behind. What a process that was killed left of the
+    same name is removed. After an error (``OSError`` if it cannot be made or renamed) nothing is left.
+    """
+    with part_beside(path) as (part, file):
+        _remove_left(path.parent, f".{glob.escape(path.stem[:_STEM])}.*.part{glob.escape(path.suffix)}")
+        yield part
+        os.fsync(file.fileno())
+        os.replace(part, path)
+    _sync_directory(path.parent)
+
+
+@contextlib.contextmanager
+def part_beside(path: Path) -> Iterator[tuple[Path, IO[bytes]]]:
+    """Yield the name of an empty, locked, hidden file beside ``path``, and the file; it is gone afterwards.
+
+    It keeps the suffix, and its name is short even where that of ``path`` is as long as names get. Raises ``OSError``
+    if it cannot be made.
+    """
+    part = path.with_name(f".{path.stem[:_STEM]}.{os.getpid()}-{threading.get_ident()}.part{path.suffix}")
+    file = _made_and_locked(part)
+    try:
+        with file:
+            yield part, file
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink()
+
+
+def _made_and_locked(part: Path) -> IO[bytes]:
+    """Open a file that no other process can remove as left behind: it may do so before the lock is there."""
+    while True:
+        file = open(part, "wb")
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            if os.path.samestat(os.fstat(file.fileno()), part.stat()):
+                return file
+        except FileNotFoundError:
+            pass
+        file.close()
+
+
+def _sync_directory(directory: Path) -> None:
+    """Make a rename durable, where the file system can."""
+    with contextlib.suppress(OSError):
+        handle = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def remove_stale(*folders: Path) -> None:
+    """Remove what processes left in ``folders`` that were killed while they wrote a file; not what one is writing."""
+    for folder in folders:
+        for pattern in (".*.part", ".*.part.*", ".*.tmp"):  # the last: of versions before this one
+            _remove_left(folder, pattern)
+
+
+def _remove_left(folder: Path, pattern: str) -> None:
+    """Remove the files of a folder that no process has locked."""
+    for path in folder.glob(pattern):
+        with contextlib.suppress(OSError), open(path, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
 
 
 @contextlib.contextmanager
@@ -73,10 +146,3 @@ def _held(lock: TextIO, directory: Path) -> Iterator[None]:
         lock.write(str(os.getpid()))
         lock.flush()
         yield
-
-
-def remove_stale(*folders: Path) -> None:
-    """Remove what a process left there that was killed while it wrote a file."""
-    for folder in folders:
-        for stale in [*folder.glob(".*.tmp"), *folder.glob(".*.part.*")]:
-            stale.unlink(missing_ok=True)

@@ -9,24 +9,23 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
-import fcntl
-import glob
 import itertools
 import os
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import IO
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
 
 from envs.errors import InputError
+from envs.files import part_beside, replacing
 from videos.ffmpeg import Codec, Timed, encode
 from videos.frames import ACCENTS, BAR, LIT, blend, check_picture
 
 MAX_FPS = 60
+_Opened = TypeVar("_Opened")
 
 
 CODECS = {
@@ -55,10 +54,8 @@ def check_film_path(path: str | os.PathLike[str]) -> Path:
         raise InputError(
             f"cannot write {path}: unknown film format {path.suffix!r}; end the name in .mp4, .webm or .gif"
         )
-    try:
-        _open_part(path).close()
-    finally:
-        _remove(_part(path))
+    with contextlib.ExitStack() as stack:
+        _enter(stack, path, part_beside)
     return path
 
 
@@ -174,75 +171,32 @@ def _write(
     rate: Fraction,
     unit: Fraction,
 ) -> Path:
-    """Encode into a temporary file beside ``path``, then rename it.
-
-    The temporary file is locked while it is written, so one that is not locked was left by a
-    process that was killed: the next film of the same name removes it.
-    """
+    """Encode into a temporary file beside ``path``, then rename it."""
     check_encoder(codec.name)
     first = next(checked, None)
     if first is None:
         raise InputError(f"cannot write {path}: there are no frames; give at least one")
-    part = _part(path)
     try:
-        with _open_part(path) as lock:
-            _lock(lock)
-            _remove_stale(path.parent, f".{glob.escape(path.stem[:40])}.*.part{path.suffix}")
+        with contextlib.ExitStack() as stack:
+            part = _enter(stack, path, replacing)
             encode(part, path.suffix.lower(), prepared(itertools.chain([first], checked)), codec, rate, unit)
-            os.fsync(lock.fileno())
-            os.replace(part, path)
-    except BaseException as error:
-        _remove(part)
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise InputError(f"cannot write {path}: {error.strerror}; is there room on the disk?") from None
         raise
-    _sync_directory(path.parent)
     return path
 
 
-def _remove(part: Path) -> None:
-    with contextlib.suppress(OSError):
-        part.unlink()
-
-
-def _part(path: Path) -> Path:
-    """Where a film is written before it has its name, which may be as long as names get."""
-    return path.with_name(f".{path.stem[:40]}.{os.getpid()}-{threading.get_ident()}.part{path.suffix}")
-
-
-def _open_part(path: Path) -> IO[bytes]:
+def _enter(
+    stack: contextlib.ExitStack, path: Path, opened: Callable[[Path], contextlib.AbstractContextManager[_Opened]]
+) -> _Opened:
+    """Open a temporary file for ``path`` on ``stack``; raise :class:`InputError` if it cannot be made."""
     try:
         if path.is_dir():
             raise InputError(f"cannot write {path}: it is a directory; name a file")
-        return open(_part(path), "wb")
+        return stack.enter_context(opened(path))
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}; choose a directory you can write to") from None
-
-
-def _lock(file: IO[bytes]) -> bool:
-    """Lock a file for as long as it is open; False if another has it, or the file system has no locks."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
-def _remove_stale(folder: Path, pattern: str) -> None:
-    for path in folder.glob(pattern):
-        with contextlib.suppress(OSError), open(path, "rb") as file:
-            if _lock(file):
-                path.unlink()
-
-
-def _sync_directory(directory: Path) -> None:
-    """Make the rename durable, where the file system can."""
-    with contextlib.suppress(OSError):
-        handle = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

@@ -58,3 +58,10 @@ def test_a_training_by_command_ends_in_a_policy_that_can_be_evaluated(tmp_path: 
     assert exported.returncode == 0, exported.stderr
     same = mazesteer("evaluate", tmp_path / "mine.pth", "--region", "0", "--json", "--n-levels", "4")
     assert json.loads(same.stdout) == json.loads(found.stdout)
+
+
+def test_a_training_that_cannot_begin_leaves_nothing(tmp_path: Path) -> None:
+    for args in (("--out", tmp_path / ("n" * 300)), ("--out", tmp_path / "run", "--patience", "1,2,3")):
+        done = mazesteer("train", "--samples", "64", *args)
+        assert done.returncode == 2 and done.stderr.count("\n") == 1 and not done.stdout
+    assert not list(tmp_path.iterdir())

@@ -244,7 +244,7 @@ def test_a_training_that_was_killed_goes_on_with_what_was_saved(tmp_path: Path) 
     counts: list[int] = []
     weights = train_pipeline(out, spec, progress=lambda done, _: counts.append(done), **SMALL)
     assert counts[0] > stored and load_policy(weights).card["sha256"]
-    assert not list(out.rglob("*.tmp"))
+    assert not [*out.rglob("*.tmp"), *out.rglob(".*.part*")]
 
 
 def test_an_unfinished_run_is_not_published(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_run_directory_holds_what_is_promised(sweep: Path) -> None:
         "report.png",
         "rollouts",
     } <= names
-    assert not list(sweep.rglob("*.tmp"))
+    assert not [*sweep.rglob("*.tmp"), *sweep.rglob(".*.part*")]
 
 
 def test_summary_keeps_the_contract(summary: dict[str, Any], policy: MazePolicy) -> None:
