@@ -5,6 +5,7 @@ Levels drawn are a function of (seed, level, what for, draw), so order and resum
 
 from __future__ import annotations
 
+import enum
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,6 +20,44 @@ from steering.experiments.conditions import BY_NAME, Draw
 from steering.statistics.seeding import generator
 
 SEARCH_LIMIT = 100_000
+
+
+class SkipReason(enum.Enum):
+    """A reason for which a level is left out of a sweep; its value is the pattern of its words."""
+
+    NO_CHEESE = "no cheese"
+    CHEESE_IN_REGION = f"cheese in the top-right {REGION}x{REGION}"
+    NO_DECISION_SQUARE = "no decision square"
+    MOUSE_CANNOT_STAND = "the mouse cannot stand on {x},{y} to take the vector"
+    SAME_MAZE = "same maze as level {twin}"
+
+    @classmethod
+    def read(cls, words: str) -> SkipReason | None:
+        """Return the reason that was stored in ``words``; None for the words of none."""
+        for reason in cls:
+            if re.fullmatch(re.sub(r"{\w+}", "-?[0-9]+", reason.value), words):
+                return reason
+        return None
+
+
+@dataclass(frozen=True)
+class Skip:
+    """A level left out of a sweep."""
+
+    level: int
+    """Procgen's level seed."""
+    reason: SkipReason
+    """Why it is left out."""
+    cell: Cell | None = None
+    """Where the mouse cannot stand; null for other reasons."""
+    twin: int | None = None
+    """The level met before that has the same maze; null for other reasons."""
+
+    @property
+    def words(self) -> str:
+        """The reason as it is stored and shown."""
+        x, y = self.cell or (None, None)
+        return self.reason.value.format(x=x, y=y, twin=self.twin)
 
 
 @dataclass(frozen=True)
@@ -48,33 +87,40 @@ class VectorSource:
             f"vector {text!r}: write start, mean, levels:32 (a mean over 1 to 256 other levels) or a cell X,Y"
         )
 
-    def misfit(self, maze: Maze) -> str:
-        """Why no such vector can be taken in ``maze``, or an empty string."""
-        if self.cell is None or (maze.is_free(self.cell) and self.cell != maze.cheese):
-            return ""
-        return f"the mouse cannot stand on {self.cell[0]},{self.cell[1]} to take the vector"
+    def fits(self, maze: Maze) -> bool:
+        """Return whether such a vector can be taken in ``maze``: the mouse can stand on the cell, if there is one."""
+        return self.cell is None or (maze.is_free(self.cell) and self.cell != maze.cheese)
 
 
-def skip_reason(maze: Maze) -> str:
-    """Why a level cannot answer the question, or an empty string."""
+def skip_reason(maze: Maze) -> SkipReason | None:
+    """Return why a level cannot answer the question; None if it can."""
     if maze.cheese is None:
-        return "no cheese"
+        return SkipReason.NO_CHEESE
     if maze.cheese in maze.region(REGION):
-        return f"cheese in the top-right {REGION}x{REGION}"
+        return SkipReason.CHEESE_IN_REGION
     if maze.decision_square is None:
-        return "no decision square"
-    return ""
+        return SkipReason.NO_DECISION_SQUARE
+    return None
 
 
 def qualifying_levels(
     candidates: Iterable[int], wanted: int | None = None, mode: str = "hard", vector: str = "start"
-) -> tuple[list[Maze], list[tuple[int, str]]]:
-    """(mazes to use, [(level, reason)] skipped); stops once ``wanted`` mazes are found.
+) -> tuple[list[Maze], list[Skip]]:
+    """Return the mazes to use and the levels left out, in the order of ``candidates``.
 
-    A maze met before (same walls and cheese under another seed) is skipped: it would count twice.
+    A maze met before (same walls and cheese under another seed) is left out: it would count twice.
+
+    Args:
+        candidates: level seeds to look at.
+        wanted: number of mazes at which to stop; None to look at all candidates.
+        mode: procgen's distribution mode, ``easy`` or ``hard``.
+        vector: where cheese vectors are taken, as :meth:`VectorSource.parse` reads it.
+
+    Raises:
+        InputError: for a seed or a vector that is none.
     """
     used: list[Maze] = []
-    skipped: list[tuple[int, str]] = []
+    skipped: list[Skip] = []
     seen: dict[Any, int | None] = {}
     pending: list[int] = []
     source = VectorSource.parse(vector)
@@ -83,13 +129,14 @@ def qualifying_levels(
         for maze in Maze.from_levels(pending, mode):
             if wanted is not None and len(used) >= wanted:
                 break
-            reason = skip_reason(maze) or source.misfit(maze)
+            assert maze.level is not None
             twin = seen.setdefault((maze.walls, maze.cheese), maze.level)
-            if not reason and twin != maze.level:
-                reason = f"{TWIN} {twin}"
-            if reason:
-                assert maze.level is not None
-                skipped.append((maze.level, reason))
+            if (reason := skip_reason(maze)) is not None:
+                skipped.append(Skip(maze.level, reason))
+            elif not source.fits(maze):
+                skipped.append(Skip(maze.level, SkipReason.MOUSE_CANNOT_STAND, cell=source.cell))
+            elif twin != maze.level:
+                skipped.append(Skip(maze.level, SkipReason.SAME_MAZE, twin=twin))
             else:
                 used.append(maze)
         pending.clear()
@@ -125,7 +172,6 @@ def parse_levels(text: str) -> list[int]:
     return list(dict.fromkeys(seeds))
 
 
-TWIN = "same maze as level"  # why a level is skipped whose maze was met before, under another seed
 _BLOCK = 16
 _LIMIT = 4096
 
@@ -159,7 +205,7 @@ def donors(maze: Maze, condition: str, seed: int, draw: int, count: int) -> list
 def _fitting(candidate: Maze, maze: Maze, draws: Draw) -> Maze | None:
     here = _outer_cheese(maze)
     if draws is Draw.LEVEL:
-        return candidate if not skip_reason(candidate) and _outer_cheese(candidate) != here else None
+        return candidate if skip_reason(candidate) is None and _outer_cheese(candidate) != here else None
     assert draws is Draw.LEVEL_WITH_CHEESE_THERE, draws
     cell = (here[0] - candidate.state.margin, here[1] - candidate.state.margin)
     return candidate.with_cheese(cell) if candidate.is_free(cell) and cell != candidate.mouse else None

@@ -70,7 +70,7 @@ def drawn_cheese(maze: Maze, state: State, rng: np.random.Generator) -> Maze:
     """
     for index in rng.permutation(len(maze.cells)):
         cell = maze.cells[index]
-        if cell not in (state.cell, maze.mouse) and not skip_reason(moved := maze.with_cheese(cell)):
+        if cell not in (state.cell, maze.mouse) and skip_reason(moved := maze.with_cheese(cell)) is None:
             return moved
     return maze
 

@@ -163,6 +163,6 @@ BEHAVIOUR = Finding(
     measure_behaviour,
     summarize_behaviour,
     levels=lambda settings: range(settings.behaviour_levels),
-    keeps=lambda _, maze: not skip_reason(maze),
+    keeps=lambda _, maze: skip_reason(maze) is None,
     revision=2,
 )

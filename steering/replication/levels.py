@@ -68,7 +68,9 @@ def summarize_named(bench: Setup, sample: Sample) -> FindingSummary:
 
 def count_decisions(_: Setup, mazes: Sequence[Maze]) -> list[Measurement]:
     """1 for a level with a decision square, else 0; and of those, 1 if its cheese lies outside the top-right 5x5."""
-    return [{"has": float(maze.decision_square is not None), "swept": float(not skip_reason(maze))} for maze in mazes]
+    return [
+        {"has": float(maze.decision_square is not None), "swept": float(skip_reason(maze) is None)} for maze in mazes
+    ]
 
 
 def summarize_decisions(bench: Setup, sample: Sample) -> FindingSummary:

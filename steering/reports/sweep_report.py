@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 from steering.analysis.conclusion import conclude_sweep
 from steering.analysis.readings import readings
 from steering.experiments.conditions import MAIN
+from steering.experiments.levels import SkipReason
 from steering.experiments.outcome import LABELS
 from steering.records.boundary import BoundarySummary, ControlReading, ControlSummary
 from steering.records.codec import to_plain
@@ -118,7 +119,8 @@ def _left_out(skipped: Sequence[SkippedLevel]) -> dict[str, list[int]]:
     """Return the levels left out, by reason."""
     levels: dict[str, list[int]] = {}
     for entry in skipped:
-        reason = "same maze as a level used" if entry.reason.startswith("same maze") else entry.reason
+        twin = SkipReason.read(entry.reason) is SkipReason.SAME_MAZE
+        reason = "same maze as a level used" if twin else entry.reason
         levels.setdefault(reason, []).append(entry.level)
     return levels
 

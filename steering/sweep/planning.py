@@ -101,10 +101,10 @@ def plan_sweep(
             "(a decision square, and cheese outside the top-right 5x5); take a wider range"
         )
     spec = SweepSpec(
-        levels=tuple(int(maze.level or 0) for maze in used), skipped=tuple(level for level, _ in skipped), **given
+        levels=tuple(int(maze.level or 0) for maze in used), skipped=tuple(each.level for each in skipped), **given
     )
     rows = [(int(maze.level or 0), True, "", maze.features()) for maze in used]
-    rows += [(level, False, reason, {}) for level, reason in skipped]
+    rows += [(each.level, False, each.words, {}) for each in skipped]
     return spec, rows, site_facts(enumerate_sites(policy.net))
 
 

@@ -20,7 +20,7 @@ from typing import Any
 from envs.errors import InputError
 from envs.files import locked, remove_stale, write_atomic
 from steering.experiments.conditions import Key
-from steering.experiments.levels import TWIN
+from steering.experiments.levels import SkipReason
 from steering.experiments.outcome import OUTCOME_FIELDS, PROFILE_FIELDS, PROFILE_SUMS, Outcome, Profile
 from steering.statistics import boundary
 from steering.sweep.artifacts import DATABASE, EVIDENCE, RUN_FORMAT
@@ -146,15 +146,15 @@ class Store:
     def add_levels(self, rows: Iterable[tuple[int, bool, str, dict[str, float]]]) -> None:
         """Record levels: (level, used, reason for skipping, features); the latest plan's row stays.
 
-        A level is a function of its seed and the run's mode, so only :data:`TWIN`, which depends
-        on the other levels looked at, may come or go. Raises :class:`InputError` for another
+        A level is a function of its seed and the run's mode, so only ``SkipReason.SAME_MAZE``, which
+        depends on the other levels looked at, may come or go. Raises :class:`InputError` for another
         difference: then procgen or the rules are not those of the stored results.
         """
         with self.transaction():
             for level, used, reason, features in rows:
                 new = (int(used), reason, json.dumps(features))
                 old = self._db.execute("SELECT used, reason, features FROM levels WHERE level = ?", (level,)).fetchone()
-                if old not in (None, new) and not any(row[1].startswith(TWIN) for row in (old, new)):
+                if old not in (None, new) and SkipReason.SAME_MAZE not in map(SkipReason.read, (old[1], reason)):
                     raise InputError(
                         f"{self.path.parent}: level {level} is not what it was when this run began (another version "
                         "of procgen or mazesteer?); choose another --out"

@@ -17,7 +17,14 @@ from pyarrow import parquet
 from envs.errors import InputError
 from envs.maze import Maze
 from steering.experiments.conditions import ALL_SITES, Key
-from steering.experiments.levels import VectorSource, parse_levels, qualifying_levels, skip_reason
+from steering.experiments.levels import (
+    Skip,
+    SkipReason,
+    VectorSource,
+    parse_levels,
+    qualifying_levels,
+    skip_reason,
+)
 from steering.experiments.outcome import OUTCOME_FIELDS, Outcome, Profile
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Row, Store, export_tables, run_directory
@@ -72,7 +79,7 @@ def test_vectors_taken_nowhere_are_refused(text: str) -> None:
 def test_levels_where_the_mouse_cannot_stand_are_left_out() -> None:
     used, skipped = qualifying_levels(range(40), vector="5,2")
     assert used and all(maze.is_free((5, 2)) and maze.cheese != (5, 2) for maze in used)
-    reasons = dict(skipped)
+    reasons = {each.level: each.words for each in skipped}
     usual = {maze.level for maze in qualifying_levels(range(40))[0]}
     for level in usual - {maze.level for maze in used}:
         assert reasons[level or 0] == "the mouse cannot stand on 5,2 to take the vector"
@@ -119,14 +126,28 @@ def test_bad_ranges_are_refused(text: str) -> None:
 
 def test_levels_qualify_by_their_definition() -> None:
     used, skipped = qualifying_levels(range(40))
-    assert sorted([m.level or 0 for m in used] + [lv for lv, _ in skipped]) == list(range(40))
+    assert sorted([m.level or 0 for m in used] + [each.level for each in skipped]) == list(range(40))
     for maze in used:
         assert maze.cheese is not None and maze.decision_square is not None
         assert not (maze.cheese[0] >= maze.dim - 5 and maze.cheese[1] >= maze.dim - 5)
-    for level, reason in skipped:
-        assert reason == skip_reason(Maze.from_level(level))
+    for each in skipped:
+        assert each.reason is skip_reason(Maze.from_level(each.level)) is SkipReason.read(each.words)
     first, _ = qualifying_levels(range(1000), 5)
     assert [m.level for m in first] == [m.level for m in used[:5]]
+
+
+def test_reasons_are_stored_in_the_words_of_older_runs_and_read_back() -> None:
+    words = {
+        Skip(1, SkipReason.NO_CHEESE): "no cheese",
+        Skip(1, SkipReason.CHEESE_IN_REGION): "cheese in the top-right 5x5",
+        Skip(1, SkipReason.NO_DECISION_SQUARE): "no decision square",
+        Skip(1, SkipReason.MOUSE_CANNOT_STAND, cell=(5, 2)): "the mouse cannot stand on 5,2 to take the vector",
+        Skip(1, SkipReason.SAME_MAZE, twin=2): "same maze as level 2",
+    }
+    assert {skipped.reason for skipped in words} == set(SkipReason)
+    for skipped, text in words.items():
+        assert skipped.words == text and SkipReason.read(text) is skipped.reason
+    assert SkipReason.read("") is None and SkipReason.read("same maze as level 2 or so") is None
 
 
 def test_a_maze_met_twice_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +156,7 @@ def test_a_maze_met_twice_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Maze, "from_levels", lambda seeds, mode="hard": [*real, twin])
     used, skipped = qualifying_levels([2, 5, 99])
     assert [m.level for m in used] == [2, 5]
-    assert (99, "same maze as level 2") in skipped
+    assert (99, "same maze as level 2") in [(each.level, each.words) for each in skipped]
 
 
 def test_store_round_trip_with_undefined_numbers(tmp_path: Path) -> None:
@@ -193,7 +214,7 @@ def test_an_extended_run_says_why_a_level_was_left_out(tmp_path: Path, monkeypat
         for seeds, reason in (([99], ""), ([2, 5, 99], "same maze as level 2")):
             used, skipped = qualifying_levels(seeds)
             store.add_levels([(maze.level or 0, True, "", maze.features()) for maze in used])
-            store.add_levels([(level, False, why, {}) for level, why in skipped])
+            store.add_levels([(each.level, False, each.words, {}) for each in skipped])
             assert store.levels()[-1] == (99, not reason, reason)
 
 
