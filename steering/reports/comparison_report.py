@@ -135,7 +135,7 @@ def _write_page(path: Path, found: Comparison, series: Series | None) -> None:
         readings=_readings(found),
         effects=_effects(found) if few else [captions.fill(captions.MANY)],
         methods=_methods(found),
-        arms=[
+        runs=[
             captions.fill(
                 captions.ARM,
                 name=run.name,
