@@ -4,7 +4,7 @@ Three layouts are read: our own safetensors; the published ``.pth`` (a torch dic
 ``model_state_dict``); and the ``.zip`` that stable-baselines3 saves, for the policy class of our
 training or its own ``CnnPolicy`` (see :mod:`agents.checkpoints.sb3_zip`). Of torch files only tensors and
 plain containers are let through (see :mod:`agents.checkpoints.torch_files`). Architecture and widths are read
-from the weights.
+from the weights (see :mod:`agents.checkpoints.registry`).
 """
 
 from __future__ import annotations
@@ -21,10 +21,8 @@ import torch
 from torch import Tensor
 
 from agents.checkpoints.torch_files import tensors_of
-from agents.checkpoints.weights import fill, shown
 from agents.checkpoints.zip_members import zip_member
 from agents.networks.impala import ImpalaPolicyNet
-from agents.networks.policy import MazePolicy
 from envs.errors import InputError, one_line
 from envs.files import write_atomic
 
@@ -32,7 +30,6 @@ SUFFIXES = (".safetensors", ".pth", ".pt", ".zip")
 MAX_BYTES = 2**30
 FACT_BYTES = 2**24  # of the JSON in a .zip, which takes some 25 times that when read
 FORMAT = "mazesteer-impala-1"
-_WIDTH_KEY = "embedder.block1.conv.weight"
 
 
 def read_weights(data: bytes, path: Path) -> dict[str, Tensor]:
@@ -47,32 +44,6 @@ def read_weights(data: bytes, path: Path) -> dict[str, Tensor]:
     if path.suffix == ".zip":
         return tensors_of(zip_member(data, path, "policy.pth", MAX_BYTES), path, MAX_BYTES)
     raise InputError(f"checkpoint {path}: unknown suffix; known: {', '.join(SUFFIXES)}")
-
-
-def network_from_weights(weights: Mapping[str, Tensor], where: str) -> ImpalaPolicyNet:
-    """The network for tensors under published keys; the scale is read from the first convolution.
-
-    Raises :class:`InputError` that names the first key that is missing, foreign, of another
-    shape, or not finite.
-    """
-    first = weights.get(_WIDTH_KEY)
-    if first is None:
-        some = ", ".join(map(shown, list(weights)[:3])) or "none"
-        raise InputError(f"checkpoint {where}: no {_WIDTH_KEY}: not the published IMPALA network (keys: {some})")
-    scale = max(first.shape[0] // 16, 1) if first.ndim == 4 else 1
-    if scale > 64:
-        raise InputError(f"checkpoint {where}: {_WIDTH_KEY} has {first.shape[0]} channels, at most 1024 make sense")
-    with torch.device("meta"):
-        net = ImpalaPolicyNet(scale)
-    fill(net, weights, where)
-    return net
-
-
-def published_net(policy: MazePolicy) -> ImpalaPolicyNet:
-    """The policy's network; raises :class:`InputError` if it is of another architecture than the published."""
-    if not isinstance(policy.net, ImpalaPolicyNet):
-        raise InputError(f"policy {policy.name}: a {type(policy.net).__name__}, expected the published IMPALA network")
-    return policy.net
 
 
 def save_checkpoint(

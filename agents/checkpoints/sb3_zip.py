@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from agents.checkpoints.weights import check_finite, fill
+from agents.checkpoints.weights import check_finite
 from agents.networks.nature import NaturePolicyNet
 from envs.errors import InputError, nearest, one_line
 
@@ -28,14 +28,17 @@ _CLASS = re.compile(r"<class '([\w.]+)'>")
 
 
 def is_sb3(weights: Mapping[str, Tensor]) -> bool:
-    """Whether the keys are those of a stable-baselines3 actor-critic policy."""
+    """Return whether the keys are those of a stable-baselines3 actor-critic policy."""
     return any(key.startswith((OWN, "mlp_extractor.", "action_net.")) for key in weights)
 
 
-def network_from_sb3(weights: Mapping[str, Tensor], data: bytes | None, where: str) -> NaturePolicyNet:
-    """The network of a ``CnnPolicy`` on frames ``uint8[64, 64, 3]``, sizes read from the tensors.
+def blank_from_sb3(
+    weights: Mapping[str, Tensor], facts: Callable[[], bytes | None], where: str
+) -> tuple[NaturePolicyNet, Mapping[str, Tensor]]:
+    """Build the network of a ``CnnPolicy`` on frames ``uint8[64, 64, 3]``, sizes read from the tensors.
 
-    ``data``: the member of that name, if there is one. The activation function between the
+    It is on the meta device; with it come the tensors that fill it. ``facts`` reads the member ``data``, if there is
+    one. The activation function between the
     layers of ``net_arch`` cannot be read from shapes: it is the one that ``data`` names, and else
     Tanh, the default of stable-baselines3 (by default ``CnnPolicy`` has no such layers, and
     then it does not matter). The network divides nothing: its input is in 0..1.
@@ -44,6 +47,7 @@ def network_from_sb3(weights: Mapping[str, Tensor], data: bytes | None, where: s
     tensor, NaN, actor's and critic's names for one extractor that differ, another extractor than
     the Nature CNN, an unknown activation, frames that are not normalised.
     """
+    data = facts()
     for key, value in weights.items():
         check_finite(key, value, where)
     if not any(key.startswith(f"{OWN}cnn.") for key in weights):
@@ -66,8 +70,7 @@ def network_from_sb3(weights: Mapping[str, Tensor], data: bytes | None, where: s
             _activation(data, where),
             shared=shared,
         )
-    fill(net, own, where)
-    return net
+    return net, own
 
 
 def _same(weights: Mapping[str, Tensor], key: str, twin: str) -> bool:

@@ -9,11 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from agents.checkpoints.cards import checkpoint_file, load_card, zoo_names, zoo_snapshots
-from agents.checkpoints.files import FACT_BYTES, MAX_BYTES, SUFFIXES, network_from_weights, read_weights
-from agents.checkpoints.sb3_zip import is_sb3, network_from_sb3
+from agents.checkpoints.files import FACT_BYTES, MAX_BYTES, SUFFIXES, read_weights
+from agents.checkpoints.registry import network_from_weights
 from agents.checkpoints.zip_members import zip_member
 from agents.networks.policy import MazePolicy
 from envs.errors import InputError, nearest
@@ -92,12 +90,12 @@ def _can_be_asked(figures: Mapping[str, Any]) -> bool:
 
 def _policy(data: bytes, path: Path, name: str, card: dict[str, Any]) -> MazePolicy:
     weights = read_weights(data, path)
-    net: nn.Module
-    if is_sb3(weights):
-        facts = zip_member(data, path, "data", MAX_BYTES, FACT_BYTES, needed=False) if path.suffix == ".zip" else b""
-        net = network_from_sb3(weights, facts or None, str(path))
-    else:
-        net = network_from_weights(weights, str(path))
+
+    def facts() -> bytes | None:
+        member = zip_member(data, path, "data", MAX_BYTES, FACT_BYTES, needed=False) if path.suffix == ".zip" else b""
+        return member or None
+
+    net = network_from_weights(weights, str(path), facts)
     return MazePolicy(net, name, hashlib.sha256(data).hexdigest(), card)
 
 

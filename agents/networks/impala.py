@@ -8,12 +8,13 @@ network and every intermediate value can be hooked.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
 from envs.actions import N_ACTIONS
 
-BLOCKS = ("block1", "block2", "block3")
 OBS_SHAPE = (3, 64, 64)
 HIDDEN = 256
 
@@ -84,6 +85,9 @@ class Embedder(nn.Module):
 
 class ImpalaPolicyNet(nn.Module):
     """Observations ``float[n, 3, 64, 64]`` in 0..1 to logits ``[n, 15]`` and values ``[n]``."""
+
+    channels_last: ClassVar[bool] = True
+    """The memory layout in which its convolutions are fastest."""
 
     def __init__(self, scale: int = 1, *, generator: torch.Generator | None = None) -> None:
         super().__init__()

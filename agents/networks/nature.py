@@ -7,6 +7,7 @@ stable-baselines3 ``ActorCriticPolicy``, so sites carry the names that its users
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -58,6 +59,9 @@ class NaturePolicyNet(nn.Module):
     ``policy_layers`` and ``value_layers``: widths of the layers between features and heads, each
     followed by ``activation``. ``shared``: actor and critic have one feature extractor.
     """
+
+    channels_last: ClassVar[bool] = True
+    """The memory layout in which its convolutions are fastest."""
 
     def __init__(
         self,

@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from agents.networks.impala import OBS_SHAPE, ImpalaPolicyNet
-from agents.networks.nature import NaturePolicyNet
+from agents.networks.impala import OBS_SHAPE
 from envs.actions import N_ACTIONS, action_to_move_matrix
 from envs.errors import InputError, one_line
 
@@ -92,7 +91,7 @@ class MazePolicy:
 
     def __init__(self, net: nn.Module, name: str = "unnamed", sha256: str = "", card: dict[str, Any] | None = None):
         self.net = net.eval().requires_grad_(False)
-        if isinstance(net, ImpalaPolicyNet | NaturePolicyNet):
+        if getattr(type(net), "channels_last", False):
             net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.name = name
         self.sha256 = sha256

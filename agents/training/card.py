@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from agents.checkpoints.files import published_net
+from agents.checkpoints.registry import published_net
 from agents.checkpoints.zoo import load_policy
 from agents.evaluation import DEAD_LEVELS, LEVELS, dead_branches, policy_figures
 from agents.networks.policy import MazePolicy

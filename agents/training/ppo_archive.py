@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from agents.checkpoints.files import network_from_weights, published_net, save_checkpoint
+from agents.checkpoints.files import save_checkpoint
+from agents.checkpoints.registry import published_from_weights, published_net
 from agents.checkpoints.weights import check_finite
 from agents.checkpoints.zoo import load_policy
 from agents.networks.impala import ImpalaPolicyNet
@@ -115,4 +116,4 @@ def _imitation_net(path: Path) -> ImpalaPolicyNet:
     except Exception as error:  # torch raises many kinds for a damaged or foreign file
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path}: not the state of a warm start ({reason})") from None
-    return network_from_weights(weights, str(path))
+    return published_from_weights(weights, str(path))

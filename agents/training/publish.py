@@ -17,7 +17,8 @@ import numpy as np
 import torch
 
 from agents.checkpoints.cards import SERIES, ZOO
-from agents.checkpoints.files import published_net, save_checkpoint
+from agents.checkpoints.files import save_checkpoint
+from agents.checkpoints.registry import published_net
 from agents.checkpoints.zoo import load_policy
 from agents.training.card import write_card
 from agents.training.history import EXACT, FIRST_SNAPSHOT, SNAPSHOTS, learning_curves, read_history

@@ -169,7 +169,8 @@ def export(
     out: Annotated[Path, typer.Argument(help="The file to write: NAME.pth.")],
 ) -> None:
     """Write a policy in the layout of the published checkpoints, for other tools to load."""
-    from agents.checkpoints.files import export_checkpoint, published_net
+    from agents.checkpoints.files import export_checkpoint
+    from agents.checkpoints.registry import published_net
     from agents.checkpoints.zoo import load_policy
 
     export_checkpoint(published_net(load_policy(checkpoint)), out)

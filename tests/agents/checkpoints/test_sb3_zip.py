@@ -19,7 +19,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from agents.checkpoints.files import published_net
+from agents.checkpoints.registry import published_net
 from agents.checkpoints.zoo import load_policy
 from agents.networks.nature import NaturePolicyNet
 from agents.networks.policy import MazePolicy

@@ -16,7 +16,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.checkpoints.files import published_net, save_checkpoint
+from agents.checkpoints.files import save_checkpoint
+from agents.checkpoints.registry import published_net
 from agents.checkpoints.torch_pickles import MOST
 from agents.checkpoints.zoo import load_policy, policy_from_bytes
 from agents.networks.impala import ImpalaPolicyNet

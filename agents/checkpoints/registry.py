@@ -1,0 +1,102 @@
+"""The networks that files can hold: how the weights of each are recognised, and how it is built for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from agents.checkpoints.sb3_zip import blank_from_sb3, is_sb3
+from agents.checkpoints.weights import fill, shown
+from agents.networks.impala import ImpalaPolicyNet
+from agents.networks.nature import NaturePolicyNet
+from agents.networks.policy import MazePolicy
+from envs.errors import InputError
+
+Weights = Mapping[str, Tensor]
+Facts = Callable[[], bytes | None]
+_WIDTH_KEY = "embedder.block1.conv.weight"
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One kind of network."""
+
+    name: str
+    """As error lines call it."""
+    network: type[nn.Module]
+    """Its class; ``net(float[n, 3, 64, 64])`` gives logits ``[n, 15]``, or these and values ``[n]``."""
+    recognises: Callable[[Weights], bool]
+    """True for weights under its names, whole or not: the first of :data:`ARCHITECTURES` that says so is built."""
+    blank: Callable[[Weights, Facts, str], tuple[nn.Module, Weights]]
+    """Build it on the meta device for (weights, reader of a ``.zip``'s member ``data``, name of the file); return the
+    network, and the weights that fill it by the names of its ``state_dict``."""
+    published: bool = False
+    """True for the network of the published agents, which is trained and exported here and has the published sites."""
+
+
+def _recognises_impala(weights: Weights) -> bool:
+    return _WIDTH_KEY in weights
+
+
+def _blank_impala(weights: Weights, facts: Facts, where: str) -> tuple[ImpalaPolicyNet, Weights]:
+    """Build the IMPALA network; its scale is read from the first convolution."""
+    first = weights.get(_WIDTH_KEY)
+    if first is None:
+        some = ", ".join(map(shown, list(weights)[:3])) or "none"
+        raise InputError(f"checkpoint {where}: no {_WIDTH_KEY}: not the published IMPALA network (keys: {some})")
+    scale = max(first.shape[0] // 16, 1) if first.ndim == 4 else 1
+    if scale > 64:
+        raise InputError(f"checkpoint {where}: {_WIDTH_KEY} has {first.shape[0]} channels, at most 1024 make sense")
+    with torch.device("meta"):
+        return ImpalaPolicyNet(scale), weights
+
+
+PUBLISHED = Architecture(
+    "the published IMPALA network", ImpalaPolicyNet, _recognises_impala, _blank_impala, published=True
+)
+ARCHITECTURES: tuple[Architecture, ...] = (
+    Architecture("the Nature CNN of a CnnPolicy", NaturePolicyNet, is_sb3, blank_from_sb3),
+    PUBLISHED,
+)
+
+
+def network_from_weights(weights: Weights, where: str, facts: Facts = lambda: None) -> nn.Module:
+    """Return the network whose names the weights have, filled with them.
+
+    Args:
+        weights: tensors by name.
+        where: the file's name for error lines.
+        facts: reads the member ``data`` of a ``.zip``; None without one.
+
+    Raises:
+        InputError: names the first key that is missing, foreign, of another shape, or not finite; for names of no
+            network, says that it is not the published one.
+    """
+    known = next((each for each in ARCHITECTURES if each.recognises(weights)), PUBLISHED)
+    net, own = known.blank(weights, facts, where)
+    fill(net, own, where)
+    return net
+
+
+def published_from_weights(weights: Weights, where: str) -> ImpalaPolicyNet:
+    """Return the published network filled with ``weights``; raise as :func:`network_from_weights` does."""
+    net, own = _blank_impala(weights, lambda: None, where)
+    fill(net, own, where)
+    return net
+
+
+def architecture_of(net: nn.Module) -> Architecture | None:
+    """Return the architecture of a network; None for one that no file here can hold."""
+    return next((each for each in ARCHITECTURES if type(net) is each.network), None)
+
+
+def published_net(policy: MazePolicy) -> ImpalaPolicyNet:
+    """Return the policy's network; raise :class:`InputError` if it is not the published one."""
+    known = architecture_of(policy.net)
+    if known is None or not known.published:
+        raise InputError(f"policy {policy.name}: a {type(policy.net).__name__}, expected {PUBLISHED.name}")
+    return cast(ImpalaPolicyNet, policy.net)
