@@ -58,9 +58,10 @@ def _show(found: ProbeSummary) -> None:
     moves_of = {"cheese": "cheese", APART: "(apart)", "corner": "corner", "policy": "policy"}  # whose next move
     columns = (*moves_of.values(), "cell R2", "hits", "cosine", "ratio")
     inside = {row.name: row.inside for row in found.representation}
-    print(f"{found.checkpoint.name}: {len(found.levels)} levels, {found.frames} frames, told about mazes "
-          f"not learned from;\n(apart): to the cheese, in the {found.asked[APART]} frames where it is not the move to "
-          "the corner;\n95% intervals over mazes are in the file\n")  # fmt: skip
+    size = f"{len(found.levels)} levels, {found.frames} frames"
+    print(f"{found.checkpoint.name}: {size}, told about mazes not learned from;")
+    print(f"(apart): to the cheese, in the {found.asked[APART]} frames where it is not the move to the corner;")
+    print("95% intervals over mazes are in the file\n")
     print(f"{'':<32}{'next move told rightly':^40}{'cheese: linear,':>19}{'3x3':>6}{'its vector by position':>25}")
     print(f"{'site':<32}" + "".join(f"{name:>10}" for name in columns))
     for site in found.sites:

@@ -67,7 +67,12 @@ Tallies = Mapping[str, Tally]
 
 
 def decoding_tallies(names: Sequence[str], scores: ProbeScores) -> dict[str, Tally]:
-    """Return the sums of each maze that the curves of decoding at the sites ``names`` are ratios of."""
+    """Return the sums of each maze that the curves of decoding are ratios of.
+
+    Args:
+        names: the sites, in depth order.
+        scores: what the probes said of every frame at these sites.
+    """
     sites, found = [scores.sites[name] for name in names], {}
     for name, (whose, frames) in probe_questions(scores.moves).items():
         told = np.array([site.moves[whose].told for site in sites]) == scores.moves[whose]
@@ -91,9 +96,11 @@ def _by_maze(values: np.ndarray, frames: np.ndarray, maze: np.ndarray) -> np.nda
 
 
 def probe_curves(tallies: Tallies, samples: np.ndarray) -> ProbeCurves:
-    """Return the curves of all mazes and of each of ``samples``.
+    """Return the curves, ``float[n_sites, 1 + draws]`` each: of all mazes, then of each resample.
 
-    ``samples``: ``int[draws, m]``, from :func:`steering.statistics.bootstrap.resamples`.
+    Args:
+        tallies: the sums of each maze, by curve.
+        samples: ``int[draws, n_mazes]``, from :func:`steering.statistics.bootstrap.resamples`.
     """
     drawn = np.vstack([np.arange(samples.shape[1]), samples])
     found = {}
@@ -168,10 +175,11 @@ def cell_lost(sites: Sequence[SiteFacts], r2: Sequence[tuple[Statistic, Statisti
         r2: for each site variance explained, and what it exceeds that with shuffled labels by.
     """
     names = [site.name for site in sites]
-    held = np.minimum(*(part - _margins(part) for part in (np.array([pair[k] for pair in r2]) for k in (0, 1)))) > 0
+    explained, above_control = np.array(r2).swapaxes(0, 1)
+    held = np.minimum(explained - _margins(explained), above_control - _margins(above_control)) > 0
     first = best = lost = NOWHERE
     if held[:, 0].any():
-        most = np.where(held, np.array([pair[0] for pair in r2]), -np.inf).argmax(axis=0)
+        most = np.where(held, explained, -np.inf).argmax(axis=0)
         behind = np.where(held.any(axis=0), len(held) - held[::-1].argmax(axis=0), 0)
         first, best, lost = (_located(depths, names) for depths in (_first(held), most[held.any(axis=0)], behind))
     return CellBoundary(
@@ -269,7 +277,7 @@ def mean_curves(agents: Sequence[ProbeCurves], rng: np.random.Generator) -> Prob
 
 
 def cut(tallies: Tallies, sites: Sequence[int], mazes: Sequence[int]) -> dict[str, Tally]:
-    """Return the tallies at some of the sites and of some of the mazes, by index."""
+    """Return the tallies at some of the sites and of some of the mazes, both given by index."""
 
     def part(sums: np.ndarray) -> np.ndarray:
         return sums[mazes] if sums.ndim == 1 else sums[np.ix_(sites, mazes)]
@@ -288,5 +296,4 @@ def _plain(sums: np.ndarray) -> Sums:
 
 def tallies_from_json(stored: Mapping[str, TallySums]) -> dict[str, Tally]:
     """Return the reverse of :func:`tallies_to_json`, exactly."""
-    return {name: Tally(np.array(top, dtype=float), np.array(bottom, dtype=float))
-            for name, (top, bottom) in stored.items()}  # fmt: skip
+    return {name: Tally(*(np.array(sums, dtype=float) for sums in pair)) for name, pair in stored.items()}

@@ -151,8 +151,8 @@ def _share(right: np.ndarray, frames: np.ndarray, maze: np.ndarray, mazes: np.nd
 
 def with_interval(values: Statistic) -> Estimate:
     """Return a statistic with its 95% interval over mazes; None for what is not defined."""
-    return Estimate(*(float(number) if np.isfinite(number) else None
-                      for number in (values[0], *bootstrap.interval(values[1:]))))  # fmt: skip
+    ends = (values[0], *bootstrap.interval(values[1:]))
+    return Estimate(*(float(number) if np.isfinite(number) else None for number in ends))
 
 
 def pooled_ratio(top: np.ndarray, bottom: np.ndarray, mazes: np.ndarray) -> Statistic:

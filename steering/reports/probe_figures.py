@@ -135,8 +135,18 @@ def _distance_map(figure: go.Figure, sites: Sequence[ProbedSite], vectors: Seque
     if not cosines:  # plotly draws no map of nothing
         return
     table = [[cosines.get((site.name, distance)) for site in sites] for distance in DISTANCES]
-    figure.add_heatmap(x=names(sites), y=distance_labels(), z=table, zmin=-1, zmax=1, colorscale="cividis", row=2,
-                       col=1, texttemplate="%{z:.2f}", colorbar={"title": "cosine", "len": 0.4, "y": 0.2})  # fmt: skip
+    figure.add_heatmap(
+        x=names(sites),
+        y=distance_labels(),
+        z=table,
+        zmin=-1,
+        zmax=1,
+        colorscale="cividis",
+        texttemplate="%{z:.2f}",
+        colorbar={"title": "cosine", "len": 0.4, "y": 0.2},
+        row=2,
+        col=1,
+    )
 
 
 def _panels(*titles: str) -> go.Figure:
@@ -182,5 +192,5 @@ def _edge(figure: go.Figure, sites: Sequence[ProbedSite], reading: Reading, pane
 
 def _finish(figure: go.Figure, sites: Sequence[ProbedSite], height: int) -> None:
     figure.update_xaxes(categoryorder="array", categoryarray=names(sites), tickangle=-50)
-    figure.update_layout(template="simple_white", height=height, margin={"l": 70, "r": 20, "t": 40, "b": 230},
-                         legend={"orientation": "h", "y": -0.28})  # fmt: skip
+    margin, legend = {"l": 70, "r": 20, "t": 40, "b": 230}, {"orientation": "h", "y": -0.28}
+    figure.update_layout(template="simple_white", height=height, margin=margin, legend=legend)
