@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
@@ -14,6 +15,8 @@ from envs.errors import told_if_stopped
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from steering.records.replication import ReplicateSummary
 
 commands = typer.Typer()
 
@@ -41,6 +44,7 @@ def replicate_command(
     from agents.checkpoints.zoo import load_policy
     from steering.experiments.levels import parse_levels
     from steering.progress import bar
+    from steering.records.codec import to_plain
     from steering.replication.protocol import Settings, published_site
     from steering.replication.run import chosen, replicate
     from steering.sweep.artifacts import DATABASE, REPLICATE
@@ -67,33 +71,34 @@ def replicate_command(
         with bar("replicating") as progress:
             data = replicate(policy, settings, out, names or (), progress)
     if as_json:
-        print(json.dumps({**data, "rows": {}}))
+        print(json.dumps(to_plain(dataclasses.replace(data, rows={}))))
         return
-    _show({**data, "findings": {f.name: data["findings"][f.name] for f in findings}})
+    _show(dataclasses.replace(data, findings={f.name: data.findings[f.name] for f in findings}))
     print(f"results: {out / DATABASE}, {out / REPLICATE.file}, {(out / REPLICATE.file).with_suffix('.csv')}")
 
 
-def _show(data: dict[str, Any]) -> None:
-    """A table for each finding: what was published, the figures, the verdict."""
+def _show(data: ReplicateSummary) -> None:
+    """Print a table for each finding: what was published, the figures, the verdict."""
     from rich.console import Console
     from rich.table import Table
 
     from steering.reports.tables import replicate_table
 
     console: Console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
-    console.print(f"\n{data['checkpoint']['name']} at {data['settings']['site']}, exact within "
-                  f"{data['settings']['horizon']} moves; intervals: 95%, bootstrap over mazes; inside: whether the "
+    console.print(f"\n{data.checkpoint.name} at {data.settings.site}, exact within "
+                  f"{data.settings.horizon} moves; intervals: 95%, bootstrap over mazes; inside: whether the "
                   "published number lies in it")  # fmt: skip
-    for found in replicate_table(data):
-        console.print(f"\n[bold]{found['name']}[/bold]: {found['what']} ({found['mazes']} mazes)")
-        console.print(f"published: {found['published']}", markup=False)
+    for shown in replicate_table(data):
+        found = shown.found
+        console.print(f"\n[bold]{shown.name}[/bold]: {found.what} ({found.mazes} mazes)")
+        console.print(f"published: {found.published}", markup=False)
         table = Table(box=None, pad_edge=False)
         for column in ("figure", "published", "measured", "interval", "inside"):
             table.add_column(column, justify="left" if column == "figure" else "right")
-        for row in found["figures"]:
-            table.add_row(*row.values())
+        for row in shown.rows:
+            table.add_row(row.figure, row.published, row.measured, row.interval, row.inside)
         console.print(table)
-        console.print(f"-> {found['verdict']}", markup=False)
-        for note in found["notes"]:
+        console.print(f"-> {found.verdict}", markup=False)
+        for note in found.notes:
             console.print(note, markup=False)
     console.print()

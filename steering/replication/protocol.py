@@ -136,10 +136,6 @@ class Measure:
         inside, outside = self.low > low and self.high < high, self.high < low or self.low > high
         return True if inside else False if outside else None
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain data; NaN becomes null."""
-        return {key: plain(value) for key, value in dataclasses.asdict(self).items()}
-
 
 @dataclass(frozen=True)
 class Claim:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -12,13 +11,22 @@ from agents.networks.policy import Policy
 from envs.errors import InputError, nearest
 from envs.files import write_atomic
 from envs.maze import Maze
+from steering.records.codec import from_plain, to_json
+from steering.records.replication import (
+    FindingClaim,
+    FindingFigure,
+    FindingResult,
+    ReplicateSettings,
+    ReplicateSummary,
+)
+from steering.records.sweep import CheckpointId
 from steering.replication import channels, cheese_probe, levels, own_vectors, transfer
 from steering.replication.behaviour import BEHAVIOUR
-from steering.replication.protocol import Finding, Sample, Settings, Setup, digest, verdict
-from steering.replication.store import Data, FindingStore
+from steering.replication.protocol import Finding, Measure, Sample, Settings, Setup, digest, verdict
+from steering.replication.store import FindingStore
 from steering.replication.tracking import check_maps
 from steering.statistics.formatting import published_inside
-from steering.sweep.artifacts import REPLICATE
+from steering.sweep.artifacts import REPLICATE, read_json
 from steering.sweep.store import Store, run_directory, write_table
 
 FINDINGS: dict[str, Finding] = {
@@ -59,7 +67,7 @@ def chosen(names: Sequence[str], mode: str | None = None) -> list[Finding]:
 
 def replicate(
     policy: Policy, settings: Settings, out: Path, names: Sequence[str] = (), progress: Progress | None = None
-) -> Data:
+) -> ReplicateSummary:
     """Run findings, keep every row in the database of ``out`` and return what ``out/replicate.json`` then holds.
 
     On one torch thread, so that every machine gets the same numbers. A maze measured before is not measured again, and
@@ -108,58 +116,61 @@ def _sum_up(bench: Setup, finding: Finding, mazes: Sequence[Maze], kept: Finding
     sample = Sample(finding.name, [rows[level] for level in levels], settings.seed)
     basis = digest(finding.revision, finding.what, finding.published, settings.shared(), levels, sample.rows)
     if kept.result(finding.name, basis) is None:
-        kept.record(finding.name, basis, {**result(bench, finding, sample), "levels": levels})
+        kept.record(finding.name, basis, result(bench, finding, sample, levels))
 
 
-def export(kept: FindingStore, settings: Settings, directory: Path) -> Data:
+def export(kept: FindingStore, settings: Settings, directory: Path) -> ReplicateSummary:
     """Write what is stored as ``replicate.json``, and its figures as ``replicate.csv`` and ``.parquet``."""
     results = kept.results()
-    data: Data = {
-        "format": REPLICATE.format,
-        "checkpoint": {"name": settings.checkpoint, "sha256": settings.sha256},
-        "settings": settings.shared(),
-        "findings": {name: results[name] for name in FINDINGS if name in results},
-        "rows": kept.all_rows(),
-    }
+    data = ReplicateSummary(
+        format=REPLICATE.format,
+        checkpoint=CheckpointId(settings.checkpoint, settings.sha256),
+        settings=ReplicateSettings(**settings.shared()),
+        findings={name: results[name] for name in FINDINGS if name in results},
+        rows=kept.all_rows(),
+    )
     figures = [
-        (name, figure["label"], None if figure["published"] is None else str(figure["published"]),
-         figure["value"], figure["low"], figure["high"], published_inside(figure), found["mazes"], found["verdict"])
-        for name, found in data["findings"].items()
-        for figure in found["figures"]
+        (name, figure.label, None if figure.published is None else str(figure.published), figure.value, figure.low,
+         figure.high, published_inside(figure.published, figure.low, figure.high), found.mazes, found.verdict)
+        for name, found in data.findings.items()
+        for figure in found.figures
     ]  # fmt: skip
     columns = ("finding", "figure", "published", "measured", "low", "high", "published_inside", "mazes", "verdict")
     texts = ("finding", "figure", "published", "published_inside", "verdict")
     kinds = {"mazes": "int64"} | dict.fromkeys(texts, "string")
     write_table(directory / "replicate", columns, figures, kinds)
-    write_atomic(directory / REPLICATE.file, (json.dumps(data, allow_nan=False) + os.linesep).encode())
+    write_atomic(directory / REPLICATE.file, to_json(data))
     return data
 
 
-def result(bench: Setup, finding: Finding, sample: Sample) -> Data:
-    """One finding's record: what it is, what was published, figures, claims, verdict and notes, as plain data."""
+def result(bench: Setup, finding: Finding, sample: Sample, levels: Sequence[int]) -> FindingResult:
+    """Return one finding's record: what it is, what was published, figures, claims, verdict and notes."""
     summary = finding.summarize(bench, sample)
-    return {
-        "what": finding.what,
-        "published": finding.published,
-        "figures": [figure.to_json() for figure in summary.figures],
-        "claims": [{"text": claim.text, "holds": claim.holds} for claim in summary.claims],
-        "verdict": verdict(summary.claims),
-        "mazes": len(sample),
-        "notes": list(summary.notes),
-    }
+    return FindingResult(
+        what=finding.what,
+        published=finding.published,
+        figures=tuple(map(stored_figure, summary.figures)),
+        claims=tuple(FindingClaim(claim.text, claim.holds) for claim in summary.claims),
+        verdict=verdict(summary.claims),
+        mazes=len(sample),
+        notes=summary.notes,
+        levels=tuple(levels),
+    )
 
 
-def read(out: Path) -> Data:
-    """What a directory's ``replicate.json`` holds; :class:`InputError` if it has none that can be read."""
-    try:
-        data: Data = json.loads((out / REPLICATE.file).read_text())
-        if data["format"] != REPLICATE.format:
-            raise ValueError("another format")
-        return data
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{out / REPLICATE.file}: not readable as results of `mazesteer replicate` ({error})"
-        ) from None
+def stored_figure(figure: Measure) -> FindingFigure:
+    """Return a number as it is stored: null where it, or an end of its interval, is not defined."""
+    value, low, high = (number if math.isfinite(number) else None for number in (figure.value, figure.low, figure.high))
+    return FindingFigure(figure.label, value, low, high, figure.published)
+
+
+def read(out: Path) -> ReplicateSummary:
+    """Return what a directory's ``replicate.json`` holds; raises :class:`InputError` if none that can be read."""
+    path = out / REPLICATE.file
+    found = read_json(path)
+    if found.get("format") != REPLICATE.format:
+        raise InputError(f"{path}: not readable as results of `mazesteer replicate`; type the command again")
+    return from_plain(found, ReplicateSummary, path, "type `mazesteer replicate` again")
 
 
 def _mazes(finding: Finding, settings: Settings, known: dict[int, Maze]) -> list[Maze]:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
+from steering.records.codec import from_json, to_plain
+from steering.records.replication import FindingResult
 from steering.replication.protocol import Measurement, Settings
 from steering.sweep.store import Store
 
-Data = dict[str, Any]
 
 
 class FindingStore:
@@ -43,20 +43,24 @@ class FindingStore:
                 [(finding, level, basis, json.dumps(row, allow_nan=False)) for level, row in rows.items()],
             )
 
-    def result(self, finding: str, basis: str) -> Data | None:
-        """What :meth:`record` kept for this basis."""
+    def result(self, finding: str, basis: str) -> FindingResult | None:
+        """Return what :meth:`record` kept for this basis."""
         found = self._store.select("SELECT result FROM findings WHERE finding = ? AND basis = ?", finding, basis)
-        return json.loads(found[0][0]) if found else None
+        return self._read(finding, found[0][0]) if found else None
 
-    def record(self, finding: str, basis: str, result: Data) -> None:
+    def record(self, finding: str, basis: str, result: FindingResult) -> None:
         """Keep what a finding's rows come to, in the place of what they came to before."""
         with self._store.transaction() as db:
-            text = json.dumps(result, allow_nan=False)
+            text = json.dumps(to_plain(result), allow_nan=False)
             db.execute("INSERT OR REPLACE INTO findings VALUES (?, ?, ?)", (finding, basis, text))
 
-    def results(self) -> dict[str, Data]:
-        """The results of all findings, by name."""
-        return {name: json.loads(text) for name, text in self._store.select("SELECT finding, result FROM findings")}
+    def results(self) -> dict[str, FindingResult]:
+        """Return the results of all findings, by name."""
+        return {name: self._read(name, text) for name, text in self._store.select("SELECT finding, result FROM findings")}
+
+    def _read(self, finding: str, text: str) -> FindingResult:
+        where = f"{self._store.path}, finding {finding}"
+        return from_json(text, FindingResult, where, "it is of another version: choose another --out")
 
     def all_rows(self) -> dict[str, dict[str, Measurement]]:
         """Every row, by finding and level; levels as text, as in JSON."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from steering.analysis.readings import MOVES
 from steering.experiments.conditions import BY_NAME, CONTROLS, MAIN
 from steering.experiments.outcome import OutcomeColumn, shown_on
 from steering.records.probes import Estimate, ProbeSummary
+from steering.records.replication import FindingFigure, FindingResult, ReplicateSummary
 from steering.records.sites import SiteFacts
 from steering.records.sweep import (
     ConditionSummary,
@@ -29,32 +29,51 @@ from steering.statistics.bootstrap import FEW
 from steering.statistics.formatting import format_estimate, format_number, published_inside, short_site_name
 
 
-def replicate_table(data: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The findings of a ``replicate.json`` as they are shown, in the list's order: measured beside published.
+@dataclass(frozen=True)
+class FigureRow:
+    """A number of a published finding as it is shown."""
 
-    Each is what is stored of it (``what``, ``published``, ``verdict``, ``mazes``, ``notes``) with its ``name``, and has
-    for ``figures`` rows of text with ``figure``, ``published``, ``measured``, ``interval`` and ``inside``
-    (:func:`published_inside`).
-    """
-    findings = data["findings"]
-    return [
-        {"name": name, **findings[name], "figures": [_row(figure) for figure in findings[name]["figures"]]}
-        for name in findings
-    ]
-
-
-def _row(figure: Mapping[str, Any]) -> dict[str, str]:
-    low, high = figure["low"], figure["high"]
-    return {
-        "figure": figure["label"],
-        "published": _text(figure["published"]),
-        "measured": _text(figure["value"]),
-        "interval": "" if low is None or high is None else f"{_text(low)} to {_text(high)}",
-        "inside": published_inside(figure),
-    }
+    figure: str
+    """What is measured."""
+    published: str
+    """The published number."""
+    measured: str
+    """The number measured."""
+    interval: str
+    """Its 95% interval; empty without one."""
+    inside: str
+    """Whether the published number lies in it (:func:`published_inside`)."""
 
 
-def _text(value: Any) -> str:
+@dataclass(frozen=True)
+class FindingTable:
+    """A published finding as it is shown: measured beside published."""
+
+    name: str
+    """Its name, as typed."""
+    found: FindingResult
+    """What is stored of it."""
+    rows: tuple[FigureRow, ...]
+    """Its numbers."""
+
+
+def replicate_table(data: ReplicateSummary) -> list[FindingTable]:
+    """Return the findings of a ``replicate.json`` as they are shown, in its order."""
+    return [FindingTable(name, found, tuple(map(_row, found.figures))) for name, found in data.findings.items()]
+
+
+def _row(figure: FindingFigure) -> FigureRow:
+    low, high = figure.low, figure.high
+    return FigureRow(
+        figure=figure.label,
+        published=_text(figure.published),
+        measured=_text(figure.value),
+        interval="" if low is None or high is None else f"{_text(low)} to {_text(high)}",
+        inside=published_inside(figure.published, low, high),
+    )
+
+
+def _text(value: float | str | None) -> str:
     if value is None:
         return ""
     if isinstance(value, float) and math.isfinite(value):

@@ -52,14 +52,13 @@ def short_site_name(name: str) -> str:
     return name.removeprefix("embedder.")
 
 
-def published_inside(figure: Mapping[str, Any]) -> str:
-    """Whether a stored figure's published number lies inside its measured 95% interval: ``yes`` or ``no``.
+def published_inside(published: float | str | None, low: float | None, high: float | None) -> str:
+    """Return whether a published number lies inside the measured 95% interval, ``low`` to ``high``: ``yes`` or ``no``.
 
     Of a published range also ``in part``. Empty without an interval, and where no number was published that could be
     compared: none, words, or one that its source got wrong (``0.0088 (flawed)``).
     """
-    low, high, published = figure["low"], figure["high"], str(figure["published"])
-    found = re.fullmatch(r"(-?[\d.]+)(?: to (-?[\d.]+))?", published)
+    found = re.fullmatch(r"(-?[\d.]+)(?: to (-?[\d.]+))?", str(published))
     if found is None or low is None or high is None:
         return ""
     first, last = float(found[1]), float(found[2] or found[1])

@@ -16,6 +16,7 @@ from envs.errors import InputError
 from steering.records.codec import from_plain
 from steering.records.examples import ExampleFields
 from steering.records.probes import ProbeSummary
+from steering.records.replication import ReplicateSummary
 
 DATABASE = "results.sqlite"
 RUN_FORMAT = "mazesteer-run-1"
@@ -75,7 +76,7 @@ class RunArtifacts:
     """What the probes read; None: not probed, or not of this sweep."""
     fields: ExampleFields | None = None
     """The vector fields of examples; None: none, or not of this sweep."""
-    replicate: dict[str, Any] | None = None
+    replicate: ReplicateSummary | None = None
     """The published findings, run again; None: not run, or not of this sweep."""
 
 
@@ -98,11 +99,12 @@ def read_artifacts(directory: Path, sha256: str, mode: str, levels: Collection[i
     drawn, note = _read_artifact(directory, sha256, mode, FIELDS)
     fields = None if drawn is None else from_plain(drawn, ExampleFields, directory / FIELDS.file, REMEDY)
     notes.append(note)
-    replicate, note = _read_artifact(directory, sha256, mode, REPLICATE)
+    findings, note = _read_artifact(directory, sha256, mode, REPLICATE)
     notes.append(note)
-    if replicate is not None:
-        settings = replicate["settings"]
-        where = f"{settings['site']}, horizon {settings['horizon']}"
+    replicate = None
+    if findings is not None:
+        replicate = from_plain(findings, ReplicateSummary, directory / REPLICATE.file, REMEDY)
+        where = f"{replicate.settings.site}, horizon {replicate.settings.horizon}"
         notes.append(f"the published findings were measured at {where}, on levels of their own")
     return RunArtifacts(probes, fields, replicate), [note for note in notes if note]
 

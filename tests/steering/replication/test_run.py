@@ -258,14 +258,14 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_results(planted: MazePolicy,
     with pytest.raises(KeyboardInterrupt):
         replicate(planted, settings, tmp_path / "parts", names, stop)
     left = read(tmp_path / "parts")
-    assert len(left["rows"]["effect"]) == 2 and len(left["rows"]["paths"]) == 1 and left["findings"] == {}
+    assert len(left.rows["effect"]) == 2 and len(left.rows["paths"]) == 1 and left.findings == {}
     counts: list[int] = []
     again = replicate(planted, settings, tmp_path / "parts", names, lambda done, total: counts.append(total))
     assert counts == [3, 3, 3] and again == whole == read(tmp_path / "parts")
     replicate(planted, settings, tmp_path / "parts", names, lambda done, total: counts.append(total))
     assert len(counts) == 3, "nothing is measured twice"
     fewer = replicate(planted, dataclasses.replace(settings, levels=SMALL[:2]), tmp_path / "parts", names)
-    assert fewer["findings"]["effect"]["mazes"] == 2 and len(fewer["rows"]["effect"]) == 3
+    assert fewer.findings["effect"].mazes == 2 and len(fewer.rows["effect"]) == 3
 
 
 def test_what_does_not_belong_together_is_refused(planted: MazePolicy, tmp_path: Path) -> None:
@@ -285,6 +285,10 @@ def test_what_does_not_belong_together_is_refused(planted: MazePolicy, tmp_path:
     assert replicate(planted, settings, tmp_path, ["paths"]) == read(tmp_path), "it is an export of the database"
 
 
+def ends(figure: dict[str, Any]) -> tuple[Any, Any, Any]:
+    return figure["published"], figure["low"], figure["high"]
+
+
 def test_the_command_prints_measured_beside_published(tmp_path: Path) -> None:
     options = ["--behaviour-levels", "3", "--out", str(tmp_path / "run")]
     levels = ["--levels", ",".join(map(str, SMALL))]
@@ -298,24 +302,22 @@ def test_the_command_prints_measured_beside_published(tmp_path: Path) -> None:
     for figure in effect["figures"]:
         line = next(line for line in shown if line.startswith(figure["label"] + " "))
         said = line.split()[-1]
-        assert (said if said in ("yes", "no") else "") == published_inside(figure)
-    assert {published_inside(figure) for figure in effect["figures"]} == {"yes", "no", ""}
+        assert (said if said in ("yes", "no") else "") == published_inside(*ends(figure))
+    assert {published_inside(*ends(figure)) for figure in effect["figures"]} == {"yes", "no", ""}
 
     done = CliRunner().invoke(commands, ["--levels", "26,54", *options], catch_exceptions=False)
     assert done.exit_code == 0
     data = read(tmp_path / "run")
-    assert sorted(data["findings"]) == sorted(FINDINGS)
-    for name, found in data["findings"].items():
-        assert name in done.stdout and found["figures"] and found["mazes"] == (3 if name == "decision-square" else 2)
-        decided = found["verdict"].startswith(("agrees", "does not"))
+    assert sorted(data.findings) == sorted(FINDINGS)
+    for name, found in data.findings.items():
+        assert name in done.stdout and found.figures and found.mazes == (3 if name == "decision-square" else 2)
+        decided = found.verdict.startswith(("agrees", "does not"))
         assert not decided or name == "named-transfer", "two mazes decide nothing, unless it is about these two"
     tables = replicate_table(data)
-    assert [table["name"] for table in tables] == list(FINDINGS)
+    assert [table.name for table in tables] == list(FINDINGS)
     for table in tables:
-        assert [row["figure"] for row in table["figures"]] == [
-            figure["label"] for figure in data["findings"][table["name"]]["figures"]
-        ]
-        assert all(isinstance(value, str) for row in table["figures"] for value in row.values())
+        assert [row.figure for row in table.rows] == [figure.label for figure in data.findings[table.name].figures]
+        assert all(isinstance(value, str) for row in table.rows for value in vars(row).values())
     assert str(tmp_path / "run" / REPLICATE.file) in done.stdout.replace("\n", "")
 
 
@@ -339,7 +341,7 @@ def test_the_command_prints_measured_beside_published(tmp_path: Path) -> None:
 def test_a_published_number_is_looked_for_in_the_measured_interval(
     published: float | str | None, low: float | None, high: float | None, inside: str
 ) -> None:
-    assert published_inside({"published": published, "low": low, "high": high}) == inside
+    assert published_inside(published, low, high) == inside
 
 
 def test_the_list_needs_no_run() -> None:

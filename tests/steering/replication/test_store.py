@@ -29,7 +29,8 @@ from steering.analysis.summary import summarize
 from steering.experiments.conditions import Key
 from steering.experiments.outcome import OUTCOME_FIELDS, Outcome
 from steering.interventions.sites import enumerate_sites, site_facts
-from steering.records.codec import from_plain
+from steering.records.codec import from_plain, to_plain
+from steering.records.replication import ReplicateSummary
 from steering.records.sweep import SweepSummary
 from steering.replication import run as module
 from steering.replication.levels import count_decisions, summarize_decisions
@@ -117,18 +118,18 @@ def test_a_second_process_is_refused_by_the_first_ones_number(
 def test_the_exports_say_what_the_database_says(nature: MazePolicy, tmp_path: Path) -> None:
     data = replicate(nature, settings_of(nature), tmp_path, NAMES)
     assert read(tmp_path) == data
-    rows = [(finding, int(level), row) for finding, part in data["rows"].items() for level, row in part.items()]
+    rows = [(finding, int(level), row) for finding, part in data.rows.items() for level, row in part.items()]
     assert sorted(rows, key=lambda row: row[:2]) == stored(tmp_path)
     with sqlite3.connect(tmp_path / DATABASE) as db:
         results = {name: json.loads(text) for name, text in db.execute("SELECT finding, result FROM findings")}
         clean = db.execute("SELECT measured ->> 'clean_cheese' FROM measurements WHERE finding = 'effect'").fetchall()
-    assert results == data["findings"]
-    assert [value for (value,) in clean] == [row["clean_cheese"] for row in data["rows"]["effect"].values()]
+    assert results == to_plain(data.findings)
+    assert [value for (value,) in clean] == [row["clean_cheese"] for row in data.rows["effect"].values()]
     figures = [(name, each) for name, found in results.items() for each in found["figures"]]
     with open(tmp_path / "replicate.csv") as file:
         table = list(csv.DictReader(file))
     assert [(row["finding"], row["figure"], float(row["measured"]), row["published_inside"]) for row in table] == [
-        (name, each["label"], each["value"], published_inside(each))
+        (name, each["label"], each["value"], published_inside(each["published"], each["low"], each["high"]))
         for name, each in sorted(figures, key=lambda pair: NAMES.index(pair[0]))
     ]
     assert parquet.read_table(tmp_path / "replicate.parquet").num_rows == len(figures)
@@ -167,16 +168,16 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> Counting:
 def test_a_summary_is_made_anew_when_what_it_is_of_changes(
     nature: MazePolicy, tmp_path: Path, counting: Counting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def run(**options: Any) -> dict[str, Any]:
+    def run(**options: Any) -> ReplicateSummary:
         return replicate(nature, settings_of(nature, **options), tmp_path, ["counting"])
 
-    three = run(behaviour_levels=3)["findings"]["counting"]
+    three = run(behaviour_levels=3).findings["counting"]
     assert (counting.measured, counting.summed) == ([0, 1, 2], 1)
-    assert run(behaviour_levels=3)["findings"]["counting"] == three and counting.summed == 1
-    four = run(behaviour_levels=4)["findings"]["counting"]
-    assert (counting.measured, counting.summed, four["mazes"]) == ([0, 1, 2, 3], 2, 4)
-    assert four["figures"][0]["value"] == np.mean([maze.dim for maze in Maze.from_levels(range(4))])
-    assert run(behaviour_levels=3)["findings"]["counting"] == three and counting.summed == 3
+    assert run(behaviour_levels=3).findings["counting"] == three and counting.summed == 1
+    four = run(behaviour_levels=4).findings["counting"]
+    assert (counting.measured, counting.summed, four.mazes) == ([0, 1, 2, 3], 2, 4)
+    assert four.figures[0].value == np.mean([maze.dim for maze in Maze.from_levels(range(4))])
+    assert run(behaviour_levels=3).findings["counting"] == three and counting.summed == 3
 
     changed = dataclasses.replace(counting.finding, revision=2)
     monkeypatch.setitem(FINDINGS, "counting", changed)
@@ -184,7 +185,7 @@ def test_a_summary_is_made_anew_when_what_it_is_of_changes(
     assert counting.measured[4:] == [0, 1, 2] and counting.summed == 4, "rows of another revision are no rows"
     assert [row[:2] for row in stored(tmp_path)] == [("counting", level) for level in (0, 1, 2)]
     monkeypatch.setitem(FINDINGS, "counting", dataclasses.replace(changed, published="other words"))
-    assert run(behaviour_levels=3)["findings"]["counting"]["published"] == "other words"
+    assert run(behaviour_levels=3).findings["counting"].published == "other words"
     assert len(counting.measured) == 7 and counting.summed == 5
 
     for options, word in (
@@ -205,7 +206,7 @@ def test_rows_measured_jointly_go_with_the_levels_they_were_measured_with(
     for levels, asked in (((26, 54), [26, 54]), ((26, 54), []), ((26, 54, 208), [26, 54, 208]), ((26,), [26])):
         found.measured.clear()
         data = replicate(nature, settings_of(nature, levels=levels), tmp_path, ["counting"])
-        assert found.measured == asked and [int(level) for level in data["rows"]["counting"]] == list(levels)
+        assert found.measured == asked and [int(level) for level in data.rows["counting"]] == list(levels)
     assert found.finding.basis([]) == digest(1, None) != joint.basis(Maze.from_levels([26]))
 
 
@@ -243,9 +244,12 @@ def test_the_report_says_of_each_finding_what_was_asked_published_found_and_note
     """Also where no number was published: then the words are all there is to compare with."""
     spec = swept(nature, tmp_path)
     data = replicate(nature, settings_of(nature), tmp_path, ["adding", "noise"])
-    first, second, *_ = data["findings"]["noise"]["figures"]
-    first |= {"published": 0.25, "low": 0.5, "high": 0.75}
-    second |= {"published": 0.625, "low": 0.5, "high": 0.75}
+    noise = data.findings["noise"]
+    first, second, *rest = noise.figures
+    first = dataclasses.replace(first, published=0.25, low=0.5, high=0.75)
+    second = dataclasses.replace(second, published=0.625, low=0.5, high=0.75)
+    noise = dataclasses.replace(noise, figures=(first, second, *rest))
+    data = dataclasses.replace(data, findings={**data.findings, "noise": noise})
     with Store.open(tmp_path) as store:
         store.claim({"sites": site_facts(enumerate_sites(nature.net))})
         outcome = Outcome(**dict.fromkeys(OUTCOME_FIELDS, 0.5))
@@ -253,13 +257,13 @@ def test_the_report_says_of_each_finding_what_was_asked_published_found_and_note
         summary = from_plain(summarize(store, spec), SweepSummary, tmp_path, "sweep again")
         write_report(summary, tmp_path / "report.html", others=RunArtifacts(replicate=data))
     text, page = ((tmp_path / f"report.{end}").read_text() for end in ("md", "html"))
-    for name, found in data["findings"].items():
-        assert found["published"] == FINDINGS[name].published and (found["notes"] or name == "adding")
-        for said in (FINDINGS[name].what, found["published"], found["verdict"], *found["notes"]):
+    for name, found in data.findings.items():
+        assert found.published == FINDINGS[name].published and (found.notes or name == "adding")
+        for said in (FINDINGS[name].what, found.published, found.verdict, *found.notes):
             assert said in text and said in html.unescape(page)
     lines = [line for line in text.replace("\\|", "/").splitlines() if line.startswith("| median P(")]
     for figure, inside in ((first, "no"), (second, "yes")):
-        label = figure["label"].replace("|", "/")
+        label = figure.label.replace("|", "/")
         assert any(line.startswith(f"| {label} |") and line.endswith(f" 0.500 to 0.750 | {inside} |") for line in lines)
     assert "<td>0.500 to 0.750</td><td>no</td>" in page
 
