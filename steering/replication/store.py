@@ -16,7 +16,6 @@ from steering.replication.protocol import Measurement, Settings
 from steering.sweep.store import Store
 
 
-
 class FindingStore:
     """The tables of the findings in an open :class:`Store`."""
 
@@ -56,7 +55,9 @@ class FindingStore:
 
     def results(self) -> dict[str, FindingResult]:
         """Return the results of all findings, by name."""
-        return {name: self._read(name, text) for name, text in self._store.select("SELECT finding, result FROM findings")}
+        return {
+            name: self._read(name, text) for name, text in self._store.select("SELECT finding, result FROM findings")
+        }
 
     def _read(self, finding: str, text: str) -> FindingResult:
         where = f"{self._store.path}, finding {finding}"
