@@ -7,8 +7,6 @@ from dataclasses import asdict
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
-
 from steering.experiments.conditions import ALL_SITES, BY_NAME, REFERENCES
 from steering.experiments.outcome import ATTRACTION, OUTCOMES, WORDS
 from steering.statistics import paired
@@ -67,12 +65,9 @@ def what(condition: str, site: str, against: str, outcome: str) -> str:
 def _family(
     table: OutcomeTable, condition: str, against: str, columns: dict[str, Columns], reference: Columns
 ) -> list[dict[str, Any]]:
-    records = []
+    records, samples = [], paired.same_resamples(table.spec.seed)
     for outcome in (column.name for column in OUTCOMES if against in column.tested_against):
-        found = [
-            paired.paired_effect(values[outcome], reference[outcome], np.random.default_rng(table.spec.seed))
-            for values in columns.values()
-        ]
+        found = [paired.paired_effect(values[outcome], reference[outcome], samples) for values in columns.values()]
         adjusted = paired.holm([effect.p for effect in found])
         for site, effect, p_holm in zip(columns, found, adjusted, strict=True):
             record = {"site": site, "condition": condition, "against": against, "outcome": outcome, **asdict(effect)}

@@ -10,7 +10,6 @@ from steering.experiments.conditions import Key
 from steering.sweep.recordings import rollout_name
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store
-from videos.rollout_film import film_of
 
 
 def film_sweep(store: Store, spec: SweepSpec, directory: Path, site: str) -> Path | None:
@@ -27,6 +26,8 @@ def film_sweep(store: Store, spec: SweepSpec, directory: Path, site: str) -> Pat
     if not path.exists():
         if not all(record.exists() for record in records):
             return None
+        from videos.rollout_film import film_of  # what encodes films is slow to import, and most films are there
+
         film_of([[Trajectory.load(record) for record in records]], path)
     return path
 

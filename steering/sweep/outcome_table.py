@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from steering.sweep.store import Store
 
 Columns = dict[str, np.ndarray]
 DISTANCE_FIELDS = tuple(field for field in OUTCOME_FIELDS if field.startswith("tv_"))
+_NUMBERS = operator.attrgetter(*OUTCOME_FIELDS)
 
 
 @dataclass(frozen=True)
@@ -94,5 +96,6 @@ class OutcomeTable:
         return list(first.values())
 
     def _columns(self, keys: Sequence[Key]) -> Columns:
-        columns = {field: np.array([getattr(self.outcomes[key], field) for key in keys]) for field in OUTCOME_FIELDS}
+        numbers = zip(*(_NUMBERS(self.outcomes[key]) for key in keys), strict=True)
+        columns = {field: np.array(column) for field, column in zip(OUTCOME_FIELDS, numbers, strict=True)}
         return columns | {field: np.where(columns[field] <= TIE, 0.0, columns[field]) for field in DISTANCE_FIELDS}

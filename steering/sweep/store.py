@@ -80,6 +80,7 @@ class Store:
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._db = connection
+        self._rows: tuple[Row, ...] | None = None
         self.path = path
 
     @classmethod
@@ -168,6 +169,7 @@ class Store:
     def add(self, rows: Iterable[Row], profiles: Iterable[Profile] = ()) -> None:
         """Record the results of one group of one level in one transaction."""
         marks = ", ".join("?" * (7 + len(OUTCOME_FIELDS)))
+        self._rows = None
         with self.transaction():
             self._db.executemany(
                 f"INSERT OR REPLACE INTO outcomes VALUES ({marks})",
@@ -186,12 +188,15 @@ class Store:
 
     def rows(self) -> list[Row]:
         """All results, in key order."""
+        if self._rows is not None:
+            return list(self._rows)
         columns = "level, condition, site, coefficient, draw, computed_at, source, " + ", ".join(OUTCOME_FIELDS)
         query = f"SELECT {columns} FROM outcomes ORDER BY level, condition, site, coefficient, draw"
-        return [
+        self._rows = tuple(
             Row(Key(*row[:5]), row[5], Outcome(*(float("nan") if v is None else v for v in row[7:])), row[6])
             for row in self._db.execute(query)
-        ]
+        )
+        return list(self._rows)
 
     def profiles(self) -> list[Profile]:
         """All profiles, in order."""
@@ -237,23 +242,39 @@ def export_tables(store: Store, directory: Path) -> tuple[Path, Path]:
 def write_table(
     stem: Path, names: Sequence[str], rows: Sequence[Sequence[object]], kinds: Mapping[str, str]
 ) -> tuple[Path, Path]:
-    """A table as ``stem.csv`` and ``stem.parquet``; ``kinds``: types of the columns that are not ``float64``."""
+    """Write a table as ``stem.csv`` and ``stem.parquet``; ``kinds``: types of the columns that are not ``float64``.
+
+    The second is made of the text of the first: they hold the same by construction, and pyarrow's conversion from
+    Python's lists would import pandas, if it is there, to ask whether they are of its types.
+    """
     import pyarrow
     from pyarrow import parquet
 
-    text, binary = io.StringIO(), io.BytesIO()
+    text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(names)
     writer.writerows(rows)
+    data = text.getvalue().encode()
     schema = pyarrow.schema([(name, kinds.get(name, "float64")) for name in names])
-    columns = zip(*rows, strict=True) if rows else ([] for _ in names)
-    parquet.write_table(
-        pyarrow.table({name: list(column) for name, column in zip(names, columns, strict=True)}, schema), binary
-    )
+    binary = io.BytesIO()
+    parquet.write_table(_table(data, schema), binary)
     paths = stem.with_suffix(".csv"), stem.with_suffix(".parquet")
-    for path, data in zip(paths, (text.getvalue().encode(), binary.getvalue()), strict=True):
-        write_atomic(path, data)
+    for path, content in zip(paths, (data, binary.getvalue()), strict=True):
+        write_atomic(path, content)
     return paths
+
+
+def _table(text: bytes, schema: Any) -> Any:
+    """Return the pyarrow table in CSV ``text``; an empty field is null, in a column of strings an empty string."""
+    from pyarrow import csv as reader
+    from pyarrow import py_buffer
+
+    return reader.read_csv(
+        py_buffer(text),
+        reader.ReadOptions(use_threads=False, block_size=len(text) + 1),  # one chunk, so one row group
+        reader.ParseOptions(newlines_in_values=True),
+        reader.ConvertOptions(column_types=schema, null_values=[""]),
+    )
 
 
 @contextlib.contextmanager
