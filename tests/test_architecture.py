@@ -73,9 +73,7 @@ NO_TORCH += [*PACKAGES, *(room for rooms in FLOORS for room in rooms), "agents.c
 NO_TORCH += ["agents.training.history", "steering.films.move_fields"]
 NO_TORCH += [f"steering.probes.{name}" for name in ("score_records", "summary", "curves")]
 NO_TORCH += [
-    name
-    for name, (_, room, _) in PLACES.items()
-    if room == "steering.cli" and name not in ("steering.cli.sweep_runs", "steering.cli.outputs")
+    name for name, (_, room, _) in PLACES.items() if room == "steering.cli" and name != "steering.cli.sweep_runs"
 ]
 MOST_FILES = 10  # of a room
 

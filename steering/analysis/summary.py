@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import operator
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from steering.statistics import bootstrap, boundary
 from steering.sweep.outcome_table import Columns, OutcomeTable
 from steering.sweep.spec import SweepSpec, labelled
 from steering.sweep.store import Store, thresholds
+
+_SUMS_OF = operator.attrgetter(*PROFILE_SUMS)
 
 
 def summarize(
@@ -175,8 +178,11 @@ def position_bins(
     for profile in store.profiles():
         if profile.level in row and profile.coefficient == coefficient:
             site = bins.setdefault(profile.site, {})
-            sums = site.setdefault((profile.distance, profile.outside), np.zeros((len(levels), 1 + len(PROFILE_SUMS))))
-            sums[row[profile.level]] += [profile.states, *(getattr(profile, name) for name in PROFILE_SUMS)]
+            place = profile.distance, profile.outside
+            sums = site.get(place)
+            if sums is None:
+                sums = site[place] = np.zeros((len(levels), 1 + len(PROFILE_SUMS)))
+            sums[row[profile.level]] += [profile.states, *_SUMS_OF(profile)]
     return bins
 
 

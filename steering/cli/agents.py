@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -42,7 +42,7 @@ def checkpoints_command(
 @commands.command("evaluate")
 def evaluate_command(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
-    region: Annotated[Optional[int], typer.Option(help="Cheese in the top-right r x r; 0: anywhere.")] = None,  # noqa: UP045
+    region: Annotated[int | None, typer.Option(help="Cheese in the top-right r x r; 0: anywhere.")] = None,
     n_levels: Annotated[int, typer.Option(help="Levels 0 to N-1.")] = 256,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -92,28 +92,28 @@ def evaluate_command(
 def train(
     out: Annotated[Path, typer.Option(help="Training directory.")],
     region: Annotated[
-        Optional[int],  # noqa: UP045
+        int | None,
         typer.Option(help="Cheese in the top-right r x r (default 5); 0: anywhere."),
     ] = None,
-    scale: Annotated[Optional[int], typer.Option(help="Width: 1 here (default), 4 in the published agent.")] = None,  # noqa: UP045
-    seed: Annotated[Optional[int], typer.Option(help="Seed of every random draw (default 0).")] = None,  # noqa: UP045
-    samples: Annotated[Optional[int], typer.Option(help="Imitation samples (0: none).")] = None,  # noqa: UP045
+    scale: Annotated[int | None, typer.Option(help="Width: 1 here (default), 4 in the published agent.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of every random draw (default 0).")] = None,
+    samples: Annotated[int | None, typer.Option(help="Imitation samples (0: none).")] = None,
     dagger_samples: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(help="Samples of the policy's own walks, a number for each round: 5000000,3000000 (0: none)."),
     ] = None,
-    ppo_steps: Annotated[Optional[int], typer.Option(help="Environment steps of PPO (0: none).")] = None,  # noqa: UP045
-    optimizer: Annotated[Optional[str], typer.Option(help="Of imitation: adam (default) or muon.")] = None,  # noqa: UP045
+    ppo_steps: Annotated[int | None, typer.Option(help="Environment steps of PPO (0: none).")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="Of imitation: adam (default) or muon.")] = None,
     patience: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(help="Steps without a new cell that end a walk (default 12; 0: any number); one, or one a round."),
     ] = None,
     from_scratch: Annotated[
         bool, typer.Option("--from-scratch", help="PPO alone, with the published options.")
     ] = False,
-    device: Annotated[Optional[str], typer.Option(help="cpu (default) or cuda.")] = None,  # noqa: UP045
+    device: Annotated[str | None, typer.Option(help="cpu (default) or cuda.")] = None,
     bf16: Annotated[
-        Optional[bool],  # noqa: UP045
+        bool | None,
         typer.Option(
             "--bf16/--no-bf16",
             help="Compute in bfloat16 (default: if the device does by itself; else it is 12 times slower).",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -21,7 +21,7 @@ def compare_command(
     blindness_threshold: Threshold = None,
     competence_threshold: Threshold = None,
     history: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(
             help="Training (its --out) whose loss is shown beside its snapshots; of shipped ones: the card's."
         ),
@@ -44,7 +44,7 @@ def power_command(
     run: Annotated[Path, typer.Argument(help="A run directory: the pilot.")],
     width: Annotated[float, typer.Option(help="Width wanted of the 95% interval of blindness.")] = 0.1,
     site: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(help="Site (default: the boundary's and the next, by the run's own thresholds)."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -12,7 +12,7 @@ from steering.cli.options import DEFAULT_CHECKPOINT, Checkpoint
 
 commands = typer.Typer()
 
-Site = Annotated[Optional[str], typer.Option("--site", help="Site name (see `sites`; default: the published one).")]  # noqa: UP045
+Site = Annotated[str | None, typer.Option("--site", help="Site name (see `sites`; default: the published one).")]
 Coefficient = Annotated[float, typer.Option(help="Multiple of the vector.")]
 Horizon = Annotated[int, typer.Option(help="Moves at most (1 to 500).")]
 Seed = Annotated[int, typer.Option(help="Seed of every random draw.")]
@@ -47,8 +47,8 @@ def video(
     size: Size = 512,
     crop: Crop = False,
     heat: Annotated[str, typer.Option(help="Over the maze: none, vector (the cheese vector), activation.")] = "none",
-    channel: Annotated[Optional[int], typer.Option(help="Channel of the heat map (default: the norm).")] = None,  # noqa: UP045
-    record: Annotated[Optional[Path], typer.Option(help="Also write the rollouts there, for `replay`.")] = None,  # noqa: UP045
+    channel: Annotated[int | None, typer.Option(help="Channel of the heat map (default: the norm).")] = None,
+    record: Annotated[Path | None, typer.Option(help="Also write the rollouts there, for `replay`.")] = None,
     fps: Fps = 12,
     horizon: Horizon = 256,
     seed: Seed = 0,
@@ -140,14 +140,14 @@ def field(
 def film_sweep_command(
     run: Annotated[Path, typer.Argument(help="A run directory of layer-sweep.")],
     checkpoint: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(help="The policy that was swept (default: as the run names it)."),
     ] = None,
     level: Annotated[
-        Optional[int],  # noqa: UP045
+        int | None,
         typer.Option(help="A level of the run (default: where subtraction changes most)."),
     ] = None,
-    out: Annotated[Optional[Path], typer.Option(help="The film (default: RUN/film-sweep.mp4).")] = None,  # noqa: UP045
+    out: Annotated[Path | None, typer.Option(help="The film (default: RUN/film-sweep.mp4).")] = None,
     episodes: Annotated[int, typer.Option(help="Rollouts shown at each site (1 to 4).")] = 2,
     seconds: Annotated[float, typer.Option(help="Of each site, about.")] = 4.0,
     size: Size = 400,
@@ -179,7 +179,7 @@ def film_sweep_command(
 def replay(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Recorded rollouts (.npz).")],
     out: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="Also film them, those of one level and run side by side: .mp4, .webm or .gif."),
     ] = None,
     grid: Grid = False,

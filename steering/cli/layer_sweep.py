@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -14,15 +14,15 @@ from steering.experiments.conditions import CONDITIONS, DEFAULT_CONDITIONS
 
 def layer_sweep(
     checkpoint: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Argument(help="A shipped policy (see `checkpoints`) or a file.", show_default=DEFAULT_CHECKPOINT),
     ] = None,
     checkpoints: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option("--checkpoint", help="Several in one go: give it again, or a directory, or NAME@all."),
     ] = None,
-    levels: Annotated[Optional[str], typer.Option(help="Seeds to consider: 0:64, or 3,7,12.")] = None,  # noqa: UP045
-    n_levels: Annotated[Optional[int], typer.Option(help="Take the first N levels that qualify (default: 32).")] = None,  # noqa: UP045
+    levels: Annotated[str | None, typer.Option(help="Seeds to consider: 0:64, or 3,7,12.")] = None,
+    n_levels: Annotated[int | None, typer.Option(help="Take the first N levels that qualify (default: 32).")] = None,
     sites: Annotated[str, typer.Option(help="trunk, all, or names separated by commas.")] = "trunk",
     conditions: Annotated[str, typer.Option(help=f"Any of {', '.join(CONDITIONS)}, by commas.")] = ",".join(
         DEFAULT_CONDITIONS
@@ -37,13 +37,13 @@ def layer_sweep(
     ] = "start",
     random_draws: Annotated[int, typer.Option(help="Random vectors, and levels drawn, per site and level.")] = 1,
     episodes: Annotated[int, typer.Option(help="Rollouts recorded per level and condition.")] = 2,
-    workers: Annotated[Optional[int], typer.Option(help="Processes (default: one per core).")] = None,  # noqa: UP045
+    workers: Annotated[int | None, typer.Option(help="Processes (default: one per core).")] = None,
     executor: Annotated[str, typer.Option(help="local (processes) or dask (a cluster).")] = "local",
     scheduler: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(help="Address of a Dask scheduler, e.g. tcp://10.0.0.5:8786."),
     ] = None,
-    scheduler_file: Annotated[Optional[Path], typer.Option(help="The file a Dask scheduler writes.")] = None,  # noqa: UP045
+    scheduler_file: Annotated[Path | None, typer.Option(help="The file a Dask scheduler writes.")] = None,
     gpus_per_unit: Annotated[float, typer.Option(help="Dask resource GPU asked for each unit.")] = 0.0,
     blindness_threshold: Annotated[float, typer.Option(help="Of the boundary's rule.")] = 0.5,
     competence_threshold: Annotated[float, typer.Option(help="Of the boundary's rule.")] = 0.8,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,16 +20,16 @@ commands = typer.Typer()
 @commands.command()
 def probe(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
-    levels: Annotated[Optional[str], typer.Option(help="Seeds to consider: 0:64, or 3,7,12.")] = None,  # noqa: UP045
+    levels: Annotated[str | None, typer.Option(help="Seeds to consider: 0:64, or 3,7,12.")] = None,
     n_levels: Annotated[
-        Optional[int],  # noqa: UP045
+        int | None,
         typer.Option(help="Take the first N levels that qualify (default: the sweep's in --out, else 200)."),
     ] = None,
     sites: Annotated[str, typer.Option(help="trunk, all, or names separated by commas.")] = "trunk",
     states: Annotated[int, typer.Option(help="Frames of each level.")] = 8,
     seed: Annotated[int, typer.Option(help="Seed of every random draw.")] = 0,
     mode: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(help="Procgen's distribution mode: hard or easy (default: the sweep's in --out, else hard)."),
     ] = None,
     out: Annotated[Path, typer.Option(help="A sweep's run directory, or a new one.")] = Path("runs/probes"),

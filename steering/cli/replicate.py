@@ -7,7 +7,7 @@ import json
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,12 +23,12 @@ commands = typer.Typer()
 
 @commands.command("replicate")
 def replicate_command(
-    names: Annotated[Optional[list[str]], typer.Argument(help="Findings (see --list); none: all.")] = None,  # noqa: UP045
+    names: Annotated[list[str] | None, typer.Argument(help="Findings (see --list); none: all.")] = None,
     checkpoint: Annotated[str, typer.Option(help="A shipped policy (see `checkpoints`) or a file.")] = "region5",
     levels: Annotated[str, typer.Option(help="Seeds to consider: 0:64, or 3,7,12.")] = "0:100",
     behaviour_levels: Annotated[int, typer.Option(help="Seeds 0 to N-1 for behaviour and decision-square.")] = 1000,
     site: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(help="Where to intervene (default: the published embedder.block2.res1.resadd)."),
     ] = None,
     horizon: Annotated[int, typer.Option(help="Moves within which outcomes are counted (1 to 500).")] = 256,

@@ -11,6 +11,7 @@ import contextlib
 import csv
 import io
 import json
+import operator
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ def thresholds(store: Store) -> dict[str, float]:
 
 
 SCHEMA = 3
+_FIELDS = operator.attrgetter(*OUTCOME_FIELDS)
 READABLE = (2, SCHEMA)  # what 2 has is the same; it lacks the tables of the published findings, which are then added
 _SUMS = ", ".join(f"{name} REAL NOT NULL" for name in PROFILE_SUMS)
 _REALS = ", ".join(f"{name} REAL" for name in OUTCOME_FIELDS)
@@ -308,4 +310,4 @@ def _ours(directory: Path) -> bool:
 
 def _numbers(outcome: Outcome) -> list[float | None]:
     """The fields of an outcome, NaN as None."""
-    return [None if value != value else value for value in (getattr(outcome, f) for f in OUTCOME_FIELDS)]
+    return [None if value != value else value for value in _FIELDS(outcome)]

@@ -6,7 +6,8 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+import scipy.stats
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import rankdata, wilcoxon
 from statsmodels.stats.multitest import multipletests
@@ -167,6 +168,39 @@ def test_the_interval_of_a_paired_effect_covers_as_often_as_it_says(kind: str) -
         found = paired.paired_effect(difference, np.zeros(n), rng, draws=500)
         hits += (found.low or 0.0) <= truth <= (found.high or 0.0)
     assert 0.92 <= hits / REPETITIONS <= 0.98
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    st.integers(6, 80), st.sampled_from(["normal", "nearly all or nothing", "mostly none", "ties"]), st.integers(0, 99)
+)
+def test_interval_and_test_of_a_paired_effect_are_those_of_scipy(n: int, kind: str, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    values = {
+        "normal": rng.normal(0.1, 0.3, n),
+        "nearly all or nothing": rng.beta(0.3, 0.6, n),
+        "mostly none": np.where(rng.random(n) < 0.8, 0.0, rng.normal(size=n)),
+        "ties": rng.integers(-3, 4, n) / 4,
+    }[kind]
+    assume(np.ptp(values) > 0)
+    found = paired.bca_interval(values, bootstrap.resamples(n, np.random.default_rng(seed), 300))
+    one = scipy.stats.bootstrap(
+        (values,), np.mean, n_resamples=300, method="BCa", vectorized=True, rng=np.random.default_rng(seed)
+    )
+    assert found == pytest.approx(tuple(one.confidence_interval), rel=1e-12, abs=1e-15)
+    moved = values[values != 0]
+    untied = len(np.unique(np.abs(moved))) == len(moved)
+    how = "exact" if untied and len(moved) <= 50 else "approx"
+    if not untied and len(moved) <= 10:
+        how = scipy.stats.PermutationMethod(n_resamples=2**10)
+    assert paired.signed_rank(values) == pytest.approx(scipy.stats.wilcoxon(moved, method=how).pvalue, rel=1e-12)
+
+
+def test_resamples_of_one_seed_are_drawn_once_and_are_what_the_seed_gives() -> None:
+    drawn = paired.same_resamples(5)
+    assert drawn(9) is drawn(9) and np.array_equal(drawn(9), bootstrap.resamples(9, np.random.default_rng(5)))
+    a, b = np.random.default_rng(1).random((2, 9))
+    assert paired.paired_effect(a, b, drawn) == paired.paired_effect(a, b, np.random.default_rng(5))
 
 
 def test_a_paired_effect_by_hand() -> None:
