@@ -41,7 +41,7 @@ Distances = tuple[np.ndarray, np.ndarray]  # edited float[s, n], left alone floa
 
 @dataclass(frozen=True)
 class SharedOutcomes:
-    """What one run has on the mazes and sites that all runs share."""
+    """Outcomes of one run on the mazes and at the sites that all runs share."""
 
     run: ComparedRun
     """The run."""

@@ -28,7 +28,7 @@ from steering.sweep.artifacts import read_probes
 
 @dataclass(frozen=True)
 class _SharedProbes:
-    """What the probes of all runs share."""
+    """Mazes and sites that the probes of all runs share."""
 
     levels: list[int]
     """Seeds of the mazes."""

@@ -53,7 +53,7 @@ class ReadingsTable:
     rows: list[list[str]]
     """A row for each reading."""
     caption: str
-    """What one should see."""
+    """Caption below it."""
 
 
 def run_compare(

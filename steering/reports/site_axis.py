@@ -19,7 +19,7 @@ from steering.statistics.formatting import short_site_name
 
 
 class Site(Protocol):
-    """What a figure over depth has to know of a site; see :class:`steering.records.sites.SiteFacts`."""
+    """Facts of a site that a figure over depth needs; see :class:`steering.records.sites.SiteFacts`."""
 
     @property
     def name(self) -> str:

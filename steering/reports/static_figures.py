@@ -142,7 +142,7 @@ def _draw_probed(
 
 
 def _panels(sites: Sequence[Site], heights: Sequence[float]) -> tuple[Figure, list[Axes]]:
-    """A figure with a panel for each of ``heights`` (inches), ``sites`` on the x axis of all of them, marked."""
+    """Make a figure with a panel for each of ``heights`` (inches), ``sites`` on the x axis of all of them, marked."""
     figure = Figure(figsize=(9, sum(heights)), layout="constrained")
     FigureCanvasAgg(figure)
     panels: list[Axes] = list(
