@@ -26,6 +26,7 @@ from steering.reports.comparison_report import FEW_RUNS, conclude_comparison, ru
 from steering.statistics import bootstrap
 from steering.statistics.boundary import Reach
 from steering.sweep.artifacts import INDEX
+from steering.sweep.outcome_table import OutcomeTable
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store
 from tests.helpers.browser import chromium, looked_at
@@ -145,6 +146,20 @@ def test_only_mazes_and_sites_that_all_have_count(tmp_path: Path) -> None:
     data = compare(read_compared_runs([a, b]))
     assert data.levels == LEVELS[5:17] and data.sites == ("embedder.relu3",)
     assert "too few mazes for the intervals of boundaries to be relied on (16 at least)" in conclude_comparison(data)
+
+
+def test_levels_count_that_have_what_is_compared(tmp_path: Path) -> None:
+    """Of the second run a control is not finished anywhere, the third has no trunk site."""
+    share = {"input": 0.0, "embedder.relu3": 0.3}
+    a = make_run(tmp_path / "a", SPEC, share)
+    more = replace(SPEC, checkpoint="other", sha256="b" * 64, conditions=("subtract", "random"))
+    b = make_run(tmp_path / "b", more, share)
+    with pytest.raises(InputError, match="no level is finished"):
+        OutcomeTable.open(b)
+    assert compare(read_compared_runs([a, b])).levels == LEVELS
+    c = make_run(tmp_path / "c", replace(SPEC, sites=("embedder.relu2",)), {"embedder.relu2": 0.0})
+    with pytest.raises(InputError, match="no trunk site was swept; nothing to compare"):
+        read_compared_runs([a, c])
 
 
 def test_rounding_is_no_difference(tmp_path: Path) -> None:
