@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from agents.checkpoints.zoo import load_policy
+from agents.hardware import keep_freed_memory
 from agents.networks.impala import ImpalaPolicyNet
 from agents.networks.policy import MazePolicy
 from envs.maze import Maze
@@ -24,30 +25,13 @@ SMALL_MAZE = """
 M#...#.
 """
 
-# Minutes each: begun first, so that no worker is left alone with one of them while the others have nothing to do.
-LONG = (
-    "stopping",
-    "agent_commands",
-    "end_to_end",
-    "cli",
-    "executors",
-    "effects",
-    "imitation",
-    "sweep_report",
-    "store",
-    "run",
-)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    names = [f"test_{name}" for name in LONG]
-    items.sort(key=lambda item: names.index(item.path.stem) if item.path.stem in names else len(names))
+keep_freed_memory()
+torch.set_num_threads(1)  # sums in the same order everywhere; and two workers on two cores need no more
 
 
 @pytest.fixture(scope="session")
 def policy() -> MazePolicy:
     """The shipped policy."""
-    torch.set_num_threads(2)
     return load_policy("region5")
 
 
@@ -91,18 +75,34 @@ def one_pixel_net() -> ImpalaPolicyNet:
     return made.eval()
 
 
-def fingerprint(net: nn.Module) -> tuple[int, str, bool]:
-    """Hooks registered anywhere, weights, training flag."""
+def state_of(net: nn.Module) -> tuple[int, bool, list[tuple[int, int]]]:
+    """Return the number of hooks, the training flag, and of each tensor its place and how often it was written to."""
     hooks = sum(len(m._forward_hooks) + len(m._forward_pre_hooks) + len(m._backward_hooks) for m in net.modules())
+    return hooks, net.training, [(value.data_ptr(), value._version) for value in net.state_dict(keep_vars=True).values()]
+
+
+def digest_of(net: nn.Module) -> str:
+    """Return a hash of the weights."""
     digest = hashlib.sha256()
     for value in net.state_dict().values():
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())
-    return hooks, digest.hexdigest(), net.training
+    return digest.hexdigest()
+
+
+@pytest.fixture(scope="module")
+def same_weights(policy: MazePolicy, random_policy: MazePolicy) -> Iterator[None]:
+    """Compare the weights of both networks byte by byte: a write that torch does not count (``.data``) is one too."""
+    before = [digest_of(p.net) for p in (policy, random_policy)]
+    yield
+    assert [digest_of(p.net) for p in (policy, random_policy)] == before
 
 
 @pytest.fixture
-def leak_check(policy: MazePolicy, random_policy: MazePolicy) -> Iterator[None]:
-    """Hooks and weights of both networks are as before, also after an exception."""
-    before = [fingerprint(p.net) for p in (policy, random_policy)]
+def leak_check(policy: MazePolicy, random_policy: MazePolicy, same_weights: None) -> Iterator[None]:
+    """Hold that hooks and weights of both networks are as before, also after an exception.
+
+    Torch counts the writes to a tensor, which costs nothing to ask after every test; bytes are compared once a module.
+    """
+    before = [state_of(p.net) for p in (policy, random_policy)]
     yield
-    assert [fingerprint(p.net) for p in (policy, random_policy)] == before
+    assert [state_of(p.net) for p in (policy, random_policy)] == before

@@ -53,6 +53,7 @@ def evaluate_command(
     from agents.checkpoints.cards import load_card, zoo_names
     from agents.checkpoints.zoo import load_policy
     from agents.evaluation import policy_figures
+    from agents.hardware import keep_freed_memory
     from envs.training.levels import check_region
     from steering.progress import bar
 
@@ -63,6 +64,7 @@ def evaluate_command(
     parent = policy.name.partition("@")[0]  # a snapshot has the training, though not the figures, of its agent
     trained = known or (load_card(parent)["figures"] if parent in zoo_names() else {})
     rule = trained.get("region", 5) if region is None else check_region(region)
+    keep_freed_memory()
     with bar("evaluating") as progress:
         figures = policy_figures(policy, rule, levels=(0, n_levels), progress=progress)
     alike = bool(known) and all(figures[name] == known[name] for name in ("levels", "region", "horizon", "seed"))

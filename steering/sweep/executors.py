@@ -16,19 +16,22 @@ import logging
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
+from multiprocessing import forkserver, resource_tracker
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from agents.checkpoints.zoo import policy_from_bytes
-from agents.hardware import follow_parent
+from agents.hardware import follow_parent, keep_freed_memory
 from agents.networks.policy import Policy
 from envs.errors import InputError, one_line
 from steering.sweep.spec import SweepSpec
@@ -68,8 +71,8 @@ def local(
 ) -> Iterator[Result]:
     """Results of ``units`` from ``workers`` processes (default: one per core)."""
     count = min(workers or os.cpu_count() or 1, len(units))
-    context = multiprocessing.get_context("spawn")
     others = set(multiprocessing.active_children())
+    context = worker_context()
     with ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker, initargs=(checkpoint, spec)) as pool:
         queue = iter(units)
         running: set[Future[Result]] = set()
@@ -95,6 +98,28 @@ def local(
             raise
 
 
+def worker_context() -> ForkServerContext:
+    """Return the way in which workers are made: forked from a process that has imported this file and computed nothing.
+
+    A worker is there in a moment, and all of them share the libraries' memory. That process is started here, once; it
+    ends with the one that started it, and leaves signals to it.
+    """
+    context = multiprocessing.get_context("forkserver")
+    resource_tracker.ensure_running()  # which lets signals through again when it starts
+    before = os.environ.get("PYTHONSAFEPATH")
+    if sys.version_info >= (3, 11):  # before that, a file random.py in the current folder would be imported for Python's
+        context.set_forkserver_preload([__name__])
+        os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        with _signals_held():
+            forkserver.ensure_running()
+    finally:
+        os.environ.pop("PYTHONSAFEPATH", None)
+        if before is not None:
+            os.environ["PYTHONSAFEPATH"] = before
+    return context
+
+
 # What a worker process was born with. Sent with every unit instead, megabytes would block the queue's pipe, and
 # Python 3.10 then hangs when a worker dies.
 _HERE: list[tuple[Checkpoint, SweepSpec]] = []
@@ -108,6 +133,7 @@ def _compute_here(unit: Unit) -> Result:
 def _start_worker(checkpoint: Checkpoint, spec: SweepSpec) -> None:
     """No worker outlives its parent."""
     _HERE[:] = [(checkpoint, spec)]
+    keep_freed_memory()
     follow_parent()
 
 

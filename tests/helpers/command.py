@@ -1,14 +1,79 @@
-"""The installed program, typed."""
+"""The installed program, typed: in this process, or started."""
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import torch
 
-def mazesteer(*args: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the installed console script."""
+from steering.cli.app import STOPPED_BY, main
+
+
+def started(*args: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Start the installed console script: for what only a process of its own can show."""
     script = Path(sys.executable).parent / "mazesteer"
     assert script.exists(), "the console script is not installed; run `make test`"
     return subprocess.run([script, *map(str, args)], capture_output=True, text=True, cwd=cwd, timeout=900)
+
+
+def mazesteer(*args: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Call the script's entry point here, which imports nothing again: a start takes seconds.
+
+    Exit code, standard output and standard error are what the program would leave, also those of its child processes.
+    """
+    code: object = 0
+    with _captured() as output, _restored(cwd):
+        sys.argv = ["mazesteer", *map(str, args)]
+        try:
+            main()
+        except SystemExit as ended:
+            code = ended.code or 0
+    assert isinstance(code, int), code
+    stdout, stderr = (path.read_text() for path in output)
+    return subprocess.CompletedProcess(["mazesteer", *map(str, args)], code, stdout, stderr)
+
+
+@contextlib.contextmanager
+def _captured() -> Iterator[tuple[Path, Path]]:
+    """Send what this process and its children write to two files, as a shell would."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        paths = Path(folder, "stdout"), Path(folder, "stderr")
+        for name, number, path in zip(("stdout", "stderr"), (1, 2), paths, strict=True):
+            plain = getattr(sys, name)
+            plain.flush()
+            kept = os.dup(number)
+            file = open(path, "w", encoding="utf-8")
+            os.dup2(file.fileno(), number)
+            setattr(sys, name, file)
+            stack.callback(os.close, kept)
+            stack.callback(os.dup2, kept, number)
+            stack.callback(setattr, sys, name, plain)
+            stack.callback(file.close)
+        yield paths
+        for name in ("stdout", "stderr"):
+            getattr(sys, name).flush()
+
+
+@contextlib.contextmanager
+def _restored(cwd: Path | None) -> Iterator[None]:
+    """Put back what the end of a process would take with it: handlers of signals, the alarm, threads, the folder."""
+    handlers = {each: signal.getsignal(each) for each in STOPPED_BY}
+    threads, argv, folder = torch.get_num_threads(), sys.argv, Path.cwd()
+    try:
+        if cwd is not None:
+            os.chdir(cwd)
+        yield
+    finally:
+        os.chdir(folder)
+        sys.argv = argv
+        torch.set_num_threads(threads)
+        signal.alarm(0)
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
