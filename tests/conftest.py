@@ -78,7 +78,11 @@ def one_pixel_net() -> ImpalaPolicyNet:
 def state_of(net: nn.Module) -> tuple[int, bool, list[tuple[int, int]]]:
     """Return the number of hooks, the training flag, and of each tensor its place and how often it was written to."""
     hooks = sum(len(m._forward_hooks) + len(m._forward_pre_hooks) + len(m._backward_hooks) for m in net.modules())
-    return hooks, net.training, [(value.data_ptr(), value._version) for value in net.state_dict(keep_vars=True).values()]
+    return (
+        hooks,
+        net.training,
+        [(value.data_ptr(), value._version) for value in net.state_dict(keep_vars=True).values()],
+    )
 
 
 def digest_of(net: nn.Module) -> str:

@@ -107,7 +107,10 @@ def worker_context() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
     resource_tracker.ensure_running()  # which lets signals through again when it starts
     before = os.environ.get("PYTHONSAFEPATH")
-    if sys.version_info >= (3, 11):  # before that, a file random.py in the current folder would be imported for Python's
+    if sys.version_info >= (
+        3,
+        11,
+    ):  # before that, a file random.py in the current folder would be imported for Python's
         context.set_forkserver_preload([__name__])
         os.environ["PYTHONSAFEPATH"] = "1"
     try:

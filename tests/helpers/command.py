@@ -36,15 +36,17 @@ def mazesteer(*args: str | Path, cwd: Path | None = None) -> subprocess.Complete
         except SystemExit as ended:
             code = ended.code or 0
     assert isinstance(code, int), code
-    stdout, stderr = (path.read_text() for path in output)
+    stdout, stderr = output
     return subprocess.CompletedProcess(["mazesteer", *map(str, args)], code, stdout, stderr)
 
 
 @contextlib.contextmanager
-def _captured() -> Iterator[tuple[Path, Path]]:
-    """Send what this process and its children write to two files, as a shell would."""
+def _captured() -> Iterator[list[str]]:
+    """Send what this process and its children write to two files, as a shell would; their texts at the end."""
+    written: list[str] = []
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         paths = Path(folder, "stdout"), Path(folder, "stderr")
+        stack.callback(lambda: written.extend(path.read_text(encoding="utf-8") for path in paths))
         for name, number, path in zip(("stdout", "stderr"), (1, 2), paths, strict=True):
             plain = getattr(sys, name)
             plain.flush()
@@ -56,9 +58,7 @@ def _captured() -> Iterator[tuple[Path, Path]]:
             stack.callback(os.dup2, kept, number)
             stack.callback(setattr, sys, name, plain)
             stack.callback(file.close)
-        yield paths
-        for name in ("stdout", "stderr"):
-            getattr(sys, name).flush()
+        yield written
 
 
 @contextlib.contextmanager

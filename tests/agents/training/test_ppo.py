@@ -216,6 +216,9 @@ def test_an_update_that_is_cut_off_keeps_the_passes_it_made(tmp_path: Path, monk
     config = dataclasses.replace(SMALL, total_steps=64, epochs=3)
     train, calls = PPO.train, []
 
+    def watcher() -> Watcher:
+        return Watcher(tmp_path, "ppo", 0, 5, levels=(90_000, 90_001))
+
     def stop_in_the_fifth(model: PPO) -> None:
         calls.append(model.num_timesteps)
         if len(calls) == 5:
@@ -224,18 +227,18 @@ def test_an_update_that_is_cut_off_keeps_the_passes_it_made(tmp_path: Path, monk
 
     monkeypatch.setattr(PPO, "train", stop_in_the_fifth)
     with pytest.raises(KeyboardInterrupt):
-        train_ppo(config, tmp_path / "ppo", save_every_seconds=0.0, watcher=Watcher(tmp_path, "ppo", 0, 5, levels=(90_000, 90_001)))
+        train_ppo(config, tmp_path / "ppo", save_every_seconds=0.0, watcher=watcher())
     assert calls == [32, 32, 32, 64, 64]
     saved = load_policy(str(tmp_path / "ppo" / "ppo.zip")).net
     assert [row["count"] for row in read_history(tmp_path)] == [0]
-    net = train_ppo(config, tmp_path / "ppo", watcher=Watcher(tmp_path, "ppo", 0, 5, levels=(90_000, 90_001)))
+    net = train_ppo(config, tmp_path / "ppo", watcher=watcher())
     assert same(net, saved) and len(calls) == 5
     model = small_ppo()
     model.set_parameters(str(tmp_path / "ppo" / "ppo.zip"), device="cpu")
     made = {int(s["step"]) for s in model.policy.optimizer.state_dict()["state"].values()}
     assert made == {2 * 4}, "two minibatches a pass"
     assert [row["count"] for row in read_history(tmp_path)] == [0, 64], "the end is looked at all the same"
-    assert same(train_ppo(config, tmp_path / "ppo", watcher=Watcher(tmp_path, "ppo", 0, 5, levels=(90_000, 90_001))), net)
+    assert same(train_ppo(config, tmp_path / "ppo", watcher=watcher()), net)
 
 
 def test_passes_are_the_epochs_of_stable_baselines3() -> None:

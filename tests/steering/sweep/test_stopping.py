@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import signal
 import sqlite3
@@ -12,9 +13,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
+from tests.helpers.command import mazesteer
+from tests.helpers.killed_sweeps import OPTIONS
+from tests.helpers.killed_sweeps import RESULTS as FEW_RESULTS
+
+ROOT = Path(__file__).resolve().parents[3]
 # Five small mazes that qualify, so that each of three stops finds some levels stored but not all.
 COMMAND = [str(Path(sys.executable).parent / "mazesteer"), "layer-sweep", "region5", "--levels", "26,54,208,223,238"]
 COMMAND += ["--sites", "embedder.block1.conv,embedder.relu3"]
@@ -49,17 +54,23 @@ def settled(run: Path) -> tuple[int, int]:
             return found
 
 
-def alive(session: int, what: str = "") -> list[int]:
-    """Processes of a session, zombies left out, whose command line holds ``what``."""
-    found = []
+def alive(session: int, what: str = "") -> dict[int, int]:
+    """Processes of a session, zombies left out, whose command line holds ``what``: number, and that of the parent."""
+    found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            state, _, _, sid = (folder / "stat").read_text().rpartition(")")[2].split()[:4]
+            state, parent, _, sid = (folder / "stat").read_text().rpartition(")")[2].split()[:4]
             if int(sid) == session and state != "Z" and what in (folder / "cmdline").read_text():
-                found.append(int(folder.name))
+                found[int(folder.name)] = int(parent)
         except OSError:  # ended meanwhile
             continue
     return found
+
+
+def workers_of(session: int) -> list[int]:
+    """Processes of a session that were forked from its server, which bears the same command line."""
+    servers = alive(session, "forkserver")
+    return [number for number, parent in servers.items() if parent in servers]
 
 
 def kill_all(session: int) -> None:
@@ -81,7 +92,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path: Path, request: p
     The worker is frozen when the signal comes, so it cannot have ended by finishing its level.
     """
     whole, out = tmp_path / "whole", tmp_path / "stopped"
-    subprocess.run([*COMMAND, "--out", whole], check=True, stdout=subprocess.DEVNULL)
+    assert mazesteer(*COMMAND[1:], "--out", whole).returncode == 0
     results, levels = stored(whole)
     assert (results, levels) == (5 * RESULTS, 5)
     command = [*COMMAND, "--out", str(out), "--workers", "1"]
@@ -96,7 +107,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path: Path, request: p
             )
         request.addfinalizer(functools.partial(kill_all, process.pid))
         assert wait_until(lambda: stored(out)[0] > before or process.poll() is not None, 200)  # noqa: B023
-        workers = alive(process.pid, "spawn_main")
+        workers = workers_of(process.pid)
         for worker in workers:
             os.kill(worker, signal.SIGSTOP)
         done, complete = settled(out)
@@ -110,7 +121,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path: Path, request: p
             assert len(lines) == 1 and f"{complete} of {levels} levels" in lines[0] and "same command" in lines[0]
         assert wait_until(lambda: not alive(process.pid), 15)  # noqa: B023
         assert stored(out) == (done, complete)
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    assert mazesteer(*command[1:]).returncode == 0
     assert content(out) == content(whole)
     for name in ("summary.json", "outcomes.csv"):
         assert (out / name).read_bytes() == (whole / name).read_bytes()
@@ -118,46 +129,30 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path: Path, request: p
         assert (out / "rollouts" / record.name).read_bytes() == record.read_bytes()
 
 
-def test_killed_at_twenty_random_moments_it_ends_like_one_left_alone(
-    tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    """SIGKILL to the sweep and its worker, each time a random while after it has taken the run directory."""
-    rng = np.random.default_rng(0)
-    command = [*COMMAND[:3], "--levels", "26,54", *COMMAND[5:], "--workers", "1", "--out"]
-    whole, out = tmp_path / "whole", tmp_path / "killed"
+def test_killed_at_any_moment_it_ends_like_one_left_alone(tmp_path: Path) -> None:
+    """SIGKILL before each begin and end of a transaction and before each file is put in place: 30 moments, one a sweep.
 
-    def begin(run: Path) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
-            [*command, str(run)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-        )
-        request.addfinalizer(functools.partial(kill_all, process.pid))
-
-        def holds() -> bool:
-            lock = run / ".lock"
-            return (lock.exists() and lock.read_text() == str(process.pid)) or process.poll() is not None
-
-        assert wait_until(holds, 200)
-        return process
-
-    process, begun = begin(whole), time.monotonic()
-    assert wait_until(lambda: stored(whole)[0] == 2 * RESULTS, 200)
-    lasts = time.monotonic() - begun  # until the last result is stored
-    assert process.wait(timeout=200) == 0
-    found, running = [], 0
-    for _ in range(20):
-        process = begin(out)
-        time.sleep(rng.uniform(0.0, 1.2 * lasts) if found else 0.5 * lasts)
-        running += process.poll() is None
-        kill_all(process.pid)
-        process.wait()
-        assert wait_until(lambda: not alive(process.pid), 15)  # noqa: B023
-        found.append(stored(out)[0])
-    assert found == sorted(found), "a kill lost results"
-    assert running >= 3 and found[0] < 2 * RESULTS, "too few of the kills struck a running sweep"
-    subprocess.run([*command, str(out)], check=True, stdout=subprocess.DEVNULL)
-    assert content(out) == content(whole)
-    for name in ("summary.json", "outcomes.csv", "outcomes.parquet"):
-        assert (out / name).read_bytes() == (whole / name).read_bytes()
+    What was stored is there, nothing is there by halves, and each sweep, gone on with, ends like one left alone; so
+    does one sweep that is killed again and again. The sweeps are forked from one process: tests/helpers/killed_sweeps.
+    """
+    subprocess.run([sys.executable, "-m", "tests.helpers.killed_sweeps", tmp_path], check=True, cwd=ROOT, timeout=600)
+    moments, whole = json.loads((tmp_path / "moments.json").read_text()), tmp_path / "whole"
+    results = FEW_RESULTS * len(str(OPTIONS.levels).split(","))
+    assert len(moments) == 30 and moments.count("COMMIT") == 2 + 4, "two to begin with, one for each unit"
+    found = []
+    for number, name in enumerate(moments):
+        count, _ = stored(tmp_path / f"killed-{number}")
+        assert found in ([], [*found[:-1], count]) or moments[number - 1] == "COMMIT", f"stored before {name}"
+        found.append(count)
+        assert content(tmp_path / str(number)) == content(whole), name
+        assert not list((tmp_path / str(number)).rglob("*.tmp"))
+        for record in (whole / "rollouts").glob("*.npz"):
+            assert (tmp_path / str(number) / "rollouts" / record.name).read_bytes() == record.read_bytes()
+    assert found == sorted(found) and len(set(found)) == 4 and found[-1] < results, "each unit at once, none lost"
+    chain = tmp_path / "chain"
+    assert content(chain) == content(whole)
+    for file in ("summary.json", "outcomes.csv", "outcomes.parquet", "fields.json"):
+        assert (chain / file).read_bytes() == (whole / file).read_bytes()
 
 
 def test_ctrl_c_of_a_dask_sweep_ends_all_it_started_and_any_executor_goes_on(
@@ -167,7 +162,7 @@ def test_ctrl_c_of_a_dask_sweep_ends_all_it_started_and_any_executor_goes_on(
     pytest.importorskip("distributed")
     few = [*COMMAND[:3], "--levels", "26,54", *COMMAND[5:], "--out"]
     whole, out = tmp_path / "whole", tmp_path / "stopped"
-    subprocess.run([*few, str(whole)], check=True, stdout=subprocess.DEVNULL)
+    assert mazesteer(*few[1:], whole).returncode == 0
     process = subprocess.Popen(
         ["env", "--default-signal=INT", *few, str(out), "--executor", "dask", "--workers", "2"],
         stdout=subprocess.DEVNULL,
@@ -190,16 +185,15 @@ def test_ctrl_c_of_a_dask_sweep_ends_all_it_started_and_any_executor_goes_on(
     assert len(lines) == 1 and "of 2 levels" in lines[0] and "same command" in lines[0], errors
     assert wait_until(lambda: not alive(process.pid), 15)
     assert 0 < stored(out)[0] < 2 * RESULTS
-    subprocess.run([*few, str(out)], check=True, stdout=subprocess.DEVNULL)
+    assert mazesteer(*few[1:], out).returncode == 0
     assert content(out) == content(whole)
 
 
 def test_a_worker_does_not_outlive_its_parent(request: pytest.FixtureRequest) -> None:
     code = (
-        "import multiprocessing, os, time; from concurrent.futures import ProcessPoolExecutor\n"
-        "from steering.sweep.executors import _start_worker\n"
-        "context = multiprocessing.get_context('spawn')\n"
-        "pool = ProcessPoolExecutor(1, mp_context=context, initializer=_start_worker, initargs=(None, None))\n"
+        "import os, time; from concurrent.futures import ProcessPoolExecutor\n"
+        "from steering.sweep.executors import _start_worker, worker_context\n"
+        "pool = ProcessPoolExecutor(1, mp_context=worker_context(), initializer=_start_worker, initargs=(None, None))\n"
         "pool.submit(os.getpid).result(); pool.submit(time.sleep, 600)\n"
         "print('ready', flush=True); time.sleep(600)"
     )
@@ -207,6 +201,6 @@ def test_a_worker_does_not_outlive_its_parent(request: pytest.FixtureRequest) ->
     request.addfinalizer(functools.partial(kill_all, parent.pid))
     with parent:
         assert parent.stdout is not None and parent.stdout.readline() == "ready\n"
-        assert alive(parent.pid, "spawn_main")
+        assert workers_of(parent.pid)
         parent.kill()
     assert wait_until(lambda: not alive(parent.pid), 15)
