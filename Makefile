@@ -3,18 +3,19 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 CODE := agents envs steering videos tests
-PYTEST_ARGS ?= -n 2 --dist loadscope --no-loadscope-reorder
+PYTEST_ARGS ?= -n 2 --dist worksteal
 export PYTHON PIP_ARGS
 # What Python compiles is kept within .venv, even where the environment forbids to keep it: every start of the program
 # would compile some 2,800 modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/pycache
 
-.PHONY: help setup sweep test check bench gallery clean
+.PHONY: help setup sweep test lint check bench gallery clean
 
 help:
 	@echo "make sweep   set up, then sweep every layer of the shipped agent; results in runs/demo"
-	@echo "make test    set up, then lint, types and the whole test suite"
+	@echo "make test    set up, then lint, types and the whole test suite; ends with the ten slowest tests"
+	@echo "make lint    lint, types"
 	@echo "make check   lint, types, architecture"
 	@echo "make bench   speed of the main steps on this machine"
 	@echo "make gallery the pictures of docs/gallery.md"
@@ -27,15 +28,18 @@ setup:
 sweep: setup
 	@$(BIN)/mazesteer layer-sweep --n-levels 32 --out runs/demo
 
-check: setup
+lint: setup
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy
+
+check: lint
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 
-# Two workers on two cores: more threads within each would only get in one another's way.
-test: check
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
+# Two workers on two cores: more threads within each would only get in one another's way. One that has nothing left to
+# do takes tests from the other.
+test: lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --durations=10 $(PYTEST_ARGS)
 
 bench: setup
 	@$(BIN)/python -m steering.bench

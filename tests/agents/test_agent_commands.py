@@ -1,20 +1,23 @@
-"""The commands about agents through the real entry point: evaluate, train, export."""
+"""The commands about agents through the real entry point, called or started: evaluate, train, export."""
 
 from __future__ import annotations
 
+import functools
+import inspect
 import json
 from pathlib import Path
 
 import pytest
 
 from agents.checkpoints.cards import ZOO
-from agents.evaluation import policy_figures
+from agents.evaluation import LEVELS, policy_figures
 from agents.networks.policy import MazePolicy
-from tests.helpers.command import mazesteer
+from agents.training import pipeline
+from tests.helpers.command import mazesteer, started
 
 
 def test_evaluate_recomputes(policy: MazePolicy) -> None:
-    done = mazesteer("evaluate", "region5", "--n-levels", "6", "--json")
+    done = started("evaluate", "region5", "--n-levels", "6", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == policy_figures(policy, 5, levels=(0, 6))
 
@@ -39,8 +42,14 @@ def test_a_card_that_is_wrong_is_found_out(json_too: bool, policy: MazePolicy, t
         assert json_too or ("NOT equal to the card" in done.stdout) is not right
 
 
-def test_a_training_by_command_ends_in_a_policy_that_can_be_evaluated(tmp_path: Path) -> None:
-    out = tmp_path / "run"
+def test_a_training_by_command_ends_in_a_policy_that_can_be_evaluated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its card is of fewer levels here; the command names none, so it takes those that are set."""
+    train, out = pipeline.train_pipeline, tmp_path / "run"
+    assert inspect.signature(train).parameters["card_levels"].default == LEVELS == (0, 256)
+    few = functools.partial(train, card_levels=(0, 4), watch_levels=(90_000, 90_001))
+    monkeypatch.setattr(pipeline, "train_pipeline", few)
     options = ["--region", "0", "--samples", "512", "--dagger-samples", "0", "--ppo-steps", "0"]
     done = mazesteer("train", "--out", out, *options)
     assert done.returncode == 0 and str(out / "policy.safetensors") in done.stdout, done.stderr

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.small_sweep import small_sweep
+
 HOLD = (
     "import sys; from pathlib import Path; from steering.sweep.store import run_directory\n"
     "with run_directory(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
@@ -19,6 +21,12 @@ HOLD = (
 @pytest.fixture(autouse=True)
 def _no_leaks(leak_check: None) -> None:
     """Applies ``leak_check`` to every test of this folder."""
+
+
+@pytest.fixture(scope="session")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run directory of one small sweep, shared by all workers: read it, or copy it first."""
+    return small_sweep(tmp_path_factory)
 
 
 @pytest.fixture

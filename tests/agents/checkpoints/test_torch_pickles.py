@@ -227,13 +227,22 @@ BESIDE = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
-@given(beside=BESIDE, zipped=st.booleans())
-def test_whatever_plain_things_lie_beside_weights_they_are_read(beside: Any, zipped: bool) -> None:
+def read_beside(beside: Any, returns: int, zipped: bool) -> None:
     """Options, states of optimizers and the like, as published loops save them."""
     data = saved(
-        {"beside": beside, "milestones": Counter([1, 1, 2]), "returns": [0.5] * 100_000, "model_state_dict": WEIGHTS},
+        {"beside": beside, "milestones": Counter([1, 1, 2]), "returns": [0.5] * returns, "model_state_dict": WEIGHTS},
         _use_new_zipfile_serialization=zipped,
     )
     net = policy_from_bytes(data, ".pth", "x").net
     assert all(torch.equal(value, WEIGHTS[key]) for key, value in net.state_dict().items())
+
+
+@settings(max_examples=60, deadline=None)
+@given(beside=BESIDE, zipped=st.booleans())
+def test_whatever_plain_things_lie_beside_weights_they_are_read(beside: Any, zipped: bool) -> None:
+    read_beside(beside, 100, zipped)
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_a_long_list_beside_weights_is_read(zipped: bool) -> None:
+    read_beside({}, 100_000, zipped)

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,6 @@ from agents.evaluation import policy_figures
 from agents.networks.impala import ImpalaPolicyNet
 from agents.networks.policy import MazePolicy
 from agents.training import card, imitation
-from agents.training.card import Stage
 from agents.training.history import EXACT, SNAPSHOTS, read_history
 from agents.training.imitation import ImitationConfig, make_block, train_imitation
 from agents.training.pipeline import TrainSpec, read_run, start_run, train_pipeline
@@ -32,7 +31,8 @@ from envs.chain import statistics
 from envs.errors import InputError
 from envs.files import locked
 from envs.maze import Maze
-from tests.helpers.command import mazesteer
+from tests.helpers.command import started
+from tests.helpers.small_training import TOLD, small_stages
 
 ROOT = Path(__file__).resolve().parents[3]
 EASY_LEVEL, HARD_LEVEL = 1_000_000, 1_000_006  # a 3x3 maze, five steps to the cheese; a 7x7 maze
@@ -78,6 +78,14 @@ class Stop(Exception):
     """What interrupts a run here."""
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _small_stages() -> Iterator[None]:
+    """Pipelines of this file have the published options but for smaller batches and rollouts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TrainSpec, "stages", small_stages)
+        yield
+
+
 SMALL: dict[str, tuple[int, int]] = {"card_levels": (0, 4), "watch_levels": (90_000, 90_001)}
 
 
@@ -85,18 +93,18 @@ SMALL: dict[str, tuple[int, int]] = {"card_levels": (0, 4), "watch_levels": (90_
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A pipeline of all stages, interrupted in the middle and taken up again."""
     out = tmp_path_factory.mktemp("pipeline") / "run"
-    spec = start_run(out, TrainSpec(samples=8_192, dagger_samples=(256, 256), ppo_steps=1))
+    spec = start_run(out, TrainSpec(samples=2 * TOLD, dagger_samples=(256, 256), ppo_steps=1))
 
     def interrupt(done: int, total: int) -> None:
         assert total == spec.total
-        if done >= 5_120:
+        if done >= TOLD:
             raise Stop
 
     with pytest.raises(Stop):
         train_pipeline(out, spec, progress=interrupt, save_every_seconds=0.0, **SMALL)
     assert not (out / "policy.json").exists()
     stored = torch.load(out / "imitation.pt", weights_only=True)["samples"]
-    assert 0 < stored <= 5_120
+    assert 0 < stored <= TOLD
     counts: list[int] = []
     totals: list[int] = []
 
@@ -116,8 +124,8 @@ def test_a_pipeline_ends_in_a_card_of_its_weights(run: Path) -> None:
     assert found["sha256"] == policy.sha256 and found["scale"] == 1
     assert found["figures"] == policy_figures(policy, 5, levels=(0, 4))
     training = found["training"]
-    assert training["imitation"]["samples"] == 8_192 and training["dagger_2"]["samples"] == 256
-    assert "--samples 8192 --dagger-samples 256,256 --ppo-steps 1 " in training["command"]
+    assert training["imitation"]["samples"] == 2 * TOLD and training["dagger_2"]["samples"] == 256
+    assert f"--samples {2 * TOLD} --dagger-samples 256,256 --ppo-steps 1 " in training["command"]
     assert training["seconds"] > 0 and training["hardware"]
     assert set(found["ppo_changed"]["p_cheese_in_distribution"]) == {"before", "after"}
     assert any("mazes with the cheese as in training" in line for line in found["weaknesses"])
@@ -167,7 +175,7 @@ def test_tensorboard_has_all_stages_on_one_axis(run: Path) -> None:
         assert len(set(steps)) == len(steps), "nothing twice, though the run was interrupted"
     history = read_history(run)
     first = max(row["count"] for row in history if row["stage"] != "ppo")
-    assert max(logged["exact/p_cheese_anywhere"]) == first == 8_192 + 512
+    assert max(logged["exact/p_cheese_anywhere"]) == first == 2 * TOLD + 512
     assert of_ppo["exact/p_cheese_anywhere"] == [row["count"] for row in history if row["stage"] == "ppo"]
     assert len(of_ppo) > 3 and min(min(steps) for steps in of_ppo.values()) >= first
 
@@ -177,7 +185,7 @@ def test_a_finished_run_taken_up_again_keeps_its_log_and_its_figures(
 ) -> None:
     """All of its stages are opened on the way, and the card's figures are there already."""
     before = scalars(run / "tensorboard"), scalars(run / "ppo" / "tensorboard"), (run / "policy.json").read_text()
-    assert max(before[0]["exact/p_cheese_anywhere"]) > 8_192, "there is something behind the first stage to lose"
+    assert max(before[0]["exact/p_cheese_anywhere"]) > 2 * TOLD, "there is something behind the first stage to lose"
     monkeypatch.setattr(card, "policy_figures", None)
     train_pipeline(run, read_run(run), **SMALL)
     assert before == (
@@ -188,15 +196,7 @@ def test_a_finished_run_taken_up_again_keeps_its_log_and_its_figures(
 
 
 def test_ppo_from_scratch_ends_in_a_card_and_goes_into_the_zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The published options but for smaller rollouts: another kind of run, without a warm start to compare with."""
-    whole = TrainSpec.stages
-
-    def smaller(spec: TrainSpec) -> dict[str, Stage | None]:
-        ppo = whole(spec)["ppo"]
-        assert isinstance(ppo, PPOConfig)
-        return {**whole(spec), "ppo": replace(ppo, n_envs=8, n_steps=32, minibatches=2)}
-
-    monkeypatch.setattr(TrainSpec, "stages", smaller)
+    """Another kind of run, without a warm start to compare with."""
     out = tmp_path / "run"
     spec = start_run(out, TrainSpec(samples=0, dagger_samples=(), ppo_steps=512))
     weights = train_pipeline(out, spec, **SMALL)
@@ -214,7 +214,7 @@ def test_a_run_that_another_process_trains_is_left_alone(tmp_path: Path) -> None
     start_run(out, TrainSpec(samples=512, dagger_samples=(), ppo_steps=0))
     with locked(out):
         before = sorted(path.name for path in out.iterdir())
-        done = mazesteer("train", "--out", out, "--resume")
+        done = started("train", "--out", out, "--resume")
         assert done.returncode == 2 and f"{out} is in use by process {os.getpid()}; wait for it" in done.stderr
         assert sorted(path.name for path in out.iterdir()) == before
 
@@ -223,10 +223,13 @@ def test_a_run_that_another_process_trains_is_left_alone(tmp_path: Path) -> None
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from agents.training.pipeline import read_run, train_pipeline
+from agents.training.pipeline import TrainSpec, read_run, train_pipeline
+from tests.helpers.small_training import TOLD, small_stages
+
+TrainSpec.stages = small_stages
 
 def kill(done, total):
-    if done >= 5_120:
+    if done >= TOLD:
         os.kill(os.getpid(), signal.SIGKILL)
 
 out = Path(sys.argv[1])
@@ -236,11 +239,11 @@ train_pipeline(out, read_run(out), progress=kill, save_every_seconds=0.0, watch_
 
 def test_a_training_that_was_killed_goes_on_with_what_was_saved(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    spec = start_run(out, TrainSpec(samples=6_144, dagger_samples=(), ppo_steps=0))
+    spec = start_run(out, TrainSpec(samples=TOLD + 512, dagger_samples=(), ppo_steps=0))
     done = subprocess.run([sys.executable, "-c", KILLED, str(out)], capture_output=True, cwd=ROOT)
     assert done.returncode == -signal.SIGKILL, done.stderr
     stored = torch.load(out / "imitation.pt", weights_only=True)["samples"]
-    assert 0 < stored <= 5_120
+    assert 0 < stored <= TOLD
     counts: list[int] = []
     weights = train_pipeline(out, spec, progress=lambda done, _: counts.append(done), **SMALL)
     assert counts[0] > stored and load_policy(weights).card["sha256"]

@@ -1,4 +1,4 @@
-"""The command line through its real entry point, as scripts will use it."""
+"""The command line through its real entry point, as scripts will use it: called, and started where that counts."""
 
 from __future__ import annotations
 
@@ -24,27 +24,14 @@ from agents.networks.policy import MazePolicy
 from envs.maze import Maze
 from envs.trajectory import Trajectory
 from steering.cli.app import STOPPED_BY, main
-from tests.helpers.command import mazesteer
-
-SITES = "input,embedder.block1.conv,embedder.block2.res1.resadd,embedder.relu3"
-# Small mazes with a decision square and cheese outside the top-right 5x5.
-LEVELS = "26,54,193,15"
+from tests.helpers.command import mazesteer, started
+from tests.helpers.small_sweep import COMMAND, LEVELS, SITES
 
 
 def content(run: Path) -> list[str]:
     """Everything in the results database, as text, in no order: workers end levels as they can."""
     with sqlite3.connect(f"file:{run / 'results.sqlite'}?mode=ro", uri=True) as db:
         return sorted(line for line in db.iterdump() if "'command'" not in line)
-
-
-@pytest.fixture(scope="module")
-def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("runs") / "sweep"
-    done = mazesteer("layer-sweep", "region5", "--levels", LEVELS, "--sites", SITES, "--out", out)
-    assert done.returncode == 0, done.stderr
-    printed = done.stdout.replace("\n", " ")
-    assert "report.html" in printed and "takes away 0.5 or more of the cheese's effect" in printed
-    return out
 
 
 @pytest.fixture(scope="module")
@@ -129,13 +116,15 @@ def test_sweep_leaves_a_film_that_a_browser_plays(sweep: Path) -> None:
         assert sum(1 for _ in container.decode(stream)) > 10
 
 
-def test_typed_again_it_changes_nothing(sweep: Path) -> None:
-    before = content(sweep)
-    recorded = {p: p.stat().st_mtime_ns for p in (sweep / "rollouts").iterdir()}
-    done = mazesteer("layer-sweep", "region5", "--levels", LEVELS, "--sites", SITES, "--out", sweep)
+def test_typed_again_it_changes_nothing(sweep: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(sweep, run)
+    before = content(run)
+    recorded = {p: p.stat().st_mtime_ns for p in (run / "rollouts").iterdir()}
+    done = mazesteer(*COMMAND, "--out", run)
     assert done.returncode == 0, done.stderr
-    assert content(sweep) == before
-    assert {p: p.stat().st_mtime_ns for p in (sweep / "rollouts").iterdir()} == recorded
+    assert content(run) == before
+    assert {p: p.stat().st_mtime_ns for p in (run / "rollouts").iterdir()} == recorded
 
 
 def test_report_keeps_the_thresholds_of_the_sweep(sweep: Path, tmp_path: Path) -> None:
@@ -206,8 +195,8 @@ def test_sites_and_checkpoints_and_help() -> None:
     rows = json.loads(mazesteer("sites", "--json").stdout)
     assert len(rows) == 42 and sum(row["trunk"] for row in rows) == 18
     assert "embedder.block2.res1.resadd" in mazesteer("sites").stdout
-    assert "region5" in mazesteer("checkpoints").stdout
-    assert "layer-sweep" in mazesteer("--help").stdout
+    assert "region5" in started("checkpoints").stdout
+    assert "layer-sweep" in started("--help").stdout
 
 
 def test_help_imports_no_torch() -> None:
@@ -289,7 +278,7 @@ def test_a_path_that_is_no_text_is_a_path(sweep: Path, tmp_path: Path) -> None:
     shutil.copytree(sweep, run)
     with sqlite3.connect(run / "results.sqlite") as db:
         db.execute("UPDATE meta SET value = ? WHERE key = 'command'", (json.dumps(str(run)),))
-    done = mazesteer("report", run)
+    done = started("report", run)
     assert done.returncode == 0, done.stderr
     assert r"run\udcff/report.html" in done.stdout
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,6 @@ from envs.maze import Maze
 from steering.analysis.decision_square import decision_squares
 from steering.analysis.readings import readings
 from steering.cli.outputs import rewrite_outputs
-from steering.cli.sweep_runs import run_layer_sweep
 from steering.experiments.conditions import Key
 from steering.probes.run import ProbeOptions, run_probes
 from steering.probes.summary import load_probes
@@ -30,25 +30,18 @@ from steering.reports.sweep_figures import example_figures
 from steering.reports.sweep_report import write_report
 from steering.statistics.formatting import format_number
 from steering.sweep.artifacts import RunArtifacts, read_artifacts
-from steering.sweep.executors import Cluster
-from steering.sweep.planning import SweepOptions
 from steering.sweep.provenance import used_versions
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store
 from tests.helpers.browser import chromium, looked_at
 from tests.helpers.probe_sets import made_up_site, made_up_summary, made_up_tallies
 
-SITES = ("input", "embedder.block2.res1.resadd", "embedder.relu3")
-
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A real sweep of three small levels."""
+def run(sweep: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real sweep of small levels; some tests here write into it, so a copy."""
     out = tmp_path_factory.mktemp("report") / "run"
-    options: dict[str, Any] = {"levels": "26,54,208", "n_levels": None, "sites": ",".join(SITES), "horizon": 64}
-    options |= {"conditions": ("subtract", "random"), "coefficients": (1.0,), "seed": 0, "mode": "hard"}
-    options |= {"random_draws": 1, "episodes": 1, "workers": 1, "cluster": Cluster()}
-    run_layer_sweep(SweepOptions(checkpoint="region5", out=out, **options))
+    shutil.copytree(sweep, out)
     return out
 
 
@@ -88,7 +81,7 @@ def test_markdown_and_page_give_the_numbers_of_the_summary(run: Path, monkeypatc
     for site in summary["sites"]:
         for row in site["position_curve"]:
             ends = f"{row['blindness_low']:.2f} to {row['blindness_high']:.2f}"
-            assert ends not in section, "of three mazes there is none"
+            assert ends not in section, "of so few mazes there is none"
             assert re.search(rf" {row['blindness']:.2f}[*]? [|]", section)
             assert f" ({row['mazes']} mazes) |" in section
             with monkeypatch.context() as few:
@@ -125,7 +118,14 @@ def test_every_condition_is_compared_with_both_references(run: Path) -> None:
     """All records of the summary, with all that is known of each, on the page and in its twin."""
     records = json.loads((run / "summary.json").read_text())["effects"]
     text, page = (run / "report.md").read_text(), html.unescape((run / "report.html").read_text())
-    assert {record["condition"] for record in records} == {"clean", "subtract", "random"}
+    assert {record["condition"] for record in records} == {
+        "clean",
+        "subtract",
+        "add",
+        "random",
+        "other_level",
+        "same_cell",
+    }
     lines = text.replace("\\|", "/").splitlines()
     for record in records:
         assert record["words"] in page

@@ -24,6 +24,7 @@ from envs.errors import InputError
 from steering.sweep.executors import Checkpoint, Cluster, compute, dask, local
 from steering.sweep.spec import SweepSpec
 from steering.sweep.units import Result, Unit, split
+from tests.helpers.command import mazesteer, started
 
 SITES = ("embedder.block1.conv", "embedder.relu3")
 LEVELS = (26, 54, 208)
@@ -182,12 +183,9 @@ def test_a_cluster_that_loses_all_its_workers_goes_on_with_the_next(
 
 def test_the_whole_command_on_a_cluster_of_its_own(tmp_path: Path) -> None:
     """Without an address dask starts workers on 127.0.0.1; tables and recordings are those of processes."""
-    script = Path(sys.executable).parent / "mazesteer"
-    command = [script, "layer-sweep", "region5", "--levels", "26,54", "--sites", "embedder.relu3", "--episodes", "1"]
-    for name, extra in (("local", []), ("dask", ["--executor", "dask"])):
-        done = subprocess.run(
-            [*command, "--workers", "1", *extra, "--out", tmp_path / name], capture_output=True, text=True, timeout=300
-        )
+    command = ["layer-sweep", "region5", "--levels", "26,54", "--sites", "embedder.relu3", "--episodes", "1"]
+    for typed, name, extra in ((mazesteer, "local", []), (started, "dask", ["--executor", "dask"])):
+        done = typed(*command, "--workers", "1", *extra, "--out", tmp_path / name)
         assert done.returncode == 0, done.stderr
     for file in ("outcomes.csv", "outcomes.parquet", "summary.json"):
         assert (tmp_path / "local" / file).read_bytes() == (tmp_path / "dask" / file).read_bytes()
