@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 import resource
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -188,8 +190,32 @@ def data_share(config: ImitationConfig | DaggerConfig, steps: int = 32) -> float
                 walkers.close()
 
 
+def starts() -> list[tuple[str, float]]:
+    """Return (what, ratio): processor time of whole commands, relative to a bare Python that imports torch."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = str(Path(folder) / "run")
+        sweep = ("layer-sweep", "region5", "--levels", "0:12", "--sites", "trunk", "--episodes", "0", "--out", run)
+        processor_time("-m", "steering.cli.app", *sweep)
+        torch_alone = min(processor_time("-c", "import torch") for _ in range(REPEATS))
+        commands = (("mazesteer --help", ("--help",)), ("mazesteer report, of a small run", ("report", run)))
+        return [
+            (what, min(processor_time("-m", "steering.cli.app", *words) for _ in range(REPEATS)) / torch_alone)
+            for what, words in commands
+        ]
+
+
+def processor_time(*arguments: str) -> float:
+    """Return the seconds of processor time that a Python with these arguments takes, from start to end."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
 def main() -> None:
     """Print the ratios for the shipped policy on one level."""
+    for what, ratio in starts():
+        print(f"{ratio:8.2f}  start: processor time of {what} / of a Python that imports torch", flush=True)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     policy, maze = load_policy("region5"), Maze.from_level(LEVEL)

@@ -59,7 +59,7 @@ def find_runs(given: Sequence[Path]) -> list[Path]:
         if (path / DATABASE).is_file():
             found.append(path)
         elif (path / INDEX.file).is_file():
-            found += [path / row["directory"] for row in read_index(path, "sweep again")["runs"]]
+            found += [path / run.directory for run in read_index(path, "sweep again").runs]
         else:
             raise InputError(f"{path}: no sweep there ({DATABASE} is missing); give what --out of layer-sweep was")
     return list(dict.fromkeys(found))
@@ -71,7 +71,7 @@ def unfinished(given: Sequence[Path]) -> list[str]:
     for path in dict.fromkeys(given):
         if not (path / DATABASE).is_file():
             index = read_index(path, "sweep again")
-            found += [name for name in index["checkpoints"] if name not in {row["name"] for row in index["runs"]}]
+            found += [name for name in index.checkpoints if name not in {run.name for run in index.runs}]
     return found
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -15,11 +15,10 @@ from envs.files import write_atomic
 from steering.analysis.conclusion import conclude_sweep
 from steering.analysis.decision_square import decision_squares
 from steering.analysis.summary import summarize, write_summary
-from steering.experiments.conditions import MAIN, REFERENCES
+from steering.experiments.conditions import MAIN
 from steering.experiments.outcome import shown_on
 from steering.films.sweep_film import film_sweep
 from steering.records.codec import from_plain
-from steering.records.probes import ProbeSummary
 from steering.records.sweep import DecisionSquares, SweepSummary
 from steering.reports.static_figures import sweep_picture
 from steering.reports.sweep_report import write_report
@@ -31,8 +30,8 @@ from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store, export_tables, run_directory, thresholds
 
 
-def rewrite_outputs(directory: Path, blindness: float | None = None, competence: float | None = None) -> dict[str, Any]:
-    """All outputs again from a run's store; thresholds not given are those of its last sweep command."""
+def rewrite_outputs(directory: Path, blindness: float | None = None, competence: float | None = None) -> SweepSummary:
+    """Write all outputs again from a run's store; thresholds not given are those of its last sweep command."""
     spec = SweepSpec.load(directory)
     if not (directory / DATABASE).is_file():
         raise InputError(f"{directory}: no {DATABASE}; it is not a finished run")
@@ -44,10 +43,8 @@ def rewrite_outputs(directory: Path, blindness: float | None = None, competence:
         return write_outputs(store, spec, directory, **used)
 
 
-def write_outputs(
-    store: Store, spec: SweepSpec, directory: Path, blindness: float, competence: float
-) -> dict[str, Any]:
-    """Summary, CSV, film and report from the store; prints answer, table and paths."""
+def write_outputs(store: Store, spec: SweepSpec, directory: Path, blindness: float, competence: float) -> SweepSummary:
+    """Write summary, CSV, film and report from the store; print answer, table and paths."""
     summary = summarize(store, spec, blindness=blindness, competence=competence)
     write_summary(summary, directory / "summary.json")
     tables = export_tables(store, directory)
@@ -68,56 +65,74 @@ def write_outputs(
         notes=notes,
     )
     write_atomic(directory / "report.png", sweep_picture(record))
-    print_summary(summary, extra.probes)
+    print_summary(record, conclude_sweep(summary, extra.probes))
     print(f"report: {directory / 'report.html'}, {directory / 'report.md'}")
     print(f"picture: {directory / 'report.png'}")
     print(f"numbers: {directory / 'summary.json'}, {', '.join(map(str, tables))}")
     if film is not None:
         print(f"video: {film}")
-    return summary
+    return record
 
 
 def _with_thresholds(store: Store, directory: Path, blindness: float, competence: float) -> str:
-    """The command that makes a report with these thresholds; empty if they are those of the run's sweep command."""
+    """Return the command that makes a report with these thresholds; empty if the run's sweep command had them."""
     if thresholds(store) == {"blindness": blindness, "competence": competence}:
         return ""
     given = f"--blindness-threshold {blindness:g} --competence-threshold {competence:g}"
     return f"mazesteer report {shlex.quote(str(directory))} {given}"
 
 
-def print_summary(summary: dict[str, Any], probes: ProbeSummary | None = None) -> None:
-    """The answer and a table per site, on standard output; ``probes``: of the same run."""
-    console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
-    console.print("\n" + conclude_sweep(summary, probes) + "\n")
+def console_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """Return a table for the console: the first column to the left, numbers to the right."""
     table = Table(box=None, pad_edge=False)
+    for name in columns:
+        table.add_column(name, justify="left" if name == columns[0] else "right")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def console() -> Console:
+    """Return standard output as rich writes to it: as wide as the terminal, 120 characters where there is none."""
+    return Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+
+
+def print_summary(summary: SweepSummary, answer: str) -> None:
+    """Print the ``answer`` and a table per site on standard output."""
     outcomes = shown_on("console")
     headings = [column.label.replace(" | ", "|") for column in outcomes]
-    for name in ("site", "blindness", "95% interval", "competence", *headings, "random"):
-        table.add_column(name, justify="left" if name == "site" else "right")
-    for site in summary["sites"]:
-        row = site["conditions"].get(MAIN)
-        noise = site["conditions"].get("random", {}).get("blindness")
-        if row is None:
+    rows = []
+    for site in summary.sites:
+        found = site.conditions.get(MAIN)
+        if found is None:
             continue
-        mark = " (free)" if site["affine"] else {True: "", False: " (branch)", None: " (?)"}[site["trunk"]]
-        edge = "  <- boundary" if site["name"] == summary["boundary"]["site"] else ""
-        table.add_row(
-            short_site_name(site["name"]) + mark + edge,
-            _number(row["blindness"]),
-            f"{_number(row['blindness_low'])} to {_number(row['blindness_high'])}",
-            _number(row["competence"]),
-            *(_number(row[column.name], column.digits) for column in outcomes),
-            _number(noise),
+        noise = site.conditions.get("random")
+        mark = " (free)" if site.affine else {True: "", False: " (branch)", None: " (?)"}[site.trunk]
+        edge = "  <- boundary" if site.name == summary.boundary.site else ""
+        rows.append(
+            [
+                short_site_name(site.name) + mark + edge,
+                _number(found.blindness),
+                f"{_number(found.blindness_low)} to {_number(found.blindness_high)}",
+                _number(found.competence),
+                *(_number(getattr(found, column.name), column.digits) for column in outcomes),
+                _number(None if noise is None else noise.blindness),
+            ]
         )
-    console.print(table)
-    clean, removed = (summary["reference"][world] for world in REFERENCES)
-    told = [f"{name} {_number(clean[column.name])}" for name, column in zip(headings, outcomes, strict=True)]
+    clean, removed = summary.reference.clean, summary.reference.no_cheese
+    told = [f"{name} {_number(getattr(clean, column.name))}" for name, column in zip(headings, outcomes, strict=True)]
     # Those that compare across worlds by another field say nothing of a level without cheese.
-    kept = [f"{name} {_number(removed[column.name])}" for name, column in zip(headings, outcomes, strict=True)
-            if not column.across_worlds]  # fmt: skip
-    console.print(
+    kept = [
+        f"{name} {_number(getattr(removed, column.name))}"
+        for name, column in zip(headings, outcomes, strict=True)
+        if not column.across_worlds
+    ]
+    to = console()
+    to.print("\n" + answer + "\n")
+    to.print(console_table(["site", "blindness", "95% interval", "competence", *headings, "random"], rows))
+    to.print(
         f"\nclean: {', '.join(told)}; cheese removed: {', '.join(kept)}; "
-        f"{len(summary['levels']['used'])} levels used, {len(summary['levels']['skipped'])} skipped\n"
+        f"{len(summary.levels.used)} levels used, {len(summary.levels.skipped)} skipped\n"
     )
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -20,6 +18,9 @@ from steering.cli.outputs import write_outputs
 from steering.experiments.conditions import MAIN
 from steering.films.example_fields import keep_examples
 from steering.progress import bar
+from steering.records.codec import to_json
+from steering.records.runs import IndexedRun, RunIndex
+from steering.records.sweep import SweepSummary
 from steering.sweep.artifacts import INDEX, read_index
 from steering.sweep.planning import SweepOptions, executor, plan_sweep, read_checkpoint
 from steering.sweep.provenance import used_versions
@@ -29,8 +30,8 @@ from steering.sweep.store import Store, run_directory
 ANOTHER = "choose another --out"
 
 
-def run_layer_sweep(options: SweepOptions) -> dict[str, Any]:
-    """Plan, compute what is missing, write all outputs, print the answer; returns the summary."""
+def run_layer_sweep(options: SweepOptions) -> SweepSummary:
+    """Plan, compute what is missing, write all outputs, print the answer; return the summary."""
     with told_if_stopped(
         lambda: f"mazesteer: stopped before anything was computed for {options.out}: type the same command to go on"
     ):
@@ -59,11 +60,11 @@ def run_layer_sweep(options: SweepOptions) -> dict[str, Any]:
             return write_outputs(store, spec, directory, options.blindness, options.competence)
 
 
-def run_layer_sweeps(options: SweepOptions, checkpoints: Sequence[str]) -> dict[str, Any]:
-    """The same sweep for every checkpoint, each in a directory of its name under ``options.out``.
+def run_layer_sweeps(options: SweepOptions, checkpoints: Sequence[str]) -> RunIndex:
+    """Make the same sweep for every checkpoint, each in a directory of its name under ``options.out``.
 
-    All are planned before the first begins, so bad input costs nothing. Typed again, it goes on. Returns the index:
-    checkpoint, directory and boundary of each. Raises :class:`InputError` if two checkpoints share a name, or if
+    All are planned before the first begins, so bad input costs nothing. Typed again, it goes on. Returns the index.
+    Raises :class:`InputError` if two checkpoints share a name, or if
     ``options.out`` holds something else.
     """
     parts = {}
@@ -76,20 +77,28 @@ def run_layer_sweeps(options: SweepOptions, checkpoints: Sequence[str]) -> dict[
         plan_sweep(part)
     _claim(options.out, list(parts))
     with locked(options.out):
-        rows = [row for row in read_index(options.out, ANOTHER)["runs"] if row["name"] not in parts]
-        mine = []
+        others = [run for run in read_index(options.out, ANOTHER).runs if run.name not in parts]
+        finished: list[IndexedRun] = []
         for number, (name, part) in enumerate(parts.items(), 1):
             print(f"\n[{number}/{len(parts)}] {name}", flush=True)
-            summary = run_layer_sweep(part)
-            mine.append({**summary["checkpoint"], "directory": name, "boundary": summary["boundary"],
-                         "blindness": {s["name"]: s["conditions"][MAIN]["blindness"]
-                                       for s in summary["sites"] if MAIN in s["conditions"]}})  # fmt: skip
-            names = [*(row["name"] for row in rows), *parts]
-            index = {"format": INDEX.format, "checkpoints": names, "runs": rows + mine}
-            write_atomic(options.out / INDEX.file, (json.dumps(index, indent=2) + "\n").encode())
-    _show(mine)
+            finished.append(_indexed(run_layer_sweep(part), name))
+            names = (*(run.name for run in others), *parts)
+            index = RunIndex(INDEX.format, names, (*others, *finished))
+            write_atomic(options.out / INDEX.file, to_json(index, indent=2))
+    _print_boundaries(finished)
     print(f"index: {options.out / INDEX.file}")
     return index
+
+
+def _indexed(summary: SweepSummary, directory: str) -> IndexedRun:
+    """Return a finished run as the index names it."""
+    return IndexedRun(
+        name=summary.checkpoint.name,
+        sha256=summary.checkpoint.sha256,
+        directory=directory,
+        boundary=summary.boundary,
+        blindness={s.name: s.conditions[MAIN].blindness for s in summary.sites if MAIN in s.conditions},
+    )
 
 
 def _claim(directory: Path, names: list[str]) -> None:
@@ -103,18 +112,18 @@ def _claim(directory: Path, names: list[str]) -> None:
     if INDEX.file in present:
         read_index(directory, ANOTHER)
     else:
-        write_atomic(
-            directory / INDEX.file, json.dumps({"format": INDEX.format, "checkpoints": names, "runs": []}).encode()
-        )
+        write_atomic(directory / INDEX.file, to_json(RunIndex(INDEX.format, tuple(names), ())))
 
 
-def _show(rows: Sequence[dict[str, Any]]) -> None:
+def _print_boundaries(runs: Sequence[IndexedRun]) -> None:
+    """Print a line for each run: its boundary and the ends of its interval."""
     table = Table(box=None, pad_edge=False)
     for name in ("checkpoint", "boundary", "from", "to"):
         table.add_column(name)
-    for row in rows:
-        found = row["boundary"]
-        table.add_row(row["name"], *(str(found[key] or "none") for key in ("site", "low", "high")))
-    console = Console(width=120, highlight=False)
-    console.print()
-    console.print(table)
+    for run in runs:
+        found = run.boundary
+        ends = () if found is None else (found.site, found.low, found.high)
+        table.add_row(run.name, *(end or "none" for end in ends))
+    to = Console(width=120, highlight=False)
+    to.print()
+    to.print(table)

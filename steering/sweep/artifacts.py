@@ -17,6 +17,7 @@ from steering.records.codec import from_plain
 from steering.records.examples import ExampleFields
 from steering.records.probes import ProbeSummary
 from steering.records.replication import ReplicateSummary
+from steering.records.runs import RunIndex
 
 DATABASE = "results.sqlite"
 RUN_FORMAT = "mazesteer-run-1"
@@ -53,19 +54,16 @@ def read_json(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {"format": None}
 
 
-def read_index(directory: Path, remedy: str) -> dict[str, Any]:
-    """Return the index of a folder of several runs: all ``checkpoints``, and the ``runs`` that are finished.
+def read_index(directory: Path, remedy: str) -> RunIndex:
+    """Return the index of a folder of several runs.
 
     Raises :class:`InputError`, with ``remedy``, if it is none.
     """
-    try:
-        found = json.loads((directory / INDEX.file).read_text())
-        runs = [{**row, "name": str(row["name"]), "directory": str(row["directory"])} for row in found["runs"]]
-        if found["format"] != INDEX.format:
-            raise ValueError
-        return {**found, "checkpoints": [str(name) for name in found["checkpoints"]], "runs": runs}
-    except (OSError, ValueError, KeyError, TypeError):
-        raise InputError(f"{directory / INDEX.file}: not an index of runs; {remedy}") from None
+    path = directory / INDEX.file
+    found = read_json(path)
+    if found.get("format") != INDEX.format:
+        raise InputError(f"{path}: not an index of runs; {remedy}")
+    return from_plain(found, RunIndex, path, remedy)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,35 @@
+"""``index.json``: the runs of a folder of several, one for each checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from steering.records.boundary import BoundarySummary
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexedRun:
+    """One finished run of the folder."""
+
+    name: str
+    """Name of its checkpoint."""
+    sha256: str | None = None
+    """Digest of the checkpoint's bytes, 64 hexadecimal digits; null: not recorded."""
+    directory: str
+    """Its directory, from the folder."""
+    boundary: BoundarySummary | None = None
+    """Up to which site subtraction works; null: not recorded."""
+    blindness: dict[str, float | None] = field(default_factory=dict)
+    """Blindness of subtraction by site, 1 or less; null where the cheese changes nothing."""
+
+
+@dataclass(frozen=True)
+class RunIndex:
+    """All of ``index.json``."""
+
+    format: str
+    """Name of this format."""
+    checkpoints: tuple[str, ...]
+    """Names of all checkpoints asked for, finished or not."""
+    runs: tuple[IndexedRun, ...]
+    """The runs that are finished."""
