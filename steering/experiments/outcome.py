@@ -57,7 +57,7 @@ class Outcome:
     """``tv_no_cheese`` with each state weighted by how often the policy without cheese is there."""
 
     def to_json(self) -> dict[str, float | None]:
-        """Plain numbers; NaN becomes null."""
+        """Return plain numbers; NaN becomes null."""
         return {key: (None if np.isnan(value) else value) for key, value in dataclasses.asdict(self).items()}
 
 

@@ -50,7 +50,7 @@ class Cast:
 
 
 def roll(policy: Policy, maze: Maze, cast: Cast) -> list[Trajectory]:
-    """One rollout a condition on one level, with common random numbers.
+    """Return one rollout a condition on one level, with common random numbers.
 
     Each record also holds the exact P(cheese) and P(top-right 5x5) of its condition, for the result card.
     """
@@ -68,7 +68,7 @@ def roll(policy: Policy, maze: Maze, cast: Cast) -> list[Trajectory]:
 
 
 def heat_overlays(policy: Policy, maze: Maze, tracks: Sequence[Trajectory], cast: Cast) -> list[HeatOverlay | None]:
-    """The heat map of each rollout of :func:`roll`, aligned to the picture; each on its own scale."""
+    """Return the heat map of each rollout of :func:`roll`, aligned to the picture; each on its own scale."""
     if cast.heat == "none":
         return [None] * len(tracks)
     assert cast.site is not None

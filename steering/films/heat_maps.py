@@ -26,12 +26,12 @@ class Alignment:
     step: float
 
     def share(self, index: float) -> float:
-        """A unit's middle as a share of the frame's side, 0 (left or top edge) to 1."""
+        """Return a unit's middle as a share of the frame's side, 0 (left or top edge) to 1."""
         return (self.start + self.step * index + 0.5) / OBS_SHAPE[1]
 
 
 def alignment(net: nn.Module, site: str) -> Alignment:
-    """Alignment of a site with maps ``[channels, rows, columns]``.
+    """Return the alignment of a site with maps ``[channels, rows, columns]``.
 
     Kernels, strides and paddings on the way are followed through the traced graph; a stride-2 pooling
     with padding 1 puts its units on every second pixel, not between two. A network that cannot be
@@ -67,7 +67,7 @@ def _first(value: Any) -> int:
 
 
 def heat_map(tensor: torch.Tensor, channel: int | None = None) -> np.ndarray:
-    """One map ``float64[rows, columns]`` of a ``[channels, rows, columns]`` activation or vector.
+    """Return one map ``float64[rows, columns]`` of a ``[channels, rows, columns]`` activation or vector.
 
     A channel as it is, or (None) the norm over channels. Raises :class:`InputError` for a channel it lacks.
     """

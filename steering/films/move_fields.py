@@ -31,7 +31,7 @@ _STEPS = np.array([STEP_OF_MOVE[move] for move in Move], dtype=np.float64)
 
 
 def move_vectors(probabilities: np.ndarray) -> np.ndarray:
-    """``float64[n, 5]`` move probabilities to ``float64[n, 2]`` mean steps (right, up)."""
+    """Return the mean steps ``float64[n, 2]`` (right, up) of move probabilities ``float64[n, 5]``."""
     return np.asarray(probabilities, dtype=np.float64) @ _STEPS
 
 
@@ -45,11 +45,11 @@ class MoveField:
     horizon: int
 
     def statistics(self) -> chain.ChainStatistics:
-        """The exact statistics of the chain."""
+        """Return the exact statistics of the chain."""
         return chain.statistics(self.maze, self.probabilities, self.horizon)
 
     def vectors(self, facing: str = VISITED) -> np.ndarray:
-        """``float64[n_cells, 2]``: mean step from each cell, NaN on the cheese.
+        """Return ``float64[n_cells, 2]``: mean step from each cell, NaN on the cheese.
 
         ``facing`` is ``left``, ``right`` or ``visited``: the mean of both with the expected visits as
         weights (where no visit is expected, the plain mean). Raises :class:`InputError` for another.
@@ -69,7 +69,7 @@ class MoveField:
         return mean
 
     def visits(self) -> np.ndarray:
-        """``float64[n_cells]``: expected number of moves made from each cell; on the cheese P(it is reached)."""
+        """Return ``float64[n_cells]``: expected number of moves made from each cell; on the cheese P(it is reached)."""
         stats = self.statistics()
         visits = stats.occupancy.reshape(-1, len(Facing)).sum(axis=1)
         if self.maze.cheese is not None:
@@ -77,11 +77,11 @@ class MoveField:
         return visits
 
     def path_probability(self) -> np.ndarray:
-        """``float64[n_cells]``: normalized path probability from the start to each cell, NaN at the start."""
+        """Return ``float64[n_cells]``: normalized path probability from the start to each cell, NaN at the start."""
         return np.array([chain.path_probability(self.maze, self.probabilities, cell) for cell in self.maze.cells])
 
     def heat(self, kind: str) -> Heat | None:
-        """``visits``, ``path`` or ``none`` as colours; raises :class:`InputError` for another."""
+        """Return ``visits``, ``path`` or ``none`` as colours; raises :class:`InputError` for another."""
         if kind not in HEATS:
             raise InputError(f"unknown heat map {kind!r} of a field; {nearest(kind, HEATS)}")
         if kind == "visits":
@@ -92,7 +92,7 @@ class MoveField:
 
 
 def level_fields(evaluator: LevelEvaluator, interventions: dict[str, Intervention]) -> list[MoveField]:
-    """The clean field, then one per intervention, titled by its key; the level is drawn once."""
+    """Return the clean field, then one per intervention, titled by its key; the level is drawn once."""
     maze, horizon = evaluator.maze, evaluator.horizon
     edited = evaluator.fields(list(interventions.values())) if interventions else []
     named = zip(["clean", *interventions], [evaluator.clean, *edited], strict=True)
@@ -100,14 +100,14 @@ def level_fields(evaluator: LevelEvaluator, interventions: dict[str, Interventio
 
 
 def no_cheese_field(evaluator: LevelEvaluator) -> MoveField:
-    """The policy left alone on the level without its cheese."""
+    """Return the field of the policy left alone on the level without its cheese."""
     world = evaluator.maze.without_cheese()
     return MoveField("no cheese", world, evaluator.no_cheese.probabilities, evaluator.horizon)
 
 
 def panels(field: MoveField, other: MoveField | None = None, *, facing: str = VISITED, heat: str = "visits"
 ) -> list[FieldPanel]:  # fmt: skip
-    """Panels to draw: ``field``, and with ``other`` that one and the difference other - field of one level.
+    """Return the panels to draw: ``field``, and with ``other`` that one and the difference other - field.
 
     The colours of the first two share their key. Arrows of the difference, up to 2 long, are drawn at
     half the scale. Raises :class:`InputError` for an unknown facing or heat map, or two mazes.
@@ -130,7 +130,7 @@ def panels(field: MoveField, other: MoveField | None = None, *, facing: str = VI
 
 
 def _change(field: MoveField, other: MoveField, heats: Sequence[Heat]) -> Heat:
-    """Second minus first; nothing where only one of them has a cheese, whose cell counts something else."""
+    """Return second minus first; nothing where only one of them has a cheese, whose cell counts something else."""
     values = heats[1].values - heats[0].values
     for cell in (field.maze.cheese, other.maze.cheese):
         if cell is not None and field.maze.cheese != other.maze.cheese:

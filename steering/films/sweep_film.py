@@ -13,7 +13,7 @@ from steering.sweep.store import Store
 
 
 def film_sweep(store: Store, spec: SweepSpec, directory: Path, site: str) -> Path | None:
-    """Film of the level where subtraction at ``site`` changes P(cheese) most, from its recordings.
+    """Film the level where subtraction at ``site`` changes P(cheese) most, from its recordings.
 
     Made once; returns None if the sweep has no ``subtract`` condition or recorded nothing.
     """
@@ -33,7 +33,7 @@ def film_sweep(store: Store, spec: SweepSpec, directory: Path, site: str) -> Pat
 
 
 def most_changed(store: Store, spec: SweepSpec, site: str) -> int:
-    """The finished level where subtraction at ``site`` changes P(cheese) most (the first of equals)."""
+    """Return the finished level where subtraction at ``site`` changes P(cheese) most (the first of equals)."""
     table = {row.key: row.outcome for row in store.rows()}
     keys = {level: Key(level, "subtract", site, spec.coefficients[0]) for level in spec.levels}
     finished = [level for level, key in keys.items() if key in table]

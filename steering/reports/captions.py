@@ -201,5 +201,5 @@ ALL_SITES = """Subtracted at all distinct trunk sites at once, the coefficient {
 
 
 def fill(text: str, **values: Any) -> str:
-    """The text on one line, its blanks filled."""
+    """Return the text on one line, its blanks filled."""
     return " ".join(text.split()).format(**values)

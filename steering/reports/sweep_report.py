@@ -166,7 +166,7 @@ def _examples(fields: ExampleFields, named: Mapping[str, str]) -> list[Figure]:
 
 
 def captioned(name: str, figure: go.Figure, **values: Any) -> Figure:
-    """A figure with its title and caption of :mod:`steering.reports.captions`."""
+    """Return a figure with its title and caption of :mod:`steering.reports.captions`."""
     title, caption = captions.FIGURES[name]
     return Figure(name, captions.fill(title, **values), captions.fill(caption, **values), figure)
 
@@ -237,7 +237,7 @@ def _probed(probes: ProbeSummary | None) -> list[str]:
 
 
 def _film(path: Path) -> str:
-    """A film as what a page can hold; empty if it is not there or larger than any page, which then only names it."""
+    """Return a film as a data URI; empty if it is not there or larger than any page, which then only names it."""
     if not path.is_file() or path.stat().st_size > PAGE_BYTES:
         return ""
     return "data:video/mp4;base64," + base64.b64encode(path.read_bytes()).decode()
