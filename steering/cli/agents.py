@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from envs.errors import InputError, check_random_seed, told_if_stopped
 from steering.cli.options import DEFAULT_CHECKPOINT, Checkpoint
 
+if TYPE_CHECKING:
+    from agents.training.pipeline import TrainSpec
+
 commands = typer.Typer()
+PUBLISHED_STEPS = 80_000_000  # of PPO alone, as the published agent was trained
 
 
 @commands.command("checkpoints")
@@ -26,8 +31,8 @@ def checkpoints_command(
     if as_json:
         print(json.dumps({name: {**load_card(name), "snapshots": list(zoo_snapshots(name))} for name in names}))
         return
-    print(f"{'name':<16}{'scale':>5}  {'cheese in training':<20}{'P(cheese): as in training':>26}{'anywhere':>10}"
-          f"{'P(top-right 5x5)':>18}")  # fmt: skip
+    head = f"{'name':<16}{'scale':>5}  {'cheese in training':<20}{'P(cheese): as in training':>26}{'anywhere':>10}"
+    print(head + f"{'P(top-right 5x5)':>18}")
     for name in names:
         card = load_card(name)
         figures = card["figures"]
@@ -124,13 +129,15 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
 ) -> None:
     """Train a policy: imitation, on-policy imitation, then PPO; snapshots, history and a card."""
-    from agents.training.pipeline import TrainSpec, read_run, start_run, train_pipeline
+    from agents.training.pipeline import TrainSpec, start_run, train_pipeline
     from envs.files import locked
-    from envs.training.levels import check_region
     from steering.progress import bar
 
-    typed: dict[str, Any] = {"region": region, "scale": scale, "seed": seed, "samples": samples}
-    typed |= {
+    typed = {
+        "region": region,
+        "scale": scale,
+        "seed": seed,
+        "samples": samples,
         "dagger_samples": _numbers(dagger_samples, "dagger-samples"),
         "ppo_steps": ppo_steps,
         "optimizer": optimizer,
@@ -138,22 +145,9 @@ def train(
         "patience": _numbers(patience, "patience"),
         "bf16": bf16,
     }
-    given = {name: value for name, value in typed.items() if value is not None}
-    if from_scratch:
-        if samples or any(given.get("dagger_samples", ())):
-            raise InputError("--from-scratch has no imitation; leave out --samples and --dagger-samples")
-        given = {**({} if resume else {"ppo_steps": 80_000_000}), **given, "samples": 0, "dagger_samples": ()}
-    if region is not None:
-        given["region"] = check_region(region)
-    check_random_seed(given.get("seed", 0))
+    given = _training_options(typed, from_scratch=from_scratch, resume=resume)
     if resume:
-        spec = read_run(out)
-        for name, value in given.items():
-            if not spec.agrees(name, value):
-                begun, option = getattr(spec, name), name.replace("_", "-")
-                if from_scratch and name in ("samples", "dagger_samples"):
-                    begun, option = "imitation", "from-scratch"
-                raise InputError(f"--{option}: the run in {out} was begun with {begun}; leave it out")
+        spec = _begun_with(out, given, from_scratch)
     given.pop("bf16", None)
     command = f"mazesteer train --out {shlex.quote(str(out))} --resume"
     with told_if_stopped(lambda: f"\nstopped; `{command}` goes on"):
@@ -163,6 +157,39 @@ def train(
             with bar("training, then evaluating") as progress:
                 result = train_pipeline(out, spec, progress=progress, evaluating=progress)
     print(f"weights: {result}\ncard:    {result.with_suffix('.json')}\ncurves:  {result.with_suffix('.png')}")
+
+
+def _training_options(typed: Mapping[str, Any], *, from_scratch: bool, resume: bool) -> dict[str, Any]:
+    """Return the options of a :class:`TrainSpec` that were given, by name, ``from_scratch`` and the region resolved.
+
+    Raises :class:`InputError` for options that do not go together, a region or a seed that there is none of.
+    """
+    from envs.training.levels import check_region
+
+    given = {name: value for name, value in typed.items() if value is not None}
+    if from_scratch:
+        if given.get("samples") or any(given.get("dagger_samples", ())):
+            raise InputError("--from-scratch has no imitation; leave out --samples and --dagger-samples")
+        steps = {} if resume else {"ppo_steps": PUBLISHED_STEPS}
+        given = {**steps, **given, "samples": 0, "dagger_samples": ()}
+    if "region" in given:
+        given |= {"region": check_region(given.pop("region"))}
+    check_random_seed(given.get("seed", 0))
+    return given
+
+
+def _begun_with(out: Path, given: Mapping[str, Any], from_scratch: bool) -> TrainSpec:
+    """Return the options of the run in ``out``; raise :class:`InputError` if one of those ``given`` is another."""
+    from agents.training.pipeline import read_run
+
+    spec = read_run(out)
+    for name, value in given.items():
+        if not spec.agrees(name, value):
+            begun, option = getattr(spec, name), name.replace("_", "-")
+            if from_scratch and name in ("samples", "dagger_samples"):
+                begun, option = "imitation", "from-scratch"
+            raise InputError(f"--{option}: the run in {out} was begun with {begun}; leave it out")
+    return spec
 
 
 @commands.command()

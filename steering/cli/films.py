@@ -24,7 +24,7 @@ Crop = Annotated[bool, typer.Option("--crop", help="Leave out the walls around t
 
 
 def _stopped() -> str:
-    """A picture is whole or not there."""
+    """Say what an interruption leaves: a picture is whole or not there."""
     return "mazesteer: stopped; the picture was not written; type the same command to start again"
 
 
@@ -211,7 +211,7 @@ def replay(
 
 
 def _site(policy: Any, name: str | None) -> str:
-    """The full name of a site; by default where the sweep records its rollouts."""
+    """Return the full name of a site; by default where the sweep records its rollouts."""
     from steering.interventions.sites import find_site, select_sites
     from steering.sweep.recordings import rollout_site
 

@@ -91,7 +91,7 @@ def film_sites(
 
 
 def distinct_curve(summary: dict[str, Any]) -> list[tuple[str, float]]:
-    """(site, blindness) of the distinct trunk experiments in depth order; all sites where trunk is not known."""
+    """Return (site, blindness) of the distinct trunk experiments by depth; all sites where trunk is not known."""
     sites = [site for site in summary["sites"] if site["trunk"] is not False and MAIN in site["conditions"]]
     first: dict[str, tuple[str, float]] = {}
     for site in sites:

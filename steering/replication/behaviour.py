@@ -54,12 +54,12 @@ class Fit:
     coefficients: np.ndarray
 
     def probabilities(self, x: np.ndarray) -> np.ndarray:
-        """``float64[n, n_features]`` to ``float64[n]``."""
+        """Return probabilities ``float64[n]`` for features ``float64[n, n_features]``."""
         return np.asarray(expit(self.intercept + (x - self.centre) / self.scale @ self.coefficients))
 
 
 def fit_logistic(x: np.ndarray, p: np.ndarray, penalty: float = PENALTY) -> Fit:
-    """L1 logistic regression of fractions ``float64[n]`` in 0..1 on z-scored ``float64[n, n_features]``.
+    """Fit an L1 logistic regression of fractions ``float64[n]`` in 0..1 on z-scored ``float64[n, n_features]``.
 
     Least ``sum of expected log loss + penalty * |coefficients|``; the intercept is not penalized. A constant feature
     has the coefficient 0. A coefficient is the difference of two parts that are not negative, so that the penalty is
@@ -82,7 +82,7 @@ def fit_logistic(x: np.ndarray, p: np.ndarray, penalty: float = PENALTY) -> Fit:
 
 
 def held_out(x: np.ndarray, p: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Expected accuracy on each maze, ``float64[n]``: by a fit on the other folds, and by always saying the same.
+    """Return expected accuracy on each maze, ``float64[n]``: by a fit on other folds, and by always saying the same.
 
     The base rate knows the majority of all mazes; a majority of the other folds would be wrong more often than not
     where the two are equal.
@@ -96,12 +96,12 @@ def held_out(x: np.ndarray, p: np.ndarray, rng: np.random.Generator) -> tuple[np
 
 
 def measure_behaviour(bench: Setup, maze: Maze) -> Measurement:
-    """The maze's distances and the exact probability of the cheese."""
+    """Measure the maze's distances and the exact probability of the cheese."""
     return {**maze.features(), "p_cheese": bench.evaluator(maze).clean_outcome().p_cheese}
 
 
 def summarize_behaviour(bench: Setup, sample: Sample) -> FindingSummary:
-    """Held-out accuracy against the base rate, and the coefficients of the fit on all mazes."""
+    """Sum up held-out accuracy against the base rate, and the coefficients of the fit on all mazes."""
     if len(sample) < FEWEST:
         return FindingSummary(
             (sample.figure("mean P(cheese)", mean, "p_cheese"),),
@@ -147,7 +147,7 @@ def summarize_behaviour(bench: Setup, sample: Sample) -> FindingSummary:
 
 
 def _refits(x: np.ndarray, p: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Coefficients ``float64[REFITS, n_features]`` of fits on mazes drawn with replacement."""
+    """Return coefficients ``float64[REFITS, n_features]`` of fits on mazes drawn with replacement."""
     found: list[Sequence[float]] = []
     for _ in range(REFITS):
         drawn = rng.integers(len(p), size=len(p))

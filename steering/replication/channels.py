@@ -41,7 +41,7 @@ PLACES: dict[str, Callable[[float, float], bool]] = {
 
 
 def keeps(settings: Settings, maze: Maze) -> bool:
-    """Levels with a decision square that channels were not selected on."""
+    """Return whether a level has a decision square and channels were not selected on it."""
     return maze.decision_square is not None and maze.level not in selection_levels(settings.seed)
 
 
@@ -49,7 +49,7 @@ def keeps(settings: Settings, maze: Maze) -> bool:
 
 
 def measure_resampling(bench: Setup, maze: Maze) -> Measurement:
-    """Mean total variation to clean with channels taken from another maze, its cheese on the same cell or another.
+    """Measure mean total variation to clean with channels of another maze, its cheese on the same cell or another.
 
     The other cell is as far away as :data:`findings_transfer.OFFSETS` has it; NaN where the other maze has none.
     """
@@ -72,7 +72,7 @@ def measure_resampling(bench: Setup, maze: Maze) -> Measurement:
 
 
 def summarize_resampling(bench: Setup, sample: Sample) -> FindingSummary:
-    """Whether it matters where the other maze's cheese lies, for tracking channels and for random ones."""
+    """Sum up what the place of the other maze's cheese matters, for tracking channels and for random ones."""
     selected = bench.tracking.channels
     published = {
         "cheese_same": "0.0088 (flawed)",
@@ -110,7 +110,7 @@ def summarize_resampling(bench: Setup, sample: Sample) -> FindingSummary:
 
 
 def on_path(bench: Setup, maze: Maze, goal: Cell, edit: Intervention) -> float:
-    """Normalized path probability start -> ``goal``; the network is run on the states of that path alone."""
+    """Return the normalized path probability start -> ``goal``; the network is run on the states of that path alone."""
     states = [state for state, _ in maze.walk(maze.path(maze.mouse, goal))]
     logits = HookedPolicy(bench.policy.net).run(to_input(maze.observations(states)), edit.by_site())[0]
     table = np.full((len(maze.states), N_MOVES), np.nan)
@@ -119,7 +119,7 @@ def on_path(bench: Setup, maze: Maze, goal: Cell, edit: Intervention) -> float:
 
 
 def measure_retargeting(bench: Setup, maze: Maze) -> Measurement:
-    """For each target: where it lies, and the path probability clean, clamped, and with the cheese itself moved there.
+    """Measure each target: its place, and the path probability clean, clamped, and with the cheese moved there.
 
     Clean and clamped are the level without its cheese: nothing else draws the mouse, and no path ends before its
     target. Targets are drawn among the free cells but the mouse's.
@@ -150,7 +150,7 @@ def measure_retargeting(bench: Setup, maze: Maze) -> Measurement:
 
 
 def summarize_retargeting(bench: Setup, sample: Sample) -> FindingSummary:
-    """Path probability to the target by where it lies."""
+    """Sum up path probability to the target by where it lies."""
     found = bench.tracking
     if found.leader is None:
         return FindingSummary(
@@ -193,7 +193,7 @@ def summarize_retargeting(bench: Setup, sample: Sample) -> FindingSummary:
 
 
 def _averages(sample: Sample, place: str, condition: int) -> np.ndarray:
-    """``float64[n]``: each maze's mean path probability over its targets at a place; NaN without any."""
+    """Return ``float64[n]``, each maze's mean path probability over its targets at a place; NaN without any."""
     found = []
     for row in sample.rows:
         values = [target[2 + condition] for target in row["targets"] if PLACES[place](target[0], target[1])]

@@ -52,7 +52,7 @@ Reading = tuple[tuple[int, ...], int]  # channels, and the side of the neighbour
 
 
 def places(bench: Setup) -> list[str]:
-    """The sites probed, the pixels first: the ends of the blocks where the network has them, and the bench's site."""
+    """Return the sites probed, pixels first: the ends of the blocks that the network has, and the setup's own site."""
     found = [INPUT]
     for name in ENDS:
         try:
@@ -64,7 +64,7 @@ def places(bench: Setup) -> list[str]:
 
 
 def measure_probe(bench: Setup, mazes: Sequence[Maze]) -> list[Measurement]:
-    """For each maze its number of frames and, as ``<place> <part>``, sums over them of what the probes said.
+    """Measure each maze's number of frames and, as ``<place> <part>``, sums over them of what the probes said.
 
     Of the shared unit: cheeses found (``hits``; ``control_hits``: learned on shuffled labels) and cells off the cheese
     (``distance``); of the linear probe: squared cells off (``squares``; ``usual``: of the mean cell). Every maze is
@@ -91,7 +91,7 @@ def measure_probe(bench: Setup, mazes: Sequence[Maze]) -> list[Measurement]:
 
 
 def _readings(bench: Setup, names: Sequence[str]) -> dict[str, Reading]:
-    """What is read at each place: all channels of the input, the best two of a map."""
+    """Return what is read at each place: all channels of the input, the best two of a map."""
     net, settings = bench.policy.net, bench.settings
     inner = [find_site(net, name) for name in names if name != INPUT]
     tracked = track_all(bench.policy, inner, settings.seed, settings.mode)
@@ -107,7 +107,7 @@ def _readings(bench: Setup, names: Sequence[str]) -> dict[str, Reading]:
 
 
 def best_reading(maps: Tensor, data: ProbeData, channels: Sequence[int], count: int) -> Reading:
-    """The ``count`` of ``channels`` and the kernel that find most; ``maps``, ``float32[n, c, h, w]``, has them all.
+    """Return the ``count`` of ``channels`` and the kernel that find most; ``maps`` ``float32[n, c, h, w]`` has all.
 
     Every frame is answered by a unit learned on the other folds. The first of several that are as good.
     """
@@ -122,7 +122,7 @@ def best_reading(maps: Tensor, data: ProbeData, channels: Sequence[int], count: 
 
 
 def _maps(bench: Setup, frames: np.ndarray, channels: Mapping[str, Sequence[int]]) -> dict[str, Tensor]:
-    """``float32[n, c, h, w]``: the given channels of each place."""
+    """Return ``float32[n, c, h, w]``, the given channels of each place."""
     hooked, parts = HookedPolicy(bench.policy.net), []
     for part in batches(frames):
         seen = hooked.run(to_input(part), capture=list(channels))[2]
@@ -131,7 +131,7 @@ def _maps(bench: Setup, frames: np.ndarray, channels: Mapping[str, Sequence[int]
 
 
 def summarize_probe(bench: Setup, sample: Sample) -> FindingSummary:
-    """How many cheeses are found at each place, against shuffled labels; how far the linear probe explains the cell."""
+    """Sum up cheeses found at each place, against shuffled labels, and the cell's variance explained linearly."""
     hits: dict[str, Measure] = {}
     figures = []
     for place in places(bench):
@@ -158,7 +158,7 @@ def summarize_probe(bench: Setup, sample: Sample) -> FindingSummary:
 
 
 def _early(hits: dict[str, Measure]) -> list[str]:
-    """Where near-perfect reading was published: blocks 1 and 2; for a network without them, the one site probed."""
+    """Return where near-perfect reading was published: blocks 1 and 2; else the one site probed."""
     ends = [place for place in ENDS[:2] if place in hits]
     return ends or [place for place in hits if place != INPUT]
 

@@ -22,7 +22,7 @@ NEAR = 0.05  # of that share
 
 
 def measure_named(bench: Setup, maze: Maze) -> Measurement:
-    """Level 0's vector and the maze's own: distance to the level without cheese, and the decision."""
+    """Measure level 0's vector and the maze's own: distance to the level without cheese, and the decision."""
     level = bench.evaluator(maze)
     giver = Maze.from_level(GIVER, bench.settings.mode)
     clean = level.clean_outcome()
@@ -34,7 +34,7 @@ def measure_named(bench: Setup, maze: Maze) -> Measurement:
 
 
 def summarize_named(bench: Setup, sample: Sample) -> FindingSummary:
-    """What is left of the cheese's effect; exact numbers of two levels, so they decide without an interval."""
+    """Sum up what is left of the cheese's effect; exact numbers of two levels, so they decide without an interval."""
     clean = sample.column("clean_tv")
     left = {
         name: np.divide(sample.column(f"{name}_tv"), clean, out=np.full(len(sample), np.nan), where=clean > IDLE)
@@ -67,14 +67,14 @@ def summarize_named(bench: Setup, sample: Sample) -> FindingSummary:
 
 
 def count_decisions(_: Setup, mazes: Sequence[Maze]) -> list[Measurement]:
-    """1 for a level with a decision square, else 0; and of those, 1 if its cheese lies outside the top-right 5x5."""
+    """Return 1 for a level with a decision square, else 0; of those, 1 if its cheese is not in the top-right 5x5."""
     return [
         {"has": float(maze.decision_square is not None), "swept": float(skip_reason(maze) is None)} for maze in mazes
     ]
 
 
 def summarize_decisions(bench: Setup, sample: Sample) -> FindingSummary:
-    """The share of levels, by both ways of counting: the source does not say whether it asked where the cheese lies."""
+    """Sum up the share of levels, by both ways of counting: the source does not say which mazes it took."""
     low, high = PUBLISHED_SHARE - NEAR, PUBLISHED_SHARE + NEAR
     names = {"has": "with a decision square", "swept": "with one and their cheese outside the top-right 5x5"}
     shares = {

@@ -33,17 +33,17 @@ _SMALLEST = 1e-6  # probabilities are kept off 0 and 1 by it before the log-odds
 
 
 def at_decision(outcome: Outcome, condition: str) -> Measurement:
-    """The three probabilities at the decision square under ``<condition>_<move>``."""
+    """Return the three probabilities at the decision square under ``<condition>_<move>``."""
     return {f"{condition}_{move}": getattr(outcome, f"p_{move}_decision") for move in MOVES}
 
 
 def own_vector(bench: Setup, maze: Maze) -> SteeringVector:
-    """The cheese vector of the maze itself, mouse at its start."""
+    """Return the cheese vector of the maze itself, mouse at its start."""
     return cheese_vector(bench.policy, maze, bench.site.name)
 
 
 def measure_effect(bench: Setup, maze: Maze) -> Measurement:
-    """At the decision square: left alone, subtracted, and with the cheese removed."""
+    """Measure the decision square: left alone, subtracted, and with the cheese removed."""
     level = bench.evaluator(maze)
     steered = level.outcomes([subtract(own_vector(bench, maze))])[0]
     return {
@@ -54,7 +54,7 @@ def measure_effect(bench: Setup, maze: Maze) -> Measurement:
 
 
 def summarize_effect(bench: Setup, sample: Sample) -> FindingSummary:
-    """Medians over distinct mazes, as published."""
+    """Sum up medians over distinct mazes, as published."""
     published = {"clean": (0.806, 0.034, 0.102), "subtract": (0.032, 0.750, 0.187)}
     words = {"clean": "clean", "subtract": "subtracted", "no_cheese": "cheese removed"}
     figures = [
@@ -76,7 +76,7 @@ def summarize_effect(bench: Setup, sample: Sample) -> FindingSummary:
 
 
 def measure_adding(bench: Setup, maze: Maze) -> Measurement:
-    """At the decision square and over all states: added against subtracted."""
+    """Measure the decision square and all states: added against subtracted."""
     level, vector = bench.evaluator(maze), own_vector(bench, maze)
     added, subtracted = level.outcomes([add(vector), subtract(vector)])
     row = {**at_decision(level.clean_outcome(), "clean"), **at_decision(added, "add")}
@@ -90,7 +90,7 @@ def measure_adding(bench: Setup, maze: Maze) -> Measurement:
 
 
 def summarize_adding(bench: Setup, sample: Sample) -> FindingSummary:
-    """How much adding does beside subtracting."""
+    """Sum up how much adding does beside subtracting."""
     share = sample.figure(
         "change of P(cheese), adding as a share of subtracting",
         pooled_ratio,
@@ -111,7 +111,7 @@ def summarize_adding(bench: Setup, sample: Sample) -> FindingSummary:
 
 
 def measure_noise(bench: Setup, maze: Maze) -> Measurement:
-    """Gaussian noise of the vector's norm, and as strong everywhere as the vector at its strongest; means of draws."""
+    """Measure noise of the vector's norm, and as strong everywhere as the vector at its strongest; means of draws."""
     level, vector = bench.evaluator(maze), own_vector(bench, maze)
     spread = vector.norm / math.sqrt(vector.tensor.numel())
     sizes = {"norm": 1.0, "peak": float(vector.tensor.abs().max()) / spread}
@@ -127,7 +127,7 @@ def measure_noise(bench: Setup, maze: Maze) -> Measurement:
 
 
 def summarize_noise(bench: Setup, sample: Sample) -> FindingSummary:
-    """What is left of the policy under noise."""
+    """Sum up what is left of the policy under noise."""
     words = {"clean": "clean", "norm": "noise of equal norm", "peak": "noise as strong as the vector's peak"}
     left = {
         arm: sample.figure(
@@ -161,13 +161,13 @@ def summarize_noise(bench: Setup, sample: Sample) -> FindingSummary:
 
 
 def measure_paths(bench: Setup, maze: Maze) -> Measurement:
-    """Normalized path probabilities of the policy left alone."""
+    """Measure normalized path probabilities of the policy left alone."""
     clean = bench.evaluator(maze).clean_outcome()
     return {"cheese": clean.path_probability_cheese, "corner": clean.path_probability_corner}
 
 
 def summarize_paths(bench: Setup, sample: Sample) -> FindingSummary:
-    """Medians over mazes."""
+    """Sum up medians over mazes."""
     return FindingSummary(
         (
             sample.figure("median normalized path probability to the cheese", median, "cheese"),
@@ -177,7 +177,7 @@ def summarize_paths(bench: Setup, sample: Sample) -> FindingSummary:
 
 
 def measure_top_right(bench: Setup, maze: Maze) -> Measurement:
-    """The top-right vector added, the cheese vector subtracted, and both; NaN where the maze fills the world."""
+    """Measure the top-right vector added, the cheese vector subtracted, and both; NaN in a maze of full size."""
     level = bench.evaluator(maze)
     clean = level.clean_outcome()
     arms = ("add", "cheese", "both")
@@ -194,7 +194,7 @@ def measure_top_right(bench: Setup, maze: Maze) -> Measurement:
 
 
 def summarize_top_right(bench: Setup, sample: Sample) -> FindingSummary:
-    """Attraction to the top right, and whether effects add up (as log-odds: probabilities end at 1)."""
+    """Sum up attraction to the top right, and whether effects add up (as log-odds: probabilities end at 1)."""
     words = {"clean": "clean", "add": "top-right vector added", "cheese": "cheese vector subtracted", "both": "both"}
     shift = {name: log_odds(sample.column(name)) - log_odds(sample.column("clean")) for name in words}
     raised = sample.figure(f"median change of {MOVES['corner']}, added", median_change, "add", "clean")
@@ -220,7 +220,7 @@ def summarize_top_right(bench: Setup, sample: Sample) -> FindingSummary:
 
 
 def log_odds(p: np.ndarray) -> np.ndarray:
-    """``log(p / (1 - p))``, finite also at 0 and 1."""
+    """Return ``log(p / (1 - p))``, finite also at 0 and 1."""
     clipped = np.clip(p, _SMALLEST, 1.0 - _SMALLEST)
     return np.log(clipped) - np.log1p(-clipped)
 

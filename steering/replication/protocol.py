@@ -55,7 +55,7 @@ class Settings:
             raise InputError(f"--behaviour-levels {self.behaviour_levels}: give a number from 1 to 100000")
 
     def shared(self) -> dict[str, Any]:
-        """What all results in one directory must agree on: a maze's measurement depends on nothing else."""
+        """Return what all results in one directory must agree on: a maze's measurement depends on nothing else."""
         return {
             key: value
             for key, value in dataclasses.asdict(self).items()
@@ -72,12 +72,12 @@ class Setup:
 
     @functools.cached_property
     def site(self) -> Site:
-        """Where the findings intervene."""
+        """Return the site where the findings intervene."""
         return find_site(self.policy.net, self.settings.site)
 
     @functools.cached_property
     def tracking(self) -> Tracking:
-        """The channels that track the cheese there."""
+        """Return the channels that track the cheese there."""
         return track(self.policy, self.site, self.settings.seed, self.settings.mode)
 
     @functools.cached_property
@@ -85,19 +85,19 @@ class Setup:
         return {}
 
     def evaluator(self, maze: Maze) -> LevelEvaluator:
-        """Exact evaluation of ``maze`` within the horizon. The last maze's is kept: findings share its clean passes."""
+        """Return the exact evaluation of ``maze``. The last maze's is kept: findings share its clean passes."""
         if maze not in self._kept:
             self._kept.clear()
             self._kept[maze] = LevelEvaluator(self.policy, maze, self.settings.horizon)
         return self._kept[maze]
 
     def rng(self, maze: Maze, what: str, draw: int = 0) -> np.random.Generator:
-        """The generator of one draw on one maze."""
+        """Return the generator of one draw on one maze."""
         return generator(self.settings.seed, maze.level or 0, f"replicate {what}", draw)
 
 
 def published_site(policy: Policy, site: str | None) -> str:
-    """The site to use: the one asked for, else the published one; :class:`InputError` if there is none."""
+    """Return the site asked for, else the published one; raise :class:`InputError` if there is none."""
     if site is not None:
         return find_site(policy.net, site).name
     try:
@@ -123,16 +123,16 @@ class Measure:
     published: float | str | None = None
 
     def above(self, bound: float) -> bool | None:
-        """Whether it exceeds ``bound``; None where the interval does not tell."""
+        """Return whether it exceeds ``bound``; None where the interval does not tell."""
         return True if self.low > bound else False if self.high < bound else None
 
     def below(self, bound: float) -> bool | None:
-        """Whether it is less than ``bound``; None where the interval does not tell."""
+        """Return whether it is less than ``bound``; None where the interval does not tell."""
         above = self.above(bound)
         return None if above is None else not above
 
     def within(self, low: float, high: float) -> bool | None:
-        """Whether it lies between the bounds; None where the interval does not tell."""
+        """Return whether it lies between the bounds; None where the interval does not tell."""
         inside, outside = self.low > low and self.high < high, self.high < low or self.low > high
         return True if inside else False if outside else None
 
@@ -179,7 +179,7 @@ class Finding:
     revision: int = 1
 
     def mazes(self, settings: Settings, known: dict[int, Maze] | None = None) -> list[Maze]:
-        """The mazes to measure, in the order of their levels; if ``distinct``, twins under a second seed are left out.
+        """Return the mazes to measure, in the order of their levels; if ``distinct``, each once.
 
         Levels in ``known`` are not made again; it takes the others.
         """
@@ -196,16 +196,16 @@ class Finding:
         return list(found.values())
 
     def basis(self, mazes: Sequence[Maze]) -> str:
-        """What a row depends on beside the settings of its directory: the revision and, if joint, the levels."""
+        """Return what a row depends on beside the settings of its directory: the revision and, if joint, the levels."""
         return digest(self.revision, [maze.level for maze in mazes] if self.jointly else None)
 
     def parts(self, mazes: Sequence[Maze], present: Container[int | None]) -> list[list[Maze]]:
-        """What is left to measure, as the least that can be measured at a time, given the levels ``present``."""
+        """Return what is left to measure, as the least that can be measured at a time, given the levels ``present``."""
         missing = [maze for maze in mazes if maze.level not in present]
         return ([list(mazes)] if missing else []) if self.jointly else [[maze] for maze in missing]
 
     def rows(self, bench: Setup, part: Sequence[Maze]) -> list[Measurement]:
-        """The rows of one of :meth:`parts`, as plain data."""
+        """Return the rows of one of :meth:`parts`, as plain data."""
         if self.jointly is not None:
             rows = self.jointly(bench, part)
         else:
@@ -226,13 +226,13 @@ class Sample:
         return len(self.rows)
 
     def column(self, key: str) -> np.ndarray:
-        """``float64[n]``: one number of each maze."""
+        """Return ``float64[n]``, one number of each maze."""
         return np.array([row[key] for row in self.rows], dtype=np.float64)
 
     def figure(
         self, label: str, statistic: Statistic, *columns: str | np.ndarray, published: float | str | None = None
     ) -> Measure:
-        """``statistic`` of columns over the mazes where all are defined, with its bootstrap interval.
+        """Return ``statistic`` of columns over the mazes where all are defined, with its bootstrap interval.
 
         Without an interval below :data:`FEWEST` mazes.
         """
@@ -250,22 +250,22 @@ class Sample:
 
 
 def median(values: np.ndarray) -> np.ndarray:
-    """Median over mazes."""
+    """Return the median over mazes."""
     return np.median(values, axis=-1)
 
 
 def mean(values: np.ndarray) -> np.ndarray:
-    """Mean over mazes."""
+    """Return the mean over mazes."""
     return np.mean(values, axis=-1)
 
 
 def median_change(after: np.ndarray, before: np.ndarray) -> np.ndarray:
-    """Median over mazes of the paired change."""
+    """Return the median over mazes of the paired change."""
     return np.median(after - before, axis=-1)
 
 
 def mean_change(after: np.ndarray, before: np.ndarray) -> np.ndarray:
-    """Mean over mazes of the paired change."""
+    """Return the mean over mazes of the paired change."""
     return np.mean(after - before, axis=-1)
 
 
@@ -276,7 +276,7 @@ def pooled_ratio(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
 
 
 def verdict(claims: Sequence[Claim]) -> str:
-    """What the claims amount to, in words."""
+    """Return what the claims amount to, in words."""
     if not claims:
         return "nothing to compare: no number was published"
     held = [claim.holds for claim in claims]
@@ -286,12 +286,12 @@ def verdict(claims: Sequence[Claim]) -> str:
 
 
 def digest(*parts: Any) -> str:
-    """A sha256 of plain data: equal for what is equal as JSON."""
+    """Return a sha256 of plain data: equal for what is equal as JSON."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def plain(value: Any) -> Any:
-    """Numbers for JSON: NaN and infinities become null, also within lists."""
+    """Return numbers for JSON: NaN and infinities become null, also within lists."""
     if isinstance(value, list | tuple):
         return [plain(each) for each in value]
     if isinstance(value, float | np.floating):

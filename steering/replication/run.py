@@ -51,7 +51,7 @@ Progress = Callable[[int, int], None]
 
 
 def chosen(names: Sequence[str], mode: str | None = None) -> list[Finding]:
-    """The findings called ``names``, in the list's order; none: all that are about ``mode``, if that is given.
+    """Return the findings called ``names``, in the list's order; none: all that are about ``mode``, if given.
 
     Raises :class:`InputError` for an unknown name, and names the nearest.
     """

@@ -29,7 +29,7 @@ class FindingStore:
         self._store.claim({f"findings {name}": value for name, value in shared.items()})
 
     def rows(self, finding: str, basis: str) -> dict[int, Measurement]:
-        """The rows measured so far, by level, in its order."""
+        """Return the rows measured so far, by level, in its order."""
         query = "SELECT level, measured FROM measurements WHERE finding = ? AND basis = ? ORDER BY level"
         return {level: json.loads(measured) for level, measured in self._store.select(query, finding, basis)}
 
@@ -64,7 +64,7 @@ class FindingStore:
         return from_json(text, FindingResult, where, "it is of another version: choose another --out")
 
     def all_rows(self) -> dict[str, dict[str, Measurement]]:
-        """Every row, by finding and level; levels as text, as in JSON."""
+        """Return every row, by finding and level; levels as text, as in JSON."""
         found: dict[str, dict[str, Measurement]] = {}
         query = "SELECT finding, level, measured FROM measurements ORDER BY finding, level"
         for finding, level, measured in self._store.select(query):

@@ -40,28 +40,28 @@ class Tracking:
     shifts: np.ndarray
 
     def best(self, count: int) -> tuple[int, ...]:
-        """The ``count`` channels with the highest scores, best first."""
+        """Return the ``count`` channels with the highest scores, best first."""
         return _best(self.scores, count)
 
     @property
     def leader(self) -> int | None:
-        """The channel to clamp."""
+        """Return the channel to clamp; None if the cheese raises none of those selected."""
         return next((channel for channel in self.channels if self.signs[channel] > 0), None)
 
     def place(self, channel: int, maze: Maze, cell: Cell, side: tuple[int, int]) -> tuple[int, int]:
-        """(row, column) of a map of ``side`` where ``channel`` shows a cheese on ``cell``, its shift included."""
+        """Return (row, column) of a map of ``side`` where ``channel`` shows a cheese on ``cell``, shifted."""
         row, column = map_cell(maze, cell, side) + self.shifts[channel]
         return min(max(int(row), 0), side[0] - 1), min(max(int(column), 0), side[1] - 1)
 
 
 def selection_levels(seed: int) -> tuple[int, ...]:
-    """The levels that channels are selected on: a function of the seed alone."""
+    """Return the levels that channels are selected on: a function of the seed alone."""
     drawn = generator(seed, 0, "replicate channels", 0).choice(np.arange(*POOL), size=LEVELS, replace=False)
     return tuple(sorted(map(int, drawn)))
 
 
 def map_cell(maze: Maze, cell: Cell, side: tuple[int, int]) -> tuple[int, int]:
-    """(row, column) of a map of ``side`` (height, width) that shows the middle of a maze's cell. Rows run down."""
+    """Return (row, column) of a map of ``side`` (height, width) that shows the middle of a cell; rows run down."""
     world = maze.state.world_dim
     x, y = (float(v) + 0.5 for v in maze.outer([cell])[0])
     return int((world - y) / world * side[0]), int(x / world * side[1])
@@ -88,7 +88,7 @@ def track(policy: Policy, site: Site, seed: int, mode: str = "hard") -> Tracking
 
 
 def track_all(policy: Policy, sites: Sequence[Site], seed: int, mode: str = "hard") -> dict[str, Tracking]:
-    """:func:`track` at several sites, by name; the network is run once for all of them."""
+    """Return :func:`track` at several sites, by name; the network is run once for all of them."""
     for site in sites:
         check_maps(site)
     mazes = [maze for maze in Maze.from_levels(selection_levels(seed), mode) if maze.cheese is not None]
@@ -98,7 +98,7 @@ def track_all(policy: Policy, sites: Sequence[Site], seed: int, mode: str = "har
 
 
 def _tracking(site: Site, mazes: Sequence[Maze], maps: np.ndarray) -> Tracking:
-    """From maps ``float64[levels, 2, channels, height, width]``, with the cheese and without."""
+    """Score maps ``float64[levels, 2, channels, height, width]``, with the cheese and without."""
     near = np.stack([_around(maze, (site.shape[1], site.shape[2])) for maze in mazes])  # bool[levels, height, width]
     change = maps[:, 0] - maps[:, 1]
     inside = near.sum(axis=(1, 2))[:, None]
@@ -115,7 +115,7 @@ def _tracking(site: Site, mazes: Sequence[Maze], maps: np.ndarray) -> Tracking:
 
 
 def _shifts(mazes: Sequence[Maze], change: np.ndarray) -> np.ndarray:
-    """``int[channels, 2]``: the largest mean of ``change`` ``[levels, channels, height, width]`` near the cheese."""
+    """Return ``int[channels, 2]``, the largest mean of ``change[levels, channels, height, width]`` near the cheese."""
     framed = np.pad(change, ((0, 0), (0, 0), (1, 1), (1, 1)))
     around = []
     for maze, maps in zip(mazes, framed, strict=True):
@@ -131,7 +131,7 @@ def _best(scores: np.ndarray, count: int) -> tuple[int, ...]:
 
 
 def _maps(policy: Policy, maze: Maze, sites: Sequence[str]) -> dict[str, np.ndarray]:
-    """``float64[2, channels, height, width]`` of each site: with the cheese and without, mouse at the start."""
+    """Return ``float64[2, channels, height, width]`` of each site: with the cheese and without, mouse at the start."""
     start = [State(maze.mouse, maze.facing)]
     frames = np.concatenate([maze.observations(start), maze.without_cheese().observations(start)])
     _, _, seen = HookedPolicy(policy.net).run(to_input(frames), capture=list(sites))
@@ -139,7 +139,7 @@ def _maps(policy: Policy, maze: Maze, sites: Sequence[str]) -> dict[str, np.ndar
 
 
 def _around(maze: Maze, side: tuple[int, int]) -> np.ndarray:
-    """``bool[height, width]``: the map cells within one of the cheese's."""
+    """Return ``bool[height, width]``, the map cells within one of the cheese's."""
     assert maze.cheese is not None
     row, column = map_cell(maze, maze.cheese, side)
     near = np.zeros(side, dtype=bool)

@@ -34,7 +34,7 @@ NAMED = {0: "same", 12: "same", 7: "not the same", 19: "not the same"}  # the le
 
 
 def offset_donors(bench: Setup, maze: Maze) -> dict[str, Maze]:
-    """One other level with its cheese on cells at each offset from ``maze``'s cheese, in procgen's whole grid.
+    """Return one other level with its cheese at each offset from ``maze``'s cheese, in procgen's whole grid.
 
     The offset is the larger of the two coordinates' differences; among the free cells at that offset one is drawn.
     Offsets at which the other level has no free cell are left out.
@@ -51,7 +51,7 @@ def offset_donors(bench: Setup, maze: Maze) -> dict[str, Maze]:
 
 
 def measure_transfer(bench: Setup, maze: Maze) -> Measurement:
-    """The same other level's vector at every offset of its cheese, beside the maze's own."""
+    """Measure the same other level's vector at every offset of its cheese, beside the maze's own."""
     level = bench.evaluator(maze)
     others = offset_donors(bench, maze)
     vectors = [own_vector(bench, maze), *(own_vector(bench, other) for other in others.values())]
@@ -66,7 +66,7 @@ def measure_transfer(bench: Setup, maze: Maze) -> Measurement:
 
 
 def summarize_transfer(bench: Setup, sample: Sample) -> FindingSummary:
-    """Blindness and the decision by offset."""
+    """Sum up blindness and the decision by offset."""
     words = {"own": "own vector", SAME: "same cell"}
     words |= {name: f"{name} cells away" for name in OFFSETS if name != SAME}
     figures = [
@@ -98,19 +98,19 @@ def summarize_transfer(bench: Setup, sample: Sample) -> FindingSummary:
 
 
 def measure_removal(bench: Setup, maze: Maze) -> Measurement:
-    """Mean total variation to the level without cheese: steered, and left alone."""
+    """Measure mean total variation to the level without cheese: steered, and left alone."""
     level = bench.evaluator(maze)
     steered = level.outcomes([subtract(own_vector(bench, maze))])[0]
     return {"level": maze.level, "steered": steered.tv_no_cheese, "clean": level.clean_outcome().tv_no_cheese}
 
 
 def removal_keeps(settings: Settings, maze: Maze) -> bool:
-    """Levels with a decision square, and the four that the post names."""
+    """Return whether a level has a decision square or is one of the four that the post names."""
     return maze.decision_square is not None or (settings.mode == "hard" and maze.level in NAMED)
 
 
 def summarize_removal(bench: Setup, sample: Sample) -> FindingSummary:
-    """On how many levels subtracting is the same as removing."""
+    """Sum up on how many levels subtracting is the same as removing."""
     steered, clean = sample.column("steered"), sample.column("clean")
     left = np.divide(steered, clean, out=np.full(len(sample), np.nan), where=clean > IDLE)
     share = exact_share(
@@ -141,7 +141,7 @@ def summarize_removal(bench: Setup, sample: Sample) -> FindingSummary:
 
 
 def exact_share(label: str, yes: np.ndarray) -> Measure:
-    """The share of ``bool[n]`` that is true, with its Clopper-Pearson interval; NaN for none."""
+    """Return the share of ``bool[n]`` that is true, with its Clopper-Pearson interval; NaN for none."""
     from scipy.stats import binomtest
 
     n = len(yes)

@@ -36,6 +36,7 @@ def thresholds(store: Store) -> dict[str, float]:
 
 
 SCHEMA = 3
+_NULL = "\\N"  # marks null where an empty string is another value
 _FIELDS = operator.attrgetter(*OUTCOME_FIELDS)
 READABLE = (2, SCHEMA)  # what 2 has is the same; it lacks the tables of the published findings, which are then added
 _SUMS = ", ".join(f"{name} REAL NOT NULL" for name in PROFILE_SUMS)
@@ -246,28 +247,38 @@ def write_table(
 ) -> tuple[Path, Path]:
     """Write a table as ``stem.csv`` and ``stem.parquet``; ``kinds``: types of the columns that are not ``float64``.
 
-    The second is made of the text of the first: they hold the same by construction, and pyarrow's conversion from
-    Python's lists would import pandas, if it is there, to ask whether they are of its types.
+    The second is read from text as the first is: pyarrow's conversion from Python's lists would import pandas, if it is
+    there, to ask whether they are of its types.
     """
     import pyarrow
     from pyarrow import parquet
 
+    schema = pyarrow.schema([(name, kinds.get(name, "float64")) for name in names])
+    text, null = _csv(names, rows), ""
+    marked = text
+    strings = [i for i, name in enumerate(names) if kinds.get(name) == "string"]
+    if any(row[i] is None for row in rows for i in strings):  # in a CSV file as an empty string is
+        null = _NULL
+        marked = _csv(names, [[_NULL if value is None else value for value in row] for row in rows])
+    binary = io.BytesIO()
+    parquet.write_table(_table(marked, schema, null), binary)
+    paths = stem.with_suffix(".csv"), stem.with_suffix(".parquet")
+    for path, data in zip(paths, (text, binary.getvalue()), strict=True):
+        write_atomic(path, data)
+    return paths
+
+
+def _csv(names: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+    """Return a table as the bytes of a CSV file."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(names)
     writer.writerows(rows)
-    data = text.getvalue().encode()
-    schema = pyarrow.schema([(name, kinds.get(name, "float64")) for name in names])
-    binary = io.BytesIO()
-    parquet.write_table(_table(data, schema), binary)
-    paths = stem.with_suffix(".csv"), stem.with_suffix(".parquet")
-    for path, content in zip(paths, (data, binary.getvalue()), strict=True):
-        write_atomic(path, content)
-    return paths
+    return text.getvalue().encode()
 
 
-def _table(text: bytes, schema: Any) -> Any:
-    """Return the pyarrow table in CSV ``text``; an empty field is null, in a column of strings an empty string."""
+def _table(text: bytes, schema: Any, null: str) -> Any:
+    """Return the pyarrow table in CSV ``text``; ``null`` is null, an empty one not among strings."""
     from pyarrow import csv as reader
     from pyarrow import py_buffer
 
@@ -275,7 +286,7 @@ def _table(text: bytes, schema: Any) -> Any:
         py_buffer(text),
         reader.ReadOptions(use_threads=False, block_size=len(text) + 1),  # one chunk, so one row group
         reader.ParseOptions(newlines_in_values=True),
-        reader.ConvertOptions(column_types=schema, null_values=[""]),
+        reader.ConvertOptions(column_types=schema, null_values=[null], strings_can_be_null=null != ""),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import math
 import sqlite3
 from collections.abc import Callable
@@ -27,7 +28,7 @@ from steering.experiments.levels import (
 )
 from steering.experiments.outcome import OUTCOME_FIELDS, Outcome, Profile
 from steering.sweep.spec import SweepSpec
-from steering.sweep.store import Row, Store, export_tables, run_directory
+from steering.sweep.store import Row, Store, export_tables, run_directory, write_table
 
 SPEC = SweepSpec("region5", "f" * 64, (3, 5), ("input", "fc_policy"), ("subtract", "random"), (1.0, 2.0), draws=2)
 
@@ -294,3 +295,19 @@ def test_two_processes_cannot_share_a_run(
         pass
     with run_directory(tmp_path / "run"):
         pass
+
+
+def test_a_table_tells_null_from_an_empty_string(tmp_path: Path) -> None:
+    """In ``.parquet``; in ``.csv`` both are nothing. What csv quotes comes back whole."""
+    rows = [('a "b",\nc', None, 1), (None, 0.1 + 0.2, None), ("", float("1e-300"), 3)]
+    csv_file, parquet_file = write_table(tmp_path / "t", ["text", "x", "n"], rows, {"text": "string", "n": "int64"})
+    read = parquet.read_table(parquet_file)
+    assert [tuple(row.values()) for row in read.to_pylist()] == rows
+    with csv_file.open(newline="") as file:
+        found = list(csv.reader(file))
+    assert found[1:] == [["" if value is None else str(value) for value in row] for row in rows]
+    whole = [("x", 1.0, 2), ("", None, 4)]
+    again = write_table(tmp_path / "u", ["text", "x", "n"], whole, {"text": "string", "n": "int64"})[1]
+    assert [tuple(row.values()) for row in parquet.read_table(again).to_pylist()] == whole
+    nothing = write_table(tmp_path / "v", ["text", "x"], [], {"text": "string"})[1]
+    assert parquet.read_table(nothing).schema.names == ["text", "x"]
