@@ -101,8 +101,8 @@ def field_figure(drawing: Drawing, side: int = SIDE_PIXELS) -> go.Figure:
         colour = f"rgb{strokes.colour}"
         line = {"color": colour, "width": max(strokes.width * side, 1.0), "dash": "dash" if strokes.dashed else "solid"}
         figure.add_scatter(x=points[:, 0], y=points[:, 1], mode="lines", line=line, hoverinfo="skip", showlegend=False)
-    for text in drawing.letters:
-        figure.add_annotation(_annotation(text, side))
+    # All at once: each `add_annotation` would check those there are again.
+    figure.update_layout(annotations=[_annotation(text, side) for text in drawing.letters])
     figure.update_xaxes(range=[0, drawing.width], visible=False, fixedrange=True)
     figure.update_yaxes(range=[0, drawing.height], visible=False, fixedrange=True, scaleanchor="x")
     size = {"width": round(drawing.width * side), "height": round(drawing.height * side)}
