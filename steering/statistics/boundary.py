@@ -123,16 +123,16 @@ def depth_reached(blind: np.ndarray, competent: np.ndarray, blindness: float, co
 
 
 def change_point(curves: np.ndarray) -> np.ndarray:
-    """Return the length of the first of two constant pieces that fit ``float[..., s]`` best (least squares).
+    """Return the length, ``int[...]``, of the first of two constant pieces that fit ``float[..., s]`` best in squares.
 
-    ``int[...]``, 1 to ``s - 1``; needs ``s >= 2``. Of all splits it is the one where the pieces' squared sums, each
-    divided by its length, add up to most: so much of the curve's squares two constants explain.
+    At least one site on each side; needs ``s >= 2``.
     """
-    sums = np.cumsum(curves, axis=-1, dtype=np.float64)
-    first, total = sums[..., :-1], sums[..., -1:]
-    length = np.arange(1, sums.shape[-1])
-    explained = first**2 / length + (total - first) ** 2 / (sums.shape[-1] - length)
-    return np.asarray(explained.argmax(axis=-1) + 1)
+    import ruptures  # slow to import: only when a curve is there
+
+    search = ruptures.KernelCPD(kernel="linear", min_size=1)
+    flat = np.ascontiguousarray(curves, dtype=np.float64).reshape(-1, curves.shape[-1])
+    splits = [search.fit(curve[:, None]).predict(n_bkps=1)[0] for curve in flat]
+    return np.array(splits).reshape(curves.shape[:-1])
 
 
 def reach(curves: Curves, blindness: float = BLINDNESS, competence: float | None = COMPETENCE) -> Reach:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
-from steering.statistics.bootstrap import DRAWS, FEWEST, LEVEL, TAIL, TIE, resamples
+from steering.statistics.bootstrap import DRAWS, FEWEST, LEVEL, TIE, resamples
 
 Resampler = Callable[[int], np.ndarray]
 
@@ -81,42 +81,35 @@ def paired_effect(
 
 
 def bca_interval(values: np.ndarray, samples: np.ndarray) -> tuple[float, float]:
-    """Return the 95% BCa interval of the mean of ``float[n]`` from resamples ``int[draws, n]``.
+    """Return the 95% BCa interval of the mean of ``float[n]``, not all equal, by ``scipy.stats.bootstrap``.
 
-    Efron and Tibshirani 1993, section 14.3, with the jackknife's acceleration; ``values`` must not be all equal. As
-    ``scipy.stats.bootstrap`` has it, which a test compares it with: that one takes no resamples drawn before.
+    ``samples``: the resamples, ``int[draws, n]``, given so that many effects over the same mazes share them.
     """
-    means, n = np.take(values, samples).mean(axis=1), len(values)
-    mean = values.mean()
-    shift = ndtri((np.count_nonzero(means < mean) + np.count_nonzero(means <= mean)) / (2 * len(means)))
-    without = np.broadcast_to(values, (n, n))[~np.eye(n, dtype=bool)].reshape(n, n - 1).mean(axis=1)
-    influence = (n - 1) * (without.mean() - without)
-    acceleration = (influence**3).sum() / n**3 / 6 / ((influence**2).sum() / n**2) ** 1.5
-    ends = shift + ndtri(np.array([TAIL, 1 - TAIL]))
-    low, high = np.quantile(means, ndtr(shift + ends / (1 - acceleration * ends)))
-    return float(low), float(high)
+    from scipy.stats import bootstrap
+
+    drawn = SimpleNamespace(bootstrap_distribution=np.take(values, samples).mean(axis=1))
+    found = bootstrap(
+        (values,), np.mean, n_resamples=0, bootstrap_result=drawn, confidence_level=LEVEL, method="BCa", vectorized=True
+    )
+    return float(found.confidence_interval.low), float(found.confidence_interval.high)
 
 
 def signed_rank(difference: np.ndarray) -> float:
     """Return p of the two-sided Wilcoxon signed-rank test of ``float[n]``; zeros are left out, and all zero is 1.
 
     Exact up to 50 differences without ties and up to 10 with; normal approximation else. Zeros that stayed in (Pratt's
-    way) would leave only the approximation, which with many zeros and few differences is far too sure. A test compares
-    it with ``scipy.stats.wilcoxon``, which takes as long for one effect as all of a sweep's take here.
+    way) would leave only the approximation, which with many zeros and few differences is far too sure.
     """
+    from scipy.stats import PermutationMethod, wilcoxon
+
     moved = difference[difference != 0]
     if not len(moved):
         return 1.0
-    _, place, count = np.unique(np.abs(moved), return_inverse=True, return_counts=True)
-    doubled = (2 * np.cumsum(count) - count + 1)[place]  # mean ranks, times 2: whole numbers
-    n, up = len(moved), int(doubled[moved > 0].sum())
-    if n > (50 if len(count) == n else 10):
-        variance = (n * (n + 1) * (2 * n + 1) - (count**3 - count).sum() / 2) / 24
-        return float(2 * ndtr(-abs(up / 2 - n * (n + 1) / 4) / np.sqrt(variance)))
-    ways = np.ones(1)  # of each sum of ranks, the number of sign patterns that have it: exact in float64 up to 2^53
-    for rank in doubled:
-        ways = np.pad(ways, (0, rank)) + np.pad(ways, (rank, 0))
-    return float(min(1.0, 2 * min(ways[: up + 1].sum(), ways[up:].sum()) / 2.0**n))
+    untied = len(np.unique(np.abs(moved))) == len(moved)
+    method: str | PermutationMethod = "exact" if untied and len(moved) <= 50 else "approx"
+    if not untied and len(moved) <= 10:
+        method = PermutationMethod(n_resamples=2**10)  # as many as there are: all are gone through
+    return float(wilcoxon(moved, method=method).pvalue)
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:

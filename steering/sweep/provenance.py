@@ -7,7 +7,7 @@ import platform
 from collections.abc import Mapping
 
 _PACKAGES = ("mazesteer", "torch", "numpy", "scipy", "procgen", "gym3", "stable-baselines3", "scikit-learn",
-             "plotly")  # fmt: skip
+             "ruptures", "plotly")  # fmt: skip
 
 
 def versions() -> dict[str, str]:
