@@ -7,6 +7,7 @@ __getattr__, __all__ = lazy_exports(
         "boundary_readings": "steering.analysis.summary",
         "caveats": "steering.analysis.conclusion",
         "compare": "steering.analysis.comparison",
+        "SitePower": "steering.analysis.power",
         "conclude_sweep": "steering.analysis.conclusion",
         "effects": "steering.analysis.paired_effects",
         "power_of_run": "steering.analysis.power",

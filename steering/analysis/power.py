@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,8 +16,34 @@ from steering.sweep.outcome_table import OutcomeTable
 from steering.sweep.store import Store, thresholds
 
 
-def power_of_run(directory: Path, width: float, site: str | None = None) -> list[dict[str, Any]]:
-    """:func:`levels_needed` for one site of a run, or for its boundary and the next site, as plain data.
+@dataclass(frozen=True)
+class SitePower:
+    """How many levels one site needs for an interval of a given width, judging by a run."""
+
+    site: str
+    """Name of the site."""
+    blindness: float
+    """Blindness of subtraction there, 1 or less; NaN where the cheese changes nothing."""
+    blindness_low: float
+    """Low end of its 95% bootstrap interval over the run's mazes."""
+    blindness_high: float
+    """High end of its interval, at most 1."""
+    width: float
+    """Width wanted of the interval, above 0."""
+    pilot: int
+    """Number of the run's levels."""
+    levels: int
+    """Number of levels needed."""
+    curve: tuple[tuple[int, float], ...]
+    """Numbers of levels tried, and the mean width of the interval from so many."""
+    suffices: bool
+    """Whether the run has as many levels as are needed."""
+    warning: str
+    """Why not to trust the number; empty if nothing speaks against it."""
+
+
+def power_of_run(directory: Path, width: float, site: str | None = None) -> list[SitePower]:
+    """Return :func:`levels_needed` for one site of a run, or for its boundary and the next site.
 
     The boundary is that of the thresholds of the run's last sweep command.
     Raises :class:`InputError` for a run without subtraction, or a site that was not swept.
@@ -35,21 +60,21 @@ def power_of_run(directory: Path, width: float, site: str | None = None) -> list
         low, high = bootstrap.blindness_interval(edited, clean, maze_weights(table))
         found = levels_needed(edited, clean, width, np.random.default_rng(table.spec.seed))
         records.append(
-            {
-                "site": name,
-                "blindness": float(bootstrap.blindness(edited, clean)),
-                "blindness_low": low,
-                "blindness_high": high,
-                **asdict(found),
-                "suffices": found.suffices,
-                "warning": found.warning,
-            }
+            SitePower(
+                site=name,
+                blindness=float(bootstrap.blindness(edited, clean)),
+                blindness_low=low,
+                blindness_high=high,
+                **{field.name: getattr(found, field.name) for field in fields(found)},
+                suffices=found.suffices,
+                warning=found.warning,
+            )
         )
     return records
 
 
 def _edge(table: OutcomeTable, directory: Path) -> list[str]:
-    """The boundary's site and the next, by the run's own thresholds."""
+    """Return the boundary's site and the next, by the run's own thresholds."""
     curves = trunk_curves(table, maze_weights(table))
     if curves is None:
         raise InputError(f"{directory}: no trunk site was swept; name one with --site")

@@ -51,25 +51,26 @@ def power_command(
 ) -> None:
     """Say how many levels an interval of a given width needs, judging by a run."""
     from steering.analysis.power import power_of_run
+    from steering.records.codec import to_plain
     from steering.statistics import bootstrap
 
     records = power_of_run(run, width, site)
     if as_json:
-        print(json.dumps(records))
+        print(json.dumps([to_plain(record) for record in records]))
         return
-    print(f"levels for a 95% interval of blindness {width:g} wide, judging by {records[0]['pilot']} levels of {run}:\n")
+    print(f"levels for a 95% interval of blindness {width:g} wide, judging by {records[0].pilot} levels of {run}:\n")
     print(f"{'site':<32}{'blindness':>9}  {'interval now':<18}{'levels needed':>13}")
     for record in records:
-        now = f"{record['blindness_low']:.3f} to {record['blindness_high']:.3f}"
-        print(f"{record['site']:<32}{record['blindness']:>9.3f}  {now:<18}{record['levels']:>13}")
+        now = f"{record.blindness_low:.3f} to {record.blindness_high:.3f}"
+        print(f"{record.site:<32}{record.blindness:>9.3f}  {now:<18}{record.levels:>13}")
     for record in records:
-        if record["warning"]:
-            print(f"\n{record['site']}: {record['warning']}")
-    most = max(record["levels"] for record in records)
-    if any(record["levels"] == bootstrap.FEW for record in records):
-        print(f"\n{bootstrap.FEW} is the least recommended: from fewer levels the report draws no conclusion, "
-              "however narrow the interval")  # fmt: skip
-    if all(record["suffices"] for record in records):
-        print(f"\nthe pilot already suffices: it has {records[0]['pilot']} levels, {most} are needed")
+        if record.warning:
+            print(f"\n{record.site}: {record.warning}")
+    most = max(record.levels for record in records)
+    if any(record.levels == bootstrap.FEW for record in records):
+        least = f"{bootstrap.FEW} is the least recommended: from fewer levels the report draws no conclusion"
+        print(f"\n{least}, however narrow the interval")
+    if all(record.suffices for record in records):
+        print(f"\nthe pilot already suffices: it has {records[0].pilot} levels, {most} are needed")
     else:
         print(f"\nto get them: the run's own command again with --n-levels {most} in place of its levels")

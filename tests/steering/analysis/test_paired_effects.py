@@ -340,6 +340,6 @@ def test_power_of_a_run(run: Path) -> None:
         for key in ("blindness", "blindness_low", "blindness_high"):
             assert record[key] == rows[record["site"]][key]
     text = CliRunner().invoke(commands, ["power", str(run), "--width", "0.2", "--site", RES3]).stdout
-    assert RES3 in text and str(power_of_run(run, 0.2, RES3)[0]["levels"]) in text and str(run) in text
+    assert RES3 in text and str(power_of_run(run, 0.2, RES3)[0].levels) in text and str(run) in text
     with pytest.raises(InputError, match="was not swept"):
         power_of_run(run, 0.2, "embedder.block2.res2.resadd")

@@ -80,7 +80,7 @@ def pilot_run(directory: Path, levels: int) -> Path:
 
 
 def asked(directory: Path, width: str) -> str:
-    done = CliRunner().invoke(commands, [str(directory), "--width", width, "--site", SITES[1]])
+    done = CliRunner().invoke(commands, ["power", str(directory), "--width", width, "--site", SITES[1]])
     assert done.exit_code == 0, done.output
     return done.stdout
 
@@ -98,8 +98,8 @@ def test_no_fewer_levels_are_recommended_than_a_conclusion_takes(tmp_path: Path,
 def test_more_levels_are_recommended_where_the_pilot_does_not_suffice(tmp_path: Path) -> None:
     directory = pilot_run(tmp_path / "run", 32)
     said, (record,) = asked(directory, "0.1"), power_of_run(directory, 0.1, SITES[1])
-    assert record["levels"] > 32 and record["suffices"] is False
-    assert f"--n-levels {record['levels']} in place" in said and "suffices" not in said and "least" not in said
+    assert record.levels > 32 and record.suffices is False
+    assert f"--n-levels {record.levels} in place" in said and "suffices" not in said and "least" not in said
 
 
 def test_what_cannot_be_asked() -> None:
