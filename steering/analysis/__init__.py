@@ -4,10 +4,10 @@ from envs.lazy import lazy_exports
 
 __getattr__, __all__ = lazy_exports(
     {
+        "SitePower": "steering.analysis.power",
         "boundary_readings": "steering.analysis.summary",
         "caveats": "steering.analysis.conclusion",
         "compare": "steering.analysis.comparison",
-        "SitePower": "steering.analysis.power",
         "conclude_sweep": "steering.analysis.conclusion",
         "effects": "steering.analysis.paired_effects",
         "power_of_run": "steering.analysis.power",
