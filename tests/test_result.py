@@ -19,7 +19,7 @@ from steering.probes.summary import APART, load_probes
 from steering.records.comparison import ComparedRunSummary
 from steering.statistics.formatting import short_site_name
 from steering.sweep.spec import SweepSpec
-from steering.sweep.store import Store, thresholds
+from steering.sweep.store import Store
 
 ROOT = Path(__file__).resolve().parents[1]
 EVIDENCE = {path.name.removesuffix(".tar.xz"): path for path in (ROOT / "docs" / "evidence").glob("*.tar.xz")}
@@ -61,13 +61,13 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     spec = SweepSpec.load(directory / name)
     assert spec.sha256 == load_card(name)["sha256"], "another agent is shipped under this name now"
     with Store.open(directory / name) as store:
-        return name, summarize(store, spec, **thresholds(store)), load_probes(directory / name)
+        return name, summarize(store, spec, **vars(store.thresholds())), load_probes(directory / name)
 
 
 def test_the_page_has_the_numbers_of_the_sweep(run: tuple[str, Any, Any]) -> None:
     name, summary, _ = run
-    assert len(summary["levels"]["used"]) == 200
-    trunk = {short_site_name(s["name"]): s["conditions"][MAIN] for s in summary["sites"] if s["trunk"]}
+    assert len(summary.levels.used) == 200
+    trunk = {short_site_name(s.name): vars(s.conditions[MAIN]) for s in summary.sites if s.trunk}
     for heading, quantity, digits in (("### Blindness", "blindness", 3), ("### Competence", "competence", 2)):
         header, *rows = table(heading)
         shown = []
@@ -79,10 +79,10 @@ def test_the_page_has_the_numbers_of_the_sweep(run: tuple[str, Any, Any]) -> Non
                 shown.append(site)
         assert shown == list(trunk)
     header, *rows = table("### Controls")
-    controls = summary["boundary"]["controls"]
+    controls = summary.boundary.controls
     assert [row[0].strip("`") for row in rows] == list(controls)
     for row, part in zip(rows, controls.values(), strict=True):
-        expected = {f"blindness{end}": part["there"][key] for end, key in (("", "blindness"), ("_low", "low"),
+        expected = {f"blindness{end}": getattr(part.there, key) for end, key in (("", "blindness"), ("_low", "low"),
                                                                            ("_high", "high"))}  # fmt: skip
         assert row[column([header], name)] == ranged(expected, "blindness", 2)
 
@@ -110,7 +110,7 @@ def test_the_page_has_the_numbers_of_the_probes(run: tuple[str, Any, Any]) -> No
 
 def test_the_page_has_all_readings(run: tuple[str, Any, Any]) -> None:
     name, summary, probes = run
-    found = {(row.kind, row.what): f"{row.place} ({row.interval})" for row in readings(summary["boundary"], probes)}
+    found = {(row.kind, row.what): f"{row.place} ({row.interval})" for row in readings(summary.boundary, probes)}
     header, *rows = table("### Readings")
     cells = {(row[0], row[1]): row[column([header], name)] for row in rows}
     assert {key: cell for key, cell in cells.items() if cell} == found

@@ -4,7 +4,6 @@ from envs.lazy import lazy_exports
 
 __getattr__, __all__ = lazy_exports(
     {
-        "SitePower": "steering.analysis.power",
         "boundary_readings": "steering.analysis.summary",
         "caveats": "steering.analysis.conclusion",
         "compare": "steering.analysis.comparison",

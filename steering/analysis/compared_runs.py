@@ -10,11 +10,12 @@ from pathlib import Path
 
 from envs.errors import InputError
 from steering.experiments.conditions import MAIN
+from steering.statistics.boundary import ThresholdPair
 from steering.sweep.artifacts import DATABASE, INDEX, read_index
 from steering.sweep.outcome_table import OutcomeTable
 from steering.sweep.provenance import version_sets
 from steering.sweep.spec import SweepSpec
-from steering.sweep.store import Store, thresholds
+from steering.sweep.store import Store
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ class ComparedRun:
     """Multiple of the vector that was subtracted."""
     table: OutcomeTable
     """Outcomes of subtraction at this coefficient at the trunk sites, on the levels that have all of these."""
-    thresholds: dict[str, float]
-    """``blindness`` and ``competence``: thresholds of the run's last sweep command."""
+    thresholds: ThresholdPair
+    """Thresholds of the run's last sweep command."""
     command: str
     """That command; empty if it was not recorded."""
     versions: list[dict[str, str]]
@@ -106,7 +107,7 @@ def _read(store: Store, spec: SweepSpec, coefficient: float) -> ComparedRun:
         spec=spec,
         coefficient=coefficient,
         table=table,
-        thresholds=thresholds(store),
+        thresholds=store.thresholds(),
         command=store.meta("command", ""),
         versions=version_sets(store.meta("versions", [])),
         directory=store.path.parent,

@@ -17,7 +17,6 @@ from envs.errors import InputError, check_random_seed
 from steering.analysis.compared_runs import ComparedRun, are_training_seeds
 from steering.experiments.conditions import MAIN
 from steering.experiments.outcome import ATTRACTION, COMPARED
-from steering.records.boundary import ThresholdPair
 from steering.records.comparison import (
     BlindnessDifference,
     CheeseEffect,
@@ -32,7 +31,7 @@ from steering.records.comparison import (
     RunEffect,
 )
 from steering.statistics import bootstrap, paired
-from steering.statistics.boundary import Boundary, Curves, agreed_thresholds, find_boundary, over_agents
+from steering.statistics.boundary import Boundary, Curves, ThresholdPair, agreed_thresholds, find_boundary, over_agents
 from steering.sweep.outcome_table import Columns
 
 FORMAT = "mazesteer-compare-1"
@@ -57,7 +56,7 @@ class SharedOutcomes:
     @property
     def distances(self) -> Distances:
         """Return the distances to the policy without cheese: edited ``float[s, n]``, left alone ``float[n]``."""
-        return _stacked(self.edited, "tv_no_cheese"), self.clean["tv_no_cheese"]
+        return _stacked(self.edited, "tv_no_cheese"), self.clean.tv_no_cheese
 
 
 def compare(
@@ -84,9 +83,7 @@ def compare(
     rng = np.random.default_rng(check_random_seed(seed))
     weights = bootstrap.counts(bootstrap.resamples(len(levels), rng))
     shared = [_cut(run, sites, levels, weights) for run in runs]
-    rule = ThresholdPair(
-        **agreed_thresholds([run.thresholds for run in runs], blindness=blindness, competence=competence)
-    )
+    rule = agreed_thresholds([run.thresholds for run in runs], blindness=blindness, competence=competence)
     boundaries = [find_boundary(part.curves, blindness=rule.blindness, competence=rule.competence) for part in shared]
     site = boundaries[0].site or sites[0]
     differences = [_blindness_differences(shared[0], part, weights) for part in shared[1:]]
@@ -151,11 +148,11 @@ def _cut(run: ComparedRun, sites: Sequence[str], levels: Sequence[int], weights:
     clean, no_cheese = table.reference("clean"), table.reference("no_cheese")
     curves = Curves.of(
         sites,
-        [table.facts[site]["equivalence_class"] for site in sites],
+        [table.facts[site].equivalence_class for site in sites],
         _stacked(edited, "tv_no_cheese"),
-        clean["tv_no_cheese"],
+        clean.tv_no_cheese,
         _stacked(edited, "p_region_first"),
-        no_cheese["p_region_first"],
+        no_cheese.p_region_first,
         weights,
     )
     return SharedOutcomes(run, edited, clean, no_cheese, curves)
@@ -179,14 +176,14 @@ def _summary(part: SharedOutcomes, boundary: Boundary, weights: np.ndarray) -> C
         boundary=_boundary(boundary, run),
         curve=_points(part, weights),
         reference=ComparedReferences(clean=_means(part.clean), no_cheese=_means(part.no_cheese)),
-        tv_no_cheese=float(part.clean["tv_no_cheese"].mean()),
+        tv_no_cheese=float(part.clean.tv_no_cheese.mean()),
         cheese=_cheese(part),
     )
 
 
 def _site(run: ComparedRun, name: str) -> ComparedSite:
     facts = run.table.facts[name]
-    return ComparedSite(**{field.name: facts[field.name] for field in dataclasses.fields(ComparedSite)})
+    return ComparedSite(facts.name, facts.depth, facts.affine, facts.equivalence_class, facts.receptive_field)
 
 
 def _boundary(found: Boundary, run: ComparedRun) -> ComparedBoundary:
@@ -201,7 +198,7 @@ def _boundary(found: Boundary, run: ComparedRun) -> ComparedBoundary:
         change_high=found.change_high,
         blindness_alone=found.blindness_alone,
         rule=found.rule,
-        affine=None if found.site is None else run.table.facts[found.site]["affine"],
+        affine=None if found.site is None else run.table.facts[found.site].affine,
     )
 
 

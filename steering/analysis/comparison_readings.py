@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -135,7 +134,7 @@ def _estimates(curve: np.ndarray) -> tuple[Estimate, ...]:
 
 
 def _readings(boundary: ComparedBoundary, probed: ProbeBoundaries) -> tuple[Reading, ...]:
-    return tuple(readings(dataclasses.asdict(boundary), probed))
+    return tuple(readings(boundary, probed))
 
 
 def readings_table(columns: Mapping[str, Sequence[Reading]]) -> list[list[str]]:

@@ -2,35 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 from steering.experiments.conditions import MAIN, Key
+from steering.experiments.outcome import Outcome
+from steering.records.sweep import DecisionMoves, DecisionSquares
 from steering.sweep.recordings import rollout_site
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store
 
-_PARTS = {"cheese": "p_cheese_decision", "corner": "p_corner_decision", "other": "p_other_decision"}
 
+def decision_squares(store: Store, spec: SweepSpec) -> DecisionSquares | None:
+    """Return per maze the move probabilities at the decision square: clean, subtracted at one site, cheese removed.
 
-def decision_squares(store: Store, spec: SweepSpec) -> dict[str, Any] | None:
-    """Per maze, the move probabilities at the decision square: clean, subtracted at one site, cheese removed.
-
-    ``{"site": name, "levels": [...], "clean" | "subtract" | "no_cheese": {"cheese" | "corner" | "other": [float]}}``.
-    The site is the published one if it was swept. None if subtraction was not.
+    The site is the published one if it was swept. Mazes that lack one of the three are left out; None if subtraction
+    was not swept, or no maze is left.
     """
     if MAIN not in spec.conditions:
         return None
     site = rollout_site(spec.sites)
-    table = {row.key: row.outcome for row in store.rows()}
-    keys = {
-        "clean": [Key(level, "clean") for level in spec.levels],
-        MAIN: [Key(level, MAIN, site, spec.coefficients[0]) for level in spec.levels],
-        "no_cheese": [Key(level, "no_cheese") for level in spec.levels],
+    outcomes = {row.key: row.outcome for row in store.rows()}
+    found = {
+        level: (
+            outcomes.get(Key(level, "clean")),
+            outcomes.get(Key(level, MAIN, site, spec.coefficients[0])),
+            outcomes.get(Key(level, "no_cheese")),
+        )
+        for level in spec.levels
     }
-    whole = [i for i in range(len(spec.levels)) if all(column[i] in table for column in keys.values())]
+    whole = {
+        level: (clean, edited, removed)
+        for level, (clean, edited, removed) in found.items()
+        if clean is not None and edited is not None and removed is not None
+    }
     if not whole:
         return None
-    found: dict[str, Any] = {"site": site, "levels": [spec.levels[i] for i in whole]}
-    for world, column in keys.items():
-        found[world] = {part: [getattr(table[column[i]], name) for i in whole] for part, name in _PARTS.items()}
-    return found
+    clean, subtracted, no_cheese = (_moves(column) for column in zip(*whole.values(), strict=True))
+    return DecisionSquares(site, tuple(whole), clean=clean, subtract=subtracted, no_cheese=no_cheese)
+
+
+def _moves(outcomes: Sequence[Outcome]) -> DecisionMoves:
+    return DecisionMoves(
+        cheese=tuple(outcome.p_cheese_decision for outcome in outcomes),
+        corner=tuple(outcome.p_corner_decision for outcome in outcomes),
+        other=tuple(outcome.p_other_decision for outcome in outcomes),
+    )

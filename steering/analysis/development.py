@@ -101,7 +101,7 @@ def lower_envelope(x: np.ndarray, y: np.ndarray) -> np.ndarray:
                 break
             hull.pop()
         hull.append(i)
-    return np.interp(x, x[hull], y[hull])
+    return np.asarray(np.interp(x, x[hull], y[hull]))
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict
-from types import SimpleNamespace
-from typing import Any
+import math
+from collections.abc import Iterable
+from typing import Protocol
 
 from steering.experiments.conditions import ALL_SITES, BY_NAME, REFERENCES
 from steering.experiments.outcome import ATTRACTION, OUTCOMES, WORDS
+from steering.records.sweep import EffectRecord
 from steering.statistics import paired
 from steering.sweep.outcome_table import Columns, OutcomeTable
 from steering.sweep.spec import labelled
@@ -17,8 +17,8 @@ LEAST = 0.01  # of a probability: less is no pull, however sure
 DIGITS = 6
 
 
-def effects(table: OutcomeTable) -> list[dict[str, Any]]:
-    """One record per distinct experiment, condition, coefficient, reference and outcome, as plain data.
+def effects(table: OutcomeTable) -> list[EffectRecord]:
+    """Return one record per distinct experiment, condition, coefficient, reference and outcome.
 
     ``condition`` has the label of the summary: ``subtract``, and ``subtract x2`` for a further coefficient.
     ``all_sites`` is one experiment, with that name for a site; branch sites are not compared. Holm's adjustment runs
@@ -37,46 +37,65 @@ def effects(table: OutcomeTable) -> list[dict[str, Any]]:
     return records
 
 
-def cheese_tells(found: Iterable[Any]) -> bool:
-    """Whether the cheese draws the agent: raises one of :data:`ATTRACTION` by :data:`LEAST` or more, surely.
+class EffectOnOutcome(Protocol):
+    """A paired effect, as far as it says whether the cheese draws the agent."""
 
-    ``found``: the paired effects of ``clean`` against ``no_cheese``, by ``outcome``. Significance alone will not do:
-    outcomes are exact, so that of an untrained agent effects of 0.0001 have an interval without 0. Of too few mazes
-    for intervals nothing is known, and it is supposed.
+    @property
+    def outcome(self) -> str:
+        """Return the name of the outcome."""
+
+    @property
+    def low(self) -> float | None:
+        """Return the low end of its interval; None: too few mazes."""
+
+
+def cheese_tells(found: Iterable[EffectOnOutcome]) -> bool:
+    """Return whether the cheese draws the agent: raises one of :data:`ATTRACTION` by :data:`LEAST` or more, surely.
+
+    ``found``: paired effects of ``clean`` against ``no_cheese``. Significance alone will not do: outcomes are exact,
+    so that of an untrained agent effects of 0.0001 have an interval without 0. Of too few mazes for intervals nothing
+    is known, and it is supposed.
     """
-    known = [_low(effect) for effect in found]
-    low = [end for end in known if end is not None]
-    return not low or any(end >= LEAST for end in low)
+    known = [effect.low for effect in found if effect.outcome in ATTRACTION and effect.low is not None]
+    return not known or any(low >= LEAST for low in known)
 
 
-def _low(effect: Any) -> float | None:
-    """Return the low end of an effect on one of :data:`ATTRACTION`; of a mapping until all are records."""
-    if isinstance(effect, Mapping):
-        effect = SimpleNamespace(**effect)
-    return effect.low if effect.outcome in ATTRACTION else None
-
-
-def what(condition: str, site: str, against: str, outcome: str) -> str:
-    """What an effect is an effect on, in words."""
+def effect_title(condition: str, site: str, against: str, outcome: str) -> str:
+    """Return what an effect is an effect on, in words."""
     where = f" at {site}" if site not in ("", ALL_SITES) else ""
     return f"{WORDS[outcome]}, {condition}{where} against {against}"
 
 
 def _family(
     table: OutcomeTable, condition: str, against: str, columns: dict[str, Columns], reference: Columns
-) -> list[dict[str, Any]]:
+) -> list[EffectRecord]:
+    """Return the effects of one condition at the sites of ``columns``, one family of tests per outcome."""
     records, samples = [], paired.same_resamples(table.spec.seed)
     for outcome in (column.name for column in OUTCOMES if against in column.tested_against):
         found = [paired.paired_effect(values[outcome], reference[outcome], samples) for values in columns.values()]
         adjusted = paired.holm([effect.p for effect in found])
         for site, effect, p_holm in zip(columns, found, adjusted, strict=True):
-            record = {"site": site, "condition": condition, "against": against, "outcome": outcome, **asdict(effect)}
-            record["words"] = paired.in_words(effect, what(condition, site, against, outcome), p_holm)
-            record["p_holm"] = p_holm
-            del record["note"]  # the words have it
-            records.append({key: _short(value) for key, value in record.items()})
+            record = EffectRecord(
+                site=site,
+                condition=condition,
+                against=against,
+                outcome=outcome,
+                n=effect.n,
+                undefined=effect.undefined,
+                zeros=effect.zeros,
+                mean=_short(effect.mean),
+                median=_short(effect.median),
+                low=_short(effect.low),
+                high=_short(effect.high),
+                p=_short(effect.p),
+                improvement=_short(effect.improvement),
+                words=paired.in_words(effect, effect_title(condition, site, against, outcome), p_holm),
+                p_holm=_short(p_holm),
+            )
+            records.append(record)
     return records
 
 
-def _short(value: Any) -> Any:
-    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
+def _short(value: float | None) -> float | None:
+    """Return a number with :data:`DIGITS` digits; None for one that is not defined."""
+    return None if value is None or not math.isfinite(value) else float(f"{value:.{DIGITS}g}")

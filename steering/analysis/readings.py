@@ -1,17 +1,17 @@
 """The readings of the boundary side by side: causal (the sweep), representational and decoding (the probes).
 
-All say either up to which site something holds or from
-which on; on an axis of sites both are edges between two sites, so they can be compared.
+They say either up to which site something holds or from which on; on an axis of sites both are edges between two sites,
+so they can be compared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from steering.probes.summary import APART
-from steering.records.probes import ProbeBoundaries
+from steering.records.boundary import BoundarySummary
+from steering.records.comparison import ComparedBoundary
+from steering.records.probes import ProbeBoundaries, RepresentationalBoundary
 from steering.records.readings import CAUSAL, DECODING, REPRESENTATIONAL, Reading
+from steering.statistics.boundary import Boundary
 
 MOVES = {
     "cheese": "towards the cheese",
@@ -21,21 +21,25 @@ MOVES = {
 }
 
 
-def readings(boundary: Mapping[str, Any] | None, probes: ProbeBoundaries | None) -> list[Reading]:
-    """Return the readings of a sweep's boundary and of the probes' boundaries, as far as there are any."""
+def readings(
+    boundary: Boundary | BoundarySummary | ComparedBoundary | None, probes: ProbeBoundaries | None
+) -> list[Reading]:
+    """Return the readings of a sweep's boundary and of probes, as far as there are any."""
     found: list[Reading] = []
-    if boundary is not None and boundary["rule"]:
+    if boundary is not None and boundary.rule:
         what = "blindness (the part of the cheese's effect that subtraction takes away) reaches its threshold"
         found += _rule_and_change(CAUSAL, what, "blindness", boundary)
     if probes is None:
         return found
-    held = probes.representational_boundary
-    if held.rule:
+    if probes.representational_boundary.rule:
         what = "at least half of the cheese's effect on activations is that of the start"
-        found.append(Reading(REPRESENTATIONAL, what, "up to", held.site, held.low, held.high))
-    if held.rule and held.change_site is not None:
-        what = "interaction before its change-point"
-        found.append(Reading(REPRESENTATIONAL, what, "up to", held.change_site, held.change_low, held.change_high))
+        found += _rule_and_change(REPRESENTATIONAL, what, "interaction", probes.representational_boundary)
+    return found + _decoded(probes)
+
+
+def _decoded(probes: ProbeBoundaries) -> list[Reading]:
+    """Return where next moves appear, and where the cheese's cell is lost."""
+    found = []
     for name, part in probes.decoding_boundary.next_move.items():
         if not part.rule:
             continue
@@ -51,9 +55,11 @@ def readings(boundary: Mapping[str, Any] | None, probes: ProbeBoundaries | None)
     return found
 
 
-def _rule_and_change(kind: str, what: str, curve: str, found: Mapping[str, Any]) -> list[Reading]:
-    made = [Reading(kind, what, "up to", found["site"], found["low"], found["high"])]
-    if found["change_site"] is not None:
-        ends = (found[f"change_{end}"] for end in ("site", "low", "high"))
-        made.append(Reading(kind, f"{curve} before its change-point", "up to", *ends))
+def _rule_and_change(
+    kind: str, what: str, curve: str, found: Boundary | BoundarySummary | ComparedBoundary | RepresentationalBoundary
+) -> list[Reading]:
+    made = [Reading(kind, what, "up to", found.site, found.low, found.high)]
+    if found.change_site is not None:
+        before = f"{curve} before its change-point"
+        made.append(Reading(kind, before, "up to", found.change_site, found.change_low, found.change_high))
     return made

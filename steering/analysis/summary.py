@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
+import math
 import operator
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,12 +15,42 @@ from envs.files import write_atomic
 from steering.analysis.paired_effects import effects
 from steering.experiments.conditions import ALL_SITES, BY_NAME, CONTROLS, MAIN
 from steering.experiments.outcome import OUTCOME_FIELDS, PROFILE_SUMS
+from steering.records.boundary import BoundarySummary, ControlReading, ControlSummary, ThresholdReach
+from steering.records.codec import to_json
+from steering.records.sweep import (
+    CheckpointId,
+    CleanReference,
+    ConditionSummary,
+    LevelsUsed,
+    MeanOutcome,
+    PooledProfile,
+    PositionBin,
+    ReceptiveFieldSplit,
+    References,
+    SiteSummary,
+    SkippedLevel,
+    SweepSummary,
+)
 from steering.statistics import bootstrap, boundary
+from steering.statistics.boundary import Reach, ThresholdPair
 from steering.sweep.outcome_table import Columns, OutcomeTable
 from steering.sweep.spec import SweepSpec, labelled
-from steering.sweep.store import Store, thresholds
+from steering.sweep.store import Store
 
 _SUMS_OF = operator.attrgetter(*PROFILE_SUMS)
+INSIDE, OUTSIDE = 0, 1  # ``outside`` of a profile
+# Of one site, by (distance, outside): ``float64[n_levels, 5]``, the number of states and the sums of the profiles.
+Bins = dict[tuple[int, int], np.ndarray]
+
+
+@dataclass(frozen=True)
+class _Basis:
+    """What every number of a run is made from."""
+
+    table: OutcomeTable
+    clean: Columns
+    no_cheese: Columns
+    weights: np.ndarray
 
 
 def summarize(
@@ -30,59 +59,48 @@ def summarize(
     *,
     blindness: float = boundary.BLINDNESS,
     competence: float = boundary.COMPETENCE,
-) -> dict[str, Any]:
-    """All numbers of ``summary.json`` (see docs/outputs.md), with intervals over mazes."""
+) -> SweepSummary:
+    """Return all numbers of ``summary.json``, with intervals over mazes.
+
+    Args:
+        store: the run's results.
+        spec: what the run was asked for.
+        blindness: least blindness of every site up to the boundary, from -10 to 10.
+        competence: least competence of every site up to the boundary, from -10 to 10.
+
+    Raises:
+        InputError: if no level is finished.
+    """
     table = OutcomeTable.read(store, spec)
     weights = maze_weights(table)
-    clean, oracle = table.reference("clean"), table.reference("no_cheese")
+    basis = _Basis(table, table.reference("clean"), table.reference("no_cheese"), weights)
     bins = position_bins(store, table.levels, spec.coefficients[0])
-    sites = []
-    for name in spec.sites:
-        conditions = {}
-        for condition in (c for c in spec.conditions if BY_NAME[c].at_one_site):
-            for coefficient in spec.coefficients:
-                label = labelled(spec, condition, coefficient)
-                columns = table.condition(condition, name, coefficient)
-                conditions[label] = _condition(columns, clean, oracle, weights, coefficient)
-        kept = ("name", "depth", "shape", "trunk", "affine", "equivalence_class", "receptive_field")
-        facts = {key: table.facts[name][key] for key in kept}
-        sites.append({**facts, "conditions": conditions, **position_curve(bins.get(name, {}), weights)})
+    sites = tuple(_site(basis, name, bins.get(name, {})) for name in spec.sites)
+    everywhere = spec.coefficients if ALL_SITES in spec.conditions else ()
     asked = set(spec.skipped)
-    skipped = [(level, reason) for level, _, reason in store.levels() if level in asked]
-    summary: dict[str, Any] = {
-        "checkpoint": {"name": spec.checkpoint, "sha256": spec.sha256},
-        "levels": {"used": table.levels, "skipped": [{"level": lv, "reason": reason} for lv, reason in skipped]},
-        "horizon": spec.horizon,
-        "seed": spec.seed,
-        "coefficients": list(spec.coefficients),
-        "vector": spec.vector,
-        "reference": {
-            "clean": {
-                **{f: float(np.nanmean(clean[f])) for f in OUTCOME_FIELDS},
-                "competence": float(bootstrap.competence(clean["p_region_first"], oracle["p_region_first"])),
-            },
-            "no_cheese": {f: float(np.nanmean(oracle[f])) for f in OUTCOME_FIELDS},
-        },
-        "sites": sites,
-        "all_sites": [
-            _condition(table.condition(ALL_SITES, coefficient=c), clean, oracle, weights, c)
-            for c in (spec.coefficients if ALL_SITES in spec.conditions else ())
-        ],
-        "boundary": boundary_readings(table, weights, sites, blindness, competence),
-        "effects": effects(table),
-    }
-    cleaned = _without_nan(summary)
-    assert isinstance(cleaned, dict)
-    return cleaned
+    skipped = tuple(SkippedLevel(level, reason) for level, _, reason in store.levels() if level in asked)
+    return SweepSummary(
+        checkpoint=CheckpointId(spec.checkpoint, spec.sha256),
+        levels=LevelsUsed(tuple(table.levels), skipped),
+        horizon=spec.horizon,
+        seed=spec.seed,
+        coefficients=spec.coefficients,
+        vector=spec.vector,
+        reference=_references(basis),
+        sites=sites,
+        all_sites=tuple(_condition(basis, ALL_SITES, "", coefficient) for coefficient in everywhere),
+        boundary=boundary_readings(table, weights, sites, ThresholdPair(blindness, competence)),
+        effects=tuple(effects(table)),
+    )
 
 
 def maze_weights(table: OutcomeTable) -> np.ndarray:
-    """``float64[draws, n_levels]``: the resamples of mazes behind all intervals of a run, a function of its seed."""
+    """Return the resamples of mazes behind all intervals of a run, ``float64[draws, n_levels]``, by its seed."""
     return bootstrap.counts(bootstrap.resamples(len(table.levels), np.random.default_rng(table.spec.seed)))
 
 
 def trunk_curves(table: OutcomeTable, weights: np.ndarray, condition: str = MAIN) -> boundary.Curves | None:
-    """The curves of a condition over the trunk sites swept; None without any."""
+    """Return the curves of a condition over the trunk sites swept; None without any."""
     names = table.trunk()
     if not names or condition not in table.spec.conditions:
         return None
@@ -90,66 +108,94 @@ def trunk_curves(table: OutcomeTable, weights: np.ndarray, condition: str = MAIN
     return boundary.Curves.of(
         names,
         table.classes(condition),
-        np.array([each["tv_no_cheese"] for each in columns]),
-        table.reference("clean")["tv_no_cheese"],
-        np.array([each["p_region_first"] for each in columns]),
-        table.reference("no_cheese")["p_region_first"],
+        np.array([each.tv_no_cheese for each in columns]),
+        table.reference("clean").tv_no_cheese,
+        np.array([each.p_region_first for each in columns]),
+        table.reference("no_cheese").p_region_first,
         weights,
     )
 
 
 def boundary_readings(
-    table: OutcomeTable, weights: np.ndarray, sites: Sequence[dict[str, Any]], blindness: float, competence: float
-) -> dict[str, Any]:
-    """All of ``summary["boundary"]``, ``sites`` being ``summary["sites"]``; null and empty without trunk sites."""
+    table: OutcomeTable, weights: np.ndarray, sites: Sequence[SiteSummary], thresholds: ThresholdPair
+) -> BoundarySummary:
+    """Return up to which of ``sites`` subtraction works; null and empty without trunk sites."""
     curves = trunk_curves(table, weights)
-    asked = {"thresholds": {"blindness": blindness, "competence": competence}}
     if curves is None:
-        nothing = {f.name: None for f in dataclasses.fields(boundary.Boundary)}
-        return {**nothing, **asked, "affine": None, "by_threshold": {}, "threshold_curve": [], "competence_curve": [],
-                "blindness_alone": dict.fromkeys(("site", "low", "high")), "controls": {}}  # fmt: skip
+        return _no_boundary(thresholds)
+    blindness, competence = thresholds.blindness, thresholds.competence
     found = boundary.find_boundary(curves, blindness=blindness, competence=competence)
-    controls = {c: trunk_curves(table, weights, c) for c in CONTROLS}
     affine: dict[str | None, bool | None] = {None: None}
-    affine |= {name: table.facts[name]["affine"] for name in curves.sites}
+    affine |= {name: table.facts[name].affine for name in curves.sites}
     by_blindness, by_competence = (
-        [{"threshold": least, **dataclasses.asdict(reach), "affine": affine[reach.site]} for least, reach in each]
-        for each in (boundary.threshold_curve(curves, competence), boundary.competence_curve(curves, blindness))
+        tuple(ThresholdReach(least, at.site, at.low, at.high, affine[at.site]) for least, at in curve)
+        for curve in (boundary.threshold_curve(curves, competence), boundary.competence_curve(curves, blindness))
     )
-    trunk = [site for site in sites if site["trunk"]]
-    return {
-        **dataclasses.asdict(found),
-        **asked,
-        "affine": affine[found.site],
-        "by_threshold": {f"{row['threshold']:g}": row["site"] for row in by_blindness},
-        "threshold_curve": by_blindness,
-        "competence_curve": by_competence,
-        "controls": {
-            condition: {
-                "there": _blind([site for site in trunk if site["name"] == found.site], condition),
-                "most": _blind([site for site in trunk if not site["affine"]], condition),
-                "reach": dataclasses.asdict(boundary.reach(each, blindness, None)),
-                "change": dataclasses.asdict(boundary.change(each)),
-            }
+    trunk = [site for site in sites if site.trunk]
+    controls = {condition: trunk_curves(table, weights, condition) for condition in CONTROLS}
+    return BoundarySummary(
+        site=found.site,
+        next_site=found.next_site,
+        low=found.low,
+        high=found.high,
+        change_site=found.change_site,
+        change_low=found.change_low,
+        change_high=found.change_high,
+        blindness_alone=found.blindness_alone,
+        rule=found.rule,
+        thresholds=thresholds,
+        affine=affine[found.site],
+        by_threshold={f"{row.threshold:g}": row.site for row in by_blindness},
+        threshold_curve=by_blindness,
+        competence_curve=by_competence,
+        controls={
+            condition: ControlSummary(
+                there=_most_blind([site for site in trunk if site.name == found.site], condition),
+                most=_most_blind([site for site in trunk if not site.affine], condition),
+                reach=boundary.reach(each, blindness, None),
+                change=boundary.change(each),
+            )
             for condition, each in controls.items()
             if each is not None
         },
-    }
+    )
 
 
-def _blind(sites: Sequence[dict[str, Any]], condition: str) -> dict[str, Any] | None:
-    """Where of ``sites`` a condition blinds most, how much, and the interval; None without a site or a number."""
-    keys = {"blindness": "blindness", "low": "blindness_low", "high": "blindness_high"}
-    rows = [{"site": site["name"], **{key: site["conditions"][condition][name] for key, name in keys.items()}}
-            for site in sites]  # fmt: skip
-    rows = [row for row in rows if np.isfinite(row["blindness"])]
-    return max(rows, key=lambda row: float(row["blindness"]), default=None)
+def _no_boundary(thresholds: ThresholdPair) -> BoundarySummary:
+    """Return the boundary of a run that swept no trunk site: none."""
+    return BoundarySummary(
+        site=None,
+        next_site=None,
+        low=None,
+        high=None,
+        change_site=None,
+        change_low=None,
+        change_high=None,
+        blindness_alone=Reach(None, None, None),
+        rule=None,
+        thresholds=thresholds,
+        affine=None,
+        by_threshold={},
+        threshold_curve=(),
+        competence_curve=(),
+        controls={},
+    )
+
+
+def _most_blind(sites: Sequence[SiteSummary], condition: str) -> ControlReading | None:
+    """Return where of ``sites`` a condition blinds most; None without a site or a number."""
+    found = []
+    for site in sites:
+        row = site.conditions[condition]
+        if row.blindness is not None and row.blindness_low is not None and row.blindness_high is not None:
+            found.append(ControlReading(site.name, row.blindness, row.blindness_low, row.blindness_high))
+    return max(found, key=lambda reading: reading.blindness, default=None)
 
 
 def agents_boundary(
     directories: Sequence[Path], *, blindness: float | None = None, competence: float | None = None, seed: int = 0
 ) -> boundary.Boundary:
-    """The boundary over the agents of several finished runs: :func:`steering.statistics.boundary.over_agents`.
+    """Return the boundary over the agents of several finished runs (:func:`boundary.over_agents`).
 
     Thresholds that are None are the runs' own. Raises :class:`InputError` for runs that cannot be read, were not swept
     at the same sites, or have other thresholds than one another.
@@ -158,7 +204,7 @@ def agents_boundary(
     for directory in directories:
         table = OutcomeTable.open(directory)
         with Store.open(directory) as store:
-            known.append(thresholds(store))
+            known.append(store.thresholds())
         found = trunk_curves(table, maze_weights(table))
         if found is None:
             raise InputError(f"{directory}: no trunk site was swept under `{MAIN}`")
@@ -166,15 +212,15 @@ def agents_boundary(
         mazes.add((tuple(table.levels), table.spec.mode, table.spec.seed))
     rng = np.random.default_rng(seed)
     rule = boundary.agreed_thresholds(known, blindness=blindness, competence=competence)
-    return boundary.over_agents(curves, rng, same_mazes=len(mazes) == 1, **rule)
+    return boundary.over_agents(
+        curves, rng, same_mazes=len(mazes) == 1, blindness=rule.blindness, competence=rule.competence
+    )
 
 
-def position_bins(
-    store: Store, levels: Sequence[int], coefficient: float
-) -> dict[str, dict[tuple[int, int], np.ndarray]]:
-    """Per site and (distance, outside): ``float64[n_levels, 5]``, the number of states and the sums of the profiles."""
+def position_bins(store: Store, levels: Sequence[int], coefficient: float) -> dict[str, Bins]:
+    """Return the profiles of the levels at each site, by distance and side of the receptive field."""
     row = {level: k for k, level in enumerate(levels)}
-    bins: dict[str, dict[tuple[int, int], np.ndarray]] = {}
+    bins: dict[str, Bins] = {}
     for profile in store.profiles():
         if profile.level in row and profile.coefficient == coefficient:
             site = bins.setdefault(profile.site, {})
@@ -186,77 +232,99 @@ def position_bins(
     return bins
 
 
-def position_curve(bins: dict[tuple[int, int], np.ndarray], weights: np.ndarray) -> dict[str, Any]:
-    """Blindness and interaction of one site by distance, inside and outside the receptive field, with intervals.
+def position_curve(bins: Bins, weights: np.ndarray) -> tuple[PositionBin, ...]:
+    """Return blindness and interaction of one site by distance, with intervals from ``weights``."""
 
-    ``bins`` is one site's of :func:`position_bins`, ``weights`` the resamples of :func:`maze_weights`.
-    """
+    def at(distance: int) -> PositionBin:
+        both = _pooled([sums for (where, _), sums in bins.items() if where == distance], weights)
+        inside, outside = (
+            _pooled([bins[distance, side]] if (distance, side) in bins else [], weights) for side in (INSIDE, OUTSIDE)
+        )
+        return PositionBin(distance, **vars(both), inside=inside, outside=outside)
 
-    def pooled(chosen: list[np.ndarray]) -> dict[str, Any]:
-        empty = np.zeros((weights.shape[1], 1 + len(PROFILE_SUMS)))
-        states, tv, tv_clean, rest, difference = np.sum(chosen or [empty], axis=0).T
-        low, high = bootstrap.blindness_interval(tv, tv_clean, weights)
-        rest_low, rest_high = bootstrap.ratio_interval(rest, difference, weights)
-        return {
-            "states": int(states.sum()),
-            "mazes": int(np.count_nonzero(states)),
-            "blindness": float(bootstrap.blindness(tv, tv_clean)),
-            "blindness_low": low,
-            "blindness_high": high,
-            "interaction": float(bootstrap.quotient(rest.sum(), difference.sum())),
-            "interaction_low": rest_low,
-            "interaction_high": rest_high,
-        }
-
-    distances = sorted({distance for distance, _ in bins})
-    fields = {"inside": 0, "outside": 1}
-    curve = [
-        {
-            "distance": distance,
-            **pooled([sums for (at, _), sums in bins.items() if at == distance]),
-            **{
-                name: pooled([sums for at, sums in bins.items() if at == (distance, flag)])
-                for name, flag in fields.items()
-            },
-        }
-        for distance in distances
-    ]
-    split = {name: pooled([sums for (_, o), sums in bins.items() if o == flag]) for name, flag in fields.items()}
-    return {"position_curve": curve, "receptive_field_split": split}
+    return tuple(at(distance) for distance in sorted({distance for distance, _ in bins}))
 
 
-def write_summary(summary: dict[str, Any], path: Path) -> None:
+def receptive_field_split(bins: Bins, weights: np.ndarray) -> ReceptiveFieldSplit:
+    """Return blindness and interaction of one site inside and outside the receptive field."""
+    inside, outside = (
+        _pooled([sums for (_, at), sums in bins.items() if at == side], weights) for side in (INSIDE, OUTSIDE)
+    )
+    return ReceptiveFieldSplit(inside, outside)
+
+
+def write_summary(summary: SweepSummary, path: Path) -> None:
     """Write ``summary.json`` (whole or not at all)."""
-    write_atomic(path, (json.dumps(summary, indent=2, allow_nan=False) + "\n").encode())
+    write_atomic(path, to_json(summary, indent=2))
 
 
-def _condition(
-    columns: Columns, clean: Columns, oracle: Columns, weights: np.ndarray, coefficient: float
-) -> dict[str, float]:
-    blind = columns["tv_no_cheese"], clean["tv_no_cheese"]
-    able = columns["p_region_first"], oracle["p_region_first"]
-    visited = columns["tv_no_cheese_occupancy"], clean["tv_no_cheese_occupancy"]
-    visited_low, visited_high = bootstrap.blindness_interval(*visited, weights)
+def _references(basis: _Basis) -> References:
+    clean, no_cheese = basis.clean, basis.no_cheese
+    competence = _defined(bootstrap.competence(clean.p_region_first, no_cheese.p_region_first))
+    return References(CleanReference(**_means(clean), competence=competence), MeanOutcome(**_means(no_cheese)))
+
+
+def _site(basis: _Basis, name: str, bins: Bins) -> SiteSummary:
+    spec = basis.table.spec
+    return SiteSummary(
+        **vars(basis.table.facts[name]),
+        conditions={
+            labelled(spec, condition, coefficient): _condition(basis, condition, name, coefficient)
+            for condition in spec.conditions
+            if BY_NAME[condition].at_one_site
+            for coefficient in spec.coefficients
+        },
+        position_curve=position_curve(bins, basis.weights),
+        receptive_field_split=receptive_field_split(bins, basis.weights),
+    )
+
+
+def _condition(basis: _Basis, condition: str, site: str, coefficient: float) -> ConditionSummary:
+    columns, weights = basis.table.condition(condition, site, coefficient), basis.weights
+    blind = columns.tv_no_cheese, basis.clean.tv_no_cheese
+    visited = columns.tv_no_cheese_occupancy, basis.clean.tv_no_cheese_occupancy
+    able = columns.p_region_first, basis.no_cheese.p_region_first
     low, high = bootstrap.blindness_interval(*blind, weights)
     able_low, able_high = bootstrap.ratio_interval(*able, weights)
-    return {
-        "coefficient": coefficient,
-        "blindness": float(bootstrap.blindness(*blind)),
-        "blindness_low": low,
-        "blindness_high": high,
-        "competence": float(bootstrap.competence(*able)),
-        "competence_low": able_low,
-        "competence_high": able_high,
-        **{f: float(np.nanmean(columns[f])) for f in OUTCOME_FIELDS},
-        "blindness_occupancy": float(bootstrap.blindness(*visited)),
-        "blindness_occupancy_low": visited_low,
-        "blindness_occupancy_high": visited_high,
-    }
+    visited_low, visited_high = bootstrap.blindness_interval(*visited, weights)
+    return ConditionSummary(
+        coefficient=coefficient,
+        blindness=_defined(bootstrap.blindness(*blind)),
+        blindness_low=_defined(low),
+        blindness_high=_defined(high),
+        competence=_defined(bootstrap.competence(*able)),
+        competence_low=_defined(able_low),
+        competence_high=_defined(able_high),
+        **_means(columns),
+        blindness_occupancy=_defined(bootstrap.blindness(*visited)),
+        blindness_occupancy_low=_defined(visited_low),
+        blindness_occupancy_high=_defined(visited_high),
+    )
 
 
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nan(v) for key, v in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(v) for v in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
+def _means(columns: Columns) -> dict[str, float | None]:
+    """Return the mean of every outcome over the mazes where it is defined."""
+    return {name: _defined(np.nanmean(columns[name])) for name in OUTCOME_FIELDS}
+
+
+def _pooled(parts: Sequence[np.ndarray], weights: np.ndarray) -> PooledProfile:
+    """Return the profile of bins taken together, with intervals from ``weights``."""
+    empty = np.zeros((weights.shape[1], 1 + len(PROFILE_SUMS)))
+    states, tv, tv_clean, rest, difference = np.sum(parts or [empty], axis=0).T
+    low, high = bootstrap.blindness_interval(tv, tv_clean, weights)
+    rest_low, rest_high = bootstrap.ratio_interval(rest, difference, weights)
+    return PooledProfile(
+        states=int(states.sum()),
+        mazes=int(np.count_nonzero(states)),
+        blindness=_defined(bootstrap.blindness(tv, tv_clean)),
+        blindness_low=_defined(low),
+        blindness_high=_defined(high),
+        interaction=_defined(bootstrap.quotient(rest.sum(), difference.sum())),
+        interaction_low=_defined(rest_low),
+        interaction_high=_defined(rest_high),
+    )
+
+
+def _defined(value: float | np.ndarray) -> float | None:
+    """Return a number that may not be defined; None for one that is not."""
+    return float(value) if math.isfinite(value) else None

@@ -113,11 +113,13 @@ def sites_command(
 ) -> None:
     """All sites of a network: trunk or branch, affine, equivalence class, receptive field."""
     from agents.checkpoints.zoo import load_policy
-    from steering.interventions.sites import enumerate_sites, site_facts
+    from steering.interventions.sites import enumerate_sites
+    from steering.records.codec import to_json
+    from steering.records.sites import site_facts
 
     sites = enumerate_sites(load_policy(checkpoint).net)
     if as_json:
-        print(json.dumps(site_facts(sites)))
+        print(to_json(site_facts(sites)).decode(), end="")
         return
     print(f"{'depth':>5}  {'site':<30}{'shape':<14}{'where':<8}{'affine':<8}{'sees':<9}same experiment as")
     for site in sites:

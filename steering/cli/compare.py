@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -51,12 +50,12 @@ def power_command(
 ) -> None:
     """Say how many levels an interval of a given width needs, judging by a run."""
     from steering.analysis.power import power_of_run
-    from steering.records.codec import to_plain
+    from steering.records.codec import to_json
     from steering.statistics import bootstrap
 
     records = power_of_run(run, width, site)
     if as_json:
-        print(json.dumps([to_plain(record) for record in records]))
+        print(to_json(records).decode(), end="")
         return
     print(f"levels for a 95% interval of blindness {width:g} wide, judging by {records[0].pilot} levels of {run}:\n")
     print(f"{'site':<32}{'blindness':>9}  {'interval now':<18}{'levels needed':>13}")
@@ -68,8 +67,8 @@ def power_command(
             print(f"\n{record.site}: {record.warning}")
     most = max(record.levels for record in records)
     if any(record.levels == bootstrap.FEW for record in records):
-        least = f"{bootstrap.FEW} is the least recommended: from fewer levels the report draws no conclusion"
-        print(f"\n{least}, however narrow the interval")
+        print(f"\n{bootstrap.FEW} is the least recommended: from fewer levels the report draws no conclusion, "
+              "however narrow the interval")  # fmt: skip
     if all(record.suffices for record in records):
         print(f"\nthe pilot already suffices: it has {records[0].pilot} levels, {most} are needed")
     else:

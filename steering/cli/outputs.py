@@ -18,16 +18,16 @@ from steering.analysis.summary import summarize, write_summary
 from steering.experiments.conditions import MAIN
 from steering.experiments.outcome import shown_on
 from steering.films.sweep_film import film_sweep
-from steering.records.codec import from_plain
-from steering.records.sweep import DecisionSquares, SweepSummary
+from steering.records.sweep import SweepSummary
 from steering.reports.static_figures import sweep_picture
 from steering.reports.sweep_report import write_report
 from steering.statistics import boundary
+from steering.statistics.boundary import ThresholdPair
 from steering.statistics.formatting import short_site_name
 from steering.sweep.artifacts import DATABASE, read_artifacts
 from steering.sweep.recordings import rollout_site
 from steering.sweep.spec import SweepSpec
-from steering.sweep.store import Store, export_tables, run_directory, thresholds
+from steering.sweep.store import Store, export_tables, run_directory
 
 
 def rewrite_outputs(directory: Path, blindness: float | None = None, competence: float | None = None) -> SweepSummary:
@@ -36,49 +36,44 @@ def rewrite_outputs(directory: Path, blindness: float | None = None, competence:
     if not (directory / DATABASE).is_file():
         raise InputError(f"{directory}: no {DATABASE}; it is not a finished run")
     with run_directory(directory), Store.open(directory) as store:
-        used = thresholds(store)
-        given = {"blindness": blindness, "competence": competence}
-        used |= {name: value for name, value in given.items() if value is not None}
-        boundary.check_thresholds(**used)
-        return write_outputs(store, spec, directory, **used)
+        rule = boundary.agreed_thresholds([store.thresholds()], blindness=blindness, competence=competence)
+        return write_outputs(store, spec, directory, rule)
 
 
-def write_outputs(store: Store, spec: SweepSpec, directory: Path, blindness: float, competence: float) -> SweepSummary:
+def write_outputs(store: Store, spec: SweepSpec, directory: Path, thresholds: ThresholdPair) -> SweepSummary:
     """Write summary, CSV, film and report from the store; print answer, table and paths."""
-    summary = summarize(store, spec, blindness=blindness, competence=competence)
+    summary = summarize(store, spec, blindness=thresholds.blindness, competence=thresholds.competence)
     write_summary(summary, directory / "summary.json")
     tables = export_tables(store, directory)
     film = film_sweep(store, spec, directory, rollout_site(spec.sites))
     link = film.relative_to(directory).as_posix() if film is not None else None
     extra, notes = read_artifacts(directory, spec.sha256, spec.mode, spec.levels)
-    record = from_plain(summary, SweepSummary, directory / "summary.json", "make it anew")
-    decisions = decision_squares(store, spec)
     write_report(
-        record,
+        summary,
         directory / "report.html",
         command=store.meta("command"),
-        again=_with_thresholds(store, directory, blindness, competence),
+        again=_with_thresholds(store, directory, thresholds),
         video=link,
         versions=store.meta("versions", [{"of": "not recorded"}]),
-        decisions=None if decisions is None else from_plain(decisions, DecisionSquares, directory, "sweep again"),
+        decisions=decision_squares(store, spec),
         others=extra,
         notes=notes,
     )
-    write_atomic(directory / "report.png", sweep_picture(record))
-    print_summary(record, conclude_sweep(summary, extra.probes))
+    write_atomic(directory / "report.png", sweep_picture(summary))
+    print_summary(summary, conclude_sweep(summary, extra.probes))
     print(f"report: {directory / 'report.html'}, {directory / 'report.md'}")
     print(f"picture: {directory / 'report.png'}")
     print(f"numbers: {directory / 'summary.json'}, {', '.join(map(str, tables))}")
     if film is not None:
         print(f"video: {film}")
-    return record
+    return summary
 
 
-def _with_thresholds(store: Store, directory: Path, blindness: float, competence: float) -> str:
+def _with_thresholds(store: Store, directory: Path, thresholds: ThresholdPair) -> str:
     """Return the command that makes a report with these thresholds; empty if the run's sweep command had them."""
-    if thresholds(store) == {"blindness": blindness, "competence": competence}:
+    if store.thresholds() == thresholds:
         return ""
-    given = f"--blindness-threshold {blindness:g} --competence-threshold {competence:g}"
+    given = f"--blindness-threshold {thresholds.blindness:g} --competence-threshold {thresholds.competence:g}"
     return f"mazesteer report {shlex.quote(str(directory))} {given}"
 
 

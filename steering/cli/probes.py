@@ -80,8 +80,13 @@ def _show(found: ProbeSummary) -> None:
 def _side_by_side(found: ProbeSummary, swept: dict[str, Any] | None) -> None:
     """Print the readings of the boundary with their intervals: the probes', beside those of a sweep in ``--out``."""
     from steering.analysis.readings import readings
+    from steering.records.boundary import BoundarySummary
+    from steering.records.codec import from_plain
 
-    rows = [(row.kind, row.what, row.place, row.interval) for row in readings(swept, found)]
+    causal = None
+    if swept is not None:
+        causal = from_plain(swept, BoundarySummary, "summary.json: boundary", "type `mazesteer report` again")
+    rows = [(row.kind, row.what, row.place, row.interval) for row in readings(causal, found)]
     widths = [max(len(row[k]) for row in rows) + 2 for k in range(3)]
     print("\nthe boundary, reading by reading (95% bootstrap intervals over mazes)")
     for row in rows:

@@ -21,6 +21,7 @@ from steering.progress import bar
 from steering.records.codec import to_json
 from steering.records.runs import IndexedRun, RunIndex
 from steering.records.sweep import SweepSummary
+from steering.statistics.boundary import ThresholdPair
 from steering.sweep.artifacts import INDEX, read_index
 from steering.sweep.planning import SweepOptions, executor, plan_sweep, read_checkpoint
 from steering.sweep.provenance import used_versions
@@ -50,14 +51,15 @@ def run_layer_sweep(options: SweepOptions) -> SweepSummary:
             store.claim({"sites": facts})
             store.describe("command", "mazesteer " + shlex.join(sys.argv[1:]))
             store.describe("versions", used_versions(store.meta("versions", [{}])))
-            store.describe("thresholds", {"blindness": options.blindness, "competence": options.competence})
+            thresholds = ThresholdPair(options.blindness, options.competence)
+            store.describe("thresholds", thresholds)
             store.add_levels(rows)
             spec.save(directory)
             with bar("sweeping") as progress:
                 run_sweep(spec, directory, store, executor(options, spec, checkpoint), progress=progress)
             policy = policy_from_bytes(checkpoint.data, checkpoint.suffix, checkpoint.name)
             keep_examples(policy, store, spec, directory)
-            return write_outputs(store, spec, directory, options.blindness, options.competence)
+            return write_outputs(store, spec, directory, thresholds)
 
 
 def run_layer_sweeps(options: SweepOptions, checkpoints: Sequence[str]) -> RunIndex:

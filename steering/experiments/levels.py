@@ -64,17 +64,20 @@ class Skip:
 class VectorSource:
     """Where the cheese vectors of a sweep come from.
 
-    ``start``: the level itself, mouse at its start. ``X,Y``: mouse on that cell. ``mean``: averaged over all states of
-    the level. ``levels:N``: averaged over N other levels (mouse at the start), so nothing of the level itself.
+    Written ``start``, ``mean``, ``levels:N`` or as a cell ``X,Y``.
     """
 
     kind: str
+    """``start``: the level itself, mouse at its start. ``cell``: mouse on ``cell``. ``mean``: averaged over all states
+    of the level. ``levels``: averaged over ``count`` other levels, mouse at the start: nothing of the level itself."""
     cell: Cell | None = None
+    """Where the mouse stands; null unless ``kind`` is ``cell``."""
     count: int = 0
+    """Number of other levels, 1 to 256; 0 unless ``kind`` is ``levels``."""
 
     @classmethod
     def parse(cls, text: str) -> VectorSource:
-        """From what a user types; raises :class:`InputError` for anything else."""
+        """Return the source that a user typed; raises :class:`InputError` for anything else."""
         if text in ("start", "mean"):
             return cls(text)
         if found := re.fullmatch(r"levels:([0-9]{1,4})", text):

@@ -52,9 +52,11 @@ class Outcome:
     tv_no_cheese: float
     """The same distance to the policy on the level without its cheese."""
     tv_clean_occupancy: float
-    """``tv_clean`` with each state weighted by how often the policy without cheese is there."""
+    """``tv_clean`` with each state weighted by how often the policy without cheese is there; no page shows it: it is
+    kept in ``outcomes.csv`` to tell how much an edit changes the policy where the mouse goes."""
     tv_no_cheese_occupancy: float
-    """``tv_no_cheese`` with each state weighted by how often the policy without cheese is there."""
+    """``tv_no_cheese`` with each state weighted by how often the policy without cheese is there; blindness by occupancy
+    is made of it."""
 
     def to_json(self) -> dict[str, float | None]:
         """Return plain numbers; NaN becomes null."""
@@ -135,22 +137,26 @@ PROFILE_FIELDS = ("level", "site", "coefficient", "distance", "outside", "states
 
 @dataclass(frozen=True)
 class Profile:
-    """Sums over the ``states`` of one level in one bin, for one site and multiple of the vector.
-
-    ``distance``: first path length of the bin (see ``DISTANCES``). ``outside``: 1 where the present and the start
-    position are both farther from the cheese than the site's receptive field, so that additivity is guaranteed.
-    ``tv_subtract``, ``tv_clean``: total-variation distances to the no-cheese policy. ``interaction``: norms
-    ``|f(m,c) - f(m,0) - v|`` of what the vector ``v`` leaves over at position m; ``difference``: those of
-    ``|f(m,c) - f(m,0)|``.
-    """
+    """Sums over the states of one level in one bin, for one site and multiple of the vector."""
 
     level: int
+    """Seed of the level."""
     site: str
+    """Name of the site of subtraction."""
     coefficient: float
+    """Multiple of the vector subtracted."""
     distance: int
+    """First path length of the bin, in moves: one of ``DISTANCES``."""
     outside: int
+    """1 where the present and the start position are both farther from the cheese than the site's receptive field, so
+    that additivity is guaranteed; else 0."""
     states: int
+    """Number of states in the bin, 1 or more."""
     tv_subtract: float
+    """Sum of the total-variation distances of the edited to the no-cheese policy, 0 to ``states``."""
     tv_clean: float
+    """Sum of those of the policy left alone, 0 to ``states``."""
     interaction: float
+    """Sum of norms ``|f(m,c) - f(m,0) - v|``: what the vector ``v`` leaves over at position m, 0 or more."""
     difference: float
+    """Sum of norms ``|f(m,c) - f(m,0)|``, 0 or more."""

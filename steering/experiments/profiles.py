@@ -66,7 +66,7 @@ def outside_field(maze: Maze, receptive_field: int | None, origin: Cell) -> np.n
     cells = np.array([state.cell for state in maze.states] + [origin])
     gaps = (np.abs(cells - np.array(maze.cheese)).max(axis=1) - 1) * tile - 2
     far = gaps >= receptive_field if receptive_field is not None else np.zeros(len(cells), dtype=bool)
-    return far[:-1] & far[-1]
+    return np.asarray(far[:-1] & far[-1])
 
 
 def _interactions(

@@ -10,7 +10,6 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -25,6 +24,7 @@ from steering.experiments.sampled import rollouts
 from steering.films.move_fields import MoveField
 from steering.films.sweep_film import most_changed
 from steering.interventions.edits import Intervention
+from steering.records.sweep import SweepSummary
 from steering.sweep.artifacts import DATABASE
 from steering.sweep.recordings import rollout_site
 from steering.sweep.spec import SweepSpec
@@ -73,7 +73,7 @@ def film_sites(
         chosen = most_changed(store, spec, rollout_site(spec.sites)) if level is None else level
     curve = distinct_curve(summary)
     maze = Maze.from_level(chosen, spec.mode)
-    names, used = [name for name, _ in curve], len(summary["levels"]["used"])
+    names, used = [name for name, _ in curve], len(summary.levels.used)
     edits = [
         level_intervention(policy, maze, Key(chosen, MAIN, name, spec.coefficients[0]), spec.source, spec.seed)
         for name in names
@@ -90,13 +90,13 @@ def film_sites(
     return write_film(path, frames(), look.fps)
 
 
-def distinct_curve(summary: dict[str, Any]) -> list[tuple[str, float]]:
-    """Return (site, blindness) of the distinct trunk experiments by depth; all sites where trunk is not known."""
-    sites = [site for site in summary["sites"] if site["trunk"] is not False and MAIN in site["conditions"]]
+def distinct_curve(summary: SweepSummary) -> list[tuple[str, float]]:
+    """Return (site, blindness) of the distinct trunk experiments in depth order; all sites where trunk is not known."""
+    sites = [site for site in summary.sites if site.trunk is not False and MAIN in site.conditions]
     first: dict[str, tuple[str, float]] = {}
     for site in sites:
-        value = site["conditions"][MAIN]["blindness"]
-        first.setdefault(site["equivalence_class"], (site["name"], math.nan if value is None else value))
+        value = site.conditions[MAIN].blindness
+        first.setdefault(site.equivalence_class, (site.name, math.nan if value is None else value))
     if not first:
         raise InputError("film-sweep: the run swept no trunk site; sweep with --sites trunk")
     return list(first.values())

@@ -46,23 +46,6 @@ from steering.interventions.graph import (
     trial_frames,
 )
 
-
-def site_facts(sites: tuple[Site, ...]) -> list[dict[str, Any]]:
-    """What a report says of each site, as plain data for the store."""
-    return [
-        {
-            "name": site.name,
-            "depth": site.depth,
-            "shape": list(site.shape),
-            "trunk": site.trunk,
-            "affine": site.affine,
-            "equivalence_class": site.equivalence_class,
-            "receptive_field": site.receptive_field,
-        }
-        for site in sites
-    ]
-
-
 INPUT = "input"
 LOGITS = "logits"
 _ALIASES = {"pixels": INPUT}
@@ -70,17 +53,24 @@ _ALIASES = {"pixels": INPUT}
 
 @dataclass(frozen=True)
 class Site:
-    """One site. ``shape`` leaves out the batch axis; ``equivalence_class`` is the name of the
-    class's first member; ``depth`` counts sites from the input (0). None: not known."""
+    """One site: a place where activations are read and edited."""
 
     name: str
+    """Name of the module whose output it is; ``input`` for the picture."""
     depth: int
+    """Number of sites before it in topological order; 0 is the input."""
     shape: tuple[int, ...]
+    """Shape of its activations without the batch axis."""
     trunk: bool | None
+    """Whether every path from the input to the logits passes through it; null: not known."""
     affine: bool | None
+    """Whether the network is affine in the pixels up to it; null: not known."""
     equivalence_class: str
+    """Name of the first site at which subtraction is the same experiment; its own if there is none before it."""
     receptive_field: int | None
+    """Side of the square that one unit sees, in input pixels (1 or more); null: the whole picture, or not known."""
     feeds_value: bool
+    """Whether the value head depends on it."""
 
     @property
     def size(self) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from steering.statistics.boundary import Reach
+from steering.statistics.boundary import Reach, ThresholdPair
 
 
 @dataclass(frozen=True)
@@ -24,16 +24,6 @@ class ThresholdReach(Reach, ThresholdUsed):
 
     affine: bool | None
     """Whether its site is free (see :class:`SiteFacts`); null: nowhere, or not known."""
-
-
-@dataclass(frozen=True)
-class ThresholdPair:
-    """The thresholds that the boundary rests on."""
-
-    blindness: float
-    """Least blindness, from -10 to 10."""
-    competence: float
-    """Least competence, from -10 to 10."""
 
 
 @dataclass(frozen=True)

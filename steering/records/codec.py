@@ -23,7 +23,7 @@ def to_json(record: Any, *, indent: int | None = None) -> bytes:
     return (json.dumps(to_plain(record), indent=indent, allow_nan=False) + "\n").encode()
 
 
-def from_plain(data: object, kind: type[T], where: object, remedy: str) -> T:
+def from_plain(data: object, kind: type[T], where: object, remedy: str, *, partial: bool = False) -> T:
     """Return the record of type ``kind`` that ``data`` describes.
 
     Args:
@@ -31,6 +31,7 @@ def from_plain(data: object, kind: type[T], where: object, remedy: str) -> T:
         kind: a dataclass.
         where: named in the error, such as the file's path.
         remedy: what the user can do about it.
+        partial: ``kind`` is only a part of what is there: other fields are left out.
 
     Raises:
         InputError: in one line, for a field that is missing, unknown or of another type; says where it stands.
@@ -39,7 +40,7 @@ def from_plain(data: object, kind: type[T], where: object, remedy: str) -> T:
         record = msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
         raise InputError(f"{where}: {_said(str(error))}; {remedy}") from None
-    unknown = _unknown(data, msgspec.to_builtins(record), "$")
+    unknown = "" if partial else _unknown(data, msgspec.to_builtins(record), "$")
     if unknown:
         raise InputError(f"{where}: unknown field `{unknown}`; {remedy}")
     return record

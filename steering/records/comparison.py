@@ -10,10 +10,9 @@ from dataclasses import dataclass
 
 from msgspec import UNSET, UnsetType
 
-from steering.records.boundary import ThresholdPair
 from steering.records.probes import Estimate
 from steering.records.readings import Reading
-from steering.statistics.boundary import Reach
+from steering.statistics.boundary import Reach, ThresholdPair
 
 
 @dataclass(frozen=True)

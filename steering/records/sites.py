@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from steering.interventions.sites import Site
 
 
 @dataclass(frozen=True)
@@ -23,3 +28,19 @@ class SiteFacts:
     """Name of the first site at which subtraction is the same experiment; its own if there is none before it."""
     receptive_field: int | None
     """Side of the square that one unit sees, in input pixels (1 or more); null: the whole picture, or not known."""
+
+
+def site_facts(sites: Iterable[Site]) -> list[SiteFacts]:
+    """Return what a report says of each site."""
+    return [
+        SiteFacts(
+            name=site.name,
+            depth=site.depth,
+            shape=site.shape,
+            trunk=site.trunk,
+            affine=site.affine,
+            equivalence_class=site.equivalence_class,
+            receptive_field=site.receptive_field,
+        )
+        for site in sites
+    ]

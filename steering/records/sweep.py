@@ -288,3 +288,29 @@ class DecisionSquares:
     """With the cheese vector subtracted at ``site``."""
     no_cheese: DecisionMoves
     """With the cheese removed."""
+
+
+@dataclass(frozen=True)
+class SitePower:
+    """How many levels an interval of blindness of some width takes at one site, judging by a pilot run."""
+
+    site: str
+    """Name of the site."""
+    blindness: float
+    """Blindness of subtraction there in the pilot, at most 1."""
+    blindness_low: float
+    """Low end of its interval."""
+    blindness_high: float
+    """High end of its interval, at most 1."""
+    width: float
+    """Width of the interval asked for, above 0 and up to 2."""
+    pilot: int
+    """Number of levels of the pilot."""
+    levels: int
+    """Number of levels needed."""
+    curve: tuple[tuple[int, float], ...]
+    """(levels, mean width of the interval) of the sizes simulated."""
+    suffices: bool
+    """Whether the pilot has as many levels as are needed."""
+    warning: str
+    """Why not to trust the number; empty if nothing speaks against it."""

@@ -16,7 +16,6 @@ from steering.experiments.conditions import MAIN
 from steering.experiments.levels import SkipReason
 from steering.experiments.outcome import LABELS
 from steering.records.boundary import BoundarySummary, ControlReading, ControlSummary
-from steering.records.codec import to_plain
 from steering.records.examples import ExampleFields
 from steering.records.probes import ProbeSummary
 from steering.records.readings import Reading
@@ -75,7 +74,7 @@ def write_report(
         InputError: for evidence of a damaged file.
     """
     others = others or RunArtifacts()
-    found = readings(to_plain(summary.boundary), others.probes)
+    found = readings(summary.boundary, others.probes)
     shown = _figures(summary, decisions, others, found)
     tables = {
         "before-after": decision_table(decisions) if decisions is not None else [],
@@ -94,7 +93,7 @@ def write_report(
             if tables.get(figure.name)
         ],
         summary=summary,
-        answer=conclude_sweep(to_plain(summary), others.probes),
+        answer=conclude_sweep(summary, others.probes),
         notes=list(notes),
         sites=sites,
         table_caption=captions.fill(captions.TABLE, horizon=summary.horizon, columns=sentences),

@@ -20,19 +20,19 @@ TIE = 1e-6  # differences of probabilities up to this are zero: above float32's 
 
 
 def resamples(n: int, rng: np.random.Generator, draws: int = DRAWS) -> np.ndarray:
-    """``int[draws, n]``: bootstrap samples of ``n`` mazes; one matrix serves all sites (paired)."""
+    """Return bootstrap samples of ``n`` mazes, ``int[draws, n]``; one matrix serves all sites (paired)."""
     return rng.integers(n, size=(draws, n))
 
 
 def counts(samples: np.ndarray) -> np.ndarray:
-    """``float64[draws, n]``: how often each maze occurs in each sample of :func:`resamples`."""
+    """Return how often each maze occurs in each sample of :func:`resamples`, ``float64[draws, n]``."""
     draws, n = samples.shape
     flat = samples + n * np.arange(draws)[:, None]
     return np.bincount(flat.ravel(), minlength=draws * n).reshape(draws, n).astype(np.float64)
 
 
 def blindness(tv_edited: np.ndarray, tv_clean: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-    """``B = 1 - sum TV(edited, no_cheese) / sum TV(clean, no_cheese)``, summed over the last axis.
+    """Return ``B = 1 - sum TV(edited, no_cheese) / sum TV(clean, no_cheese)``, summed over the last axis.
 
     A pooled ratio, so a maze where the cheese changes nothing divides nothing by zero. NaN where the cheese changes
     nothing in any maze. ``weights`` from :func:`counts` give it for each resample: ``float[..., draws]``.
@@ -43,12 +43,12 @@ def blindness(tv_edited: np.ndarray, tv_clean: np.ndarray, weights: np.ndarray |
 def competence(
     p_region_edited: np.ndarray, p_region_no_cheese: np.ndarray, weights: np.ndarray | None = None
 ) -> np.ndarray:
-    """Pooled P(top-right 5x5 before the cheese's cell) under the edit relative to the level without cheese."""
+    """Return pooled P(top-right 5x5 before the cheese's cell) under the edit relative to the level without cheese."""
     return quotient(_pooled(p_region_edited, weights), _pooled(p_region_no_cheese, weights))
 
 
 def interval(samples: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
-    """Percentile interval over the first axis, NaN left out."""
+    """Return the percentile interval over the first axis, NaN left out."""
     tail = (1.0 - level) / 2.0
     if np.isnan(samples).all():
         blank = np.full(np.shape(samples)[1:], np.nan)
@@ -58,13 +58,13 @@ def interval(samples: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.
 
 
 def blindness_interval(tv_edited: np.ndarray, tv_clean: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
-    """95% interval of the blindness of ``float[n]`` ``tv_edited``: :func:`ratio_interval`; never above 1."""
+    """Return the 95% interval of the blindness of ``float[n]`` ``tv_edited`` by :func:`ratio_interval`; at most 1."""
     low, high = ratio_interval(tv_edited, tv_clean, weights)
     return 1.0 - high, 1.0 - low
 
 
 def ratio_interval(top: np.ndarray, bottom: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
-    """95% interval of ``sum(top) / sum(bottom)``, ``float[n]`` and not negative, from the resamples in ``weights``.
+    """Return the 95% interval of ``sum(top) / sum(bottom)``, ``float[n]``, not negative, from resamples ``weights``.
 
     Studentized bootstrap (Efron and Tibshirani 1993, section 12.5) with the linearized standard error of a ratio: a few
     mazes hold most of a sum, and there it covers where percentile and BCa intervals fall short. Percentiles serve for
@@ -101,7 +101,7 @@ def difference_intervals(
     weights: np.ndarray,
     distinct: Sequence[int],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Blindness of the second less that of the first; half the width of its 95% interval; half that of its band.
+    """Return blindness of the second less that of the first; half the width of its 95% interval; half that of its band.
 
     ``first``, ``second``: distances edited ``float[s, n]`` and left alone ``float[n]`` in the same mazes; ``weights``:
     ``float[draws, n]`` from :func:`counts`. Three ``float[s]``. An interval is of one site by itself;
@@ -137,6 +137,7 @@ def _pooled(values: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
 
 
 def quotient(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
-    """``top / bottom``, NaN where ``bottom`` is not positive."""
+    """Return ``top / bottom``, NaN where ``bottom`` is not positive."""
     top, bottom = np.asarray(top, dtype=np.float64), np.asarray(bottom, dtype=np.float64)
-    return np.divide(top, bottom, out=np.full(np.broadcast(top, bottom).shape, np.nan), where=bottom > 0)
+    blank = np.full(np.broadcast(top, bottom).shape, np.nan)
+    return np.asarray(np.divide(top, bottom, out=blank, where=bottom > 0))

@@ -9,9 +9,8 @@ squared error, over distinct experiments only; named only where the curve surely
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -26,22 +25,24 @@ THRESHOLDS = tuple(round(0.05 * k, 2) for k in range(1, 20))
 
 @dataclass(frozen=True)
 class Curves:
-    """Blindness and competence over trunk ``sites`` in depth order: ``blind``, ``able`` ``float[n_sites]``, and of
-    each bootstrap resample, ``boot_blind``, ``boot_able`` ``float[draws, n_sites]``.
-
-    Sites of one equivalence class (``classes``) are one point of the change-point's curve.
-    """
+    """Blindness and competence over trunk sites, with their bootstrap resamples."""
 
     sites: tuple[str, ...]
+    """Names of the sites in depth order."""
     classes: tuple[str, ...]
+    """Equivalence class of each site; those of one class are one point of the change-point's curve."""
     blind: np.ndarray
+    """Blindness, ``float[n_sites]``, at most 1; NaN: the cheese changes nothing."""
     able: np.ndarray
+    """Competence, ``float[n_sites]``, 0 or more; NaN: never reached without cheese."""
     boot_blind: np.ndarray
+    """Blindness of each resample, ``float[draws, n_sites]``."""
     boot_able: np.ndarray
+    """Competence of each resample, ``float[draws, n_sites]``."""
 
     @property
     def groups(self) -> list[list[int]]:
-        """Indices of the sites of each class: the distinct experiments, in depth order."""
+        """Return the indices of the sites of each class: the distinct experiments, in depth order."""
         return [[i for i, c in enumerate(self.classes) if c == name] for name in dict.fromkeys(self.classes)]
 
     @classmethod
@@ -55,8 +56,17 @@ class Curves:
         region_no_cheese: np.ndarray,
         weights: np.ndarray,
     ) -> Curves:
-        """From ``tv_edited``, ``region_edited``: ``float[n_sites, n_mazes]``; ``tv_clean``, ``region_no_cheese``:
-        ``float[n_mazes]``; ``weights``: ``float[draws, n_mazes]`` from :func:`steering.statistics.bootstrap.counts`."""
+        """Return the curves of distances and probabilities, maze by maze.
+
+        Args:
+            sites: names of the ``n_sites`` sites, in depth order.
+            classes: equivalence class of each.
+            tv_edited: distance to the policy without cheese under the edit, ``float[n_sites, n_mazes]``.
+            tv_clean: the same of the policy left alone, ``float[n_mazes]``.
+            region_edited: P(top-right 5x5 first) under the edit, ``float[n_sites, n_mazes]``.
+            region_no_cheese: the same in the level without cheese, ``float[n_mazes]``.
+            weights: ``float[draws, n_mazes]`` from :func:`steering.statistics.bootstrap.counts`.
+        """
         return cls(
             tuple(sites),
             tuple(classes),
@@ -69,28 +79,48 @@ class Curves:
 
 @dataclass(frozen=True)
 class Reach:
-    """How deep a rule holds: last site (None: nowhere) and its 95% bootstrap interval."""
+    """How deep a rule holds."""
 
     site: str | None
+    """Last site where it holds; null: nowhere."""
     low: str | None
+    """Low end of the 95% bootstrap interval of ``site``; null: nowhere."""
     high: str | None
+    """High end of the 95% bootstrap interval of ``site``; null: nowhere."""
+
+
+@dataclass(frozen=True)
+class ThresholdPair:
+    """The thresholds that a boundary rests on."""
+
+    blindness: float = BLINDNESS
+    """Least blindness of every site up to the boundary, from -10 to 10."""
+    competence: float = COMPETENCE
+    """Least competence of every site up to the boundary, from -10 to 10."""
 
 
 @dataclass(frozen=True)
 class Boundary:
-    """``site``: the last trunk site where the trick works (None: nowhere); ``next_site``: the first
-    where it does not. ``low`` and ``high``: 95% bootstrap interval of ``site``. ``change_*``: :func:`change`, last site
-    before the drop. ``blindness_alone``: the same rule with competence not asked for. ``rule`` says it in words."""
+    """Up to which trunk site subtraction works, in both readings; intervals are 95% bootstrap."""
 
     site: str | None
+    """Last trunk site where subtraction works; null: nowhere."""
     next_site: str | None
+    """First trunk site where it does not; null: it works at every site swept."""
     low: str | None
+    """Low end of the interval of ``site``; null: nowhere."""
     high: str | None
+    """High end of the interval of ``site``; null: nowhere."""
     change_site: str | None
+    """Last site before the change-point (:func:`change`); null: the curve does not surely fall."""
     change_low: str | None
+    """Low end of its interval; null as ``change_site``."""
     change_high: str | None
+    """High end of its interval; null as ``change_site``."""
     blindness_alone: Reach
+    """The same rule with competence not asked for."""
     rule: str
+    """The rule in words, with its thresholds."""
 
 
 def check_thresholds(blindness: float, competence: float) -> None:
@@ -99,27 +129,34 @@ def check_thresholds(blindness: float, competence: float) -> None:
         raise InputError(f"thresholds {blindness:g} and {competence:g}: give numbers between -10 and 10")
 
 
-def agreed_thresholds(runs: Sequence[Mapping[str, float]], **asked: float | None) -> dict[str, Any]:
-    """``blindness`` and ``competence`` as ``asked``; where that is None, those of all ``runs``.
+def agreed_thresholds(
+    runs: Sequence[ThresholdPair], *, blindness: float | None = None, competence: float | None = None
+) -> ThresholdPair:
+    """Return the thresholds asked for; where one is None, that of all ``runs``.
 
     Raises :class:`InputError` if these differ, or by :func:`check_thresholds`.
     """
-    found = {}
-    for name, value in asked.items():
-        known = sorted({run[name] for run in runs})
-        if value is None and len(known) > 1:
-            raise InputError(
-                f"the runs' {name} thresholds differ ({known[0]:g}, {known[-1]:g}); say --{name}-threshold"
-            )
-        found[name] = known[0] if value is None else value
-    check_thresholds(**found)
+    found = ThresholdPair(
+        _agreed("blindness", blindness, [run.blindness for run in runs]),
+        _agreed("competence", competence, [run.competence for run in runs]),
+    )
+    check_thresholds(found.blindness, found.competence)
     return found
 
 
+def _agreed(name: str, asked: float | None, of_runs: Sequence[float]) -> float:
+    if asked is not None:
+        return asked
+    low, high = min(of_runs), max(of_runs)
+    if low != high:
+        raise InputError(f"the runs' {name} thresholds differ ({low:g}, {high:g}); say --{name}-threshold")
+    return low
+
+
 def depth_reached(blind: np.ndarray, competent: np.ndarray, blindness: float, competence: float) -> np.ndarray:
-    """Number of leading sites (last axis) that pass both thresholds: ``int[...]``."""
+    """Return the number of leading sites (last axis) that pass both thresholds, ``int[...]``."""
     passes = (blind >= blindness) & (competent >= competence)
-    return np.cumprod(passes, axis=-1).sum(axis=-1)
+    return np.asarray(np.cumprod(passes, axis=-1).sum(axis=-1))
 
 
 def change_point(curves: np.ndarray) -> np.ndarray:
@@ -136,7 +173,7 @@ def change_point(curves: np.ndarray) -> np.ndarray:
 
 
 def reach(curves: Curves, blindness: float = BLINDNESS, competence: float | None = COMPETENCE) -> Reach:
-    """How deep both thresholds hold; competence None: blindness alone."""
+    """Return how deep both thresholds hold; competence None: blindness alone."""
     able, boot_able = (np.full_like(c, np.inf) if competence is None else c for c in (curves.able, curves.boot_able))
     least = 0.0 if competence is None else competence
     reached = int(depth_reached(curves.blind, able, blindness, least))
@@ -145,7 +182,7 @@ def reach(curves: Curves, blindness: float = BLINDNESS, competence: float | None
 
 
 def change(curves: Curves) -> Reach:
-    """The change-point of the blindness curve: last site of the class before the drop, and its interval.
+    """Return the change-point of the blindness curve: last site of the class before the drop, and its interval.
 
     Nowhere unless mean blindness falls there by :data:`DROP` or more in 97.5% of the resamples, each at its own split.
     """
@@ -163,7 +200,7 @@ def change(curves: Curves) -> Reach:
 
 
 def find_boundary(curves: Curves, *, blindness: float = BLINDNESS, competence: float = COMPETENCE) -> Boundary:
-    """Both readings of the curves."""
+    """Return both readings of the curves, threshold and change-point."""
     sites = curves.sites
     threshold = reach(curves, blindness, competence)
     reached = 0 if threshold.site is None else sites.index(threshold.site) + 1
@@ -186,12 +223,12 @@ def find_boundary(curves: Curves, *, blindness: float = BLINDNESS, competence: f
 
 
 def threshold_curve(curves: Curves, competence: float = COMPETENCE) -> list[tuple[float, Reach]]:
-    """(blindness threshold, how deep it holds) for all of :data:`THRESHOLDS`."""
+    """Return (blindness threshold, how deep it holds) for all of :data:`THRESHOLDS`."""
     return [(threshold, reach(curves, threshold, competence)) for threshold in THRESHOLDS]
 
 
 def competence_curve(curves: Curves, blindness: float = BLINDNESS) -> list[tuple[float, Reach]]:
-    """(competence threshold, how deep it holds) for all of :data:`THRESHOLDS`."""
+    """Return (competence threshold, how deep it holds) for all of :data:`THRESHOLDS`."""
     return [(threshold, reach(curves, blindness, threshold)) for threshold in THRESHOLDS]
 
 
@@ -204,7 +241,7 @@ def over_agents(
     competence: float = COMPETENCE,
     draws: int = bootstrap.DRAWS,
 ) -> Boundary:
-    """The boundary of the agents' mean curves, interval from agents drawn anew, and for each of them mazes.
+    """Return the boundary of the agents' mean curves, interval from agents drawn anew, and for each of them mazes.
 
     ``same_mazes``: all agents were swept on the same levels with the same resamples; a draw then takes the same mazes
     for all, since a maze that is hard for one is hard for the others. Else each agent's are drawn on their own.
@@ -230,8 +267,11 @@ def over_agents(
 def draw_agents(
     agents: int, rows: int, rng: np.random.Generator, *, same_mazes: bool, draws: int = bootstrap.DRAWS
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Agents drawn anew, and for each the number of a resample of mazes: ``int[draws, agents]``, and the same shape or
-    (``same_mazes``) ``int[draws, 1]``. Raises :class:`InputError` for fewer than two agents."""
+    """Return agents drawn anew, and for each the number of a resample of mazes.
+
+    ``int[draws, agents]``, and the same shape or (``same_mazes``) ``int[draws, 1]``. Raises :class:`InputError` for
+    fewer than two agents.
+    """
     if agents < 2:
         raise InputError("an interval over agents needs at least 2 agents")
     chosen = rng.integers(agents, size=(draws, agents))
@@ -239,7 +279,7 @@ def draw_agents(
 
 
 def depth_interval(depths: np.ndarray) -> tuple[int, int]:
-    """95% percentile interval of ``int[draws]`` depths: whole sites, so depths that were found."""
+    """Return the 95% percentile interval of ``int[draws]`` depths: whole sites, so depths that were found."""
     low, high = np.quantile(depths, [0.025, 0.975], method="inverted_cdf").astype(int)
     return int(low), int(high)
 

@@ -43,12 +43,12 @@ def format_estimate(part: Interval | None) -> str:
 
 
 def format_number(value: float | None, digits: int = 3) -> str:
-    """A number as tables show it; one that is not defined is a dash."""
+    """Return a number as tables show it; one that is not defined is a dash."""
     return "–" if value is None else f"{value:.{digits}f}"
 
 
 def short_site_name(name: str) -> str:
-    """A site's name as shown on an axis."""
+    """Return a site's name as shown on an axis."""
     return name.removeprefix("embedder.")
 
 

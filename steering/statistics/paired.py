@@ -16,23 +16,28 @@ Resampler = Callable[[int], np.ndarray]
 
 @dataclass(frozen=True)
 class PairedEffect:
-    """How much ``a`` exceeds ``b``, maze by maze; None where ``note`` says why there is no number.
-
-    ``n``: mazes where both are defined, ``undefined``: the others, ``zeros``: of the ``n``, those that differ by no
-    more than :data:`TIE`. ``low``, ``high``: 95% BCa interval of the mean difference. ``p``: :func:`signed_rank`.
-    ``improvement``: the share of mazes with ``a > b``, ties counting half.
-    """
+    """How much ``a`` exceeds ``b``, maze by maze; null where ``note`` says why there is no number."""
 
     n: int
+    """Number of mazes where both are defined, 0 or more."""
     undefined: int
+    """Number of the other mazes."""
     zeros: int
+    """Of the ``n``, those that differ by no more than :data:`TIE`."""
     mean: float | None = None
+    """Mean difference, in units of ``a``."""
     median: float | None = None
+    """Median difference, in units of ``a``."""
     low: float | None = None
+    """Low end of the 95% BCa interval of the mean; null with fewer than :data:`FEWEST` mazes."""
     high: float | None = None
+    """High end of the 95% BCa interval of the mean; null with fewer than :data:`FEWEST` mazes."""
     p: float | None = None
+    """P-value by :func:`signed_rank`, from 0 to 1; null with fewer than :data:`FEWEST` mazes."""
     improvement: float | None = None
+    """Share of mazes with ``a > b``, ties counting half, from 0 to 1."""
     note: str = ""
+    """Why there is no number, or what is special about it; empty for nothing."""
 
 
 @functools.lru_cache(maxsize=1)
@@ -113,7 +118,7 @@ def signed_rank(difference: np.ndarray) -> float:
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Holm's adjustment over a family of tests; tests that could not be made (None) are no part of it.
+    """Return Holm's adjustment over a family of tests; tests that could not be made (None) are no part of it.
 
     Three lines instead of statsmodels' ``multipletests``, which a test compares it with: that one begins with a garbage
     collection, and over all families of a sweep those took longer than everything else in its summary.
@@ -127,7 +132,7 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 
 def in_words(effect: PairedEffect, what: str, p_holm: float | None = None) -> str:
-    """One sentence: direction, size, interval; or that the data show nothing. The p-value is ``p_holm`` if given."""
+    """Return one sentence: direction, size, interval; or that the data show nothing. ``p_holm`` goes before ``p``."""
     mazes = f"{effect.n} maze{'' if effect.n == 1 else 's'}"
     if effect.zeros and effect.zeros < effect.n:
         mazes += f", no difference in {effect.zeros}"

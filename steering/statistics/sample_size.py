@@ -19,24 +19,25 @@ FARTHER = 10  # times the pilot: as far as its mazes can be trusted to stand for
 
 @dataclass(frozen=True)
 class Power:
-    """``levels``: how many give a 95% interval no wider than ``width`` on average, :data:`bootstrap.FEW` at least.
-
-    ``pilot``: levels judged by; ``curve``: (levels, mean width).
-    """
+    """How many levels a 95% interval of blindness of a given width takes."""
 
     width: float
+    """Width asked for, above 0 and up to 2."""
     pilot: int
+    """Number of levels judged by."""
     levels: int
+    """How many give an interval no wider than ``width`` on average, :data:`bootstrap.FEW` at least."""
     curve: tuple[tuple[int, float], ...]
+    """(levels, mean width) of the sizes simulated; the width never rises."""
 
     @property
     def suffices(self) -> bool:
-        """Whether the pilot has as many levels as are needed."""
+        """Return whether the pilot has as many levels as are needed."""
         return self.levels <= self.pilot
 
     @property
     def warning(self) -> str:
-        """Why not to trust the number; empty if nothing speaks against it."""
+        """Return why not to trust the number; empty if nothing speaks against it."""
         if self.pilot < bootstrap.FEW:
             return f"a pilot of {self.pilot} levels is small (at least {bootstrap.FEW}): the number may be far off"
         if self.levels > FARTHER * self.pilot:
@@ -45,8 +46,7 @@ class Power:
 
 
 def levels_needed(tv_edited: np.ndarray, tv_clean: np.ndarray, width: float, rng: np.random.Generator) -> Power:
-    """The least ``n``, from :data:`bootstrap.FEW` on, whose interval of blindness is on average no wider than
-    ``width``.
+    """Return the least ``n``, from :data:`bootstrap.FEW` on, whose interval is on average no wider than ``width``.
 
     ``tv_edited``, ``tv_clean``: ``float[n_pilot]``. For each of :data:`SIZES`, :data:`STUDIES` studies of that size are
     drawn from the pilot's mazes with replacement, and the interval that a sweep reports
@@ -73,7 +73,7 @@ def levels_needed(tv_edited: np.ndarray, tv_clean: np.ndarray, width: float, rng
 
 
 def _solve(widths: Sequence[float] | np.ndarray, width: float) -> int:
-    """The least number of mazes on the curve through (:data:`SIZES`, ``widths``) with at most ``width``."""
+    """Return the least number of mazes on the curve through (:data:`SIZES`, ``widths``) with at most ``width``."""
     if widths[0] <= width:
         return SIZES[0]
     if widths[-1] > width:

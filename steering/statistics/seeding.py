@@ -8,6 +8,6 @@ import numpy as np
 
 
 def generator(seed: int, level: int, what: str, draw: int) -> np.random.Generator:
-    """The generator of one control: ``what`` names the site or the condition it is for."""
+    """Return the generator of one control: ``what`` names the site or the condition it is for."""
     digest = hashlib.sha256(what.encode()).digest()
     return np.random.default_rng([seed, level, int.from_bytes(digest[:8], "little"), draw])

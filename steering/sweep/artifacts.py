@@ -18,6 +18,7 @@ from steering.records.examples import ExampleFields
 from steering.records.probes import ProbeSummary
 from steering.records.replication import ReplicateSummary
 from steering.records.runs import RunIndex
+from steering.records.sweep import CheckpointId
 
 DATABASE = "results.sqlite"
 RUN_FORMAT = "mazesteer-run-1"
@@ -129,9 +130,30 @@ def _read_artifact(directory: Path, sha256: str, mode: str, artifact: Artifact) 
         raise InputError(f"{path}: cannot be read ({error}); {REMEDY}") from None
     if not (isinstance(data, dict) and data.get("format") == artifact.format):
         return None, f"{artifact.file} was not made by this version and is not shown; type `{artifact.command}` again"
-    if data["checkpoint"]["sha256"] != sha256:
+    made = from_plain(data, _Header, path, REMEDY, partial=True)
+    if made.checkpoint.sha256 != sha256:
         return None, f"{artifact.file} is of another checkpoint than the sweep and is not shown"
-    made = str(data.get("mode") or data.get("settings", {}).get("mode"))
-    if made != mode:
-        return None, f"{artifact.file} is of mode {made}, the sweep of mode {mode}; it is not shown"
+    if made.of_mode != mode:
+        return None, f"{artifact.file} is of mode {made.of_mode}, the sweep of mode {mode}; it is not shown"
     return data, ""
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """The settings in ``replicate.json``, as far as they tell what it is of."""
+
+    mode: str
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What an artifact says it is of: the fields that tell whether it belongs to a sweep."""
+
+    checkpoint: CheckpointId
+    mode: str = ""
+    settings: _Settings | None = None
+
+    @property
+    def of_mode(self) -> str:
+        """Return procgen's mode of its levels."""
+        return self.mode or (self.settings.mode if self.settings is not None else "")

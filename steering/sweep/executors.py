@@ -57,7 +57,7 @@ def _policy(checkpoint: Checkpoint) -> Policy:
 
 
 def compute(checkpoint: Checkpoint, unit: Unit, spec: SweepSpec) -> Result:
-    """A unit on this process's one thread."""
+    """Return the results of a unit on this process's one thread."""
     with _ONE_AT_A_TIME:
         torch.set_num_threads(1)
         return run_unit(_policy(checkpoint), unit, spec)
@@ -69,7 +69,7 @@ def compute(checkpoint: Checkpoint, unit: Unit, spec: SweepSpec) -> Result:
 def local(
     checkpoint: Checkpoint, units: Sequence[Unit], spec: SweepSpec, workers: int | None = None
 ) -> Iterator[Result]:
-    """Results of ``units`` from ``workers`` processes (default: one per core)."""
+    """Return the results of ``units`` from ``workers`` processes (default: one per core)."""
     count = min(workers or os.cpu_count() or 1, len(units))
     others = set(multiprocessing.active_children())
     context = worker_context()
@@ -134,7 +134,7 @@ def _compute_here(unit: Unit) -> Result:
 
 
 def _start_worker(checkpoint: Checkpoint, spec: SweepSpec) -> None:
-    """No worker outlives its parent."""
+    """Let no worker outlive its parent."""
     _HERE[:] = [(checkpoint, spec)]
     keep_freed_memory()
     follow_parent()
@@ -159,20 +159,20 @@ def _signals_held() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Cluster:
-    """How to reach a Dask scheduler: by address, by the file it writes, or (neither) one on this machine.
-
-    ``gpus_per_unit`` is asked of each worker as the Dask resource ``GPU``.
-    """
+    """A Dask scheduler: known by address, by the file it writes, or (neither) one on this machine."""
 
     address: str | None = None
+    """Its address, such as ``tcp://host:8786``."""
     scheduler_file: Path | None = None
+    """The file that it writes its address to."""
     gpus_per_unit: float = 0.0
+    """Asked of each worker as the Dask resource ``GPU``, 0 to 1024."""
 
 
 def dask(
     checkpoint: Checkpoint, units: Sequence[Unit], spec: SweepSpec, cluster: Cluster, workers: int | None = None
 ) -> Iterator[Result]:
-    """Results of ``units`` from a Dask cluster; the checkpoint is sent once, and again only to workers that join.
+    """Return the results of ``units`` from a Dask cluster; the checkpoint is sent once, and to workers that join.
 
     A unit whose worker is lost is computed by another one; if all are lost, by those that come within
     ``CONNECT_SECONDS``, to whom the checkpoint is sent again. Without an address a cluster of ``workers`` processes is
@@ -197,7 +197,7 @@ def dask(
             running.add(future)
 
         def top_up() -> None:
-            """Two units for every thread there is now, so that workers that join find work."""
+            """Submit two units for every thread there is now, so that workers that join find work."""
             wanted = max(2 * sum(client.nthreads().values()), 4) - running.count()
             for unit in itertools.islice(queue, max(wanted, 0)):
                 submit(unit)
@@ -231,7 +231,7 @@ def dask(
 
 
 def _address(cluster: Cluster) -> str | None:
-    """The scheduler's address, also from its file (waiting for a file that never comes is Dask's own habit)."""
+    """Return the scheduler's address, also from its file (waiting for a file that never comes is Dask's own habit)."""
     if cluster.scheduler_file is None:
         return cluster.address
     try:

@@ -6,26 +6,44 @@ import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from envs.errors import InputError
 from steering.experiments.conditions import BY_NAME, Key
 from steering.experiments.outcome import OUTCOME_FIELDS, Outcome
+from steering.records.sites import SiteFacts
 from steering.statistics.bootstrap import TIE
 from steering.sweep.artifacts import DATABASE
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store
 
-Columns = dict[str, np.ndarray]
-DISTANCE_FIELDS = tuple(field for field in OUTCOME_FIELDS if field.startswith("tv_"))
 _NUMBERS = operator.attrgetter(*OUTCOME_FIELDS)
+DISTANCE_FIELDS = tuple(field for field in OUTCOME_FIELDS if field.startswith("tv_"))
+
+
+class Columns(dict[str, np.ndarray]):
+    """Outcomes of one condition by name, ``float64[n_levels]`` each."""
+
+    @property
+    def tv_no_cheese(self) -> np.ndarray:
+        """Return the distances to the policy without cheese, from which blindness is made."""
+        return self["tv_no_cheese"]
+
+    @property
+    def tv_no_cheese_occupancy(self) -> np.ndarray:
+        """Return the same distances, weighted by where the mouse goes without cheese."""
+        return self["tv_no_cheese_occupancy"]
+
+    @property
+    def p_region_first(self) -> np.ndarray:
+        """Return P(top-right 5x5 first), from which competence is made."""
+        return self["p_region_first"]
 
 
 @dataclass(frozen=True)
 class OutcomeTable:
-    """All results of a run on its finished ``levels``; ``facts`` say what the sites are, by name.
+    """All results of a run on the levels that are finished.
 
     This is the one reader of stored outcomes for statistics, of one run and of several. Total-variation distances up to
     :data:`steering.statistics.bootstrap.TIE` are rounding and count as zero: of an untrained agent all distances are
@@ -33,18 +51,22 @@ class OutcomeTable:
     """
 
     spec: SweepSpec
+    """What was asked for."""
     levels: list[int]
+    """Seeds of the levels that have all their results, in the order of the spec."""
     outcomes: dict[Key, Outcome]
-    facts: dict[str, dict[str, Any]]
+    """Results by key, those of unfinished levels too."""
+    facts: dict[str, SiteFacts]
+    """What the sites of the network are, by name."""
 
     @classmethod
     def read(cls, store: Store, spec: SweepSpec) -> OutcomeTable:
-        """Read a run's store; raises :class:`InputError` if no level is finished."""
+        """Return the results in a run's store; raises :class:`InputError` if no level is finished."""
         outcomes = {row.key: row.outcome for row in store.rows()}
         levels = [level for level in spec.levels if all(key in outcomes for key in spec.keys(level))]
         if not levels:
             raise InputError(f"{store.path.parent}: no level is finished yet; type the sweep's command again")
-        return cls(spec, levels, outcomes, {fact["name"]: fact for fact in store.meta("sites")})
+        return cls(spec, levels, outcomes, store.sites())
 
     @classmethod
     def read_trunk(cls, store: Store, spec: SweepSpec, condition: str, coefficient: float) -> OutcomeTable:
@@ -52,14 +74,14 @@ class OutcomeTable:
 
         Raises :class:`InputError` if no level has.
         """
-        trunk = {fact["name"] for fact in store.meta("sites") if fact["trunk"]}
-        sites = tuple(name for name in spec.sites if name in trunk)
+        facts = store.sites()
+        sites = tuple(name for name in spec.sites if facts[name].trunk)
         part = replace(spec, sites=sites, conditions=(condition,), coefficients=(coefficient,))
         return cls.read(store, part)
 
     @classmethod
     def open(cls, directory: Path) -> OutcomeTable:
-        """Read a run directory; raises :class:`InputError` if it holds no results."""
+        """Return the results in a run directory; raises :class:`InputError` if it holds no results."""
         spec = SweepSpec.load(directory)
         if not (directory / DATABASE).is_file():
             raise InputError(f"{directory}: no {DATABASE}; it is not a finished run")
@@ -67,29 +89,27 @@ class OutcomeTable:
             return cls.read(store, spec)
 
     def reference(self, name: str) -> Columns:
-        """``float64[n_levels]`` per outcome of ``clean`` or ``no_cheese``."""
+        """Return the outcomes of ``clean`` or ``no_cheese``."""
         return self._columns([Key(level, name) for level in self.levels])
 
     def condition(self, condition: str, site: str = "", coefficient: float | None = None) -> Columns:
-        """``float64[n_levels]`` per outcome, mean over draws; coefficient None: the first one swept."""
+        """Return the outcomes of a condition, mean over draws; coefficient None: the first one swept."""
         c = self.spec.coefficients[0] if coefficient is None else coefficient
         draws = range(self.spec.draws_of(condition))
         parts = [self._columns([Key(level, condition, site, c, draw) for level in self.levels]) for draw in draws]
-        return {field: np.mean([part[field] for part in parts], axis=0) for field in OUTCOME_FIELDS}
+        return Columns({field: np.mean([part[field] for part in parts], axis=0) for field in OUTCOME_FIELDS})
 
     def trunk(self) -> list[str]:
-        """The trunk sites swept, in the order swept."""
-        return [name for name in self.spec.sites if self.facts[name]["trunk"]]
+        """Return the trunk sites swept, in the order swept."""
+        return [name for name in self.spec.sites if self.facts[name].trunk]
 
     def classes(self, condition: str) -> list[str]:
-        """Of each trunk site swept, the class of experiments it belongs to; random vectors have no equivalent sites."""
-        return [
-            self.facts[name]["equivalence_class"] if BY_NAME[condition].shared_in_class else name
-            for name in self.trunk()
-        ]
+        """Return the class of experiments of each trunk site swept; random vectors have no equivalent sites."""
+        shared = BY_NAME[condition].shared_in_class
+        return [self.facts[name].equivalence_class if shared else name for name in self.trunk()]
 
     def experiments(self, condition: str) -> list[str]:
-        """Trunk sites that are experiments of their own: the first of each class."""
+        """Return the trunk sites that are experiments of their own: the first of each class."""
         first: dict[str, str] = {}
         for name, kind in zip(self.trunk(), self.classes(condition), strict=True):
             first.setdefault(kind, name)
@@ -98,4 +118,5 @@ class OutcomeTable:
     def _columns(self, keys: Sequence[Key]) -> Columns:
         numbers = zip(*(_NUMBERS(self.outcomes[key]) for key in keys), strict=True)
         columns = {field: np.array(column) for field, column in zip(OUTCOME_FIELDS, numbers, strict=True)}
-        return columns | {field: np.where(columns[field] <= TIE, 0.0, columns[field]) for field in DISTANCE_FIELDS}
+        distances = {field: np.where(columns[field] <= TIE, 0.0, columns[field]) for field in DISTANCE_FIELDS}
+        return Columns(columns | distances)

@@ -11,7 +11,7 @@ _PACKAGES = ("mazesteer", "torch", "numpy", "scipy", "procgen", "gym3", "stable-
 
 
 def versions() -> dict[str, str]:
-    """Python, the machine's kind, and the packages that the numbers depend on; what is not installed is left out."""
+    """Return the versions of Python, the machine's kind, and the installed packages that the numbers depend on."""
     found = {"python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}"}
     for package in _PACKAGES:
         try:
@@ -22,16 +22,16 @@ def versions() -> dict[str, str]:
 
 
 def used_versions(before: list[dict[str, str]] | dict[str, str]) -> list[dict[str, str]]:
-    """All sets of :func:`versions` that a run was computed with, the present one last."""
+    """Return all sets of :func:`versions` that a run was computed with, the present one last."""
     now = versions()
     return [found for found in version_sets(before) if found and found != now] + [now]
 
 
 def version_sets(stored: list[dict[str, str]] | dict[str, str]) -> list[dict[str, str]]:
-    """What a run's store has as ``versions``: early runs kept one set, later ones a list of them."""
+    """Return the sets in what a run's store has as ``versions``: early runs kept one set, later ones a list of them."""
     return [stored] if isinstance(stored, dict) else stored
 
 
 def format_versions(packages: Mapping[str, str]) -> str:
-    """A set of :func:`versions` on one line."""
+    """Return a set of :func:`versions` on one line."""
     return ", ".join(map(" ".join, packages.items()))

@@ -16,7 +16,7 @@ Executor = Callable[[Sequence[Unit]], Iterator[Result]]
 
 
 def remaining(spec: SweepSpec, store: Store, folder: Path) -> list[Unit]:
-    """What the store and the folder of rollouts lack, level by level."""
+    """Return the units that the store and the folder of rollouts lack, level by level."""
     present = store.keys()
     site = rollout_site(spec.sites)
     units = []

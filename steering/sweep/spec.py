@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from envs.chain import check_horizon
 from envs.errors import InputError
@@ -22,35 +21,45 @@ from steering.experiments.conditions import (
 )
 from steering.experiments.levels import VectorSource
 from steering.experiments.outcome import HORIZON
+from steering.records.codec import from_plain, to_json, to_plain
 from steering.sweep.artifacts import RUN_FORMAT
 
 
 def labelled(spec: SweepSpec, condition: str, coefficient: float) -> str:
-    """What a condition is called in a summary: ``subtract``, and ``subtract x2`` for a further coefficient."""
+    """Return what a condition is called in a summary: ``subtract``, and ``subtract x2`` for a further coefficient."""
     return condition if coefficient == spec.coefficients[0] else f"{condition} x{coefficient:g}"
 
 
 @dataclass(frozen=True)
 class SweepSpec:
-    """What determines a sweep's numbers.
-
-    ``sites`` are names; ``levels`` the seeds to use, ``skipped`` those looked at and left out.
-    ``vector`` says where cheese vectors are taken: see :class:`VectorSource`.
-    """
+    """What determines a sweep's numbers; ``spec.json`` of its directory."""
 
     checkpoint: str
+    """Name of the checkpoint."""
     sha256: str
+    """Digest of the checkpoint's bytes, 64 hexadecimal digits."""
     levels: tuple[int, ...]
+    """Seeds of the levels to use, at least one."""
     sites: tuple[str, ...]
+    """Names of the sites, in depth order."""
     conditions: tuple[str, ...] = DEFAULT_CONDITIONS
+    """Names of the conditions, at least one of ``CONDITIONS``."""
     coefficients: tuple[float, ...] = (1.0,)
+    """Multiples of the vector, at least one, from -1e6 to 1e6; the boundary is that of the first."""
     draws: int = 1
+    """Results per site and coefficient of what is drawn at random, 1 or more."""
     horizon: int = HORIZON
+    """Most moves of an episode, 1 or more."""
     seed: int = 0
+    """Seed of everything drawn at random, 0 or more."""
     mode: str = "hard"
+    """Procgen's mode of the levels: ``hard`` or ``easy``."""
     episodes: int = 2
+    """Rollouts recorded per level and condition, 0 or more."""
     skipped: tuple[int, ...] = ()
+    """Seeds of the levels looked at and left out."""
     vector: str = "start"
+    """Where cheese vectors are taken: see :class:`VectorSource`."""
 
     def __post_init__(self) -> None:
         for condition in self.conditions:
@@ -68,11 +77,11 @@ class SweepSpec:
 
     @property
     def source(self) -> VectorSource:
-        """Where cheese vectors are taken."""
+        """Return where cheese vectors are taken."""
         return VectorSource.parse(self.vector)
 
     def keys(self, level: int) -> list[Key]:
-        """Everything to be known about one level, in a fixed order."""
+        """Return the keys of everything to be known about one level, in a fixed order."""
         keys = [Key(level, name) for name in REFERENCES]
         at_one_site = [condition for condition in self.conditions if BY_NAME[condition].at_one_site]
         for site, condition, coefficient in itertools.product(self.sites, at_one_site, self.coefficients):
@@ -83,19 +92,17 @@ class SweepSpec:
         return keys
 
     def draws_of(self, condition: str) -> int:
-        """Results per site and coefficient: several for what is drawn at random."""
+        """Return the number of results per site and coefficient: several for what is drawn at random."""
         return self.draws if condition in DRAWN else 1
 
     def shared(self) -> dict[str, object]:
-        """What all runs into one directory must agree on."""
+        """Return what all runs into one directory must agree on."""
         return {"checkpoint sha256": self.sha256, "horizon": self.horizon, "seed": self.seed, "mode": self.mode,
                 "vector": self.vector}  # fmt: skip
 
     def save(self, directory: Path) -> None:
         """Write ``spec.json``."""
-        write_atomic(
-            directory / "spec.json", (json.dumps({"format": RUN_FORMAT, **asdict(self)}, indent=2) + "\n").encode()
-        )
+        write_atomic(directory / "spec.json", to_json({"format": RUN_FORMAT, **to_plain(self)}, indent=2))
 
     @classmethod
     def load(cls, directory: Path) -> SweepSpec:
@@ -104,7 +111,6 @@ class SweepSpec:
             data = json.loads((directory / "spec.json").read_text())
             if not isinstance(data, dict) or data.pop("format", None) != RUN_FORMAT:
                 raise ValueError("not a mazesteer run")
-            fields: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in data.items()}
-            return cls(**fields)
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError) as error:
             raise InputError(f"{directory}: no readable spec.json ({error}); give a run directory") from None
+        return from_plain(data, cls, directory / "spec.json", "give a run directory of this version")

@@ -23,17 +23,10 @@ from envs.files import locked, remove_stale, write_atomic
 from steering.experiments.conditions import Key
 from steering.experiments.levels import SkipReason
 from steering.experiments.outcome import OUTCOME_FIELDS, PROFILE_FIELDS, PROFILE_SUMS, Outcome, Profile
-from steering.statistics import boundary
+from steering.records.codec import from_plain, to_plain
+from steering.records.sites import SiteFacts
+from steering.statistics.boundary import ThresholdPair
 from steering.sweep.artifacts import DATABASE, EVIDENCE, RUN_FORMAT
-
-
-def thresholds(store: Store) -> dict[str, float]:
-    """``blindness`` and ``competence`` of a run's last sweep command; the defaults where none are recorded."""
-    found: dict[str, float] = store.meta(
-        "thresholds", {"blindness": boundary.BLINDNESS, "competence": boundary.COMPETENCE}
-    )
-    return found
-
 
 SCHEMA = 3
 _NULL = "\\N"  # marks null where an empty string is another value
@@ -67,15 +60,16 @@ CREATE TABLE IF NOT EXISTS findings (finding TEXT PRIMARY KEY, basis TEXT NOT NU
 
 @dataclass(frozen=True)
 class Row:
-    """One result; ``computed_at`` names the site of the equivalence class that was run.
-
-    ``source`` is the level that the vector was taken from, where that is another one.
-    """
+    """One result."""
 
     key: Key
+    """What it is the result of."""
     computed_at: str
+    """Name of the site of the equivalence class that was run; empty for the references and ``all_sites``."""
     outcome: Outcome
+    """What came of it."""
     source: int | None = None
+    """Level that the vector was taken from; null: the level itself."""
 
 
 class Store:
@@ -125,7 +119,7 @@ class Store:
     def claim(self, facts: dict[str, object]) -> None:
         """Record what the run shares, or check that it agrees with what is recorded."""
         for key, value in facts.items():
-            text = json.dumps(value)
+            text = json.dumps(to_plain(value))
             found = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
             if found is None:
                 self._db.execute("INSERT INTO meta VALUES (?, ?)", (key, text))
@@ -136,16 +130,25 @@ class Store:
 
     def describe(self, key: str, value: object) -> None:
         """Record a fact that may change from one command to the next."""
-        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(to_plain(value))))
 
     def meta(self, key: str, default: Any = None) -> Any:
-        """A recorded fact; raises :class:`InputError` if there is neither that nor a default."""
+        """Return a recorded fact; raises :class:`InputError` if there is neither that nor a default."""
         found = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         if found is None and default is not None:
             return default
         if found is None:
             raise InputError(f"{self.path}: holds no {key}; it is not a whole run")
         return json.loads(found[0])
+
+    def sites(self) -> dict[str, SiteFacts]:
+        """Return the facts of all sites of the run's network, by name."""
+        facts = from_plain(self.meta("sites"), list[SiteFacts], f"{self.path}: sites", "choose another --out")
+        return {fact.name: fact for fact in facts}
+
+    def thresholds(self) -> ThresholdPair:
+        """Return the thresholds of the run's last sweep command; the defaults where none are recorded."""
+        return from_plain(self.meta("thresholds", {}), ThresholdPair, f"{self.path}: thresholds", "sweep again")
 
     def add_levels(self, rows: Iterable[tuple[int, bool, str, dict[str, float]]]) -> None:
         """Record levels: (level, used, reason for skipping, features); the latest plan's row stays.
@@ -185,12 +188,12 @@ class Store:
             )
 
     def keys(self) -> set[Key]:
-        """Keys of all results present."""
+        """Return the keys of all results present."""
         query = "SELECT level, condition, site, coefficient, draw FROM outcomes"
         return {Key(*row) for row in self._db.execute(query)}
 
     def rows(self) -> list[Row]:
-        """All results, in key order."""
+        """Return all results, in key order."""
         if self._rows is not None:
             return list(self._rows)
         columns = "level, condition, site, coefficient, draw, computed_at, source, " + ", ".join(OUTCOME_FIELDS)
@@ -202,22 +205,22 @@ class Store:
         return list(self._rows)
 
     def profiles(self) -> list[Profile]:
-        """All profiles, in order."""
+        """Return all profiles, in order."""
         query = f"SELECT {', '.join(PROFILE_FIELDS)} FROM profiles ORDER BY level, site, coefficient, distance, outside"
         return [Profile(*row) for row in self._db.execute(query)]
 
     def levels(self) -> list[tuple[int, bool, str]]:
-        """(level, used, reason) in level order."""
+        """Return (level, used, reason) of all levels looked at, in level order."""
         query = "SELECT level, used, reason FROM levels ORDER BY level"
         return [(level, bool(used), reason) for level, used, reason in self._db.execute(query)]
 
     def select(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        """The rows that a query gives."""
+        """Return the rows that a query gives."""
         return self._db.execute(query, values).fetchall()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All that is written inside is stored together or not at all; :class:`InputError` if it cannot be."""
+        """Store all that is written inside together or not at all; raises :class:`InputError` if it cannot be."""
         try:
             self._db.execute("BEGIN IMMEDIATE")
             yield self._db
@@ -234,7 +237,7 @@ class Store:
 
 
 def export_tables(store: Store, directory: Path) -> tuple[Path, Path]:
-    """All results as one table, ``outcomes.csv`` and ``outcomes.parquet`` (each whole or not at all)."""
+    """Write all results as one table, ``outcomes.csv`` and ``outcomes.parquet`` (each whole or not at all)."""
     names = [*Key._fields, "computed_at", "source", *OUTCOME_FIELDS]
     rows = [(*row.key, row.computed_at, row.source, *_numbers(row.outcome)) for row in store.rows()]
     kinds = {"level": "int64", "condition": "string", "site": "string", "draw": "int64", "computed_at": "string",
@@ -308,7 +311,7 @@ def run_directory(directory: Path) -> Iterator[Path]:
 
 
 def _ours(directory: Path) -> bool:
-    """Whether a directory is empty, a run, what a run leaves that was killed at its very start, or other evidence."""
+    """Return whether a directory is empty, a run (perhaps killed at its very start), or holds other evidence."""
     names = {path.name for path in directory.iterdir()}
     if "spec.json" in names:
         try:
@@ -320,5 +323,5 @@ def _ours(directory: Path) -> bool:
 
 
 def _numbers(outcome: Outcome) -> list[float | None]:
-    """The fields of an outcome, NaN as None."""
+    """Return the fields of an outcome, NaN as None."""
     return [None if value != value else value for value in _FIELDS(outcome)]

@@ -43,7 +43,7 @@ class Result:
 
 
 def split(level: int, keys: Iterable[Key], recordings: Iterable[Key] = ()) -> list[Unit]:
-    """The units of one level that compute ``keys``; rollouts are recorded with the first."""
+    """Return the units of one level that compute ``keys``; rollouts are recorded with the first."""
     keys, recordings = list(keys), tuple(recordings)
     parts = [tuple(key for key in keys if key.condition in group) for group in GROUPS]
     units = [Unit(level, part) for part in parts if part]
@@ -53,7 +53,7 @@ def split(level: int, keys: Iterable[Key], recordings: Iterable[Key] = ()) -> li
 
 
 def level_rows(policy: Policy, maze: Maze, keys: Sequence[Key], spec: SweepSpec) -> tuple[list[Row], list[Profile]]:
-    """Exact outcomes of ``keys`` on one level, and profiles of subtraction; equivalent experiments are run once.
+    """Return exact outcomes of ``keys`` on one level, and profiles of subtraction; equivalent ones are run once.
 
     Vectors that are differences of activations give one policy at affine-equivalent sites, so the first site of the
     class is run and its numbers are reported for all; a random vector has no such twin.
@@ -95,7 +95,7 @@ def _profiles(
     fields: dict[Key, StatePolicy],
     sites: dict[str, Site],
 ) -> list[Profile]:
-    """Profiles of subtraction: a site's own activations, its class's policy."""
+    """Return profiles of subtraction: a site's own activations, its class's policy."""
     subtracted = {(key.site, key.coefficient): fields[job] for key, job in jobs.items() if key.condition == MAIN}
     if not subtracted:
         return []
@@ -110,7 +110,7 @@ def _profiles(
 
 
 def record_rollouts(policy: Policy, maze: Maze, keys: Sequence[Key], spec: SweepSpec) -> list[tuple[str, bytes]]:
-    """``spec.episodes`` rollouts per key in real procgen, as (file name, ``.npz`` bytes)."""
+    """Return ``spec.episodes`` rollouts per key in real procgen, as (file name, ``.npz`` bytes)."""
     files = []
     level = LevelConditions.of(policy, maze, spec.source, spec.seed, keys)
     for key in keys:
@@ -124,7 +124,7 @@ def record_rollouts(policy: Policy, maze: Maze, keys: Sequence[Key], spec: Sweep
 
 
 def run_unit(policy: Policy, unit: Unit, spec: SweepSpec) -> Result:
-    """Everything a unit asks for."""
+    """Compute everything that a unit asks for."""
     maze = Maze.from_level(unit.level, spec.mode)
     rows, profiles = level_rows(policy, maze, unit.keys, spec) if unit.keys else ([], [])
     files = record_rollouts(policy, maze, unit.recordings, spec) if unit.recordings else []

@@ -19,12 +19,11 @@ from steering.analysis.comparison import compare
 from steering.analysis.summary import summarize
 from steering.experiments.conditions import Key
 from steering.experiments.outcome import COMPARED
-from steering.records.boundary import ThresholdPair
 from steering.records.codec import to_plain
 from steering.records.comparison import BlindnessDifference
 from steering.reports.comparison_report import FEW_RUNS, conclude_comparison, run_compare
 from steering.statistics import bootstrap
-from steering.statistics.boundary import Reach
+from steering.statistics.boundary import Reach, ThresholdPair
 from steering.sweep.artifacts import INDEX
 from steering.sweep.outcome_table import OutcomeTable
 from steering.sweep.spec import SweepSpec

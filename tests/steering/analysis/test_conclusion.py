@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from steering.records.probes import (
     ProbeBoundaries,
     RepresentationalBoundary,
 )
+from steering.records.sweep import SweepSummary
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Row, Store
 from tests.helpers.runs import outcome
@@ -40,7 +40,7 @@ def made(key: Key, tv: float, pull: float, noise: float) -> Outcome:
 
 
 @pytest.fixture(scope="module")
-def summary(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def summary(tmp_path_factory: pytest.TempPathFactory) -> SweepSummary:
     """Of a sweep whose curve falls between b and c."""
     rng = np.random.default_rng(0)
     facts = [
@@ -58,27 +58,30 @@ def summary(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def probes(
-    move: tuple[Any, Any, Any], held: tuple[Any, Any, Any] = ("b", "a", "c"), apart: Any = None
+    move: tuple[Any, Any, Any],
+    held: tuple[Any, Any, Any] = ("b", "a", "c"),
+    apart: Any = None,
+    rule: str | None = "r",
 ) -> ProbeBoundaries:
-    """The boundaries that a conclusion reads: ``(site, low, high)`` of next move and vectors."""
+    """What a conclusion reads of probes: ``(site, low, high)`` of next move and vectors."""
+    half = (None, None, None)
     moves = {
-        "cheese": NextMoveBoundary(*move, None, None, None, "r"),
-        APART: NextMoveBoundary(apart, apart, apart, None, None, None, "r"),
+        "cheese": NextMoveBoundary(*move, *half, rule),
+        APART: NextMoveBoundary(apart, apart, apart, *half, rule),
     }
+    cell = CellBoundary(*(None,) * 9, rule="r")
     site, low, high = held
-    return ProbeBoundaries(
-        DecodingBoundary(moves, CellBoundary(*[None] * 9, "r")),
-        RepresentationalBoundary(site, None, low, high, None, None, None, "r"),
-    )
+    vectors = RepresentationalBoundary(site, None, low, high, None, None, None, rule)
+    return ProbeBoundaries(DecodingBoundary(moves, cell), vectors)
 
 
 def sentences(text: str) -> list[str]:
     return re.findall(r"[A-Z].*?[.](?= [A-Z]|$)", text)
 
 
-def test_without_probes_nothing_is_said_of_next_moves(summary: dict[str, Any]) -> None:
+def test_without_probes_nothing_is_said_of_next_moves(summary: SweepSummary) -> None:
     first, second = sentences(conclude_sweep(summary))
-    assert caveats(summary) == [] and summary["boundary"]["site"] == "b"
+    assert caveats(summary) == [] and summary.boundary.site == "b"
     assert first.startswith(
         "For agent subtracting the cheese vector takes away 0.5 or more of the cheese's effect on the moves up to b "
         "(95% interval b only"
@@ -88,7 +91,7 @@ def test_without_probes_nothing_is_said_of_next_moves(summary: dict[str, Any]) -
     assert "was not asked (`mazesteer probe` does)" in second
 
 
-def test_probes_that_agree_are_the_second_sentence(summary: dict[str, Any]) -> None:
+def test_probes_that_agree_are_the_second_sentence(summary: SweepSummary) -> None:
     found = probes(("c", "c", "d"), apart="d")
     first, second = sentences(conclude_sweep(summary, found))
     assert caveats(summary, found) == [] and first == sentences(conclude_sweep(summary))[0]
@@ -102,7 +105,7 @@ def test_probes_that_agree_are_the_second_sentence(summary: dict[str, Any]) -> N
     assert "another move, nowhere, so it may be the way to the corner that is read)" in nowhere
 
 
-def test_vectors_that_change_elsewhere_are_named(summary: dict[str, Any]) -> None:
+def test_vectors_that_change_elsewhere_are_named(summary: SweepSummary) -> None:
     found = probes(("c", "c", "c"), held=("d", "d", "d"))
     assert caveats(summary, found) == []
     assert "up to d (95% interval d only, which does not meet the boundary)" in conclude_sweep(summary, found)
@@ -120,7 +123,7 @@ def test_vectors_that_change_elsewhere_are_named(summary: dict[str, Any]) -> Non
     ],
 )
 def test_next_moves_elsewhere_or_nowhere_support_no_conclusion(
-    summary: dict[str, Any], move: tuple[Any, Any, Any], reason: str
+    summary: SweepSummary, move: tuple[Any, Any, Any], reason: str
 ) -> None:
     found = probes(move)
     assert len(caveats(summary, found)) == 1 and reason in caveats(summary, found)[0]
@@ -130,11 +133,8 @@ def test_next_moves_elsewhere_or_nowhere_support_no_conclusion(
     )
 
 
-def test_probes_of_other_sites_are_told_and_decide_nothing(summary: dict[str, Any]) -> None:
+def test_probes_of_other_sites_are_told_and_decide_nothing(summary: SweepSummary) -> None:
     found = probes(("elsewhere", "elsewhere", "elsewhere"))
     assert caveats(summary, found) == [] and "from elsewhere on" in conclude_sweep(summary, found)
-    decoding = found.decoding_boundary
-    moves = {name: replace(part, rule=None) for name, part in decoding.next_move.items()}
-    held = replace(found.representational_boundary, rule=None)
-    unasked = ProbeBoundaries(replace(decoding, next_move=moves), held)
+    unasked = probes(("elsewhere", "elsewhere", "elsewhere"), rule=None)
     assert conclude_sweep(summary, unasked) == conclude_sweep(summary)

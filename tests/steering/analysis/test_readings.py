@@ -13,7 +13,6 @@ from PIL import Image, ImageColor
 from steering.analysis.readings import readings
 from steering.probes.curves import cell_lost, next_move_appears, position_dependence
 from steering.records.boundary import BoundarySummary, ThresholdPair, ThresholdReach
-from steering.records.codec import to_plain
 from steering.records.comparison import BlindnessDifference, Comparison, CurvePoint, RunDifference
 from steering.records.probes import (
     CellBoundary,
@@ -167,7 +166,7 @@ BOUNDARY = made(BoundarySummary, high="a", change_site="c", change_low="b", chan
 
 
 def test_readings_side_by_side_and_where_they_lie_between_sites() -> None:
-    found = readings(to_plain(BOUNDARY), PROBES)
+    found = readings(BOUNDARY, PROBES)
     assert [(row.kind, row.place, row.interval) for row in found] == [
         ("causal", "nowhere", "nowhere to a"),
         ("causal", "up to c", "b to d"),
@@ -182,7 +181,7 @@ def test_readings_side_by_side_and_where_they_lie_between_sites() -> None:
     assert found[1].edges(order) == (2.5, 1.5, 3.5)
     assert found[3].edges(order) == (2.5, 1.5, 7.5)  # from d on is up to c; nowhere is behind the last
     assert found[3].edges(order[:3]) is None
-    assert readings(None, None) == [] and len(readings(to_plain(BOUNDARY), None)) == 2
+    assert readings(None, None) == [] and len(readings(BOUNDARY, None)) == 2
 
 
 # -- marks in the figures -----------------------------------------------------------------------------
@@ -239,7 +238,7 @@ def test_every_figure_over_depth_marks_what_is_no_finding() -> None:
     summary = made_up_summary()
     data = compared(summary)
     shaded = [blindness_figure(summary), decision_figure(summary), curves_figure(data), differences_figure(data),
-              readings_figure(summary.sites, readings(to_plain(summary.boundary), None))]  # fmt: skip
+              readings_figure(summary.sites, readings(summary.boundary, None))]  # fmt: skip
     for figure in shaded:
         assert figure is not None and {"free", "local"} <= set(texts(figure))
         frames = {shape.x0: shape.x1 for shape in figure.layout.shapes if shape.type == "rect"}

@@ -85,7 +85,8 @@ def test_heat_maps_follow_the_site(policy: MazePolicy, tracks: list[Trajectory])
 def test_the_walk_through_the_sites(policy: MazePolicy, tmp_path: Path) -> None:
     sites = ("input", "embedder.block1.conv", SITE, "embedder.relu3")
     spec = SweepSpec(policy.name, policy.sha256, (SMALL,), sites, conditions=("subtract",), horizon=8, episodes=0)
-    from steering.interventions.sites import enumerate_sites, site_facts
+    from steering.interventions.sites import enumerate_sites
+    from steering.records.sites import site_facts
 
     with Store.open(tmp_path) as store:
         store.claim(spec.shared())

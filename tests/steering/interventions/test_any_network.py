@@ -22,8 +22,9 @@ from steering.interventions.edits import Intervention, add, subtract
 from steering.interventions.graph import hooked, trace
 from steering.interventions.hooks import HookedPolicy
 from steering.interventions.partial import PartialNetwork
-from steering.interventions.sites import Site, enumerate_sites, find_site, select_sites, site_facts
+from steering.interventions.sites import Site, enumerate_sites, find_site, select_sites
 from steering.interventions.vectors import cheese_vectors
+from steering.records.sites import site_facts
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

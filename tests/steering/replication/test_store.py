@@ -28,10 +28,10 @@ from envs.maze import Maze
 from steering.analysis.summary import summarize
 from steering.experiments.conditions import Key
 from steering.experiments.outcome import OUTCOME_FIELDS, Outcome
-from steering.interventions.sites import enumerate_sites, site_facts
-from steering.records.codec import from_plain, to_plain
+from steering.interventions.sites import enumerate_sites
+from steering.records.codec import to_plain
 from steering.records.replication import ReplicateSummary
-from steering.records.sweep import SweepSummary
+from steering.records.sites import site_facts
 from steering.replication import run as module
 from steering.replication.levels import count_decisions, summarize_decisions
 from steering.replication.protocol import Finding, FindingSummary, Sample, Settings, Setup, digest, mean
@@ -254,7 +254,7 @@ def test_the_report_says_of_each_finding_what_was_asked_published_found_and_note
         store.claim({"sites": site_facts(enumerate_sites(nature.net))})
         outcome = Outcome(**dict.fromkeys(OUTCOME_FIELDS, 0.5))
         store.add([Row(key, key.site, outcome) for key in spec.keys(26) if key.condition != "clean"])
-        summary = from_plain(summarize(store, spec), SweepSummary, tmp_path, "sweep again")
+        summary = summarize(store, spec)
         write_report(summary, tmp_path / "report.html", others=RunArtifacts(replicate=data))
     text, page = ((tmp_path / f"report.{end}").read_text() for end in ("md", "html"))
     for name, found in data.findings.items():

@@ -200,7 +200,7 @@ def test_the_report_shows_the_probes_of_its_run(run: Path) -> None:
         assert "figure-probes" in page and "figure-readings" in page
         found = load_probes(run)
         assert found is not None
-        boundary = json.loads((run / "summary.json").read_text())["boundary"]
+        boundary = summary_of(run).boundary
         for row in readings(boundary, found):
             assert f"| {row.kind} | {row.what} | {row.place} | {row.interval} |" in text
             assert f"<td>{row.place}</td><td>{row.interval}</td>" in page

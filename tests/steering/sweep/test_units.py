@@ -14,7 +14,7 @@ from envs import chain
 from envs.errors import InputError
 from envs.maze import Maze
 from envs.training.levels import EVAL_LEVELS
-from steering.analysis.summary import position_curve
+from steering.analysis.summary import position_curve, receptive_field_split
 from steering.experiments.conditions import ALL_SITES, OTHER_LEVEL, SAME_CELL, Key
 from steering.experiments.exact import LevelEvaluator
 from steering.experiments.level_conditions import level_intervention, own_vectors, trunk_experiments
@@ -25,6 +25,7 @@ from steering.interventions.edits import Intervention, subtract
 from steering.interventions.hooks import HookedPolicy
 from steering.interventions.sites import enumerate_sites
 from steering.interventions.vectors import cheese_vector, cheese_vectors, mean_cheese_vectors, mean_vector
+from steering.records.sweep import PooledProfile
 from steering.statistics.bootstrap import blindness_interval, counts, ratio_interval, resamples
 from steering.statistics.seeding import generator
 from steering.sweep.spec import SweepSpec
@@ -178,20 +179,20 @@ def test_position_curves_pool_sums_and_split_them_by_the_receptive_field() -> No
     """Two bins at distance 1 (inside, outside), one at 3: sums of states, TV, clean TV, interaction, difference."""
     bins = {(1, 0): [10, 1.0, 4.0, 2.0, 4.0], (1, 1): [30, 0.0, 4.0, 0.0, 12.0], (3, 0): [5, 3.0, 2.0, 8.0, 4.0]}
     halves = np.array([[0.25], [0.75], [0.0]])  # of each sum in the first maze, in the second; the third has none
-    found = position_curve(
-        {where: halves * sums for where, sums in bins.items()}, counts(resamples(3, np.random.default_rng(0)))
-    )
-    near, far = found["position_curve"]
-    assert (near["distance"], near["states"], near["blindness"], near["interaction"]) == (1, 40, 1 - 1 / 8, 2 / 16)
-    assert near["mazes"] == 2 and near["blindness_low"] == near["blindness_high"] == near["blindness"]  # as in each
+    parts = {where: halves * sums for where, sums in bins.items()}
+    weights = counts(resamples(3, np.random.default_rng(0)))
+    near, far = position_curve(parts, weights)
+    split = receptive_field_split(parts, weights)
+    assert (near.distance, near.states, near.blindness, near.interaction) == (1, 40, 1 - 1 / 8, 2 / 16)
+    assert near.mazes == 2 and near.blindness_low == near.blindness_high == near.blindness  # as in each
 
-    def values(part: dict[str, Any]) -> tuple[Any, ...]:
-        return part["states"], part["blindness"], part["interaction"]
+    def values(part: PooledProfile) -> tuple[Any, ...]:
+        return part.states, part.blindness, part.interaction
 
-    assert values(near["inside"]) == (10, 0.75, 0.5) and values(near["outside"]) == (30, 1.0, 0.0)
-    assert (far["distance"], far["blindness"], far["outside"]["states"]) == (3, -0.5, 0)
-    inside, outside = (found["receptive_field_split"][side] for side in ("inside", "outside"))
-    assert values(inside) == (15, 1 - 4 / 6, 10 / 8) and outside == near["outside"]
+    assert values(near.inside) == (10, 0.75, 0.5) and values(near.outside) == (30, 1.0, 0.0)
+    assert (far.distance, far.blindness, far.outside.states) == (3, -0.5, 0)
+    inside, outside = split.inside, split.outside
+    assert values(inside) == (15, 1 - 4 / 6, 10 / 8) and outside == near.outside
 
 
 def test_position_curves_have_the_intervals_of_the_mazes_they_pool() -> None:
@@ -199,11 +200,11 @@ def test_position_curves_have_the_intervals_of_the_mazes_they_pool() -> None:
     rng = np.random.default_rng(3)
     parts = {at: rng.gamma(1.0, size=(24, 5)) for at in ((1, 0), (1, 1), (6, 0))}
     weights = counts(resamples(24, rng))
-    near = position_curve(parts, weights)["position_curve"][0]
+    near = position_curve(parts, weights)[0]
     _, tv, tv_clean, rest, difference = (parts[1, 0] + parts[1, 1]).T
-    assert (near["blindness_low"], near["blindness_high"]) == blindness_interval(tv, tv_clean, weights)
-    assert (near["interaction_low"], near["interaction_high"]) == ratio_interval(rest, difference, weights)
-    assert near["blindness_low"] < near["blindness"] < near["blindness_high"]
+    assert (near.blindness_low, near.blindness_high) == blindness_interval(tv, tv_clean, weights)
+    assert (near.interaction_low, near.interaction_high) == ratio_interval(rest, difference, weights)
+    assert near.blindness_low < near.blindness < near.blindness_high
 
 
 def test_interaction_is_the_definition(policy: MazePolicy, level: Maze) -> None:

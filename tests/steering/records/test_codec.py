@@ -1,0 +1,99 @@
+"""Records to JSON and back: NaN, tuples, defaults, and one line for what is no such record."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from envs.errors import InputError
+from steering.records.codec import from_json, from_plain, to_json, to_plain
+
+
+@dataclass(frozen=True)
+class Part:
+    name: str
+    size: float | None
+
+
+@dataclass(frozen=True)
+class Base:
+    first: int
+
+
+@dataclass(frozen=True)
+class Whole(Base):
+    parts: tuple[Part, ...]
+    by_name: dict[str, Part]
+    later: str = "start"
+
+
+parts = st.builds(Part, st.text(), st.none() | st.floats(allow_nan=False, allow_infinity=False))
+wholes = st.builds(
+    Whole, st.integers(-(2**53), 2**53), st.lists(parts).map(tuple), st.dictionaries(st.text(), parts), st.text()
+)
+
+
+@given(wholes)
+def test_what_is_written_is_read_back(record: Whole) -> None:
+    assert from_json(to_json(record), Whole, "file", "remedy") == record
+    assert from_plain(to_plain(record), Whole, "file", "remedy") == record
+    assert list(to_plain(record)) == ["first", "parts", "by_name", "later"], "a base's fields come first"
+
+
+def test_json_is_what_the_standard_library_writes() -> None:
+    record = Whole(1, (Part("a", 0.1 + 0.2),), {"b": Part("c", None)})
+    plain = {"first": 1, "parts": [{"name": "a", "size": 0.1 + 0.2}], "by_name": {"b": {"name": "c", "size": None}},
+             "later": "start"}  # fmt: skip
+    assert to_plain(record) == plain
+    assert to_json(record, indent=2) == (json.dumps(plain, indent=2) + "\n").encode()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_a_number_that_is_none_is_null(value: float) -> None:
+    assert to_plain([Part("a", value)]) == [{"name": "a", "size": None}]
+
+
+def test_a_later_field_may_be_missing() -> None:
+    assert from_plain({"first": 1, "parts": [], "by_name": {}}, Whole, "file", "remedy").later == "start"
+
+
+def plain(**changes: Any) -> dict[str, Any]:
+    return {"first": 1, "parts": [{"name": "a", "size": 1}, {"name": "b", "size": 2}], "by_name": {}, **changes}
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"parts": [], "by_name": {}}, "missing required field `first`"),
+        (plain(by_name={"x": {"name": "y"}}), "missing required field `size` - at `$.by_name[...]`"),
+        (plain(more=1), "unknown field `$.more`"),
+        (plain(parts=[{"name": "a", "size": 1}, {"name": "b", "size": 2, "age": 3}]), "unknown field `$.parts[1].age`"),
+        (plain(by_name={"x": {"name": "y", "size": 1, "age": 3}}), "unknown field `$.by_name.x.age`"),
+        (plain(first="one"), "got `str` - at `$.first`"),
+        (plain(parts=[{"name": "a", "size": "1"}]), "got `str` - at `$.parts[0].size`"),
+        ([], "got `array`"),
+    ],
+)
+def test_another_record_is_one_line_that_names_the_field(data: Any, said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        from_json(json.dumps(data), Whole, "dir/file.json", "sweep again")
+    text = str(caught.value)
+    assert text.startswith("dir/file.json: ") and said in text and text.endswith("; sweep again") and "\n" not in text
+
+
+@pytest.mark.parametrize("data", [b"{", b"", b"\xff", "[" * 100_000])
+def test_what_is_no_json_is_one_line(data: bytes | str) -> None:
+    with pytest.raises(InputError, match=r"^file: not readable as JSON \(.*\); remedy$") as caught:
+        from_json(data, Whole, "file", "remedy")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_part_of_a_record_can_be_read() -> None:
+    assert from_plain(plain(), Base, "file", "remedy", partial=True) == Base(1)
+    with pytest.raises(InputError, match="unknown field `\\$.parts`"):
+        from_plain(plain(), Base, "file", "remedy")
