@@ -248,7 +248,7 @@ def broken(arm: ComparedRun, *sites: str) -> ComparedRun:
 def test_a_boundary_that_is_free_is_said_to_be(tmp_path: Path) -> None:
     arms = two_arms(tmp_path)
     assert "(95% interval relu3 to relu3);" in conclude_comparison(compare(arms)), "nothing to say against that"
-    facts = {name: {**fact, "affine": True} for name, fact in arms[1].table.facts.items()}
+    facts = {name: replace(fact, affine=True) for name, fact in arms[1].table.facts.items()}
     free = replace(arms[1], table=replace(arms[1].table, facts=facts))
     data = compare([arms[0], free])
     assert "that of other relu3 (95% interval relu3 to relu3; free: affine in the pixels)." in conclude_comparison(data)
