@@ -74,8 +74,8 @@ class OutcomeTable:
 
         Raises :class:`InputError` if no level has.
         """
-        facts = store.sites()
-        sites = tuple(name for name in spec.sites if facts[name].trunk)
+        trunk = {site.name for site in store.sites().values() if site.trunk}
+        sites = tuple(name for name in spec.sites if name in trunk)
         part = replace(spec, sites=sites, conditions=(condition,), coefficients=(coefficient,))
         return cls.read(store, part)
 
