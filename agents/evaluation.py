@@ -20,7 +20,7 @@ DIGITS = 4
 
 
 def evaluation_maze(maze: Maze, region: int | None, seed: int) -> Maze:
-    """The level with its cheese by the region rule (a function of seed and level), or as it is."""
+    """Return the level with its cheese by the region rule (a function of seed and level), or as it is."""
     if region is None:
         return maze
     return place_cheese(maze, region, np.random.default_rng([seed, maze.level or 0]))
@@ -81,7 +81,7 @@ def policy_figures(
 
 
 def dead_branches(policy: MazePolicy, levels: tuple[int, int] = DEAD_LEVELS) -> list[str]:
-    """Names of residual blocks whose branch has no active unit in any state of ``levels``.
+    """Return the names of residual blocks whose branch has no active unit in any state of ``levels``.
 
     Such a branch adds the same to every state, so the site behind it is the experiment before it once more, and curves
     over depth stand still there for want of anything computed. Too large a learning rate leaves such blocks behind.

@@ -18,7 +18,7 @@ SAVE_EVERY = 30.0  # seconds between two states of a training on disk
 
 
 def check_device(name: str) -> torch.device:
-    """``cpu`` or ``cuda`` (``cuda:1``), if this torch can use it; else :class:`InputError`."""
+    """Return ``cpu`` or ``cuda`` (``cuda:1``), if this torch can use it; else :class:`InputError`."""
     try:
         device = torch.device(name)
     except RuntimeError:
@@ -31,7 +31,7 @@ def check_device(name: str) -> torch.device:
 
 
 def bf16_pays(device: str = "cpu") -> bool:
-    """Whether the device computes in bfloat16 by itself.
+    """Return whether the device computes in bfloat16 by itself.
 
     Where it does, training in bfloat16 takes about half the time. A processor without such
     instructions emulates them: measured, a minibatch then takes twelve times as long.
@@ -57,7 +57,7 @@ def keep_freed_memory() -> None:
 
 
 def follow_parent() -> None:
-    """In a worker process: end when the parent does, however it ends; a pool's workers would wait for it for ever."""
+    """End this worker process when the parent does, however it ends; a pool's workers would wait for it for ever."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 
@@ -70,7 +70,7 @@ def follow_parent() -> None:
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """One torch thread, so that sums are in the same order on every machine."""
+    """Use one torch thread, so that sums are in the same order on every machine."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -80,7 +80,7 @@ def one_thread() -> Iterator[None]:
 
 
 def hardware_class(device: str) -> str:
-    """One line for a model card: what kind of machine trained."""
+    """Return one line for a model card: what kind of machine trained."""
     if torch.device(device).type == "cuda":
         return torch.cuda.get_device_name(device)
     return (

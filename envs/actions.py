@@ -26,19 +26,19 @@ class Move(enum.IntEnum):
 
     @property
     def label(self) -> str:
-        """The lower-case name used in JSON and reports."""
+        """Return the lower-case name used in JSON and reports."""
         return self.name.lower()
 
 
 class Facing(enum.IntEnum):
-    """Which way the sprite looks; equals procgen's ``is_reflected`` of the agent."""
+    """Direction in which the sprite looks; equals procgen's ``is_reflected`` of the agent."""
 
     LEFT = 0
     RIGHT = 1
 
     @property
     def label(self) -> str:
-        """The lower-case name used in JSON and reports."""
+        """Return the lower-case name used in JSON and reports."""
         return self.name.lower()
 
 
@@ -71,7 +71,7 @@ MOVE_OF_ACTION: tuple[Move, ...] = tuple(
 
 
 def action_to_move_matrix() -> np.ndarray:
-    """``float32[15, 5]``: multiply action probabilities by it to get move probabilities."""
+    """Return ``float32[15, 5]``: multiply action probabilities by it to get move probabilities."""
     matrix = np.zeros((N_ACTIONS, N_MOVES), dtype=np.float32)
     for action, move in enumerate(MOVE_OF_ACTION):
         matrix[action, move] = 1.0

@@ -25,7 +25,7 @@ TOGETHER = 64  # policies in one pass: more gain nothing, and memory must not gr
 
 @dataclass(frozen=True)
 class ChainStatistics:
-    """What happens within the horizon, starting from the maze's start state.
+    """Statistics of what happens within the horizon, starting from the maze's start state.
 
     ``p_cheese``: the cheese is reached. ``p_cheese_cell``: the cell ``goal`` is visited (equal to
     ``p_cheese`` if the cheese lies there). ``p_corner``, ``p_region``: the top-right cell, the
@@ -43,7 +43,7 @@ class ChainStatistics:
 
 
 def check_probabilities(maze: Maze, probabilities: np.ndarray) -> np.ndarray:
-    """``float64[n_states, 5]`` or :class:`InputError`: wrong shape, negative, not summing to 1."""
+    """Return ``float64[n_states, 5]``; raise :class:`InputError` for another shape, negative numbers, or sums not 1."""
     p = np.asarray(probabilities, dtype=np.float64)
     if p.shape != (len(maze.states), N_MOVES):
         raise InputError(f"move probabilities have shape {p.shape}, expected ({len(maze.states)}, {N_MOVES})")
@@ -89,7 +89,7 @@ def statistics_of_all(
     goal: Cell | None = None,
     region: int = REGION,
 ) -> list[ChainStatistics]:
-    """:func:`statistics` of several policies on one maze, in one pass; the numbers are those of each alone.
+    """Return :func:`statistics` of several policies on one maze, in one pass; the numbers are those of each alone.
 
     The pass carries four copies of each chain: with the episode's own end, and with the goal, the corner and the
     region absorbing as well.

@@ -16,7 +16,7 @@ from envs.maze import Maze, State
 
 
 def step(maze: Maze, state: State, move: Move) -> State:
-    """The state after ``move``. Reaching the cheese ends the episode: that is the chain's matter."""
+    """Return the state after ``move``. Reaching the cheese ends the episode: that is the chain's matter."""
     dx, dy = STEP_OF_MOVE[move]
     target = (state.cell[0] + dx, state.cell[1] + dy)
     cell = target if maze.is_free(target) else state.cell
@@ -25,7 +25,7 @@ def step(maze: Maze, state: State, move: Move) -> State:
 
 @functools.lru_cache(maxsize=8)
 def transition_table(maze: Maze) -> np.ndarray:
-    """``int64[n_states, 5]``, read-only: index (in ``maze.states``) of the state after each move."""
+    """Return ``int64[n_states, 5]``, read-only: index (in ``maze.states``) of the state after each move."""
     moves_to = np.empty((len(maze.cells), N_MOVES), dtype=np.int64)
     for move in Move:
         dx, dy = STEP_OF_MOVE[move]

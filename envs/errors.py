@@ -16,7 +16,7 @@ class InputError(ValueError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint naming the known word nearest to ``name``, or the list of known words."""
+    """Return a hint naming the known word nearest to ``name``, or the list of known words."""
     known = list(known)
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     if close:
@@ -25,7 +25,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """What a library's exception says, cut to fit into one line."""
+    """Return what a library's exception says, cut to fit into one line."""
     return " ".join(str(error)[:1_000].split())[:160] or type(error).__name__
 
 

@@ -29,7 +29,7 @@ _THEME = ("background_index", "bg_tile_ratio", "bg_pct_x")
 
 
 class State(NamedTuple):
-    """What an observation of a level depends on: the mouse's cell and its facing."""
+    """State of the mouse, on which an observation of a level depends: the mouse's cell and its facing."""
 
     cell: Cell
     facing: Facing
@@ -58,7 +58,7 @@ class Maze:
 
     @classmethod
     def from_level(cls, seed: int, mode: str = "hard") -> Maze:
-        """The level procgen makes from ``seed``; raises :class:`InputError` for a bad seed."""
+        """Return the level procgen makes from ``seed``; raise :class:`InputError` for a bad seed."""
         return cls.from_levels([seed], mode)[0]
 
     @classmethod
@@ -69,7 +69,7 @@ class Maze:
 
     @classmethod
     def from_state(cls, data: bytes | MazeState, *, level: int | None = None) -> Maze:
-        """The maze in a serialized procgen state (validated)."""
+        """Return the maze in a serialized procgen state (validated)."""
         state = data if isinstance(data, MazeState) else state_bytes.decode(data)
         m, d = state.margin, state.maze_dim
         inner = state.grid[m : m + d, m : m + d]
@@ -83,7 +83,7 @@ class Maze:
 
     @classmethod
     def from_ascii(cls, text: str, mode: str = "hard") -> Maze:
-        """A maze of one's own: ``#`` wall, ``.`` free, ``M`` mouse, ``C`` cheese; top row first.
+        """Return a maze of one's own: ``#`` wall, ``.`` free, ``M`` mouse, ``C`` cheese; top row first.
 
         Raises :class:`InputError` if the text is not an odd square that fits the mode's world,
         holds another character, lacks a mouse or a cheese, or if no path leads from the mouse to
@@ -135,11 +135,11 @@ class Maze:
 
     @property
     def corner(self) -> Cell:
-        """The top-right cell."""
+        """Return the top-right cell."""
         return (self.dim - 1, self.dim - 1)
 
     def is_free(self, cell: Cell) -> bool:
-        """Whether ``cell`` lies in the maze and is no wall."""
+        """Return whether ``cell`` lies in the maze and is no wall."""
         x, y = cell
         return 0 <= x < self.dim and 0 <= y < self.dim and self.walls[y][x] == "."
 
@@ -155,7 +155,7 @@ class Maze:
 
     @functools.cached_property
     def states(self) -> tuple[State, ...]:
-        """All (cell, facing): state ``2 * i + facing`` stands on cell ``i``."""
+        """Return all (cell, facing): state ``2 * i + facing`` stands on cell ``i``."""
         return tuple(State(cell, facing) for cell in self.cells for facing in Facing)
 
     def state_index(self, cell: Cell, facing: Facing) -> int:
@@ -170,11 +170,11 @@ class Maze:
     # -- variants ---------------------------------------------------------------------------
 
     def without_cheese(self) -> Maze:
-        """The same level with its cheese removed."""
+        """Return the same level with its cheese removed."""
         return dataclasses.replace(self, cheese=None, state=self.state.with_cheese(None))
 
     def with_cheese(self, cell: Cell) -> Maze:
-        """The same level with the cheese on ``cell``; raises :class:`InputError` on a wall."""
+        """Return the same level with the cheese on ``cell``; raise :class:`InputError` on a wall."""
         if not self.is_free(cell):
             raise InputError(f"cheese cannot lie on {cell}: not a free cell of this {self.dim}x{self.dim} maze")
         x, y = cell
@@ -182,7 +182,7 @@ class Maze:
         return dataclasses.replace(self, cheese=(x, y), state=self.state.with_cheese(outer))
 
     def with_corner_path(self) -> Maze:
-        """The level with a corridor from its top-right cell up, then right, to the world's top-right corner.
+        """Return the level with a corridor from its top-right cell up, then right, to the world's top-right corner.
 
         The same picture elsewhere; its cells count from the world's bottom left. Raises :class:`InputError` where the
         maze fills the world.
@@ -218,14 +218,14 @@ class Maze:
         return csgraph.dijkstra(self.graph, indices=self.index[cell], unweighted=True)
 
     def connected(self, start: Cell, goal: Cell) -> bool:
-        """Whether both are free cells and a path leads from one to the other."""
+        """Return whether both are free cells and a path leads from one to the other."""
         if (start, goal) in self._paths:
             return True
         both = start in self.index and goal in self.index
         return both and bool(np.isfinite(self.distances(goal)[self.index[start]]))
 
     def path(self, start: Cell, goal: Cell) -> tuple[Cell, ...]:
-        """A shortest path, both ends included (unique in a procgen maze, which has no loops).
+        """Return a shortest path, both ends included (unique in a procgen maze, which has no loops).
 
         Among equally short steps the first in the order left, right, up, down is taken.
         Raises :class:`InputError` if there is none.
@@ -283,7 +283,7 @@ class Maze:
         return steps
 
     def arrival(self, cell: Cell) -> State:
-        """The state in which the mouse arrives on ``cell`` by the shortest path from its start."""
+        """Return the state in which the mouse arrives on ``cell`` by the shortest path from its start."""
         facing = self.facing
         for state, move in self.walk(self.path(self.mouse, cell)):
             facing = facing_after(state.facing, move)
@@ -319,7 +319,7 @@ class Maze:
         return procgen_env.observe_variants(self.state, self.outer(s.cell for s in chosen), facings, human=human)
 
     def to_ascii(self) -> str:
-        """The maze as text, top row first; :meth:`from_ascii` reads it back."""
+        """Return the maze as text, top row first; :meth:`from_ascii` reads it back."""
         rows = [list(row) for row in self.walls]
         if self.cheese is not None:
             rows[self.cheese[1]][self.cheese[0]] = "C"

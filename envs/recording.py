@@ -23,7 +23,7 @@ def state_in(maze: Maze, data: bytes) -> State:
 
 
 def place_of(maze: Maze) -> dict[str, Any]:
-    """What :func:`recorded_maze` makes the maze of again: its level, or all of it if it is no level."""
+    """Return what :func:`recorded_maze` makes the maze of again: its level, or all of it if it is no level."""
     place: dict[str, Any] = {"level": maze.level, "mode": maze.mode}
     place["cheese"] = None if maze.cheese is None else list(maze.cheese)
     if maze.level is None:
@@ -32,7 +32,7 @@ def place_of(maze: Maze) -> dict[str, Any]:
 
 
 def recorded_maze(track: Trajectory) -> Maze:
-    """The maze a trajectory was recorded in; raises :class:`InputError` if the record does not say.
+    """Return the maze a trajectory was recorded in; raise :class:`InputError` if the record does not say.
 
     Records of earlier versions name the level alone: they are taken to be of ``hard`` mode, with the
     cheese where the level has it, unless their condition is ``no_cheese``.
@@ -56,7 +56,7 @@ def recorded_maze(track: Trajectory) -> Maze:
 
 
 def replay(track: Trajectory) -> Maze:
-    """Make the recorded moves again in real procgen; returns the maze.
+    """Make the recorded moves again in real procgen; return the maze.
 
     Raises :class:`InputError` at the first state that is not the recorded one, for another end of the
     episode than the recorded one, and for a record without moves.

@@ -52,7 +52,7 @@ class Trajectory:
         return len(self.moves)
 
     def to_bytes(self) -> bytes:
-        """The record as an ``.npz`` file (plain arrays, no pickle), the same bytes every time."""
+        """Return the record as an ``.npz`` file (plain arrays, no pickle), the same bytes every time."""
         arrays: dict[str, np.ndarray] = {
             "cells": np.array([s.cell for s in self.states], dtype=np.int16),
             "facings": np.array([int(s.facing) for s in self.states], dtype=np.int8),

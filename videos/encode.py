@@ -45,7 +45,7 @@ CODECS = {
 
 
 def check_film_path(path: str | os.PathLike[str]) -> Path:
-    """``path`` if a film can be written there; raises :class:`InputError` for another suffix or a place that is none.
+    """Return ``path`` if a film can be written there; raise :class:`InputError` for a wrong suffix or place.
 
     To be called before the work of a film is begun.
     """
@@ -60,7 +60,7 @@ def check_film_path(path: str | os.PathLike[str]) -> Path:
 
 
 def write_film(path: str | os.PathLike[str], frames: Iterable[np.ndarray], fps: float = 12) -> Path:
-    """Write ``frames`` as the suffix of ``path`` says: ``.mp4``, ``.webm`` or ``.gif``; returns the path.
+    """Write ``frames`` as the suffix of ``path`` says: ``.mp4``, ``.webm`` or ``.gif``; return the path.
 
     Raises :class:`InputError` for another suffix and as :func:`write_video` does.
     """
@@ -94,7 +94,7 @@ def write_video(
 
 
 def _even(frame: np.ndarray) -> np.ndarray:
-    """The frame with even sides, as yuv420p needs: an odd one is grown by a copy of its last row or column."""
+    """Return the frame with even sides, as yuv420p needs: an odd one is grown by a copy of its last row or column."""
     height, width = frame.shape[:2]
     if height % 2 or width % 2:
         return np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
@@ -153,7 +153,7 @@ def _scaled(frame: np.ndarray, max_width: int) -> Image.Image:
 
 
 def _palette(image: Image.Image) -> Image.Image:
-    """The colours of trails and lit captions, which a first picture lacks, a cube of 27, and those of ``image``."""
+    """Return the colours of trails and lit captions, which a first picture lacks, a cube of 27, and the image's."""
     accents = [colour for accent in ACCENTS for colour in (accent, blend(accent, BAR, LIT))]
     cube = list(itertools.product((0, 128, 255), repeat=3))
     own = image.quantize(256 - len(accents) - len(cube), method=Image.Quantize.MEDIANCUT).getpalette() or []

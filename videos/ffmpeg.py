@@ -85,7 +85,7 @@ class _Encoder:
             context.colorspace = context.color_primaries = context.color_trc = _SMPTE170M
 
     def add(self, time: int, picture: Picture) -> None:
-        """``uint8[h, w, 3]``, or (indices, palette ``uint8[256, 4]`` of alpha, red, green, blue)."""
+        """Encode ``uint8[h, w, 3]``, or (indices, palette ``uint8[256, 4]`` of alpha, red, green, blue)."""
         if not isinstance(picture, tuple):
             self._writer.write_frame(picture)  # one a unit: `time` is the number of the picture
             return

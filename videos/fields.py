@@ -47,7 +47,7 @@ class Heat:
             raise InputError(f"heat map {self.label!r}: limits {low:g} to {high:g} are no range; give low < high")
 
     def colours(self, values: np.ndarray) -> np.ndarray:
-        """``uint8[..., 3]`` of any numbers on this key; beyond its ends the colour of the end."""
+        """Return ``uint8[..., 3]`` of any numbers on this key; beyond its ends the colour of the end."""
         low, high = self.limits
         shown = np.clip(np.nan_to_num(values, nan=low), low, high)
         if self.log:
@@ -59,7 +59,7 @@ class Heat:
         return np.round(255 * np.asarray(colours)[..., :3]).astype(np.uint8)
 
     def ticks(self) -> list[tuple[float, str]]:
-        """(position in 0..1, text): powers of ten, or the ends and the middle."""
+        """Return (position in 0..1, text): powers of ten, or the ends and the middle."""
         low, high = self.limits
         if self.log:
             first, last = np.log10(low), np.log10(high)
@@ -138,7 +138,7 @@ class Letters:
 
 @dataclass(frozen=True)
 class Drawing:
-    """What to draw, in this order, on ``width`` x ``height`` with (0, 0) at the lower left."""
+    """Things to draw, in this order, on ``width`` x ``height`` with (0, 0) at the lower left."""
 
     width: float
     height: float
@@ -164,7 +164,7 @@ def arrows(maze: Maze, vectors: np.ndarray, unit: float = 0.85) -> np.ndarray:
 
 
 def field_drawing(panels: Sequence[FieldPanel], caption: str = "", *, region: int = 5) -> Drawing:
-    """The drawing of ``panels`` from left to right under one caption.
+    """Return the drawing of ``panels`` from left to right under one caption.
 
     A circle is the start, a square the cheese, corners bracket the decision square, dashes surround
     the top-right ``region`` x ``region``. Raises :class:`InputError` for no panels.
@@ -206,7 +206,7 @@ def _cells(panel: FieldPanel, corner: np.ndarray) -> Raster:
 
 
 def _key(heat: Heat, corner: np.ndarray) -> tuple[Raster, list[Letters]]:
-    """A strip of the colours under the maze, with the numbers and the label under it."""
+    """Return a strip of the colours under the maze, with the numbers and the label under it."""
     low, high = heat.limits
     share = (np.arange(_KEY_STEPS) + 0.5) / _KEY_STEPS
     values = low * (high / low) ** share if heat.log else low + share * (high - low)
@@ -238,5 +238,5 @@ def _marks(maze: Maze, corner: np.ndarray, region: int) -> list[Strokes]:
 
 
 def _box(x: float, y: float, side: float) -> np.ndarray:
-    """A closed square, ``float[5, 2]``."""
+    """Return a closed square, ``float[5, 2]``."""
     return np.array([(x, y), (x + side, y), (x + side, y + side), (x, y + side), (x, y)], dtype=np.float64)

@@ -43,7 +43,7 @@ def caption_bar(
     accent: RGB | None = None,
     margins: tuple[int, int] = MARGINS,
 ) -> np.ndarray:
-    """A bar of text, ``uint8[height, width, 3]``; ``accent`` draws a strip at its left edge.
+    """Draw a bar of text, ``uint8[height, width, 3]``; ``accent`` draws a strip at its left edge.
 
     All of the text is there: lines are wrapped and the font shrinks to 11 pixels. Letters beyond ASCII
     are written in ASCII. Raises :class:`InputError` for a text that does not fit even so.
@@ -57,7 +57,7 @@ def caption_bar(
 def caption_lines(
     width: int, lines: str | Sequence[str], height: int = TITLE_HEIGHT, margins: tuple[int, int] = MARGINS
 ) -> tuple[int, tuple[str, ...]]:
-    """(size of the font, lines as they are broken) of a caption bar; raises as :func:`caption_bar` does."""
+    """Return (size of the font, lines as they are broken) of a caption bar; raises as :func:`caption_bar` does."""
     return _laid_out(_texts(lines), width - sum(margins), height)
 
 
@@ -98,7 +98,7 @@ def _bar(
 
 @functools.lru_cache(maxsize=1024)
 def _laid_out(texts: tuple[str, ...], room: int, height: int) -> tuple[int, tuple[str, ...]]:
-    """The largest font in which the wrapped texts fit; words are broken only where none fits otherwise."""
+    """Return the largest font in which the wrapped texts fit; words are broken only where none fits otherwise."""
     for break_words in (False, True):
         for size in range(max(MIN_FONT, min(MAX_FONT, height * 12 // 25)), MIN_FONT - 1, -1):
             font = _font(size)
@@ -115,7 +115,7 @@ def _laid_out(texts: tuple[str, ...], room: int, height: int) -> tuple[int, tupl
 
 
 def _wrapped(text: str, font: ImageFont.FreeTypeFont, room: int, *, break_words: bool) -> list[str]:
-    """``text`` in lines of at most ``room`` pixels, broken at "|", else at a space; words only if they may be."""
+    """Return ``text`` in lines of at most ``room`` pixels, broken at "|", else at a space; words if they may be."""
     lines: list[str] = []
     while text and font.getlength(text) > room:
         end = bisect.bisect_right(range(len(text)), float(room), key=lambda n: font.getlength(text[:n])) - 1
@@ -148,7 +148,7 @@ def check_picture(picture: np.ndarray, what: str) -> None:
 
 
 def blend(a: RGB, b: RGB, share: float) -> RGB:
-    """``share`` of ``a``, the rest ``b``."""
+    """Return ``share`` of ``a``, the rest ``b``."""
     mixed = [round(share * x + (1 - share) * y) for x, y in zip(a, b, strict=True)]
     return (mixed[0], mixed[1], mixed[2])
 
@@ -168,7 +168,7 @@ def cell_rect(maze: Maze, cell: Cell, side: int = 512) -> tuple[float, float, fl
 
 
 def mark_cell(picture: np.ndarray, maze: Maze, cell: Cell) -> np.ndarray:
-    """A copy with the corners of ``cell`` bracketed in white on black."""
+    """Return a copy with the corners of ``cell`` bracketed in white on black."""
     image = Image.fromarray(picture)
     draw = ImageDraw.Draw(image)
     box = _inside(cell_rect(maze, cell, picture.shape[0]))
@@ -181,7 +181,7 @@ def mark_cell(picture: np.ndarray, maze: Maze, cell: Cell) -> np.ndarray:
 
 
 def mark_region(picture: np.ndarray, maze: Maze, r: int) -> np.ndarray:
-    """A copy with a dashed line around the top-right r x r region."""
+    """Return a copy with a dashed line around the top-right r x r region."""
     image = Image.fromarray(picture)
     draw = ImageDraw.Draw(image)
     low = max(0, maze.dim - r)
@@ -199,5 +199,5 @@ def mark_region(picture: np.ndarray, maze: Maze, r: int) -> np.ndarray:
 
 
 def _inside(rect: tuple[float, float, float, float]) -> tuple[int, int, int, int]:
-    """The rectangle of whole pixels one pixel inside ``rect``."""
+    """Return the rectangle of whole pixels one pixel inside ``rect``."""
     return (int(rect[0]) + 1, int(rect[1]) + 1, int(rect[2]) - 2, int(rect[3]) - 2)

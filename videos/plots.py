@@ -25,7 +25,7 @@ FORMATS = (".png", ".svg", ".html")
 
 
 def field_file(drawing: Drawing, path: Path) -> bytes:
-    """The bytes of a PNG (300 dpi), an SVG or a page of its own, as the suffix of ``path`` says.
+    """Return the bytes of a PNG (300 dpi), an SVG or a page of its own, as the suffix of ``path`` says.
 
     The same drawing gives the same bytes. Raises :class:`InputError` for another suffix.
     """
@@ -42,7 +42,7 @@ def field_file(drawing: Drawing, path: Path) -> bytes:
 
 
 def check_format(path: Path) -> str:
-    """The suffix of a field's file, in small letters; raises :class:`InputError` for one that is not known."""
+    """Return the suffix of a field's file, in small letters; raise :class:`InputError` for one that is not known."""
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
         hint = nearest(suffix, FORMATS) if suffix else "end the name in .png, .svg or .html"
@@ -51,7 +51,7 @@ def check_format(path: Path) -> str:
 
 
 def matplotlib_figure(drawing: Drawing, side: float = SIDE_INCHES) -> Figure:
-    """The drawing as a matplotlib figure, ``side`` inches a panel; vector graphics throughout."""
+    """Return the drawing as a matplotlib figure, ``side`` inches a panel; vector graphics throughout."""
     figure = Figure(figsize=(drawing.width * side, drawing.height * side), facecolor="white")
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0, 0, 1, 1))
@@ -82,7 +82,7 @@ def matplotlib_figure(drawing: Drawing, side: float = SIDE_INCHES) -> Figure:
 
 
 def field_figure(drawing: Drawing, side: int = SIDE_PIXELS) -> go.Figure:
-    """The drawing as a plotly figure, ``side`` pixels a panel; pointing at a cell shows its number."""
+    """Return the drawing as a plotly figure, ``side`` pixels a panel; pointing at a cell shows its number."""
     figure = go.Figure()
     for raster in drawing.rasters:
         dx, dy = raster.step
@@ -111,7 +111,7 @@ def field_figure(drawing: Drawing, side: int = SIDE_PIXELS) -> go.Figure:
 
 
 def _pointed(raster: Raster) -> list[list[str]] | None:
-    """What is shown of each cell pointed at; None for a raster without numbers and for keys."""
+    """Return what is shown of each cell pointed at; None for a raster without numbers and for keys."""
     if len(raster.values) == 1 or np.isnan(raster.values).all():
         return None
     return [
@@ -121,7 +121,7 @@ def _pointed(raster: Raster) -> list[list[str]] | None:
 
 
 def _broken(strokes: Strokes) -> np.ndarray:
-    """All lines one after the other with gaps, ``float32[k, 2]``."""
+    """Return all lines one after the other with gaps, ``float32[k, 2]``."""
     gap = np.full((1, 2), np.nan)
     parts = [part for line in strokes.lines for part in (line, gap)]
     return np.concatenate(parts or [gap]).astype(np.float32)
@@ -134,7 +134,7 @@ def _annotation(text: Letters, side: int) -> dict[str, object]:
 
 
 def draw_arrows(picture: np.ndarray, maze: Maze, vectors: np.ndarray) -> np.ndarray:
-    """A copy of procgen's picture of ``maze`` with the arrows of ``float[n_cells, 2]`` on their cells."""
+    """Return a copy of procgen's picture of ``maze`` with the arrows of ``float[n_cells, 2]`` on their cells."""
     image = Image.fromarray(picture)
     draw = ImageDraw.Draw(image)
     left, _, right, bottom = cell_rect(maze, (0, 0), picture.shape[0])

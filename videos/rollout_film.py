@@ -20,7 +20,7 @@ from videos.side_by_side import STANDARD, Look, Panel, grid_frames
 
 
 def title_of(track: Trajectory) -> str:
-    """A panel's caption from the record alone: condition, coefficient and site; of several sites their number.
+    """Return a panel's caption from the record alone: condition, coefficient and site; of several sites their number.
 
     A coefficient that several sites share equally is the sum of theirs.
     """
@@ -38,7 +38,7 @@ def title_of(track: Trajectory) -> str:
 
 
 def header_of(track: Trajectory) -> str:
-    """A film's caption from a record alone: level, mode, policy, seed, and the episode if it is not the first."""
+    """Return a film's caption from a record alone: level, mode, policy, seed, and the episode if not the first."""
     return ", ".join(_told(track))
 
 
@@ -52,7 +52,7 @@ def _told(track: Trajectory) -> list[str]:
 
 
 def _row_captions(rows: Sequence[Sequence[Trajectory]]) -> list[list[str]]:
-    """What is said of each row; its checkpoint and horizon only where rows would else look alike."""
+    """Return what is said of each row; its checkpoint and horizon only where rows would else look alike."""
     told = [_told(tracks[0]) for tracks in rows]
     for name, words in (("checkpoint", "checkpoint {:.8}"), ("horizon", "at most {} moves")):
         values = [str(tracks[0].info.get(name, "unknown")) for tracks in rows]
@@ -74,7 +74,7 @@ def rows_of(tracks: Iterable[Trajectory]) -> list[list[Trajectory]]:
 
 
 def panel_of(track: Trajectory, *, heat: HeatOverlay | None = None, title: str | None = None) -> Panel:
-    """A recorded rollout as a panel; raises :class:`InputError` for one without moves."""
+    """Return a recorded rollout as a panel; raise :class:`InputError` for one without moves."""
     if not track.moves:
         raise InputError(
             f"{header_of(track)}: the rollout {title_of(track)!r} has no moves, so there is nothing to film"
@@ -129,7 +129,7 @@ def film_of(
 
 
 def _one_by_one(rows: Sequence[tuple[Maze, list[Panel]]], headers: Sequence[str], look: Look) -> Iterator[np.ndarray]:
-    """Each level's film in turn; a level's pictures are made when its turn comes."""
+    """Yield each level's film in turn; a level's pictures are made when its turn comes."""
     return itertools.chain.from_iterable(
         grid_frames([row], header=header, look=look) for row, header in zip(rows, headers, strict=True)
     )
@@ -143,7 +143,7 @@ def _check_titles(panels: Sequence[Panel]) -> None:
 
 
 def _level_of(tracks: Sequence[Trajectory]) -> Maze:
-    """The maze of a row with its cheese, if any of the rollouts had it."""
+    """Return the maze of a row with its cheese, if any of the rollouts had it."""
     mazes = [recorded_maze(track) for track in tracks]
     cheeses = {maze.cheese for maze in mazes if maze.cheese is not None}
     if any(maze.walls != mazes[0].walls for maze in mazes) or len(cheeses) > 1:

@@ -38,7 +38,7 @@ class HeatOverlay:
             raise InputError(f"heat map: units {self.step} apart; give a distance above 0")
 
     def over(self, picture: np.ndarray, number: int) -> np.ndarray:
-        """A copy of the picture under map ``number`` (the only one, if there is one)."""
+        """Return a copy of the picture under map ``number`` (the only one, if there is one)."""
         shown = self.maps[min(number, len(self.maps) - 1)]
         rows, columns = (self._units(n, picture.shape[0]) for n in shown.shape)
         peak = float(np.abs(self.maps).max()) or 1.0
@@ -82,7 +82,7 @@ class Scene:
         return (slice(max(int(top) - 2, 0), int(bottom) + 4), slice(max(int(left) - 2, 0), int(right) + 3))
 
     def _background(self) -> np.ndarray:
-        """The level without the mouse: two pictures with it far apart, each hiding the other's."""
+        """Return the level without the mouse: two pictures with it far apart, each hiding the other's."""
         first = self.maze.cells[0]
         other = max(self.maze.cells, key=lambda c: abs(c[0] - first[0]) + abs(c[1] - first[1]))
         facing = self.states[0].facing
@@ -104,7 +104,7 @@ class Scene:
         self.layer = np.array(self.layer)
 
     def picture(self, step: int, heat: HeatOverlay | None = None) -> np.ndarray:
-        """The picture at ``step`` (after the end: the last one), ``uint8[512, 512, 3]``."""
+        """Return the picture at ``step`` (after the end: the last one), ``uint8[512, 512, 3]``."""
         step = min(step, len(self.states) - 1)
         if self._accent is not None:
             for number in range(self._drawn, step):
@@ -116,7 +116,7 @@ class Scene:
         return picture
 
     def _draw_trail(self, a: Cell, b: Cell) -> None:
-        """The line between two middles. What is seen depends on the lines drawn, not on their order."""
+        """Draw the line between two middles. What is seen depends on the lines drawn, not on their order."""
         if a == b:
             return
         assert self._accent is not None
@@ -130,7 +130,7 @@ class Scene:
 
 
 def crop_box(maze: Maze) -> tuple[float, float, float, float]:
-    """The part of procgen's picture with the maze and one tile of wall around it: (left, top, right, bottom)."""
+    """Return the part of procgen's picture with the maze and one tile of wall around it: (left, top, right, bottom)."""
     left, _, _, bottom = cell_rect(maze, (0, 0), PICTURE)
     _, top, right, _ = cell_rect(maze, maze.corner, PICTURE)
     unit = PICTURE / maze.state.world_dim
@@ -139,7 +139,7 @@ def crop_box(maze: Maze) -> tuple[float, float, float, float]:
 
 
 def fitted(picture: np.ndarray, box: tuple[float, float, float, float] | None, side: int) -> np.ndarray:
-    """The part ``box`` (None: all) of a picture, ``side`` x ``side`` pixels."""
+    """Return the part ``box`` (None: all) of a picture, ``side`` x ``side`` pixels."""
     if box is None and picture.shape[0] == side:
         return picture
     return np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.BILINEAR, box=box))

@@ -57,7 +57,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Look:
-    """How a film looks: ``side`` pixels a maze, ``crop``: without the world's padding, marks and timing.
+    """Look of a film: ``side`` pixels a maze, ``crop``: without the world's padding, marks and timing.
 
     ``region``: the top-right square that is dashed (None: none). ``marks``: region, decision square and
     the trail. ``stride`` n: only every nth step is shown. ``card``: end with the result card.
@@ -82,7 +82,7 @@ STANDARD = Look()
 
 
 def result_text(maze: Maze, states: Sequence[State], region: int = 5) -> str:
-    """How a trajectory ended, in words: at the cheese, in the top right, or not finished."""
+    """Return how a trajectory ended, in words: at the cheese, in the top right, or not finished."""
     cell, steps = states[-1].cell, len(states) - 1
     counted = f"{steps} step" if steps == 1 else f"{steps} steps"
     if cell == maze.cheese:
@@ -95,7 +95,7 @@ def result_text(maze: Maze, states: Sequence[State], region: int = 5) -> str:
 
 
 def event_text(maze: Maze, panel: Panel, step: int) -> str:
-    """What happened at a step, in words: the move, a wall, the decision square."""
+    """Return what happened at a step, in words: the move, a wall, the decision square."""
     if step == 0 or not panel.moves:
         text = f"step {step}"
     else:
@@ -105,7 +105,7 @@ def event_text(maze: Maze, panel: Panel, step: int) -> str:
 
 
 def decision_text(maze: Maze, states: Sequence[State]) -> str:
-    """Which way was taken from the decision square when it was last left, in words; empty if it never was."""
+    """Return which way was taken when the decision square was last left, in words; empty if it never was."""
     square = maze.decision_square
     if square is None or maze.cheese is None:
         return ""
@@ -125,7 +125,7 @@ def film_frames(
     footer: Sequence[str] | None = None,
     look: Look = STANDARD,
 ) -> Iterator[np.ndarray]:
-    """The film of ``panels`` side by side: :func:`grid_frames` with one row."""
+    """Return the film of ``panels`` side by side: :func:`grid_frames` with one row."""
     return grid_frames([(maze, panels)], header=header, footer=footer, look=look)
 
 
@@ -224,7 +224,7 @@ class _Shown:
 
     @property
     def summary(self) -> str:
-        """The result for the card."""
+        """Return the result for the card."""
         decision = decision_text(self.level, self.panel.states)
         return SEPARATOR.join(part for part in (self.result, decision, self.panel.facts) if part)
 

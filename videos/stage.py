@@ -58,7 +58,7 @@ _NARROW, _NARROW_FOOTER = 320, 58  # pixels: on a smaller width the footer is hi
 
 @dataclass(frozen=True)
 class Place:
-    """Where a panel's parts are, in pixels: the left edge of its texts and of its maze, and the top of each part."""
+    """Place of a panel's parts, in pixels: the left edge of its texts and of its maze, and the top of each part."""
 
     left: int
     maze_left: int
@@ -183,7 +183,7 @@ def moves_bar(width: int, probabilities: np.ndarray | None, chosen: Move | None,
 
 
 def bar_room(width: int, move: Move) -> tuple[int, int]:
-    """(left edge, pixels of probability 1) of a move's bar in a strip ``width`` wide."""
+    """Return (left edge, pixels of probability 1) of a move's bar in a strip ``width`` wide."""
     slot = width // N_MOVES
     return int(move) * slot + _SIGN_WIDTH, max(slot - _SIGN_WIDTH - 4, 1)
 
@@ -199,7 +199,7 @@ def _signs(width: int) -> np.ndarray:
 def result_card(
     shape: tuple[int, int], header: str | Sequence[str], rows: Sequence[tuple[str, str, int]]
 ) -> np.ndarray:
-    """The last picture of a film, ``uint8[*shape, 3]``: the header, then what came of each panel.
+    """Return the last picture of a film, ``uint8[*shape, 3]``: the header, then what came of each panel.
 
     A row is (title, result, column), the column giving the colour. Raises :class:`InputError` if not all
     of it fits.

@@ -12,18 +12,18 @@ SERIES = "-series"  # what the folder of a checkpoint's snapshots adds to its na
 
 
 def zoo_names() -> list[str]:
-    """Names of the shipped checkpoints."""
+    """Return the names of the shipped checkpoints."""
     return sorted(path.stem for path in ZOO.glob("*.safetensors"))
 
 
 def load_card(name: str) -> dict[str, Any]:
-    """The model card shipped beside a zoo checkpoint."""
+    """Return the model card shipped beside a zoo checkpoint."""
     card: dict[str, Any] = json.loads((ZOO / f"{name}.json").read_text())
     return card
 
 
 def zoo_snapshots(name: str) -> dict[int, dict[str, Any]]:
-    """The developmental series of a shipped checkpoint: rows of its training history by count.
+    """Return the developmental series of a shipped checkpoint: rows of its training history by count.
 
     ``load_policy("NAME@COUNT")`` loads one. Empty if the series of ``name`` is not shipped.
     """
@@ -34,7 +34,7 @@ def zoo_snapshots(name: str) -> dict[int, dict[str, Any]]:
 
 
 def checkpoint_file(checkpoint: str | os.PathLike[str]) -> Path:
-    """The file that :func:`load_policy` reads for a name, a snapshot of one, or a file; it need not exist."""
+    """Return the file that :func:`load_policy` reads for a name, a snapshot of one, or a file; it need not exist."""
     text = os.fspath(checkpoint)
     name, at, count = text.partition("@")
     if text in zoo_names():

@@ -78,7 +78,7 @@ def _weights(net: ImpalaPolicyNet, dtype: torch.dtype) -> dict[str, Tensor]:
 
 
 def _ordered(data: bytes) -> bytes:
-    """The safetensors file with its metadata in order, which the library leaves to chance."""
+    """Return the safetensors file with its metadata in order, which the library leaves to chance."""
     (length,) = struct.unpack_from("<Q", data)
     header = json.loads(data[8 : 8 + length])
     header["__metadata__"] = dict(sorted(header["__metadata__"].items()))

@@ -87,7 +87,7 @@ def _widths(weights: Mapping[str, Tensor], prefix: str) -> list[int]:
 
 
 def _activation(data: bytes | None, where: str) -> type[nn.Module]:
-    """What ``data`` says of the activation function; complains about options that change the network."""
+    """Return what ``data`` says of the activation function; complains about options that change the network."""
     options = _policy_kwargs(data, where)
     extractor = options.get("features_extractor_class")
     if extractor is not None and _class_name(extractor) != "stable_baselines3.common.torch_layers.NatureCNN":
@@ -105,7 +105,7 @@ def _activation(data: bytes | None, where: str) -> type[nn.Module]:
 
 
 def _policy_kwargs(data: bytes | None, where: str) -> dict[str, Any]:
-    """``policy_kwargs`` as far as it is written in words: numbers, lists, names of classes."""
+    """Return ``policy_kwargs`` as far as it is written in words: numbers, lists, names of classes."""
     if data is None:
         return {}
     try:

@@ -21,7 +21,7 @@ from envs.errors import InputError, one_line
 
 
 def tensors_of(data: bytes, path: Path, most: int) -> dict[str, Tensor]:
-    """The tensors of a torch dictionary, or of its ``model_state_dict``, with wrapping prefixes taken off the keys.
+    """Return the tensors of a torch dictionary, or of its ``model_state_dict``, its keys without wrapping prefixes.
 
     Raises :class:`InputError` with one line if the file is damaged, holds code or other things than dense
     tensors, or has tensors of more than ``most`` bytes in float32.

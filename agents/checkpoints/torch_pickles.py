@@ -1,9 +1,8 @@
-"""What a pickle of tensors may say, checked word by word before torch reads it.
+"""Pickles of tensors, checked opcode by opcode before torch reads them.
 
-Torch's own reader for weights runs no foreign code, but calls dozens of functions of its own on whatever a
-file gives them, and some of these take memory or time without bound, or end the process. Files of
-weights need few of them, each with plain arguments, and keys that are text or numbers: nothing
-else is let through. Nothing is built here: values are represented by their kinds.
+Torch's own reader for weights runs no foreign code, but calls dozens of functions of its own on whatever a file gives
+them, and some of these take memory or time without bound, or end the process. Files of weights need few of them, each
+with plain arguments, and keys that are text or numbers: nothing else is let through, and nothing is built here.
 
 Opcodes: ``pickletools`` of the standard library. Layouts: ``torch/serialization.py`` of PyTorch 2.
 """
@@ -24,16 +23,16 @@ import torch
 from agents.checkpoints.weights import DIMENSIONS, shown
 from envs.errors import InputError, one_line
 
-MOST = 2**22  # bytes of one pickle: torch's hold some 100 for each tensor, whose numbers lie elsewhere
-PROTOCOL = 3  # the last one that torch's reader for weights takes
-_BEFORE = 3  # pickles of the old layout before what was saved: magic number, version, facts of the system
-_KEYS = 2**16  # of dictionaries, in one pickle
-_ODD_KEYS = 1_000  # of these the numbers that are not small and whole: a file may choose such of one hash
-_COPIES = 64  # of dictionaries, in one pickle: into attributes, and counters
+MAX_PICKLE_BYTES = 2**22  # torch's pickles hold some 100 for each tensor, whose numbers lie elsewhere
+MAX_PROTOCOL = 3  # the last one that torch's reader for weights takes
+_HEADER_PICKLES = 3  # of the old layout, before what was saved: magic number, version, facts of the system
+_MAX_KEYS = 2**16  # of dictionaries, in one pickle
+_MAX_UNUSUAL_KEYS = 1_000  # of these the numbers that are not small and whole: a file may choose such of one hash
+_MAX_COPIES = 64  # of dictionaries, in one pickle: into attributes, and counters
 
 
 class Kind(enum.Enum):
-    """What is known of a value. Whole numbers, texts and globals are kept; a tuple is that of its items."""
+    """The kind of a value; whole numbers, texts and globals are kept, and a tuple is that of its items."""
 
     PLAIN = enum.auto()  # other numbers, True, False, None
     LIST = enum.auto()
@@ -51,14 +50,14 @@ class _Global(str):
 
 @dataclass(frozen=True)
 class _Storage:
-    """Numbers that lie elsewhere in the file."""
+    """Numbers that lie elsewhere in the file: name of their record, bytes in all and of one number."""
 
     key: str
     bytes: int
     item: int
 
 
-_CALLED = {  # what a call gives
+_RESULT_OF_CALL = {
     "collections OrderedDict": Kind.DICT,
     "collections Counter": Kind.DICT,
     "torch._utils _rebuild_tensor": Kind.TENSOR,
@@ -68,15 +67,11 @@ _CALLED = {  # what a call gives
     "torch device": Kind.PLAIN,
     "torch Size": Kind.PLAIN,
 }
-_CONSTANTS: dict[str, Any] = {
-    **dict.fromkeys(("BINFLOAT", "NONE", "NEWTRUE", "NEWFALSE"), Kind.PLAIN),
-    "EMPTY_LIST": Kind.LIST,
-    "EMPTY_DICT": Kind.DICT,
-    "EMPTY_TUPLE": (),
-}
-_WHOLE = ("BININT", "BININT1", "BININT2", "LONG1")
-_TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
-_TEXTS = ("BINUNICODE", "SHORT_BINSTRING", "SHORT_BINUNICODE")
+_CONSTANT_OPCODES: dict[str, Any] = {"EMPTY_LIST": Kind.LIST, "EMPTY_DICT": Kind.DICT, "EMPTY_TUPLE": ()}
+_CONSTANT_OPCODES |= dict.fromkeys(("BINFLOAT", "NONE", "NEWTRUE", "NEWFALSE"), Kind.PLAIN)
+_INTEGER_OPCODES = ("BININT", "BININT1", "BININT2", "LONG1")
+_TUPLE_OPCODES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+_TEXT_OPCODES = ("BINUNICODE", "SHORT_BINSTRING", "SHORT_BINUNICODE")
 
 
 def check_pickles(data: bytes, path: Path) -> None:
@@ -91,12 +86,12 @@ def check_pickles(data: bytes, path: Path) -> None:
                 if len(pickles) != 1:  # of several torch takes one or the other
                     raise ValueError(f"{len(pickles)} members are called data.pkl, expected one")
                 for member in archive.infolist():
-                    if "/data/" not in member.filename and member.file_size > MOST:
+                    if "/data/" not in member.filename and member.file_size > MAX_PICKLE_BYTES:
                         _too_large(member.filename, path)
                 _check(archive.read(pickles[0]), 0, path)
         else:
             at = 0
-            for _ in range(_BEFORE):
+            for _ in range(_HEADER_PICKLES):
                 at = _check(data, at, path)[0]
             at, saved = _check(data, at, path)
             keys = _check(data, at, path)[1]  # of the storages, whose numbers follow
@@ -106,12 +101,12 @@ def check_pickles(data: bytes, path: Path) -> None:
     except InputError:
         raise
     except (ValueError, LookupError, zipfile.BadZipFile) as error:
-        why = "its pickle takes what it has not put there" if isinstance(error, LookupError) else one_line(error)
+        why = "stack or memo underflow in its pickle" if isinstance(error, LookupError) else one_line(error)
         raise InputError(f"checkpoint {path}: damaged or not a torch file ({why})") from None
 
 
 def not_tensors(path: Path, what: str = "") -> InputError:
-    """What is said of a file that holds code; ``what`` says which."""
+    """Return the error for a file that holds code; ``what`` says which."""
     return InputError(
         f"checkpoint {path}: holds something other than tensors (code that a pickle would run{what}); "
         "it was not loaded; ask for a file with weights only"
@@ -119,19 +114,20 @@ def not_tensors(path: Path, what: str = "") -> InputError:
 
 
 def _too_large(what: str, path: Path) -> None:
-    raise InputError(f"checkpoint {path}: {shown(what)} has more than {MOST} bytes; save the weights by themselves")
+    size = f"{shown(what)} has more than {MAX_PICKLE_BYTES} bytes"
+    raise InputError(f"checkpoint {path}: {size}; save the weights by themselves")
 
 
 def _check(data: bytes, at: int, path: Path) -> tuple[int, _Reader]:
-    """Check the pickle that begins at ``at``; returns where it ends, and what was read.
+    """Check the pickle that begins at ``at``; return where it ends, and what was read.
 
     Raises :class:`InputError` for what files of weights have not, ValueError or LookupError for what is no pickle.
     """
-    whole = len(data) - at <= MOST
+    whole = len(data) - at <= MAX_PICKLE_BYTES
     reader, end = _Reader(path), 0
     protocol: Any = 0
     try:
-        for opcode, argument, position in pickletools.genops(data[at : at + MOST]):
+        for opcode, argument, position in pickletools.genops(data[at : at + MAX_PICKLE_BYTES]):
             if opcode.name == "PROTO":
                 protocol = argument
             elif opcode.name == "STOP":
@@ -144,10 +140,10 @@ def _check(data: bytes, at: int, path: Path) -> tuple[int, _Reader]:
         if not whole:
             _too_large("its pickle, if it is one,", path)
         raise
-    if protocol > PROTOCOL:
+    if protocol > MAX_PROTOCOL:
         raise InputError(
-            f"checkpoint {path}: its pickle is of protocol {protocol}, expected at most {PROTOCOL}; save it again by "
-            "torch.save without pickle_protocol"
+            f"checkpoint {path}: its pickle is of protocol {protocol}, expected at most {MAX_PROTOCOL}; "
+            "save it again by torch.save without pickle_protocol"
         )
     return end, reader
 
@@ -183,21 +179,21 @@ class _Reader:
 
     @property
     def only_texts(self) -> bool:
-        """Whether the pickle is one list of texts, and these are all its :attr:`texts`."""
-        listing = {*_TEXTS, "EMPTY_LIST", "MARK", "APPEND", "APPENDS", "BINPUT", "LONG_BINPUT", "MEMOIZE"}
+        """Return whether the pickle is one list of texts, and these are all its :attr:`texts`."""
+        listing = {*_TEXT_OPCODES, "EMPTY_LIST", "MARK", "APPEND", "APPENDS", "BINPUT", "LONG_BINPUT", "MEMOIZE"}
         return self._words <= listing and self._stack == [Kind.LIST] and not self._marks
 
     def read(self, word: str, argument: Any) -> None:
         self._words.add(word)
-        if word in _CONSTANTS:
-            self._stack.append(_CONSTANTS[word])
-        elif word in _WHOLE:
+        if word in _CONSTANT_OPCODES:
+            self._stack.append(_CONSTANT_OPCODES[word])
+        elif word in _INTEGER_OPCODES:
             self._stack.append(int(argument))
-        elif word in _TEXTS:
+        elif word in _TEXT_OPCODES:
             self._stack.append(_Text(argument))
             self.texts.add(argument)
-        elif word in _TUPLES:
-            self._stack.append(tuple(self._drop(_TUPLES[word])))
+        elif word in _TUPLE_OPCODES:
+            self._stack.append(tuple(self._drop(_TUPLE_OPCODES[word])))
         elif word in self._do:
             self._do[word](argument)
         else:
@@ -208,7 +204,7 @@ class _Reader:
 
     def _drop(self, count: int) -> list[Any]:
         if len(self._stack) < count:
-            raise LookupError
+            raise IndexError
         items = self._stack[-count:]
         del self._stack[-count:]
         return items
@@ -232,10 +228,10 @@ class _Reader:
         module, _, last = name.partition(" ")
         storage = module in ("torch", "torch.storage") and last.endswith("Storage") and last.isidentifier()
         number = module == "torch" and isinstance(getattr(torch, last, None), torch.dtype)
-        if module == "torch._utils" and name not in _CALLED and last.startswith("_rebuild"):
+        if module == "torch._utils" and name not in _RESULT_OF_CALL and last.startswith("_rebuild"):
             kind = f"a tensor of another kind ({shown(last)}), expected dense ones with their numbers"
             raise InputError(f"checkpoint {self._path}: holds {kind}")
-        if not (name in _CALLED or storage or number):
+        if not (name in _RESULT_OF_CALL or storage or number):
             raise not_tensors(self._path, f": {shown(name.replace(' ', '.'))}")
         self._stack.append(_Global(name))
 
@@ -251,12 +247,12 @@ class _Reader:
             self._refuse("its pickle makes an odd call")
         if arguments == (Kind.DICT,):
             self._copy()
-        self._stack.append(_CALLED[function])
+        self._stack.append(_RESULT_OF_CALL[function])
 
     def _copy(self) -> None:
         self._copies += 1
-        if self._copies > _COPIES:
-            self._refuse(f"its pickle copies more than {_COPIES} dictionaries")
+        if self._copies > _MAX_COPIES:
+            self._refuse(f"its pickle copies more than {_MAX_COPIES} dictionaries")
 
     def _build(self, _: Any) -> None:
         """Attributes of a dictionary, as :meth:`torch.nn.Module.state_dict` gives it; nobody uses them."""
@@ -270,7 +266,7 @@ class _Reader:
         (place,) = self._drop(1)
         kinds = [type(part) for part in place] if type(place) is tuple and len(place) in (5, 6) else []
         good = kinds[:5] == [_Text, _Global, _Text, _Text, int] and place[5:] in ((), (Kind.PLAIN,))
-        # Of any other key torch may find a storage under several.
+        # Under any other key torch may find several storages.
         if not good or place[0] != "storage" or not (place[2].isascii() and place[2].isdigit()):
             self._refuse("its pickle refers to something other than numbers")
         item = _item_size(place[1])
@@ -283,8 +279,10 @@ class _Reader:
         if any(type(key) is not _Text and not _numbers((key,)) for key in keys):
             self._refuse("a key is neither text nor a number")
         self._keys_seen += len(keys)
-        self._odd_keys += sum(type(key) is not _Text and not (type(key) is int and 0 <= key < _KEYS) for key in keys)
-        if self._keys_seen > _KEYS or self._odd_keys > _ODD_KEYS:
+        self._odd_keys += sum(
+            type(key) is not _Text and not (type(key) is int and 0 <= key < _MAX_KEYS) for key in keys
+        )
+        if self._keys_seen > _MAX_KEYS or self._odd_keys > _MAX_UNUSUAL_KEYS:
             self._refuse("its dictionaries have too many keys")
 
 
@@ -300,9 +298,9 @@ def _item_size(name: str) -> int:
 
 
 def _needed(function: str, arguments: tuple[Any, ...]) -> bool:
-    """Whether files of weights call ``function`` with such arguments."""
+    """Return whether files of weights call ``function`` with such arguments."""
     first, rest = arguments[:1], arguments[1:]
-    if function not in _CALLED or len(arguments) > 9:
+    if function not in _RESULT_OF_CALL or len(arguments) > 9:
         return False
     if function.startswith("collections "):
         return not arguments or (function == "collections Counter" and arguments == (Kind.DICT,))
@@ -321,7 +319,7 @@ def _shape(item: Any) -> bool:
 
 
 def _within(storage: Any, offset: Any, size: Any, stride: Any, *dtype: _Global) -> bool:
-    """Whether a tensor lies within its storage: torch makes the storage larger where it does not."""
+    """Return whether a tensor lies within its storage: torch makes the storage larger where it does not."""
     if not (type(storage) is _Storage and type(offset) is int and _shape(size) and _shape(stride)):
         return False
     if len(size) != len(stride) or min((offset, *size, *stride)) < 0 or len(dtype) > 1:

@@ -14,7 +14,7 @@ KINDS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def shown(key: object) -> str:
-    """A foreign file's name for a tensor as an error line can show it."""
+    """Return a foreign file's name for a tensor as an error line can show it."""
     text = str(key)[:80]
     return text if text.isprintable() else repr(text)
 

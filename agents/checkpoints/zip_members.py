@@ -18,7 +18,7 @@ LONGEST_NAME = 1_024  # bytes; torch's have some 50
 
 
 def check_zip(data: bytes, path: Path, most: int) -> zipfile.ZipFile:
-    """The archive in ``data``, if it unpacks to at most ``most`` bytes and has no member that is an attack."""
+    """Return the archive in ``data``, if it unpacks to at most ``most`` bytes and has no member that is an attack."""
     if data.count(b"PK\1\2") > MOST_MEMBERS:
         raise InputError(f"checkpoint {path}: more than {MOST_MEMBERS} members; not loaded")
     try:
@@ -45,7 +45,7 @@ def check_zip(data: bytes, path: Path, most: int) -> zipfile.ZipFile:
 def zip_member(
     data: bytes, path: Path, name: str, most: int, most_of_it: int | None = None, *, needed: bool = True
 ) -> bytes:
-    """A member's bytes, at most ``most_of_it``, of an archive of ``most``; of one not needed and not there, none."""
+    """Return a member's bytes, at most ``most_of_it``, of an archive of ``most``; none if it may be missing and is."""
     archive = check_zip(data, path, most)
     if name not in archive.namelist():
         if not needed:
@@ -58,7 +58,7 @@ def zip_member(
 
 
 def stored(data: bytes, path: Path, most: int) -> bytes:
-    """The archive in ``data`` written anew, nothing compressed, of the members that this module reads in it.
+    """Return the archive in ``data`` written anew, nothing compressed, of the members that this module reads in it.
 
     Another reader may find other members in the same bytes, and skip the checks; in these it finds the checked ones.
     """

@@ -33,7 +33,7 @@ def _as_on_card(policy: MazePolicy) -> MazePolicy:
 
 
 def load_policy(checkpoint: str | os.PathLike[str]) -> MazePolicy:
-    """A policy by zoo name, snapshot of one (``region5@131072``), or file.
+    """Return a policy by zoo name, snapshot of one (``region5@131072``), or file.
 
     Raises :class:`InputError` with one line if there is no such name or file, or if the file is
     damaged, holds code, is of another architecture or holds NaN or infinite weights.
@@ -70,7 +70,7 @@ def _load_file(path: Path, name: str, card: dict[str, Any]) -> MazePolicy:
 
 
 def _card_beside(path: Path, data: bytes) -> dict[str, Any]:
-    """The card that a training of one's own wrote beside its weights; empty if there is none of these weights."""
+    """Return the card that a training of one's own wrote beside these weights; empty if there is none of them."""
     try:
         with open(path.with_suffix(".json"), "rb") as file:
             card = json.loads(file.read(FACT_BYTES))
@@ -82,7 +82,7 @@ def _card_beside(path: Path, data: bytes) -> dict[str, Any]:
 
 
 def _can_be_asked(figures: Mapping[str, Any]) -> bool:
-    """Whether a card's figures say what they are figures of, so that they can be computed again."""
+    """Return whether a card's figures say what they are figures of, so that they can be computed again."""
     levels, region = figures.get("levels"), figures.get("region", "missing")
     numbers = [figures.get("horizon"), figures.get("seed"), *(levels if isinstance(levels, list) else [])]
     return len(numbers) == 4 and all(type(n) is int for n in numbers) and (region is None or type(region) is int)
@@ -100,5 +100,5 @@ def _policy(data: bytes, path: Path, name: str, card: dict[str, Any]) -> MazePol
 
 
 def policy_from_bytes(data: bytes, suffix: str, name: str) -> MazePolicy:
-    """The policy in the bytes of a checkpoint file with that suffix; raises as :func:`load_policy` does."""
+    """Return the policy in the bytes of a checkpoint file with that suffix; raises as :func:`load_policy` does."""
     return _policy(data, Path(name + suffix), name, {})

@@ -28,7 +28,7 @@ class ResAdd(nn.Module):
     """The residual sum as a module, so that it can be a site."""
 
     def forward(self, skip: Tensor, branch: Tensor) -> Tensor:
-        """``skip + branch``; both ``[n, c, h, w]``."""
+        """Return ``skip + branch``; both ``[n, c, h, w]``."""
         return skip + branch
 
 
@@ -44,7 +44,7 @@ class ResidualBlock(nn.Module):
         self.resadd = ResAdd()
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[n, c, h, w] -> [n, c, h, w]``."""
+        """Map ``[n, c, h, w] -> [n, c, h, w]``."""
         return self.resadd(x, self.conv2(self.relu2(self.conv1(self.relu1(x)))))
 
 
@@ -59,7 +59,7 @@ class ImpalaBlock(nn.Module):
         self.res2 = ResidualBlock(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[n, c_in, h, w] -> [n, c, h/2, w/2]``."""
+        """Map ``[n, c_in, h, w] -> [n, c, h/2, w/2]``."""
         return self.res2(self.res1(self.maxpool(self.conv(x))))
 
 
@@ -78,7 +78,7 @@ class Embedder(nn.Module):
         self.relufc = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[n, 3, 64, 64]`` in 0..1 to features ``[n, 256]``."""
+        """Map ``[n, 3, 64, 64]`` in 0..1 to features ``[n, 256]``."""
         x = self.block3(self.block2(self.block1(x)))
         return self.relufc(self.fc(self.flatten(self.relu3(x))))
 
@@ -101,7 +101,7 @@ class ImpalaPolicyNet(nn.Module):
             self.initialize(generator)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """``float[n, 3, 64, 64] -> (logits[n, 15], values[n])``."""
+        """Map ``float[n, 3, 64, 64] -> (logits[n, 15], values[n])``."""
         features = self.embedder(x)
         return self.fc_policy(features), self.fc_value(features).squeeze(-1)
 

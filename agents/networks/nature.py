@@ -31,7 +31,7 @@ class NatureExtractor(nn.Module):
         self.linear = nn.Sequential(nn.Linear(FLAT, features), nn.ReLU())
 
     def forward(self, x: Tensor) -> Tensor:
-        """``float[n, 3, 64, 64]`` in 0..1 to features ``[n, features]``."""
+        """Map ``float[n, 3, 64, 64]`` in 0..1 to features ``[n, features]``."""
         out: Tensor = self.linear(self.cnn(x))
         return out
 
@@ -83,7 +83,7 @@ class NaturePolicyNet(nn.Module):
             self.initialize(generator)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """``float[n, 3, 64, 64] -> (logits[n, 15], values[n])``."""
+        """Map ``float[n, 3, 64, 64] -> (logits[n, 15], values[n])``."""
         seen = valued = self.features_extractor(x)
         if self.vf_features_extractor is not None:
             valued = self.vf_features_extractor(x)

@@ -19,7 +19,7 @@ _TO_MOVES = torch.from_numpy(action_to_move_matrix())
 
 
 class Policy(Protocol):
-    """What evaluation asks of a policy: a network that maps pixels to logits, or to (logits, values)."""
+    """A policy as evaluation asks for it: a network that maps pixels to logits, or to (logits, values)."""
 
     net: nn.Module
     name: str
@@ -27,7 +27,7 @@ class Policy(Protocol):
 
 
 def to_input(observations: np.ndarray, device: torch.device | None = None) -> Tensor:
-    """``uint8[n, 64, 64, 3]`` frames to ``float32[n, 3, 64, 64]`` in 0..1, channels last, on ``device``."""
+    """Convert ``uint8[n, 64, 64, 3]`` frames to ``float32[n, 3, 64, 64]`` in 0..1, channels last, on ``device``."""
     if observations.dtype != np.uint8 or observations.ndim != 4 or observations.shape[1:] != (64, 64, 3):
         raise InputError(f"observations are {observations.dtype}{observations.shape}, expected uint8[n, 64, 64, 3]")
     frames = torch.from_numpy(np.ascontiguousarray(observations)).to(device).permute(0, 3, 1, 2)
@@ -35,7 +35,7 @@ def to_input(observations: np.ndarray, device: torch.device | None = None) -> Te
 
 
 def in_layout(net: nn.Module, x: Tensor) -> Tensor:
-    """``x`` ``[n, 3, 64, 64]`` laid out as ``net`` wants it: channels last if its weights are, else a plain copy.
+    """Return ``x[n, 3, 64, 64]`` laid out as ``net`` wants it: channels last if its weights are, else a plain copy.
 
     The networks of this package run faster on channels last; a network of another's may ask for
     a ``view`` that only the plain layout has, or write into what it is given.
@@ -48,7 +48,7 @@ def in_layout(net: nn.Module, x: Tensor) -> Tensor:
 
 
 def logits_and_values(output: object, n: int) -> tuple[Tensor, Tensor]:
-    """What a network gave for ``n`` frames as ``(logits[n, 15], values[n])``, values NaN if it gives none.
+    """Return what a network gave for ``n`` frames as ``(logits[n, 15], values[n])``, values NaN if it gives none.
 
     It may give logits, or a tuple or list of logits and values (``[n]`` or ``[n, 1]``). Raises
     :class:`InputError` for anything else.
@@ -99,13 +99,13 @@ class MazePolicy:
 
     @torch.no_grad()
     def logits_and_values(self, observations: np.ndarray) -> tuple[Tensor, Tensor]:
-        """``uint8[n, 64, 64, 3]`` to logits ``float32[n, 15]`` and values ``float32[n]``."""
+        """Map ``uint8[n, 64, 64, 3]`` to logits ``float32[n, 15]`` and values ``float32[n]``."""
         frames = [in_layout(self.net, to_input(chunk)) for chunk in batches(observations)]
         outs = [logits_and_values(self.net(x), len(x)) for x in frames]
         return torch.cat([o[0] for o in outs]), torch.cat([o[1] for o in outs])
 
     def move_probabilities(self, observations: np.ndarray) -> np.ndarray:
-        """``uint8[n, 64, 64, 3]`` to probabilities of the five moves ``float64[n, 5]``."""
+        """Map ``uint8[n, 64, 64, 3]`` to probabilities of the five moves ``float64[n, 5]``."""
         return move_probabilities(self.logits_and_values(observations)[0]).numpy()
 
     def predict(
@@ -132,7 +132,7 @@ def batches(observations: np.ndarray, size: int = BATCH) -> list[np.ndarray]:
 
 
 def sample_rows(probabilities: np.ndarray, uniform: np.ndarray) -> np.ndarray:
-    """One index per row of ``float[n, k]`` by inverse transform of ``uniform`` in ``[0, 1)``."""
+    """Draw one index per row of ``float[n, k]`` by inverse transform of ``uniform`` in ``[0, 1)``."""
     cumulative = np.cumsum(probabilities, axis=1)
     cumulative[:, -1] = np.maximum(cumulative[:, -1], 1.0)
     return (uniform[:, None] >= cumulative).sum(axis=1)
@@ -140,7 +140,7 @@ def sample_rows(probabilities: np.ndarray, uniform: np.ndarray) -> np.ndarray:
 
 @torch.no_grad()
 def as_policy(net: nn.Module, name: str | None = None) -> MazePolicy:
-    """A policy from any network of one's own, as it is now: a copy in float32 on the CPU, in eval mode.
+    """Make a policy from any network of one's own, as it is now: a copy in float32 on the CPU, in eval mode.
 
     ``net`` maps ``float32[n, 3, 64, 64]`` in 0..1 to logits ``[n, 15]`` or to (logits, values),
     each row a function of its frame alone (a stable-baselines3 policy is none of these: save its

@@ -51,7 +51,7 @@ class MazeActorCriticPolicy(ActorCriticPolicy):
         }
 
     def embed(self, obs: PyTorchObs) -> Tensor:
-        """``uint8[n, 3, 64, 64]`` to features ``float32[n, 256]``."""
+        """Map ``uint8[n, 3, 64, 64]`` to features ``float32[n, 256]``."""
         assert isinstance(obs, Tensor)
         # Converted and laid out in one pass, then scaled in place.
         frames = obs.to(torch.float32, memory_format=torch.channels_last).div_(255.0)
@@ -60,7 +60,7 @@ class MazeActorCriticPolicy(ActorCriticPolicy):
         return features.float()
 
     def heads(self, obs: PyTorchObs) -> tuple[Distribution, Tensor]:
-        """The action distribution and the values ``float32[n, 1]``."""
+        """Return the action distribution and the values ``float32[n, 1]``."""
         features = self.embed(obs)
         return self.action_dist.proba_distribution(action_logits=self.net.fc_policy(features)), self.net.fc_value(
             features
@@ -78,7 +78,7 @@ class MazeActorCriticPolicy(ActorCriticPolicy):
         return values, distribution.log_prob(actions), distribution.entropy()
 
     def get_distribution(self, obs: PyTorchObs) -> Distribution:
-        """The distribution over the 15 actions."""
+        """Return the distribution over the 15 actions."""
         return self.action_dist.proba_distribution(action_logits=self.net.fc_policy(self.embed(obs)))
 
     def predict_values(self, obs: PyTorchObs) -> Tensor:
@@ -99,7 +99,7 @@ class MazePPO(PPO):
     between: Callable[[int], None] | None = None
 
     def train(self) -> None:
-        """One update from the rollout buffer; what is logged of it is of its last pass."""
+        """Make one update from the rollout buffer; what is logged of it is of its last pass."""
         if self.num_timesteps <= self.value_fit_steps:
             self.fit_value_head()
             return

@@ -37,7 +37,7 @@ def make_card(
     progress: Callable[[int, int], None] | None = None,
     keep: Path | None = None,
 ) -> dict[str, Any]:
-    """The model card of a weights file: how it was made, what it can do (recomputed here).
+    """Return the model card of a weights file: how it was made, what it can do (recomputed here).
 
     ``before_ppo`` are the weights PPO began with: the card then says what it changed. ``keep`` is a file for the
     figures found, so that a card which was interrupted goes on from there.
@@ -79,7 +79,7 @@ def make_card(
 
 
 def _kept_figures(policy: MazePolicy, region: int | None, keep: Path | None, **options: Any) -> dict[str, Any]:
-    """:func:`agents.evaluation.policy_figures`, from the file ``keep`` if these weights' are there; else put there."""
+    """Return the figures of a policy, from the file ``keep`` if those of its weights are there; else put them there."""
     try:
         known = json.loads(keep.read_text()) if keep is not None else {}
     except (OSError, ValueError):
@@ -94,7 +94,7 @@ def _kept_figures(policy: MazePolicy, region: int | None, keep: Path | None, **o
 
 
 def weaknesses(figures: Mapping[str, Any], dead: Sequence[str] = ()) -> list[str]:
-    """What the figures of a policy say against it, in words; ``dead``: its :func:`agents.evaluation.dead_branches`."""
+    """Return what its figures say against a policy, in words; ``dead``: its :func:`agents.evaluation.dead_branches`."""
     number = figures["levels_by_maze_size"]
     found = [
         f"fails {1 - p:.1%} of {dim}x{dim} mazes with the cheese as in training ({number[dim]} levels)"
@@ -117,7 +117,7 @@ def ppo_change(
     progress: Callable[[int, int], None] | None = None,
     keep: Path | None = None,
 ) -> dict[str, dict[str, float]]:
-    """The main figures before and after PPO, on the levels of ``figures``."""
+    """Return the main figures before and after PPO, on the levels of ``figures``."""
     levels: tuple[int, int] = tuple(figures["levels"])
     same: dict[str, Any] = {name: figures[name] for name in ("horizon", "seed")}
     then = _kept_figures(earlier, figures["region"], keep, levels=levels, progress=progress, **same)

@@ -74,12 +74,12 @@ class DaggerConfig:
 
     @property
     def update(self) -> UpdateConfig:
-        """How a batch changes the weights."""
+        """Return the options of an update from a batch."""
         return UpdateConfig.of(self)
 
     @property
     def random_part(self) -> ImitationConfig:
-        """What the random half is drawn by: a stream of its own, so no batch of imitation recurs."""
+        """Return what the random half is drawn by: a stream of its own, so no batch of imitation recurs."""
         return ImitationConfig(
             scale=self.scale,
             region=self.region,
@@ -117,7 +117,7 @@ class Walkers:
         return self._moves[self._here()], self._steps[self._here()]
 
     def act(self, actions: np.ndarray) -> None:
-        """One step of every mouse; episodes that ended, or led nowhere new for long, go on in a new level."""
+        """Move every mouse by one step; episodes that ended, or led nowhere new for long, go on in a new level."""
         frames, _, dones, _ = self._env.step(actions)
         self._met[dones] = False
         self._idle = np.where(self._met[self._here()], self._idle + 1, 0)
@@ -182,7 +182,7 @@ def train_dagger(
 
 
 def step(config: DaggerConfig, session: Session, walkers: Walkers, drawn: Batch, rng: np.random.Generator) -> None:
-    """One update on where the mice stand and on a batch ``drawn`` at random, then one step of every mouse."""
+    """Make one update on where the mice stand and on a batch ``drawn`` at random, then one step of every mouse."""
     n = config.n_envs
     moves, steps = walkers.labels()
     batch = Batch(

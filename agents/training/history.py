@@ -36,7 +36,7 @@ WATCH_LEVELS = (90_000, 90_016)
 
 
 def snapshot_due(before: int, now: int) -> bool:
-    """Whether one of 0, 4096, 8192, 16384, ... lies in ``before < mark <= now``."""
+    """Return whether one of 0, 4096, 8192, 16384, ... lies in ``before < mark <= now``."""
     if before < 0 <= now:
         return True
     if now < FIRST_SNAPSHOT:
@@ -60,7 +60,7 @@ def read_history(directory: Path) -> list[dict[str, Any]]:
 
 
 def _is_row(row: Any) -> bool:
-    """Whether it has a stage, a count, and numbers for all else."""
+    """Return whether it has a stage, a count, and numbers for all else."""
     if not (isinstance(row, dict) and {"stage", "count"} <= set(row)):
         return False
     numbers = [value for key, value in row.items() if key != "stage"]

@@ -64,12 +64,12 @@ class ImitationConfig:
 
     @property
     def update(self) -> UpdateConfig:
-        """How a batch changes the weights."""
+        """Return the options of an update from a batch."""
         return UpdateConfig.of(self)
 
 
 def training_mazes(region: int | None, count: int, rng: np.random.Generator) -> list[Maze]:
-    """``count`` mazes of the training range with the cheese placed by the region rule."""
+    """Return ``count`` mazes of the training range with the cheese placed by the region rule."""
     seeds = rng.integers(*TRAIN_LEVELS, size=count)
     return [place_cheese(maze, region, rng) for maze in Maze.from_levels(seeds.tolist())]
 

@@ -20,7 +20,7 @@ _STEPS = 5
 
 
 def orthogonalized(matrices: Tensor, *, bf16: bool = False) -> Tensor:
-    """``[k, m, n]`` with singular values brought near one (zero stays zero), in their own bases; ``float32``.
+    """Return ``[k, m, n]`` with singular values brought near one (zero stays zero), in their own bases; ``float32``.
 
     ``bf16``: compute in bfloat16, which is exact enough for a direction of descent.
     """
@@ -49,7 +49,7 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
-        """One update of every parameter that has a gradient; those of one shape together."""
+        """Update every parameter that has a gradient; those of one shape together."""
         for group in self.param_groups:
             alike: dict[tuple[int, ...], list[tuple[Tensor, Tensor]]] = {}
             for p in group["params"]:
@@ -68,7 +68,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def hidden_weights(net: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """(weights for :class:`Muon`, all other parameters) of the maze network.
+    """Return (weights for :class:`Muon`, all other parameters) of the maze network.
 
     Muon's are the kernels and matrices but for the first convolution and the two heads, which, like
     the biases, are Adam's (Jordan et al. 2024).

@@ -50,7 +50,7 @@ RATES = (0.02, 0.01)  # of Muon: imitation, each round of walks
 
 @dataclass(frozen=True)
 class TrainSpec:
-    """What a training run is: ``samples`` of imitation, ``dagger_samples`` on policy, ``ppo_steps``.
+    """Options of a training run: ``samples`` of imitation, ``dagger_samples`` on policy, ``ppo_steps``.
 
     The defaults are those of the shipped ``region5``, but for its ``patience`` of 0. ``dagger_samples`` has a number
     for each round: a round begins with the full learning rate again and meets other levels. Without imitation of either
@@ -92,7 +92,7 @@ class TrainSpec:
 
     @property
     def command(self) -> str:
-        """What to type to repeat the run."""
+        """Return what to type to repeat the run."""
         words = ["mazesteer train", f"--region {self.region or 0}", f"--scale {self.scale}", f"--seed {self.seed}"]
         words += [f"--samples {self.samples}", f"--dagger-samples {','.join(map(str, self.dagger_samples)) or 0}"]
         words += [f"--ppo-steps {self.ppo_steps}"]
@@ -105,7 +105,7 @@ class TrainSpec:
         return " ".join([*words, "--out runs/train"])
 
     def agrees(self, name: str, value: Any) -> bool:
-        """Whether the option ``name`` with ``value`` asks for this same training."""
+        """Return whether the option ``name`` with ``value`` asks for this same training."""
         try:
             other = replace(self, **{name: value})
         except InputError:
@@ -163,7 +163,7 @@ def start_run(out: Path, spec: TrainSpec, *, bf16: bool | None = None) -> TrainS
 
 
 def read_run(out: Path) -> TrainSpec:
-    """The options of the run in ``out``; raises :class:`InputError` if there is none."""
+    """Return the options of the run in ``out``; raise :class:`InputError` if there is none."""
     try:
         given = json.loads((out / SPEC).read_text())
         given = {"patience": list(TrainSpec.patience), **given}  # which was no option once

@@ -85,7 +85,7 @@ class PPOConfig:
 
     @property
     def steps(self) -> int:
-        """``total_steps`` rounded up to whole rollouts."""
+        """Return ``total_steps`` rounded up to whole rollouts."""
         return -(-self.total_steps // self.rollout) * self.rollout
 
 
@@ -101,7 +101,7 @@ class LinearDecay:
     share: float
 
     def __call__(self, progress_remaining: float) -> float:
-        """The rate for stable-baselines3's ``progress_remaining`` (1 at the start, 0 at the end)."""
+        """Return the rate for stable-baselines3's ``progress_remaining`` (1 at the start, 0 at the end)."""
         return self.start * min(1.0, max(0.0, progress_remaining + self.share))
 
 
@@ -228,17 +228,35 @@ def train_ppo(
     keep_freed_memory()
     state = read_state(out / ARCHIVE, asdict(config))
     done = int(state["steps"]) if state else 0
-    earlier = float(state["seconds"]) if state else 0.0
     warm = bool(state["warm_start"]) if state else warm_start is not None
+    model = _model(config, done, warm, device)
+    policy = model.policy
+    assert isinstance(policy, MazeActorCriticPolicy)
+    try:
+        if state:
+            restore(model, state, out / ARCHIVE)
+        elif warm_start is not None:
+            policy.net.load_state_dict(warm_weights(warm_start, config.scale))
+        if done < config.steps or (state and state["passes_left"]):  # else the run has ended
+            earlier = float(state["seconds"]) if state else 0.0
+            model.set_logger(_Log(out / "tensorboard", watcher.offset if watcher is not None else 0, done))
+            _learn(model, _Keeper(config, out, save_every_seconds, progress, watcher, earlier), done)
+    finally:
+        assert model.env is not None
+        model.env.close()
+    return policy.net.to("cpu")
+
+
+def _model(config: PPOConfig, done: int, warm: bool, device: str) -> MazePPO:
+    """Make the model of a run that has made ``done`` steps, on new levels; ``warm``: it began from given weights."""
     rate = config.learning_rate if config.learning_rate is not None else (1e-4 if warm else 5e-4)
     value = config.value if config.value is not None else (0.05 if warm else 0.5)
     # A run taken up again must not meet the levels of its beginning once more.
     seed = int(np.random.SeedSequence([config.seed, done]).generate_state(1)[0] >> 1)
     envs = make_vec_env(config.n_envs, region=config.region, levels=config.levels, mode=config.mode, seed=seed)
-    normalised = VecNormalize(envs, norm_obs=False, norm_reward=True, gamma=config.gamma)
     model = MazePPO(
         MazeActorCriticPolicy,
-        normalised,
+        VecNormalize(envs, norm_obs=False, norm_reward=True, gamma=config.gamma),
         learning_rate=LinearDecay(rate, config.rollout / config.steps),
         n_steps=config.n_steps,
         batch_size=config.rollout // config.minibatches,
@@ -259,26 +277,18 @@ def train_ppo(
         seed=seed,
         device=device,
     )
-    policy = model.policy
-    assert isinstance(policy, MazeActorCriticPolicy)
     model.warm, model.passes = warm, config.epochs
     model.value_fit_steps = -(-config.critic_warmup_steps // config.rollout) * config.rollout if warm else 0
-    try:
-        if state:
-            restore(model, state, out / ARCHIVE)
-        elif warm_start is not None:
-            policy.net.load_state_dict(warm_weights(warm_start, config.scale))
-        if done < config.steps or (state and state["passes_left"]):  # else the run has ended
-            model.set_logger(_Log(out / "tensorboard", watcher.offset if watcher is not None else 0, done))
-            keeper = _Keeper(config, out, save_every_seconds, progress, watcher, earlier)
-            model.between = keeper.save_if_due
-            if watcher is not None:
-                watcher.begin(done)
-            model.learn(config.steps - done, callback=keeper, reset_num_timesteps=False)
-            keeper.look(last=True)
-            model.logger.dump(model.num_timesteps)
-            model.logger.close()
-            save_run(model, asdict(config), out, keeper.seconds)
-    finally:
-        normalised.close()
-    return policy.net.to("cpu")
+    return model
+
+
+def _learn(model: MazePPO, keeper: _Keeper, done: int) -> None:
+    """Train from step ``done`` to the end, watched and saved by ``keeper``."""
+    model.between = keeper.save_if_due
+    if keeper.watcher is not None:
+        keeper.watcher.begin(done)
+    model.learn(keeper.config.steps - done, callback=keeper, reset_num_timesteps=False)
+    keeper.look(last=True)
+    model.logger.dump(model.num_timesteps)
+    model.logger.close()
+    save_run(model, asdict(keeper.config), keeper.out, keeper.seconds)

@@ -59,7 +59,7 @@ def save_run(
 
 
 def read_state(path: Path, options: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What :func:`save_run` put beside the model; None without a file, :class:`InputError` for another run's."""
+    """Return what :func:`save_run` put beside the model; None without a file, :class:`InputError` for another run's."""
     if not path.exists():
         return None
     try:
@@ -98,7 +98,7 @@ def restore(model: MazePPO, state: Mapping[str, Any], path: Path) -> None:
 
 
 def warm_weights(source: Path | ImpalaPolicyNet, scale: int) -> dict[str, torch.Tensor]:
-    """The weights of a network, a checkpoint file or an ``imitation.pt``; :class:`InputError` at another scale."""
+    """Return the weights of a network, checkpoint or ``imitation.pt``; raise :class:`InputError` at another scale."""
     if isinstance(source, ImpalaPolicyNet):
         net = source
     elif Path(source).suffix == ".pt":

@@ -29,7 +29,7 @@ SNAPSHOTS_KEPT = 12
 
 
 def publish(run: Path, name: str, *, series: bool = False, notes: str = "", zoo: Path = ZOO) -> list[Path]:
-    """Copy a finished run into ``zoo``; returns what was written, weights first.
+    """Copy a finished run into ``zoo``; return what was written, weights first.
 
     Raises :class:`InputError` if the run is not finished.
     """

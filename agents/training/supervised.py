@@ -44,7 +44,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class UpdateConfig:
-    """How a batch changes the weights: linear warm-up, then linear decay to ``decay_to`` of the rate at ``samples``.
+    """Options of an update from a batch: linear warm-up, then linear decay to ``decay_to`` of the rate at ``samples``.
 
     ``matrix_rate`` is the rate of :class:`agents.training.muon.Muon` for the hidden weights, ``learning_rate`` that of
     Adam for the others; with ``matrix_rate`` 0 Adam has them all. ``grad_norm`` bounds the gradient of Adam's.
@@ -62,7 +62,7 @@ class UpdateConfig:
 
     @classmethod
     def of(cls, options: Any) -> UpdateConfig:
-        """The update part of a stage's options, taken by field name."""
+        """Return the update part of a stage's options, taken by field name."""
         return cls(**{part.name: getattr(options, part.name) for part in dataclasses.fields(cls)})
 
     @property
@@ -176,11 +176,11 @@ class Session:
 
     @property
     def over(self) -> bool:
-        """Whether all samples have been shown."""
+        """Return whether all samples have been shown."""
         return self.done >= self.config.samples
 
     def step(self, batch: Batch, **extra: Callable[[Tensor], float]) -> Tensor:
-        """One update; returns the logits ``float32[n, 15]`` it was made with.
+        """Make one update; return the logits ``float32[n, 15]`` it was made with.
 
         ``extra`` maps names of further figures to functions of the logits.
         """

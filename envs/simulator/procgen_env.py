@@ -32,7 +32,7 @@ def silence_gym_notice() -> None:
 
 
 def gym3_env(num: int, mode: str = "hard", **options: Any) -> Any:
-    """A fresh ``ProcgenGym3Env`` of ``num`` mazes; ``options`` go to procgen.
+    """Return a fresh ``ProcgenGym3Env`` of ``num`` mazes; ``options`` go to procgen.
 
     Raises :class:`InputError` if procgen or the system library it needs is missing.
     """
@@ -55,14 +55,14 @@ def gym3_env(num: int, mode: str = "hard", **options: Any) -> Any:
 
 @functools.lru_cache(maxsize=8)
 def cached_env(mode: str, num: int, human: bool = False) -> Any:
-    """A shared environment of ``num`` mazes, to be put into a validated state before each use."""
+    """Return a shared environment of ``num`` mazes, to be put into a validated state before each use."""
     options: dict[str, Any] = {"render_mode": "rgb_array"} if human else {}
     return gym3_env(num, mode, start_level=0, num_levels=1, rand_seed=0, **options)
 
 
 @functools.lru_cache(maxsize=4)
 def template(mode: str) -> MazeState:
-    """The start state of level 0, from which other levels are asked for."""
+    """Return the start state of level 0, from which other levels are asked for."""
     with _LOCK:
         env = gym3_env(1, mode, start_level=0, num_levels=1, rand_seed=0)
         try:

@@ -55,21 +55,21 @@ class MazeState:
 
     @property
     def grid(self) -> np.ndarray:
-        """``int32[world, world]``: wall 51, space 100, cheese 2; row 0 at the bottom."""
+        """Return ``int32[world, world]``: wall 51, space 100, cheese 2; row 0 at the bottom."""
         grid = self.values["grid"]
         assert isinstance(grid, np.ndarray)
         return grid
 
     @property
     def entities(self) -> np.ndarray:
-        """``int32[n, 31]``: the raw four-byte fields; the mouse is entity 0."""
+        """Return ``int32[n, 31]``: the raw four-byte fields; the mouse is entity 0."""
         entities = self.values["entities"]
         assert isinstance(entities, np.ndarray)
         return entities
 
     @property
     def mode(self) -> str:
-        """``"easy"`` or ``"hard"``."""
+        """Return ``"easy"`` or ``"hard"``."""
         return "hard" if self.integer("distribution_mode") == 1 else "easy"
 
     @property
@@ -115,18 +115,18 @@ class MazeState:
         return state
 
     def with_mouse(self, cell: tuple[int, int], facing: Facing) -> MazeState:
-        """The state with the mouse on the outer cell ``cell``, looking ``facing``."""
+        """Return the state with the mouse on the outer cell ``cell``, looking ``facing``."""
         entities = self.entities.copy()
         entities[0, [X, Y]] = np.array([cell[0] + 0.5, cell[1] + 0.5], dtype="<f4").view("<i4")
         entities[0, IS_REFLECTED] = int(facing)
         return self._edit(entities=entities)
 
     def with_grid(self, grid: np.ndarray, maze_dim: int) -> MazeState:
-        """The state with another grid ``int32[world, world]`` and inner size."""
+        """Return the state with another grid ``int32[world, world]`` and inner size."""
         return self._edit(grid=np.array(grid, dtype="<i4"), maze_dim=int(maze_dim))
 
     def with_cheese(self, cell: tuple[int, int] | None) -> MazeState:
-        """The state with its cheese moved to the outer cell ``cell``, or removed."""
+        """Return the state with its cheese moved to the outer cell ``cell``, or removed."""
         grid = np.where(self.grid == CHEESE, SPACE, self.grid).astype("<i4")
         if cell is not None:
             x, y = cell
@@ -136,7 +136,7 @@ class MazeState:
         return self._edit(grid=grid)
 
     def with_level_seeds(self, low: int, high: int) -> MazeState:
-        """The state whose next reset draws its level from ``low <= seed < high``."""
+        """Return the state whose next reset draws its level from ``low <= seed < high``."""
         if not 0 <= low < high <= INT_MAX:
             raise InputError(f"procgen state: level seeds {low}..{high} are not in 0 <= low < high <= {INT_MAX}")
         return self._edit(level_seed_low=int(low), level_seed_high=int(high), episodes_remaining=0)

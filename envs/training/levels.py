@@ -24,13 +24,13 @@ def cheese_cells(maze: Maze, region: int | None) -> list[Cell]:
 
 
 def place_cheese(maze: Maze, region: int | None, rng: np.random.Generator) -> Maze:
-    """The maze with its cheese moved to a cell drawn uniformly from :func:`cheese_cells`."""
+    """Return the maze with its cheese moved to a cell drawn uniformly from :func:`cheese_cells`."""
     cells = cheese_cells(maze, region)
     return maze.with_cheese(cells[int(rng.integers(len(cells)))])
 
 
 def check_region(r: int) -> int | None:
-    """The region rule for the number a user types: r, or None (anywhere) for 0."""
+    """Return the region rule for the number a user types: r, or None (anywhere) for 0."""
     if r < 0:
         raise InputError(f"region {r}: the cheese lies in the top-right r x r with r 1 or more, or anywhere (0)")
     return r or None

@@ -68,7 +68,7 @@ class MazeEnv(gymnasium.Env[np.ndarray, np.integer]):
         return frame, float(rewards[0]), self._eaten, not self._running and not self._eaten, {}
 
     def render(self) -> np.ndarray | None:  # type: ignore[override]
-        """The present state as ``uint8[512, 512, 3]``, or None without a render mode."""
+        """Return the present state as ``uint8[512, 512, 3]``, or None without a render mode."""
         return self._slots.frame(0, eaten=self._eaten, human=True) if self.render_mode else None
 
     def close(self) -> None:
@@ -79,7 +79,7 @@ class MazeEnv(gymnasium.Env[np.ndarray, np.integer]):
 
 
 def make_gym(**options: Any) -> Any:
-    """``gym.make("procgen:procgen-maze-v0", **options)`` without gym's notice on stderr.
+    """Return ``gym.make("procgen:procgen-maze-v0", **options)`` without gym's notice on stderr.
 
     Procgen's own environment, of gym's old interface (``reset`` gives a frame, ``step`` four
     values). Gym's checker is off by default: it knows only the new interface and asks NumPy 2

@@ -22,7 +22,7 @@ _FACES = np.array([{Move.LEFT: 0, Move.RIGHT: 1}.get(move, -1) for move in MOVE_
 
 
 def check_levels(levels: tuple[int, int]) -> tuple[int, int]:
-    """``(low, high)``, level seeds ``low <= s < high``, if all are of one kind.
+    """Return ``(low, high)``, level seeds ``low <= s < high``, if all are of one kind.
 
     Raises :class:`InputError` unless the range is not empty and lies within the training levels
     or within the evaluation levels: a mixture would let training see what is evaluated on.
@@ -61,7 +61,7 @@ class LevelStream:
         self._ready: list[Maze] = []
 
     def next(self) -> Maze:
-        """The next maze; the sequence is a function of the generator's state alone."""
+        """Return the next maze; the sequence is a function of the generator's state alone."""
         if not self._ready:
             seeds = self.rng.integers(*self.levels, size=self._block).tolist()
             made = Maze.from_levels(seeds, self.mode)
@@ -69,7 +69,7 @@ class LevelStream:
         return self._ready.pop()
 
     def take(self, level: int) -> Maze:
-        """The level of seed ``level``, the cheese drawn as always."""
+        """Return the level of seed ``level``, the cheese drawn as always."""
         return place_cheese(Maze.from_level(level, self.mode), self.region, self.rng)
 
 
@@ -89,7 +89,7 @@ class Slots:
         self._mazes: list[Maze | None] = [None] * n
 
     def maze(self, i: int) -> Maze:
-        """The maze that slot ``i`` started its episode in."""
+        """Return the maze that slot ``i`` started its episode in."""
         maze = self._mazes[i]
         assert maze is not None
         return maze
@@ -125,7 +125,7 @@ class Slots:
         return observations["rgb"], rewards, first.astype(bool)
 
     def frame(self, i: int, *, eaten: bool = False, human: bool = False) -> np.ndarray:
-        """The frame of slot ``i`` as followed, the cheese gone if ``eaten``; ``uint8[h, w, 3]``."""
+        """Return the frame of slot ``i`` as followed, the cheese gone if ``eaten``; ``uint8[h, w, 3]``."""
         state = self.maze(i).state
         if eaten:
             state = state.with_cheese(None)

@@ -60,21 +60,21 @@ class MazeVecEnv(VecEnv):
 
     @property
     def mazes(self) -> list[Maze]:
-        """The mazes of the running episodes."""
+        """Return the mazes of the running episodes."""
         return [self._slots.maze(i) for i in range(self.num_envs)]
 
     @property
     def cells(self) -> np.ndarray:
-        """Where each mouse stands on procgen's whole grid, ``int[n, 2]`` (:meth:`envs.maze.Maze.outer`)."""
+        """Return where each mouse stands on procgen's whole grid, ``int[n, 2]`` (:meth:`envs.maze.Maze.outer`)."""
         return self._slots.cells.copy()
 
     @property
     def states(self) -> list[State]:
-        """Where each mouse stands and looks."""
+        """Return where each mouse stands and looks."""
         return [self._slots.state(i) for i in range(self.num_envs)]
 
     def reset(self) -> VecEnvObs:
-        """A new level in every slot; after :meth:`seed` the sequence starts anew."""
+        """Put a new level into every slot; after :meth:`seed` the sequence starts anew."""
         if self._seeds[0] is not None:
             old = self._stream
             self._stream = LevelStream(old.levels, old.region, old.mode, np.random.default_rng(self._seeds[0]), _BLOCK)
@@ -123,7 +123,7 @@ class MazeVecEnv(VecEnv):
         return [self._slots.frame(i, human=True) for i in range(self.num_envs)]
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
-        """The attribute of this batch, once for each index."""
+        """Return the attribute of this batch, once for each index."""
         value = getattr(self, attr_name)
         return [value for _ in self._get_indices(indices)]
 
@@ -141,5 +141,5 @@ class MazeVecEnv(VecEnv):
 
 
 def make_vec_env(n_envs: int, **options: Any) -> VecMonitor:
-    """:class:`MazeVecEnv` (same options) with episode return and length in ``info["episode"]``."""
+    """Return :class:`MazeVecEnv` (same options) with episode return and length in ``info["episode"]``."""
     return VecMonitor(MazeVecEnv(n_envs, **options))

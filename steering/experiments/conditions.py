@@ -19,7 +19,7 @@ MAIN = "subtract"
 
 
 class Draw(enum.Enum):
-    """What a condition draws at random, `draws` times for each site and coefficient."""
+    """Things that a condition draws at random, `draws` times for each site and coefficient."""
 
     NOTHING = "nothing"
     VECTOR = "a random vector of the cheese vector's norm"

@@ -57,12 +57,12 @@ class LevelEvaluator:
 
     @functools.cached_property
     def frames(self) -> np.ndarray:
-        """``uint8[n_states, 64, 64, 3]``: the level as the policy sees it from every state."""
+        """Return ``uint8[n_states, 64, 64, 3]``: the level as the policy sees it from every state."""
         return self.maze.observations()
 
     @property
     def clean(self) -> StatePolicy:
-        """The policy left alone."""
+        """Return the policy left alone."""
         if self._clean is None:
             self.fields([])
         assert self._clean is not None
@@ -70,7 +70,7 @@ class LevelEvaluator:
 
     @functools.cached_property
     def without_cheese(self) -> LevelEvaluator:
-        """The same policy on the same level with its cheese removed."""
+        """Return the same policy on the same level with its cheese removed."""
         if self.maze.cheese is None:
             return self
         other = LevelEvaluator(self.policy, self.maze.without_cheese(), self.horizon, hooks_only=True)
@@ -79,7 +79,7 @@ class LevelEvaluator:
 
     @property
     def no_cheese(self) -> StatePolicy:
-        """The policy on the same level with its cheese removed."""
+        """Return the policy on the same level with its cheese removed."""
         return self.without_cheese.clean
 
     def fields(self, interventions: Sequence[Intervention]) -> list[StatePolicy]:
@@ -124,7 +124,7 @@ class LevelEvaluator:
         return self.outcomes_of([field], world)[0]
 
     def outcomes_of(self, fields: Sequence[StatePolicy], world: Maze | None = None) -> list[Outcome]:
-        """:meth:`outcome_of` each field."""
+        """Return :meth:`outcome_of` each field."""
         maze, tables = self.maze, [field.probabilities for field in fields]
         stats = chain.statistics_of_all(world or maze, tables, self.horizon, goal=maze.cheese)
         here = stats if world is None else chain.statistics_of_all(maze, tables, self.horizon)
@@ -172,7 +172,7 @@ def evaluate(
 
 
 def field_to_json(maze: Maze, field: StatePolicy) -> list[dict[str, object]]:
-    """One entry per state: cell, facing and the probability of each move."""
+    """Return one entry per state: cell, facing and the probability of each move."""
     return [
         {
             "cell": list(state.cell),

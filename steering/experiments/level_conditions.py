@@ -35,7 +35,7 @@ MEAN_DRAW = 2**32 - 1  # the draw of the levels that a mean is taken over, apart
 
 
 def own_vectors(policy: Policy, maze: Maze, sites: Sequence[str], source: VectorSource, seed: int) -> Vectors:
-    """The sweep's cheese vectors for one level, by site."""
+    """Return the sweep's cheese vectors for one level, by site."""
     if source.kind == "mean":
         return mean_cheese_vectors(policy, maze, sites)
     if source.kind == "levels":
@@ -56,7 +56,7 @@ class LevelConditions:
 
     @classmethod
     def of(cls, policy: Policy, maze: Maze, vector: VectorSource, seed: int, keys: Iterable[Key]) -> LevelConditions:
-        """With the vectors that ``keys`` edit with."""
+        """Make those of one level, with the vectors that ``keys`` edit with."""
         keys = list(keys)
         sites = [key.site for key in keys if key.site]
         if any(key.condition == ALL_SITES for key in keys):
@@ -68,13 +68,13 @@ class LevelConditions:
         self._drawn: dict[tuple[str, int], tuple[int, Vectors]] = {}
 
     def own(self) -> Vectors:
-        """Of the level itself."""
+        """Return this level's cheese vectors, by site."""
         if self._own is None:
             self._own = own_vectors(self.policy, self.maze, self.sites, self.vector, self.seed)
         return self._own
 
     def drawn(self, condition: str, draw: int) -> tuple[int, Vectors]:
-        """(level, vectors) of a level drawn for a control."""
+        """Return (level, vectors) of a level drawn for a control."""
         if (condition, draw) not in self._drawn:
             other = donor(self.maze, condition, self.seed, draw)
             make = mean_cheese_vectors if self.vector.kind == "mean" else cheese_vectors
@@ -139,19 +139,19 @@ def everywhere(policy: Policy, vectors: Vectors, coefficient: float) -> Interven
 
 
 def trunk_experiments(sites: Sequence[Site]) -> list[str]:
-    """The trunk sites that are experiments of their own, in depth order."""
+    """Return the trunk sites that are experiments of their own, in depth order."""
     return [site.name for site in sites if site.trunk and site.equivalence_class == site.name]
 
 
 def level_intervention(policy: Policy, maze: Maze, key: Key, vector: VectorSource, seed: int) -> Intervention:
-    """The intervention of one key on one level."""
+    """Return the intervention of one key on one level."""
     return LevelConditions.of(policy, maze, vector, seed, [key]).intervention(key)
 
 
 def intervention_named(
     policy: Policy, maze: Maze, condition: str, site: str | None, coefficient: float, seed: int
 ) -> Intervention:
-    """The intervention of a condition on one level; references change nothing.
+    """Return the intervention of a condition on one level; references change nothing.
 
     Raises :class:`InputError` for an unknown condition, a missing site or a level without cheese.
     """

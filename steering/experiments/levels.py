@@ -55,14 +55,14 @@ class Skip:
 
     @property
     def words(self) -> str:
-        """The reason as it is stored and shown."""
+        """Return the reason as it is stored and shown."""
         x, y = self.cell or (None, None)
         return self.reason.value.format(x=x, y=y, twin=self.twin)
 
 
 @dataclass(frozen=True)
 class VectorSource:
-    """Where the cheese vectors of a sweep come from.
+    """Source of the cheese vectors of a sweep.
 
     Written ``start``, ``mean``, ``levels:N`` or as a cell ``X,Y``.
     """
@@ -156,7 +156,7 @@ def qualifying_levels(
 
 
 def parse_levels(text: str) -> list[int]:
-    """``0:64`` (end excluded), ``7`` or ``0:8,12`` to seeds; raises :class:`InputError`."""
+    """Read ``0:64`` (end excluded), ``7`` or ``0:8,12`` as seeds; raise :class:`InputError`."""
     seeds: list[int] = []
     for part in text.split(","):
         try:
@@ -180,7 +180,7 @@ _LIMIT = 4096
 
 
 def donor(maze: Maze, condition: str, seed: int, draw: int) -> Maze:
-    """A level to take a control's vector from, drawn at random from the evaluation levels.
+    """Return a level to take a control's vector from, drawn at random from the evaluation levels.
 
     ``other_level``: one that qualifies for a sweep itself, with its cheese on another cell of the picture.
     ``same_cell``: any in which that cell is free, with the cheese moved there. Cells are compared in procgen's whole
@@ -190,7 +190,7 @@ def donor(maze: Maze, condition: str, seed: int, draw: int) -> Maze:
 
 
 def donors(maze: Maze, condition: str, seed: int, draw: int, count: int) -> list[Maze]:
-    """``count`` different levels as :func:`donor` draws them."""
+    """Return ``count`` different levels as :func:`donor` draws them."""
     if maze.cheese is None:
         raise InputError(f"{condition}: this maze has no cheese to compare with")
     rng, draws = generator(seed, maze.level or 0, condition, draw), BY_NAME[condition].draws

@@ -69,7 +69,7 @@ Page = Literal["console", "site table"]
 
 @dataclass(frozen=True)
 class OutcomeColumn:
-    """How a field of :class:`Outcome` is named, written, shown and compared, wherever a reader meets it."""
+    """A field of :class:`Outcome` as it is named, written, shown and compared, wherever a reader meets it."""
 
     name: str
     """The field; also the name of its column in ``outcomes.csv``."""

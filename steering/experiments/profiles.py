@@ -57,7 +57,7 @@ def level_profiles(
 
 
 def outside_field(maze: Maze, receptive_field: int | None, origin: Cell) -> np.ndarray:
-    """``bool[n_states]``: no unit of the site can see mouse and cheese at once, neither here nor from ``origin``.
+    """Return ``bool[n_states]``: no unit of the site can see mouse and cheese at once, here or from ``origin``.
 
     Sprites are one tile large and may touch a pixel more on each side. ``receptive_field`` in pixels; None: all.
     """

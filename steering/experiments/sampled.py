@@ -35,10 +35,25 @@ def rollouts(
     horizon: int = 256,
     condition: str = "",
 ) -> list[Trajectory]:
-    """``episodes`` rollouts of at most ``horizon`` moves each, in parallel.
+    """Record ``episodes`` rollouts in parallel.
 
-    Every frame is looked at once per rollout set: the policy has no memory, so equal frames get
-    equal move probabilities. Raises :class:`InputError` for no episodes or a bad horizon.
+    Every frame is looked at once per rollout set: the policy has no memory, so equal frames get equal move
+    probabilities.
+
+    Args:
+        policy: its network is read by hooks and left as it was.
+        maze: a level of procgen or a maze of one's own.
+        intervention: edits of activations; None: none.
+        episodes: number of rollouts, at least 1.
+        seed: with level, episode and step it determines the uniform number behind a move.
+        horizon: most moves of a rollout, 1 to 500.
+        condition: a name for the records.
+
+    Returns:
+        A trajectory for each episode, with all that is needed to replay it.
+
+    Raises:
+        InputError: for no episodes, a bad horizon or seed, or an edit that does not fit the network.
     """
     check_horizon(horizon)
     check_random_seed(seed)
@@ -46,63 +61,70 @@ def rollouts(
         raise InputError(f"{episodes} episodes; a rollout needs at least 1")
     edits = (intervention or Intervention()).by_site()
     hooked = HookedPolicy(policy.net)
-    streams = [np.random.default_rng([seed, maze.level or 0, e]).random(horizon) for e in range(episodes)]
-    start = State(maze.mouse, maze.facing)
-    states: list[list[State]] = [[start] for _ in range(episodes)]
-    moves: list[list[Move]] = [[] for _ in range(episodes)]
-    chosen_from: list[list[np.ndarray]] = [[] for _ in range(episodes)]
-    ended = [maze.cheese == maze.mouse] * episodes
-    reached = list(ended)
+    running = [_Episode(maze, np.random.default_rng([seed, maze.level or 0, e]).random(horizon))
+               for e in range(episodes)]  # fmt: skip
     seen: dict[bytes, np.ndarray] = {}
     env = procgen_env.gym3_env(episodes, maze.mode, start_level=0, num_levels=1, rand_seed=0)
     try:
         env.callmethod("set_state", [state_bytes.encode(maze.state)] * episodes)
-        for t in range(horizon):
-            if all(ended):
+        for _ in range(horizon):
+            going = [e for e, episode in enumerate(running) if not episode.ended]
+            if not going:
                 break
             frames = np.array(env.observe()[1]["rgb"])
-            _look(hooked, edits, frames[[e for e in range(episodes) if not ended[e]]], seen)
+            _look(hooked, edits, frames[going], seen)
             actions = np.full(episodes, ACTION_FOR_MOVE[Move.NOOP], dtype=np.int32)
-            for e in range(episodes):
-                if ended[e]:
-                    continue
-                p = seen[frames[e].tobytes()]
-                move = Move(int(sample_rows(p[None], streams[e][t : t + 1])[0]))
-                moves[e].append(move)
-                chosen_from[e].append(p)
-                actions[e] = ACTION_FOR_MOVE[move]
+            for e in going:
+                actions[e] = ACTION_FOR_MOVE[running[e].choose(seen[frames[e].tobytes()])]
             env.act(actions)
             first = env.observe()[2]
             after = env.callmethod("get_state")
-            for e in range(episodes):
-                if ended[e]:
-                    continue
+            for e in going:
                 if first[e]:  # procgen has already gone on to the next episode
-                    last = step(maze, states[e][-1], moves[e][-1])
-                    reached[e] = last.cell == maze.cheese
-                    if not reached[e] and t + 1 < MAX_HORIZON:
-                        raise InputError(
-                            f"level {maze.level}: procgen ended an episode at {last.cell} after {t + 1} moves"
-                        )
-                    states[e].append(last)
-                    ended[e] = True
+                    running[e].end()
                 else:
-                    states[e].append(state_in(maze, after[e]))
+                    running[e].states.append(state_in(maze, after[e]))
     finally:
         env.close()
     info: dict[str, Any] = {"condition": condition, "seed": seed, "horizon": horizon, "policy": policy.name}
     info |= {"checkpoint": policy.sha256, "intervention": (intervention or Intervention()).to_json()}
     info |= place_of(maze)
-    return [
-        Trajectory(
-            tuple(states[e]),
-            tuple(moves[e]),
-            np.array(chosen_from[e]).reshape(-1, len(Move)),
-            reached[e],
-            {**info, "episode": e},
-        )
-        for e in range(episodes)
-    ]
+    return [episode.trajectory({**info, "episode": e}) for e, episode in enumerate(running)]
+
+
+class _Episode:
+    """One rollout while it runs."""
+
+    def __init__(self, maze: Maze, uniform: np.ndarray) -> None:
+        self.maze = maze
+        self.uniform = uniform  # float64[horizon], one for each move
+        self.states = [State(maze.mouse, maze.facing)]
+        self.moves: list[Move] = []
+        self.chosen_from: list[np.ndarray] = []
+        self.ended = self.reached = maze.cheese == maze.mouse
+
+    def choose(self, probabilities: np.ndarray) -> Move:
+        """Draw the next move from ``float64[5]``."""
+        t = len(self.moves)
+        move = Move(int(sample_rows(probabilities[None], self.uniform[t : t + 1])[0]))
+        self.moves.append(move)
+        self.chosen_from.append(probabilities)
+        return move
+
+    def end(self) -> None:
+        """Take note that procgen ended the episode; raise :class:`InputError` if there was no reason to."""
+        last = step(self.maze, self.states[-1], self.moves[-1])
+        self.reached = last.cell == self.maze.cheese
+        made = len(self.moves)
+        if not self.reached and made < MAX_HORIZON:
+            raise InputError(f"level {self.maze.level}: procgen ended an episode at {last.cell} after {made} moves")
+        self.states.append(last)
+        self.ended = True
+
+    def trajectory(self, info: dict[str, Any]) -> Trajectory:
+        """Return the record of the rollout."""
+        chosen_from = np.array(self.chosen_from).reshape(-1, len(Move))
+        return Trajectory(tuple(self.states), tuple(self.moves), chosen_from, self.reached, info)
 
 
 def _look(hooked: HookedPolicy, edits: Any, frames: np.ndarray, seen: dict[bytes, np.ndarray]) -> None:

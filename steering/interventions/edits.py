@@ -34,11 +34,11 @@ class AddVector:
 
     @property
     def site(self) -> str:
-        """Where it acts."""
+        """Return the site where it acts."""
         return self.vector.site
 
     def __call__(self, activation: Tensor) -> Tensor:
-        """``[n, *site] -> [n, *site]``."""
+        """Edit activations: ``[n, *site] -> [n, *site]``."""
         return activation + self.coefficient * _fitting(self.vector, activation)
 
     def describe(self) -> str:
@@ -62,11 +62,11 @@ class Patch:
 
     @property
     def site(self) -> str:
-        """Where it acts."""
+        """Return the site where it acts."""
         return self.vector.site
 
     def __call__(self, activation: Tensor) -> Tensor:
-        """``[n, *site] -> [n, *site]``."""
+        """Edit activations: ``[n, *site] -> [n, *site]``."""
         value = _fitting(self.vector, activation)
         if self.channels is None:
             return value.expand_as(activation).clone()
@@ -91,7 +91,7 @@ class Ablate:
         _check_channels(self.channels, None)
 
     def __call__(self, activation: Tensor) -> Tensor:
-        """``[n, *site] -> [n, *site]``."""
+        """Edit activations: ``[n, *site] -> [n, *site]``."""
         edited = activation.clone()
         edited[:, _within(self.channels, activation, self.site)] = 0.0
         return edited
@@ -117,7 +117,7 @@ class Clamp:
             raise InputError(f"clamp at {self.site}: index {self.index} must be one or more numbers from 0 up")
 
     def __call__(self, activation: Tensor) -> Tensor:
-        """``[n, *site] -> [n, *site]``."""
+        """Edit activations: ``[n, *site] -> [n, *site]``."""
         shape = tuple(activation.shape[1:])
         if len(self.index) != len(shape) or any(i >= side for i, side in zip(self.index, shape, strict=True)):
             raise InputError(f"clamp at {self.site}: index {self.index} is not inside the site's shape {shape}")
@@ -145,16 +145,16 @@ class Intervention:
 
     @property
     def sites(self) -> tuple[str, ...]:
-        """Names of the sites edited, each once, in order."""
+        """Return the names of the sites edited, each once, in order."""
         return tuple(dict.fromkeys(edit.site for edit in self.edits))
 
     @property
     def vectors(self) -> dict[str, SteeringVector]:
-        """The vectors used, by digest: what :meth:`from_json` asks for."""
+        """Return the vectors used, by digest: what :meth:`from_json` asks for."""
         return {edit.vector.digest: edit.vector for edit in self.edits if isinstance(edit, AddVector | Patch)}
 
     def by_site(self) -> dict[str, Edit]:
-        """One function per site that applies the site's edits in order."""
+        """Return one function per site that applies the site's edits in order."""
         grouped: dict[str, list[AnyEdit]] = {}
         for edit in self.edits:
             grouped.setdefault(edit.site, []).append(edit)
@@ -203,7 +203,7 @@ def clamp(site: str, index: tuple[int, ...], value: float) -> Intervention:
 
 
 def _fitting(vector: SteeringVector, activation: Tensor) -> Tensor:
-    """The vector in the activation's type; :class:`InputError` for another shape, which torch might broadcast."""
+    """Return the vector in the activation's type; raise :class:`InputError` for a shape that torch might broadcast."""
     if vector.tensor.shape != activation.shape[1:]:
         found, expected = tuple(vector.tensor.shape), tuple(activation.shape[1:])
         raise InputError(f"site {vector.site}: the vector has shape {found}, the site {expected}")

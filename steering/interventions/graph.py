@@ -66,7 +66,7 @@ def hooked(net: nn.Module, names: Iterable[str], visit: Callable[[str, Any], Ten
 
 @contextmanager
 def in_eval_mode(net: nn.Module) -> Iterator[None]:
-    """The network in eval mode; afterwards every module is in the mode it was in."""
+    """Yield the network in eval mode; afterwards every module is in the mode it was in."""
     training = [module for module in net.modules() if module.training]
     net.eval()
     try:
@@ -77,7 +77,7 @@ def in_eval_mode(net: nn.Module) -> Iterator[None]:
 
 
 def trial_frames(net: nn.Module, *, noise: bool = False) -> Tensor:
-    """Two frames ``float[2, 3, 64, 64]`` to try a network on: blank, or noise in 0..1."""
+    """Return two frames ``float[2, 3, 64, 64]`` to try a network on: blank, or noise in 0..1."""
     x = torch.rand(2, *OBS_SHAPE, generator=torch.Generator().manual_seed(0)) if noise else torch.zeros(2, *OBS_SHAPE)
     return in_layout(net, x)
 
@@ -90,7 +90,7 @@ class _LeafTracer(fx.Tracer):
 
 
 def leaf_names(net: nn.Module) -> list[str]:
-    """Names of the modules that count as one operation, in the order of ``named_modules``."""
+    """Return the names of the modules that count as one operation, in the order of ``named_modules``."""
     tracer = _LeafTracer()
     leaves: list[str] = []
     for name, module in net.named_modules():
@@ -102,7 +102,7 @@ def leaf_names(net: nn.Module) -> list[str]:
 
 @torch.no_grad()
 def trace(net: nn.Module) -> fx.GraphModule:
-    """The network in eval mode as a graph whose nodes are its leaf modules (parameters are shared).
+    """Return the network in eval mode as a graph whose nodes are its leaf modules (parameters are shared).
 
     Raises :class:`InputError` if ``torch.fx`` cannot trace it (control flow that depends on data,
     further arguments) or if the graph does not give the network's own logits on noise.
@@ -140,7 +140,7 @@ def data_inputs(graph: fx.Graph) -> dict[fx.Node, list[fx.Node]]:
 
 
 def is_affine(node: fx.Node, module: nn.Module | None, inputs: Sequence[fx.Node]) -> bool:
-    """Whether the operation is affine in ``inputs`` together, in eval mode."""
+    """Return whether the operation is affine in ``inputs`` together, in eval mode."""
     if module is not None:
         if type(module) is nn.BatchNorm2d:
             return module.running_mean is not None

@@ -78,7 +78,7 @@ def by_full_name(edits: Edits, full_name: Callable[[str], str]) -> dict[str, Edi
 
 
 def chained(edits: tuple[Edit, ...]) -> Edit:
-    """One edit that does all, in order."""
+    """Return one edit that does all, in order."""
 
     def apply(activation: Tensor) -> Tensor:
         for edit in edits:
@@ -89,7 +89,7 @@ def chained(edits: tuple[Edit, ...]) -> Edit:
 
 
 def _module_name(net: nn.Module, name: str) -> str:
-    """The site's full name; the name of any module is one here."""
+    """Return the site's full name; the name of any module is one here."""
     if name and name in dict(net.named_modules()):
         return name
     return find_site(net, name).name

@@ -71,7 +71,7 @@ class PartialNetwork:
 
     @torch.no_grad()
     def clean(self, x: Tensor) -> CleanValues:
-        """Every node's value for the batch ``x`` ``[n, 3, 64, 64]`` without any edit."""
+        """Return every node's value for the batch ``x`` ``[n, 3, 64, 64]`` without any edit."""
         values: CleanValues = {self._nodes[INPUT]: in_layout(self.net, x)}
         for node in self.graph.graph.nodes:
             if node not in values:
@@ -80,7 +80,7 @@ class PartialNetwork:
 
     @torch.no_grad()
     def rerun(self, clean: CleanValues, edits: Edits) -> tuple[Tensor, Tensor]:
-        """(logits, values) with ``edits`` applied, recomputing only what depends on them."""
+        """Return (logits, values) with ``edits`` applied, recomputing only what depends on them."""
         named = by_full_name(edits, lambda name: find_site(self.net, name).name)
         by_node = {self._nodes[name]: (name, edit) for name, edit in named.items()}
         values = dict(clean)
@@ -106,16 +106,16 @@ class PartialNetwork:
         return found
 
     def outputs(self, values: CleanValues) -> tuple[Tensor, Tensor]:
-        """(logits, values) of a pass; values NaN from a network that gives none."""
+        """Return (logits, values) of a pass; values NaN from a network that gives none."""
         return logits_and_values(values[self._output], len(values[self._nodes[INPUT]]))
 
     def activation(self, values: CleanValues, site: str) -> Tensor:
-        """The activation ``[n, ...]`` at ``site`` in a clean pass."""
+        """Return the activation ``[n, ...]`` at ``site`` in a clean pass."""
         value: Tensor = values[self._nodes[find_site(self.net, site).name]]
         return value
 
     def _run(self, node: fx.Node, values: CleanValues) -> Any:
-        """What ``fx.Interpreter.run_node`` does, less its bookkeeping: that costs as much as a small convolution."""
+        """Do what ``fx.Interpreter.run_node`` does, less its bookkeeping: that costs as much as a small convolution."""
         if node in self._written:
             values = {**values, **{n: values[n].clone() for n in self._written[node]}}
         target: Any = node.target

@@ -91,7 +91,7 @@ _LISTINGS: weakref.WeakKeyDictionary[nn.Module, _Listing] = weakref.WeakKeyDicti
 
 
 def enumerate_sites(net: nn.Module) -> tuple[Site, ...]:
-    """All sites of ``net`` in topological order, or in the order they run where it has no graph.
+    """Return all sites of ``net`` in topological order, or in the order they run where it has no graph.
 
     ``net`` gives logits or ``(logits, values)``; sites are those of its eval mode. Raises
     :class:`InputError` for a network that gives anything else for blank frames.
@@ -172,7 +172,7 @@ def _from_graph(net: nn.Module, graph: fx.Graph) -> _Listing:
 
 
 def _outputs(graph: fx.Graph) -> tuple[fx.Node, Any]:
-    """The nodes of logits and values (values: None where there are none)."""
+    """Return the nodes of logits and values (values: None where there are none)."""
     (found,) = next(n for n in graph.nodes if n.op == "output").args
     if isinstance(found, fx.Node):
         return found, None
@@ -226,7 +226,7 @@ def _run_order(net: nn.Module) -> _Listing:
 
 
 def find_site(net: nn.Module, name: str) -> Site:
-    """The site called ``name`` (also ``logits``, or a published tool's name ending in ``_out``).
+    """Return the site called ``name`` (also ``logits``, or a published tool's name ending in ``_out``).
 
     Raises :class:`InputError` that names the nearest site.
     """

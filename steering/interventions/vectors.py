@@ -128,7 +128,7 @@ def cheese_vectors(
 
 
 def cheese_vector(policy: Policy, maze: Maze, site: str, cell: Cell | None = None) -> SteeringVector:
-    """The cheese vector of ``maze`` at ``site`` (see :func:`cheese_vectors`)."""
+    """Return the cheese vector of ``maze`` at ``site`` (see :func:`cheese_vectors`)."""
     return cheese_vectors(policy, maze, [site], cell)[site]
 
 
@@ -145,7 +145,7 @@ def mean_cheese_vectors(policy: Policy, maze: Maze, sites: Sequence[str]) -> dic
 
 
 def mean_vector(vectors: Sequence[SteeringVector]) -> SteeringVector:
-    """The mean of vectors at one site, e.g. cheese vectors of many levels."""
+    """Return the mean of vectors at one site, e.g. cheese vectors of many levels."""
     if not vectors or len({vector.site for vector in vectors}) > 1:
         raise InputError("mean vector: give one or more vectors, all at one site")
     tensor = torch.stack([vector.tensor.double() for vector in vectors]).mean(0)
@@ -171,14 +171,14 @@ def top_right_vectors(policy: Policy, maze: Maze, sites: Sequence[str]) -> dict[
 
 
 def activation(policy: Policy, maze: Maze, site: str, cell: Cell | None = None) -> SteeringVector:
-    """The activation at ``site`` with the mouse at its start (or at ``cell``): for :func:`interventions.patch`."""
+    """Return the activation at ``site`` with the mouse at its start (or at ``cell``), to patch with."""
     state = _standing(maze, cell)
     facts = _origin(policy, maze, "activation", cell=list(state.cell), facing=state.facing.label)
     return SteeringVector(_full_name(policy, site), _mean_activations(policy, maze, [state], [site])[site], facts)
 
 
 def mean_activation(policy: Policy, maze: Maze, site: str) -> SteeringVector:
-    """The activation at ``site`` averaged over all states of the level: for mean ablation."""
+    """Return the activation at ``site`` averaged over all states of the level: for mean ablation."""
     facts = _origin(policy, maze, "mean activation")
     mean = _mean_activations(policy, maze, maze.states, [site])[site]
     return SteeringVector(_full_name(policy, site), mean, facts)

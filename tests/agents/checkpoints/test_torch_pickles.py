@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from agents.checkpoints.files import save_checkpoint
 from agents.checkpoints.registry import published_net
-from agents.checkpoints.torch_pickles import MOST
+from agents.checkpoints.torch_pickles import MAX_PICKLE_BYTES
 from agents.checkpoints.zoo import load_policy, policy_from_bytes
 from agents.networks.impala import ImpalaPolicyNet
 from envs.errors import InputError
@@ -87,7 +87,10 @@ HOSTILE = {
     "a key with 2^26 parts": (b"}" + text("a") + DOUBLED + b"Ns", "neither text nor a number"),
     "numbers kept in 2^26 parts": (text("a") + DOUBLED + b"Q", "something other than numbers"),
     "a shape of 2^26 parts": (expanded(1).replace(b"K\x00\x85\x89", text("a") + DOUBLED + b"\x89"), "an odd call"),
-    "many opcodes": (b"]" * (MOST + 1), f"has more than {MOST} bytes; save the weights by themselves"),
+    "many opcodes": (
+        b"]" * (MAX_PICKLE_BYTES + 1),
+        f"has more than {MAX_PICKLE_BYTES} bytes; save the weights by themselves",
+    ),
     "attributes again and again": (kept(b"}", 100, b"ccollections\nOrderedDict\n)Rh\x00b"), "copies more than 64"),
     "counters again and again": (kept(b"}", 100, b"ccollections\nCounter\nh\x00\x85R"), "copies more than 64"),
     "a long size": (b"ctorch\nSize\n(" + b"K\x01" * 65 + b"t\x85R", "an odd call"),
@@ -107,8 +110,8 @@ HOSTILE = {
     "more numbers than there are": (expanded(2).replace(b"K\x00\x85\x89", b"K\x01\x85\x89"), "an odd call"),
     "numbers before the first": (expanded(2).replace(b"K\x00\x85\x89", b"J\xff\xff\xff\xff\x85\x89"), "an odd call"),
     "an object made anew": (b"ctorch\ndevice\n)\x81", "the opcode NEWOBJ"),
-    "nothing to take": (b"\x87", "takes what it has not put there"),
-    "nothing remembered": (b"h\x07", "takes what it has not put there"),
+    "nothing to take": (b"\x87", "stack or memo underflow in its pickle"),
+    "nothing remembered": (b"h\x07", "stack or memo underflow in its pickle"),
 }  # fmt: skip
 
 
@@ -194,7 +197,7 @@ def test_a_bit_that_turns_all_signs_is_not_lost(tmp_path: Path) -> None:
 def test_beside_the_numbers_an_archive_is_small(tmp_path: Path) -> None:
     """Torch says all of a byte order that it does not know, and reads one of several pickles."""
     path = tmp_path / "x.pth"
-    path.write_bytes(archive("byteorder", b"ab " * MOST))
+    path.write_bytes(archive("byteorder", b"ab " * MAX_PICKLE_BYTES))
     with pytest.raises(InputError, match=r"^[^\n]+byteorder has more than \d+ bytes; save the weights"):
         load_policy(path)
     path.write_bytes(saved(WEIGHTS))
