@@ -30,10 +30,12 @@ CHUNK = 32  # states in one pass: larger ones do not stay in the processor's cac
 
 @dataclass(frozen=True)
 class StatePolicy:
-    """``probabilities`` ``float64[n_states, 5]`` and ``values`` ``float64[n_states]``."""
+    """A policy as seen from every state of a level, in the order of ``maze.states``."""
 
     probabilities: np.ndarray
+    """Of the moves left, right, up, down, noop: ``float64[n_states, 5]``."""
     values: np.ndarray
+    """The value head's estimates, ``float64[n_states]``; NaN for a network without one."""
 
 
 def _partial(net: nn.Module) -> PartialNetwork | None:
@@ -167,7 +169,20 @@ class LevelEvaluator:
 def evaluate(
     policy: Policy, maze: Maze, intervention: Intervention | None = None, *, horizon: int = HORIZON
 ) -> Outcome:
-    """Exact :class:`Outcome` of ``policy`` on ``maze`` under ``intervention`` (None: left alone)."""
+    """Return the exact outcome of a policy on a level.
+
+    Args:
+        policy: its network is read by hooks and left as it was.
+        maze: the level, with its cheese.
+        intervention: edits of activations; None: the policy left alone.
+        horizon: most moves of an episode, 1 to 500.
+
+    Returns:
+        Probabilities and expectations over all episodes, exact up to floating point; NaN where undefined.
+
+    Raises:
+        InputError: for a bad horizon, or an edit that does not fit the network.
+    """
     return LevelEvaluator(policy, maze, horizon).outcomes([intervention or Intervention()])[0]
 
 

@@ -49,10 +49,15 @@ class LevelConditions:
     """Vectors of one level, each made once."""
 
     policy: Policy
+    """Whose activations the vectors are differences of."""
     maze: Maze
+    """The level, with its cheese."""
     vector: VectorSource
+    """Where the level's own vectors are taken."""
     seed: int
+    """Of the vectors and levels drawn."""
     sites: list[str]
+    """Names of the sites at which vectors are made."""
 
     @classmethod
     def of(cls, policy: Policy, maze: Maze, vector: VectorSource, seed: int, keys: Iterable[Key]) -> LevelConditions:
@@ -144,7 +149,18 @@ def trunk_experiments(sites: Sequence[Site]) -> list[str]:
 
 
 def level_intervention(policy: Policy, maze: Maze, key: Key, vector: VectorSource, seed: int) -> Intervention:
-    """Return the intervention of one key on one level."""
+    """Return the intervention of one key on one level.
+
+    Args:
+        policy: whose activations the vectors are differences of.
+        maze: the level, with its cheese.
+        key: condition, site, coefficient and draw.
+        vector: where the level's own vectors are taken.
+        seed: of what is drawn at random.
+
+    Raises:
+        InputError: for an unknown condition or site, or if no other level can be drawn.
+    """
     return LevelConditions.of(policy, maze, vector, seed, [key]).intervention(key)
 
 
