@@ -240,12 +240,13 @@ found = []
 
 def state():
     torch = sys.modules.get("torch")
+    kind, keys, *rest = np.random.get_state()
     return {
         "the working directory": os.getcwd(),
         "the environment": dict(os.environ),
         "random": random.getstate(),
-        "numpy.random": repr(np.random.get_state()),
-        "torch's generator": torch.get_rng_state().tolist() if hasattr(torch, "get_rng_state") else None,
+        "numpy.random": (kind, keys.tobytes(), *rest),
+        "torch's generator": torch.get_rng_state().numpy().tobytes() if hasattr(torch, "get_rng_state") else None,
     }
 
 def compare(importer):

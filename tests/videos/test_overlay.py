@@ -57,9 +57,11 @@ def looked_at(maze: Maze, where: Alignment) -> Iterator[tuple[Cell, tuple[int, i
 def shown_at(values: np.ndarray, start: float, step: float) -> tuple[float, float]:
     """Middle (x, y), in procgen's 512 pixels, of what an overlay colours: measured from its far edges, which
     the picture's own edge never cuts off."""
-    rows, columns = np.nonzero((HeatOverlay(values[None], start, step).over(GREY, 0) != GREY).any(axis=2))
+    red, green, blue = np.moveaxis(HeatOverlay(values[None], start, step).over(GREY, 0) != GREY, 2, 0)
+    coloured = red | green | blue
+    x, y = (np.flatnonzero(coloured.any(axis=axis))[-1] + 1 for axis in (0, 1))
     half = step * PICTURE / 2
-    return columns.max() + 1 - half, rows.max() + 1 - half
+    return x - half, y - half
 
 
 @pytest.mark.parametrize("site", SITES)
