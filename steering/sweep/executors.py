@@ -263,6 +263,8 @@ def _client(cluster: Cluster, workers: int | None) -> Iterator[Any]:
         if here is None:
             count = workers or os.cpu_count() or 1
             quiet: dict[str, Any] = {"dashboard_address": None, "worker_dashboard_address": None, "silence_logs": 50}
+            # Without a dashboard there is a page of health all the same: on any port, or a second sweep would complain.
+            quiet["scheduler_kwargs"] = {"dashboard_address": "127.0.0.1:0"}
             others = set(multiprocessing.active_children())
             with _signals_held():
                 own = LocalCluster(n_workers=count, threads_per_worker=1, host="127.0.0.1", **quiet)
