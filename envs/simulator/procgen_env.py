@@ -54,21 +54,23 @@ def gym3_env(num: int, mode: str = "hard", **options: Any) -> Any:
 
 
 @functools.lru_cache(maxsize=8)
+def _kept(mode: str, num: int, human: bool) -> tuple[Any, bytes]:
+    """Return a shared environment of ``num`` mazes, and the state of its first maze as it was made: level 0."""
+    options: dict[str, Any] = {"render_mode": "rgb_array"} if human else {}
+    env = gym3_env(num, mode, start_level=0, num_levels=1, rand_seed=0, **options)
+    return env, env.callmethod("get_state")[0]
+
+
 def cached_env(mode: str, num: int, human: bool = False) -> Any:
     """Return a shared environment of ``num`` mazes, to be put into a validated state before each use."""
-    options: dict[str, Any] = {"render_mode": "rgb_array"} if human else {}
-    return gym3_env(num, mode, start_level=0, num_levels=1, rand_seed=0, **options)
+    return _kept(mode, num, human)[0]
 
 
 @functools.lru_cache(maxsize=4)
 def template(mode: str) -> MazeState:
     """Return the start state of level 0, from which other levels are asked for."""
     with _LOCK:
-        env = gym3_env(1, mode, start_level=0, num_levels=1, rand_seed=0)
-        try:
-            return state_bytes.decode(env.callmethod("get_state")[0])
-        finally:
-            env.close()
+        return state_bytes.decode(_kept(mode, 1, False)[1])
 
 
 def check_seed(seed: int) -> int:

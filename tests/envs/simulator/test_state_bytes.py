@@ -254,7 +254,7 @@ def test_frames_do_not_depend_on_the_generators(hard: list[bytes]) -> None:
 EXTREMES = """
 import dataclasses
 import numpy as np
-from envs import procgen_env, state_bytes
+from envs.simulator import procgen_env, state_bytes
 from envs.errors import InputError
 from envs.simulator.state_layout import ENTITY, FIELDS
 
