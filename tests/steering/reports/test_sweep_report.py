@@ -230,7 +230,7 @@ def test_the_examples_are_the_mazes_they_are_said_to_be(run: Path) -> None:
     with Store.open(run) as store:
         table = {row.key: row.outcome for row in store.rows()}
         decisions = decision_squares(store, spec)
-    assert decisions is not None and decisions["levels"] == list(spec.levels)
+    assert decisions is not None and decisions.levels == tuple(spec.levels)
     policy = load_policy("region5")
     for name, (level, blindness) in data.chosen.items():
         clean, edited = (
@@ -240,7 +240,7 @@ def test_the_examples_are_the_mazes_they_are_said_to_be(run: Path) -> None:
         assert data.chosen["worst"].blindness <= blindness <= data.chosen["best"].blindness
         own = policy.move_probabilities(Maze.from_level(level).observations())
         assert np.abs(np.array(data.levels[str(level)].clean) - own).max() < 2e-5
-        at = decisions["levels"].index(level)
+        at = decisions.levels.index(level)
         outcome = table[Key(level, "subtract", data.site, 1.0)]
-        assert decisions["subtract"]["cheese"][at] == outcome.p_cheese_decision
+        assert decisions.subtract.cheese[at] == outcome.p_cheese_decision
         assert set(example_figures(data)) == {"typical", "best", "worst"}, name
