@@ -26,7 +26,7 @@ def started(*args: str | Path, cwd: Path | None = None) -> subprocess.CompletedP
 def mazesteer(*args: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Call the script's entry point here, which imports nothing again: a start takes seconds.
 
-    Exit code, standard output and standard error are what the program would leave, also those of its child processes.
+    Exit code, standard output and standard error are what the program would leave.
     """
     code: object = 0
     with _captured() as output, _restored(cwd):
@@ -42,7 +42,7 @@ def mazesteer(*args: str | Path, cwd: Path | None = None) -> subprocess.Complete
 
 @contextlib.contextmanager
 def _captured() -> Iterator[list[str]]:
-    """Send what this process and its children write to two files, as a shell would; their texts at the end."""
+    """Send what this process writes, libraries in C too, to two files, as a shell would; their texts at the end."""
     written: list[str] = []
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         paths = Path(folder, "stdout"), Path(folder, "stderr")
