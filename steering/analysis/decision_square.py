@@ -1,4 +1,4 @@
-"""What the agent does at the decision square, before and after, maze by maze."""
+"""The agent's move at the decision square of each maze, before and after."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many levels an interval of a given width needs, from a pilot run: what ``mazesteer power`` says."""
+"""The number of levels that an interval of a given width needs, from a pilot run (``mazesteer power``)."""
 
 from __future__ import annotations
 

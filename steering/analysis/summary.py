@@ -45,7 +45,7 @@ Bins = dict[tuple[int, int], np.ndarray]
 
 @dataclass(frozen=True)
 class _Basis:
-    """What every number of a run is made from."""
+    """The arrays that every number of a run is computed from."""
 
     table: OutcomeTable
     clean: Columns

@@ -1,4 +1,4 @@
-"""What a finished sweep leaves: summary, tables, film, report, and the answer on the console."""
+"""The outputs of a finished sweep: summary, tables, film, report, and the answer on the console."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each condition does on one level: vectors, each made once, and the interventions they give."""
+"""The conditions on one level: vectors, each made once, and the interventions they give."""
 
 from __future__ import annotations
 

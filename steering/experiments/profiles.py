@@ -1,4 +1,4 @@
-"""Where in a level subtraction works: blindness and interaction against the distance of the mouse.
+"""Profiles of subtraction in a level: blindness and interaction against the distance of the mouse.
 
 For one level and site, the states are sorted by path length from where the vector was taken and by whether adding up
 is guaranteed there. Sums are kept, not ratios, so that mazes can be pooled and resampled.

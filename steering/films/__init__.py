@@ -1,4 +1,4 @@
-"""What one level looks like: films, fields of moves, heat maps."""
+"""Pictures of one level: films, fields of moves, heat maps."""
 
 from envs.lazy import lazy_exports
 

@@ -1,4 +1,4 @@
-"""Where a network is read and edited, and with what."""
+"""Sites, steering vectors, and edits of activations."""
 
 from envs.lazy import lazy_exports
 

@@ -1,4 +1,4 @@
-"""What a readout of one site can tell."""
+"""Linear readouts of one site: the cheese's cell and next moves."""
 
 from envs.lazy import lazy_exports
 

@@ -51,7 +51,7 @@ NOWHERE = Reach(None, None, None)
 
 
 class Tally(NamedTuple):
-    """What is summed over what for one curve."""
+    """Numerator and denominator of one curve, maze by maze."""
 
     top: np.ndarray
     """``float[n_sites, n_mazes]``, or ``float[n_mazes]`` where it is the same at all sites."""

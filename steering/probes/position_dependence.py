@@ -1,4 +1,4 @@
-"""How far a cheese vector depends on where the mouse stands: its direction and length against the one at the start.
+"""Dependence of a cheese vector on the mouse's cell: its direction and length against the one at the start.
 
 At a site that only decodes the picture the cheese adds the same to the activations wherever the mouse is. Where mouse
 and cheese are further apart than the site's receptive field this must be so ("outside"), whatever the network does;

@@ -1,4 +1,4 @@
-"""What the probes said of every frame at each site: what ``probe_scores.json`` keeps, site by site."""
+"""The probes' answers for every frame at each site, as ``probe_scores.json`` keeps them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class ProbeSpec:
-    """What determines the numbers of a probing."""
+    """The settings that determine the numbers of a probing."""
 
     checkpoint: str
     """The agent's name."""
@@ -50,7 +50,7 @@ class CellScores:
 
 @dataclass(frozen=True)
 class MapScores:
-    """What a unit shared over all positions of a map says, summed over the frames of each maze."""
+    """Scores of a unit shared over all positions of a map, summed over the frames of each maze."""
 
     hits: tuple[float, ...]
     """``[n_mazes]``: frames whose largest answer is where the cheese is."""
@@ -72,7 +72,7 @@ class KeptMaps:
 
 @dataclass(frozen=True)
 class SiteScores:
-    """What all probes at one site say, for real labels and for shuffled ones."""
+    """Scores of all probes at one site, for real labels and for shuffled ones."""
 
     moves: dict[str, MoveScores]
     """By whose next move it is (:data:`steering.probes.data.MOVES`)."""

@@ -36,7 +36,7 @@ ProbeCurves = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True)
 class DecodingReadings:
-    """What the probes of all sites tell, and what is told without any network."""
+    """Readings of the probes at all sites, and of the baselines that need no network."""
 
     asked: dict[str, int]
     """Frames that each question is asked about, by its name."""

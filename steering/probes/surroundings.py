@@ -1,4 +1,4 @@
-"""What a look around the mouse tells about the next move, without any network: a baseline of the probes.
+"""Next moves told from the cells around the mouse, without any network: a baseline of the probes.
 
 Most next moves follow from walls close by. What is asked of a site that is said to hold a path is therefore more than
 can be told from the cells near the mouse and the direction its goal lies in: a reader of these walks greedily, and does

@@ -1,4 +1,4 @@
-"""What is computed, as typed records; JSON at the edge (no torch)."""
+"""Typed records of all results; JSON at the edge (no torch)."""
 
 from envs.lazy import lazy_exports
 

@@ -42,7 +42,7 @@ class ControlReading:
 
 @dataclass(frozen=True)
 class ControlSummary:
-    """How much one control blinds."""
+    """Blindness under one control."""
 
     there: ControlReading | None
     """At the boundary; null: no boundary, or blindness is not defined."""

@@ -17,7 +17,7 @@ from steering.statistics.boundary import Reach, ThresholdPair
 
 @dataclass(frozen=True)
 class ComparedSite:
-    """What is known of one of the sites that all runs were swept at."""
+    """Facts about one of the sites that all runs were swept at."""
 
     name: str
     """Name of the module whose output it is; ``input`` for the picture."""
@@ -33,7 +33,7 @@ class ComparedSite:
 
 @dataclass(frozen=True)
 class ComparedProbedSite:
-    """What is known of one of the sites that all runs were probed at."""
+    """Facts about one of the sites that all runs were probed at."""
 
     name: str
     """As in :class:`ComparedSite`."""
@@ -115,7 +115,7 @@ class ComparedReferences:
 
 @dataclass(frozen=True)
 class CheeseEffect:
-    """What the cheese does: the policy with it minus without it, maze by maze, on one outcome.
+    """Effect of the cheese: the policy with it minus without it, maze by maze, on one outcome.
 
     See :class:`steering.statistics.paired.PairedEffect`; the numbers are null where ``note`` says why.
     """
@@ -146,7 +146,7 @@ class CheeseEffect:
 
 @dataclass(frozen=True)
 class RunEffect:
-    """How one outcome of a run differs from that of the first run, maze by maze.
+    """Difference of one outcome of a run from that of the first run, maze by maze.
 
     See :class:`steering.statistics.paired.PairedEffect`; the numbers are null where ``note`` says why.
     """
@@ -245,7 +245,7 @@ class RunDifference:
 
 @dataclass(frozen=True)
 class ProbedCurves:
-    """What the probes of one run read at each of the probed sites; one entry where it is the same at all."""
+    """Readings of one run's probes at each of the probed sites; one entry where it is the same at all."""
 
     next_move: tuple[Estimate, ...]
     """Share of the next moves to the cheese told rightly, 0 to 1."""

@@ -26,7 +26,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class MoveReadings:
-    """What the linear probe of one site tells about one kind of next move, on mazes that it did not learn from."""
+    """Readings of one site's linear probe for one kind of next move, on mazes that it did not learn from."""
 
     accuracy: Estimate
     """Share of the frames asked about whose move is told rightly, 0 to 1."""
@@ -44,7 +44,7 @@ class MoveReadings:
 
 @dataclass(frozen=True)
 class CellReadings:
-    """What the linear probe of one site tells about the cheese's cell, on mazes that it did not learn from."""
+    """Readings of one site's linear probe for the cheese's cell, on mazes that it did not learn from."""
 
     r2: Estimate
     """Variance of the cell explained, against the mean cell of the frames learned from; at most 1."""
@@ -60,7 +60,7 @@ class CellReadings:
 
 @dataclass(frozen=True)
 class MapReadings:
-    """How well a linear unit, shared over all positions of a feature map, lights up on the cheese."""
+    """Readings of a linear unit, shared over all positions of a feature map, that should light up on the cheese."""
 
     hits: Estimate
     """Share of the frames whose largest answer is where the cheese is, 0 to 1."""
@@ -117,7 +117,7 @@ class VectorBin(VectorReadings, StateBin):
 
 @dataclass(frozen=True)
 class SiteVectors:
-    """How far the cheese vector of one site depends on where the mouse stands."""
+    """Dependence of one site's cheese vector on the mouse's cell."""
 
     name: str
     """The site."""
@@ -151,7 +151,7 @@ class NextMoveBoundary:
 
 @dataclass(frozen=True)
 class CellBoundary:
-    """Where the cheese's cell can be read linearly, and behind which site it is lost."""
+    """Sites where the cheese's cell can be read linearly, and the site behind which it is lost."""
 
     first: str | None
     """First site that holds the cell; null: no site does, and then all places below are null."""
@@ -228,7 +228,7 @@ class TallySums(NamedTuple):
 
 @dataclass(frozen=True)
 class ProbeReadings:
-    """Which frames were probed with what, and what was read at each site."""
+    """Frames and settings of a probing, and the readings at each site."""
 
     format: str
     """Name and version of this file's format: ``mazesteer-probes-5``."""

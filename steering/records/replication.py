@@ -58,7 +58,7 @@ class FindingResult:
 
 @dataclass(frozen=True)
 class ReplicateSettings:
-    """What all results of a directory share."""
+    """Settings that all results of a directory share."""
 
     sha256: str
     """Digest of the checkpoint's bytes, 64 hexadecimal digits."""

@@ -1,4 +1,4 @@
-"""What is known of one site of a network, as runs store it and pages show it."""
+"""Facts about one site of a network, as runs store it and pages show it."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from steering.records.sites import SiteFacts
 
 @dataclass(frozen=True)
 class CheckpointId:
-    """What identifies a checkpoint."""
+    """Identity of a checkpoint."""
 
     name: str
     """Its name: of the shipped agent, or of the file without suffix."""
@@ -93,7 +93,7 @@ class CleanReference(MeanOutcome):
 
 @dataclass(frozen=True)
 class References:
-    """What every condition is compared with."""
+    """References that every condition is compared with."""
 
     clean: CleanReference
     """The policy left alone."""
@@ -276,7 +276,7 @@ class DecisionMoves:
 
 @dataclass(frozen=True)
 class DecisionSquares:
-    """What the agent does at the decision square of each maze, before and after."""
+    """The agent's moves at the decision square of each maze, before and after."""
 
     site: str
     """Name of the site of subtraction."""
@@ -292,7 +292,7 @@ class DecisionSquares:
 
 @dataclass(frozen=True)
 class SitePower:
-    """How many levels an interval of blindness of some width takes at one site, judging by a pilot run."""
+    """Number of levels that an interval of blindness of some width takes at one site, judging by a pilot run."""
 
     site: str
     """Name of the site."""

@@ -1,4 +1,4 @@
-"""What a re-run of a published finding is made of: a measurement per maze, figures, claims, a verdict.
+"""The parts of a re-run of a published finding: a measurement per maze, figures, claims, a verdict.
 
 A finding measures each maze by itself (a function of policy, maze and settings alone) or all mazes jointly (a function
 of their levels as well), and is summed up over mazes afterwards. Figures carry a percentile bootstrap interval over
@@ -37,7 +37,7 @@ FEWEST = 5  # mazes below which no interval is given and no claim decided
 
 @dataclass(frozen=True)
 class Settings:
-    """What determines the numbers of a re-run. ``levels`` are the seeds to consider."""
+    """The settings that determine the numbers of a re-run."""
 
     checkpoint: str
     sha256: str
@@ -139,7 +139,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Claim:
-    """What was found, in words with its bound, and whether it is so here (None: these mazes do not tell)."""
+    """A published statement with its bound, and whether it holds here."""
 
     text: str
     holds: bool | None

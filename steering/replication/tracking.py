@@ -1,4 +1,4 @@
-"""Which channels of a site track the cheese: a stated rule, on levels kept apart from those measured.
+"""Selection of the channels of a site that track the cheese, by a rule, on levels kept apart from those measured.
 
 The published 11 of 128 channels were picked by eye. Here a channel's score is how much more the cheese changes its map
 at the cheese than elsewhere, in units of the channel's own spread; the same share of channels is taken, best first.

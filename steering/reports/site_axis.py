@@ -1,4 +1,4 @@
-"""What all figures over depth share: the names of sites, intervals, and marks of what is no finding at a site.
+"""Parts shared by all figures over depth: names of sites, intervals, and marks of what is no finding at a site.
 
 Shaded ("free"): the network is affine in the pixels there. Framed ("local"): a unit sees only part of the picture.
 Open marker or hatched bar: the same experiment as a site before it.

@@ -1,4 +1,4 @@
-"""What the figures of positions and probes show, as numbers: for readers of the Markdown twin."""
+"""The numbers shown by the figures of positions and probes, as tables of the Markdown twin."""
 
 from __future__ import annotations
 

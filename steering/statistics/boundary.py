@@ -79,7 +79,7 @@ class Curves:
 
 @dataclass(frozen=True)
 class Reach:
-    """How deep a rule holds."""
+    """The depth up to which a rule holds."""
 
     site: str | None
     """Last site where it holds; null: nowhere."""

@@ -1,4 +1,4 @@
-"""How numbers, intervals and site names are written wherever they are shown."""
+"""Numbers, intervals and site names as text, the same wherever they are shown."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ Resampler = Callable[[int], np.ndarray]
 
 @dataclass(frozen=True)
 class PairedEffect:
-    """How much ``a`` exceeds ``b``, maze by maze; null where ``note`` says why there is no number."""
+    """Difference ``a - b``, maze by maze; null where ``note`` says why there is no number."""
 
     n: int
     """Number of mazes where both are defined, 0 or more."""

@@ -1,4 +1,4 @@
-"""How many mazes a study needs for an interval of a given width, by simulation from a pilot."""
+"""The number of mazes that an interval of a given width needs, by simulation from a pilot."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FARTHER = 10  # times the pilot: as far as its mazes can be trusted to stand for
 
 @dataclass(frozen=True)
 class Power:
-    """How many levels a 95% interval of blindness of a given width takes."""
+    """Number of levels that a 95% interval of blindness of a given width takes."""
 
     width: float
     """Width asked for, above 0 and up to 2."""

@@ -69,7 +69,7 @@ def read_index(directory: Path, remedy: str) -> RunIndex:
 
 @dataclass(frozen=True)
 class RunArtifacts:
-    """What other commands left in a run directory, as far as it belongs to the sweep there."""
+    """The files of other commands in a run directory, as far as they belong to the sweep there."""
 
     probes: ProbeSummary | None = None
     """What the probes read; None: not probed, or not of this sweep."""
@@ -147,7 +147,7 @@ class _Settings:
 
 @dataclass(frozen=True)
 class _Header:
-    """What an artifact says it is of: the fields that tell whether it belongs to a sweep."""
+    """The fields of an artifact that tell whether it belongs to a sweep."""
 
     checkpoint: CheckpointId
     mode: str = ""

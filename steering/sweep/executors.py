@@ -1,4 +1,4 @@
-"""Where units are computed: processes of this machine, or the workers of a Dask cluster.
+"""Executors of units: processes of this machine, or the workers of a Dask cluster.
 
 An executor is a generator: units in, results out as they come, in any order. Every unit runs on one thread with fixed
 batches, so the numbers are the same on one worker or many, here or there. Closing the generator (or an exception,

@@ -1,4 +1,4 @@
-"""Which versions of Python and of packages a result was computed with."""
+"""Versions of Python and of packages that a result was computed with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which rollouts a sweep records, where in the network, and under which file names."""
+"""Choice of the rollouts that a sweep records: levels, site of the edit, file names."""
 
 from __future__ import annotations
 

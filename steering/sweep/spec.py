@@ -1,4 +1,4 @@
-"""What a sweep is to compute: the spec, the levels that qualify, the keys of its results."""
+"""The task of a sweep: its spec, the levels that qualify, the keys of its results."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def labelled(spec: SweepSpec, condition: str, coefficient: float) -> str:
 
 @dataclass(frozen=True)
 class SweepSpec:
-    """What determines a sweep's numbers; ``spec.json`` of its directory."""
+    """The settings that determine a sweep's numbers; ``spec.json`` of its directory."""
 
     checkpoint: str
     """Name of the checkpoint."""

@@ -25,7 +25,7 @@ from steering.sweep.store import Row
 
 @dataclass(frozen=True)
 class Unit:
-    """What is computed and stored together: results of one group on one level, and rollouts to record."""
+    """Results to compute and store together, of one group on one level, and rollouts to record."""
 
     level: int
     keys: tuple[Key, ...]
@@ -34,7 +34,7 @@ class Unit:
 
 @dataclass(frozen=True)
 class Result:
-    """What a unit gives: rows and profiles for the store, and files by name for ``rollouts/``."""
+    """Results of a unit, as the store and ``rollouts/`` take them."""
 
     unit: Unit
     rows: tuple[Row, ...]
