@@ -79,7 +79,7 @@ def action_to_move_matrix() -> np.ndarray:
 
 
 def facing_after(facing: Facing, move: Move) -> Facing:
-    """Facing once ``move`` has been attempted, even into a wall."""
+    """Return the facing once ``move`` has been attempted, even into a wall."""
     if move == Move.LEFT:
         return Facing.LEFT
     if move == Move.RIGHT:

@@ -25,21 +25,20 @@ TOGETHER = 64  # policies in one pass: more gain nothing, and memory must not gr
 
 @dataclass(frozen=True)
 class ChainStatistics:
-    """Statistics of what happens within the horizon, starting from the maze's start state.
-
-    ``p_cheese``: the cheese is reached. ``p_cheese_cell``: the cell ``goal`` is visited (equal to
-    ``p_cheese`` if the cheese lies there). ``p_corner``, ``p_region``: the top-right cell, the
-    top-right 5x5 are visited before the episode ends. ``expected_steps``: mean of
-    min(steps to the cheese, horizon). ``occupancy`` ``float64[n_states]``: expected number of
-    moves made from each state.
-    """
+    """Exact statistics of one episode within the horizon, from the maze's start state."""
 
     p_cheese: float
+    """Probability, 0..1, that the cheese is reached; 0 without a cheese."""
     p_cheese_cell: float
+    """Probability, 0..1, that the cell ``goal`` is visited; ``p_cheese`` if the cheese lies there."""
     p_corner: float
+    """Probability, 0..1, that the top-right cell is visited before the episode ends."""
     p_region: float
+    """Probability, 0..1, that the top-right region (5x5 by default) is visited before the episode ends."""
     expected_steps: float
+    """Mean of min(moves to the cheese, horizon), 0..horizon."""
     occupancy: np.ndarray
+    """Expected number of moves made from each state of ``maze.states``: ``float64[n_states]``, 0 or more."""
 
 
 def check_probabilities(maze: Maze, probabilities: np.ndarray) -> np.ndarray:
@@ -53,7 +52,7 @@ def check_probabilities(maze: Maze, probabilities: np.ndarray) -> np.ndarray:
 
 
 def transition_matrix(maze: Maze, probabilities: np.ndarray, absorbing: Iterable[Cell] = ()) -> csr_array:
-    """Row-stochastic ``[n_states, n_states]``; states on ``absorbing`` cells keep to themselves."""
+    """Return the row-stochastic ``[n_states, n_states]``; states on ``absorbing`` cells keep to themselves."""
     p = check_probabilities(maze, probabilities)
     table = transition_table(maze)
     stay = np.zeros(len(maze.states), dtype=bool)
@@ -73,7 +72,7 @@ def statistics(
     goal: Cell | None = None,
     region: int = REGION,
 ) -> ChainStatistics:
-    """Exact statistics of ``float64[n_states, 5]`` move probabilities within ``horizon`` moves.
+    """Return the exact statistics of ``float64[n_states, 5]`` move probabilities within ``horizon`` moves.
 
     ``goal`` is the cell of ``p_cheese_cell`` (default: the cheese); it matters for a maze whose
     cheese was taken away.
@@ -132,7 +131,7 @@ def statistics_of_all(
 
 
 def _states(maze: Maze, cells: Iterable[Cell]) -> list[int]:
-    """Indices of the states on ``cells``, in order."""
+    """Return the indices of the states on ``cells``, in order."""
     return sorted(2 * maze.index[cell] + facing for cell in cells for facing in (0, 1))
 
 
@@ -144,7 +143,7 @@ def check_horizon(horizon: int) -> int:
 
 
 def path_probability(maze: Maze, probabilities: np.ndarray, goal: Cell | None) -> float:
-    """Geometric mean of the step probabilities along the shortest path start -> ``goal``.
+    """Return the geometric mean of the step probabilities along the shortest path start -> ``goal``.
 
     The normalized path probability of Turner et al. 2023; the facing is the one the walk leaves.
     NaN if there is no goal, no path to it, or the mouse starts on it.
@@ -157,7 +156,7 @@ def path_probability(maze: Maze, probabilities: np.ndarray, goal: Cell | None) -
 
 
 def decision_probabilities(maze: Maze, probabilities: np.ndarray) -> tuple[float, float, float]:
-    """Probability of the move towards the cheese, towards the corner and of any other.
+    """Return the probabilities of the move towards the cheese, towards the corner and of any other.
 
     Taken at the decision square, facing as left by the shortest path from the start. NaN three
     times if the maze has none.
@@ -175,5 +174,5 @@ def _first_move(maze: Maze, start: Cell, goal: Cell) -> Move:
 
 
 def total_variation(p: np.ndarray, q: np.ndarray) -> np.ndarray:
-    """Total-variation distance of the rows of two ``float[n, k]`` arrays: ``float[n]`` in 0..1."""
+    """Return the total-variation distances of the rows of two ``float[n, k]`` arrays: ``float[n]`` in 0..1."""
     return 0.5 * np.abs(np.asarray(p, dtype=np.float64) - np.asarray(q, dtype=np.float64)).sum(axis=1)

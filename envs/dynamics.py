@@ -1,4 +1,4 @@
-"""What a move does: ``(cell, facing) x move -> (cell, facing)``.
+"""The dynamics of the maze: ``(cell, facing) x move -> (cell, facing)``.
 
 One cell a move; a move into a wall stays in place; a horizontal attempt turns the sprite even
 when a wall blocks it (``BasicAbstractGame::set_action_xy`` and ``MazeGame::game_step`` in
@@ -25,7 +25,16 @@ def step(maze: Maze, state: State, move: Move) -> State:
 
 @functools.lru_cache(maxsize=8)
 def transition_table(maze: Maze) -> np.ndarray:
-    """Return ``int64[n_states, 5]``, read-only: index (in ``maze.states``) of the state after each move."""
+    """Return the state after each move from each state.
+
+    Args:
+        maze: the maze; its cheese plays no part, since the end of an episode is the chain's matter.
+
+    Returns:
+        Indices into ``maze.states``, ``int64[n_states, 5]``, read-only; columns in the order of :class:`Move`.
+
+    Source: ``BasicAbstractGame::set_action_xy`` and ``MazeGame::game_step`` of procgen 0.10.7.
+    """
     moves_to = np.empty((len(maze.cells), N_MOVES), dtype=np.int64)
     for move in Move:
         dx, dy = STEP_OF_MOVE[move]

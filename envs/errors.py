@@ -1,4 +1,4 @@
-"""What a user is told in one line: input to be mended, and work that was stopped."""
+"""Messages of one line for a user: input to be mended, and work that was stopped."""
 
 from __future__ import annotations
 

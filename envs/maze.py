@@ -29,47 +29,54 @@ _THEME = ("background_index", "bg_tile_ratio", "bg_pct_x")
 
 
 class State(NamedTuple):
-    """State of the mouse, on which an observation of a level depends: the mouse's cell and its facing."""
+    """State of the mouse, on which an observation of a level depends."""
 
     cell: Cell
+    """Cell (x, y) of the mouse, from the bottom left of the inner maze."""
     facing: Facing
+    """Direction in which its sprite looks."""
 
 
 @dataclass(frozen=True)
 class Maze:
     """A maze with a mouse and, usually, a cheese.
 
-    ``walls[y][x]`` is ``#`` or ``.``, rows counted from the bottom. ``state`` is the procgen state
-    that shows the maze; equality and hash ignore it except for what it adds to the picture
-    (``theme``: the background). Build one with :meth:`from_level`, :meth:`from_ascii` or
-    :meth:`from_state`.
+    Build one with :meth:`from_level`, :meth:`from_ascii` or :meth:`from_state`.
     """
 
     walls: tuple[str, ...]
+    """``walls[y][x]`` is ``#`` (wall) or ``.`` (free): ``dim`` rows of ``dim``, counted from the bottom."""
     mouse: Cell
+    """Start cell of the mouse."""
     cheese: Cell | None
+    """Cell of the cheese; None if it was removed."""
     facing: Facing
+    """Facing of the mouse at the start."""
     mode: str
+    """Procgen's distribution mode: ``hard`` (world of 25x25) or ``easy`` (15x15)."""
     level: int | None
+    """Procgen's level seed; None for a maze of one's own."""
     theme: tuple[float, ...] = field(repr=False)
+    """Background of the picture: index, tile ratio and x offset."""
     state: MazeState = field(repr=False, compare=False)
+    """Procgen state that shows the maze; equality and hash see its ``theme`` only."""
 
     # -- building ---------------------------------------------------------------------------
 
     @classmethod
     def from_level(cls, seed: int, mode: str = "hard") -> Maze:
-        """Return the level procgen makes from ``seed``; raise :class:`InputError` for a bad seed."""
+        """Return the level that procgen makes from ``seed``; raise :class:`InputError` for a bad seed or mode."""
         return cls.from_levels([seed], mode)[0]
 
     @classmethod
     def from_levels(cls, seeds: Sequence[int], mode: str = "hard") -> list[Maze]:
-        """Many levels at once (several times faster than one by one)."""
+        """Return many levels at once, as :meth:`from_level` does, several times faster than one by one."""
         states = procgen_env.level_states(seeds, mode)
         return [cls.from_state(data, level=int(seed)) for seed, data in zip(seeds, states, strict=True)]
 
     @classmethod
     def from_state(cls, data: bytes | MazeState, *, level: int | None = None) -> Maze:
-        """Return the maze in a serialized procgen state (validated)."""
+        """Return the maze in a procgen state; raise :class:`InputError` for bytes that procgen does not write."""
         state = data if isinstance(data, MazeState) else state_bytes.decode(data)
         m, d = state.margin, state.maze_dim
         inner = state.grid[m : m + d, m : m + d]
@@ -95,8 +102,10 @@ class Maze:
         if world is None:
             raise InputError(f"maze mode {mode!r} is not supported; use 'hard' or 'easy'")
         if dim < 3 or dim % 2 == 0 or dim > world or any(len(row) != dim for row in rows):
-            raise InputError(f"ASCII maze: {dim} rows of lengths {sorted({len(r) for r in rows})}; "
-                             f"a {mode} maze is a square of odd side 3 to {world}")  # fmt: skip
+            raise InputError(
+                f"ASCII maze: {dim} rows of lengths {sorted({len(r) for r in rows})}; "
+                f"a {mode} maze is a square of odd side 3 to {world}"
+            )
         for number, row in enumerate(rows, 1):
             for char in row:
                 if char not in "#.MC":
@@ -130,7 +139,7 @@ class Maze:
 
     @property
     def dim(self) -> int:
-        """Side of the inner maze in cells."""
+        """Return the side of the inner maze in cells."""
         return len(self.walls)
 
     @property
@@ -145,12 +154,12 @@ class Maze:
 
     @functools.cached_property
     def cells(self) -> tuple[Cell, ...]:
-        """Free cells, row by row from the bottom left."""
+        """Return the free cells, row by row from the bottom left."""
         return tuple((x, y) for y, row in enumerate(self.walls) for x, kind in enumerate(row) if kind == ".")
 
     @functools.cached_property
     def index(self) -> dict[Cell, int]:
-        """Position of each free cell in :attr:`cells`."""
+        """Return the position of each free cell in :attr:`cells`."""
         return {cell: i for i, cell in enumerate(self.cells)}
 
     @functools.cached_property
@@ -159,11 +168,11 @@ class Maze:
         return tuple(State(cell, facing) for cell in self.cells for facing in Facing)
 
     def state_index(self, cell: Cell, facing: Facing) -> int:
-        """Index of a state in :attr:`states`."""
+        """Return the index of a state in :attr:`states`."""
         return 2 * self.index[cell] + int(facing)
 
     def region(self, r: int) -> frozenset[Cell]:
-        """Free cells of the top-right r x r square (``x, y >= dim - r``)."""
+        """Return the free cells of the top-right r x r square (``x, y >= dim - r``)."""
         side = range(max(self.dim - r, 0), self.dim)
         return frozenset((x, y) for y in side for x in side if self.walls[y][x] == ".")
 
@@ -199,7 +208,7 @@ class Maze:
 
     @functools.cached_property
     def graph(self) -> csr_array:
-        """Adjacency of free cells, ``[n, n]``, ones between neighbours."""
+        """Return the adjacency matrix of free cells, ``[n, n]``, ones between neighbours."""
         dim = self.dim
         free = np.frombuffer("".join(self.walls).encode(), dtype="S1").reshape(dim, dim) == b"."
         number = np.full((dim, dim), -1)
@@ -214,7 +223,7 @@ class Maze:
         return csr_array((np.ones(len(row)), column[order], starts), shape=(len(self.cells),) * 2)
 
     def distances(self, cell: Cell) -> np.ndarray:
-        """Path length in steps from every free cell to ``cell``: ``float64[n]`` (inf: no path)."""
+        """Return the path length in steps from every free cell to ``cell``: ``float64[n]`` (inf: no path)."""
         return csgraph.dijkstra(self.graph, indices=self.index[cell], unweighted=True)
 
     def connected(self, start: Cell, goal: Cell) -> bool:
@@ -246,17 +255,17 @@ class Maze:
 
     @functools.cached_property
     def _paths(self) -> dict[tuple[Cell, Cell], tuple[Cell, ...]]:
-        """Paths found so far: every outcome of a level asks for the same few."""
+        """Keep the paths found so far: every outcome of a level asks for the same few."""
         return {}
 
     def neighbours(self, cell: Cell) -> list[Cell]:
-        """Free cells one step away, in the order left, right, up, down."""
+        """Return the free cells one step away, in the order left, right, up, down."""
         x, y = cell
         return [c for c in ((x - 1, y), (x + 1, y), (x, y + 1), (x, y - 1)) if c in self.index]
 
     @functools.cached_property
     def decision_square(self) -> Cell | None:
-        """Last common cell of the shortest paths mouse -> cheese and mouse -> top-right cell.
+        """Return the last common cell of the shortest paths mouse -> cheese and mouse -> top-right cell.
 
         None if there is no cheese, if the top-right cell cannot be reached, or if one path
         contains the other: then the two goals never ask for different moves.
@@ -273,7 +282,7 @@ class Maze:
         return to_cheese[common - 1]
 
     def walk(self, path: Sequence[Cell], facing: Facing | None = None) -> list[tuple[State, Move]]:
-        """States met and moves made when walking ``path``; ``facing`` defaults to the mouse's."""
+        """Return the states met and moves made when walking ``path``; ``facing`` defaults to the mouse's."""
         here = self.facing if facing is None else facing
         steps = []
         for (x0, y0), (x1, y1) in itertools.pairwise(path):
@@ -290,7 +299,7 @@ class Maze:
         return State(cell, facing)
 
     def features(self) -> dict[str, float]:
-        """Distances between start, decision square, cheese and top-right cell.
+        """Return the distances between start, decision square, cheese and top-right cell.
 
         Keys ``euclid_A_B`` and ``path_A_B`` for the six pairs of ``start``, ``decision``,
         ``cheese``, ``corner``; unit: cells. NaN where the maze has no such cell.
@@ -309,11 +318,11 @@ class Maze:
     # -- pictures ---------------------------------------------------------------------------
 
     def outer(self, cells: Iterable[Cell]) -> np.ndarray:
-        """Cells of procgen's whole grid, ``int[n, 2]``."""
+        """Return inner cells as cells of procgen's whole grid, ``int[n, 2]``."""
         return np.array(list(cells), dtype=int).reshape(-1, 2) + self.state.margin
 
     def observations(self, states: Sequence[State] | None = None, *, human: bool = False) -> np.ndarray:
-        """Procgen's frames of ``states`` (default: all): ``uint8[n, 64, 64, 3]`` (512 if human)."""
+        """Return procgen's frames of ``states`` (default: all), ``uint8[n, 64, 64, 3]`` (512 if human)."""
         chosen = self.states if states is None else states
         facings = np.array([int(s.facing) for s in chosen])
         return procgen_env.observe_variants(self.state, self.outer(s.cell for s in chosen), facings, human=human)

@@ -17,13 +17,14 @@ from envs.trajectory import Trajectory
 
 
 def state_in(maze: Maze, data: bytes) -> State:
+    """Return the inner cell and facing of the mouse in a serialized procgen state."""
     state = state_bytes.decode(data)
     x, y = state.mouse
     return State((x - state.margin, y - state.margin), Facing(state.facing))
 
 
 def place_of(maze: Maze) -> dict[str, Any]:
-    """Return what :func:`recorded_maze` makes the maze of again: its level, or all of it if it is no level."""
+    """Return the JSON that :func:`recorded_maze` rebuilds the maze from: its level, or the whole state without one."""
     place: dict[str, Any] = {"level": maze.level, "mode": maze.mode}
     place["cheese"] = None if maze.cheese is None else list(maze.cheese)
     if maze.level is None:
@@ -65,8 +66,10 @@ def replay(track: Trajectory) -> Maze:
         raise InputError("recorded trajectory: it has no moves, so there is nothing to replay")
     maze = recorded_maze(track)
     if track.states[0] != (maze.mouse, maze.facing):
-        raise InputError(f"recorded trajectory: it starts at {_words(track.states[0])}, "
-                         f"the level at {_words(State(maze.mouse, maze.facing))}")  # fmt: skip
+        raise InputError(
+            f"recorded trajectory: it starts at {_words(track.states[0])}, "
+            f"the level at {_words(State(maze.mouse, maze.facing))}"
+        )
     last = len(track.moves) - 1
     env = procgen_env.gym3_env(1, maze.mode, start_level=0, num_levels=1, rand_seed=0)
     try:
@@ -77,8 +80,10 @@ def replay(track: Trajectory) -> Maze:
             # Procgen goes on to another level at once, so the last state of an episode cannot be read.
             found = step(maze, track.states[t], move) if ended else state_in(maze, env.callmethod("get_state")[0])
             if found != track.states[t + 1]:
-                raise InputError(f"recorded trajectory: after move {t + 1} ({move.label}) procgen is at "
-                                 f"{_words(found)}, the record says {_words(track.states[t + 1])}")  # fmt: skip
+                raise InputError(
+                    f"recorded trajectory: after move {t + 1} ({move.label}) procgen is at "
+                    f"{_words(found)}, the record says {_words(track.states[t + 1])}"
+                )
             if ended and t < last:
                 raise InputError(f"recorded trajectory: procgen ends the episode after move {t + 1} of {last + 1}")
         if track.reached_cheese != (ended and found.cell == maze.cheese):

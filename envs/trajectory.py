@@ -18,18 +18,23 @@ from envs.maze import State
 
 @dataclass(frozen=True)
 class Trajectory:
-    """One episode, checked when built: raises :class:`InputError` if the parts do not fit.
+    """One episode of T moves, checked when built.
 
-    ``states`` has one entry more than ``moves``; ``probabilities`` is ``float64[T, 5]``, the move
-    distribution at each of the first T states. ``reached_cheese``: the last move ended the
-    episode on the cheese. ``info`` holds level, condition, seed and the like (JSON values).
+    Raises:
+        InputError: a length or shape does not fit, a row of probabilities is none, or a move cannot lead from its
+            state to the next (walls aside).
     """
 
     states: tuple[State, ...]
+    """The T + 1 states, the start first."""
     moves: tuple[Move, ...]
+    """The T moves; move t leads from state t to state t + 1."""
     probabilities: np.ndarray = field(repr=False)
+    """Distribution that each move was drawn from, ``float64[T, 5]`` in the order of :class:`Move`; rows sum to 1."""
     reached_cheese: bool
+    """True if the last move ended the episode on the cheese."""
     info: dict[str, Any] = field(default_factory=dict)
+    """Level, condition, seed and the like: JSON values by name."""
 
     def __post_init__(self) -> None:
         steps = len(self.moves)

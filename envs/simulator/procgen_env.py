@@ -85,7 +85,7 @@ def check_seed(seed: int) -> int:
 
 
 def level_states(seeds: Sequence[int], mode: str = "hard") -> list[bytes]:
-    """Serialized start states of the levels ``seeds``, in order.
+    """Return the serialized start states of the levels ``seeds``, in order.
 
     A validated template is told to draw its next level from ``seed <= s < seed + 1`` and reset
     by the action -1, which gives the level that ``start_level=seed`` gives, without building an
@@ -106,7 +106,7 @@ def level_states(seeds: Sequence[int], mode: str = "hard") -> list[bytes]:
 
 
 def observe_states(states: Sequence[bytes], *, human: bool = False) -> np.ndarray:
-    """Frames of serialized states: ``uint8[n, 64, 64, 3]``, or 512x512 where ``human``.
+    """Return the frames of serialized states: ``uint8[n, 64, 64, 3]``, or 512x512 where ``human``.
 
     All states must be of one mode. They are validated one by one; for many states of one level
     :func:`observe_variants` validates once.
@@ -116,12 +116,12 @@ def observe_states(states: Sequence[bytes], *, human: bool = False) -> np.ndarra
 
 
 def observe_variants(state: MazeState, cells: np.ndarray, facings: np.ndarray, *, human: bool = False) -> np.ndarray:
-    """Frames with the mouse at each outer cell ``int[n, 2]`` and facing ``int[n]``."""
+    """Return the frames with the mouse at each outer cell ``int[n, 2]`` and facing ``int[n]``."""
     return _observe(state_bytes.mouse_variants(state, cells, facings, frames_only=True), state.mode, human)
 
 
 def observe_many(batches: Sequence[tuple[MazeState, np.ndarray, np.ndarray]]) -> np.ndarray:
-    """Frames of several (state, cells, facings) of one mode, rendered together, in order."""
+    """Return the frames of several (state, cells, facings) of one mode, rendered together, in order."""
     mode = _one_mode([state for state, _, _ in batches])
     encoded = [v for batch in batches for v in state_bytes.mouse_variants(*batch, frames_only=True)]
     return _observe(encoded, mode, False)
@@ -149,7 +149,7 @@ def _observe(encoded: list[bytes], mode: str, human: bool) -> np.ndarray:
 
 
 def _chunks(states: list[bytes], mode: str, human: bool = False) -> Any:
-    """Pairs of (chunk, environment of just that size); only the last chunk is padded."""
+    """Yield pairs of (chunk, environment of just that size); only the last chunk is padded."""
     start = 0
     while start < len(states):
         left = len(states) - start

@@ -38,17 +38,18 @@ from envs.simulator.state_layout import (
 
 @dataclass(frozen=True)
 class MazeState:
-    """One decoded procgen maze state.
+    """One decoded procgen maze state (procgen 0.10.7: ``Game::serialize``, ``MazeGame::serialize``).
 
-    ``values`` holds every field of the layout in order: ints and floats as such, strings as
-    bytes, ``entities`` as raw little-endian ``int32[n, 31]``, ``grid`` as ``int32[h, w]`` with
-    row 0 at the bottom. Use the properties and the ``with_*`` editors; instances never change.
+    Use the properties and the ``with_*`` editors, which return a new state and raise :class:`InputError` for one that
+    procgen would not take; instances never change. Cells here are (x, y) of the whole grid, from its bottom left.
     """
 
     values: dict[str, int | float | bytes | np.ndarray]
+    """Every field of the layout in order: int32 and float32 as numbers, strings as bytes, ``entities`` as raw
+    little-endian ``int32[n, 31]``, ``grid`` as ``int32[h, w]`` with row 0 at the bottom."""
 
     def integer(self, name: str) -> int:
-        """Value of an int32 field, e.g. ``"current_level_seed"``."""
+        """Return the value of an int32 field, e.g. ``"current_level_seed"``."""
         value = self.values[name]
         assert isinstance(value, int)
         return value
@@ -74,38 +75,38 @@ class MazeState:
 
     @property
     def world_dim(self) -> int:
-        """Side of the whole grid in tiles."""
+        """Return the side of the whole grid in tiles."""
         return self.integer("world_dim")
 
     @property
     def maze_dim(self) -> int:
-        """Side of the inner maze in tiles (odd)."""
+        """Return the side of the inner maze in tiles (odd)."""
         return self.integer("maze_dim")
 
     @property
     def margin(self) -> int:
-        """Tiles of padding left of and below the inner maze."""
+        """Return the tiles of padding left of and below the inner maze."""
         return (self.world_dim - self.maze_dim) // 2
 
     @property
     def level_seed(self) -> int:
-        """Seed of the level the state belongs to."""
+        """Return the seed of the level the state belongs to."""
         return self.integer("current_level_seed")
 
     @property
     def mouse(self) -> tuple[int, int]:
-        """Outer grid cell (x, y) of the mouse."""
+        """Return the outer grid cell (x, y) of the mouse."""
         x, y = self.entities[0, [X, Y]].view("<f4")
         return int(x), int(y)
 
     @property
     def facing(self) -> Facing:
-        """Facing of the mouse sprite."""
+        """Return the facing of the mouse sprite."""
         return Facing(int(self.entities[0, IS_REFLECTED]))
 
     @property
     def cheese(self) -> tuple[int, int] | None:
-        """Outer grid cell (x, y) of the cheese, or None."""
+        """Return the outer grid cell (x, y) of the cheese, or None."""
         found = np.argwhere(self.grid == CHEESE)
         return (int(found[0, 1]), int(found[0, 0])) if len(found) else None
 
@@ -222,7 +223,7 @@ def encode(state: MazeState) -> bytes:
 def mouse_variants(
     state: MazeState, cells: np.ndarray, facings: np.ndarray, *, frames_only: bool = False
 ) -> list[bytes]:
-    """Encoded copies of ``state`` with the mouse at each outer cell ``int[n, 2]``, facing ``int[n]``.
+    """Return encoded copies of ``state`` with the mouse at each outer cell ``int[n, 2]``, facing ``int[n]``.
 
     The fast path for rendering many states of one level: only three four-byte fields differ, so
     the rest is encoded once. ``frames_only`` leaves the texts of the random generators empty:
@@ -270,7 +271,7 @@ def _is_twister(text: bytes) -> bool:
 
 
 def _check(state: MazeState) -> None:
-    """Relations between fields that procgen's C++ relies on."""
+    """Check the relations between fields that procgen's C++ relies on; raise :class:`InputError`."""
     values = state.values
     if values["game_name"] != b"maze":
         raise InputError(f"procgen state: game {values['game_name']!r}, only 'maze' is supported")

@@ -19,8 +19,17 @@ class MazeEnv(gymnasium.Env[np.ndarray, np.integer]):
     """One procgen maze as a Gymnasium environment, registered as ``mazesteer/Maze-v0``.
 
     Frames ``uint8[64, 64, 3]``, 15 actions. ``terminated`` at the cheese (reward 10),
-    ``truncated`` at the 500th step. ``reset(options={"level": 7})`` chooses the level. With
-    ``render_mode="rgb_array"``, :meth:`render` gives ``uint8[512, 512, 3]``.
+    ``truncated`` at the 500th step (``MazeGame`` in procgen's ``games/maze.cpp``).
+    ``reset(options={"level": 7})`` chooses the level.
+
+    Args:
+        region: side, in cells, of the top-right square where the cheese lies; None: any free cell.
+        levels: level seeds ``low <= s < high`` to draw from, all for training or all for evaluation.
+        mode: procgen's distribution mode, ``hard`` or ``easy``.
+        render_mode: ``rgb_array``: :meth:`render` gives ``uint8[512, 512, 3]``; None: it gives None.
+
+    Raises:
+        InputError: for a bad region, level range, mode or render mode.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 15}  # noqa: RUF012  (as Env declares it)
@@ -57,7 +66,7 @@ class MazeEnv(gymnasium.Env[np.ndarray, np.integer]):
         return self._slots.observe()[0], {"level": maze.level, "maze_dim": maze.dim}
 
     def step(self, action: np.integer | int) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        """Frame, reward, terminated (cheese), truncated (time out) and an empty info."""
+        """Act; return frame, reward, terminated (cheese), truncated (time out) and an empty info."""
         if not self._running:
             raise InputError("step: the episode is over or has not begun; call reset first")
         frames, rewards, dones = self._slots.step(np.array([int(action)]))

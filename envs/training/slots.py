@@ -105,11 +105,11 @@ class Slots:
         self._facings[i] = int(maze.state.facing)
 
     def observe(self) -> np.ndarray:
-        """Procgen's present frames, ``uint8[n, 64, 64, 3]``."""
+        """Return procgen's present frames, ``uint8[n, 64, 64, 3]``."""
         return self.env.observe()[1]["rgb"]
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Act; frames, rewards ``float32[n]`` and dones ``bool[n]``.
+        """Act; return frames ``uint8[n, 64, 64, 3]``, rewards ``float32[n]`` and dones ``bool[n]``.
 
         A slot that is done shows a level of procgen's own choice until it is loaded.
         """
@@ -132,7 +132,7 @@ class Slots:
         return procgen_env.observe_variants(state, self.cells[i : i + 1], self._facings[i : i + 1], human=human)[0]
 
     def state(self, i: int) -> State:
-        """Inner cell and facing of the mouse in slot ``i``."""
+        """Return the inner cell and facing of the mouse in slot ``i``."""
         maze = self.maze(i)
         x, y = self.cells[i] - maze.state.margin
         return State((int(x), int(y)), type(maze.facing)(int(self._facings[i])))

@@ -39,7 +39,15 @@ class MazeVecEnv(VecEnv):
     ``MazeGame::game_step``), ``TimeLimit.truncated`` (the time ran out), ``is_success``,
     ``level`` and ``maze_dim``. The same seed and the same actions give the same frames.
 
-    Raises :class:`InputError` for a bad region, level range, mode or number of environments.
+    Args:
+        n_envs: number of mazes, 1 or more.
+        region: side, in cells, of the top-right square where the cheese lies; None: any free cell.
+        levels: level seeds ``low <= s < high`` to draw from, all for training or all for evaluation.
+        mode: procgen's distribution mode, ``hard`` or ``easy``.
+        seed: seed of the sequence of levels and cheese cells.
+
+    Raises:
+        InputError: for a bad region, level range, mode or number of environments.
     """
 
     def __init__(
@@ -65,12 +73,12 @@ class MazeVecEnv(VecEnv):
 
     @property
     def cells(self) -> np.ndarray:
-        """Return where each mouse stands on procgen's whole grid, ``int[n, 2]`` (:meth:`envs.maze.Maze.outer`)."""
+        """Return each mouse's cell on procgen's whole grid, ``int[n, 2]`` (:meth:`envs.maze.Maze.outer`)."""
         return self._slots.cells.copy()
 
     @property
     def states(self) -> list[State]:
-        """Return where each mouse stands and looks."""
+        """Return each mouse's inner cell and facing."""
         return [self._slots.state(i) for i in range(self.num_envs)]
 
     def reset(self) -> VecEnvObs:
@@ -90,7 +98,7 @@ class MazeVecEnv(VecEnv):
         self._actions = np.asarray(actions).reshape(self.num_envs)
 
     def step_wait(self) -> VecEnvStepReturn:
-        """Frames, rewards ``float32[n]``, dones ``bool[n]`` and infos."""
+        """Return frames ``uint8[n, 64, 64, 3]``, rewards ``float32[n]``, dones ``bool[n]`` and infos."""
         slots = self._slots
         frames, rewards, dones = slots.step(self._actions)
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
@@ -119,7 +127,7 @@ class MazeVecEnv(VecEnv):
             self._closed = True
 
     def get_images(self) -> Sequence[np.ndarray | None]:
-        """Large frames ``uint8[512, 512, 3]`` of all slots."""
+        """Return large frames ``uint8[512, 512, 3]`` of all slots."""
         return [self._slots.frame(i, human=True) for i in range(self.num_envs)]
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
@@ -132,11 +140,11 @@ class MazeVecEnv(VecEnv):
         setattr(self, attr_name, value)
 
     def env_method(self, method_name: str, *args: Any, indices: VecEnvIndices = None, **kwargs: Any) -> list[Any]:
-        """Not available: the slots of a batch are not environment objects."""
+        """Raise :class:`InputError`: the slots of a batch are not environment objects."""
         raise InputError(f"MazeVecEnv has no method {method_name!r} per environment; its slots are one procgen batch")
 
     def env_is_wrapped(self, wrapper_class: type[gymnasium.Wrapper], indices: VecEnvIndices = None) -> list[bool]:
-        """No slot is wrapped."""
+        """Return False for each index: no slot is wrapped."""
         return [False for _ in self._get_indices(indices)]
 
 
