@@ -43,7 +43,7 @@ REPEATS = 3
 
 
 def best_of(work: Callable[[], object], repeats: int = REPEATS) -> float:
-    """Least wall time of ``work`` in seconds."""
+    """Return the least wall time of ``work`` in seconds."""
     times = []
     for _ in range(repeats):
         start = time.perf_counter()
@@ -53,7 +53,7 @@ def best_of(work: Callable[[], object], repeats: int = REPEATS) -> float:
 
 
 def bench(policy: MazePolicy, maze: Maze) -> list[tuple[str, float]]:
-    """(what, ratio) pairs."""
+    """Return (name, ratio) pairs."""
     sites = enumerate_sites(policy.net)
     vectors = cheese_vectors(policy, maze, [site.name for site in sites])
     edits = [subtract(vectors[site.name]) for site in sites]
@@ -95,10 +95,10 @@ def bench(policy: MazePolicy, maze: Maze) -> list[tuple[str, float]]:
 
 
 def passes_saved(policy: MazePolicy, count: int = 8) -> float:
-    """Forward passes over the first ``count`` levels that Monte Carlo takes to know P(cheese) with a standard error of
-    .02, relative to those of the exact outcome (one for each state).
+    """Return the forward passes over the first ``count`` levels that Monte Carlo takes to know P(cheese).
 
-    Episodes are those of the worst case, P(cheese) = 1/2: nobody knows it beforehand. Their length is this policy's.
+    With a standard error of .02, relative to those of the exact outcome (one for each state). Episodes are those of the
+    worst case, P(cheese) = 1/2: nobody knows it beforehand. Their length is this policy's.
     """
     mazes = [Maze.from_level(level) for level in range(count)]
     episodes = 0.25 / 0.02**2
@@ -107,7 +107,7 @@ def passes_saved(policy: MazePolicy, count: int = 8) -> float:
 
 
 def efficiency(policy: MazePolicy, maze: Maze) -> tuple[float, float]:
-    """Operations per second of a whole 42-site sweep, relative to those of the bare network at its best batch size.
+    """Return the operations a second of a whole 42-site sweep, relative to the bare network's at its best batch size.
 
     The sweep's time holds everything from the level to its outcomes: rendering, both references, the suffixes of all
     sites, the chain. Operations are those of convolutions and matrix products, counted by torch: all of them, and those
@@ -143,7 +143,7 @@ def _operations(work: Callable[[], object]) -> float:
 
 
 def growth(policy: MazePolicy, count: int = 64) -> tuple[float, float]:
-    """(time per state over ``count`` levels relative to the first 8 of them, peak memory as a share of 2 GiB)."""
+    """Return (time per state over ``count`` levels relative to the first 8, peak memory as a share of 2 GiB)."""
     mazes, _ = qualifying_levels(range(10_000), count)
     sites = ("embedder.block1.conv", "embedder.block2.res1.resadd", "embedder.relu3")
     spec = SweepSpec(policy.name, policy.sha256, tuple(m.level or 0 for m in mazes), sites, DEFAULT_CONDITIONS)
@@ -158,7 +158,7 @@ def growth(policy: MazePolicy, count: int = 64) -> tuple[float, float]:
 
 
 def data_share(config: ImitationConfig | DaggerConfig, steps: int = 32) -> float:
-    """Share of a training step that making its data costs, all threads, random data made beside the network."""
+    """Return the share of a training step that making its data costs: all threads, random data beside the network."""
     drawn = config if isinstance(config, ImitationConfig) else config.random_part
     rng = np.random.default_rng(0)
     ready = [batch for number in range(steps // drawn.block) for batch in make_block(ImitationConfig(), number)]

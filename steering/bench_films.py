@@ -22,7 +22,7 @@ LEVEL, STEPS = 0, 300
 
 
 def frames(steps: int = STEPS) -> Iterator[np.ndarray]:
-    """A film of two mice that walk from start to cheese and to the corner and back, ``steps`` moves."""
+    """Return the frames of a film of two mice that walk to the cheese, the corner and back, ``steps`` moves."""
     maze = Maze.from_level(LEVEL)
     rng = np.random.default_rng(0)
     panels = []
@@ -35,7 +35,7 @@ def frames(steps: int = STEPS) -> Iterator[np.ndarray]:
 
 
 def rates() -> dict[str, float]:
-    """Frames a second by what is done with them."""
+    """Return the frames a second by what is done with them."""
     begun = time.perf_counter()
     count = sum(1 for _ in frames())
     found = {"composed": count / (time.perf_counter() - begun)}

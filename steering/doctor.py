@@ -34,13 +34,17 @@ class Check:
     """One part of an installation: whether it works, what was found, and how to mend it."""
 
     name: str
+    """Name of the part."""
     ok: bool
+    """Whether it works."""
     detail: str
+    """The finding in words."""
     remedy: str = ""
+    """How to mend it; empty where it works."""
 
 
 def checks(directory: str | Path = ".") -> list[Check]:
-    """Try every part, each whatever became of the others; results are to go to ``directory``."""
+    """Return a check of every part, each whatever became of the others; results are to go to ``directory``."""
     return [
         _python(),
         _glib(),
@@ -53,7 +57,7 @@ def checks(directory: str | Path = ".") -> list[Check]:
 
 
 def report(found: list[Check]) -> str:
-    """One line per check, and under each that failed what to do."""
+    """Return one line per check, and under each that failed what to do."""
     width = max(len(check.name) for check in found)
     lines = []
     for check in found:
@@ -158,7 +162,7 @@ def probe_procgen() -> str:
 
 
 def probe_torch() -> str:
-    """One convolution; what was found."""
+    """Run one convolution; return the finding in words."""
     import torch
 
     out = torch.nn.functional.conv2d(torch.ones(1, 3, 8, 8), torch.ones(4, 3, 3, 3))
@@ -168,7 +172,7 @@ def probe_torch() -> str:
 
 
 def probe_encoder() -> str:
-    """Encode two frames as H.264 in memory; what was found."""
+    """Encode two frames as H.264 in memory; return the finding in words."""
     import io
 
     import av

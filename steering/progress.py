@@ -19,7 +19,7 @@ Update = Callable[[int, int], None]
 
 @contextlib.contextmanager
 def bar(what: str) -> Iterator[Update]:
-    """Yields ``update(done, total)``; ``what`` is said beside the bar, or at the head of each line."""
+    """Yield ``update(done, total)``; ``what`` is said beside the bar, or at the head of each line."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield lines(what, time.monotonic)
@@ -42,7 +42,7 @@ def bar(what: str) -> Iterator[Update]:
 
 
 def lines(what: str, clock: Callable[[], float]) -> Update:
-    """``update(done, total)`` that prints a line, :data:`EVERY` seconds of ``clock`` after the last or the beginning.
+    """Return an ``update(done, total)`` that prints a line, :data:`EVERY` seconds of ``clock`` after the last.
 
     The estimate is from what was done since the first call: what is stored from an earlier time took none.
     """

@@ -20,7 +20,9 @@ WIDE = 2 / 3  # of the distinct experiments: an interval over so many says nothi
 def conclude_sweep(summary: SweepSummary, probes: ProbeBoundaries | None = None) -> str:
     """Return the finding in two sentences: how far the trick works, with its interval; then what that supports.
 
-    ``probes`` are those of the same run.
+    Args:
+        summary: the numbers of the run.
+        probes: the boundaries that the probes of the same run found; None: not probed.
     """
     if summary.boundary.rule is None:
         return "No trunk site was swept under `subtract`, so these results say nothing about the boundary."
@@ -62,7 +64,15 @@ def _works_up_to(summary: SweepSummary, with_change_point: bool) -> str:
 
 
 def caveats(summary: SweepSummary, probes: ProbeBoundaries | None = None) -> list[str]:
-    """Return why the numbers do not support a conclusion about where planning begins; empty if they do."""
+    """Return the reasons why the numbers do not support a conclusion about where planning begins.
+
+    Args:
+        summary: the numbers of the run.
+        probes: the boundaries that the probes of the same run found; None: not probed.
+
+    Returns:
+        One sentence per reason; empty if the numbers do support one.
+    """
     found, count = summary.boundary, len(summary.levels.used)
     reasons = []
     if count < bootstrap.FEW:

@@ -24,6 +24,9 @@ def effects(table: OutcomeTable) -> list[EffectRecord]:
     ``all_sites`` is one experiment, with that name for a site; branch sites are not compared. Holm's adjustment runs
     over the experiments within one (condition, reference, outcome). First come ``clean`` against ``no_cheese``: what
     the cheese does at all. All effects are made with the same seed, so with the same mazes.
+
+    Args:
+        table: the results of the run.
     """
     references = {name: table.reference(name) for name in REFERENCES}
     records = _family(table, "clean", "no_cheese", {"": references["clean"]}, references["no_cheese"])

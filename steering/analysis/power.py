@@ -17,7 +17,7 @@ from steering.sweep.store import Store
 
 
 def power_of_run(directory: Path, width: float, site: str | None = None) -> list[SitePower]:
-    """Return how many levels a run needs, at one site, or at its boundary and the next site.
+    """Return the number of levels that a run needs, at one site, or at its boundary and the next site.
 
     The boundary is that of the thresholds of the run's last sweep command.
 

@@ -48,9 +48,13 @@ class _Basis:
     """The arrays that every number of a run is computed from."""
 
     table: OutcomeTable
+    """The results of the run."""
     clean: Columns
+    """Outcomes of the policy left alone, ``float64[n_levels]`` each."""
     no_cheese: Columns
+    """Outcomes on the levels without cheese, ``float64[n_levels]`` each."""
     weights: np.ndarray
+    """Times that each level occurs in each resample, ``float64[draws, n_levels]``."""
 
 
 def summarize(
@@ -119,7 +123,17 @@ def trunk_curves(table: OutcomeTable, weights: np.ndarray, condition: str = MAIN
 def boundary_readings(
     table: OutcomeTable, weights: np.ndarray, sites: Sequence[SiteSummary], thresholds: ThresholdPair
 ) -> BoundarySummary:
-    """Return up to which of ``sites`` subtraction works; null and empty without trunk sites."""
+    """Return the boundary of subtraction, and readings of the same rule with other thresholds and controls.
+
+    Args:
+        table: the results of the run.
+        weights: ``float64[draws, n_levels]`` from :func:`steering.statistics.bootstrap.counts`.
+        sites: the numbers of the sites swept.
+        thresholds: least blindness and competence up to the boundary.
+
+    Returns:
+        The readings; null and empty without trunk sites.
+    """
     curves = trunk_curves(table, weights)
     if curves is None:
         return _no_boundary(thresholds)

@@ -36,9 +36,11 @@ def checkpoints_command(
     for name in names:
         card = load_card(name)
         figures = card["figures"]
-        print(f"{name:<16}{card['scale']:>5}  {card['training']['cheese']:<20}"
-              f"{figures['p_cheese_in_distribution']:>26.4f}{figures['p_cheese_anywhere']:>10.4f}"
-              f"{figures['p_region_anywhere']:>18.4f}")  # fmt: skip
+        print(
+            f"{name:<16}{card['scale']:>5}  {card['training']['cheese']:<20}"
+            f"{figures['p_cheese_in_distribution']:>26.4f}{figures['p_cheese_anywhere']:>10.4f}"
+            f"{figures['p_region_anywhere']:>18.4f}"
+        )
     for name in names:
         if series := zoo_snapshots(name):
             print(f"\n{name}, in training (write {name}@COUNT): {', '.join(map(str, sorted(series)))}")
@@ -79,15 +81,19 @@ def evaluate_command(
         raise typer.Exit(int(wrong))
     print(f"{policy.name}  sha256 {policy.sha256}")
     print(f"levels 0 to {n_levels - 1}, exact, within {figures['horizon']} moves")
-    print(f"  P(cheese), cheese {f'in the top-right {rule}x{rule}' if rule else 'where procgen put it'}   "
-          f"{figures['p_cheese_in_distribution']:.4f}")  # fmt: skip
+    print(
+        f"  P(cheese), cheese {f'in the top-right {rule}x{rule}' if rule else 'where procgen put it'}   "
+        f"{figures['p_cheese_in_distribution']:.4f}"
+    )
     for dim, p in figures["p_cheese_by_maze_size"].items():
         print(f"    {dim:>2}x{dim:<2} ({figures['levels_by_maze_size'][dim]:>3} levels)                 {p:.4f}")
     print(f"  P(cheese), cheese anywhere                 {figures['p_cheese_anywhere']:.4f}")
     print(f"  P(top-right 5x5), cheese anywhere          {figures['p_region_anywhere']:.4f}")
     square = figures["decision_square"]
-    print(f"  at the decision square ({square['levels']} levels): to the cheese {square['p_cheese_move']:.4f}, "
-          f"to the top right {square['p_corner_move']:.4f}, other {square['p_other_move']:.4f}")  # fmt: skip
+    print(
+        f"  at the decision square ({square['levels']} levels): to the cheese {square['p_cheese_move']:.4f}, "
+        f"to the top right {square['p_corner_move']:.4f}, other {square['p_other_move']:.4f}"
+    )
     if alike:
         print("NOT equal to the card" if wrong else "equal to the card")
     else:

@@ -67,8 +67,10 @@ def power_command(
             print(f"\n{record.site}: {record.warning}")
     most = max(record.levels for record in records)
     if any(record.levels == bootstrap.FEW for record in records):
-        print(f"\n{bootstrap.FEW} is the least recommended: from fewer levels the report draws no conclusion, "
-              "however narrow the interval")  # fmt: skip
+        print(
+            f"\n{bootstrap.FEW} is the least recommended: from fewer levels the report draws no conclusion, "
+            "however narrow the interval"
+        )
     if all(record.suffices for record in records):
         print(f"\nthe pilot already suffices: it has {records[0].pilot} levels, {most} are needed")
     else:

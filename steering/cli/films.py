@@ -37,7 +37,8 @@ def video(
     conditions: Annotated[
         str,
         typer.Option(
-            "--conditions", "--condition",
+            "--conditions",
+            "--condition",
             help="From left to right: clean, no_cheese, or conditions of layer-sweep.",
         ),
     ] = "clean,subtract",
@@ -53,7 +54,7 @@ def video(
     horizon: Horizon = 256,
     seed: Seed = 0,
     mode: Mode = "hard",
-) -> None:  # fmt: skip
+) -> None:
     """Film conditions side by side: same level, same random numbers, real procgen frames."""
     from agents.checkpoints.zoo import load_policy
     from envs.files import write_atomic
@@ -164,8 +165,10 @@ def film_sweep_command(
     spec = SweepSpec.load(run)
     policy = load_policy(checkpoint or spec.checkpoint)
     if policy.sha256 != spec.sha256:
-        raise InputError(f"{run} was swept with {spec.checkpoint} (sha256 {spec.sha256[:12]}), not {policy.name} "
-                         f"({policy.sha256[:12]}); give --checkpoint")  # fmt: skip
+        raise InputError(
+            f"{run} was swept with {spec.checkpoint} (sha256 {spec.sha256[:12]}), not {policy.name} "
+            f"({policy.sha256[:12]}); give --checkpoint"
+        )
     look = Look(side=size, crop=crop, fps=fps, lead=0.0, hold=0.5)
     with bar("filming") as progress:
         path = film_sites(

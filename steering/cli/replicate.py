@@ -52,8 +52,11 @@ def replicate_command(
     findings = chosen(names or (), None if show_list else mode)
     if show_list:
         facts = [{"name": f.name, "what": f.what, "published": f.published} for f in findings]
-        print(json.dumps(facts) if as_json else "\n".join(
-            f"{f['name']:<16}{f['what']}\n{'':<16}published: {f['published']}" for f in facts))  # fmt: skip
+        print(
+            json.dumps(facts)
+            if as_json
+            else "\n".join(f"{f['name']:<16}{f['what']}\n{'':<16}published: {f['published']}" for f in facts)
+        )
         return
     policy = load_policy(checkpoint)
     settings = Settings(
@@ -85,9 +88,11 @@ def _show(data: ReplicateSummary) -> None:
     from steering.reports.tables import replicate_table
 
     console: Console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
-    console.print(f"\n{data.checkpoint.name} at {data.settings.site}, exact within "
-                  f"{data.settings.horizon} moves; intervals: 95%, bootstrap over mazes; inside: whether the "
-                  "published number lies in it")  # fmt: skip
+    console.print(
+        f"\n{data.checkpoint.name} at {data.settings.site}, exact within "
+        f"{data.settings.horizon} moves; intervals: 95%, bootstrap over mazes; inside: whether the "
+        "published number lies in it"
+    )
     for shown in replicate_table(data):
         found = shown.found
         console.print(f"\n[bold]{shown.name}[/bold]: {found.what} ({found.mazes} mazes)")

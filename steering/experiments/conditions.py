@@ -56,7 +56,7 @@ class Condition:
 
     @property
     def shared_in_class(self) -> bool:
-        """True if affine-equivalent sites give one policy: the vector is a difference of activations at one site."""
+        """Return whether affine-equivalent sites give one policy: the vector is a difference of activations there."""
         return self.at_one_site and self.draws is not Draw.VECTOR
 
 

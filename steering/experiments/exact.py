@@ -39,7 +39,7 @@ class StatePolicy:
 
 
 def _partial(net: nn.Module) -> PartialNetwork | None:
-    """Partial re-execution, or None for a network that ``torch.fx`` cannot trace (hooks serve then)."""
+    """Return partial re-execution, or None for a network that ``torch.fx`` cannot trace (hooks serve then)."""
     try:
         return PartialNetwork(net)
     except InputError:
@@ -110,19 +110,19 @@ class LevelEvaluator:
         ]
 
     def outcomes(self, interventions: Sequence[Intervention]) -> list[Outcome]:
-        """Exact outcome of each intervention."""
+        """Return the exact outcome of each intervention."""
         return self.outcomes_of(self.fields(interventions))
 
     def clean_outcome(self) -> Outcome:
-        """Outcome of the policy left alone."""
+        """Return the outcome of the policy left alone."""
         return self.outcome_of(self.clean)
 
     def no_cheese_outcome(self) -> Outcome:
-        """Outcome on the level without its cheese: it cannot be eaten, its old cell can be visited."""
+        """Return the outcome on the level without its cheese: it cannot be eaten, its old cell can be visited."""
         return self.outcome_of(self.no_cheese, self.maze.without_cheese())
 
     def outcome_of(self, field: StatePolicy, world: Maze | None = None) -> Outcome:
-        """Outcome of a field of move probabilities lived out in ``world`` (default: the level)."""
+        """Return the outcome of a field of move probabilities lived out in ``world`` (default: the level)."""
         return self.outcomes_of([field], world)[0]
 
     def outcomes_of(self, fields: Sequence[StatePolicy], world: Maze | None = None) -> list[Outcome]:
@@ -159,7 +159,7 @@ class LevelEvaluator:
 
     @functools.cached_property
     def _weights(self) -> tuple[np.ndarray, np.ndarray]:
-        """Weights over states that sum to 1: uniform, and by no-cheese occupancy; 0 on the cheese."""
+        """Return weights over states that sum to 1: uniform, and by no-cheese occupancy; 0 on the cheese."""
         off = np.array([state.cell != self.maze.cheese for state in self.maze.states], dtype=np.float64)
         world = self.maze.without_cheese()
         visits = chain.statistics(world, self.no_cheese.probabilities, self.horizon).occupancy * off

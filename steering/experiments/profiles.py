@@ -30,7 +30,7 @@ def level_profiles(
     subtracted: Mapping[tuple[str, float], StatePolicy],
     origin: Cell | None,
 ) -> list[Profile]:
-    """Profiles of one level for each (site, coefficient) of ``subtracted``; ``sites`` and ``vectors`` by name.
+    """Return profiles of one level for each (site, coefficient) of ``subtracted``; ``sites`` and ``vectors`` by name.
 
     ``origin``: the cell the vectors were taken on; None for vectors of several places, of which distances count from
     the start and additivity is guaranteed nowhere. States on the cheese's cell are left out.
@@ -72,7 +72,7 @@ def outside_field(maze: Maze, receptive_field: int | None, origin: Cell) -> np.n
 def _interactions(
     evaluator: LevelEvaluator, vectors: Mapping[str, Tensor]
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Norms ``float64[n_states]`` by site: of what the vector leaves over, and of the difference the cheese makes."""
+    """Return norms ``float64[n_states]`` by site: of what the vector leaves over, and of the cheese's difference."""
     hooked, names = HookedPolicy(evaluator.policy.net), list(vectors)
     rest: dict[str, list[Tensor]] = {name: [] for name in names}
     difference: dict[str, list[Tensor]] = {name: [] for name in names}

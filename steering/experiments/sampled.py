@@ -61,8 +61,9 @@ def rollouts(
         raise InputError(f"{episodes} episodes; a rollout needs at least 1")
     edits = (intervention or Intervention()).by_site()
     hooked = HookedPolicy(policy.net)
-    running = [_Episode(maze, np.random.default_rng([seed, maze.level or 0, e]).random(horizon))
-               for e in range(episodes)]  # fmt: skip
+    running = [
+        _Episode(maze, np.random.default_rng([seed, maze.level or 0, e]).random(horizon)) for e in range(episodes)
+    ]
     seen: dict[bytes, np.ndarray] = {}
     env = procgen_env.gym3_env(episodes, maze.mode, start_level=0, num_levels=1, rand_seed=0)
     try:

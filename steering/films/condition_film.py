@@ -27,16 +27,26 @@ HEATS = ("none", "vector", "activation")
 
 @dataclass(frozen=True)
 class Cast:
-    """Who is filmed: conditions from left to right, at one site. ``heat``: ``none``, the cheese ``vector`` of the
-    site or each picture's ``activation`` there, of one ``channel`` (None: the norm over channels)."""
+    """The conditions of a film, at one site.
+
+    Raises:
+        InputError: for an unknown condition or heat map, none or a condition twice, or a heat map without a site.
+    """
 
     conditions: tuple[str, ...] = ("clean", "subtract")
+    """Names of conditions from left to right, each once."""
     site: str | None = None
+    """Name of the site of the edit and of the heat map; null: no condition acts at one site."""
     coefficient: float = 1.0
+    """Multiple of the vector."""
     seed: int = 0
+    """Seed of the moves, common to all conditions, 0 or more."""
     horizon: int = 256
+    """Most moves of an episode, 1 to 500."""
     heat: str = "none"
+    """Heat map drawn: ``none``, the cheese ``vector`` of the site, or each picture's ``activation`` there."""
     channel: int | None = None
+    """Channel of the heat map, from 0; null: the norm over channels."""
 
     def __post_init__(self) -> None:
         for condition in self.conditions:
@@ -52,7 +62,16 @@ class Cast:
 def roll(policy: Policy, maze: Maze, cast: Cast) -> list[Trajectory]:
     """Return one rollout a condition on one level, with common random numbers.
 
-    Each record also holds the exact P(cheese) and P(top-right 5x5) of its condition, for the result card.
+    Args:
+        policy: its network is read by hooks and left as it was.
+        maze: the level, with its cheese.
+        cast: the conditions, their site and the seed.
+
+    Returns:
+        One record per condition, each also with the exact P(cheese) and P(top-right 5x5) for the result card.
+
+    Raises:
+        InputError: for a condition that needs a site and has none, or a site that the network lacks.
     """
     evaluator = LevelEvaluator(policy, maze, cast.horizon)
     tracks = []

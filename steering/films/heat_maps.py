@@ -17,13 +17,15 @@ from steering.interventions.sites import INPUT, find_site
 
 @dataclass(frozen=True)
 class Alignment:
-    """Where a site's units look in the frame: unit (row, column) has its middle at pixel ``start + step * index``.
+    """Position of a site's units in the frame: unit (row, column) has its middle at pixel ``start + step * index``.
 
     Pixels are counted at their middles, the first 0, rows from the top.
     """
 
     start: float
+    """Pixel of the middle of the first unit."""
     step: float
+    """Pixels from one unit to the next, above 0."""
 
     def share(self, index: float) -> float:
         """Return a unit's middle as a share of the frame's side, 0 (left or top edge) to 1."""
@@ -67,9 +69,17 @@ def _first(value: Any) -> int:
 
 
 def heat_map(tensor: torch.Tensor, channel: int | None = None) -> np.ndarray:
-    """Return one map ``float64[rows, columns]`` of a ``[channels, rows, columns]`` activation or vector.
+    """Return one map of an activation or a vector.
 
-    A channel as it is, or (None) the norm over channels. Raises :class:`InputError` for a channel it lacks.
+    Args:
+        tensor: ``[channels, rows, columns]``.
+        channel: index of the channel, shown as it is; None: the norm over channels.
+
+    Returns:
+        ``float64[rows, columns]``, in units of activations.
+
+    Raises:
+        InputError: for a channel it lacks, or a tensor without maps.
     """
     if tensor.ndim != 3:
         raise InputError(f"heat map: shape {tuple(tensor.shape)} is no stack of maps; choose a convolutional site")

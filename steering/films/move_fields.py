@@ -37,12 +37,16 @@ def move_vectors(probabilities: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class MoveField:
-    """One policy on one level: ``probabilities`` ``float64[n_states, 5]`` in ``maze``, within ``horizon`` moves."""
+    """The move probabilities of one policy on one level."""
 
     title: str
+    """Words above its panel."""
     maze: Maze
+    """The level."""
     probabilities: np.ndarray
+    """Of the moves left, right, up, down, noop, in the order of ``maze.states``: ``float64[n_states, 5]``."""
     horizon: int
+    """Most moves of an episode, 1 to 500."""
 
     def statistics(self) -> chain.ChainStatistics:
         """Return the exact statistics of the chain."""
@@ -105,8 +109,9 @@ def no_cheese_field(evaluator: LevelEvaluator) -> MoveField:
     return MoveField("no cheese", world, evaluator.no_cheese.probabilities, evaluator.horizon)
 
 
-def panels(field: MoveField, other: MoveField | None = None, *, facing: str = VISITED, heat: str = "visits"
-) -> list[FieldPanel]:  # fmt: skip
+def panels(
+    field: MoveField, other: MoveField | None = None, *, facing: str = VISITED, heat: str = "visits"
+) -> list[FieldPanel]:
     """Return the panels to draw: ``field``, and with ``other`` that one and the difference other - field.
 
     The colours of the first two share their key. Arrows of the difference, up to 2 long, are drawn at

@@ -51,11 +51,25 @@ def film_sites(
     look: Look = STANDARD,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Path:
-    """Write the film of the run in ``run`` (default: there, ``film-sweep.mp4``); returns its path.
+    """Write the film of subtraction at one site after another, along the curve of blindness.
 
-    ``level`` defaults to the one where subtraction changes P(cheese) most. A rollout lasts about
-    ``seconds`` at each site: long ones skip steps. Raises :class:`InputError` for a run without ``subtract``,
-    a level that is not in it, or as :func:`videos.encode.write_film` does.
+    Args:
+        run: the run's directory.
+        spec: the run's settings.
+        policy: of the run's checkpoint.
+        out: the film; None: ``film-sweep.mp4`` in ``run``.
+        level: seed of the level; None: the one where subtraction changes P(cheese) most.
+        episodes: rollouts shown at each site, 1 to :data:`MOST_EPISODES`.
+        seconds: about how long a rollout lasts at each site, above 0 and up to 600; long ones skip steps.
+        look: sizes and colours.
+        progress: told ``(done, total)`` in sites, before each and at the end.
+
+    Returns:
+        The path of the film.
+
+    Raises:
+        InputError: for a run without ``subtract``, a level that is not in it, numbers out of range, or as
+            :func:`videos.encode.write_film` does.
     """
     if not 1 <= episodes <= MOST_EPISODES:
         raise InputError(f"--episodes {episodes}: show 1 to {MOST_EPISODES} rollouts at each site")

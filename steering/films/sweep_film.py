@@ -15,7 +15,18 @@ from steering.sweep.store import Store
 def film_sweep(store: Store, spec: SweepSpec, directory: Path, site: str) -> Path | None:
     """Film the level where subtraction at ``site`` changes P(cheese) most, from its recordings.
 
-    Made once; returns None if the sweep has no ``subtract`` condition or recorded nothing.
+    Args:
+        store: the run's results.
+        spec: the run's settings.
+        directory: the run's; recordings and film lie in its ``rollouts/``.
+        site: name of the site where the rollouts were recorded.
+
+    Returns:
+        The film's path, also of one that is there already; None if the sweep has no ``subtract`` condition or recorded
+        nothing.
+
+    Raises:
+        InputError: if no level is finished, or the film cannot be written.
     """
     if "subtract" not in spec.conditions or spec.episodes < 1:
         return None

@@ -25,7 +25,9 @@ class AddVector:
     """Add ``coefficient * vector`` to the activation of every state at the vector's site."""
 
     vector: SteeringVector
+    """The tensor to add, of the site's shape."""
     coefficient: float
+    """Its multiple, a finite number; negative to subtract."""
     kind: ClassVar[str] = "add_vector"
 
     def __post_init__(self) -> None:
@@ -42,19 +44,18 @@ class AddVector:
         return activation + self.coefficient * _fitting(self.vector, activation)
 
     def describe(self) -> str:
-        """E.g. ``-1 x cheese @ embedder.block2.res1.resadd``."""
+        """Return a caption such as ``-1 x cheese @ embedder.block2.res1.resadd``."""
         return f"{self.coefficient:+g} x {_name(self.vector)} @ {self.site}"
 
 
 @dataclass(frozen=True)
 class Patch:
-    """Put the activation ``vector`` in the place of every state's own (resampling, mean ablation).
-
-    ``channels``: only these indices of the site's first axis; None: the whole site.
-    """
+    """Put the activation ``vector`` in the place of every state's own (resampling, mean ablation)."""
 
     vector: SteeringVector
+    """The activation to put there, of the site's shape."""
     channels: tuple[int, ...] | None = None
+    """Indices of the site's first axis, each once, from 0 up; None: the whole site."""
     kind: ClassVar[str] = "patch"
 
     def __post_init__(self) -> None:
@@ -75,16 +76,18 @@ class Patch:
         return edited
 
     def describe(self) -> str:
-        """E.g. ``patch channels 3,7 with activation @ embedder.block2.res1.resadd``."""
+        """Return a caption such as ``patch channels 3,7 with activation @ embedder.block2.res1.resadd``."""
         return f"patch{_of(self.channels)} with {_name(self.vector)} @ {self.site}"
 
 
 @dataclass(frozen=True)
 class Ablate:
-    """Set channels (None: all) of a site to zero in every state."""
+    """Set channels of a site to zero in every state."""
 
     site: str
+    """Name of the site."""
     channels: tuple[int, ...] | None = None
+    """Indices of the site's first axis, each once, from 0 up; None: all."""
     kind: ClassVar[str] = "ablate"
 
     def __post_init__(self) -> None:
@@ -97,17 +100,20 @@ class Ablate:
         return edited
 
     def describe(self) -> str:
-        """E.g. ``zero channels 3,7 @ embedder.block2.res1.resadd``."""
+        """Return a caption such as ``zero channels 3,7 @ embedder.block2.res1.resadd``."""
         return f"zero{_of(self.channels)} @ {self.site}"
 
 
 @dataclass(frozen=True)
 class Clamp:
-    """Set one activation, at ``index`` of the site, to ``value`` in every state (retargeting)."""
+    """Set one activation of a site in every state (retargeting)."""
 
     site: str
+    """Name of the site."""
     index: tuple[int, ...]
+    """Position of the activation on each axis of the site, from 0 up."""
     value: float
+    """The activation to set there, a finite number."""
     kind: ClassVar[str] = "clamp"
 
     def __post_init__(self) -> None:
@@ -127,7 +133,7 @@ class Clamp:
         return edited
 
     def describe(self) -> str:
-        """E.g. ``clamp (55, 4, 9) to 5.6 @ embedder.block2.res1.resadd``."""
+        """Return a caption such as ``clamp (55, 4, 9) to 5.6 @ embedder.block2.res1.resadd``."""
         return f"clamp {self.index} to {self.value:g} @ {self.site}"
 
 
@@ -136,9 +142,15 @@ AnyEdit = AddVector | Patch | Ablate | Clamp
 
 @dataclass(frozen=True)
 class Intervention:
-    """A sequence of edits; ``Intervention(())`` changes nothing."""
+    """A sequence of edits; ``Intervention()`` changes nothing, ``a + b`` does both.
+
+    Raises:
+        InputError: by the edits, for a coefficient or value that is not finite, or channels or an index that no site
+            has. An edit that does not fit the network's site raises it when it is applied.
+    """
 
     edits: tuple[AnyEdit, ...] = ()
+    """The edits, in the order in which they act at a shared site."""
 
     def __add__(self, other: Intervention) -> Intervention:
         return Intervention(self.edits + other.edits)
@@ -161,44 +173,94 @@ class Intervention:
         return {site: chained(tuple(edits)) for site, edits in grouped.items()}
 
     def describe(self) -> str:
-        """Short text for captions, e.g. ``-1 x cheese @ embedder.block2.res1.resadd``."""
+        """Return a short text for captions, e.g. ``-1 x cheese @ embedder.block2.res1.resadd``."""
         return "; ".join(edit.describe() for edit in self.edits) or "no intervention"
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data; vectors are referred to by digest and carry their provenance."""
+        """Return plain data; vectors are referred to by digest and carry their provenance."""
         return {"edits": [_entry(edit) for edit in self.edits]}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any], vectors: Mapping[str, SteeringVector]) -> Intervention:
-        """Inverse of :meth:`to_json`; ``vectors`` maps digests to vectors.
+        """Return the intervention that :meth:`to_json` gave ``data`` for.
 
-        Raises :class:`InputError` for an unknown kind, a missing field or vector, or a site that differs.
+        Args:
+            data: the plain data.
+            vectors: the vectors used, by digest.
+
+        Raises:
+            InputError: for an unknown kind, a missing field or vector, or a site that differs.
         """
         return cls(tuple(_edit(entry, vectors) for entry in data.get("edits", ())))
 
 
 def subtract(vector: SteeringVector, coefficient: float = 1.0) -> Intervention:
-    """Subtract ``coefficient * vector`` at every state."""
+    """Return the intervention that subtracts ``coefficient * vector`` in every state.
+
+    Args:
+        vector: of the shape of its site, which is where it is subtracted.
+        coefficient: a finite number.
+
+    Raises:
+        InputError: for a coefficient that is not finite.
+
+    Source: Turner et al. 2023.
+    """
     return Intervention((AddVector(vector, -coefficient),))
 
 
 def add(vector: SteeringVector, coefficient: float = 1.0) -> Intervention:
-    """Add ``coefficient * vector`` at every state."""
+    """Return the intervention that adds ``coefficient * vector`` in every state.
+
+    Args:
+        vector: of the shape of its site, which is where it is added.
+        coefficient: a finite number.
+
+    Raises:
+        InputError: for a coefficient that is not finite.
+    """
     return Intervention((AddVector(vector, coefficient),))
 
 
 def patch(vector: SteeringVector, channels: tuple[int, ...] | None = None) -> Intervention:
-    """Replace the activation (or some channels) at every state by ``vector`` (see ``vectors.activation``)."""
+    """Return the intervention that replaces the activation of every state by ``vector``.
+
+    Args:
+        vector: of the shape of its site, such as :func:`steering.interventions.vectors.activation`.
+        channels: indices of the site's first axis to replace; None: the whole site.
+
+    Raises:
+        InputError: for channels that the vector lacks, that repeat, or none.
+    """
     return Intervention((Patch(vector, channels),))
 
 
 def ablate(site: str, channels: tuple[int, ...] | None = None) -> Intervention:
-    """Zero ablation of channels (None: all); for mean ablation :func:`patch` a ``vectors.mean_activation``."""
+    """Return the intervention that sets channels of a site to zero in every state.
+
+    For mean ablation :func:`patch` a :func:`steering.interventions.vectors.mean_activation`.
+
+    Args:
+        site: name of the site.
+        channels: indices of its first axis; None: all.
+
+    Raises:
+        InputError: for channels that repeat, are negative, or none.
+    """
     return Intervention((Ablate(site, channels),))
 
 
 def clamp(site: str, index: tuple[int, ...], value: float) -> Intervention:
-    """Set one activation in every state, e.g. ``(channel, row, column)``: retargeting (Turner et al. 2023)."""
+    """Return the intervention that sets one activation in every state: retargeting (Turner et al. 2023).
+
+    Args:
+        site: name of the site.
+        index: position on each of its axes, e.g. ``(channel, row, column)``.
+        value: the activation there, a finite number.
+
+    Raises:
+        InputError: for a negative or empty index, or a value that is not finite.
+    """
     return Intervention((Clamp(site, index, value),))
 
 

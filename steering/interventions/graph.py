@@ -124,7 +124,7 @@ def trace(net: nn.Module) -> fx.GraphModule:
 
 
 def data_inputs(graph: fx.Graph) -> dict[fx.Node, list[fx.Node]]:
-    """For each node that depends on what is in the picture, the nodes that it has this from.
+    """Return, for each node that depends on what is in the picture, the nodes that it has this from.
 
     Parameters are constants, and shapes carry nothing of the picture.
     """
@@ -155,7 +155,7 @@ def is_affine(node: fx.Node, module: nn.Module | None, inputs: Sequence[fx.Node]
 
 
 def receptive_field(node: fx.Node, module: nn.Module | None, inputs: Sequence[ReceptiveField]) -> ReceptiveField:
-    """Receptive field after the operation, in input pixels, from those of its inputs."""
+    """Return the receptive field after the operation, in input pixels, from those of its inputs."""
     jumps = {jump for _, jump in inputs}
     jump = max(jumps)
     side = None if any(s is None for s, _ in inputs) else max(s for s, _ in inputs if s is not None)

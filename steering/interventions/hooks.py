@@ -24,8 +24,8 @@ Edits = Mapping[str, Edit]
 class HookedPolicy:
     """A network seen through hooks. The network itself is left as it was found.
 
-    ``net`` maps ``float[n, 3, 64, 64]`` to logits ``[n, 15]`` or to (logits, values ``[n]``); the
-    values of a network that gives none are NaN. It need not be traceable.
+    Args:
+        net: maps ``float[n, 3, 64, 64]`` to logits ``[n, 15]`` or to (logits, values ``[n]``); need not be traceable.
     """
 
     def __init__(self, net: nn.Module) -> None:
@@ -35,10 +35,20 @@ class HookedPolicy:
     def run(
         self, x: Tensor, edits: Edits | None = None, capture: Iterable[str] = ()
     ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-        """Logits, values and the captured activations ``{site: [n, ...]}`` (after the edit).
+        """Return the logits, the values and the captured activations of a batch.
 
-        Raises :class:`InputError` for an unknown site, an edit that changes the shape, or a site
-        that does not run exactly once for these frames.
+        Args:
+            x: frames, ``float[n, 3, 64, 64]``, 0 to 1.
+            edits: functions ``[n, *site] -> [n, *site]`` by the name of their site.
+            capture: names of the sites whose activations are wanted.
+
+        Returns:
+            Logits ``[n, 15]``; values ``[n]``, NaN from a network that gives none; activations ``[n, *site]`` by full
+            name, after the edits.
+
+        Raises:
+            InputError: for an unknown site, an edit that changes the shape, or a site that does not run exactly once
+                for these frames.
         """
         edits = by_full_name(edits or {}, lambda name: _module_name(self.net, name))
         wanted = [_module_name(self.net, name) for name in capture]
@@ -70,7 +80,7 @@ class HookedPolicy:
 
 
 def by_full_name(edits: Edits, full_name: Callable[[str], str]) -> dict[str, Edit]:
-    """Edits by the full name of their site; those of one site, under whatever names, one after the other."""
+    """Return edits by the full name of their site; those of one site, under whatever names, one after the other."""
     found: dict[str, list[Edit]] = {}
     for name, edit in edits.items():
         found.setdefault(full_name(name), []).append(edit)

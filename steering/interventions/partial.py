@@ -27,8 +27,12 @@ CleanValues = dict[fx.Node, Any]
 class PartialNetwork:
     """A traced network with ``clean`` and ``rerun``; parameters are shared, nothing is changed.
 
-    Raises :class:`InputError` if the network cannot be traced, or writes into an activation that
-    is read elsewhere; use :class:`steering.interventions.hooks.HookedPolicy` then.
+    Args:
+        net: maps ``float[n, 3, 64, 64]`` to logits ``[n, 15]`` or to (logits, values ``[n]``).
+
+    Raises:
+        InputError: if the network cannot be traced, or writes into an activation that is read elsewhere; use
+            :class:`steering.interventions.hooks.HookedPolicy` then.
     """
 
     def __init__(self, net: nn.Module) -> None:
@@ -80,7 +84,18 @@ class PartialNetwork:
 
     @torch.no_grad()
     def rerun(self, clean: CleanValues, edits: Edits) -> tuple[Tensor, Tensor]:
-        """Return (logits, values) with ``edits`` applied, recomputing only what depends on them."""
+        """Return logits and values under edits, recomputing only what depends on them.
+
+        Args:
+            clean: the values of all nodes, from :meth:`clean`.
+            edits: functions ``[n, *site] -> [n, *site]`` by the name of their site.
+
+        Returns:
+            Logits ``[n, 15]``; values ``[n]``, NaN from a network that gives none.
+
+        Raises:
+            InputError: for an unknown site, or an edit that changes the shape.
+        """
         named = by_full_name(edits, lambda name: find_site(self.net, name).name)
         by_node = {self._nodes[name]: (name, edit) for name, edit in named.items()}
         values = dict(clean)
@@ -93,7 +108,7 @@ class PartialNetwork:
         return self.outputs(values)
 
     def _downstream(self, edited: frozenset[fx.Node]) -> list[tuple[fx.Node, bool]]:
-        """Nodes to visit in order, each with whether it depends on one before it (or is only edited itself)."""
+        """Return the nodes to visit in order, each with whether it depends on one before it (else only edited)."""
         found = self._plans.get(edited)
         if found is None:
             dirty: set[fx.Node] = set()

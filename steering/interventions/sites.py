@@ -74,7 +74,7 @@ class Site:
 
     @property
     def size(self) -> int:
-        """Number of activations."""
+        """Return the number of activations of one frame."""
         size = 1
         for side in self.shape:
             size *= side
@@ -83,18 +83,28 @@ class Site:
 
 @dataclass(frozen=True)
 class _Listing:
+    """The sites of one network."""
+
     sites: tuple[Site, ...]
-    logits: str | None  # the site that is the logits, if a module gives them
+    """All sites, in depth order."""
+    logits: str | None
+    """Name of the site that is the logits; None: no module gives them."""
 
 
 _LISTINGS: weakref.WeakKeyDictionary[nn.Module, _Listing] = weakref.WeakKeyDictionary()
 
 
 def enumerate_sites(net: nn.Module) -> tuple[Site, ...]:
-    """Return all sites of ``net`` in topological order, or in the order they run where it has no graph.
+    """Return all sites of a network in eval mode, the input first.
 
-    ``net`` gives logits or ``(logits, values)``; sites are those of its eval mode. Raises
-    :class:`InputError` for a network that gives anything else for blank frames.
+    Args:
+        net: maps ``float[n, 3, 64, 64]`` to logits ``[n, 15]`` or to (logits, values ``[n]``).
+
+    Returns:
+        The sites in topological order, or in the order they run where the network has no graph.
+
+    Raises:
+        InputError: for a network that gives anything else for blank frames.
     """
     return _listing(net).sites
 
@@ -181,7 +191,7 @@ def _outputs(graph: fx.Graph) -> tuple[fx.Node, Any]:
 
 
 def _shapes(net: nn.Module, graph: fx.Graph) -> dict[fx.Node, tuple[int, ...]]:
-    """Shapes, without the batch axis, of the nodes that are a tensor with one."""
+    """Return the shapes, without the batch axis, of the nodes that are a tensor with one."""
     shapes: dict[fx.Node, tuple[int, ...]] = {}
 
     class Recorder(fx.Interpreter):
@@ -201,7 +211,7 @@ def _is_batch(value: Any, n: int = 2) -> bool:
 
 @torch.inference_mode(False)  # within it tensors do not count what is written into them
 def _run_order(net: nn.Module) -> _Listing:
-    """Sites without a graph: leaf modules that ran once on blank frames, in the order they did."""
+    """Return the sites of a network without a graph: leaf modules that ran once on blank frames, in that order."""
     ran: list[tuple[str, Any, int]] = []
 
     def visit(name: str, output: Any) -> None:
@@ -226,9 +236,14 @@ def _run_order(net: nn.Module) -> _Listing:
 
 
 def find_site(net: nn.Module, name: str) -> Site:
-    """Return the site called ``name`` (also ``logits``, or a published tool's name ending in ``_out``).
+    """Return the site of a network by name.
 
-    Raises :class:`InputError` that names the nearest site.
+    Args:
+        net: the network.
+        name: full name, with or without ``embedder.``; ``logits``; or a published tool's name ending in ``_out``.
+
+    Raises:
+        InputError: that names the nearest site.
     """
     listing = _listing(net)
     sites = {site.name: site for site in listing.sites}
@@ -249,7 +264,15 @@ def find_site(net: nn.Module, name: str) -> Site:
 
 
 def select_sites(spec: str, net: nn.Module) -> list[Site]:
-    """Sites for ``trunk`` (those known to be), ``all`` or a comma-separated list of names, in depth order."""
+    """Return the sites that ``spec`` asks for, each once, in depth order.
+
+    Args:
+        spec: ``trunk`` (those known to be), ``all``, or names separated by commas.
+        net: the network.
+
+    Raises:
+        InputError: for a name that no site has, or no name.
+    """
     sites = enumerate_sites(net)
     if spec == "trunk":
         return [site for site in sites if site.trunk]

@@ -32,15 +32,20 @@ _FORMAT = "mazesteer-vector-1"
 
 @dataclass(frozen=True)
 class SteeringVector:
-    """A tensor at a site. Equality and hash go by content (``digest``) and provenance.
+    """A tensor at a site. Equality and hash go by site, digest and provenance.
 
-    ``provenance`` is a JSON object as text (kind, level, cell, checkpoint, seed...).
+    Raises:
+        InputError: for a tensor with NaN or infinite values.
     """
 
     site: str
+    """Full name of the site."""
     tensor: Tensor = field(compare=False, repr=False)
+    """``float32[*site]``, in units of activations (of pixels, 0 to 1, at ``input``)."""
     provenance: str
+    """A JSON object as text: kind, level, cell, checkpoint, seed and the like."""
     digest: str = field(init=False)
+    """First 32 hexadecimal digits of the tensor's SHA-256."""
 
     def __post_init__(self) -> None:
         if not torch.isfinite(self.tensor).all():
@@ -51,7 +56,7 @@ class SteeringVector:
 
     @property
     def norm(self) -> float:
-        """Euclidean norm."""
+        """Return the Euclidean norm."""
         return float(torch.linalg.vector_norm(self.tensor.double()))
 
     def save(self, path: Path) -> None:
@@ -73,12 +78,12 @@ class SteeringVector:
 
 
 def provenance(**facts: Any) -> str:
-    """Facts about a vector's origin as canonical JSON text."""
+    """Return facts about a vector's origin as canonical JSON text."""
     return json.dumps(facts, sort_keys=True)
 
 
 def _mean_activations(policy: Policy, maze: Maze, states: Sequence[State], sites: Sequence[str]) -> dict[str, Tensor]:
-    """Activations ``float64[*site]`` at each site, by the name asked for, averaged over ``states``."""
+    """Return activations ``float64[*site]`` at each site, by the name asked for, averaged over ``states``."""
     sums: dict[str, Tensor] = {}
     for frames in batches(maze.observations(states)):
         _, _, seen = HookedPolicy(policy.net).run(to_input(frames), capture=sites)
@@ -110,10 +115,21 @@ def _need_cheese(maze: Maze) -> None:
 def cheese_vectors(
     policy: Policy, maze: Maze, sites: Sequence[str], cell: Cell | None = None
 ) -> dict[str, SteeringVector]:
-    """Cheese vectors at several sites from one pass over two frames.
+    """Return the cheese vectors at several sites, from one pass over two frames.
 
-    ``cell``: where the mouse stands (default: its start); there its facing is the one left by
-    the shortest path from the start. Raises :class:`InputError` without a cheese.
+    Args:
+        policy: its network is read by hooks and left as it was.
+        maze: the level, with its cheese.
+        sites: names of the sites.
+        cell: where the mouse stands, facing as the shortest path from the start leaves it; None: at its start.
+
+    Returns:
+        One vector ``float32[*site]`` for each name in ``sites``: activations with the cheese minus those without it.
+
+    Raises:
+        InputError: without a cheese, or for a site that the network lacks.
+
+    Source: Turner et al. 2023.
     """
     _need_cheese(maze)
     state = _standing(maze, cell)
@@ -128,12 +144,25 @@ def cheese_vectors(
 
 
 def cheese_vector(policy: Policy, maze: Maze, site: str, cell: Cell | None = None) -> SteeringVector:
-    """Return the cheese vector of ``maze`` at ``site`` (see :func:`cheese_vectors`)."""
+    """Return the cheese vector of a level at one site.
+
+    Args:
+        policy: its network is read by hooks and left as it was.
+        maze: the level, with its cheese.
+        site: name of the site.
+        cell: where the mouse stands; None: at its start.
+
+    Returns:
+        ``float32[*site]``, as :func:`cheese_vectors` gives it.
+
+    Raises:
+        InputError: without a cheese, or for a site that the network lacks.
+    """
     return cheese_vectors(policy, maze, [site], cell)[site]
 
 
 def mean_cheese_vectors(policy: Policy, maze: Maze, sites: Sequence[str]) -> dict[str, SteeringVector]:
-    """Cheese vectors averaged over all states of the level but those on the cheese's cell.
+    """Return cheese vectors averaged over all states of the level but those on the cheese's cell.
 
     Raises :class:`InputError` without a cheese.
     """
@@ -155,7 +184,7 @@ def mean_vector(vectors: Sequence[SteeringVector]) -> SteeringVector:
 
 
 def top_right_vectors(policy: Policy, maze: Maze, sites: Sequence[str]) -> dict[str, SteeringVector]:
-    """Activations on the level with a corridor carved to the world's top-right corner, minus without it.
+    """Return activations with a corridor carved to the world's top-right corner, minus those without it.
 
     Mouse at its start. Added, it attracts to the top right (Turner et al. 2023, "Add a top-right vector"). Raises
     :class:`InputError` where the maze fills the world.
@@ -185,7 +214,12 @@ def mean_activation(policy: Policy, maze: Maze, site: str) -> SteeringVector:
 
 
 def random_vector(like: SteeringVector, rng: np.random.Generator) -> SteeringVector:
-    """Isotropic Gaussian noise scaled to the norm of ``like``: the control of equal size."""
+    """Return isotropic Gaussian noise with the norm of ``like``: the control of equal size.
+
+    Args:
+        like: the vector that gives site, shape and norm.
+        rng: draws the noise.
+    """
     noise = rng.standard_normal(tuple(like.tensor.shape))
     size = np.linalg.norm(noise)
     scaled = torch.from_numpy(noise * (like.norm / size)).float()

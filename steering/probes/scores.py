@@ -26,7 +26,7 @@ MAP_CONTROLS = 3  # fits over all positions cost more
 def site_scores(
     policy: Policy, data: ProbeData, site: str, controls: Sequence[ProbeData], kept: KeptMaps | None = None
 ) -> SiteScores:
-    """Return what all probes at one site say, for real labels and for shuffled ones.
+    """Return the scores of all probes at one site, for real labels and for shuffled ones.
 
     Args:
         policy: whose activations are read.

@@ -83,7 +83,7 @@ def usual_move(labels: np.ndarray, fold: np.ndarray, frames: np.ndarray) -> np.n
 def summarize_probes(
     facts: Sequence[SiteFacts], scores: ProbeScores, curves: ProbeCurves, samples: np.ndarray
 ) -> DecodingReadings:
-    """Return what the probes tell at each site and what is told without them, with 95% intervals over mazes.
+    """Return the readings of the probes at each site and of the baselines, with 95% intervals over mazes.
 
     Args:
         facts: the sites in depth order, the input first.

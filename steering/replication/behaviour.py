@@ -46,12 +46,16 @@ PENALTY = 1.0  # weight of the L1 norm against the summed log loss
 
 @dataclass(frozen=True)
 class Fit:
-    """``intercept + coefficients @ z`` are log-odds; ``z = (x - centre) / scale``. Arrays ``float64[n_features]``."""
+    """A logistic regression: log-odds ``intercept + coefficients @ z`` of ``z = (x - centre) / scale``."""
 
     centre: np.ndarray
+    """Mean of each feature, ``float64[n_features]``."""
     scale: np.ndarray
+    """Standard deviation of each feature, 1 for a constant one: ``float64[n_features]``."""
     intercept: float
+    """Log-odds where all features are at their means."""
     coefficients: np.ndarray
+    """Log-odds per standard deviation of each feature, ``float64[n_features]``."""
 
     def probabilities(self, x: np.ndarray) -> np.ndarray:
         """Return probabilities ``float64[n]`` for features ``float64[n, n_features]``."""

@@ -82,11 +82,15 @@ def summarize_resampling(bench: Setup, sample: Sample) -> FindingSummary:
     }
     words = {"cheese": "cheese-tracking channels", "random": "random channels"}
     figures = [
-        sample.figure(f"total variation to clean, {words[which]}, cheese on {cell}", mean, f"{which}_{where}",
-                      published=published[f"{which}_{where}"])
+        sample.figure(
+            f"total variation to clean, {words[which]}, cheese on {cell}",
+            mean,
+            f"{which}_{where}",
+            published=published[f"{which}_{where}"],
+        )
         for which in words
         for where, cell in (("same", "the same cell"), ("other", "another"))
-    ]  # fmt: skip
+    ]
     columns = {name: sample.column(name) for name in published}
     gap = {which: columns[f"{which}_other"] - columns[f"{which}_same"] for which in words}
     gaps = {which: sample.figure(f"other cell minus same cell, {words[which]}", mean, gap[which]) for which in words}

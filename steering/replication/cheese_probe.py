@@ -142,11 +142,16 @@ def summarize_probe(bench: Setup, sample: Sample) -> FindingSummary:
             hits[place],
             sample.figure(f"{words}: found, labels shuffled", pooled_ratio, f"{place} control_hits", "frames"),
             sample.figure(f"{words}: cells off the cheese", pooled_ratio, f"{place} distance", "frames"),
-            sample.figure(f"{words}: cell's variance explained linearly", pooled_ratio,
-                          usual - sample.column(f"{place} squares"), usual),
-        ]  # fmt: skip
-    claims = [Claim(f"near-perfect at {place}: over {PERFECT:g} found", hits[place].above(PERFECT))
-              for place in _early(hits)]  # fmt: skip
+            sample.figure(
+                f"{words}: cell's variance explained linearly",
+                pooled_ratio,
+                usual - sample.column(f"{place} squares"),
+                usual,
+            ),
+        ]
+    claims = [
+        Claim(f"near-perfect at {place}: over {PERFECT:g} found", hits[place].above(PERFECT)) for place in _early(hits)
+    ]
     if len(sample) < FEWEST:
         return FindingSummary(tuple(hits.values()), tuple(claims), _notes(sample, hits))
     if ENDS[1] in hits and ENDS[2] in hits:

@@ -45,15 +45,19 @@ def summarize_named(bench: Setup, sample: Sample) -> FindingSummary:
     for level, published in TAKERS.items():
         here = sample.column("level") == level
         label = f"level {level}: part of the cheese's effect left"
-        given = sample.figure(f"{label}, {words['given']}", mean, np.where(here, left["given"], np.nan),
-                              published=published)  # fmt: skip
+        given = sample.figure(
+            f"{label}, {words['given']}", mean, np.where(here, left["given"], np.nan), published=published
+        )
         own = sample.figure(f"{label}, {words['own']}", mean, np.where(here, left["own"], np.nan))
         figures += [given, own]
         figures += [
-            sample.figure(f"level {level}: {MOVES['cheese']}, {word}", mean,
-                          np.where(here, sample.column(f"{name}_cheese"), np.nan))
+            sample.figure(
+                f"level {level}: {MOVES['cheese']}, {word}",
+                mean,
+                np.where(here, sample.column(f"{name}_cheese"), np.nan),
+            )
             for name, word in words.items()
-        ]  # fmt: skip
+        ]
         tells = given.value < HALF or own.value < HALF  # where none works, that the given one fails says nothing
         works = given.value < HALF if tells else None
         text = f"level {GIVER}'s vector {published} in level {level}"

@@ -25,8 +25,11 @@ from steering.replication.protocol import (
 
 POST = "Turner et al. 2023, 'Understanding and controlling a maze-solving policy network'"
 TOP_RIGHT = "'Maze-solving agents: Add a top-right vector', 2023"
-MOVES = {"cheese": "P(cheese | decision square)", "corner": "P(top-right | decision square)",
-         "other": "P(other | decision square)"}  # fmt: skip
+MOVES = {
+    "cheese": "P(cheese | decision square)",
+    "corner": "P(top-right | decision square)",
+    "other": "P(other | decision square)",
+}
 NOISE_DRAWS = 2
 ADDITIVE = (0.75, 1.25)  # joint effect / sum of single effects within these bounds is "roughly additive"
 _SMALLEST = 1e-6  # probabilities are kept off 0 and 1 by it before the log-odds are taken
@@ -102,12 +105,17 @@ def summarize_adding(bench: Setup, sample: Sample) -> FindingSummary:
             *(sample.figure(f"median {text}, added", median, f"add_{move}") for move, text in MOVES.items()),
             sample.figure("median change of P(cheese | decision square)", median_change, "add_cheese", "clean_cheese"),
             share,
-            sample.figure("total variation to clean, adding as a share of subtracting", pooled_ratio, "add_tv",
-                          "subtract_tv"),
+            sample.figure(
+                "total variation to clean, adding as a share of subtracting", pooled_ratio, "add_tv", "subtract_tv"
+            ),
         ),
-        (Claim("adding changes P(cheese | decision square) less than a quarter as much as subtracting",
-               share.below(0.25)),),
-    )  # fmt: skip
+        (
+            Claim(
+                "adding changes P(cheese | decision square) less than a quarter as much as subtracting",
+                share.below(0.25),
+            ),
+        ),
+    )
 
 
 def measure_noise(bench: Setup, maze: Maze) -> Measurement:
@@ -142,12 +150,14 @@ def summarize_noise(bench: Setup, sample: Sample) -> FindingSummary:
         figure
         for arm, word in words.items()
         for figure in (
-            *(sample.figure(f"median {text}, {word}", median, f"{arm}_p_{move}_decision")
-              for move, text in MOVES.items()),
+            *(
+                sample.figure(f"median {text}, {word}", median, f"{arm}_p_{move}_decision")
+                for move, text in MOVES.items()
+            ),
             sample.figure(f"mean P(cheese), {word}", mean, f"{arm}_p_cheese"),
             sample.figure(f"mean P(top-right 5x5), {word}", mean, f"{arm}_p_region"),
         )
-    ]  # fmt: skip
+    ]
     changed = [sample.figure(f"mean total variation to clean, {words[arm]}", mean, f"{arm}_tv_clean") for arm in left]
     return FindingSummary(
         (*figures, *changed, *left.values()),
@@ -198,8 +208,12 @@ def summarize_top_right(bench: Setup, sample: Sample) -> FindingSummary:
     words = {"clean": "clean", "add": "top-right vector added", "cheese": "cheese vector subtracted", "both": "both"}
     shift = {name: log_odds(sample.column(name)) - log_odds(sample.column("clean")) for name in words}
     raised = sample.figure(f"median change of {MOVES['corner']}, added", median_change, "add", "clean")
-    joint = sample.figure("log-odds shift of both, as a share of the sum of each alone",
-                          pooled_ratio, shift["both"], shift["add"] + shift["cheese"])  # fmt: skip
+    joint = sample.figure(
+        "log-odds shift of both, as a share of the sum of each alone",
+        pooled_ratio,
+        shift["both"],
+        shift["add"] + shift["cheese"],
+    )
     left_out = int(np.isnan(sample.column("add")).sum())
     low, high = ADDITIVE
     return FindingSummary(
@@ -207,8 +221,10 @@ def summarize_top_right(bench: Setup, sample: Sample) -> FindingSummary:
             *(sample.figure(f"median {MOVES['corner']}, {word}", median, name) for name, word in words.items()),
             *(sample.figure(f"mean P(top-right 5x5), {word}", mean, f"{name}_region") for name, word in words.items()),
             raised,
-            *(sample.figure(f"mean shift of its log-odds, {words[name]}", mean, shift[name])
-              for name in ("add", "cheese", "both")),
+            *(
+                sample.figure(f"mean shift of its log-odds, {words[name]}", mean, shift[name])
+                for name in ("add", "cheese", "both")
+            ),
             joint,
         ),
         (
@@ -216,7 +232,7 @@ def summarize_top_right(bench: Setup, sample: Sample) -> FindingSummary:
             Claim(f"joint effect between {low:g} and {high:g} of the sum of single effects", joint.within(low, high)),
         ),
         (f"{left_out} mazes fill the world and have no top-right vector.",) if left_out else (),
-    )  # fmt: skip
+    )
 
 
 def log_odds(p: np.ndarray) -> np.ndarray:

@@ -40,13 +40,21 @@ class Settings:
     """The settings that determine the numbers of a re-run."""
 
     checkpoint: str
+    """Name of the checkpoint."""
     sha256: str
+    """Digest of the checkpoint's bytes, 64 hexadecimal digits."""
     site: str
+    """Full name of the site where the findings intervene."""
     levels: tuple[int, ...]
+    """Seeds of the levels to consider."""
     behaviour_levels: int = 1000
+    """Number of levels, from seed 0 on, of the findings about behaviour and the decision square: 1 to 100000."""
     horizon: int = HORIZON
+    """Most moves of an episode, 1 to 500."""
     seed: int = 0
+    """Seed of everything drawn at random, 0 or more."""
     mode: str = "hard"
+    """Procgen's mode of the levels: ``hard`` or ``easy``."""
 
     def __post_init__(self) -> None:
         check_horizon(self.horizon)
@@ -68,7 +76,9 @@ class Setup:
     """A policy and the settings it is measured under."""
 
     policy: Policy
+    """The policy measured."""
     settings: Settings
+    """The settings of the re-run."""
 
     @functools.cached_property
     def site(self) -> Site:
@@ -111,16 +121,18 @@ def published_site(policy: Policy, site: str | None) -> str:
 
 @dataclass(frozen=True)
 class Measure:
-    """A number measured beside the one published (a range as text; None: none was).
-
-    ``low``, ``high``: 95% interval over mazes; NaN where too few are there.
-    """
+    """A number measured, beside the one published."""
 
     label: str
+    """Its name in tables, with its unit."""
     value: float
+    """The number; NaN where undefined."""
     low: float
+    """Low end of the 95% interval over mazes; NaN with fewer than :data:`FEWEST`."""
     high: float
+    """High end of the 95% interval over mazes; NaN with fewer than :data:`FEWEST`."""
     published: float | str | None = None
+    """The published number, or a range as text; null: none was published."""
 
     def above(self, bound: float) -> bool | None:
         """Return whether it exceeds ``bound``; None where the interval does not tell."""
@@ -142,7 +154,9 @@ class Claim:
     """A published statement with its bound, and whether it holds here."""
 
     text: str
+    """The statement in words, with its bound."""
     holds: bool | None
+    """Whether it holds here; null: these mazes do not tell."""
 
 
 @dataclass(frozen=True)
@@ -150,33 +164,41 @@ class FindingSummary:
     """A finding summed up over mazes."""
 
     figures: tuple[Measure, ...]
+    """The numbers measured."""
     claims: tuple[Claim, ...] = ()
+    """The published statements, each with its verdict."""
     notes: tuple[str, ...] = ()
+    """Sentences on what the numbers leave out."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A published finding and how it is run again.
-
-    ``published``: its source and figures in words. ``measure``: one maze's row; or ``jointly``: the rows of all mazes,
-    where each depends on the others. ``summarize``: figures and claims of all rows. ``levels``: the seeds to consider;
-    ``keeps``: which of their mazes are used, each once if ``distinct``. ``maps``: it needs a site whose channels have
-    maps. ``mode``: the only one that it is about. ``revision``: to be raised with any change of what it measures or
-    makes of it; what an earlier revision left is then made anew.
-    """
+    """A published finding and the functions that run it again."""
 
     name: str
+    """Its name on the command line."""
     what: str
+    """The finding in a few words."""
     published: str
+    """Its source and published figures, in words."""
     measure: Callable[[Setup, Maze], Measurement] | None
+    """Gives one maze's row; null: ``jointly`` does."""
     summarize: Callable[[Setup, Sample], FindingSummary]
+    """Gives figures and claims from all rows."""
     levels: Callable[[Settings], Sequence[int]] = lambda settings: settings.levels
+    """Gives the seeds of the levels to consider."""
     keeps: Callable[[Settings, Maze], bool] = lambda _, maze: maze.decision_square is not None
+    """Tells whether a maze is used."""
     maps: bool = False
+    """Whether it needs a site whose channels have maps."""
     jointly: Callable[[Setup, Sequence[Maze]], list[Measurement]] | None = None
+    """Gives the rows of all mazes, where each depends on the others; null: ``measure`` does."""
     mode: str | None = None
+    """Procgen's mode of levels that it is about; null: any."""
     distinct: bool = True
+    """Whether each maze is used once, whatever levels it is in."""
     revision: int = 1
+    """Raised with any change of what it measures or sums up; results of an earlier one are then computed anew."""
 
     def mazes(self, settings: Settings, known: dict[int, Maze] | None = None) -> list[Maze]:
         """Return the mazes to measure, in the order of their levels; if ``distinct``, each once.

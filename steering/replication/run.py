@@ -71,9 +71,18 @@ def replicate(
     """Run findings, keep every row in the database of ``out`` and return what ``out/replicate.json`` then holds.
 
     On one torch thread, so that every machine gets the same numbers. A maze measured before is not measured again, and
-    a finding is summed up again only if anything it depends on is not as before. Raises :class:`InputError` for an
-    unknown name, a site that a finding cannot use, levels of which none can be used, or a directory with results of
-    another checkpoint, mode, site, horizon or seed.
+    a finding is summed up again only if anything it depends on is not as before.
+
+    Args:
+        policy: the agent that the findings are measured on.
+        settings: site, levels, horizon and seed.
+        out: the run directory, that of a sweep or a new one.
+        names: findings to run; none: all that are about ``settings.mode``.
+        progress: told ``(done, total)`` in mazes measured.
+
+    Raises:
+        InputError: for an unknown name, a site that a finding cannot use, levels of which none can be used, or a
+            directory with results of another checkpoint, mode, site, horizon or seed.
     """
     findings = chosen(names, settings.mode)
     bench = Setup(policy, settings)
@@ -130,11 +139,20 @@ def export(kept: FindingStore, settings: Settings, directory: Path) -> Replicate
         rows=kept.all_rows(),
     )
     figures = [
-        (name, figure.label, None if figure.published is None else str(figure.published), figure.value, figure.low,
-         figure.high, published_inside(figure.published, figure.low, figure.high), found.mazes, found.verdict)
+        (
+            name,
+            figure.label,
+            None if figure.published is None else str(figure.published),
+            figure.value,
+            figure.low,
+            figure.high,
+            published_inside(figure.published, figure.low, figure.high),
+            found.mazes,
+            found.verdict,
+        )
         for name, found in data.findings.items()
         for figure in found.figures
-    ]  # fmt: skip
+    ]
     columns = ("finding", "figure", "published", "measured", "low", "high", "published_inside", "mazes", "verdict")
     texts = ("finding", "figure", "published", "published_inside", "verdict")
     kinds = {"mazes": "int64"} | dict.fromkeys(texts, "string")

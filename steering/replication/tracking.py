@@ -25,19 +25,19 @@ POOL = (90_000, 100_000)  # evaluation levels that the selection is drawn from
 
 @dataclass(frozen=True)
 class Tracking:
-    """``scores``, ``peaks``, ``signs`` ``float64[channels]``; ``channels``: those selected, best first.
-
-    ``peaks``: the largest activation within one map cell of the cheese over all levels of the selection. ``signs``: the
-    mean signed change there. ``shifts``: ``int[channels, 2]``, (rows, columns) from the cheese's map cell to the one of
-    these nine where it raises the channel most on average. ``leader``: the best of the selected channels that the
-    cheese raises (None: it raises none of them).
-    """
+    """The channels of a site that track the cheese, and the readings they were selected by."""
 
     channels: tuple[int, ...]
+    """Indices of the channels selected, best first."""
     scores: np.ndarray
+    """Change of each channel's map at the cheese beyond elsewhere, in units of its spread: ``float64[channels]``."""
     peaks: np.ndarray
+    """Largest activation within one map cell of the cheese, over all levels of the selection: ``float64[channels]``."""
     signs: np.ndarray
+    """Mean signed change there, in activations: ``float64[channels]``."""
     shifts: np.ndarray
+    """(rows, columns) from the cheese's map cell to the one of these nine where it raises the channel most on average:
+    ``int[channels, 2]``."""
 
     def best(self, count: int) -> tuple[int, ...]:
         """Return the ``count`` channels with the highest scores, best first."""

@@ -80,10 +80,14 @@ def summarize_transfer(bench: Setup, sample: Sample) -> FindingSummary:
     clean = sample.column("clean_cheese")
     own = clean - sample.column("own_cheese")
     shares = {
-        name: sample.figure(f"fall of P(cheese), {words[name]}, as a share of the own vector's", pooled_ratio,
-                            clean - sample.column(f"{name}_cheese"), own)
+        name: sample.figure(
+            f"fall of P(cheese), {words[name]}, as a share of the own vector's",
+            pooled_ratio,
+            clean - sample.column(f"{name}_cheese"),
+            own,
+        )
         for name in (SAME, FAR)
-    }  # fmt: skip
+    }
     nearby, far = (clean - sample.column(f"{name}_cheese") for name in (NEARBY, FAR))
     nearer = sample.figure(f"fall of P(cheese), {words[NEARBY]} minus {words[FAR]}", mean_change, nearby, far)
     return FindingSummary(

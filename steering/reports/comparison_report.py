@@ -242,8 +242,10 @@ def _history(training: Path | None, runs: Sequence[ComparedRun], series: Series 
     if training is None:
         return _card_history(series.name) if series is not None else ()
     if series is None:
-        raise InputError("--history belongs to snapshots of one training (NAME@COUNT, or COUNT-STAGE as a training "
-                         "names its files); these runs are none")  # fmt: skip
+        raise InputError(
+            "--history belongs to snapshots of one training (NAME@COUNT, or COUNT-STAGE as a training "
+            "names its files); these runs are none"
+        )
     if series.name is not None:
         raise InputError(f"--history: the loss of {series.name} is on its card; leave the option out")
     return _own_history(training, runs, series)

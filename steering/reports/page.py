@@ -18,12 +18,16 @@ _CONFIG = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": [
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure with what one should see in it; ``name`` is its anchor."""
+    """A figure with its caption."""
 
     name: str
+    """Its anchor in the page."""
     title: str
+    """Its heading."""
     caption: str
+    """What one should see in it."""
     figure: go.Figure
+    """The figure itself."""
 
 
 def write_page(template: str, path: Path, figures: list[Figure], film: str = "", **values: Any) -> None:

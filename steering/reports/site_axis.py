@@ -46,8 +46,12 @@ COLOURS = {condition.name: condition.colour for condition in TABLE}
 LEGEND = {"orientation": "h", "x": 0, "y": 1.04, "yanchor": "bottom"}
 # Opacities are said because the template has its own for shapes; all lie below what they mark.
 _SHADE = {"fillcolor": "#999999", "opacity": 0.15, "line_width": 0, "layer": "below"}
-_FRAME = {"fillcolor": "rgba(0,0,0,0)", "opacity": 0.7, "line": {"color": GREY, "width": 1.5, "dash": "dot"},
-          "layer": "below"}  # fmt: skip
+_FRAME = {
+    "fillcolor": "rgba(0,0,0,0)",
+    "opacity": 0.7,
+    "line": {"color": GREY, "width": 1.5, "dash": "dot"},
+    "layer": "below",
+}
 
 
 def run_colours(runs: int) -> list[str]:
@@ -100,8 +104,15 @@ def shade_sites(figure: go.Figure, sites: Sequence[Site], panels: Sequence[int] 
     for (text, style), panel in itertools.product(styles, panels or (None,)):
         where = {} if panel is None else {"row": panel, "col": 1}
         for start, end in _runs([locality_mark(site) == text for site in sites]):
-            figure.add_vrect(x0=first + start - 0.4, x1=first + end + 0.4, annotation_text=text,
-                             annotation_position="top left", annotation_font_size=11, **style, **where)  # fmt: skip
+            figure.add_vrect(
+                x0=first + start - 0.4,
+                x1=first + end + 0.4,
+                annotation_text=text,
+                annotation_position="top left",
+                annotation_font_size=11,
+                **style,
+                **where,
+            )
 
 
 def draw_boundary(figure: go.Figure, depths: tuple[float, float, float], text: str, panel: int | None = None) -> None:
@@ -109,8 +120,7 @@ def draw_boundary(figure: go.Figure, depths: tuple[float, float, float], text: s
     where = {} if panel is None else {"row": panel, "col": 1}
     at, low, high = depths
     line = {"color": RED, "dash": "dash", "width": 2}
-    figure.add_vrect(x0=low - 0.08, x1=high + 0.08, fillcolor=RED, opacity=0.15, line_width=0, layer="below",
-                     **where)  # fmt: skip
+    figure.add_vrect(x0=low - 0.08, x1=high + 0.08, fillcolor=RED, opacity=0.15, line_width=0, layer="below", **where)
     figure.add_vline(x=at, line=line, opacity=1, annotation_text=text, annotation_font_color=RED, **where)
 
 

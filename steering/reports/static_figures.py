@@ -41,9 +41,11 @@ _PANELS = {  # each with what the surroundings tell, if there is one
 }
 _MARKS = {
     "free": ("grey, free: affine in the pixels", {"color": "0.92", "lw": 0}),
-    "local": ("dotted frame, local: a unit sees only part of the picture",
-              {"facecolor": "none", "edgecolor": GREY, "lw": 1.2, "ls": ":"}),
-}  # fmt: skip
+    "local": (
+        "dotted frame, local: a unit sees only part of the picture",
+        {"facecolor": "none", "edgecolor": GREY, "lw": 1.2, "ls": ":"},
+    ),
+}
 _TWIN = "open markers: the same experiment as a site before"
 # The main condition, then the controls, then what else was swept at one site.
 _SHOWN = tuple(dict.fromkeys((MAIN, *CONTROLS, *(name for name in CONDITIONS if BY_NAME[name].at_one_site))))
@@ -53,6 +55,9 @@ def sweep_picture(summary: SweepSummary) -> bytes:
     """Return the bytes of a PNG: blindness over depth, and the boundary with its interval.
 
     At the first coefficient swept. Controls are drawn without intervals; the report has them.
+
+    Args:
+        summary: the numbers of the sweep.
     """
     sites = [site for site in summary.sites if site.trunk] or summary.sites
     figure, (axes, *_) = _panels(sites, [4.6])

@@ -73,8 +73,13 @@ def blindness_figure(summary: SweepSummary) -> go.Figure:
     lowest = min([value for value in shown if value is not None], default=0.0)
     figure.update_yaxes(range=[max(min(lowest, 0.0) - 0.1, -1.0), 1.1], title="1 = as without cheese, 0 = no effect")
     figure.update_xaxes(categoryorder="array", categoryarray=names(summary.sites), tickangle=-50, title=None)
-    figure.update_layout(template="simple_white", height=540, margin={"l": 60, "r": 20, "t": 30, "b": 150},
-                         legend=LEGEND, hovermode="x unified")  # fmt: skip
+    figure.update_layout(
+        template="simple_white",
+        height=540,
+        margin={"l": 60, "r": 20, "t": 30, "b": 150},
+        legend=LEGEND,
+        hovermode="x unified",
+    )
     return figure
 
 
@@ -95,10 +100,13 @@ def _blindness_line(figure: go.Figure, trunk: Sequence[SiteSummary], label: str)
         ),
         name=f"blindness, {label}",
         mode="lines+markers",
-        line={"color": _colour(label), "width": 3 if main else 1.5,
-              "dash": "solid" if main else "dash" if label.startswith(MAIN) else "dot"},
+        line={
+            "color": _colour(label),
+            "width": 3 if main else 1.5,
+            "dash": "solid" if main else "dash" if label.startswith(MAIN) else "dot",
+        },
         marker={"size": 9 if main else 6, "symbol": markers},
-    )  # fmt: skip
+    )
 
 
 def _competence_line(figure: go.Figure, trunk: Sequence[SiteSummary], label: str) -> None:
@@ -141,20 +149,30 @@ def readings_figure(sites: Sequence[SiteFacts], found: Sequence[Reading]) -> go.
             figure.add_scatter(
                 x=[at for _, (at, _, _) in rows],
                 y=["<br>".join(textwrap.wrap(f"{reading.what} ({reading.word})", 38)) for reading, _ in rows],
-                error_x={"type": "data", "symmetric": False, "array": [max(high - at, 0) for _, (at, _, high) in rows],
-                         "arrayminus": [max(at - low, 0) for _, (at, low, _) in rows], "thickness": 3},
+                error_x={
+                    "type": "data",
+                    "symmetric": False,
+                    "array": [max(high - at, 0) for _, (at, _, high) in rows],
+                    "arrayminus": [max(at - low, 0) for _, (at, low, _) in rows],
+                    "thickness": 3,
+                },
                 mode="markers",
                 name=kind,
                 marker={"color": colour, "size": 11},
                 text=[f"{reading.place} (95% interval {reading.interval})" for reading, _ in rows],
                 hovertemplate="%{text}",
-            )  # fmt: skip
+            )
     shade_sites(figure, sites)
-    figure.update_xaxes(tickvals=list(range(len(sites))), ticktext=names(sites), tickangle=-50,
-                        range=[-0.7, len(sites) - 0.3])  # fmt: skip
+    figure.update_xaxes(
+        tickvals=list(range(len(sites))), ticktext=names(sites), tickangle=-50, range=[-0.7, len(sites) - 0.3]
+    )
     figure.update_yaxes(autorange="reversed", automargin=True, type="category")
-    figure.update_layout(template="simple_white", height=220 + 56 * len(shown), legend=LEGEND,
-                         margin={"l": 60, "r": 20, "t": 30, "b": 150})  # fmt: skip
+    figure.update_layout(
+        template="simple_white",
+        height=220 + 56 * len(shown),
+        legend=LEGEND,
+        margin={"l": 60, "r": 20, "t": 30, "b": 150},
+    )
     return figure
 
 
@@ -172,11 +190,20 @@ def decision_figure(summary: SweepSummary) -> go.Figure:
         (elsewhere, "#BBBBBB", [row.p_other_decision for row in rows]),
     )
     for label, colour, values in parts:
-        figure.add_bar(x=["clean", *names(trunk), "no cheese"], y=values, name=label,
-                       marker={"color": colour, "pattern": {"shape": hatched, "solidity": 0.2}})  # fmt: skip
+        figure.add_bar(
+            x=["clean", *names(trunk), "no cheese"],
+            y=values,
+            name=label,
+            marker={"color": colour, "pattern": {"shape": hatched, "solidity": 0.2}},
+        )
     shade_sites(figure, trunk, first=1)
-    figure.update_layout(barmode="stack", template="simple_white", height=440, legend=LEGEND,
-                         margin={"l": 60, "r": 20, "t": 30, "b": 150})  # fmt: skip
+    figure.update_layout(
+        barmode="stack",
+        template="simple_white",
+        height=440,
+        legend=LEGEND,
+        margin={"l": 60, "r": 20, "t": 30, "b": 150},
+    )
     figure.update_yaxes(range=[0, 1.12], title="mean probability of the move")
     figure.update_xaxes(tickangle=-50)
     return figure
@@ -234,10 +261,20 @@ def threshold_figure(summary: SweepSummary) -> go.Figure | None:
         figure.add_scatter(
             x=[*x, *reversed(x)],
             y=[*(depth(row.high) for row in curve), *(depth(row.low) for row in reversed(curve))],
-            fill="toself", fillcolor=f"rgba({shade},.18)", line={"width": 0}, hoverinfo="skip", showlegend=False,
-        )  # fmt: skip
-        figure.add_scatter(x=x, y=[depth(row.site) for row in curve], mode="lines+markers", name=label,
-                           line={"color": colour, "width": 3, "shape": "hv"}, marker={"symbol": symbol})  # fmt: skip
+            fill="toself",
+            fillcolor=f"rgba({shade},.18)",
+            line={"width": 0},
+            hoverinfo="skip",
+            showlegend=False,
+        )
+        figure.add_scatter(
+            x=x,
+            y=[depth(row.site) for row in curve],
+            mode="lines+markers",
+            name=label,
+            line={"color": colour, "width": 3, "shape": "hv"},
+            marker={"symbol": symbol},
+        )
     figure.update_yaxes(tickvals=list(range(len(order))), ticktext=["nowhere", *labels(swept)], autorange="reversed")
     figure.update_xaxes(title="threshold", range=[0, 1])
     figure.update_layout(template="simple_white", height=480, margin=_LEFT, legend=LEGEND)
@@ -253,10 +290,19 @@ def before_after_figure(decisions: DecisionSquares) -> go.Figure:
     for world in worlds(decisions):
         x = [text for text, values in world.moves for _ in values]
         y = [value for _, values in world.moves for value in values]
-        figure.add_box(x=x, y=y, name=world.label, marker={"color": world.colour, "size": 4}, boxpoints="all",
-                       jitter=0.5, pointpos=0, line={"width": 1.5})  # fmt: skip
-    figure.update_layout(boxmode="group", template="simple_white", height=440, legend=LEGEND,
-                         margin={"l": 60, "r": 20, "t": 30, "b": 40})  # fmt: skip
+        figure.add_box(
+            x=x,
+            y=y,
+            name=world.label,
+            marker={"color": world.colour, "size": 4},
+            boxpoints="all",
+            jitter=0.5,
+            pointpos=0,
+            line={"width": 1.5},
+        )
+    figure.update_layout(
+        boxmode="group", template="simple_white", height=440, legend=LEGEND, margin={"l": 60, "r": 20, "t": 30, "b": 40}
+    )
     figure.update_yaxes(range=[-0.02, 1.02], title="probability of the move")
     return figure
 

@@ -271,16 +271,20 @@ _COLUMNS = (
     SiteColumn("site", lambda site, _: _label(site), lambda _: ("clean", "cheese removed")),
     SiteColumn("blindness", lambda _, row: format_number(row.blindness), lambda _: ("0", "1")),
     SiteColumn("95% interval", lambda _, row: _ends(row.blindness_low, row.blindness_high)),
-    SiteColumn("competence", lambda _, row: format_number(row.competence),
-               lambda reference: (format_number(reference.clean.competence), "1")),
+    SiteColumn(
+        "competence",
+        lambda _, row: format_number(row.competence),
+        lambda reference: (format_number(reference.clean.competence), "1"),
+    ),
     SiteColumn("95% interval", lambda _, row: _ends(row.competence_low, row.competence_high)),
     *map(_outcome, shown_on("site table")),
     SiteColumn("interaction", _interaction),
-    SiteColumn("blindness, weighted by visits",
-               lambda _, row: _with_ends(row.blindness_occupancy, row.blindness_occupancy_low,
-                                         row.blindness_occupancy_high),
-               note="Weighted by visits: states count by how often the policy without cheese visits them."),
-)  # fmt: skip
+    SiteColumn(
+        "blindness, weighted by visits",
+        lambda _, row: _with_ends(row.blindness_occupancy, row.blindness_occupancy_low, row.blindness_occupancy_high),
+        note="Weighted by visits: states count by how often the policy without cheese visits them.",
+    ),
+)
 _SAME = SiteColumn(
     "same experiment as", lambda site, _: short_site_name(site.equivalence_class) if is_duplicate(site) else ""
 )

@@ -20,12 +20,28 @@ TIE = 1e-6  # differences of probabilities up to this are zero: above float32's 
 
 
 def resamples(n: int, rng: np.random.Generator, draws: int = DRAWS) -> np.ndarray:
-    """Return bootstrap samples of ``n`` mazes, ``int[draws, n]``; one matrix serves all sites (paired)."""
+    """Return bootstrap samples of mazes; one matrix serves all sites (paired).
+
+    Args:
+        n: number of mazes, at least 1.
+        rng: draws the mazes.
+        draws: number of samples.
+
+    Returns:
+        Indices of mazes, 0 to ``n - 1``: ``int[draws, n]``.
+    """
     return rng.integers(n, size=(draws, n))
 
 
 def counts(samples: np.ndarray) -> np.ndarray:
-    """Return how often each maze occurs in each sample of :func:`resamples`, ``float64[draws, n]``."""
+    """Return the number of times that each maze occurs in each sample.
+
+    Args:
+        samples: ``int[draws, n]`` from :func:`resamples`.
+
+    Returns:
+        Weights of the mazes, ``float64[draws, n]``; each row sums to ``n``.
+    """
     draws, n = samples.shape
     flat = samples + n * np.arange(draws)[:, None]
     return np.bincount(flat.ravel(), minlength=draws * n).reshape(draws, n).astype(np.float64)
@@ -34,8 +50,16 @@ def counts(samples: np.ndarray) -> np.ndarray:
 def blindness(tv_edited: np.ndarray, tv_clean: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """Return ``B = 1 - sum TV(edited, no_cheese) / sum TV(clean, no_cheese)``, summed over the last axis.
 
-    A pooled ratio, so a maze where the cheese changes nothing divides nothing by zero. NaN where the cheese changes
-    nothing in any maze. ``weights`` from :func:`counts` give it for each resample: ``float[..., draws]``.
+    A pooled ratio, so a maze where the cheese changes nothing divides nothing by zero.
+
+    Args:
+        tv_edited: total variation to the policy without cheese under the edit, 0 to 1, ``float[..., n]``.
+        tv_clean: the same of the policy left alone, ``float[..., n]``.
+        weights: ``float[draws, n]`` from :func:`counts`; None: the mazes as they are.
+
+    Returns:
+        ``float[...]``, or ``float[..., draws]`` with weights: at most 1, NaN where the cheese changes nothing in any
+        maze.
     """
     return 1.0 - quotient(_pooled(tv_edited, weights), _pooled(tv_clean, weights))
 
@@ -43,7 +67,17 @@ def blindness(tv_edited: np.ndarray, tv_clean: np.ndarray, weights: np.ndarray |
 def competence(
     p_region_edited: np.ndarray, p_region_no_cheese: np.ndarray, weights: np.ndarray | None = None
 ) -> np.ndarray:
-    """Return pooled P(top-right 5x5 before the cheese's cell) under the edit relative to the level without cheese."""
+    """Return pooled P(top-right 5x5 before the cheese's cell) under the edit relative to the level without cheese.
+
+    Args:
+        p_region_edited: that probability under the edit, 0 to 1, ``float[..., n]``.
+        p_region_no_cheese: the same of the policy on the level without its cheese, ``float[..., n]``.
+        weights: ``float[draws, n]`` from :func:`counts`; None: the mazes as they are.
+
+    Returns:
+        ``float[...]``, or ``float[..., draws]`` with weights: 0 or more, NaN where the region is never reached without
+        cheese.
+    """
     return quotient(_pooled(p_region_edited, weights), _pooled(p_region_no_cheese, weights))
 
 
@@ -58,18 +92,35 @@ def interval(samples: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.
 
 
 def blindness_interval(tv_edited: np.ndarray, tv_clean: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
-    """Return the 95% interval of the blindness of ``float[n]`` ``tv_edited`` by :func:`ratio_interval`; at most 1."""
+    """Return the 95% interval of :func:`blindness`, by :func:`ratio_interval`.
+
+    Args:
+        tv_edited: total variation to the policy without cheese under the edit, ``float[n]``.
+        tv_clean: the same of the policy left alone, ``float[n]``.
+        weights: ``float[draws, n]`` from :func:`counts`.
+
+    Returns:
+        Low and high end, at most 1; NaN where the cheese changes nothing in any maze.
+    """
     low, high = ratio_interval(tv_edited, tv_clean, weights)
     return 1.0 - high, 1.0 - low
 
 
 def ratio_interval(top: np.ndarray, bottom: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
-    """Return the 95% interval of ``sum(top) / sum(bottom)``, ``float[n]``, not negative, from resamples ``weights``.
+    """Return the 95% interval of ``sum(top) / sum(bottom)``.
 
     Studentized bootstrap (Efron and Tibshirani 1993, section 12.5) with the linearized standard error of a ratio: a few
     mazes hold most of a sum, and there it covers where percentile and BCa intervals fall short. Percentiles serve for
     fewer than :data:`FEWEST` mazes, and where the studentized interval has no end: where more resamples than a tail
-    holds have next to no spread, because they lack the few mazes that have it. NaN where the ratio is.
+    holds have next to no spread, because they lack the few mazes that have it.
+
+    Args:
+        top: numerator of each maze, not negative, ``float[n]``.
+        bottom: denominator of each maze, not negative, ``float[n]``.
+        weights: ``float[draws, n]`` from :func:`counts`.
+
+    Returns:
+        Low and high end, 0 or more; NaN where ``bottom`` sums to 0.
     """
     total = bottom.sum()
     if not total > 0:

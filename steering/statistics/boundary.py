@@ -101,7 +101,7 @@ class ThresholdPair:
 
 @dataclass(frozen=True)
 class Boundary:
-    """Up to which trunk site subtraction works, in both readings; intervals are 95% bootstrap."""
+    """The last trunk site where subtraction works, in both readings; intervals are 95% bootstrap."""
 
     site: str | None
     """Last trunk site where subtraction works; null: nowhere."""
@@ -200,7 +200,16 @@ def change(curves: Curves) -> Reach:
 
 
 def find_boundary(curves: Curves, *, blindness: float = BLINDNESS, competence: float = COMPETENCE) -> Boundary:
-    """Return both readings of the curves, threshold and change-point."""
+    """Return both readings of the curves, threshold and change-point.
+
+    Args:
+        curves: of trunk sites in depth order, at least one.
+        blindness: least blindness of every site up to the boundary.
+        competence: least competence of every site up to the boundary.
+
+    Returns:
+        Names of sites, with 95% bootstrap intervals over the curves' resamples.
+    """
     sites = curves.sites
     threshold = reach(curves, blindness, competence)
     reached = 0 if threshold.site is None else sites.index(threshold.site) + 1

@@ -64,6 +64,9 @@ def paired_effect(
         a, b: an outcome of each maze under two conditions, NaN where it is not defined.
         rng: draws the bootstrap's resamples; or :func:`same_resamples`.
         draws: how many, if ``rng`` is a generator.
+
+    Returns:
+        Mean difference ``a - b`` with 95% BCa interval and signed-rank test, over the mazes where both are defined.
     """
     samples = rng if callable(rng) else lambda n: resamples(n, rng, draws)
     difference = np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)
@@ -118,10 +121,16 @@ def signed_rank(difference: np.ndarray) -> float:
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Return Holm's adjustment over a family of tests; tests that could not be made (None) are no part of it.
+    """Return Holm's adjustment of p-values over a family of tests (Holm 1979).
 
     Three lines instead of statsmodels' ``multipletests``, which a test compares it with: that one begins with a garbage
     collection, and over all families of a sweep those took longer than everything else in its summary.
+
+    Args:
+        p_values: one per test, 0 to 1; None: the test could not be made, and is no part of the family.
+
+    Returns:
+        The adjusted p-values in the same order, at most 1; None where there was none.
     """
     made = np.array([p for p in p_values if p is not None])
     order = np.argsort(made)

@@ -48,11 +48,21 @@ class Power:
 def levels_needed(tv_edited: np.ndarray, tv_clean: np.ndarray, width: float, rng: np.random.Generator) -> Power:
     """Return the least ``n``, from :data:`bootstrap.FEW` on, whose interval is on average no wider than ``width``.
 
-    ``tv_edited``, ``tv_clean``: ``float[n_pilot]``. For each of :data:`SIZES`, :data:`STUDIES` studies of that size are
-    drawn from the pilot's mazes with replacement, and the interval that a sweep reports
-    (:func:`steering.statistics.bootstrap.blindness_interval`) is computed for each. The mean widths are made to fall
-    with ``n`` and joined by straight lines in log(width) over log(n). Raises :class:`InputError` for a width that is
-    no length of an interval of blindness, and for a pilot where the cheese changes nothing.
+    For each of :data:`SIZES`, :data:`STUDIES` studies of that size are drawn from the pilot's mazes with replacement,
+    and the interval that a sweep reports (:func:`steering.statistics.bootstrap.blindness_interval`) is computed for
+    each. The mean widths are made to fall with ``n`` and joined by straight lines in log(width) over log(n).
+
+    Args:
+        tv_edited: total variation to the policy without cheese under the edit, ``float[n_pilot]``.
+        tv_clean: the same of the policy left alone, ``float[n_pilot]``.
+        width: of the interval of blindness wanted, above 0 and up to 2.
+        rng: draws the studies and their resamples.
+
+    Returns:
+        The number of levels, and the curve of widths that it was read from.
+
+    Raises:
+        InputError: for another width, or a pilot where the cheese changes nothing.
     """
     if not 0 < width <= 2:
         raise InputError(f"width {width:g}: give the width of an interval of blindness, above 0 and up to 2")

@@ -143,6 +143,7 @@ class _Settings:
     """The settings in ``replicate.json``, as far as they tell what it is of."""
 
     mode: str
+    """Procgen's mode of its levels."""
 
 
 @dataclass(frozen=True)
@@ -150,8 +151,11 @@ class _Header:
     """The fields of an artifact that tell whether it belongs to a sweep."""
 
     checkpoint: CheckpointId
+    """The checkpoint it was made with."""
     mode: str = ""
+    """Procgen's mode of its levels; empty where ``settings`` has it."""
     settings: _Settings | None = None
+    """Settings of published findings; null for another artifact."""
 
     @property
     def of_mode(self) -> str:

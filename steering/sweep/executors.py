@@ -44,11 +44,14 @@ _ONE_AT_A_TIME = threading.Lock()  # a worker of several threads: hooks and proc
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint as it travels to workers: its file's bytes, the suffix that tells the layout, and its name."""
+    """A checkpoint as it travels to workers."""
 
     data: bytes
+    """Content of its file."""
     suffix: str
+    """Suffix of its file, which tells the layout, such as ``.safetensors``."""
     name: str
+    """Name of the policy in messages and results."""
 
 
 @functools.lru_cache(maxsize=2)
@@ -162,11 +165,11 @@ class Cluster:
     """A Dask scheduler: known by address, by the file it writes, or (neither) one on this machine."""
 
     address: str | None = None
-    """Its address, such as ``tcp://host:8786``."""
+    """Its address, such as ``tcp://host:8786``; null: by the file, or one on this machine."""
     scheduler_file: Path | None = None
-    """The file that it writes its address to."""
+    """The file that it writes its address to; null: by the address, or one on this machine."""
     gpus_per_unit: float = 0.0
-    """Asked of each worker as the Dask resource ``GPU``, 0 to 1024."""
+    """Amount of the Dask resource ``GPU`` that a unit takes, 0 to 1024."""
 
 
 def dask(

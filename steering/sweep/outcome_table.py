@@ -51,17 +51,21 @@ class OutcomeTable:
     """
 
     spec: SweepSpec
-    """What was asked for."""
+    """The settings of the run."""
     levels: list[int]
     """Seeds of the levels that have all their results, in the order of the spec."""
     outcomes: dict[Key, Outcome]
     """Results by key, those of unfinished levels too."""
     facts: dict[str, SiteFacts]
-    """What the sites of the network are, by name."""
+    """Facts about the sites of the network, by name."""
 
     @classmethod
     def read(cls, store: Store, spec: SweepSpec) -> OutcomeTable:
-        """Return the results in a run's store; raises :class:`InputError` if no level is finished."""
+        """Return the results in a run's store.
+
+        Raises:
+            InputError: if no level is finished.
+        """
         outcomes = {row.key: row.outcome for row in store.rows()}
         levels = [level for level in spec.levels if all(key in outcomes for key in spec.keys(level))]
         if not levels:
@@ -93,7 +97,16 @@ class OutcomeTable:
         return self._columns([Key(level, name) for level in self.levels])
 
     def condition(self, condition: str, site: str = "", coefficient: float | None = None) -> Columns:
-        """Return the outcomes of a condition, mean over draws; coefficient None: the first one swept."""
+        """Return the outcomes of a condition, mean over draws.
+
+        Args:
+            condition: name of a condition that was swept.
+            site: name of the site; empty for ``all_sites``.
+            coefficient: multiple of the vector; None: the first one swept.
+
+        Returns:
+            ``float64[n_levels]`` by name of the outcome, NaN where undefined.
+        """
         c = self.spec.coefficients[0] if coefficient is None else coefficient
         draws = range(self.spec.draws_of(condition))
         parts = [self._columns([Key(level, condition, site, c, draw) for level in self.levels]) for draw in draws]

@@ -6,8 +6,18 @@ import importlib.metadata
 import platform
 from collections.abc import Mapping
 
-_PACKAGES = ("mazesteer", "torch", "numpy", "scipy", "procgen", "gym3", "stable-baselines3", "scikit-learn",
-             "ruptures", "plotly")  # fmt: skip
+_PACKAGES = (
+    "mazesteer",
+    "torch",
+    "numpy",
+    "scipy",
+    "procgen",
+    "gym3",
+    "stable-baselines3",
+    "scikit-learn",
+    "ruptures",
+    "plotly",
+)
 
 
 def versions() -> dict[str, str]:

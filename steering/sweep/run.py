@@ -39,9 +39,22 @@ def run_sweep(
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> int:
-    """Compute what the store lacks; returns the number of units that were computed.
+    """Compute and store the results that the store lacks.
 
-    ``progress(done, total)`` counts units. Nothing finished is lost: each unit is stored as soon as it is done.
+    Nothing finished is lost: each unit is stored as soon as it is done.
+
+    Args:
+        spec: the sweep's settings.
+        directory: the run's; rollouts go to its ``rollouts/``.
+        store: the run's results, open.
+        execute: computes units, and gives results as they come (:mod:`steering.sweep.executors`).
+        progress: told ``(done, total)`` in units, at the beginning and after each.
+
+    Returns:
+        The number of units that were computed.
+
+    Raises:
+        InputError: in one line, if a unit cannot be computed or stored.
     """
     folder = directory / "rollouts"
     units = remaining(spec, store, folder)

@@ -97,8 +97,13 @@ class SweepSpec:
 
     def shared(self) -> dict[str, object]:
         """Return what all runs into one directory must agree on."""
-        return {"checkpoint sha256": self.sha256, "horizon": self.horizon, "seed": self.seed, "mode": self.mode,
-                "vector": self.vector}  # fmt: skip
+        return {
+            "checkpoint sha256": self.sha256,
+            "horizon": self.horizon,
+            "seed": self.seed,
+            "mode": self.mode,
+            "vector": self.vector,
+        }
 
     def save(self, directory: Path) -> None:
         """Write ``spec.json``."""

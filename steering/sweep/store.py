@@ -73,7 +73,7 @@ class Row:
 
 
 class Store:
-    """An open results file; use :meth:`open` as a context manager."""
+    """An open results file, a SQLite database; use :meth:`open` as a context manager."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._db = connection
@@ -240,8 +240,14 @@ def export_tables(store: Store, directory: Path) -> tuple[Path, Path]:
     """Write all results as one table, ``outcomes.csv`` and ``outcomes.parquet`` (each whole or not at all)."""
     names = [*Key._fields, "computed_at", "source", *OUTCOME_FIELDS]
     rows = [(*row.key, row.computed_at, row.source, *_numbers(row.outcome)) for row in store.rows()]
-    kinds = {"level": "int64", "condition": "string", "site": "string", "draw": "int64", "computed_at": "string",
-             "source": "int64"}  # fmt: skip
+    kinds = {
+        "level": "int64",
+        "condition": "string",
+        "site": "string",
+        "draw": "int64",
+        "computed_at": "string",
+        "source": "int64",
+    }
     return write_table(directory / "outcomes", names, rows, kinds)
 
 
@@ -297,8 +303,14 @@ def _table(text: bytes, schema: Any, null: str) -> Any:
 def run_directory(directory: Path) -> Iterator[Path]:
     """Create or re-enter a run directory and hold it alone.
 
-    Raises :class:`InputError` if it cannot be written, holds something else, or is held by
-    another process (named by its process id).
+    Args:
+        directory: made if it is not there; an empty one, or a run.
+
+    Yields:
+        The same path, with unfinished files of a killed process removed.
+
+    Raises:
+        InputError: if it cannot be written, holds something else, or is held by another process, whose id is named.
     """
     try:
         if directory.is_dir() and not _ours(directory):

@@ -28,8 +28,11 @@ class Unit:
     """Results to compute and store together, of one group on one level, and rollouts to record."""
 
     level: int
+    """Seed of the level."""
     keys: tuple[Key, ...]
+    """Keys of the results to compute."""
     recordings: tuple[Key, ...] = ()
+    """Keys whose rollouts are recorded."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +40,13 @@ class Result:
     """Results of a unit, as the store and ``rollouts/`` take them."""
 
     unit: Unit
+    """The unit."""
     rows: tuple[Row, ...]
+    """One result per key of the unit."""
     profiles: tuple[Profile, ...]
+    """Profiles of subtraction, if the unit has it."""
     files: tuple[tuple[str, bytes], ...]
+    """(name, content) of the rollouts recorded."""
 
 
 def split(level: int, keys: Iterable[Key], recordings: Iterable[Key] = ()) -> list[Unit]:
@@ -124,7 +131,16 @@ def record_rollouts(policy: Policy, maze: Maze, keys: Sequence[Key], spec: Sweep
 
 
 def run_unit(policy: Policy, unit: Unit, spec: SweepSpec) -> Result:
-    """Compute everything that a unit asks for."""
+    """Return everything that a unit asks for: exact outcomes, profiles and recorded rollouts.
+
+    Args:
+        policy: of the sweep's checkpoint.
+        unit: one group of conditions on one level.
+        spec: the sweep's settings.
+
+    Raises:
+        InputError: for a site that the network lacks, or a vector that the level cannot give.
+    """
     maze = Maze.from_level(unit.level, spec.mode)
     rows, profiles = level_rows(policy, maze, unit.keys, spec) if unit.keys else ([], [])
     files = record_rollouts(policy, maze, unit.recordings, spec) if unit.recordings else []
