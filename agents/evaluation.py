@@ -1,4 +1,4 @@
-"""How well a policy solves its mazes, exactly: the figures of a model card."""
+"""Exact success of a policy in its mazes: the figures of a model card."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def policy_figures(
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
-    """Exact success in distribution (cheese in the ``region``) and with procgen's own cheese.
+    """Return the exact success in distribution (cheese in the ``region``) and with procgen's own cheese.
 
     Levels ``levels[0] <= seed < levels[1]``. Rounded to the digits that a card prints; the same
     arguments give the same figures.

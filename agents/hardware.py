@@ -1,4 +1,4 @@
-"""What the machine can do: precision, devices, threads, and an allocator that keeps what it was given."""
+"""The abilities of the machine: precision, devices, threads, and an allocator that keeps what it was given."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is shipped: checkpoints, their cards and their developmental series (no torch)."""
+"""The shipped files: checkpoints, their cards and their developmental series (no torch)."""
 
 from __future__ import annotations
 
@@ -12,20 +12,35 @@ SERIES = "-series"  # what the folder of a checkpoint's snapshots adds to its na
 
 
 def zoo_names() -> list[str]:
-    """Return the names of the shipped checkpoints."""
+    """Return the names of the shipped checkpoints, in alphabetical order."""
     return sorted(path.stem for path in ZOO.glob("*.safetensors"))
 
 
 def load_card(name: str) -> dict[str, Any]:
-    """Return the model card shipped beside a zoo checkpoint."""
+    """Return the model card shipped beside a zoo checkpoint.
+
+    Args:
+        name: one of :func:`zoo_names`.
+
+    Returns:
+        The card's JSON, as :func:`agents.training.card.make_card` makes it: ``training``, ``figures``, ``history``, ...
+
+    Raises:
+        FileNotFoundError: there is no such checkpoint.
+    """
     card: dict[str, Any] = json.loads((ZOO / f"{name}.json").read_text())
     return card
 
 
 def zoo_snapshots(name: str) -> dict[int, dict[str, Any]]:
-    """Return the developmental series of a shipped checkpoint: rows of its training history by count.
+    """Return the developmental series of a shipped checkpoint; ``load_policy("NAME@COUNT")`` loads one of it.
 
-    ``load_policy("NAME@COUNT")`` loads one. Empty if the series of ``name`` is not shipped.
+    Args:
+        name: one of :func:`zoo_names`.
+
+    Returns:
+        Rows of the training history (``stage``, ``count``, ``seconds``, exact figures, ``file``, ``sha256``) by count
+        of samples and environment steps since the first weights; empty if no series of ``name`` is shipped.
     """
     path = ZOO / f"{name}{SERIES}" / "series.json"
     if not path.is_file():

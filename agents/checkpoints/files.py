@@ -33,7 +33,7 @@ FORMAT = "mazesteer-impala-1"
 
 
 def read_weights(data: bytes, path: Path) -> dict[str, Tensor]:
-    """Tensors of a checkpoint file by published key; the layout is told by the file's suffix."""
+    """Return the tensors of a checkpoint file by published key; the layout is told by the file's suffix."""
     if path.suffix == ".safetensors":
         try:
             return safetensors.torch.load(data)
@@ -52,7 +52,20 @@ def save_checkpoint(
     metadata: Mapping[str, str] | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> str:
-    """Write safetensors (whole or not at all) and return the file's sha256."""
+    """Write a network as safetensors, whole or not at all.
+
+    Args:
+        net: the network; its device and memory layout do not matter.
+        path: the file; its folder is made if it is missing.
+        metadata: texts for the file's header, beside its format and the network's scale.
+        dtype: number type of the stored weights.
+
+    Returns:
+        The sha256 of the file, 64 hexadecimal digits; the same weights and metadata give the same bytes.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
     data = _ordered(
         safetensors.torch.save(_weights(net, dtype), {"format": FORMAT, "scale": str(net.scale), **(metadata or {})})
     )
@@ -63,8 +76,15 @@ def save_checkpoint(
 def export_checkpoint(net: ImpalaPolicyNet, path: Path) -> None:
     """Write the published ``.pth`` layout: a torch dictionary with ``model_state_dict``.
 
-    Keys, shapes and float32 are the published agent's (``optimizer_state_dict``, which nothing
-    but continued training needs, is left out). Raises :class:`InputError` for another suffix.
+    Keys, shapes and float32 are those of the published agents (Langosco et al. 2022, arXiv 2105.14111);
+    ``optimizer_state_dict``, which only continued training needs, is left out.
+
+    Args:
+        net: the network.
+        path: the file, its name ending in ``.pth``.
+
+    Raises:
+        InputError: another suffix, or the file cannot be written.
     """
     if path.suffix != ".pth":
         raise InputError(f"{path}: the published layout is a .pth file; end the name in .pth")

@@ -26,7 +26,7 @@ class Architecture:
     """One kind of network."""
 
     name: str
-    """As error lines call it."""
+    """Name in error lines."""
     network: type[nn.Module]
     """Its class; ``net(float[n, 3, 64, 64])`` gives logits ``[n, 15]``, or these and values ``[n]``."""
     recognises: Callable[[Weights], bool]

@@ -79,7 +79,7 @@ def _same(weights: Mapping[str, Tensor], key: str, twin: str) -> bool:
 
 
 def _widths(weights: Mapping[str, Tensor], prefix: str) -> list[int]:
-    """Widths of the fully connected layers ``prefix`` 0, 2, 4... (the odd ones are activations)."""
+    """Return the widths of the fully connected layers ``prefix`` 0, 2, 4... (the odd ones are activations)."""
     widths: list[int] = []
     while (found := weights.get(f"{prefix}{2 * len(widths)}.weight")) is not None:
         widths.append(found.shape[0] or 1 if found.ndim == 2 else 1)
@@ -87,7 +87,7 @@ def _widths(weights: Mapping[str, Tensor], prefix: str) -> list[int]:
 
 
 def _activation(data: bytes | None, where: str) -> type[nn.Module]:
-    """Return what ``data`` says of the activation function; complains about options that change the network."""
+    """Return the activation function that ``data`` names; raise :class:`InputError` for options that change the net."""
     options = _policy_kwargs(data, where)
     extractor = options.get("features_extractor_class")
     if extractor is not None and _class_name(extractor) != "stable_baselines3.common.torch_layers.NatureCNN":

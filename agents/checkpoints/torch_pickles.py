@@ -50,11 +50,14 @@ class _Global(str):
 
 @dataclass(frozen=True)
 class _Storage:
-    """Numbers that lie elsewhere in the file: name of their record, bytes in all and of one number."""
+    """Numbers that lie elsewhere in the file."""
 
     key: str
+    """Name of their record: decimal digits."""
     bytes: int
+    """Bytes in all."""
     item: int
+    """Bytes of one number."""
 
 
 _RESULT_OF_CALL = {
@@ -255,7 +258,7 @@ class _Reader:
             self._refuse(f"its pickle copies more than {_MAX_COPIES} dictionaries")
 
     def _build(self, _: Any) -> None:
-        """Attributes of a dictionary, as :meth:`torch.nn.Module.state_dict` gives it; nobody uses them."""
+        """Pass the attributes of a dictionary, as :meth:`torch.nn.Module.state_dict` sets them; nobody uses them."""
         target, state = self._drop(2)
         if not (target is state is Kind.DICT):
             self._refuse("its pickle sets attributes")
@@ -291,7 +294,7 @@ def _numbers(items: Sequence[Any]) -> bool:
 
 
 def _item_size(name: str) -> int:
-    """Bytes of one item of a storage class, or of a number type."""
+    """Return the bytes of one item of a storage class, or of a number type."""
     found = getattr(torch, name.partition(" ")[2], None)
     dtype = found if isinstance(found, torch.dtype) else getattr(found, "dtype", None)
     return dtype.itemsize if isinstance(dtype, torch.dtype) else 1  # an UntypedStorage counts bytes

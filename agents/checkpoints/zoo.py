@@ -33,10 +33,18 @@ def _as_on_card(policy: MazePolicy) -> MazePolicy:
 
 
 def load_policy(checkpoint: str | os.PathLike[str]) -> MazePolicy:
-    """Return a policy by zoo name, snapshot of one (``region5@131072``), or file.
+    """Return a policy by zoo name, snapshot of one, or file.
 
-    Raises :class:`InputError` with one line if there is no such name or file, or if the file is
-    damaged, holds code, is of another architecture or holds NaN or infinite weights.
+    Args:
+        checkpoint: one of :func:`agents.checkpoints.cards.zoo_names`, ``NAME@COUNT`` (``region5@131072``) for a
+            snapshot, or the path of a ``.safetensors``, ``.pth``, ``.pt`` or stable-baselines3 ``.zip``.
+
+    Returns:
+        The policy on the CPU in eval mode, with the sha256 of its file and its card (empty if it has none).
+
+    Raises:
+        InputError: there is no such name or file, or the file is damaged, holds code, is of another architecture or
+            holds NaN or infinite weights.
     """
     text = os.fspath(checkpoint)
     shipped = zoo_names()

@@ -20,7 +20,7 @@ HIDDEN = 256
 
 
 def block_channels(scale: int) -> tuple[int, int, int]:
-    """Channels of the three blocks: 16, 32 and 32 times ``scale`` (4 in the published agent)."""
+    """Return the channels of the three blocks: 16, 32 and 32 times ``scale`` (4 in the published agent)."""
     return 16 * scale, 32 * scale, 32 * scale
 
 
@@ -84,7 +84,17 @@ class Embedder(nn.Module):
 
 
 class ImpalaPolicyNet(nn.Module):
-    """Observations ``float[n, 3, 64, 64]`` in 0..1 to logits ``[n, 15]`` and values ``[n]``."""
+    """Observations ``float[n, 3, 64, 64]`` in 0..1 to logits ``[n, 15]`` and values ``[n]``.
+
+    Args:
+        scale: the blocks have 16, 32 and 32 times as many channels; 4 in the published agents.
+        generator: source of the first weights (:meth:`initialize`); None: those of torch, from its global generator.
+
+    Raises:
+        ValueError: ``scale`` is below 1.
+
+    Source: Espeholt et al. 2018 (arXiv 1802.01561), figure 3.
+    """
 
     channels_last: ClassVar[bool] = True
     """The memory layout in which its convolutions are fastest."""

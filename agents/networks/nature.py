@@ -56,8 +56,15 @@ def _layers(width: int, widths: Sequence[int], activation: type[nn.Module]) -> n
 class NaturePolicyNet(nn.Module):
     """Observations ``float[n, 3, 64, 64]`` in 0..1 to logits ``[n, 15]`` and values ``[n]``.
 
-    ``policy_layers`` and ``value_layers``: widths of the layers between features and heads, each
-    followed by ``activation``. ``shared``: actor and critic have one feature extractor.
+    Args:
+        features: width of the extractor's output; 512 in the paper.
+        policy_layers: widths of the layers between features and the actor's head, each followed by ``activation``.
+        value_layers: the same for the critic's head.
+        activation: class of these activations.
+        shared: actor and critic have one feature extractor.
+        generator: source of the first weights (:meth:`initialize`); None: those of torch, from its global generator.
+
+    Source: Mnih et al. 2015 (Nature 518, 529-533); layers and names of stable-baselines3's ``NatureCNN``.
     """
 
     channels_last: ClassVar[bool] = True

@@ -19,11 +19,14 @@ _TO_MOVES = torch.from_numpy(action_to_move_matrix())
 
 
 class Policy(Protocol):
-    """A policy as evaluation asks for it: a network that maps pixels to logits, or to (logits, values)."""
+    """A policy as evaluation asks for it."""
 
     net: nn.Module
+    """Network: ``float32[n, 3, 64, 64]`` in 0..1 to logits ``[n, 15]``, or to these and values ``[n]``."""
     name: str
+    """Name in reports, captions and error lines."""
     sha256: str
+    """64 hexadecimal digits that identify the weights; empty if not known."""
 
 
 def to_input(observations: np.ndarray, device: torch.device | None = None) -> Tensor:
@@ -48,7 +51,7 @@ def in_layout(net: nn.Module, x: Tensor) -> Tensor:
 
 
 def logits_and_values(output: object, n: int) -> tuple[Tensor, Tensor]:
-    """Return what a network gave for ``n`` frames as ``(logits[n, 15], values[n])``, values NaN if it gives none.
+    """Return a network's output for ``n`` frames as ``(logits[n, 15], values[n])``, values NaN if it gives none.
 
     It may give logits, or a tuple or list of logits and values (``[n]`` or ``[n, 1]``). Raises
     :class:`InputError` for anything else.
@@ -71,12 +74,12 @@ def logits_and_values(output: object, n: int) -> tuple[Tensor, Tensor]:
 
 
 def move_probabilities(logits: Tensor) -> Tensor:
-    """Logits ``[n, 15]`` to probabilities of left, right, up, down, noop ``float64[n, 5]``."""
+    """Map logits ``[n, 15]`` to probabilities of left, right, up, down, noop ``float64[n, 5]``."""
     return torch.softmax(logits.double(), dim=-1) @ _TO_MOVES.double()
 
 
 def move_log_probabilities(logits: Tensor) -> Tensor:
-    """Logits ``[n, 15]`` to log-probabilities of the five moves ``[n, 5]`` (differentiable)."""
+    """Map logits ``[n, 15]`` to log-probabilities of the five moves ``[n, 5]`` (differentiable)."""
     masked = logits.unsqueeze(-1) + torch.log(_TO_MOVES.to(logits))
     return torch.logsumexp(masked, dim=-2) - torch.logsumexp(logits, dim=-1, keepdim=True)
 
@@ -84,9 +87,14 @@ def move_log_probabilities(logits: Tensor) -> Tensor:
 class MazePolicy:
     """A trained network with its name and the hash of its file.
 
-    ``net`` maps ``float[n, 3, 64, 64]`` to logits or (logits, values) (see :func:`logits_and_values`);
-    it is put into eval mode without gradients (:func:`as_policy` leaves a network as it is and
-    takes a copy). ``predict`` follows stable-baselines3; randomness comes from the ``rng`` one passes.
+    ``predict`` follows stable-baselines3; randomness comes from the ``rng`` one passes.
+
+    Args:
+        net: maps ``float32[n, 3, 64, 64]`` in 0..1 to logits or (logits, values) (see :func:`logits_and_values`). It is
+            put into eval mode without gradients; :func:`as_policy` leaves a network as it is and takes a copy.
+        name: name in reports, captions and error lines.
+        sha256: hash of its file, 64 hexadecimal digits; empty if not known.
+        card: its model card (JSON values by name); None: empty.
     """
 
     def __init__(self, net: nn.Module, name: str = "unnamed", sha256: str = "", card: dict[str, Any] | None = None):
@@ -117,7 +125,7 @@ class MazePolicy:
         *,
         rng: np.random.Generator | None = None,
     ) -> tuple[np.ndarray, None]:
-        """Actions ``int64[n]`` for frames ``uint8[n, 64, 64, 3]``; sampling needs ``rng``."""
+        """Return actions ``int64[n]`` for frames ``uint8[n, 64, 64, 3]``; sampling needs ``rng``."""
         logits, _ = self.logits_and_values(np.asarray(observation))
         if deterministic:
             return logits.argmax(dim=-1).numpy(), None
@@ -142,12 +150,17 @@ def sample_rows(probabilities: np.ndarray, uniform: np.ndarray) -> np.ndarray:
 def as_policy(net: nn.Module, name: str | None = None) -> MazePolicy:
     """Make a policy from any network of one's own, as it is now: a copy in float32 on the CPU, in eval mode.
 
-    ``net`` maps ``float32[n, 3, 64, 64]`` in 0..1 to logits ``[n, 15]`` or to (logits, values),
-    each row a function of its frame alone (a stable-baselines3 policy is none of these: save its
-    model and use ``load_policy`` on the file). ``name`` is its class's by default; ``sha256`` is that
-    of the class's name and the weights. Raises :class:`InputError` for anything else: other
-    shapes, numbers that are not finite, logits that depend on chance, on earlier calls or on the
-    other frames of the batch.
+    Args:
+        net: maps ``float32[n, 3, 64, 64]`` in 0..1 to logits ``[n, 15]`` or to (logits, values), each row a function
+            of its frame alone. A stable-baselines3 policy is none of these: save its model and use ``load_policy``.
+        name: name in reports; None: that of its class.
+
+    Returns:
+        The policy; its ``sha256`` is that of the class's name and the weights.
+
+    Raises:
+        InputError: other shapes, numbers that are not finite, or logits that depend on chance, on earlier calls or on
+            the other frames of the batch.
     """
     kind = type(net).__name__
     if not isinstance(net, nn.Module):

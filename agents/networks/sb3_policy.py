@@ -67,13 +67,13 @@ class MazeActorCriticPolicy(ActorCriticPolicy):
         )
 
     def forward(self, obs: Tensor, deterministic: bool = False) -> tuple[Tensor, Tensor, Tensor]:
-        """Actions ``int64[n]``, values ``[n, 1]`` and log-probabilities ``[n]``."""
+        """Return actions ``int64[n]``, values ``[n, 1]`` and log-probabilities ``[n]``."""
         distribution, values = self.heads(obs)
         actions = distribution.get_actions(deterministic=deterministic)
         return actions, values, distribution.log_prob(actions)
 
     def evaluate_actions(self, obs: PyTorchObs, actions: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Values ``[n, 1]``, log-probabilities ``[n]`` and entropies ``[n]``."""
+        """Return values ``[n, 1]``, log-probabilities ``[n]`` and entropies ``[n]``."""
         distribution, values = self.heads(obs)
         return values, distribution.log_prob(actions), distribution.entropy()
 
@@ -82,21 +82,24 @@ class MazeActorCriticPolicy(ActorCriticPolicy):
         return self.action_dist.proba_distribution(action_logits=self.net.fc_policy(self.embed(obs)))
 
     def predict_values(self, obs: PyTorchObs) -> Tensor:
-        """Values ``float32[n, 1]``."""
+        """Return values ``float32[n, 1]``."""
         return self.net.fc_value(self.embed(obs))
 
 
 class MazePPO(PPO):
     """PPO that spends its first ``value_fit_steps`` fitting the value head alone.
 
-    An update makes ``passes`` over its rollout, each a call of stable-baselines3's with ``n_epochs`` 1; after each but
-    the last ``between(left)`` is called with how many are left.
+    Each pass of an update is a call of stable-baselines3's ``train`` with ``n_epochs`` 1.
     """
 
     value_fit_steps: int = 0
+    """Environment steps, from the beginning, in which an update fits the value head alone; 0: none."""
     warm: bool = False
+    """True if the run began from given weights."""
     passes: int = 1
+    """Passes over the rollout in one update, 1 or more."""
     between: Callable[[int], None] | None = None
+    """Called after each pass but the last with the number of passes left; None: nothing is called."""
 
     def train(self) -> None:
         """Make one update from the rollout buffer; what is logged of it is of its last pass."""
@@ -113,7 +116,7 @@ class MazePPO(PPO):
 
     @torch.no_grad()
     def fit_value_head(self, ridge: float = 1e-4) -> None:
-        """Least squares of the rollout's returns on the features; the rest stays as it is.
+        """Fit the value head by least squares of the rollout's returns on the features; the rest stays as it is.
 
         The returns are Monte-Carlo (lambda 1) up to the end of the rollout, since estimates that
         lean on the present value head are what is to be replaced.
@@ -143,7 +146,7 @@ class MazePPO(PPO):
 
 
 def monte_carlo_returns(model: PPO) -> np.ndarray:
-    """Returns ``float32[n_steps, n_envs]`` of the rollout buffer, bootstrapped at its end only."""
+    """Compute the returns ``float32[n_steps, n_envs]`` of the rollout buffer, bootstrapped at its end only."""
     buffer = model.rollout_buffer
     # advantage + value at the last step hold the one bootstrap that the buffer's end needs.
     running = buffer.returns[-1].copy()

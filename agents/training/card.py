@@ -1,4 +1,4 @@
-"""The model card of an agent: how it was made, what it can do, what PPO changed, what speaks against it."""
+"""The model card of an agent: its making, its figures, the changes by PPO, its weaknesses."""
 
 from __future__ import annotations
 
@@ -37,10 +37,20 @@ def make_card(
     progress: Callable[[int, int], None] | None = None,
     keep: Path | None = None,
 ) -> dict[str, Any]:
-    """Return the model card of a weights file: how it was made, what it can do (recomputed here).
+    """Return the model card of a weights file; its figures are computed here.
 
-    ``before_ppo`` are the weights PPO began with: the card then says what it changed. ``keep`` is a file for the
-    figures found, so that a card which was interrupted goes on from there.
+    Args:
+        weights: the checkpoint.
+        stages: options of each stage of the training by name; None: left out.
+        region: side, in cells, of the top-right square where the cheese lay in training; None: anywhere.
+        command: the command that repeats the run; empty: not on the card.
+        notes: text beside the figures.
+        levels: level seeds ``low <= s < high`` of the figures.
+        history: rows of the training history, the last with the ``seconds`` of the run.
+        before_ppo: weights that PPO began with: the card then has the figures before and after; None: without PPO.
+        hardware: kind of machine; empty: not on the card.
+        progress: called with levels done and levels in all.
+        keep: file for the figures found, so that an interrupted card goes on from there; None: not kept.
     """
     policy = load_policy(weights)
     scale = published_net(policy).scale
@@ -94,7 +104,7 @@ def _kept_figures(policy: MazePolicy, region: int | None, keep: Path | None, **o
 
 
 def weaknesses(figures: Mapping[str, Any], dead: Sequence[str] = ()) -> list[str]:
-    """Return what its figures say against a policy, in words; ``dead``: its :func:`agents.evaluation.dead_branches`."""
+    """Return the weaknesses that figures show, in words; ``dead``: see :func:`agents.evaluation.dead_branches`."""
     number = figures["levels_by_maze_size"]
     found = [
         f"fails {1 - p:.1%} of {dim}x{dim} mazes with the cheese as in training ({number[dim]} levels)"

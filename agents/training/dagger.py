@@ -36,29 +36,44 @@ _ACTIONS = np.array([ACTION_FOR_MOVE[move] for move in Move])
 
 @dataclass(frozen=True)
 class DaggerConfig:
-    """Options; ``samples`` counts labelled states shown, half of them on-policy.
-
-    ``patience`` is how many steps without a new cell a walk may make (0: any number).
-    """
+    """Options of a round of imitation on the policy's own walks."""
 
     scale: int = 1
+    """Scale of the network, 1 or more (:func:`agents.networks.impala.block_channels`)."""
     region: int | None = 5
+    """Side, in cells, of the top-right square where the cheese lies; None: anywhere."""
     seed: int = 0
+    """Seed of the walks and of the states drawn at random, 0 or more."""
     samples: int = 1_100_000
+    """Labelled states shown in all, those of walks and those drawn at random."""
     n_envs: int = 128
+    """Walking mice: states of walks in each batch."""
     random_states: int = 128
+    """States drawn at random in each batch."""
     levels_per_batch: int = 6
+    """Levels that the random states of one batch are drawn from."""
     block: int = 4
+    """Batches whose random states are drawn together from ``block * levels_per_batch`` levels."""
     learning_rate: float = 6e-4
+    """Full learning rate of Adam."""
     matrix_rate: float = 0.0
+    """Full rate of :class:`agents.training.muon.Muon` for the hidden weights; 0: Adam has them all."""
     decay_to: float = 0.0
+    """Share of the full rates left after ``samples``, 0..1."""
     warmup_samples: int = 20_000
+    """Samples over which the rates rise linearly to the full ones."""
     expert_share: float = 0.2
+    """Share of the mice's steps that are the expert's, 0..1."""
     patience: int = 12
+    """Steps without a new cell after which a walk is given up for a new level; 0: never."""
     value_weight: float = 0.25
+    """Weight of the value's squared error beside the cross-entropy, 0 or more."""
     gamma: float = 0.99
+    """Discount per step of the returns that the value head learns, 0..1."""
     grad_norm: float = 1.0
+    """Bound of the gradient's norm, over the weights that Adam has."""
     bf16: bool = field(default_factory=bf16_pays)
+    """Compute in bfloat16 where autocast can; by default where the device does so by itself."""
 
     def __post_init__(self) -> None:
         for name in ("scale", "samples", "n_envs", "random_states", "levels_per_batch", "block"):
@@ -69,7 +84,7 @@ class DaggerConfig:
 
     @property
     def batch_size(self) -> int:
-        """States per update."""
+        """Return the states per update."""
         return self.n_envs + self.random_states
 
     @property
@@ -79,7 +94,7 @@ class DaggerConfig:
 
     @property
     def random_part(self) -> ImitationConfig:
-        """Return what the random half is drawn by: a stream of its own, so no batch of imitation recurs."""
+        """Return the options of the random half: a stream of its own, so no batch of imitation recurs."""
         return ImitationConfig(
             scale=self.scale,
             region=self.region,
@@ -94,7 +109,7 @@ class DaggerConfig:
 
 
 class Walkers:
-    """``n`` mice of the policy in procgen; :meth:`labels` is the expert's word on where they stand."""
+    """``n`` mice of the policy in procgen; :meth:`labels` gives the expert's move for each."""
 
     def __init__(self, config: DaggerConfig, seed: int) -> None:
         self._env = MazeVecEnv(config.n_envs, region=config.region, levels=TRAIN_LEVELS, seed=seed)
@@ -108,7 +123,7 @@ class Walkers:
         self._idle = np.zeros(config.n_envs, dtype=int)  # steps since the last new cell
 
     def labels(self) -> tuple[np.ndarray, np.ndarray]:
-        """Shortest-path moves ``int64[n]`` and steps to the cheese ``float64[n]``."""
+        """Return shortest-path moves ``int64[n]`` and steps to the cheese ``float64[n]``."""
         for i, maze in enumerate(self._env.mazes):
             if self._known[i] is not maze:
                 x, y = maze.outer(maze.cells).T
@@ -130,7 +145,7 @@ class Walkers:
         self.frames = np.array(frames)
 
     def _here(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Index of every mouse's cell in what is kept of each cell."""
+        """Return the index of every mouse's cell into the arrays kept of each cell."""
         x, y = self._env.cells.T
         return np.arange(len(x)), x, y
 

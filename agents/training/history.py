@@ -1,4 +1,4 @@
-"""The history of a training: when it is looked at, what is kept, and the learning curves.
+"""The history of a training: its schedule of looks, the rows kept, and the learning curves.
 
 Counts are samples plus environment steps since the first weights, over all stages of a run. The
 training directory gets ``snapshots/*.safetensors`` on a logarithmic schedule and one line of
@@ -46,7 +46,7 @@ def snapshot_due(before: int, now: int) -> bool:
 
 
 def read_history(directory: Path) -> list[dict[str, Any]]:
-    """Rows of ``history.jsonl`` in order of count (none if there is no such file)."""
+    """Return the rows of ``history.jsonl`` in order of count (none if there is no such file)."""
     path = directory / FILE
     if not path.exists():
         return []
@@ -60,7 +60,7 @@ def read_history(directory: Path) -> list[dict[str, Any]]:
 
 
 def _is_row(row: Any) -> bool:
-    """Return whether it has a stage, a count, and numbers for all else."""
+    """Return whether ``row`` has a stage, a count, and numbers for all else."""
     if not (isinstance(row, dict) and {"stage", "count"} <= set(row)):
         return False
     numbers = [value for key, value in row.items() if key != "stage"]
@@ -69,17 +69,20 @@ def _is_row(row: Any) -> bool:
 
 @dataclass
 class Watcher:
-    """Looks at the network of one stage of a run and writes down what it sees.
-
-    ``offset`` is the count at which the stage begins, ``region`` the cheese rule of the training.
-    """
+    """Looks at the network of one stage of a run: exact figures into the history, weights into snapshots."""
 
     directory: Path
+    """Folder of the run; it gets ``history.jsonl`` and ``snapshots/``."""
     stage: str
+    """Name of the stage: ``imitation``, ``dagger``, ``dagger_2``, ..., ``ppo``."""
     offset: int
+    """Count of samples and environment steps at which the stage begins."""
     region: int | None
+    """Cheese rule of the training: side, in cells, of the top-right square; None: anywhere."""
     every: int = 262_144
+    """Samples or steps between two looks, beside those of the snapshots."""
     levels: tuple[int, int] = WATCH_LEVELS
+    """Level seeds ``low <= s < high`` that the figures are of."""
 
     def __post_init__(self) -> None:
         self._last = -1
@@ -102,7 +105,7 @@ class Watcher:
     def look(
         self, done: int, net: nn.Module, figures: Mapping[str, float], seconds: float, *, last: bool = False
     ) -> dict[str, float]:
-        """Exact figures if a look is due at ``done`` of the stage (or it is the ``last``), else none.
+        """Return the exact figures if a look is due at ``done`` of the stage (or it is the ``last``), else none.
 
         ``figures`` are noted along with them; ``seconds`` is the stage's wall time so far.
         """
@@ -153,8 +156,11 @@ def learning_curves(rows: list[dict[str, Any]], path: Path, title: str = "") -> 
             upper.plot([r["count"] for r in seen], [r[key] for r in seen], style, ms=3, label=label)
         upper.set(ylim=(0, 1), ylabel="exact, within 256 moves", title=title)
         upper.legend(loc="upper left", fontsize=8)
-        for key, label, style in (("accuracy", "accuracy of imitation", "o-"), ("loss", "loss of imitation", "s--"),
-                                  ("success", "share of PPO episodes won", "^:")):  # fmt: skip
+        for key, label, style in (
+            ("accuracy", "accuracy of imitation", "o-"),
+            ("loss", "loss of imitation", "s--"),
+            ("success", "share of PPO episodes won", "^:"),
+        ):
             # PPO's loss, of another kind, is not drawn.
             points = [(r["count"], r[key]) for r in rows if key in r and (key != "loss" or r["stage"] != "ppo")]
             if points:

@@ -34,28 +34,40 @@ STATE = "imitation.pt"
 
 @dataclass(frozen=True)
 class ImitationConfig:
-    """Options of the warm start; ``samples`` is the number of states shown in all.
-
-    ``block`` batches are drawn from the same ``block * levels_per_batch`` levels: a long block mixes the states
-    of many levels in each batch.
-    """
+    """Options of the warm start."""
 
     scale: int = 1
+    """Scale of the network, 1 or more (:func:`agents.networks.impala.block_channels`)."""
     region: int | None = 5
+    """Side, in cells, of the top-right square where the cheese lies; None: anywhere."""
     seed: int = 0
+    """Seed of the first weights, the levels and the states, 0 or more."""
     samples: int = 4_000_000
+    """States shown in all."""
     batch_size: int = 256
+    """States per update."""
     levels_per_batch: int = 12
+    """Levels per batch: a block has ``block * levels_per_batch``."""
     block: int = 4
+    """Batches drawn from the same levels: a long block mixes the states of many levels in each batch."""
     learning_rate: float = 1e-3
+    """Full learning rate of Adam."""
     matrix_rate: float = 0.0
+    """Full rate of :class:`agents.training.muon.Muon` for the hidden weights; 0: Adam has them all."""
     decay_to: float = 0.0
+    """Share of the full rates left after ``samples``, 0..1."""
     warmup_samples: int = 50_000
+    """Samples over which the rates rise linearly to the full ones."""
     value_weight: float = 0.25
+    """Weight of the value's squared error beside the cross-entropy, 0 or more."""
     gamma: float = 0.99
+    """Discount per step of the returns that the value head learns, 0..1."""
     path_share: float = 0.25
+    """Share of a maze's weight that lies on the way from the start to the cheese, 0..1."""
     grad_norm: float = 1.0
+    """Bound of the gradient's norm, over the weights that Adam has."""
     bf16: bool = field(default_factory=bf16_pays)
+    """Compute in bfloat16 where autocast can; by default where the device does so by itself."""
 
     def __post_init__(self) -> None:
         for name in ("scale", "samples", "batch_size", "levels_per_batch", "block"):
@@ -75,7 +87,7 @@ def training_mazes(region: int | None, count: int, rng: np.random.Generator) -> 
 
 
 def make_block(config: ImitationConfig, number: int) -> list[Batch]:
-    """Block ``number``, ``config.block`` batches: the same for the same config, whoever asks and when."""
+    """Draw block ``number``, ``config.block`` batches: the same for the same config, whoever asks and when."""
     rng = np.random.default_rng([config.seed, number])
     mazes = training_mazes(config.region, config.levels_per_batch * config.block, rng)
     size = config.batch_size * config.block
@@ -98,7 +110,7 @@ def make_block(config: ImitationConfig, number: int) -> list[Batch]:
 
 
 def _weights(maze: Maze, steps: np.ndarray, path_share: float) -> np.ndarray:
-    """Weight of each cell ``float64[n]``: n in all, ``path_share`` of it on the way from the start."""
+    """Return the weight of each cell ``float64[n]``: n in all, ``path_share`` of it on the way from the start."""
     assert maze.cheese is not None
     path = [maze.index[cell] for cell in maze.path(maze.mouse, maze.cheese)[:-1]]
     weights = (steps > 0) * (1.0 - path_share) / (len(steps) - 1)
@@ -107,7 +119,7 @@ def _weights(maze: Maze, steps: np.ndarray, path_share: float) -> np.ndarray:
 
 
 def batches(config: ImitationConfig, first: int, workers: int = 0) -> Generator[Batch, None, None]:
-    """Batches ``first``, ``first + 1``, ..., made ahead: by a thread, or by ``workers`` processes."""
+    """Yield batches ``first``, ``first + 1``, ..., made ahead: by a thread, or by ``workers`` processes."""
     number, skip = divmod(first, config.block)
     pool: Executor
     if workers:

@@ -50,25 +50,35 @@ RATES = (0.02, 0.01)  # of Muon: imitation, each round of walks
 
 @dataclass(frozen=True)
 class TrainSpec:
-    """Options of a training run: ``samples`` of imitation, ``dagger_samples`` on policy, ``ppo_steps``.
+    """Options of a training run; the defaults are those of the shipped ``region5``, but for its ``patience`` of 0.
 
-    The defaults are those of the shipped ``region5``, but for its ``patience`` of 0. ``dagger_samples`` has a number
-    for each round: a round begins with the full learning rate again and meets other levels. Without imitation of either
-    kind PPO starts from scratch. ``region`` None means cheese anywhere; ``optimizer`` is that of imitation.
-    ``patience`` is how many steps without a new cell a walk may make (0: any number), one number for all rounds or one
-    for each. ``bf16`` belongs to the run, since it changes the numbers.
+    Without imitation of either kind PPO starts from scratch.
+
+    Raises:
+        InputError: nothing to train, a number out of range, an unknown optimizer, or another number of patiences than
+            of rounds.
     """
 
     region: int | None = 5
+    """Side, in cells, of the top-right square where the cheese lies; None: anywhere."""
     scale: int = 1
+    """Scale of the network, 1 to 32; 4 in the published agents."""
     seed: int = 0
+    """Seed of weights, levels and moves, 0 or more."""
     samples: int = 3_000_000
+    """Labelled states of imitation; 0: none."""
     dagger_samples: tuple[int, ...] = (5_000_000, 3_000_000)
+    """Labelled states of each round of walks; a round begins with the full rate again and meets other levels."""
     ppo_steps: int = 1_000_000
+    """Environment steps of PPO, rounded up to whole rollouts; 0: no PPO."""
     optimizer: str = "adam"
+    """Optimizer of imitation: ``adam`` or ``muon``."""
     device: str = "cpu"
+    """Device of the training: ``cpu``, ``cuda``, ``cuda:1``, ..."""
     bf16: bool = False
+    """Train in bfloat16; it changes the numbers, so it belongs to the run."""
     patience: tuple[int, ...] = (DaggerConfig.patience,)
+    """Steps without a new cell after which a walk is given up (0: never), one number or one for each round."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dagger_samples", tuple(n for n in self.dagger_samples if n))
@@ -87,12 +97,12 @@ class TrainSpec:
 
     @property
     def total(self) -> int:
-        """Samples and steps of all stages, in whole batches and rollouts."""
+        """Return the samples and steps of all stages, in whole batches and rollouts."""
         return sum(_length(stage) for stage in self.stages().values())
 
     @property
     def command(self) -> str:
-        """Return what to type to repeat the run."""
+        """Return the command that repeats the run."""
         words = ["mazesteer train", f"--region {self.region or 0}", f"--scale {self.scale}", f"--seed {self.seed}"]
         words += [f"--samples {self.samples}", f"--dagger-samples {','.join(map(str, self.dagger_samples)) or 0}"]
         words += [f"--ppo-steps {self.ppo_steps}"]
@@ -113,7 +123,7 @@ class TrainSpec:
         return other == self or (name == "patience" and other.stages() == self.stages())
 
     def stages(self) -> dict[str, Stage | None]:
-        """Options of each stage by name (None: left out). On a GPU all but PPO from scratch get larger batches."""
+        """Return each stage's options by name (None: left out). On a GPU batches grow, but for PPO from scratch."""
         shared: dict[str, Any] = {"scale": self.scale, "region": self.region, "seed": self.seed, "bf16": self.bf16}
         wide = torch.device(self.device).type == "cuda"
         muon = self.optimizer == "muon"
@@ -128,8 +138,9 @@ class TrainSpec:
         if muon:
             rounds = [replace(r, matrix_rate=RATES[1], block=BLOCK) for r in rounds]
         if wide and first:  # rates grow with the root of the batch
-            first = replace(first, batch_size=2_048, levels_per_batch=96, block=4, learning_rate=2e-3,
-                            warmup_samples=200_000)  # fmt: skip
+            first = replace(
+                first, batch_size=2_048, levels_per_batch=96, block=4, learning_rate=2e-3, warmup_samples=200_000
+            )
         if wide:
             large: dict[str, Any] = {"n_envs": 512, "random_states": 512, "levels_per_batch": 24, "block": 4}
             rounds = [replace(r, learning_rate=8e-4, warmup_samples=100_000, **large) for r in rounds]
@@ -142,16 +153,25 @@ class TrainSpec:
 
 
 def _length(stage: Stage | None) -> int:
-    """Samples or steps of a stage."""
+    """Return the samples or steps of a stage."""
     if stage is None:
         return 0
     return stage.steps if isinstance(stage, PPOConfig) else stage.update.total
 
 
 def start_run(out: Path, spec: TrainSpec, *, bf16: bool | None = None) -> TrainSpec:
-    """Begin a run in ``out``: writes ``train.json``. Refuses a directory that holds a run.
+    """Begin a run in ``out``: write its ``train.json``.
 
-    ``bf16`` None: where the device computes in it by itself.
+    Args:
+        out: folder of the run; made if it is missing.
+        spec: its options.
+        bf16: train in bfloat16; None: if the device computes in it by itself.
+
+    Returns:
+        The options as written, ``bf16`` decided.
+
+    Raises:
+        InputError: the folder holds a run, or the device or an option is not possible; nothing is written then.
     """
     check_device(spec.device)
     if (out / SPEC).exists():
@@ -197,9 +217,22 @@ def train_pipeline(
     card_levels: tuple[int, int] = LEVELS,
     watch_levels: tuple[int, int] = WATCH_LEVELS,
 ) -> Path:
-    """Do what is left of the run ``spec`` in ``out`` and return the final weights' path.
+    """Train what is left of a run, then write its card.
 
-    The history is of ``watch_levels``, the card's figures of ``card_levels``; ``evaluating`` is the progress of these.
+    Args:
+        out: folder of the run, begun by :func:`start_run`; the files in it: see this module.
+        spec: its options.
+        progress: called with samples and steps done, and in all.
+        evaluating: called with levels of the card done, and in all.
+        save_every_seconds: seconds between two states of the training on disk.
+        card_levels: level seeds ``low <= s < high`` of the card's figures.
+        watch_levels: level seeds of the history's figures.
+
+    Returns:
+        The path of the final weights, ``policy.safetensors``.
+
+    Raises:
+        InputError: a file of the run is damaged, or was begun with other options.
     """
 
     total = spec.total

@@ -33,38 +33,54 @@ Progress = Callable[[int, int, dict[str, float]], None]
 
 @dataclass(frozen=True)
 class PPOConfig:
-    """Options of a PPO run; the defaults are the published ones unless noted.
+    """Options of a PPO run; the defaults are the published ones (arXiv 2105.14111) unless noted.
 
-    ``total_steps`` counts environment steps and is rounded up to whole rollouts of ``n_envs *
-    n_steps``. ``bf16`` (ours) halves the time where the machine computes in it. Ours too is what
-    differs for a warm start, a policy that is already good: ``learning_rate`` None means 5e-4
-    from scratch (published), 1e-4 from a warm start; it falls linearly to zero. ``value`` None
-    means 0.5 from scratch (published), 0.05 from a warm start: with 0.5 the value loss moves the shared trunk
-    away from the policy (measured after 8,192 steps on 24 levels: exact P(cheese) fell from .92
-    to .89; with 0.05 it rose to .95). In the first ``critic_warmup_steps`` (rounded up to whole
-    rollouts) only the value head is fitted: the head it comes with knows nothing of the normalised rewards.
+    Ours is what differs for a warm start, a policy that is already good. With a value weight of 0.5 the value loss
+    moves the shared trunk away from it (measured after 8,192 steps on 24 levels: exact P(cheese) fell from .92 to .89;
+    with 0.05 it rose to .95). The value head it comes with knows nothing of the normalised rewards, so it is fitted
+    first.
     """
 
     scale: int = 1
+    """Scale of the network, 1 or more (:func:`agents.networks.impala.block_channels`)."""
     region: int | None = 5
+    """Side, in cells, of the top-right square where the cheese lies; None: anywhere."""
     levels: tuple[int, int] = TRAIN_LEVELS
+    """Level seeds ``low <= s < high`` to train on."""
     mode: str = "hard"
+    """Procgen's distribution mode, ``hard`` or ``easy``."""
     seed: int = 0
+    """Seed of weights, levels and actions, 0 or more."""
     total_steps: int = 80_000_000
+    """Environment steps, rounded up to whole rollouts of ``n_envs * n_steps``."""
     n_envs: int = 64
+    """Mazes walked at once."""
     n_steps: int = 256
+    """Steps of each maze in a rollout."""
     epochs: int = 3
+    """Passes over a rollout in one update."""
     minibatches: int = 8
+    """Parts of a rollout, each of which makes one gradient step in a pass."""
     learning_rate: float | None = None
+    """First rate of Adam, which falls linearly to 0; None: 5e-4 from scratch, 1e-4 from a warm start (ours)."""
     gamma: float = 0.999
+    """Discount per step, 0..1."""
     gae_lambda: float = 0.95
+    """Decay of the advantage estimates, 0..1."""
     clip: float = 0.2
+    """Bound of the change of a probability ratio in an update."""
     entropy: float = 0.01
+    """Weight of the entropy bonus."""
     value: float | None = None
+    """Weight of the value loss; None: 0.5 from scratch, 0.05 from a warm start (ours)."""
     grad_norm: float = 0.5
+    """Bound of the gradient's norm."""
     adam_eps: float = 1e-5
+    """Adam's epsilon."""
     critic_warmup_steps: int = 16_384
+    """Steps, rounded up to whole rollouts, in which a warm start fits the value head alone (ours)."""
     bf16: bool = field(default_factory=bf16_pays)
+    """Compute convolutions and ``fc`` in bfloat16 (ours); by default where the machine can: half the time."""
 
     def __post_init__(self) -> None:
         for name in ("scale", "total_steps", "n_envs", "n_steps", "epochs", "minibatches"):
@@ -80,7 +96,7 @@ class PPOConfig:
 
     @property
     def rollout(self) -> int:
-        """Steps between two updates."""
+        """Return the steps between two updates."""
         return self.n_envs * self.n_steps
 
     @property
@@ -98,7 +114,9 @@ class LinearDecay:
     """
 
     start: float
+    """Rate at the first update."""
     share: float
+    """Share of the run that one rollout is, 0..1."""
 
     def __call__(self, progress_remaining: float) -> float:
         """Return the rate for stable-baselines3's ``progress_remaining`` (1 at the start, 0 at the end)."""
@@ -146,7 +164,7 @@ class _Keeper(BaseCallback):
 
     @property
     def seconds(self) -> float:
-        """Wall time so far, interruptions left out."""
+        """Return the wall time so far in seconds, interruptions left out."""
         return self.earlier + time.monotonic() - self.begun
 
     def _on_training_start(self) -> None:
@@ -169,7 +187,7 @@ class _Keeper(BaseCallback):
             self.saved = time.monotonic()
 
     def look(self, *, last: bool = False) -> None:
-        """Exact figures into the log, if the watcher thinks it is time."""
+        """Log the exact figures, if the watcher thinks it is time."""
         self.update = {k: float(v) for k, v in self.logger.name_to_value.items() if k.startswith("train/")}
         policy = self.model.policy
         if self.watcher is None or not isinstance(policy, MazeActorCriticPolicy):
@@ -179,7 +197,7 @@ class _Keeper(BaseCallback):
             self.logger.record(f"exact/{key}", value)
 
     def figures(self) -> dict[str, float]:
-        """Means over the last episodes, and the figures of the last update.
+        """Return means over the last episodes, and the figures of the last update.
 
         ``loss`` is the mean over the minibatches of its last pass: that in stable-baselines3's log is of the very last
         one alone.
@@ -216,7 +234,7 @@ def train_ppo(
     watcher: Watcher | None = None,
     device: str = "cpu",
 ) -> ImpalaPolicyNet:
-    """Train, or go on training, in the directory ``out``; returns the network.
+    """Train, or go on training, in the directory ``out``; return the network.
 
     ``warm_start`` (a network, a checkpoint file, or the ``imitation.pt`` of a warm start) gives
     the first weights of a run that begins; a run taken up again has its own. What goes on is

@@ -59,7 +59,10 @@ def save_run(
 
 
 def read_state(path: Path, options: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what :func:`save_run` put beside the model; None without a file, :class:`InputError` for another run's."""
+    """Read the state that :func:`save_run` put beside the model; None without a file.
+
+    Raises :class:`InputError` for a file that is damaged or of a run with other options.
+    """
     if not path.exists():
         return None
     try:
@@ -80,7 +83,7 @@ def read_state(path: Path, options: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def restore(model: MazePPO, state: Mapping[str, Any], path: Path) -> None:
-    """Give ``model`` what :func:`save_run` wrote to ``path``; ``state`` is that of :func:`read_state`.
+    """Give ``model`` the state that :func:`save_run` wrote to ``path``; ``state`` is that of :func:`read_state`.
 
     Raises :class:`InputError` if the weights or the optimiser's state in the file are damaged.
     """

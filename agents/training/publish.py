@@ -76,7 +76,7 @@ def publish_series(run: Path, folder: Path) -> list[Path]:
 
 
 def main() -> None:
-    """Command line of this module."""
+    """Run the command line of this module."""
     parser = argparse.ArgumentParser(prog="python -m agents.training.publish", description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path)
     parser.add_argument("name")

@@ -1,4 +1,4 @@
-"""What both halves of the warm start share: the loss, the update, and a resumable session."""
+"""Common parts of both halves of the warm start: the loss, the update, and a resumable session."""
 
 from __future__ import annotations
 
@@ -35,30 +35,38 @@ Progress = Callable[[int, dict[str, float]], None]
 
 @dataclass(frozen=True)
 class Batch:
-    """Frames ``uint8[n, 64, 64, 3]``, target moves ``int64[n]``, returns ``float32[n]``."""
+    """Labelled states."""
 
     frames: np.ndarray
+    """Observations ``uint8[n, 64, 64, 3]``."""
     moves: np.ndarray
+    """Target moves ``int64[n]``, values of :class:`Move`."""
     returns: np.ndarray
+    """Discounted returns of the shortest path, ``float32[n]`` in 0..1: the targets of the value head."""
 
 
 @dataclass(frozen=True)
 class UpdateConfig:
-    """Options of an update from a batch: linear warm-up, then linear decay to ``decay_to`` of the rate at ``samples``.
-
-    ``matrix_rate`` is the rate of :class:`agents.training.muon.Muon` for the hidden weights, ``learning_rate`` that of
-    Adam for the others; with ``matrix_rate`` 0 Adam has them all. ``grad_norm`` bounds the gradient of Adam's.
-    """
+    """Options of an update from a batch: linear warm-up, then linear decay of the rates."""
 
     samples: int
+    """Samples shown in all, rounded up to whole batches."""
     batch_size: int
+    """Samples per update."""
     learning_rate: float
+    """Full learning rate of Adam."""
     warmup_samples: int
+    """Samples over which the rates rise linearly to the full ones."""
     matrix_rate: float = 0.0
+    """Full rate of :class:`agents.training.muon.Muon` for the hidden weights; 0: Adam has them all."""
     decay_to: float = 0.0
+    """Share of the full rates left after ``samples``, 0..1."""
     value_weight: float = 0.25
+    """Weight of the value's squared error beside the cross-entropy, 0 or more."""
     grad_norm: float = 1.0
+    """Bound of the gradient's norm, over the weights that Adam has."""
     bf16: bool = field(default_factory=bf16_pays)
+    """Compute in bfloat16 where autocast can; by default where the device does so by itself."""
 
     @classmethod
     def of(cls, options: Any) -> UpdateConfig:
@@ -67,16 +75,16 @@ class UpdateConfig:
 
     @property
     def total(self) -> int:
-        """Samples shown in all: whole batches."""
+        """Return the samples shown in all: whole batches."""
         return -(-self.samples // self.batch_size) * self.batch_size
 
     def schedule(self, done: int) -> float:
-        """Share of the full rates after ``done`` samples."""
+        """Return the share of the full rates after ``done`` samples."""
         rise = min(1.0, (done + self.batch_size) / max(self.warmup_samples, 1))
         return rise * (1.0 - (1.0 - self.decay_to) * min(done / self.samples, 1.0))
 
     def optimizers(self, net: nn.Module) -> list[torch.optim.Optimizer]:
-        """Adam, and Muon if it has a rate; their rates are the full ones."""
+        """Return Adam, and Muon if it has a rate, both at their full rates."""
         hidden, others = hidden_weights(net) if self.matrix_rate else ([], list(net.parameters()))
         found: list[torch.optim.Optimizer] = [torch.optim.Adam(others, lr=self.learning_rate, eps=1e-5)]
         if hidden:
@@ -85,7 +93,7 @@ class UpdateConfig:
 
 
 def expert(maze: Maze) -> tuple[np.ndarray, np.ndarray]:
-    """Shortest-path move ``int64[n]`` and steps to the cheese ``float64[n]`` from every free cell.
+    """Return the shortest-path move ``int64[n]`` and steps to the cheese ``float64[n]`` from every free cell.
 
     On the cheese's own cell: no move, 0 steps. Raises :class:`InputError` if there is no cheese.
     """
@@ -100,7 +108,7 @@ def expert(maze: Maze) -> tuple[np.ndarray, np.ndarray]:
 
 
 def batch_loss(net: nn.Module, batch: Batch, config: UpdateConfig) -> tuple[Tensor, dict[str, float], Tensor]:
-    """Cross-entropy over moves plus the weighted squared error of the value; figures; logits."""
+    """Return loss (cross-entropy over moves plus weighted squared error of the value), figures, logits ``[n, 15]``."""
     device = next(net.parameters()).device
     x = to_input(batch.frames, device)
     with torch.autocast(device.type, torch.bfloat16, enabled=config.bf16):
@@ -161,17 +169,17 @@ class Session:
 
     @property
     def number(self) -> int:
-        """Batches seen."""
+        """Return the number of batches seen."""
         return self.done // self.config.batch_size
 
     @property
     def seconds(self) -> float:
-        """Wall time so far, interruptions left out."""
+        """Return the wall time so far in seconds, interruptions left out."""
         return self._earlier + time.monotonic() - self._begun
 
     @property
     def count(self) -> int:
-        """Samples shown; with a watcher, since the first weights of the run."""
+        """Return the samples shown; with a watcher, since the first weights of the run."""
         return self.done + (self._watcher.offset if self._watcher is not None else 0)
 
     @property
