@@ -17,7 +17,7 @@ _DPI = 100
 def curve_chart(
     names: Sequence[str], values: Sequence[float], shown: int, size: tuple[int, int], label: str
 ) -> np.ndarray:
-    """Return ``uint8[h, w, 3]`` for ``size`` (h, w): the first ``shown`` of ``values`` over all of ``names``.
+    """Draw a curve, ``uint8[h, w, 3]`` for ``size`` (h, w): the first ``shown`` of ``values`` over all of ``names``.
 
     The axes are those of the whole curve from the beginning. Values are drawn from -1 to 1. Raises
     :class:`InputError` for lists of unequal length or none shown.

@@ -60,9 +60,18 @@ def check_film_path(path: str | os.PathLike[str]) -> Path:
 
 
 def write_film(path: str | os.PathLike[str], frames: Iterable[np.ndarray], fps: float = 12) -> Path:
-    """Write ``frames`` as the suffix of ``path`` says: ``.mp4``, ``.webm`` or ``.gif``; return the path.
+    """Write a film in the format that the suffix of ``path`` names, whole or not at all.
 
-    Raises :class:`InputError` for another suffix and as :func:`write_video` does.
+    Args:
+        path: the file, its name ending in ``.mp4``, ``.webm`` or ``.gif``.
+        frames: pictures ``uint8[h, w, 3]`` of one size; they are taken one by one.
+        fps: frames per second, above 0 and at most 60.
+
+    Returns:
+        The path.
+
+    Raises:
+        InputError: for another suffix, and as :func:`write_video` does.
     """
     path = check_film_path(path)
     return write_gif(path, frames, fps) if path.suffix.lower() == ".gif" else write_video(path, frames, fps)
@@ -71,13 +80,24 @@ def write_film(path: str | os.PathLike[str], frames: Iterable[np.ndarray], fps: 
 def write_video(
     path: str | os.PathLike[str], frames: Iterable[np.ndarray], fps: float = 12, *, crf: int | None = None
 ) -> Path:
-    """Encode ``frames`` (``uint8[h, w, 3]``, of one size) as H.264 or VP9, yuv420p, by the suffix of ``path``.
+    """Encode frames as H.264 or VP9, yuv420p, by the suffix of ``path``.
 
-    Frames are taken one by one, so memory does not grow with their number; odd sizes are padded by a
-    pixel of the edge. ``crf`` is the encoder's constant rate factor, 0 (best) to 51 (H.264) or 63 (VP9).
-    The file appears under its name only when complete; after any error, also one raised by
-    ``frames``, nothing is left behind. Raises :class:`InputError` for no frames, frames of wrong
-    type or size, a bad rate, a path that cannot be written, or a missing encoder.
+    The file appears under its name only when complete; after any error, also one raised by ``frames``, nothing is left
+    behind.
+
+    Args:
+        path: the file, its name ending in ``.mp4`` or ``.webm``.
+        frames: pictures ``uint8[h, w, 3]`` of one size, taken one by one, so memory does not grow with their number;
+            odd sizes are padded by a pixel of the edge.
+        fps: frames per second, above 0 and at most 60.
+        crf: the encoder's constant rate factor, 0 (best) to 51 (H.264) or 63 (VP9); None: 18 or 30.
+
+    Returns:
+        The path.
+
+    Raises:
+        InputError: no frames, frames of wrong type or size, a bad rate or factor, a path that cannot be written, or a
+            missing encoder.
     """
     path = Path(path)
     codec = CODECS[path.suffix.lower()]
@@ -102,7 +122,14 @@ def _even(frame: np.ndarray) -> np.ndarray:
 
 
 def check_encoder(name: str = CODECS[".mp4"].name) -> str:
-    """Name and version of an encoder; raises :class:`InputError` if it is missing."""
+    """Return an encoder's name with the version of PyAV that has it.
+
+    Args:
+        name: name of the encoder in FFmpeg.
+
+    Raises:
+        InputError: the encoder, PyAV or imageio is missing.
+    """
     try:
         import av
         import imageio.v3  # noqa: F401
@@ -116,10 +143,21 @@ def check_encoder(name: str = CODECS[".mp4"].name) -> str:
 def write_gif(
     path: str | os.PathLike[str], frames: Iterable[np.ndarray], fps: float = 12, *, max_width: int = 720
 ) -> Path:
-    """Encode ``frames`` as a looping GIF scaled down to ``max_width``, all in one palette.
+    """Encode frames as a looping GIF, all in one palette; memory and atomicity as :func:`write_video`.
 
-    A GIF counts hundredths of a second, and players slow down pictures shorter than two of them. Errors,
-    memory and atomicity as :func:`write_video`.
+    A GIF counts hundredths of a second, and players slow down pictures shorter than two of them.
+
+    Args:
+        path: the file.
+        frames: pictures ``uint8[h, w, 3]`` of one size.
+        fps: frames per second, above 0 and at most 60; beyond 50 each is shown for two hundredths.
+        max_width: wider frames are scaled down to this many pixels, 2 or more.
+
+    Returns:
+        The path.
+
+    Raises:
+        InputError: as :func:`write_video`, and for a width below 2.
     """
     if max_width < 2:
         raise InputError(f"film: a GIF {max_width} pixels wide is too small; use at least 2")

@@ -20,17 +20,20 @@ _SMPTE170M = 6  # H.273 code of the matrix with which FFmpeg turns RGB into YUV;
 
 @dataclass(frozen=True)
 class Codec:
-    """An encoder, its pixel format, its options (``{crf}`` is filled in), those of the container, and its threads.
-
-    The number of threads is fixed, as the bytes that come out depend on it. ``crf`` is (default, largest).
-    """
+    """An encoder of FFmpeg and how it is asked."""
 
     name: str
+    """Name of the encoder in FFmpeg."""
     pixels: str
+    """Its pixel format: ``yuv420p`` or ``pal8``."""
     options: dict[str, str]
+    """Its options; ``{crf}`` is filled in."""
     container: dict[str, str]
+    """Options of the container."""
     threads: int
+    """Number of its threads, 1 or more; fixed, as the bytes that come out depend on it."""
     crf: tuple[int, int] = (0, 0)
+    """Constant rate factor: (default, largest); (0, 0) if it has none."""
 
 
 class _Sink:
@@ -55,10 +58,10 @@ class _Sink:
         return len(data)
 
     def flush(self) -> None:
-        """Nothing is buffered."""
+        """Do nothing: nothing is buffered."""
 
     def close(self) -> None:
-        """Left to the one who opened the file."""
+        """Do nothing: the one who opened the file closes it."""
 
 
 class _Encoder:

@@ -29,17 +29,22 @@ _LOWEST = 1e-3  # where a logarithmic key begins
 
 @dataclass(frozen=True)
 class Heat:
-    """A number for each free cell, ``values`` ``float[n_cells]`` (NaN: none), shown as a colour.
+    """A number for each free cell, shown as a colour.
 
-    ``limits`` are the ends of the key; ``log``: the key is logarithmic (its lower end must be above 0);
-    ``signed``: two colours from the middle.
+    Raises:
+        InputError: the limits are no range, or those of a logarithmic key are not above 0.
     """
 
     values: np.ndarray
+    """Numbers ``float[n_cells]``, in the order of ``maze.cells``; NaN: no colour."""
     label: str
+    """Name of the numbers, under the key."""
     limits: tuple[float, float]
+    """Ends of the key, low < high; beyond them the colour of the end."""
     log: bool = False
+    """The key is logarithmic; its lower end must be above 0."""
     signed: bool = False
+    """Two colours, from the middle of the key."""
 
     def __post_init__(self) -> None:
         low, high = self.limits
@@ -54,8 +59,11 @@ class Heat:
             low, high, shown = np.log10(low), np.log10(high), np.log10(shown)
         share = (shown - low) / (high - low)
         # Light colours only: black arrows lie on top.
-        colours = matplotlib.colormaps["PuOr"](0.15 + 0.7 * share) if self.signed else \
-            matplotlib.colormaps["YlGnBu"](0.62 * share)  # fmt: skip
+        colours = (
+            matplotlib.colormaps["PuOr"](0.15 + 0.7 * share)
+            if self.signed
+            else matplotlib.colormaps["YlGnBu"](0.62 * share)
+        )
         return np.round(255 * np.asarray(colours)[..., :3]).astype(np.uint8)
 
     def ticks(self) -> list[tuple[float, str]]:
@@ -69,29 +77,35 @@ class Heat:
 
 
 def visits_heat(values: np.ndarray, label: str = "expected visits") -> Heat:
-    """Visits, which go from hundreds to almost never, on a logarithmic key from 0.001."""
+    """Return the heat map of visits, which go from hundreds to almost none, on a logarithmic key from 0.001."""
     high = float(np.nanmax(values, initial=0.0))
     return Heat(values, label, (_LOWEST, max(high, 10 * _LOWEST)), log=True)
 
 
 def signed_heat(values: np.ndarray, label: str) -> Heat:
-    """Differences on a key that is symmetric about 0."""
+    """Return the heat map of differences on a key that is symmetric about 0."""
     high = float(np.nanmax(np.abs(values), initial=0.0)) or 1.0
     return Heat(values, label, (-high, high), signed=True)
 
 
 @dataclass(frozen=True)
 class FieldPanel:
-    """One maze: ``vectors`` ``float[n_cells, 2]`` (right, up; NaN: no arrow) and colours of its cells.
+    """One maze with an arrow on each free cell and, perhaps, colours.
 
-    ``unit`` is the length, in cells, at which a vector of length 1 is drawn.
+    Raises:
+        InputError: vectors or heat map of another number of cells than the maze has.
     """
 
     title: str
+    """Text above the maze."""
     maze: Maze
+    """The maze, with its start, cheese and decision square."""
     vectors: np.ndarray
+    """Arrows ``float[n_cells, 2]`` (right, up) in the order of ``maze.cells``; NaN: no arrow."""
     heat: Heat | None = None
+    """Colours of the cells and their key; None: all white."""
     unit: float = 0.85
+    """Length, in cells, of the arrow of a vector of length 1."""
 
     def __post_init__(self) -> None:
         n = len(self.maze.cells)
@@ -103,53 +117,72 @@ class FieldPanel:
 
 @dataclass(frozen=True)
 class Raster:
-    """Coloured rectangles in rows from the bottom: ``colours`` ``uint8[h, w, 3]``, lower left corner (x, y).
-
-    ``values`` ``float[h, w]`` are what a reader who points at one wants to know (NaN: nothing).
-    """
+    """Coloured rectangles in rows from the bottom; lengths in sides of a panel."""
 
     x: float
+    """Left edge."""
     y: float
+    """Lower edge."""
     step: tuple[float, float]
+    """Width and height of a rectangle."""
     colours: np.ndarray
+    """Colours ``uint8[h, w, 3]``, the bottom row first."""
     values: np.ndarray
+    """Numbers ``float[h, w]`` shown to a reader who points at one; NaN: nothing."""
 
 
 @dataclass(frozen=True)
 class Strokes:
-    """Lines of one look: each of ``lines`` is ``float[k, 2]``; ``width`` in sides of a panel."""
+    """Lines of one look; lengths in sides of a panel."""
 
     lines: Sequence[np.ndarray]
+    """Corners (x, y) of each line, ``float[k, 2]``."""
     colour: tuple[int, int, int]
+    """Red, green and blue, 0..255."""
     width: float
+    """Width of the lines."""
     dashed: bool = False
+    """Dashed in place of solid."""
 
 
 @dataclass(frozen=True)
 class Letters:
-    """A text: ``anchor`` is ``left`` or ``middle``, ``height`` of the letters in sides of a panel."""
+    """A text; lengths in sides of a panel."""
 
     x: float
+    """Position of the anchor, from the left."""
     y: float
+    """Middle of the letters' height, from the bottom."""
     text: str
+    """The text, in one line."""
     height: float
+    """Height of the letters."""
     anchor: str = "middle"
+    """Part of the text at ``x``: ``left`` or ``middle``."""
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """Things to draw, in this order, on ``width`` x ``height`` with (0, 0) at the lower left."""
+    """Things to draw, in the order of the fields, with (0, 0) at the lower left; lengths in sides of a panel."""
 
     width: float
+    """Width of the whole."""
     height: float
+    """Height of the whole."""
     rasters: tuple[Raster, ...]
+    """Cells of the mazes, and the keys."""
     strokes: tuple[Strokes, ...]
+    """Marks and arrows."""
     letters: tuple[Letters, ...]
+    """Titles, keys' numbers and caption."""
 
 
 def arrows(maze: Maze, vectors: np.ndarray, unit: float = 0.85) -> np.ndarray:
-    """Arrows in cells, ``float[k, 5, 2]``: tail, tip, one barb, tip, other barb; cell (x, y) has its middle at
-    (x + 0.5, y + 0.5), which is the middle of its arrow. Those too short to be seen are left out."""
+    """Return arrows in cells, ``float[k, 5, 2]``: tail, tip, one barb, tip, other barb.
+
+    Cell (x, y) has its middle at (x + 0.5, y + 0.5), which is the middle of its arrow. Arrows too short to be seen are
+    left out.
+    """
     middles = np.array(maze.cells, dtype=np.float64) + 0.5
     whole = unit * np.asarray(vectors, dtype=np.float64)
     length = np.linalg.norm(whole, axis=1)
@@ -164,10 +197,17 @@ def arrows(maze: Maze, vectors: np.ndarray, unit: float = 0.85) -> np.ndarray:
 
 
 def field_drawing(panels: Sequence[FieldPanel], caption: str = "", *, region: int = 5) -> Drawing:
-    """Return the drawing of ``panels`` from left to right under one caption.
+    """Return the drawing of panels from left to right under one caption.
 
-    A circle is the start, a square the cheese, corners bracket the decision square, dashes surround
-    the top-right ``region`` x ``region``. Raises :class:`InputError` for no panels.
+    A circle is the start, a square the cheese, corners bracket the decision square, dashes surround the region.
+
+    Args:
+        panels: one or more mazes.
+        caption: text above all; empty: none.
+        region: side, in cells, of the dashed top-right square; 0: none.
+
+    Raises:
+        InputError: there are no panels.
     """
     if not panels:
         raise InputError("field: nothing to draw; give at least one panel")
@@ -231,8 +271,10 @@ def _marks(maze: Maze, corner: np.ndarray, region: int) -> list[Strokes]:
         marks.append(Strokes([_box(x + 0.18, y + 0.18, 0.64) * cell + corner], (213, 94, 0), 0.12 * cell))
     if maze.decision_square is not None:
         box = _box(maze.decision_square[0] + 0.06, maze.decision_square[1] + 0.06, 0.88)
-        sides = [(box[i] + 0.3 * (box[i - 1 if i else 3] - box[i]), box[i], box[i] + 0.3 * (box[i + 1] - box[i]))
-                 for i in range(4)]  # fmt: skip
+        sides = [
+            (box[i] + 0.3 * (box[i - 1 if i else 3] - box[i]), box[i], box[i] + 0.3 * (box[i + 1] - box[i]))
+            for i in range(4)
+        ]
         marks.append(Strokes([np.array(side) * cell + corner for side in sides], (204, 121, 167), 0.1 * cell))
     return marks
 

@@ -43,10 +43,22 @@ def caption_bar(
     accent: RGB | None = None,
     margins: tuple[int, int] = MARGINS,
 ) -> np.ndarray:
-    """Draw a bar of text, ``uint8[height, width, 3]``; ``accent`` draws a strip at its left edge.
+    """Draw a bar with all of a text in it: lines are wrapped, and the font shrinks down to 11 pixels.
 
-    All of the text is there: lines are wrapped and the font shrinks to 11 pixels. Letters beyond ASCII
-    are written in ASCII. Raises :class:`InputError` for a text that does not fit even so.
+    Args:
+        width: width in pixels, 2 or more.
+        lines: the text, or its lines; letters beyond ASCII are written in ASCII.
+        height: height in pixels, 2 or more.
+        colour: red, green and blue of the letters, 0..255.
+        background: the same of the bar.
+        accent: the same of a strip at its left edge; None: no strip.
+        margins: pixels left free at the left and at the right.
+
+    Returns:
+        The picture, ``uint8[height, width, 3]``.
+
+    Raises:
+        InputError: the bar is too small, or the text does not fit even in the smallest font.
     """
     texts = _texts(lines)
     if width < 2 or height < 2:
@@ -62,7 +74,7 @@ def caption_lines(
 
 
 def caption_height(width: int, text: str, size: int) -> int:
-    """Height of a bar in which ``text`` is at least ``size`` pixels high, if no word is broken."""
+    """Return the height of a bar in which ``text`` is at least ``size`` pixels high, if no word is broken."""
     font = _font(size)
     count = len(_wrapped(_ascii(text), font, width - sum(MARGINS), break_words=True))
     return count * sum(font.getmetrics()) + 2 * (size - MIN_FONT) + 2
@@ -157,7 +169,7 @@ def blend(a: RGB, b: RGB, share: float) -> RGB:
 
 
 def cell_rect(maze: Maze, cell: Cell, side: int = 512) -> tuple[float, float, float, float]:
-    """Pixel rectangle (left, top, right, bottom) of an inner cell in procgen's picture.
+    """Return the pixel rectangle (left, top, right, bottom) of an inner cell in procgen's picture.
 
     ``side`` is the picture's side: procgen draws ``world_dim`` tiles across it, the bottom tile
     row at the bottom (``BasicAbstractGame::get_screen_rect`` in procgen's ``basic-abstract-game.cpp``).

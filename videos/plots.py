@@ -25,9 +25,14 @@ FORMATS = (".png", ".svg", ".html")
 
 
 def field_file(drawing: Drawing, path: Path) -> bytes:
-    """Return the bytes of a PNG (300 dpi), an SVG or a page of its own, as the suffix of ``path`` says.
+    """Return a drawing as the bytes of a file; the same drawing gives the same bytes.
 
-    The same drawing gives the same bytes. Raises :class:`InputError` for another suffix.
+    Args:
+        drawing: the drawing, made by :func:`videos.fields.field_drawing`.
+        path: name of the file, which is not written here: ``.png`` (300 dpi), ``.svg`` or ``.html`` (one page).
+
+    Raises:
+        InputError: for another suffix.
     """
     suffix = check_format(path)
     if suffix == ".html":
@@ -76,13 +81,26 @@ def matplotlib_figure(drawing: Drawing, side: float = SIDE_INCHES) -> Figure:
         )
     for text in drawing.letters:
         align = {"left": "left", "middle": "center"}[text.anchor]
-        axes.text(text.x, text.y, text.text, fontsize=text.height * side * 72, ha=align, va="center", zorder=3,
-                  parse_math=False)  # fmt: skip
+        axes.text(
+            text.x,
+            text.y,
+            text.text,
+            fontsize=text.height * side * 72,
+            ha=align,
+            va="center",
+            zorder=3,
+            parse_math=False,
+        )
     return figure
 
 
 def field_figure(drawing: Drawing, side: int = SIDE_PIXELS) -> go.Figure:
-    """Return the drawing as a plotly figure, ``side`` pixels a panel; pointing at a cell shows its number."""
+    """Return a drawing as a plotly figure; pointing at a cell shows its number.
+
+    Args:
+        drawing: the drawing, made by :func:`videos.fields.field_drawing`.
+        side: side of a panel in pixels.
+    """
     figure = go.Figure()
     for raster in drawing.rasters:
         dx, dy = raster.step
@@ -111,7 +129,7 @@ def field_figure(drawing: Drawing, side: int = SIDE_PIXELS) -> go.Figure:
 
 
 def _pointed(raster: Raster) -> list[list[str]] | None:
-    """Return what is shown of each cell pointed at; None for a raster without numbers and for keys."""
+    """Return the text for each cell pointed at; None for a raster without numbers and for keys."""
     if len(raster.values) == 1 or np.isnan(raster.values).all():
         return None
     return [
@@ -128,9 +146,15 @@ def _broken(strokes: Strokes) -> np.ndarray:
 
 
 def _annotation(text: Letters, side: int) -> dict[str, object]:
-    return {"x": text.x, "y": text.y, "text": text.text, "showarrow": False,
-            "xanchor": {"left": "left", "middle": "center"}[text.anchor], "yanchor": "middle",
-            "font": {"size": text.height * side, "color": "#141618"}}  # fmt: skip
+    return {
+        "x": text.x,
+        "y": text.y,
+        "text": text.text,
+        "showarrow": False,
+        "xanchor": {"left": "left", "middle": "center"}[text.anchor],
+        "yanchor": "middle",
+        "font": {"size": text.height * side, "color": "#141618"},
+    }
 
 
 def draw_arrows(picture: np.ndarray, maze: Maze, vectors: np.ndarray) -> np.ndarray:

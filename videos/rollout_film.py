@@ -52,7 +52,7 @@ def _told(track: Trajectory) -> list[str]:
 
 
 def _row_captions(rows: Sequence[Sequence[Trajectory]]) -> list[list[str]]:
-    """Return what is said of each row; its checkpoint and horizon only where rows would else look alike."""
+    """Return the words about each row; its checkpoint and horizon only where rows would else look alike."""
     told = [_told(tracks[0]) for tracks in rows]
     for name, words in (("checkpoint", "checkpoint {:.8}"), ("horizon", "at most {} moves")):
         values = [str(tracks[0].info.get(name, "unknown")) for tracks in rows]
@@ -62,7 +62,7 @@ def _row_captions(rows: Sequence[Sequence[Trajectory]]) -> list[list[str]]:
 
 
 def rows_of(tracks: Iterable[Trajectory]) -> list[list[Trajectory]]:
-    """Recordings in rows that may be compared side by side, in the order in which they come.
+    """Return recordings in rows that may be compared side by side, in the order in which they come.
 
     One row has one maze (with its cheese or without), policy, seed, episode and horizon.
     """
@@ -118,10 +118,15 @@ def film_of(
         common = [part for part in told[0] if all(part in said for said in told)]
         own = [", ".join(part for part in said if part not in common) for said in told]
         titled = [
-            (maze, [dataclasses.replace(panel, title=f"{name}: {panel.title}" if name else panel.title)
-                    for panel in panels])
+            (
+                maze,
+                [
+                    dataclasses.replace(panel, title=f"{name}: {panel.title}" if name else panel.title)
+                    for panel in panels
+                ],
+            )
             for name, (maze, panels) in zip(own, shown, strict=True)
-        ]  # fmt: skip
+        ]
         frames = grid_frames(titled, header=", ".join(common), look=look)
     else:
         frames = _one_by_one(shown, [", ".join(said) for said in told], look)

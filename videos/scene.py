@@ -21,15 +21,20 @@ _OPACITY = 0.8  # of the largest value
 
 @dataclass(frozen=True)
 class HeatOverlay:
-    """Maps to lay over the mazes: ``maps`` ``float[n, h, w]``, one for each state of a trajectory or a single one.
+    """Maps of a layer's units to lay over the pictures of a trajectory.
 
-    Unit (row, column) has its middle at ``start + step * index`` of the picture's side, from the top
-    left. Values are shown relative to the largest magnitude of all maps.
+    Unit (row, column) has its middle at ``start + step * index``, from the top left.
+
+    Raises:
+        InputError: maps of another shape, without units or not finite, or a step that is not above 0.
     """
 
     maps: np.ndarray
+    """Values ``float[n, h, w]``, one map for each state or a single one; shown relative to the largest magnitude."""
     start: float
+    """Middle of the first unit, in sides of the picture."""
     step: float
+    """Distance between the middles of two units, in sides of the picture."""
 
     def __post_init__(self) -> None:
         if self.maps.ndim != 3 or 0 in self.maps.shape or not np.isfinite(self.maps).all():
@@ -49,7 +54,7 @@ class HeatOverlay:
         return np.array(mixed)
 
     def _units(self, count: int, side: int) -> np.ndarray:
-        """Index + 1 of the unit that each pixel of a side belongs to; 0 and count + 1: none."""
+        """Return index + 1 of the unit that each pixel of a side belongs to; 0 and count + 1: none."""
         index = np.floor(((np.arange(side) + 0.5) / side - self.start) / self.step + 0.5).astype(int)
         return np.clip(index, -1, count) + 1
 

@@ -24,24 +24,30 @@ LEAD, HOLD, CARD = 0.75, 1.5, 2.0  # seconds of the first picture, of the last, 
 
 @dataclass(frozen=True)
 class Panel:
-    """One recorded trajectory to show.
+    """One recorded trajectory to show, a rollout of T steps.
 
-    ``states`` are the T + 1 states of a rollout of T steps, ``moves`` its moves and ``probabilities``
-    ``float[T, 5]`` those they were drawn from. ``result`` is the caption once it has ended (default:
-    :func:`result_text`), ``facts`` more for the result card. ``maze`` replaces the film's maze, for
-    example by the same level without its cheese. ``heat`` is laid over the maze; ``vectors``
-    ``float[n_cells, 2]`` are drawn as arrows.
+    Raises:
+        InputError: no states, or moves, probabilities or heat maps of another number than the states need.
     """
 
     title: str
+    """Caption above the maze."""
     states: Sequence[State]
+    """The T + 1 states, the start first."""
     result: str | None = None
+    """Caption once the rollout has ended; None: :func:`result_text`."""
     maze: Maze | None = None
+    """Maze in place of the film's, for example the same level without its cheese; None: the film's."""
     moves: Sequence[Move] = ()
+    """The T moves; empty: they are not told."""
     probabilities: np.ndarray | None = None
+    """Distributions that the moves were drawn from, ``float[T, 5]``; None: no bars."""
     facts: str = ""
+    """Further text for the result card."""
     heat: HeatOverlay | None = None
+    """Maps laid over the maze, one for each state or a single one; None: none."""
     vectors: np.ndarray | None = None
+    """Arrows on the cells, ``float[n_cells, 2]`` (right, up); None: none."""
 
     def __post_init__(self) -> None:
         if not self.states:
@@ -57,21 +63,30 @@ class Panel:
 
 @dataclass(frozen=True)
 class Look:
-    """Look of a film: ``side`` pixels a maze, ``crop``: without the world's padding, marks and timing.
+    """Size, marks and timing of a film.
 
-    ``region``: the top-right square that is dashed (None: none). ``marks``: region, decision square and
-    the trail. ``stride`` n: only every nth step is shown. ``card``: end with the result card.
+    Raises:
+        InputError: a stride below 1 or a time below 0.
     """
 
     side: int = PICTURE
+    """Side of a maze's picture in pixels, 64 to 2048."""
     crop: bool = False
+    """Show the maze and one tile of wall around it, without the rest of the world."""
     region: int | None = 5
+    """Side, in cells, of the dashed top-right square; None: none."""
     marks: bool = True
+    """Mark region, decision square and trail."""
     fps: float = 12
+    """Frames per second, above 0 and at most 60."""
     lead: float = LEAD
+    """Seconds that the first picture stands."""
     hold: float = HOLD
+    """Seconds that the last picture stands."""
     card: float = CARD
+    """Seconds of the result card at the end; 0: none."""
     stride: int = 1
+    """Show every nth step, and the last; 1 or more, 1: all."""
 
     def __post_init__(self) -> None:
         if self.stride < 1 or min(self.lead, self.hold, self.card) < 0:
@@ -82,7 +97,13 @@ STANDARD = Look()
 
 
 def result_text(maze: Maze, states: Sequence[State], region: int = 5) -> str:
-    """Return how a trajectory ended, in words: at the cheese, in the top right, or not finished."""
+    """Return the end of a trajectory in words: at the cheese, in the top right, or not finished.
+
+    Args:
+        maze: the maze, with or without its cheese.
+        states: the states of the trajectory, one or more.
+        region: side, in cells, of the top-right square.
+    """
     cell, steps = states[-1].cell, len(states) - 1
     counted = f"{steps} step" if steps == 1 else f"{steps} steps"
     if cell == maze.cheese:
@@ -95,7 +116,7 @@ def result_text(maze: Maze, states: Sequence[State], region: int = 5) -> str:
 
 
 def event_text(maze: Maze, panel: Panel, step: int) -> str:
-    """Return what happened at a step, in words: the move, a wall, the decision square."""
+    """Return the events of a step in words: the move, a wall, the decision square."""
     if step == 0 or not panel.moves:
         text = f"step {step}"
     else:
@@ -105,7 +126,7 @@ def event_text(maze: Maze, panel: Panel, step: int) -> str:
 
 
 def decision_text(maze: Maze, states: Sequence[State]) -> str:
-    """Return which way was taken when the decision square was last left, in words; empty if it never was."""
+    """Return the way taken when the decision square was last left, in words; empty if it never was."""
     square = maze.decision_square
     if square is None or maze.cheese is None:
         return ""
@@ -125,7 +146,21 @@ def film_frames(
     footer: Sequence[str] | None = None,
     look: Look = STANDARD,
 ) -> Iterator[np.ndarray]:
-    """Return the film of ``panels`` side by side: :func:`grid_frames` with one row."""
+    """Return the film of panels side by side: :func:`grid_frames` with one row.
+
+    Args:
+        maze: the maze of all panels that have none of their own.
+        panels: one or more trajectories.
+        header: caption of the film, or its lines.
+        footer: texts below; None: the key to the marks.
+        look: size, marks and timing.
+
+    Returns:
+        Frames ``uint8[H, W, 3]``, H and W even, made as they are taken.
+
+    Raises:
+        InputError: as :func:`grid_frames`.
+    """
     return grid_frames([(maze, panels)], header=header, footer=footer, look=look)
 
 
@@ -137,12 +172,23 @@ def grid_frames(
     look: Look = STANDARD,
     chart: np.ndarray | None = None,
 ) -> Iterator[np.ndarray]:
-    """Yield a film with a row of panels for each maze: ``uint8[H, W, 3]``, even H and W.
+    """Return a film with a row of panels for each maze.
 
-    One frame a step, more of the first and the last, then the result card; a trajectory that ends
-    early stays on its last frame with its result. ``footer`` defaults to the key to the marks,
-    ``chart`` is a picture ``uint8[h, W - 16, 3]`` below all. Memory does not grow with the number of
-    steps. Raises :class:`InputError` at once for no panels, a state inside a wall or a text that does not fit.
+    One frame a step, more of the first and the last, then the result card. A trajectory that ends early stays on its
+    last frame with its result.
+
+    Args:
+        rows: a maze and one or more trajectories for each row.
+        header: caption of the film, or its lines.
+        footer: texts below; None: the key to the marks.
+        look: size, marks and timing.
+        chart: picture ``uint8[h, W - 16, 3]`` below all; None: none.
+
+    Returns:
+        Frames ``uint8[H, W, 3]``, H and W even, made as they are taken: memory does not grow with their number.
+
+    Raises:
+        InputError: at once, for no panels, a state inside a wall or a text that does not fit.
     """
     for maze, panels in rows:
         _check(maze, panels)
@@ -188,8 +234,10 @@ def _check(maze: Maze, panels: Sequence[Panel]) -> None:
         world = panel.maze or maze
         for number, state in enumerate(panel.states):
             if not world.is_free(state.cell):
-                raise InputError(f"film: state {number} of {panel.title!r} is at {state.cell}, not a free cell "
-                                 f"of this {world.dim}x{world.dim} maze")  # fmt: skip
+                raise InputError(
+                    f"film: state {number} of {panel.title!r} is at {state.cell}, not a free cell "
+                    f"of this {world.dim}x{world.dim} maze"
+                )
 
 
 def _footer(rows: Sequence[tuple[Maze, Sequence[Panel]]], look: Look) -> list[str]:

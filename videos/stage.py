@@ -1,4 +1,4 @@
-"""The canvas of a film: what stands still is drawn once, what changes is pasted into its place.
+"""The canvas of a film: still parts are drawn once, changing parts are pasted into their places.
 
 Texts have strips of their own, so none ever lies on a maze::
 
@@ -58,18 +58,24 @@ _NARROW, _NARROW_FOOTER = 320, 58  # pixels: on a smaller width the footer is hi
 
 @dataclass(frozen=True)
 class Place:
-    """Place of a panel's parts, in pixels: the left edge of its texts and of its maze, and the top of each part."""
+    """Place of a panel's parts on the canvas, in pixels from the top left."""
 
     left: int
+    """Left edge of its texts."""
     maze_left: int
+    """Left edge of its maze."""
     title: int
+    """Top of its title."""
     maze: int
+    """Top of its maze."""
     moves: int
+    """Top of its move probabilities."""
     status: int
+    """Top of its status."""
 
 
 def film_width(columns: int, side: int) -> int:
-    """Width of a film with so many panels of ``side`` pixels beside each other; even, as encoders need it."""
+    """Return a film's width with ``columns`` panels of ``side`` pixels side by side; even, as encoders need it."""
     width = GAP + columns * (max(side, COLUMN) + GAP)
     return width + width % 2
 
@@ -170,7 +176,7 @@ class Stage:
 
 
 def moves_bar(width: int, probabilities: np.ndarray | None, chosen: Move | None, colour: RGB) -> np.ndarray:
-    """Five bars from left to right, ``uint8[26, width, 3]``, each as full as its move is probable."""
+    """Draw five bars from left to right, ``uint8[26, width, 3]``, each as full as its move is probable."""
     bar = _signs(width).copy()
     if probabilities is None:
         return bar
@@ -199,7 +205,7 @@ def _signs(width: int) -> np.ndarray:
 def result_card(
     shape: tuple[int, int], header: str | Sequence[str], rows: Sequence[tuple[str, str, int]]
 ) -> np.ndarray:
-    """Return the last picture of a film, ``uint8[*shape, 3]``: the header, then what came of each panel.
+    """Return the last picture of a film, ``uint8[*shape, 3]``: the header, then the result of each panel.
 
     A row is (title, result, column), the column giving the colour. Raises :class:`InputError` if not all
     of it fits.
@@ -212,8 +218,10 @@ def result_card(
         if sum(heights) <= room:
             break
     else:
-        raise InputError(f"film: the results of {len(rows)} rollouts do not fit into {width}x{height} pixels; "
-                         "show larger mazes or fewer at once")  # fmt: skip
+        raise InputError(
+            f"film: the results of {len(rows)} rollouts do not fit into {width}x{height} pixels; "
+            "show larger mazes or fewer at once"
+        )
     bars = [caption_bar(inner, header, HEADER_HEIGHT, background=BACKGROUND)]
     for number, (text, bar) in enumerate(zip(texts, heights, strict=True)):
         accent = ACCENTS[rows[number // 2][2] % len(ACCENTS)]
