@@ -218,7 +218,7 @@ def _means(columns: Columns) -> ComparedOutcomes:
 
 
 def _cheese(part: SharedOutcomes) -> tuple[CheeseEffect, ...]:
-    """Return what the cheese does at all: the agent left alone against the level without it, by outcome."""
+    """Return the effect of the cheese: the agent left alone against the level without it, by outcome."""
     found = []
     for outcome in ATTRACTION:
         rng = np.random.default_rng(part.run.spec.seed)

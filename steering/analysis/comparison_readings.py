@@ -84,7 +84,7 @@ def _probes_of(runs: Sequence[ComparedRun]) -> tuple[list[ProbeSummary], str]:
 
 
 def _shared(probes: Sequence[ProbeSummary]) -> _SharedProbes | str:
-    """Return what all probes share, or why they cannot be shown side by side."""
+    """Return the settings that all probes share, or why they cannot be shown side by side."""
     if len({(part.states, part.seed) for part in probes}) > 1:
         return "the runs were probed with other --states or another --seed"
     levels = [level for level in probes[0].levels if all(level in part.levels for part in probes)]
@@ -98,7 +98,7 @@ def _shared(probes: Sequence[ProbeSummary]) -> _SharedProbes | str:
 
 
 def _facts(site: SiteFacts) -> ComparedProbedSite:
-    """Return what a comparison says of a site."""
+    """Return the facts that a comparison gives of a site."""
     return ComparedProbedSite(
         name=site.name,
         depth=site.depth,

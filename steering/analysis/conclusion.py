@@ -23,6 +23,9 @@ def conclude_sweep(summary: SweepSummary, probes: ProbeBoundaries | None = None)
     Args:
         summary: the numbers of the run.
         probes: the boundaries that the probes of the same run found; None: not probed.
+
+    Returns:
+        Plain text in one line.
     """
     if summary.boundary.rule is None:
         return "No trunk site was swept under `subtract`, so these results say nothing about the boundary."
@@ -121,7 +124,7 @@ def _changes_elsewhere(found: BoundarySummary, depth: dict[str | None, int]) -> 
 
 
 def _decoding(summary: SweepSummary, probes: ProbeBoundaries | None) -> list[str]:
-    """Return what the next move that probes read says against the boundary: none, or elsewhere."""
+    """Return the caveats from the next move that probes read: none, or elsewhere than the boundary."""
     move = _readings(probes).get("cheese")
     if move is None:
         return []
@@ -133,7 +136,7 @@ def _decoding(summary: SweepSummary, probes: ProbeBoundaries | None) -> list[str
 
 
 def _other_readings(summary: SweepSummary, probes: ProbeBoundaries | None) -> str:
-    """Return what probes say of next moves, where subtraction has no part, and of the vectors subtracted."""
+    """Return the caveats from probes of next moves, where subtraction has no part, and of the vectors subtracted."""
     found = _readings(probes)
     parts = []
     if "cheese" in found:
@@ -189,7 +192,7 @@ def _blindness(part: ControlReading) -> str:
 
 
 def _controls(found: BoundarySummary) -> list[str]:
-    """Return what the controls say against a boundary: that they blind there too, or that there are none."""
+    """Return the caveats from the controls: that they blind there too, or that there are none."""
     swept = {name: found.controls[name].there for name in MUST_NOT_BLIND if name in found.controls}
     if not swept:
         return [f"no control was swept ({', '.join(MUST_NOT_BLIND)})"]
@@ -203,7 +206,7 @@ def _controls(found: BoundarySummary) -> list[str]:
 
 
 def _failing(found: BoundarySummary, row: ConditionSummary, before: ConditionSummary | None = None) -> str:
-    """Return which of the two thresholds a site misses, with the numbers, and those of the site before it."""
+    """Return the thresholds that a site misses, with the numbers, and those of the site before it, in words."""
     least = found.thresholds
     asked = (
         ("blindness", row.blindness, None if before is None else before.blindness, least.blindness),

@@ -27,6 +27,9 @@ def effects(table: OutcomeTable) -> list[EffectRecord]:
 
     Args:
         table: the results of the run.
+
+    Returns:
+        Mean differences with 95% intervals over mazes, p-values and Holm's adjustment of them.
     """
     references = {name: table.reference(name) for name in REFERENCES}
     records = _family(table, "clean", "no_cheese", {"": references["clean"]}, references["no_cheese"])
@@ -64,7 +67,7 @@ def cheese_tells(found: Iterable[EffectOnOutcome]) -> bool:
 
 
 def effect_title(condition: str, site: str, against: str, outcome: str) -> str:
-    """Return what an effect is an effect on, in words."""
+    """Return the outcome that an effect is on, in words."""
     where = f" at {site}" if site not in ("", ALL_SITES) else ""
     return f"{WORDS[outcome]}, {condition}{where} against {against}"
 

@@ -26,6 +26,9 @@ def power_of_run(directory: Path, width: float, site: str | None = None) -> list
         width: of the 95% interval of blindness wanted, above 0 and up to 2.
         site: name of the site; None: the boundary's and the next.
 
+    Returns:
+        One record per site, in depth order.
+
     Raises:
         InputError: for a run without subtraction, or a site that was not swept.
     """

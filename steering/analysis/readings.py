@@ -38,7 +38,7 @@ def readings(
 
 
 def _decoded(probes: ProbeBoundaries) -> list[Reading]:
-    """Return where next moves appear, and where the cheese's cell is lost."""
+    """Return the sites where next moves appear, and where the cheese's cell is lost."""
     found = []
     for name, part in probes.decoding_boundary.next_move.items():
         if not part.rule:

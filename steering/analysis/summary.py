@@ -72,6 +72,9 @@ def summarize(
         blindness: least blindness of every site up to the boundary, from -10 to 10.
         competence: least competence of every site up to the boundary, from -10 to 10.
 
+    Returns:
+        The content of ``summary.json``; null where a number is undefined.
+
     Raises:
         InputError: if no level is finished.
     """
@@ -197,7 +200,7 @@ def _no_boundary(thresholds: ThresholdPair) -> BoundarySummary:
 
 
 def _most_blind(sites: Sequence[SiteSummary], condition: str) -> ControlReading | None:
-    """Return where of ``sites`` a condition blinds most; None without a site or a number."""
+    """Return the one of ``sites`` where a condition blinds most; None without a site or a number."""
     found = []
     for site in sites:
         row = site.conditions[condition]

@@ -47,7 +47,17 @@ def _partial(net: nn.Module) -> PartialNetwork | None:
 
 
 class LevelEvaluator:
-    """All conditions of one policy on one level (with its cheese, unless the maze has none)."""
+    """All conditions of one policy on one level (with its cheese, unless the maze has none).
+
+    Args:
+        policy: its network is read by hooks and left as it was.
+        maze: the level.
+        horizon: most moves of an episode, 1 to 500.
+        hooks_only: run the whole network for each intervention, rather than what follows the edit.
+
+    Raises:
+        InputError: for a bad horizon.
+    """
 
     def __init__(self, policy: Policy, maze: Maze, horizon: int = HORIZON, *, hooks_only: bool = False) -> None:
         self.policy = policy
@@ -85,7 +95,17 @@ class LevelEvaluator:
         return self.without_cheese.clean
 
     def fields(self, interventions: Sequence[Intervention]) -> list[StatePolicy]:
-        """Return one :class:`StatePolicy` per intervention; one clean pass per chunk serves all of them and `clean`."""
+        """Return the policy under each intervention; one clean pass per chunk serves all of them and `clean`.
+
+        Args:
+            interventions: edits of activations.
+
+        Returns:
+            One field per intervention, in the same order.
+
+        Raises:
+            InputError: for an edit that does not fit the network.
+        """
         if self._clean is not None:
             return self._fields(interventions)
         self._clean, *found = self._fields([Intervention(), *interventions])

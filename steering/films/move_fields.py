@@ -53,10 +53,17 @@ class MoveField:
         return chain.statistics(self.maze, self.probabilities, self.horizon)
 
     def vectors(self, facing: str = VISITED) -> np.ndarray:
-        """Return ``float64[n_cells, 2]``: mean step from each cell, NaN on the cheese.
+        """Return the mean step from each cell.
 
-        ``facing`` is ``left``, ``right`` or ``visited``: the mean of both with the expected visits as
-        weights (where no visit is expected, the plain mean). Raises :class:`InputError` for another.
+        Args:
+            facing: ``left``, ``right`` or ``visited``: the mean of both with the expected visits as weights (where no
+                visit is expected, the plain mean).
+
+        Returns:
+            ``float64[n_cells, 2]`` (right, up), in cells; NaN on the cheese.
+
+        Raises:
+            InputError: for another facing.
         """
         if facing not in FACINGS:
             raise InputError(f"unknown facing {facing!r} of a field; {nearest(facing, FACINGS)}")

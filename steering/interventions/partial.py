@@ -75,7 +75,11 @@ class PartialNetwork:
 
     @torch.no_grad()
     def clean(self, x: Tensor) -> CleanValues:
-        """Return every node's value for the batch ``x`` ``[n, 3, 64, 64]`` without any edit."""
+        """Return the value of every node without any edit.
+
+        Args:
+            x: frames, ``float[n, 3, 64, 64]``, 0 to 1.
+        """
         values: CleanValues = {self._nodes[INPUT]: in_layout(self.net, x)}
         for node in self.graph.graph.nodes:
             if node not in values:

@@ -242,6 +242,9 @@ def find_site(net: nn.Module, name: str) -> Site:
         net: the network.
         name: full name, with or without ``embedder.``; ``logits``; or a published tool's name ending in ``_out``.
 
+    Returns:
+        One of :func:`enumerate_sites`.
+
     Raises:
         InputError: that names the nearest site.
     """
@@ -269,6 +272,9 @@ def select_sites(spec: str, net: nn.Module) -> list[Site]:
     Args:
         spec: ``trunk`` (those known to be), ``all``, or names separated by commas.
         net: the network.
+
+    Returns:
+        Some of :func:`enumerate_sites`.
 
     Raises:
         InputError: for a name that no site has, or no name.

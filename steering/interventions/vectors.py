@@ -66,7 +66,11 @@ class SteeringVector:
 
     @classmethod
     def load(cls, path: Path) -> SteeringVector:
-        """Read a file written by :meth:`save`; raises :class:`InputError` if it is not one."""
+        """Read a file written by :meth:`save`.
+
+        Raises:
+            InputError: if it is not one.
+        """
         try:
             with safetensors.safe_open(str(path), framework="pt") as handle:
                 metadata = handle.metadata() or {}
@@ -219,6 +223,9 @@ def random_vector(like: SteeringVector, rng: np.random.Generator) -> SteeringVec
     Args:
         like: the vector that gives site, shape and norm.
         rng: draws the noise.
+
+    Returns:
+        ``float32[*site]``, with ``like``'s digest in its provenance.
     """
     noise = rng.standard_normal(tuple(like.tensor.shape))
     size = np.linalg.norm(noise)

@@ -31,7 +31,7 @@ def centres(positions: int) -> np.ndarray:
 
 
 def position_cells(shape: tuple[int, int], world: int) -> np.ndarray:
-    """Return where a map's positions lie: ``float64[h * w, 2]`` in cells of the whole grid, y counted from below."""
+    """Return the positions of a map's units: ``float64[h * w, 2]`` in cells of the whole grid, y counted from below."""
     tile = _SIDE / world
     x = (centres(shape[1]) + 0.5) / tile - 0.5
     y = (_SIDE - 0.5 - centres(shape[0])) / tile - 0.5

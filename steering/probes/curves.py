@@ -130,7 +130,7 @@ def boundaries(sites: Sequence[SiteFacts], curves: ProbeCurves) -> ProbeBoundari
 
 
 def next_move_appears(sites: Sequence[SiteFacts], gaps: np.ndarray) -> NextMoveBoundary:
-    """Return where the next move can first be read off, and where half as well as anywhere, with intervals.
+    """Return the sites where the next move can first be read off, and half as well as anywhere, with intervals.
 
     ``site`` is the first site not affine in the pixels where the gaps to all baselines exceed their margin
     (:func:`_margins`, over all these sites at once: with seventeen sites, one in two would otherwise beat the pixels
@@ -165,7 +165,7 @@ def next_move_appears(sites: Sequence[SiteFacts], gaps: np.ndarray) -> NextMoveB
 
 
 def cell_lost(sites: Sequence[SiteFacts], r2: Sequence[tuple[Statistic, Statistic]]) -> CellBoundary:
-    """Return where the linear probe of the cheese's cell is best, and behind which site it is lost, with intervals.
+    """Return the sites where the linear probe of the cheese's cell is best and behind which it is lost, with intervals.
 
     A site holds the cell if both statistics exceed their margin (:func:`_margins`), in the bootstrap the same in every
     draw. Of draws without any site that holds it, ``best`` is not defined.
@@ -231,7 +231,7 @@ def position_dependence(sites: Sequence[SiteFacts], interaction: np.ndarray) -> 
 
 
 def _margins(values: np.ndarray) -> np.ndarray:
-    """Return what each of statistics ``float[s, 1 + draws]`` must exceed to be above 0: ``float[s, 1]``.
+    """Return the margins that statistics ``float[s, 1 + draws]`` must exceed to be above 0: ``float[s, 1]``.
 
     The half widths of a one-sided 95% band for all at once: the same multiple of each one's bootstrap standard
     deviation, the 95% quantile of the largest standardised deviation.

@@ -72,7 +72,7 @@ def _compare(vectors: Tensor) -> np.ndarray:
 
 
 def representation(sums: np.ndarray, names: Sequence[str], samples: np.ndarray) -> tuple[SiteVectors, ...]:
-    """Return how far the cheese vectors of each site depend on the mouse's position, pooled over mazes.
+    """Return the dependence of each site's cheese vectors on the mouse's position, pooled over mazes.
 
     Args:
         sums: ``float64[n_mazes, n_sites, n_distances, 2, len(SUMS)]``, from

@@ -74,6 +74,9 @@ def run_probes(options: ProbeOptions, progress: Callable[[int, int], None] = lam
         options: what to probe, on which levels, and where to keep it.
         progress: told after each site: sites done, sites.
 
+    Returns:
+        The content of ``probes.json``: readings at each site, with 95% intervals over mazes.
+
     Raises:
         InputError: in one line, for options that cannot be met, a directory in use, or stored scores of other options.
     """
@@ -189,7 +192,7 @@ def _result(policy: Policy, mazes: list[Maze], spec: ProbeSpec, sites: list[Site
 
 
 def _facts(site: Site) -> SiteFacts:
-    """Return what the record says of a site."""
+    """Return the record of a site."""
     return SiteFacts(
         name=site.name,
         depth=site.depth,

@@ -33,7 +33,10 @@ def site_scores(
         data: the ``n`` frames and what is asked about them.
         site: the site's name.
         controls: the same frames with shuffled labels (:func:`steering.probes.data.shuffled`), at least one draw.
-        kept: what is known of this site from before, and is not computed again.
+        kept: scores of this site from before, which are not computed again.
+
+    Returns:
+        Scores by frame or maze, each of probes that did not learn from that maze.
 
     Raises:
         InputError: for a site that the network does not have.
@@ -57,7 +60,7 @@ def feature_scores(
 def _linear_scores(
     features: Tensor, data: ProbeData, sets: Sequence[ProbeData]
 ) -> tuple[dict[str, MoveScores], CellScores]:
-    """Return what linear probes of ``float32[n, d]`` tell of moves and of the cell; ``sets``: true labels first."""
+    """Return the scores of linear probes of ``float32[n, d]``, for moves and the cell; ``sets``: true labels first."""
     targets: dict[str, np.ndarray] = {}
     classes = {name: np.unique(data.moves[name]) for name in MOVES}
     for number, labels in enumerate(sets):
@@ -81,7 +84,7 @@ def _linear_scores(
 
 
 def _map_scores(features: Tensor, data: ProbeData, sets: Sequence[ProbeData], kernel: int) -> MapScores:
-    """Return what a unit over ``float32[n, c, h, w]`` says of each maze; ``sets``: true labels first."""
+    """Return the scores of a unit over ``float32[n, c, h, w]``, by maze; ``sets``: true labels first."""
     shape = (int(features.shape[2]), int(features.shape[3]))
     masks = [holding(labels.cheese, shape, data.world) for labels in sets]
     cells = position_cells(shape, data.world)

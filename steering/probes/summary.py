@@ -49,7 +49,13 @@ class DecodingReadings:
 
 
 def load_probes(directory: Path) -> ProbeSummary | None:
-    """Return what a finished ``probe`` left in ``directory``; None where there is nothing of it, or nothing readable.
+    """Return the readings that a finished ``probe`` left in a run directory.
+
+    Args:
+        directory: the run's.
+
+    Returns:
+        The readings; None where there are none, or none readable.
 
     Raises:
         InputError: in one line, for a file of this format that has other fields.
@@ -90,6 +96,9 @@ def summarize_probes(
         scores: what the probes said of every frame at these sites.
         curves: what :mod:`steering.probes.curves` makes of them, ``float[n_sites, 1 + draws]`` each.
         samples: ``int[draws, n_mazes]``, from :func:`steering.statistics.bootstrap.resamples`.
+
+    Returns:
+        One reading per site, in the order of ``facts``, and those of the baselines.
     """
     mazes = np.vstack([np.arange(samples.shape[1]), samples])
     questions = probe_questions(scores.moves)

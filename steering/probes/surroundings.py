@@ -48,7 +48,7 @@ def surroundings_moves(data: ProbeData) -> dict[str, np.ndarray]:
 
 
 def look(data: ProbeData, goals: Sequence[np.ndarray], radius: int) -> Tensor:
-    """Return what a look around the mouse shows of walls and goals: ``float32[n, d]``.
+    """Return features of the walls around the mouse and of the goal's direction: ``float32[n, d]``.
 
     Which cells are open up to ``radius`` rows and columns from the mouse; which of the four ways are; and of each of
     ``goals`` (cells ``int[n, 2]``) where it lies from the mouse: the two differences, which of the nine directions,
@@ -66,7 +66,7 @@ def look(data: ProbeData, goals: Sequence[np.ndarray], radius: int) -> Tensor:
 
 
 def open_ways(around: np.ndarray) -> np.ndarray:
-    """Return which moves lead to an open cell, ``int[n]``: bit k for move k; ``around``: of :class:`ProbeData`."""
+    """Return the moves that lead to an open cell, ``int[n]``: bit k for move k; ``around``: of :class:`ProbeData`."""
     steps = {move: STEP_OF_MOVE[move] for move in (Move.LEFT, Move.RIGHT, Move.UP, Move.DOWN)}
     return np.sum([around[:, REACH + dy, REACH + dx] << move for move, (dx, dy) in steps.items()], axis=0)
 

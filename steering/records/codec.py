@@ -56,7 +56,7 @@ def from_json(data: bytes | str, kind: type[T], where: object, remedy: str) -> T
 
 
 def _unknown(data: Any, known: Any, at: str) -> str:
-    """Return where ``data`` has a field that the record made of it has not; empty if nowhere."""
+    """Return the path of a field of ``data`` that the record made of it lacks; empty if there is none."""
     if isinstance(data, Mapping) and isinstance(known, Mapping):
         for key, value in data.items():
             if key not in known:

@@ -31,7 +31,7 @@ class SiteFacts:
 
 
 def site_facts(sites: Iterable[Site]) -> list[SiteFacts]:
-    """Return what a report says of each site."""
+    """Return the facts that a report gives of each site."""
     return [
         SiteFacts(
             name=site.name,

@@ -91,7 +91,7 @@ def measure_probe(bench: Setup, mazes: Sequence[Maze]) -> list[Measurement]:
 
 
 def _readings(bench: Setup, names: Sequence[str]) -> dict[str, Reading]:
-    """Return what is read at each place: all channels of the input, the best two of a map."""
+    """Return the channels read at each place: all of the input, the best two of a map."""
     net, settings = bench.policy.net, bench.settings
     inner = [find_site(net, name) for name in names if name != INPUT]
     tracked = track_all(bench.policy, inner, settings.seed, settings.mode)
@@ -163,7 +163,7 @@ def summarize_probe(bench: Setup, sample: Sample) -> FindingSummary:
 
 
 def _early(hits: dict[str, Measure]) -> list[str]:
-    """Return where near-perfect reading was published: blocks 1 and 2; else the one site probed."""
+    """Return the places of which near-perfect reading was published: blocks 1 and 2; else the one site probed."""
     ends = [place for place in ENDS[:2] if place in hits]
     return ends or [place for place in hits if place != INPUT]
 

@@ -63,7 +63,7 @@ class Settings:
             raise InputError(f"--behaviour-levels {self.behaviour_levels}: give a number from 1 to 100000")
 
     def shared(self) -> dict[str, Any]:
-        """Return what all results in one directory must agree on: a maze's measurement depends on nothing else."""
+        """Return the settings that all results in a directory must share: a maze's measurement depends on no other."""
         return {
             key: value
             for key, value in dataclasses.asdict(self).items()
@@ -218,11 +218,11 @@ class Finding:
         return list(found.values())
 
     def basis(self, mazes: Sequence[Maze]) -> str:
-        """Return what a row depends on beside the settings of its directory: the revision and, if joint, the levels."""
+        """Return the basis of a row beside the settings of its directory: the revision and, if joint, the levels."""
         return digest(self.revision, [maze.level for maze in mazes] if self.jointly else None)
 
     def parts(self, mazes: Sequence[Maze], present: Container[int | None]) -> list[list[Maze]]:
-        """Return what is left to measure, as the least that can be measured at a time, given the levels ``present``."""
+        """Return the mazes left to measure, in the smallest parts, given the levels ``present``."""
         missing = [maze for maze in mazes if maze.level not in present]
         return ([list(mazes)] if missing else []) if self.jointly else [[maze] for maze in missing]
 
@@ -298,7 +298,7 @@ def pooled_ratio(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
 
 
 def verdict(claims: Sequence[Claim]) -> str:
-    """Return what the claims amount to, in words."""
+    """Return the verdict of the claims, in words."""
     if not claims:
         return "nothing to compare: no number was published"
     held = [claim.holds for claim in claims]

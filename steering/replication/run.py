@@ -80,6 +80,9 @@ def replicate(
         names: findings to run; none: all that are about ``settings.mode``.
         progress: told ``(done, total)`` in mazes measured.
 
+    Returns:
+        Figures, claims and verdicts of all findings in the directory, also of earlier calls.
+
     Raises:
         InputError: for an unknown name, a site that a finding cannot use, levels of which none can be used, or a
             directory with results of another checkpoint, mode, site, horizon or seed.
@@ -183,7 +186,7 @@ def stored_figure(figure: Measure) -> FindingFigure:
 
 
 def read(out: Path) -> ReplicateSummary:
-    """Return what a directory's ``replicate.json`` holds; raises :class:`InputError` if none that can be read."""
+    """Return the content of a directory's ``replicate.json``; raises :class:`InputError` if none can be read."""
     path = out / REPLICATE.file
     found = read_json(path)
     if found.get("format") != REPLICATE.format:

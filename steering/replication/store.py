@@ -43,7 +43,7 @@ class FindingStore:
             )
 
     def result(self, finding: str, basis: str) -> FindingResult | None:
-        """Return what :meth:`record` kept for this basis."""
+        """Return the rows that :meth:`record` kept for this basis."""
         found = self._store.select("SELECT result FROM findings WHERE finding = ? AND basis = ?", finding, basis)
         return self._read(finding, found[0][0]) if found else None
 

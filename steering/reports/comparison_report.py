@@ -166,7 +166,7 @@ def in_order_of_training(runs: Sequence[ComparedRun]) -> tuple[list[ComparedRun]
 
 
 def conclude_comparison(found: Comparison) -> str:
-    """Return what the comparison shows, in words."""
+    """Return the conclusion of the comparison, in words."""
     first, mazes = found.arms[0], len(found.levels)
     lines = [f"On {mazes} mazes that all runs share, the boundary of {first.name} is {_reach(first)}"]
     lines += [f"that of {run.name} {_reach(run)}" for run in found.arms[1:]]
@@ -179,7 +179,7 @@ def conclude_comparison(found: Comparison) -> str:
 
 
 def _apart(row: RunDifference, classes: Sequence[str]) -> str:
-    """Return where two runs differ: at the distinct sites whose simultaneous bands leave out 0."""
+    """Return the sites where two runs differ: the distinct ones whose simultaneous bands leave out 0."""
     first = {name: point for point, name in reversed(list(zip(row.blindness, classes, strict=True)))}
     points = [point for point in first.values() if point.difference is not None]
     clear = [point for point in points if _is_clear(point)]
@@ -213,12 +213,12 @@ def _reach(run: ComparedRunSummary) -> str:
 
 
 def _run_caveats(run: ComparedRunSummary) -> list[str]:
-    """Return what speaks against a conclusion from the boundary of one run."""
+    """Return the reasons against a conclusion from the boundary of one run."""
     return ([] if cheese_tells(run.cheese) else [conclusion.NO_USE]) + _caveats(run.boundary)
 
 
 def _caveats(found: ComparedBoundary) -> list[str]:
-    """Return what speaks against reading a boundary as where, in the network, blindness ends."""
+    """Return the reasons against reading a boundary as the place in the network where blindness ends."""
     alone = found.blindness_alone.site
     free = [captions.FREE] if found.affine else []
     if alone is None or alone == found.site:

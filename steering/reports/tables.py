@@ -223,7 +223,7 @@ def site_table(summary: SweepSummary) -> SiteTable:
 
 
 def trunk_mark(site: SiteFacts) -> str:
-    """Return what is said behind a site's name of its place: nothing on the trunk."""
+    """Return the words on its place behind a site's name: none on the trunk."""
     return {True: "", False: " (branch)", None: " (?)"}[site.trunk]
 
 
@@ -291,7 +291,7 @@ _SAME = SiteColumn(
 
 
 def probe_table(probes: ProbeSummary) -> Table:
-    """Return what probes, surroundings and shuffled labels tell at each site; the vectors' readings behind."""
+    """Return the readings of probes, surroundings and shuffled labels at each site; those of the vectors behind."""
     header = ["site", *(f"next move: {said}" for said in MOVES.values())]
     header += ["cheese's cell, R2", "cell, 1x1 unit", "cell, 3x3 unit"]
     header += ["cosine with the vector at the start", "norm ratio", "interaction"]

@@ -82,7 +82,7 @@ def competence(
 
 
 def interval(samples: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
-    """Return the percentile interval over the first axis, NaN left out."""
+    """Return the percentile interval of ``float[draws, ...]`` over the first axis, NaN left out: two ``float[...]``."""
     tail = (1.0 - level) / 2.0
     if np.isnan(samples).all():
         blank = np.full(np.shape(samples)[1:], np.nan)
@@ -152,16 +152,22 @@ def difference_intervals(
     weights: np.ndarray,
     distinct: Sequence[int],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return blindness of the second less that of the first; half the width of its 95% interval; half that of its band.
-
-    ``first``, ``second``: distances edited ``float[s, n]`` and left alone ``float[n]`` in the same mazes; ``weights``:
-    ``float[draws, n]`` from :func:`counts`. Three ``float[s]``. An interval is of one site by itself;
-    the bands of the sites ``distinct`` hold all of them at once.
+    """Return the difference in blindness of two runs at each site, with its 95% interval and simultaneous band.
 
     Symmetric studentized bootstrap (Hall 1988) with the linearized standard error of a difference of two ratios; the
     band takes the largest of the sites' ``|t|`` in each resample. Where a few mazes hold all that differs, a resample
     without them has no spread: its standard error is taken for :data:`FLOOR` of the sample's at least, so no width
     exceeds 3 times that of the same interval unstudentized. Up to :data:`TIE` is rounding.
+
+    Args:
+        first: distances to the policy without cheese, edited ``float[s, n]`` and left alone ``float[n]``.
+        second: the same of the other run, in the same mazes.
+        weights: ``float[draws, n]`` from :func:`counts`.
+        distinct: indices of the sites whose bands hold all of them at once.
+
+    Returns:
+        Three ``float[s]``: blindness of the second less that of the first; half the width of its 95% interval, of one
+        site by itself; half the width of its band.
     """
     samples = np.vstack([np.ones(weights.shape[1]), weights])  # the mazes as they are, then each resample
     (blind_a, scale_a), (blind_b, scale_b) = (

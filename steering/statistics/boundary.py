@@ -134,7 +134,8 @@ def agreed_thresholds(
 ) -> ThresholdPair:
     """Return the thresholds asked for; where one is None, that of all ``runs``.
 
-    Raises :class:`InputError` if these differ, or by :func:`check_thresholds`.
+    Raises:
+        InputError: if these differ, or by :func:`check_thresholds`.
     """
     found = ThresholdPair(
         _agreed("blindness", blindness, [run.blindness for run in runs]),
@@ -173,7 +174,7 @@ def change_point(curves: np.ndarray) -> np.ndarray:
 
 
 def reach(curves: Curves, blindness: float = BLINDNESS, competence: float | None = COMPETENCE) -> Reach:
-    """Return how deep both thresholds hold; competence None: blindness alone."""
+    """Return the depth up to which both thresholds hold; competence None: blindness alone."""
     able, boot_able = (np.full_like(c, np.inf) if competence is None else c for c in (curves.able, curves.boot_able))
     least = 0.0 if competence is None else competence
     reached = int(depth_reached(curves.blind, able, blindness, least))
@@ -252,9 +253,17 @@ def over_agents(
 ) -> Boundary:
     """Return the boundary of the agents' mean curves, interval from agents drawn anew, and for each of them mazes.
 
-    ``same_mazes``: all agents were swept on the same levels with the same resamples; a draw then takes the same mazes
-    for all, since a maze that is hard for one is hard for the others. Else each agent's are drawn on their own.
-    Raises :class:`InputError` for agents whose sites differ or with fewer than two agents.
+    Args:
+        agents: the curves of each agent, two or more, at the same sites.
+        rng: draws agents and resamples.
+        same_mazes: all agents were swept on the same levels with the same resamples; a draw then takes the same mazes
+            for all, since a maze that is hard for one is hard for the others. Else each agent's are drawn on their own.
+        blindness: least blindness of every site up to the boundary.
+        competence: least competence of every site up to the boundary.
+        draws: number of draws.
+
+    Raises:
+        InputError: for agents whose sites or numbers of resamples differ, or fewer than two agents.
     """
     first = agents[0]
     if any((agent.sites, agent.classes) != (first.sites, first.classes) for agent in agents):

@@ -15,6 +15,9 @@ def generator(seed: int, level: int, what: str, draw: int) -> np.random.Generato
         level: seed of the level, 0 or more.
         what: name of the site or the condition that it is for.
         draw: number of the draw, from 0.
+
+    Returns:
+        A generator that depends on these four alone.
     """
     digest = hashlib.sha256(what.encode()).digest()
     return np.random.default_rng([seed, level, int.from_bytes(digest[:8], "little"), draw])

@@ -80,7 +80,7 @@ class RunArtifacts:
 
 
 def read_artifacts(directory: Path, sha256: str, mode: str, levels: Collection[int]) -> tuple[RunArtifacts, list[str]]:
-    """Return what other commands left in a run directory, and notes on what is left out and why.
+    """Return the files of other commands in a run directory, and notes on those left out and why.
 
     Args:
         directory: the run's.
@@ -109,7 +109,7 @@ def read_artifacts(directory: Path, sha256: str, mode: str, levels: Collection[i
 
 
 def read_probes(directory: Path, sha256: str, mode: str) -> tuple[ProbeSummary | None, str]:
-    """Return what a run directory holds of probes and "", or None and why it is not shown; None, "" without the file.
+    """Return the readings of probes in a run directory and "", or None and why they are not shown; None, "" for none.
 
     ``sha256`` and ``mode`` are the sweep's. Raises :class:`InputError` for a file that cannot be read.
     """
@@ -120,7 +120,7 @@ def read_probes(directory: Path, sha256: str, mode: str) -> tuple[ProbeSummary |
 
 
 def _read_artifact(directory: Path, sha256: str, mode: str, artifact: Artifact) -> tuple[dict[str, Any] | None, str]:
-    """Return what is in a file and "", or None and why it is not shown; None, "" without the file."""
+    """Return the content of a file and "", or None and why it is not shown; None, "" without the file."""
     path = directory / artifact.file
     if not path.exists():
         return None, ""

@@ -85,7 +85,11 @@ class OutcomeTable:
 
     @classmethod
     def open(cls, directory: Path) -> OutcomeTable:
-        """Return the results in a run directory; raises :class:`InputError` if it holds no results."""
+        """Return the results in a run directory.
+
+        Raises:
+            InputError: if it holds no results, or no level is finished.
+        """
         spec = SweepSpec.load(directory)
         if not (directory / DATABASE).is_file():
             raise InputError(f"{directory}: no {DATABASE}; it is not a finished run")

@@ -26,7 +26,7 @@ from steering.sweep.artifacts import RUN_FORMAT
 
 
 def labelled(spec: SweepSpec, condition: str, coefficient: float) -> str:
-    """Return what a condition is called in a summary: ``subtract``, and ``subtract x2`` for a further coefficient."""
+    """Return a condition's label in a summary: ``subtract``, and ``subtract x2`` for a further coefficient."""
     return condition if coefficient == spec.coefficients[0] else f"{condition} x{coefficient:g}"
 
 
@@ -77,7 +77,7 @@ class SweepSpec:
 
     @property
     def source(self) -> VectorSource:
-        """Return where cheese vectors are taken."""
+        """Return the place where cheese vectors are taken."""
         return VectorSource.parse(self.vector)
 
     def keys(self, level: int) -> list[Key]:
@@ -96,7 +96,7 @@ class SweepSpec:
         return self.draws if condition in DRAWN else 1
 
     def shared(self) -> dict[str, object]:
-        """Return what all runs into one directory must agree on."""
+        """Return the settings that all runs into one directory must share."""
         return {
             "checkpoint sha256": self.sha256,
             "horizon": self.horizon,
@@ -111,7 +111,11 @@ class SweepSpec:
 
     @classmethod
     def load(cls, directory: Path) -> SweepSpec:
-        """Read ``spec.json``; raises :class:`InputError` if it is not one."""
+        """Read ``spec.json`` of a run directory.
+
+        Raises:
+            InputError: if there is none, or it is not one of this version.
+        """
         try:
             data = json.loads((directory / "spec.json").read_text())
             if not isinstance(data, dict) or data.pop("format", None) != RUN_FORMAT:

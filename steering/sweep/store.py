@@ -83,7 +83,11 @@ class Store:
     @classmethod
     @contextlib.contextmanager
     def open(cls, directory: Path) -> Iterator[Store]:
-        """Open or create ``results.sqlite``; raises :class:`InputError` if it is not ours to use."""
+        """Open or create the ``results.sqlite`` of a run directory.
+
+        Raises:
+            InputError: for a file of something else, of another schema, or that cannot be read or written.
+        """
         path = directory / DATABASE
         try:
             connection = sqlite3.connect(path, isolation_level=None)
@@ -117,7 +121,11 @@ class Store:
             connection.close()
 
     def claim(self, facts: dict[str, object]) -> None:
-        """Record what the run shares, or check that it agrees with what is recorded."""
+        """Record facts that all results of the run share, or check that they agree with those recorded.
+
+        Raises:
+            InputError: for a fact that differs.
+        """
         for key, value in facts.items():
             text = json.dumps(to_plain(value))
             found = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()

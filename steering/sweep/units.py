@@ -138,6 +138,9 @@ def run_unit(policy: Policy, unit: Unit, spec: SweepSpec) -> Result:
         unit: one group of conditions on one level.
         spec: the sweep's settings.
 
+    Returns:
+        One row per key; the same on any machine, whatever was computed before.
+
     Raises:
         InputError: for a site that the network lacks, or a vector that the level cannot give.
     """
