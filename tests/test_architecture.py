@@ -65,9 +65,15 @@ PROCGEN = {
 # What must not bring in torch even through what it imports: these rooms (of envs, all but the training environment),
 # each room's own docstring and names, and what `mazesteer --help`, `mazesteer doctor` and `mazesteer report` need.
 FREE_OF_TORCH = (
-    "envs", "envs.simulator", "envs.training", "videos", "steering.statistics", "steering.records", "steering.analysis",
+    "envs",
+    "envs.simulator",
+    "envs.training",
+    "videos",
+    "steering.statistics",
+    "steering.records",
+    "steering.analysis",
     "steering.reports",
-)  # fmt: skip
+)
 NO_TORCH = [name for name, (_, room, _) in PLACES.items() if room in FREE_OF_TORCH and name != "envs.training.vec_env"]
 NO_TORCH += [*PACKAGES, *(room for rooms in FLOORS for room in rooms), "agents.checkpoints.cards", "steering.doctor"]
 NO_TORCH += ["agents.training.history", "steering.films.move_fields"]

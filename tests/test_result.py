@@ -82,8 +82,10 @@ def test_the_page_has_the_numbers_of_the_sweep(run: tuple[str, Any, Any]) -> Non
     controls = summary.boundary.controls
     assert [row[0].strip("`") for row in rows] == list(controls)
     for row, part in zip(rows, controls.values(), strict=True):
-        expected = {f"blindness{end}": getattr(part.there, key) for end, key in (("", "blindness"), ("_low", "low"),
-                                                                           ("_high", "high"))}  # fmt: skip
+        expected = {
+            f"blindness{end}": getattr(part.there, key)
+            for end, key in (("", "blindness"), ("_low", "low"), ("_high", "high"))
+        }
         assert row[column([header], name)] == ranged(expected, "blindness", 2)
 
 

@@ -49,6 +49,7 @@ class _Sink:
         self.seek, self.tell, self.read = file.seek, file.tell, file.read
 
     def write(self, data: bytes) -> int:
+        """Write all of ``data``, or nothing more after an error; return its length in bytes in either case."""
         rest = memoryview(data)
         while self.error is None and rest:
             try:

@@ -187,6 +187,7 @@ class _Reader:
         return self._words <= listing and self._stack == [Kind.LIST] and not self._marks
 
     def read(self, word: str, argument: Any) -> None:
+        """Follow one opcode; raise :class:`InputError` for one that files of weights have not."""
         self._words.add(word)
         if word in _CONSTANT_OPCODES:
             self._stack.append(_CONSTANT_OPCODES[word])

@@ -203,7 +203,7 @@ def decode(data: bytes) -> MazeState:
 
 
 def encode(state: MazeState) -> bytes:
-    """Serialize; ``encode(decode(data)) == data`` for every valid state."""
+    """Return the bytes of a state; ``encode(decode(data)) == data`` for every valid state."""
     parts: list[bytes] = []
     for name, kind, _ in FIELDS:
         value = state.values[name]

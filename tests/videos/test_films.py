@@ -214,8 +214,12 @@ def test_memory_does_not_grow_with_the_length(maze: Maze) -> None:
         states = (back * rounds)[: 40 * rounds]
         p = np.broadcast_to(probabilities, (len(states) - 1, 5))
         tracemalloc.start()
-        film = film_frames(maze, [Panel("p", states, moves=[Move.NOOP] * (len(states) - 1), probabilities=p)] * 2,
-                           header="h", look=Look(side=128, card=0.5))  # fmt: skip
+        film = film_frames(
+            maze,
+            [Panel("p", states, moves=[Move.NOOP] * (len(states) - 1), probabilities=p)] * 2,
+            header="h",
+            look=Look(side=128, card=0.5),
+        )
         for frame in film:
             picture = frame.nbytes
         peak = tracemalloc.get_traced_memory()[1]

@@ -16,11 +16,18 @@ from videos.frames import cell_rect
 from videos.scene import PICTURE, HeatOverlay
 
 SITES = {
-    "input": 64, "embedder.block1.conv": 64,
-    "embedder.block1.maxpool": 32, "embedder.block1.res2.resadd": 32, "embedder.block2.conv": 32,
-    "embedder.block2.maxpool": 16, "embedder.block2.res1.resadd": 16, "embedder.block3.conv": 16,
-    "embedder.block3.maxpool": 8, "embedder.block3.res1.resadd": 8, "embedder.relu3": 8,
-}  # fmt: skip
+    "input": 64,
+    "embedder.block1.conv": 64,
+    "embedder.block1.maxpool": 32,
+    "embedder.block1.res2.resadd": 32,
+    "embedder.block2.conv": 32,
+    "embedder.block2.maxpool": 16,
+    "embedder.block2.res1.resadd": 16,
+    "embedder.block3.conv": 16,
+    "embedder.block3.maxpool": 8,
+    "embedder.block3.res1.resadd": 8,
+    "embedder.relu3": 8,
+}
 GREY = np.full((PICTURE, PICTURE, 3), 128, dtype=np.uint8)
 
 

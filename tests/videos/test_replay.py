@@ -50,9 +50,16 @@ def test_a_film_of_recordings_is_the_live_one_frame_for_frame(tmp_path: Path, gr
     live, again, folder = tmp_path / "live.mp4", tmp_path / "again.mp4", tmp_path / "rollouts"
     conditions = ("clean", "subtract", "no_cheese")
     films.video(
-        level=f"{SMALL},{SMALLER}", conditions=",".join(conditions), size=96, crop=True, horizon=5, fps=4, grid=grid,
-        out=live, record=folder,
-    )  # fmt: skip
+        level=f"{SMALL},{SMALLER}",
+        conditions=",".join(conditions),
+        size=96,
+        crop=True,
+        horizon=5,
+        fps=4,
+        grid=grid,
+        out=live,
+        record=folder,
+    )
     files = [folder / f"level{level:05d}_{name}.npz" for level in (SMALL, SMALLER) for name in conditions]
     films.replay(files, again, size=96, crop=True, fps=4, grid=grid)
     frames = decoded(live)
@@ -107,8 +114,11 @@ def test_no_two_rows_look_alike(tracks: list[Trajectory], tmp_path: Path, monkey
 
 def test_captions_of_several_sites_keep_their_coefficient(tracks: list[Trajectory]) -> None:
     assert [title_of(track) for track in tracks] == [
-        "clean", "subtract x1.5 at block2.res1.resadd", "no cheese", "all sites x1.5 shared by 12 sites",
-    ]  # fmt: skip
+        "clean",
+        "subtract x1.5 at block2.res1.resadd",
+        "no cheese",
+        "all sites x1.5 shared by 12 sites",
+    ]
     edits = [{"site": "a", "coefficient": -1.0}, {"site": "b", "coefficient": -2.0}]
     assert title_of(told(tracks[1], intervention={"edits": edits})) == "subtract shared by 2 sites"
     assert title_of(told(tracks[1], intervention={"edits": [{"site": "a", "kind": "ablate"}]})) == "subtract at a"

@@ -111,6 +111,11 @@ def test_the_worked_diff_of_the_documentation_adds_a_network(tmp_path: Path) -> 
         "safetensors.torch.save_file(net.state_dict(), 'x.safetensors')\n"
         "assert (load_policy('x.safetensors').net.pixels.weight == net.pixels.weight).all()\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(tmp_path)}, cwd=tmp_path,
-                          capture_output=True, text=True)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr

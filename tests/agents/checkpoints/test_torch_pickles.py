@@ -77,8 +77,11 @@ HOSTILE = {
     "a dictionary of many numbers": (b"ccollections\nOrderedDict\n" + expanded(MANY) + b"\x85R", "an odd call"),
     "a size of many numbers": (b"ctorch\nSize\n" + expanded(MANY) + b"\x85R", "an odd call"),
     "many numbers written out": (
-        b"ctorch._utils\n_rebuild_device_tensor_from_cpu_tensor\n(" + expanded(MANY) + b"ctorch\nfloat64\n"
-        + text("cpu") + b"\x89tR",
+        b"ctorch._utils\n_rebuild_device_tensor_from_cpu_tensor\n("
+        + expanded(MANY)
+        + b"ctorch\nfloat64\n"
+        + text("cpu")
+        + b"\x89tR",
         "another kind (_rebuild_device_tensor_from_cpu_tensor)",
     ),
     "attributes of many numbers": (b"ccollections\nOrderedDict\n)R" + expanded(MANY) + b"b", "sets attributes"),
@@ -99,7 +102,8 @@ HOSTILE = {
         "something other than numbers",
     ),
     "numbers of one hash": (
-        b"}(" + b"".join(integer(k * (2**61 - 1)) + b"N" for k in range(2_000)) + b"u", "too many keys"
+        b"}(" + b"".join(integer(k * (2**61 - 1)) + b"N" for k in range(2_000)) + b"u",
+        "too many keys",
     ),
     "many keys": (b"}(" + b"K\x01N" * 70_000 + b"u", "too many keys"),
     "numbers under a name that torch cuts": (
@@ -112,7 +116,7 @@ HOSTILE = {
     "an object made anew": (b"ctorch\ndevice\n)\x81", "the opcode NEWOBJ"),
     "nothing to take": (b"\x87", "stack or memo underflow in its pickle"),
     "nothing remembered": (b"h\x07", "stack or memo underflow in its pickle"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("legacy", [False, True])
@@ -215,9 +219,14 @@ def numbers() -> Iterator[torch.Tensor | torch.nn.Parameter]:
 
 
 PLAIN = (
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(list(numbers()))
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.sampled_from(list(numbers()))
     | st.sampled_from([torch.device("cpu"), torch.device("cuda", 1), torch.float32, torch.Size([1, 2])])
-)  # fmt: skip
+)
 BESIDE = st.recursive(
     PLAIN,
     lambda inner: (

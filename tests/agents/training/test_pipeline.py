@@ -52,7 +52,10 @@ def test_each_round_of_walks_is_a_stage_with_levels_of_its_own() -> None:
     assert [(s.matrix_rate, s.block, s.decay_to) for s in list(stages.values())[:3]] == [(0.0, 4, 0.0)] * 3
     muon = replace(spec, optimizer="muon").stages()
     assert [(s.matrix_rate, s.block, s.decay_to) for s in list(muon.values())[:3]] == [
-        (0.02, 32, 0.5), (0.01, 32, 0.0), (0.01, 32, 0.0)]  # fmt: skip
+        (0.02, 32, 0.5),
+        (0.01, 32, 0.0),
+        (0.01, 32, 0.0),
+    ]
     assert " --optimizer muon " in replace(spec, optimizer="muon").command and "--optimizer" not in spec.command
     with pytest.raises(InputError, match="optimizer 'adan': did you mean 'adam'"):
         TrainSpec(optimizer="adan")
@@ -85,9 +88,13 @@ def test_damaged_options_are_refused(tmp_path: Path, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"scale": 0}, "scale is 0"), ({"scale": 33}, "1 to 32"), ({"optimizer": "sgd"}, "optimizer 'sgd'"),
-     ({"samples": -1}, "none may be negative")],
-)  # fmt: skip
+    [
+        ({"scale": 0}, "scale is 0"),
+        ({"scale": 33}, "1 to 32"),
+        ({"optimizer": "sgd"}, "optimizer 'sgd'"),
+        ({"samples": -1}, "none may be negative"),
+    ],
+)
 def test_options_that_no_training_can_have(options: dict[str, Any], words: str) -> None:
     with pytest.raises(InputError, match=words):
         TrainSpec(**options)
@@ -136,11 +143,19 @@ def test_patience_is_one_number_or_one_for_each_round(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("option", "value", "same"),
-    [("patience", (12, 12), True), ("patience", (12,), True), ("patience", (0, 12), False),
-     ("patience", (1, 2, 3), False), ("dagger_samples", (1_000, 0, 2_000), True), ("dagger_samples", (1_000,), False),
-     ("device", "cuda", False),
-     ("seed", 0, True), ("optimizer", "adan", False), ("ppo_steps", 7, False)],
-)  # fmt: skip
+    [
+        ("patience", (12, 12), True),
+        ("patience", (12,), True),
+        ("patience", (0, 12), False),
+        ("patience", (1, 2, 3), False),
+        ("dagger_samples", (1_000, 0, 2_000), True),
+        ("dagger_samples", (1_000,), False),
+        ("device", "cuda", False),
+        ("seed", 0, True),
+        ("optimizer", "adan", False),
+        ("ppo_steps", 7, False),
+    ],
+)
 def test_options_typed_again_are_taken_if_they_ask_for_the_same_training(option: str, value: Any, same: bool) -> None:
     spec = TrainSpec(samples=512, dagger_samples=(1_000, 2_000), ppo_steps=64)
     assert spec.agrees(option, value) is same

@@ -280,8 +280,9 @@ def test_the_history_of_ppo_has_the_loss_of_each_update(tmp_path: Path) -> None:
     assert [row["count"] for row in rows] == [0, 32, 64, 96] and "loss" not in rows[0], "nothing was learned yet"
     names = ("policy_gradient_loss", "entropy_loss", "value_loss")
     terms = zip(*(scalars(tmp_path / "ppo", f"train/{name}") for name in names), strict=True)
-    known = {surrogate.step: surrogate.value + 0.1 * entropy.value + 0.3 * value.value
-             for surrogate, entropy, value in terms}  # fmt: skip
+    known = {
+        surrogate.step: surrogate.value + 0.1 * entropy.value + 0.3 * value.value for surrogate, entropy, value in terms
+    }
     assert {row["count"]: row["loss"] for row in rows[1:]} == pytest.approx(known, abs=2e-5)
     assert len(set(known.values())) == 3
 

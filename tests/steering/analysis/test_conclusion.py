@@ -44,10 +44,17 @@ def summary(tmp_path_factory: pytest.TempPathFactory) -> SweepSummary:
     """Of a sweep whose curve falls between b and c."""
     rng = np.random.default_rng(0)
     facts = [
-        {"name": name, "trunk": True, "equivalence_class": name, "affine": name == "input", "depth": k,
-         "receptive_field": None, "shape": [1]}
+        {
+            "name": name,
+            "trunk": True,
+            "equivalence_class": name,
+            "affine": name == "input",
+            "depth": k,
+            "receptive_field": None,
+            "shape": [1],
+        }
         for k, name in enumerate(SITES)
-    ]  # fmt: skip
+    ]
     with Store.open(tmp_path_factory.mktemp("answer")) as store:
         store.claim({"sites": facts})
         store.add_levels([(level, True, "", {}) for level in SPEC.levels])

@@ -193,22 +193,45 @@ def made_up_summary(**boundary: Any) -> SweepSummary:
     outcomes = {"p_cheese_decision": 0.2, "p_corner_decision": 0.6, "p_other_decision": 0.2}
     condition = made(ConditionSummary, **able, competence=1.0, competence_low=0.9, competence_high=1.1, **outcomes)
     bins = [
-        made(PositionBin, distance=d, **able, mazes=16 - d, inside=made(PooledProfile, states=d),
-             outside=made(PooledProfile, states=1))
+        made(
+            PositionBin,
+            distance=d,
+            **able,
+            mazes=16 - d,
+            inside=made(PooledProfile, states=d),
+            outside=made(PooledProfile, states=1),
+        )
         for d in (0, 1)
-    ]  # fmt: skip
+    ]
     rows = [
-        made(SiteSummary, name=name, trunk=True, affine=name == "a", equivalence_class="c" if name == "d" else name,
-             receptive_field=None if name == "e" else 7, conditions={"subtract": condition, "random": condition},
-             position_curve=bins)
+        made(
+            SiteSummary,
+            name=name,
+            trunk=True,
+            affine=name == "a",
+            equivalence_class="c" if name == "d" else name,
+            receptive_field=None if name == "e" else 7,
+            conditions={"subtract": condition, "random": condition},
+            position_curve=bins,
+        )
         for name in "abcde"
-    ]  # fmt: skip
+    ]
     curves = [
         [made(ThresholdReach, threshold=t, site=site, low="c", high="e") for t in (0.3, 0.6)] for site in ("d", "b")
     ]
-    found = {"site": "d", "low": "c", "high": "e", "change_site": "c", "change_low": "b", "change_high": "d",
-             "rule": "r", "thresholds": ThresholdPair(0.5, 0.8), "threshold_curve": curves[0],
-             "competence_curve": curves[1], "controls": {}}  # fmt: skip
+    found = {
+        "site": "d",
+        "low": "c",
+        "high": "e",
+        "change_site": "c",
+        "change_low": "b",
+        "change_high": "d",
+        "rule": "r",
+        "thresholds": ThresholdPair(0.5, 0.8),
+        "threshold_curve": curves[0],
+        "competence_curve": curves[1],
+        "controls": {},
+    }
     return made(
         SweepSummary,
         sites=rows,
@@ -237,8 +260,13 @@ def texts(figure: go.Figure) -> list[str]:
 def test_every_figure_over_depth_marks_what_is_no_finding() -> None:
     summary = made_up_summary()
     data = compared(summary)
-    shaded = [blindness_figure(summary), decision_figure(summary), curves_figure(data), differences_figure(data),
-              readings_figure(summary.sites, readings(summary.boundary, None))]  # fmt: skip
+    shaded = [
+        blindness_figure(summary),
+        decision_figure(summary),
+        curves_figure(data),
+        differences_figure(data),
+        readings_figure(summary.sites, readings(summary.boundary, None)),
+    ]
     for figure in shaded:
         assert figure is not None and {"free", "local"} <= set(texts(figure))
         frames = {shape.x0: shape.x1 for shape in figure.layout.shapes if shape.type == "rect"}

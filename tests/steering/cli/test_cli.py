@@ -175,8 +175,16 @@ def test_outcome_agrees_with_the_sweep(sweep: Path) -> None:
         for r in csv.DictReader((sweep / "outcomes.csv").open())
         if (r["level"], r["condition"], r["site"]) == (level, "subtract", site)
     )
-    for name in ("p_cheese", "p_corner", "p_region", "p_cheese_decision", "p_corner_decision", "expected_steps",
-                 "tv_clean", "tv_no_cheese"):  # fmt: skip
+    for name in (
+        "p_cheese",
+        "p_corner",
+        "p_region",
+        "p_cheese_decision",
+        "p_corner_decision",
+        "expected_steps",
+        "tv_clean",
+        "tv_no_cheese",
+    ):
         assert report["outcome"][name] == pytest.approx(float(row[name]), abs=1e-5), name
     maze = Maze.from_level(int(level))
     assert [(tuple(f["cell"]), f["facing"]) for f in report["field"]] == [(s.cell, s.facing.label) for s in maze.states]

@@ -57,8 +57,11 @@ def test_the_worked_diff_of_the_documentation_adds_a_condition(tmp_path: Path) -
     options += ["--episodes", "0", "--horizon", "30", "--workers", "1", "--out", str(run)]
     done = subprocess.run(
         [sys.executable, "-m", "steering.cli.app", "layer-sweep", *options],
-        env={**os.environ, "PYTHONPATH": str(copy_with(changes, code))}, cwd=tmp_path, capture_output=True, text=True,
-    )  # fmt: skip
+        env={**os.environ, "PYTHONPATH": str(copy_with(changes, code))},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     with sqlite3.connect(run / "results.sqlite") as database:
         rows = database.execute("SELECT condition, coefficient, tv_no_cheese FROM outcomes").fetchall()

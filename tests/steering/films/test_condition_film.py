@@ -95,9 +95,14 @@ def test_the_walk_through_the_sites(policy: MazePolicy, tmp_path: Path) -> None:
         run_sweep(spec, tmp_path, store, lambda units: (run_unit(policy, unit, spec) for unit in units))
     seen: list[tuple[int, int]] = []
     path = site_film.film_sites(
-        tmp_path, spec, policy, episodes=1, seconds=0.5, look=dataclasses.replace(LOOK, side=128),
+        tmp_path,
+        spec,
+        policy,
+        episodes=1,
+        seconds=0.5,
+        look=dataclasses.replace(LOOK, side=128),
         progress=lambda done, total: seen.append((done, total)),
-    )  # fmt: skip
+    )
     assert path == tmp_path / "film-sweep.mp4"
     assert seen == [(0, 3), (1, 3), (2, 3), (3, 3)], "input and block1.conv are one experiment"
     frames = decoded(path)

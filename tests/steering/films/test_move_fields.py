@@ -80,9 +80,14 @@ def test_panels_are_clean_steered_and_their_difference(random_policy: MazePolicy
 
 @pytest.mark.parametrize(
     ("site", "start", "step"),
-    [("input", 0, 1), ("embedder.block1.conv", 0, 1), ("embedder.block1.maxpool", 0, 2),
-     ("embedder.block2.res1.resadd", 0, 4), ("embedder.block3.res2.resadd", 0, 8)],
-)  # fmt: skip
+    [
+        ("input", 0, 1),
+        ("embedder.block1.conv", 0, 1),
+        ("embedder.block1.maxpool", 0, 2),
+        ("embedder.block2.res1.resadd", 0, 4),
+        ("embedder.block3.res2.resadd", 0, 8),
+    ],
+)
 def test_alignment_of_the_published_network(random_policy: MazePolicy, site: str, start: float, step: float) -> None:
     found = alignment(random_policy.net, site)
     assert (found.start, found.step) == (start, step)

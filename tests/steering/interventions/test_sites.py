@@ -44,8 +44,15 @@ def test_published_site_has_the_published_size() -> None:
 
 def test_receptive_fields_of_the_literature(policy: MazePolicy) -> None:
     fields = {s.name.removeprefix("embedder."): s.receptive_field for s in enumerate_sites(policy.net)}
-    known = {"input": 1, "block1.conv": 3, "block1.res2.resadd": 21, "block2.res1.resadd": 45, "block2.res2.resadd": 61,
-             "block3.maxpool": 77, "relufc": None}  # fmt: skip
+    known = {
+        "input": 1,
+        "block1.conv": 3,
+        "block1.res2.resadd": 21,
+        "block2.res1.resadd": 45,
+        "block2.res2.resadd": 61,
+        "block3.maxpool": 77,
+        "relufc": None,
+    }
     assert {name: fields[name] for name in known} == known
 
 

@@ -119,8 +119,10 @@ def test_mazes_without_a_frame_that_is_asked_about_change_nothing() -> None:
     """Nor do draws of such mazes alone; where there is no frame at all nothing is said."""
     tallies, drawn = made_up(3), samples()
     none = np.arange(MAZES) % 2 == 0
-    apart = {name: Tally(*(np.where(none, 0.0, sums) for sums in pair)) if name.startswith(APART) else pair
-             for name, pair in tallies.items()}  # fmt: skip
+    apart = {
+        name: Tally(*(np.where(none, 0.0, sums) for sums in pair)) if name.startswith(APART) else pair
+        for name, pair in tallies.items()
+    }
     drawn[:3] = np.flatnonzero(none)[:1]
     curves = probe_curves(apart, drawn)
     assert np.isnan(curves[APART][:, 1:4]).all() and np.isfinite(curves[APART][:, 4:]).all()
@@ -129,8 +131,10 @@ def test_mazes_without_a_frame_that_is_asked_about_change_nothing() -> None:
     for found in (curves, mean_curves([curves, curves], np.random.default_rng(0))):
         part = boundaries(SITES, found).decoding_boundary.next_move[APART]
         assert {part.site, part.low, part.high, part.half_site, part.half_low, part.half_high} == {"c"}
-    empty = {name: Tally(*(0.0 * sums for sums in pair)) if name.startswith(APART) else pair
-             for name, pair in tallies.items()}  # fmt: skip
+    empty = {
+        name: Tally(*(0.0 * sums for sums in pair)) if name.startswith(APART) else pair
+        for name, pair in tallies.items()
+    }
     found = boundaries(SITES, probe_curves(empty, drawn))
     moves = found.decoding_boundary.next_move
     assert set(vars(moves[APART]).values()) == {None} and moves["cheese"].site == "c"
@@ -194,9 +198,14 @@ def test_a_comparison_holds_and_draws_the_curves_behind_its_readings(tmp_path: P
     found = data.readings
     assert bare.readings is None and found is not None and to_plain(found.facts) == FACTS
     for sums, curves in zip(tallies, found.curves, strict=True):
-        keys = {"next_move": "cheese", "surroundings": "cheese surroundings", "apart": APART,
-                "apart_surroundings": f"{APART} surroundings",
-                "cell": "cell", "interaction": "interaction"}  # fmt: skip
+        keys = {
+            "next_move": "cheese",
+            "surroundings": "cheese surroundings",
+            "apart": APART,
+            "apart_surroundings": f"{APART} surroundings",
+            "cell": "cell",
+            "interaction": "interaction",
+        }
         assert {field.name for field in fields(curves)} == set(keys)
         for name, key in keys.items():
             top, bottom = sums[key]
@@ -222,8 +231,10 @@ def test_mazes_and_sites_are_found_by_name_in_each_run(tmp_path: Path) -> None:
     put_probes(runs[0], tallies, range(MAZES))
     order = np.random.default_rng(7).permutation(MAZES).tolist()
     shared, more = cut(tallies, kept, order), cut(made_up(1), kept, [0, 1, 2])  # three of an agent that plans at once
-    mixed = {name: Tally(np.concatenate([more[name].top, top], -1), np.concatenate([more[name].bottom, bottom], -1))
-             for name, (top, bottom) in shared.items()}  # fmt: skip
+    mixed = {
+        name: Tally(np.concatenate([more[name].top, top], -1), np.concatenate([more[name].bottom, bottom], -1))
+        for name, (top, bottom) in shared.items()
+    }
     put_probes(runs[1], mixed, [97, 98, 99, *order], sites=[SITES[k] for k in kept])
     found = run_compare(runs, tmp_path / "out", seed=0).readings
     assert found is not None and found.levels == MAZES and found.sites == ("input", "b", "c", "e")

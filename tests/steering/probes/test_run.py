@@ -40,8 +40,9 @@ def test_boundary_is_the_first_site_beyond_all_baselines() -> None:
     facts = [made_up_site(name, affine=name in "ab") for name in "abcdef"]
     gaps = [0.0, 0.5, 0.02, 0.3, 0.4, 0.4]
     pairs = [(statistic(gap, 0.02, k), statistic(gap, 0.02, k + 9)) for k, gap in enumerate(gaps)]
-    three = np.array([(*pair, statistic(max(gap, 0.3), 0.02, k + 20))
-                      for k, (pair, gap) in enumerate(zip(pairs, gaps, strict=True))])  # fmt: skip
+    three = np.array(
+        [(*pair, statistic(max(gap, 0.3), 0.02, k + 20)) for k, (pair, gap) in enumerate(zip(pairs, gaps, strict=True))]
+    )
     assert next_move_appears(facts, three).site == "d"  # b is affine in the pixels, c within the noise
     for k in range(3):  # any of the baselines not beaten is enough
         below = three.copy()
@@ -104,8 +105,10 @@ def test_of_scores_of_an_earlier_version_the_maps_are_taken_and_the_numbers_are_
     """It kept next moves by maze only."""
     args = ("region5", "--levels", LEVELS, "--sites", SITES, "--out", tmp_path)
     stored = json.loads((run / SCORES).read_text())
-    old = {site: {**scores, "moves": {"cheese": {"correct": [], "control": []}}}
-           for site, scores in stored["scores"].items()}  # fmt: skip
+    old = {
+        site: {**scores, "moves": {"cheese": {"correct": [], "control": []}}}
+        for site, scores in stored["scores"].items()
+    }
     (tmp_path / SCORES).write_text(json.dumps({**stored, "format": OLD_SCORES_FORMAT, "scores": old}))
     monkeypatch.delattr("steering.probes.scores.predicted_positions")
     probe(*args)

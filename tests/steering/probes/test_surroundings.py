@@ -32,10 +32,17 @@ def told_by_hand(data: ProbeData, whose: str, frames: np.ndarray, radius: int) -
     """Shares told rightly of ``frames``, by scikit-learn: features made cell by cell, the penalty by a grid search."""
     rows = []
     for k in range(len(data.maze)):
-        near = [bool(data.around[k, REACH + dy, REACH + dx])
-                for dy in range(-radius, radius + 1) for dx in range(-radius, radius + 1)]  # fmt: skip
-        ways = [data.around[k, REACH, REACH - 1], data.around[k, REACH, REACH + 1],
-                data.around[k, REACH + 1, REACH], data.around[k, REACH - 1, REACH]]  # fmt: skip
+        near = [
+            bool(data.around[k, REACH + dy, REACH + dx])
+            for dy in range(-radius, radius + 1)
+            for dx in range(-radius, radius + 1)
+        ]
+        ways = [
+            data.around[k, REACH, REACH - 1],
+            data.around[k, REACH, REACH + 1],
+            data.around[k, REACH + 1, REACH],
+            data.around[k, REACH - 1, REACH],
+        ]
         row = [*near, *(ways == [bool(n >> move & 1) for move in range(4)] for n in range(16))]
         for goal in [data.cheese] if whose == "cheese" else [data.corner]:
             dx, dy = goal[k] - data.mouse[k]
@@ -56,8 +63,9 @@ def test_the_surroundings_tell_what_the_best_look_around_tells(data: ProbeData) 
     """Features made another way, on real mazes; the fit itself is compared with scikit-learn's below."""
     questions = probe_questions(data.moves)
     assert list(questions) == ["cheese", APART, "corner", "policy"]
-    assert questions[APART][1].tolist() == [a != b for a, b in zip(data.moves["cheese"], data.moves["corner"],
-                                                                     strict=True)]  # fmt: skip
+    assert questions[APART][1].tolist() == [
+        a != b for a, b in zip(data.moves["cheese"], data.moves["corner"], strict=True)
+    ]
     tallies = decoding_tallies(["input"], scores_of({"input": torch.zeros(60, 1)}, data, 1))
     every = np.ones(60, dtype=bool)
     for name in ("cheese", "corner"):

@@ -47,8 +47,12 @@ def test_what_is_written_is_read_back(record: Whole) -> None:
 
 def test_json_is_what_the_standard_library_writes() -> None:
     record = Whole(1, (Part("a", 0.1 + 0.2),), {"b": Part("c", None)})
-    plain = {"first": 1, "parts": [{"name": "a", "size": 0.1 + 0.2}], "by_name": {"b": {"name": "c", "size": None}},
-             "later": "start"}  # fmt: skip
+    plain = {
+        "first": 1,
+        "parts": [{"name": "a", "size": 0.1 + 0.2}],
+        "by_name": {"b": {"name": "c", "size": None}},
+        "later": "start",
+    }
     assert to_plain(record) == plain
     assert to_json(record, indent=2) == (json.dumps(plain, indent=2) + "\n").encode()
 

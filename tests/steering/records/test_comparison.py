@@ -25,9 +25,26 @@ from steering.records.probes import Estimate
 from steering.records.readings import CAUSAL, Reading
 from tests.helpers.runs import SITES, SPEC, make_run
 
-PARTS = ["format", "levels", "sites", "classes", "facts", "thresholds", "horizon", "mode", "seed", "arms",
-         "differences", "over_agents", "no_over_agents", "command", "versions", "readings", "no_readings",
-         "unfinished"]  # fmt: skip
+PARTS = [
+    "format",
+    "levels",
+    "sites",
+    "classes",
+    "facts",
+    "thresholds",
+    "horizon",
+    "mode",
+    "seed",
+    "arms",
+    "differences",
+    "over_agents",
+    "no_over_agents",
+    "command",
+    "versions",
+    "readings",
+    "no_readings",
+    "unfinished",
+]
 
 
 @pytest.fixture(scope="module")

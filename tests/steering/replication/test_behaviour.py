@@ -52,8 +52,9 @@ def objective(intercept: float, coefficients: np.ndarray, z: np.ndarray, p: np.n
 
 def by_saga(z: np.ndarray, p: np.ndarray, penalty: float) -> tuple[float, np.ndarray]:
     """scikit-learn's answer: every maze twice, with the cheese taken at weight p and not taken at 1 - p."""
-    model = LogisticRegression(penalty="elasticnet", l1_ratio=1.0, solver="saga", C=1 / penalty, tol=1e-8,
-                               max_iter=100_000, random_state=0)  # fmt: skip
+    model = LogisticRegression(
+        penalty="elasticnet", l1_ratio=1.0, solver="saga", C=1 / penalty, tol=1e-8, max_iter=100_000, random_state=0
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # of how the penalty is asked for
         model.fit(np.vstack([z, z]), np.repeat([1, 0], len(z)), sample_weight=np.r_[p, 1 - p])
@@ -138,8 +139,9 @@ def test_the_summary_tells_a_planted_strongest_feature(random_policy: MazePolicy
     bench = Setup(random_policy, Settings("random", random_policy.sha256, "input", (0,)))
     x, p = planted(120)
     names = (STRONGEST, "path_decision_cheese", "path_start_corner")
-    rows = [{**dict(zip(names, map(float, each), strict=False)), "p_cheese": float(q)}
-            for each, q in zip(x, p, strict=True)]  # fmt: skip
+    rows = [
+        {**dict(zip(names, map(float, each), strict=False)), "p_cheese": float(q)} for each, q in zip(x, p, strict=True)
+    ]
     summary = summarize_behaviour(bench, Sample("behaviour", rows, 0))
     assert [claim.holds for claim in summary.claims] == [True, True, True]
     again = summarize_behaviour(bench, Sample("behaviour", rows, 0))

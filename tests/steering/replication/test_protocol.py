@@ -63,8 +63,9 @@ def test_few_mazes_decide_nothing() -> None:
     assert np.isnan(Sample("x", [{"a": None}] * 9, 0).figure("m", median, "a").value)
 
 
-@pytest.mark.parametrize(("low", "high", "above", "inside"),
-                         [(0.1, 0.2, True, True), (-0.2, -0.1, False, False), (-0.1, 0.1, None, None)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("low", "high", "above", "inside"), [(0.1, 0.2, True, True), (-0.2, -0.1, False, False), (-0.1, 0.1, None, None)]
+)
 def test_a_claim_holds_where_the_interval_lies_on_one_side(
     low: float, high: float, above: bool | None, inside: bool | None
 ) -> None:
@@ -142,62 +143,135 @@ def targets(*gains: float) -> Measurement:
 CHEESE, CORNER, OTHER = (f"P({move} | decision square)" for move in ("cheese", "top-right", "other"))
 GOAL = "moves to either goal at the decision square"
 CASES: list[tuple[Callable[..., Any], Measurement, list[bool], dict[str, float]]] = [
-    (summarize_effect, moves(clean=(0.8, 0.13, 0.07), subtract=(0.1, 0.85, 0.05), no_cheese=(0.02, 0.9, 0.08)),
-     [True, True],
-     {f"median {CHEESE}, clean": 0.8, f"median {CORNER}, clean": 0.13, f"median {OTHER}, subtracted": 0.05,
-      f"median {CHEESE}, cheese removed": 0.02, f"median change of {CHEESE}": -0.7,
-      f"median change of {CORNER}": 0.72}),
-    (summarize_effect, moves(clean=(0.5, 0.4, 0.1), subtract=(0.6, 0.1, 0.3), no_cheese=(0.1, 0.8, 0.1)),
-     [False, False], {f"median change of {CHEESE}": 0.1, f"median change of {CORNER}": -0.3}),
-    (summarize_adding,
-     moves(clean=(0.8, 0.1, 0.1), add=(0.75, 0.2, 0.05))
-     | {"add_moved": 0.05, "subtract_moved": 0.7, "add_tv": 0.02, "subtract_tv": 0.4},
-     [True],
-     {f"median {CHEESE}, added": 0.75, f"median {CORNER}, added": 0.2, f"median change of {CHEESE}": -0.05,
-      "change of P(cheese), adding as a share of subtracting": 0.05 / 0.7,
-      "total variation to clean, adding as a share of subtracting": 0.05}),
-    (summarize_adding,
-     moves(clean=(0.5, 0.3, 0.2), add=(0.9, 0.05, 0.05))
-     | {"add_moved": 0.4, "subtract_moved": 0.4, "add_tv": 0.1, "subtract_tv": 0.4}, [False], {}),
-    (summarize_noise, noisy(0.9, 0.3, 0.6), [True],
-     {f"median {CHEESE}, clean": 0.675, f"median {CORNER}, noise of equal norm": 0.075,
-      "mean P(cheese), noise of equal norm": 0.7, "mean P(top-right 5x5), noise as strong as the vector's peak": 0.5,
-      "mean total variation to clean, noise of equal norm": 0.1,
-      f"{GOAL}, noise of equal norm, as a share of clean": 1 / 3,
-      f"{GOAL}, noise as strong as the vector's peak, as a share of clean": 2 / 3}),
+    (
+        summarize_effect,
+        moves(clean=(0.8, 0.13, 0.07), subtract=(0.1, 0.85, 0.05), no_cheese=(0.02, 0.9, 0.08)),
+        [True, True],
+        {
+            f"median {CHEESE}, clean": 0.8,
+            f"median {CORNER}, clean": 0.13,
+            f"median {OTHER}, subtracted": 0.05,
+            f"median {CHEESE}, cheese removed": 0.02,
+            f"median change of {CHEESE}": -0.7,
+            f"median change of {CORNER}": 0.72,
+        },
+    ),
+    (
+        summarize_effect,
+        moves(clean=(0.5, 0.4, 0.1), subtract=(0.6, 0.1, 0.3), no_cheese=(0.1, 0.8, 0.1)),
+        [False, False],
+        {f"median change of {CHEESE}": 0.1, f"median change of {CORNER}": -0.3},
+    ),
+    (
+        summarize_adding,
+        moves(clean=(0.8, 0.1, 0.1), add=(0.75, 0.2, 0.05))
+        | {"add_moved": 0.05, "subtract_moved": 0.7, "add_tv": 0.02, "subtract_tv": 0.4},
+        [True],
+        {
+            f"median {CHEESE}, added": 0.75,
+            f"median {CORNER}, added": 0.2,
+            f"median change of {CHEESE}": -0.05,
+            "change of P(cheese), adding as a share of subtracting": 0.05 / 0.7,
+            "total variation to clean, adding as a share of subtracting": 0.05,
+        },
+    ),
+    (
+        summarize_adding,
+        moves(clean=(0.5, 0.3, 0.2), add=(0.9, 0.05, 0.05))
+        | {"add_moved": 0.4, "subtract_moved": 0.4, "add_tv": 0.1, "subtract_tv": 0.4},
+        [False],
+        {},
+    ),
+    (
+        summarize_noise,
+        noisy(0.9, 0.3, 0.6),
+        [True],
+        {
+            f"median {CHEESE}, clean": 0.675,
+            f"median {CORNER}, noise of equal norm": 0.075,
+            "mean P(cheese), noise of equal norm": 0.7,
+            "mean P(top-right 5x5), noise as strong as the vector's peak": 0.5,
+            "mean total variation to clean, noise of equal norm": 0.1,
+            f"{GOAL}, noise of equal norm, as a share of clean": 1 / 3,
+            f"{GOAL}, noise as strong as the vector's peak, as a share of clean": 2 / 3,
+        },
+    ),
     (summarize_noise, noisy(0.9, 0.8, 0.1), [False], {}),
-    (summarize_transfer,
-     transferred(own=(0.1, 0.05), of_0=(0.2, 0.1), of_1=(0.3, 0.2), of_2=(0.4, 0.3), of_3=(0.6, 0.35),
-                 of_5=(0.8, 0.45)),
-     [True, True, True],
-     {f"median {CHEESE}, own vector": 0.1, f"median {CHEESE}, 2 cells away": 0.4, "blindness, same cell": 0.8,
-      "blindness, 5+ cells away": 0.1, "fall of P(cheese), 2 cells away minus 5+ cells away": 0.4,
-      "fall of P(cheese), same cell, as a share of the own vector's": 7 / 8,
-      "fall of P(cheese), 5+ cells away, as a share of the own vector's": 1 / 8}),
-    (summarize_transfer,
-     transferred(own=(0.1, 0.05), of_0=(0.8, 0.4), of_1=(0.3, 0.2), of_2=(0.85, 0.3), of_3=(0.6, 0.35),
-                 of_5=(0.2, 0.1)),
-     [False, False, False], {}),
-    (summarize_top_right, shifted(-1.0, add=1.0, cheese=2.0, both=4.0), [True, True],
-     {f"median {CORNER}, clean": float(1 / (1 + np.e)), "mean P(top-right 5x5), both": 0.9,
-      "mean shift of its log-odds, top-right vector added": 2.0,
-      "mean shift of its log-odds, cheese vector subtracted": 3.0, "mean shift of its log-odds, both": 5.0,
-      "log-odds shift of both, as a share of the sum of each alone": 1.0}),
-    (summarize_top_right, shifted(-1.0, add=-2.0, cheese=2.0, both=4.0), [False, False],
-     {"log-odds shift of both, as a share of the sum of each alone": 2.5}),
-    (summarize_resampling, {"cheese_same": 0.02, "cheese_other": 0.06, "random_same": 0.03, "random_other": 0.04},
-     [True, True],
-     {"total variation to clean, cheese-tracking channels, cheese on the same cell": 0.02,
-      "total variation to clean, random channels, cheese on another": 0.04,
-      "other cell minus same cell, random channels": 0.01, "difference of the two differences": 0.03}),
-    (summarize_resampling, {"cheese_same": 0.06, "cheese_other": 0.05, "random_same": 0.03, "random_other": 0.04},
-     [False, False], {"other cell minus same cell, cheese-tracking channels": -0.01}),
-    (summarize_retargeting, targets(0.5, 0.3, 0.2, 0.0), [True, True, True],
-     {"path probability, upper right, no cheese": 0.3, "path probability, elsewhere, no cheese, clamped": 0.4,
-      "path probability, far from it, cheese moved there": 0.9, "gain by clamping, upper right": 0.4,
-      "gain, upper right minus elsewhere": 0.3, "gain, near minus far": 0.2}),
+    (
+        summarize_transfer,
+        transferred(
+            own=(0.1, 0.05), of_0=(0.2, 0.1), of_1=(0.3, 0.2), of_2=(0.4, 0.3), of_3=(0.6, 0.35), of_5=(0.8, 0.45)
+        ),
+        [True, True, True],
+        {
+            f"median {CHEESE}, own vector": 0.1,
+            f"median {CHEESE}, 2 cells away": 0.4,
+            "blindness, same cell": 0.8,
+            "blindness, 5+ cells away": 0.1,
+            "fall of P(cheese), 2 cells away minus 5+ cells away": 0.4,
+            "fall of P(cheese), same cell, as a share of the own vector's": 7 / 8,
+            "fall of P(cheese), 5+ cells away, as a share of the own vector's": 1 / 8,
+        },
+    ),
+    (
+        summarize_transfer,
+        transferred(
+            own=(0.1, 0.05), of_0=(0.8, 0.4), of_1=(0.3, 0.2), of_2=(0.85, 0.3), of_3=(0.6, 0.35), of_5=(0.2, 0.1)
+        ),
+        [False, False, False],
+        {},
+    ),
+    (
+        summarize_top_right,
+        shifted(-1.0, add=1.0, cheese=2.0, both=4.0),
+        [True, True],
+        {
+            f"median {CORNER}, clean": float(1 / (1 + np.e)),
+            "mean P(top-right 5x5), both": 0.9,
+            "mean shift of its log-odds, top-right vector added": 2.0,
+            "mean shift of its log-odds, cheese vector subtracted": 3.0,
+            "mean shift of its log-odds, both": 5.0,
+            "log-odds shift of both, as a share of the sum of each alone": 1.0,
+        },
+    ),
+    (
+        summarize_top_right,
+        shifted(-1.0, add=-2.0, cheese=2.0, both=4.0),
+        [False, False],
+        {"log-odds shift of both, as a share of the sum of each alone": 2.5},
+    ),
+    (
+        summarize_resampling,
+        {"cheese_same": 0.02, "cheese_other": 0.06, "random_same": 0.03, "random_other": 0.04},
+        [True, True],
+        {
+            "total variation to clean, cheese-tracking channels, cheese on the same cell": 0.02,
+            "total variation to clean, random channels, cheese on another": 0.04,
+            "other cell minus same cell, random channels": 0.01,
+            "difference of the two differences": 0.03,
+        },
+    ),
+    (
+        summarize_resampling,
+        {"cheese_same": 0.06, "cheese_other": 0.05, "random_same": 0.03, "random_other": 0.04},
+        [False, False],
+        {"other cell minus same cell, cheese-tracking channels": -0.01},
+    ),
+    (
+        summarize_retargeting,
+        targets(0.5, 0.3, 0.2, 0.0),
+        [True, True, True],
+        {
+            "path probability, upper right, no cheese": 0.3,
+            "path probability, elsewhere, no cheese, clamped": 0.4,
+            "path probability, far from it, cheese moved there": 0.9,
+            "gain by clamping, upper right": 0.4,
+            "gain, upper right minus elsewhere": 0.3,
+            "gain, near minus far": 0.2,
+        },
+    ),
     (summarize_retargeting, targets(-0.25, 0.05, -0.1, 0.2), [False, False, False], {}),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("summarize", "row", "holds", "figures"), CASES)

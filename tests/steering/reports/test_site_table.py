@@ -19,8 +19,11 @@ def reported(code: Path, run: Path) -> None:
     """Let the code in ``code`` report a run."""
     done = subprocess.run(
         [sys.executable, "-m", "steering.cli.app", "report", str(run)],
-        env={**os.environ, "PYTHONPATH": str(code)}, cwd=run.parent, capture_output=True, text=True,
-    )  # fmt: skip
+        env={**os.environ, "PYTHONPATH": str(code)},
+        cwd=run.parent,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
 
 

@@ -130,10 +130,17 @@ def test_every_condition_is_compared_with_both_references(run: Path) -> None:
     for record in records:
         assert record["words"] in page
         row = next(line for line in lines if line.endswith(f" {record['words'].replace('|', '/')} |"))
-        expected = [record["against"], str(record["n"]), str(record["zeros"]), format_number(record["mean"]),
-                    " to ".join(format_number(record[end]) for end in ("low", "high")), format_number(record["median"]),
-                    format_number(record["improvement"]), format_number(record["p"], 4),
-                    format_number(record["p_holm"], 4)]  # fmt: skip
+        expected = [
+            record["against"],
+            str(record["n"]),
+            str(record["zeros"]),
+            format_number(record["mean"]),
+            " to ".join(format_number(record[end]) for end in ("low", "high")),
+            format_number(record["median"]),
+            format_number(record["improvement"]),
+            format_number(record["p"], 4),
+            format_number(record["p_holm"], 4),
+        ]
         cells = [cell.strip() for cell in row.split("|")[1:-1]]
         assert [cells[1], *cells[3:-1]] == expected
 
@@ -159,8 +166,13 @@ def test_other_thresholds_are_told_with_the_command_that_asks_for_them(run: Path
 
 def probes(spec: SweepSpec, **changes: Any) -> bytes:
     """What `mazesteer probe` leaves, of which only what it is of means something."""
-    found = made_up_summary([made_up_site("input", affine=True)], made_up_tallies(1, 0, len(spec.levels)), spec.levels,
-                            CheckpointId(spec.checkpoint, spec.sha256), spec.mode)  # fmt: skip
+    found = made_up_summary(
+        [made_up_site("input", affine=True)],
+        made_up_tallies(1, 0, len(spec.levels)),
+        spec.levels,
+        CheckpointId(spec.checkpoint, spec.sha256),
+        spec.mode,
+    )
     return to_json(replace(found, **changes))
 
 

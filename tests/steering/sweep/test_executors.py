@@ -71,8 +71,17 @@ def start(*args: str) -> subprocess.Popen[bytes]:
 def scheduler_file(tmp_path: Path) -> Iterator[Path]:
     """A scheduler of its own process on 127.0.0.1."""
     file = tmp_path / "scheduler.json"
-    process = start("dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--no-show",
-                    "--scheduler-file", str(file))  # fmt: skip
+    process = start(
+        "dask_scheduler",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "0",
+        "--no-dashboard",
+        "--no-show",
+        "--scheduler-file",
+        str(file),
+    )
     deadline = time.monotonic() + 120
     while not (file.exists() and file.read_text().strip().endswith("}")) and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -87,9 +96,19 @@ def worker(scheduler_file: Path, tmp_path: Path) -> Iterator[Callable[[str], sub
     started: list[subprocess.Popen[bytes]] = []
 
     def begin(name: str) -> subprocess.Popen[bytes]:
-        process = start("dask_worker", "--scheduler-file", str(scheduler_file), "--host", "127.0.0.1",
-                        "--nthreads", "1", "--no-nanny", "--no-dashboard",
-                        "--local-directory", str(tmp_path / name))  # fmt: skip
+        process = start(
+            "dask_worker",
+            "--scheduler-file",
+            str(scheduler_file),
+            "--host",
+            "127.0.0.1",
+            "--nthreads",
+            "1",
+            "--no-nanny",
+            "--no-dashboard",
+            "--local-directory",
+            str(tmp_path / name),
+        )
         started.append(process)
         return process
 
