@@ -40,7 +40,7 @@ class Check:
     detail: str
     """The finding in words."""
     remedy: str = ""
-    """How to mend it; empty where it works."""
+    """Remedy in words; empty where it works."""
 
 
 def checks(directory: str | Path = ".") -> list[Check]:

@@ -32,17 +32,17 @@ class Condition:
     """One way to treat a policy on a level."""
 
     name: str
-    """As typed, stored and shown in tables."""
+    """Its name as typed, stored and shown in tables."""
     label: str
-    """What is done, in a few words, for legends."""
+    """The treatment in a few words, for legends."""
     colour: str
-    """Of its lines and boxes, ``#rrggbb``."""
+    """Colour of its lines and boxes, ``#rrggbb``."""
     group: str
     """Conditions of one group are computed and stored together: a lost process loses one group of one level at most."""
     marker: str = "o"
-    """Of its points in static figures, as matplotlib names them."""
+    """Marker of its points in static figures, as matplotlib names it."""
     draws: Draw = Draw.NOTHING
-    """What is drawn at random for it."""
+    """The thing drawn at random for it."""
     reference: bool = False
     """True if nothing is edited, so that it has neither site nor coefficient."""
     at_one_site: bool = True

@@ -33,7 +33,7 @@ class StatePolicy:
     """A policy as seen from every state of a level, in the order of ``maze.states``."""
 
     probabilities: np.ndarray
-    """Of the moves left, right, up, down, noop: ``float64[n_states, 5]``."""
+    """Probability of the moves left, right, up, down, noop: ``float64[n_states, 5]``."""
     values: np.ndarray
     """The value head's estimates, ``float64[n_states]``; NaN for a network without one."""
 

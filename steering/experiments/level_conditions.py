@@ -49,19 +49,19 @@ class LevelConditions:
     """Vectors of one level, each made once."""
 
     policy: Policy
-    """Whose activations the vectors are differences of."""
+    """The policy whose activations the vectors are differences of."""
     maze: Maze
     """The level, with its cheese."""
     vector: VectorSource
-    """Where the level's own vectors are taken."""
+    """Place where the level's own vectors are taken."""
     seed: int
-    """Of the vectors and levels drawn."""
+    """Seed of the vectors and levels drawn, 0 or more."""
     sites: list[str]
     """Names of the sites at which vectors are made."""
 
     @classmethod
     def of(cls, policy: Policy, maze: Maze, vector: VectorSource, seed: int, keys: Iterable[Key]) -> LevelConditions:
-        """Make those of one level, with the vectors that ``keys`` edit with."""
+        """Return the conditions of one level, with the vectors that ``keys`` edit with."""
         keys = list(keys)
         sites = [key.site for key in keys if key.site]
         if any(key.condition == ALL_SITES for key in keys):

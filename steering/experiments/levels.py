@@ -47,9 +47,9 @@ class Skip:
     level: int
     """Procgen's level seed."""
     reason: SkipReason
-    """Why it is left out."""
+    """Reason for leaving it out."""
     cell: Cell | None = None
-    """Where the mouse cannot stand; null for other reasons."""
+    """Cell where the mouse cannot stand; null for other reasons."""
     twin: int | None = None
     """The level met before that has the same maze; null for other reasons."""
 
@@ -71,7 +71,7 @@ class VectorSource:
     """``start``: the level itself, mouse at its start. ``cell``: mouse on ``cell``. ``mean``: averaged over all states
     of the level. ``levels``: averaged over ``count`` other levels, mouse at the start: nothing of the level itself."""
     cell: Cell | None = None
-    """Where the mouse stands; null unless ``kind`` is ``cell``."""
+    """Cell where the mouse stands; null unless ``kind`` is ``cell``."""
     count: int = 0
     """Number of other levels, 1 to 256; 0 unless ``kind`` is ``levels``."""
 

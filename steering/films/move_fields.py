@@ -44,7 +44,7 @@ class MoveField:
     maze: Maze
     """The level."""
     probabilities: np.ndarray
-    """Of the moves left, right, up, down, noop, in the order of ``maze.states``: ``float64[n_states, 5]``."""
+    """Probability of each move (left, right, up, down, noop), by state of ``maze.states``: ``float64[n_states, 5]``."""
     horizon: int
     """Most moves of an episode, 1 to 500."""
 

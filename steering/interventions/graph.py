@@ -19,9 +19,8 @@ from agents.networks.impala import OBS_SHAPE, ResAdd
 from agents.networks.policy import in_layout, logits_and_values
 from envs.errors import InputError, one_line
 
-ReceptiveField = tuple[
-    int | None, int
-]  # side of the square a unit sees (None: all, or unknown), distance between units
+# Side of the square that a unit sees (None: all, or unknown); distance between units: in input pixels.
+ReceptiveField = tuple[int | None, int]
 
 _AFFINE = {
     *(nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.Flatten, nn.Unflatten, nn.Identity, nn.ZeroPad2d, ResAdd),

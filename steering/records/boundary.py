@@ -15,7 +15,7 @@ class ThresholdUsed:
     """A threshold of blindness or of competence."""
 
     threshold: float
-    """What is asked of every site up to the boundary, at least."""
+    """Least value asked of every site up to the boundary."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class ControlSummary:
     there: ControlReading | None
     """At the boundary; null: no boundary, or blindness is not defined."""
     most: ControlReading | None
-    """Where it blinds most of the trunk sites that are not free; null: no such site."""
+    """Reading at the site where it blinds most, of the trunk sites that are not free; null: no such site."""
     reach: Reach
-    """How deep its blindness reaches the threshold of the boundary."""
+    """Depth up to which its blindness reaches the threshold of the boundary."""
     change: Reach
     """Change-point of its curve of blindness."""
 

@@ -127,7 +127,7 @@ class CheeseEffect:
     undefined: int
     """Number of the other mazes."""
     zeros: int
-    """Of the ``n``, those that do not differ."""
+    """Number of the ``n`` mazes that do not differ."""
     mean: float | None
     """Mean difference, a probability, -1 to 1."""
     median: float | None
@@ -141,7 +141,7 @@ class CheeseEffect:
     improvement: float | None
     """Share of mazes where the outcome is larger with the cheese, ties counting half, 0 to 1."""
     note: str
-    """Why there is no number, or what is special about them; mostly empty."""
+    """Reason for there being no number, or a peculiarity of the data; mostly empty."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ class RunEffect:
     undefined: int
     """Number of the other mazes."""
     zeros: int
-    """Of the ``n``, those that do not differ."""
+    """Number of the ``n`` mazes that do not differ."""
     mean: float | None
     """Mean difference, a probability, -1 to 1."""
     median: float | None
@@ -170,7 +170,7 @@ class RunEffect:
     improvement: float | None
     """Share of mazes where the outcome is larger than in the first run, ties counting half, 0 to 1."""
     note: str
-    """Why there is no number, or what is special about them; mostly empty."""
+    """Reason for there being no number, or a peculiarity of the data; mostly empty."""
     words: str
     """One sentence that says it."""
     p_holm: float | None
@@ -190,7 +190,7 @@ class ComparedRunSummary:
     coefficient: float
     """Multiple of the vector that was subtracted."""
     vector: str
-    """Where the cheese vectors were taken: ``start``, ``mean``, ``levels:N`` or a cell ``X,Y``."""
+    """Place where the cheese vectors were taken: ``start``, ``mean``, ``levels:N`` or a cell ``X,Y``."""
     seed: int
     """Seed of its sweep, 0 or more."""
     command: str
@@ -206,7 +206,7 @@ class ComparedRunSummary:
     tv_no_cheese: float
     """Mean total-variation distance of its moves with the cheese to those without, 0 to 1."""
     cheese: tuple[CheeseEffect, ...]
-    """What the cheese does, by outcome."""
+    """Effect of the cheese, by outcome."""
 
 
 @dataclass(frozen=True)
@@ -240,7 +240,7 @@ class RunDifference:
     blindness: tuple[BlindnessDifference, ...]
     """At each of the sites, in their order."""
     effects: dict[str, RunEffect]
-    """Of outcomes left alone and under subtraction at the first run's boundary, by what is compared."""
+    """Effects on outcomes left alone and under subtraction at the first run's boundary, by what is compared."""
 
 
 @dataclass(frozen=True)
@@ -270,9 +270,9 @@ class ComparedReadings:
     sites: tuple[str, ...]
     """Names of the shared sites, in depth order."""
     facts: tuple[ComparedProbedSite, ...]
-    """What is known of these sites, in the same order."""
+    """Facts about these sites, in the same order."""
     curves: tuple[ProbedCurves, ...]
-    """What the probes read, run by run."""
+    """Readings of the probes, run by run."""
     arms: tuple[tuple[Reading, ...], ...]
     """Readings of the boundary, run by run."""
     over_agents: tuple[Reading, ...] | None
@@ -308,7 +308,7 @@ class Development:
     without_loss: tuple[str, ...] | None
     """Stages of the training that have no loss curve; null: no history is known."""
     rule: str
-    """What a bump is, in words."""
+    """Definition of a bump, in words."""
 
 
 @dataclass(frozen=True)
@@ -322,9 +322,9 @@ class Comparison:
     sites: tuple[str, ...]
     """Names of the shared trunk sites, in depth order."""
     classes: tuple[str, ...]
-    """Of each site, the name of the first one that is the same experiment."""
+    """Name, for each site, of the first one that is the same experiment."""
     facts: tuple[ComparedSite, ...]
-    """What is known of each site, from the first run."""
+    """Facts about each site, from the first run."""
     thresholds: ThresholdPair
     """Those of the boundary's rule."""
     horizon: int
@@ -340,7 +340,7 @@ class Comparison:
     over_agents: ComparedBoundary | None
     """Boundary of the runs' mean curve, agents and mazes drawn anew; null if they are not seeds of one recipe."""
     no_over_agents: str | None
-    """Why seeds of one recipe have none; null: they have, or are not seeds of one recipe."""
+    """Reason why seeds of one recipe have none; null: they have, or are not seeds of one recipe."""
     command: str
     """Command of the comparison."""
     versions: dict[str, str]
@@ -348,7 +348,7 @@ class Comparison:
     readings: ComparedReadings | None
     """The three kinds of evidence side by side; null: see ``no_readings``."""
     no_readings: str
-    """Why the probes are not shown side by side; empty if they are, or if no run has any."""
+    """Reason why the probes are not shown side by side; empty if they are, or if no run has any."""
     unfinished: tuple[str, ...]
     """Checkpoints of the folders given that have no finished run there."""
     development: Development | UnsetType = UNSET

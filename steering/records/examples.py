@@ -49,7 +49,7 @@ class ExampleFields:
     coefficient: float
     """Multiple of the vector that is subtracted."""
     vector: str
-    """Where the cheese vectors were taken."""
+    """Place where the cheese vectors were taken: see :class:`steering.experiments.levels.VectorSource`."""
     chosen: dict[str, ChosenMaze]
     """The mazes: ``typical``, ``best`` and ``worst``."""
     levels: dict[str, MazeFields]

@@ -17,7 +17,7 @@ class Estimate:
     """A statistic with its 95% bootstrap interval over mazes."""
 
     value: float | None
-    """Of the mazes as they are; null where not defined (nothing to ask)."""
+    """The statistic of the mazes as they are; null where not defined (nothing to ask)."""
     low: float | None
     """Lower end of the interval; null where no resample defines the statistic."""
     high: float | None
@@ -79,7 +79,7 @@ class ProbedSite(SiteFacts):
     moves: dict[str, MoveReadings]
     """By name of the question (:func:`steering.probes.summary.probe_questions`)."""
     cell: CellReadings
-    """What the linear probe tells about the cheese's cell."""
+    """Readings of the linear probe for the cheese's cell."""
     map: dict[str, MapReadings] | None
     """By side of the neighbourhood that the unit sees (``1x1``, ``3x3`` positions); null where the site is no map."""
 
@@ -122,9 +122,9 @@ class SiteVectors:
     name: str
     """The site."""
     inside: VectorReadings | None
-    """Of the states where a unit sees mouse and cheese together; null where there are none."""
+    """Readings of the states where a unit sees mouse and cheese together; null where there are none."""
     outside: VectorReadings | None
-    """Of all other states, where a vector cannot depend on the mouse; null where there are none."""
+    """Readings of all other states, where a vector cannot depend on the mouse; null where there are none."""
     by_distance: tuple[VectorBin, ...]
     """By path length from the start, and inside before outside; only bins that have states."""
 
@@ -182,7 +182,7 @@ class DecodingBoundary:
     next_move: dict[str, NextMoveBoundary]
     """By name of the question (:func:`steering.probes.summary.probe_questions`)."""
     cell: CellBoundary
-    """Of the cheese's cell."""
+    """Boundary of the cheese's cell."""
 
 
 @dataclass(frozen=True)
@@ -212,7 +212,7 @@ class ProbeBoundaries:
     """The two readings of the boundary that probes give."""
 
     decoding_boundary: DecodingBoundary
-    """Where next moves appear, and where the cheese's cell is lost."""
+    """Sites where next moves appear, and where the cheese's cell is lost."""
     representational_boundary: RepresentationalBoundary
     """Up to which site the cheese vector of the start holds at other positions."""
 

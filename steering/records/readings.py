@@ -15,11 +15,11 @@ class Reading:
     """One reading; null is nowhere: before the first site for "up to", behind the last for "from"."""
 
     kind: str
-    """What it is made of: ``causal`` (the sweep), ``representational`` or ``decoding`` (the probes)."""
+    """Kind of evidence: ``causal`` (the sweep), ``representational`` or ``decoding`` (the probes)."""
     what: str
-    """What holds there, in words."""
+    """The statement that holds there, in words."""
     word: str
-    """Which side of the site it holds on: ``up to`` or ``from``."""
+    """Side of the site that it holds on: ``up to`` or ``from``."""
     site: str | None
     """The last site where it holds ("up to"), or the first ("from"); null: nowhere."""
     low: str | None

@@ -13,7 +13,7 @@ class FindingFigure:
     """A number measured beside the one published."""
 
     label: str
-    """What is measured, in words."""
+    """The quantity measured, in words."""
     value: float | None
     """The number, over mazes; null where it is defined for none."""
     low: float | None
@@ -39,7 +39,7 @@ class FindingResult:
     """One finding, summed up over mazes."""
 
     what: str
-    """What is measured, in words."""
+    """The quantity measured, in words."""
     published: str
     """Source and figures, in words."""
     figures: tuple[FindingFigure, ...]
@@ -47,7 +47,7 @@ class FindingResult:
     claims: tuple[FindingClaim, ...]
     """The claims."""
     verdict: str
-    """What becomes of the claims, in words."""
+    """Verdict of the claims, in words."""
     mazes: int
     """Number of mazes measured, 1 or more."""
     notes: tuple[str, ...]
@@ -81,8 +81,8 @@ class ReplicateSummary:
     checkpoint: CheckpointId
     """The agent."""
     settings: ReplicateSettings
-    """What all results share."""
+    """Settings that all results share."""
     findings: dict[str, FindingResult]
     """The findings by name, in the order of the documentation, as far as run."""
     rows: dict[str, dict[str, dict[str, Any]]]
-    """What was measured, by finding and seed of the maze: numbers, or lists of numbers, by name."""
+    """Measurements by finding and seed of the maze: numbers, or lists of numbers, by name."""

@@ -29,7 +29,7 @@ class SkippedLevel:
     level: int
     """Its seed, 0 or more."""
     reason: str
-    """Why it cannot answer the question, in words."""
+    """Reason why it cannot answer the question, in words."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class PooledProfile:
     blindness_high: float | None
     """High end of its interval, at most 1."""
     interaction: float | None
-    """What the vector leaves over of the cheese's effect on the activations, relative to it, 0 or more; null: none."""
+    """Part of the cheese's effect on the activations that the vector leaves over, 0 or more; null: none."""
     interaction_low: float | None
     """Low end of its interval, 0 or more."""
     interaction_high: float | None
@@ -215,7 +215,7 @@ class EffectRecord:
     undefined: int
     """Number of the other mazes."""
     zeros: int
-    """Of the ``n``, those that do not differ."""
+    """Number of the ``n`` mazes that do not differ."""
     mean: float | None
     """Mean difference, in units of the outcome."""
     median: float | None
@@ -249,7 +249,7 @@ class SweepSummary:
     coefficients: tuple[float, ...]
     """Multiples of the vector; the first one is that of the boundary."""
     vector: str
-    """Where the cheese vectors were taken: ``start``, ``mean``, ``levels:N`` or a cell ``X,Y``."""
+    """Place where the cheese vectors were taken: ``start``, ``mean``, ``levels:N`` or a cell ``X,Y``."""
     reference: References
     """The agent left alone, with cheese and without."""
     sites: tuple[SiteSummary, ...]
@@ -313,4 +313,4 @@ class SitePower:
     suffices: bool
     """Whether the pilot has as many levels as are needed."""
     warning: str
-    """Why not to trust the number; empty if nothing speaks against it."""
+    """Reason not to trust the number; empty if nothing speaks against it."""

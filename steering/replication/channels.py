@@ -51,7 +51,7 @@ def keeps(settings: Settings, maze: Maze) -> bool:
 def measure_resampling(bench: Setup, maze: Maze) -> Measurement:
     """Measure mean total variation to clean with channels of another maze, its cheese on the same cell or another.
 
-    The other cell is as far away as :data:`findings_transfer.OFFSETS` has it; NaN where the other maze has none.
+    The other cell is as far away as :data:`steering.replication.transfer.OFFSETS` has it; NaN where there is none.
     """
     level, selected = bench.evaluator(maze), bench.tracking.channels
     others = [c for c in range(bench.site.shape[0]) if c not in selected]

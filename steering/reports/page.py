@@ -25,7 +25,7 @@ class Figure:
     title: str
     """Its heading."""
     caption: str
-    """What one should see in it."""
+    """Text on what one should see in it."""
     figure: go.Figure
     """The figure itself."""
 

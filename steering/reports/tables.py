@@ -34,7 +34,7 @@ class FigureRow:
     """A number of a published finding as it is shown."""
 
     figure: str
-    """What is measured."""
+    """The quantity measured."""
     published: str
     """The published number."""
     measured: str
@@ -52,7 +52,7 @@ class FindingTable:
     name: str
     """Its name, as typed."""
     found: FindingResult
-    """What is stored of it."""
+    """Its stored result."""
     rows: tuple[FigureRow, ...]
     """Its numbers."""
 
@@ -92,7 +92,7 @@ class World:
     label: str
     """The world, in words."""
     colour: str
-    """Of its boxes, ``#rrggbb``."""
+    """Colour of its boxes, ``#rrggbb``."""
     moves: tuple[tuple[str, tuple[float, ...]], ...]
     """Each of :data:`DECISION_MOVES` with its probabilities, from 0 to 1, one per maze."""
 

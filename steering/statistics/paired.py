@@ -23,7 +23,7 @@ class PairedEffect:
     undefined: int
     """Number of the other mazes."""
     zeros: int
-    """Of the ``n``, those that differ by no more than :data:`TIE`."""
+    """Number of the ``n`` mazes that differ by no more than :data:`TIE`."""
     mean: float | None = None
     """Mean difference, in units of ``a``."""
     median: float | None = None
@@ -37,7 +37,7 @@ class PairedEffect:
     improvement: float | None = None
     """Share of mazes with ``a > b``, ties counting half, from 0 to 1."""
     note: str = ""
-    """Why there is no number, or what is special about it; empty for nothing."""
+    """Reason for there being no number, or a peculiarity of the data; empty for none."""
 
 
 @functools.lru_cache(maxsize=1)

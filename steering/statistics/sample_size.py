@@ -26,7 +26,7 @@ class Power:
     pilot: int
     """Number of levels judged by."""
     levels: int
-    """How many give an interval no wider than ``width`` on average, :data:`bootstrap.FEW` at least."""
+    """Number of levels that give an interval no wider than ``width`` on average, :data:`bootstrap.FEW` at least."""
     curve: tuple[tuple[int, float], ...]
     """(levels, mean width) of the sizes simulated; the width never rises."""
 

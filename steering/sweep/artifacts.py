@@ -32,7 +32,7 @@ class Artifact:
     file: str
     """Its name."""
     format: str
-    """What its ``format`` says."""
+    """Value of its field ``format``."""
     command: str
     """The command that makes it."""
 
@@ -72,7 +72,7 @@ class RunArtifacts:
     """The files of other commands in a run directory, as far as they belong to the sweep there."""
 
     probes: ProbeSummary | None = None
-    """What the probes read; None: not probed, or not of this sweep."""
+    """Readings of the probes; None: not probed, or not of this sweep."""
     fields: ExampleFields | None = None
     """The vector fields of examples; None: none, or not of this sweep."""
     replicate: ReplicateSummary | None = None

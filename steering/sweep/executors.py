@@ -110,10 +110,7 @@ def worker_context() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
     resource_tracker.ensure_running()  # which lets signals through again when it starts
     before = os.environ.get("PYTHONSAFEPATH")
-    if sys.version_info >= (
-        3,
-        11,
-    ):  # before that, a file random.py in the current folder would be imported for Python's
+    if sys.version_info >= (3, 11):  # before, a file random.py in the current folder would be imported for Python's
         context.set_forkserver_preload([__name__])
         os.environ["PYTHONSAFEPATH"] = "1"
     try:
@@ -137,7 +134,7 @@ def _compute_here(unit: Unit) -> Result:
 
 
 def _start_worker(checkpoint: Checkpoint, spec: SweepSpec) -> None:
-    """Let no worker outlive its parent."""
+    """Keep the checkpoint and the spec for this worker's units, and end with the parent."""
     _HERE[:] = [(checkpoint, spec)]
     keep_freed_memory()
     follow_parent()

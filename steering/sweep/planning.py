@@ -56,7 +56,7 @@ class SweepOptions:
     workers: int | None
     """Number of processes, 1 or more; null: one per core."""
     vector: str = "start"
-    """Where cheese vectors are taken: see :class:`steering.experiments.levels.VectorSource`."""
+    """Place where cheese vectors are taken: see :class:`steering.experiments.levels.VectorSource`."""
     executor: str = "local"
     """One of :data:`EXECUTORS`."""
     cluster: Cluster = Cluster()  # noqa: RUF009  (frozen)

@@ -59,7 +59,7 @@ class SweepSpec:
     skipped: tuple[int, ...] = ()
     """Seeds of the levels looked at and left out."""
     vector: str = "start"
-    """Where cheese vectors are taken: see :class:`VectorSource`."""
+    """Place where cheese vectors are taken: see :class:`VectorSource`."""
 
     def __post_init__(self) -> None:
         for condition in self.conditions:

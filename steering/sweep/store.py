@@ -63,11 +63,11 @@ class Row:
     """One result."""
 
     key: Key
-    """What it is the result of."""
+    """Level, condition, site, coefficient and draw."""
     computed_at: str
     """Name of the site of the equivalence class that was run; empty for the references and ``all_sites``."""
     outcome: Outcome
-    """What came of it."""
+    """The exact outcome."""
     source: int | None = None
     """Level that the vector was taken from; null: the level itself."""
 
