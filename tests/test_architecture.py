@@ -118,7 +118,7 @@ def home_of(target: str) -> str:
 
 
 def violations(module: str, source: str) -> list[str]:
-    """What in a module's source breaks the rules of the layout."""
+    """Return the parts of a module's source that break the rules of the layout."""
     tree = ast.parse(source)
     package = module.split(".")[0]
     found = [f"line {n.lineno}: `global`" for n in ast.walk(tree) if isinstance(n, ast.Global)]
@@ -148,7 +148,7 @@ def violations(module: str, source: str) -> list[str]:
 
 
 def lower(home: str, module: str) -> bool:
-    """Whether ``home`` stands on a lower floor than ``module``, or before it in the same room."""
+    """Return True if ``home`` stands on a lower floor than ``module``, or before it in the same room."""
     (floor, room, place), (own_floor, own_room, own_place) = PLACES[home], PLACES[module]
     return floor < own_floor or (floor == own_floor and room == own_room and place < own_place)
 

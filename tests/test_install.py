@@ -1,4 +1,4 @@
-"""What a user gets from an installed wheel, in an environment without this checkout."""
+"""The installed wheel, as a user gets it, in an environment without this checkout."""
 
 from __future__ import annotations
 

@@ -143,7 +143,7 @@ def test_the_page_has_the_numbers_of_the_snapshots(tmp_path: Path) -> None:
 
 
 def place(arm: ComparedRunSummary) -> str:
-    """Where the boundary of an arm is said to be; nothing where the cheese makes no difference."""
+    """Return the boundary that the page names for an arm; nothing where the cheese makes no difference."""
     if not cheese_tells(arm.cheese):
         return ""
     found = arm.boundary

@@ -48,7 +48,7 @@ def made_up(mazes: int = 40, states: int = 5, seed: int = 0) -> ProbeData:
 
 
 def scores_of(sites: Mapping[str, torch.Tensor], data: ProbeData, draws: int = 3) -> ProbeScores:
-    """What the probes say at made-up sites."""
+    """Return the probe scores at made-up sites."""
     controls = [shuffled(data, rng(100 + draw)) for draw in range(draws)]
     found = {name: feature_scores(features, data, controls) for name, features in sites.items()}
     return ProbeScores(data.maze, data.fold, data.moves, surroundings_moves(data), found)

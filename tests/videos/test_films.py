@@ -235,7 +235,7 @@ def test_memory_does_not_grow_with_the_length(maze: Maze) -> None:
 
 @pytest.fixture(scope="module")
 def pictures() -> dict[str, np.ndarray]:
-    """What is kept in ``golden``: a maze of our own, known trails, captions, moves, heat, a card."""
+    """Return the pictures kept in ``golden``: a maze of our own, known trails, captions, moves, heat, a card."""
     maze = Maze.from_ascii(OWN)
     assert maze.cheese is not None
     rng = np.random.default_rng(0)

@@ -50,7 +50,7 @@ def address(film: Path) -> str:
 
 
 def shown(browser: Any, html: str, script: str) -> dict[str, Any]:
-    """What a script says of a page of its own."""
+    """Return a script's answer on a page of its own."""
     tab = browser.new_page()
     try:
         tab.set_content(html)

@@ -87,7 +87,7 @@ def test_only_what_may_be_compared_stands_side_by_side(policy: MazePolicy, track
 
 
 def test_no_two_rows_look_alike(tracks: list[Trajectory], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What tells rows apart is in their captions: above each film, in a grid before each title."""
+    """Captions tell rows apart: above each film, in a grid before each title."""
 
     seen: list[tuple[str, list[str]]] = []
 

@@ -60,7 +60,7 @@ def hexed(times: int) -> bytes:
 
 
 def kept(words: bytes, times: int, then: bytes) -> bytes:
-    """What ``words`` make, remembered, and ``then`` done to it again and again."""
+    """Return a pickle that remembers what ``words`` make and does ``then`` to it again and again."""
     return words + b"q\x00" + (b"h\x00" + then) * times
 
 

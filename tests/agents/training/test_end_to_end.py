@@ -75,7 +75,7 @@ def test_ppo_learns_a_maze(tmp_path: Path) -> None:
 
 
 class Stop(Exception):
-    """What interrupts a run here."""
+    """The error that interrupts a run here."""
 
 
 @pytest.fixture(scope="module", autouse=True)

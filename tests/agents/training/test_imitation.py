@@ -59,7 +59,7 @@ def steps_to(maze: Maze, goal: Cell) -> dict[Cell, int]:
 
 
 def recognized(mazes: list[Maze], frames: np.ndarray) -> list[list[tuple[Maze, Cell]]]:
-    """What each frame can show, told by the pixels alone: nearly always one maze and one cell.
+    """Return the places (maze, cell) that each frame can show, by its pixels alone: nearly always one.
 
     The mouse is a few pixels large; in two states of most mazes no pixel of it is drawn at all.
     """

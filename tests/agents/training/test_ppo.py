@@ -212,7 +212,7 @@ def test_an_interrupted_run_goes_on_where_it_was_saved(tmp_path: Path) -> None:
 
 
 def test_an_update_that_is_cut_off_keeps_the_passes_it_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of three passes over each of two rollouts the last two are lost, and are not made again."""
+    """Three passes over each of two rollouts: the last two are lost, and are not made again."""
     config = dataclasses.replace(SMALL, total_steps=64, epochs=3)
     train, calls = PPO.train, []
 

@@ -31,7 +31,7 @@ def easy() -> list[bytes]:
 
 
 def through_procgen(states: list[MazeState]) -> list[MazeState]:
-    """What procgen holds after it was given ``states``."""
+    """Return procgen's states after it was given ``states``."""
     env = procgen_env.cached_env(states[0].mode, len(states))
     env.callmethod("set_state", [encode(state) for state in states])
     return [decode(data) for data in env.callmethod("get_state")]

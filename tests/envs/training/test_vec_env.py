@@ -29,7 +29,7 @@ def towards_cheese(maze: Maze, state: State) -> int:
 
 
 def rendered(env: MazeVecEnv) -> np.ndarray:
-    """What procgen shows for each followed (maze, cell, facing)."""
+    """Return procgen's frame for each followed (maze, cell, facing)."""
     pairs = zip(env.mazes, env.states, strict=True)
     return procgen_env.observe_many([(m.state, m.outer([s.cell]), np.array([s.facing])) for m, s in pairs])
 

@@ -148,7 +148,7 @@ def test_only_mazes_and_sites_that_all_have_count(tmp_path: Path) -> None:
 
 
 def test_levels_count_that_have_what_is_compared(tmp_path: Path) -> None:
-    """Of the second run a control is not finished anywhere, the third has no trunk site."""
+    """The second run has a control that is finished nowhere, the third has no trunk site."""
     share = {"input": 0.0, "embedder.relu3": 0.3}
     a = make_run(tmp_path / "a", SPEC, share)
     more = replace(SPEC, checkpoint="other", sha256="b" * 64, conditions=("subtract", "random"))
@@ -228,7 +228,7 @@ def test_one_run_is_compared_with_itself_under_other_coefficients_or_refused(tmp
 
 
 def two_arms(tmp_path: Path) -> list[ComparedRun]:
-    """Of different agents, both blinded at both sites."""
+    """Two different agents, both blinded at both sites."""
     share = {"input": 0.0, "embedder.relu3": 0.3}
     a = make_run(tmp_path / "a", SPEC, share)
     return read_compared_runs([a, make_run(tmp_path / "b", replace(SPEC, checkpoint="other", sha256="b" * 64), share)])
@@ -277,7 +277,7 @@ def test_an_agent_that_has_no_use_for_the_cheese_is_said_to_have_none(tmp_path: 
 
 
 def test_distances_that_are_rounding_make_no_difference(tmp_path: Path) -> None:
-    """Of an untrained agent all distances are small, and what rounding leaves of them at a free site is a share."""
+    """An untrained agent has small distances only, and what rounding leaves of them at a free site is a share."""
     arms = two_arms(tmp_path)
 
     def distance(key: Key, agent: int) -> dict[str, float]:

@@ -41,7 +41,7 @@ def made(key: Key, tv: float, pull: float, noise: float) -> Outcome:
 
 @pytest.fixture(scope="module")
 def summary(tmp_path_factory: pytest.TempPathFactory) -> SweepSummary:
-    """Of a sweep whose curve falls between b and c."""
+    """Return the summary of a sweep whose curve falls between b and c."""
     rng = np.random.default_rng(0)
     facts = [
         {
@@ -70,7 +70,7 @@ def probes(
     apart: Any = None,
     rule: str | None = "r",
 ) -> ProbeBoundaries:
-    """What a conclusion reads of probes: ``(site, low, high)`` of next move and vectors."""
+    """Return the probe results that a conclusion reads: ``(site, low, high)`` of next move and vectors."""
     half = (None, None, None)
     moves = {
         "cheese": NextMoveBoundary(*move, *half, rule),

@@ -168,7 +168,7 @@ def test_no_bump_where_the_loss_did_not_fall() -> None:
 
 
 def snapshot(blindness: list[float], competence: list[float | None], *ends: str | None) -> ComparedRunSummary:
-    """Of sites a, b, c; ``ends``: the boundary and its interval."""
+    """Return the summary of a run on sites a, b, c; ``ends``: the boundary and its interval."""
     return run_summary(
         curve=tuple(CurvePoint(s, x, x, x, y) for s, x, y in zip("abc", blindness, competence, strict=True)),
         boundary=boundary_of(*ends),

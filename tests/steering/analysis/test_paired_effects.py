@@ -215,7 +215,7 @@ def test_a_sweep_of_vectors_without_length_finds_nothing(policy: MazePolicy, nul
 
 
 def renamed(table: OutcomeTable, signs: np.ndarray) -> OutcomeTable:
-    """Where the sign is negative subtraction did the opposite: each of its outcomes is mirrored at the clean one."""
+    """A negative sign means that subtraction did the opposite: each of its outcomes is mirrored at the clean one."""
     flipped = {level for level, sign in zip(table.levels, signs, strict=True) if sign < 0}
     outcomes = dict(table.outcomes)
     for key, outcome in table.outcomes.items():
@@ -337,7 +337,7 @@ def test_the_boundary_over_several_runs(run: Path, null_run: Path, summary: Swee
 
 
 def test_power_of_a_run(run: Path) -> None:
-    """Where it is asked by default follows from the thresholds of the run's own sweep command."""
+    """The sites asked about by default follow from the thresholds of the run's own sweep command."""
     with Store.open(run) as store:
         store.describe("thresholds", {"blindness": 0.95, "competence": 0.8})
         summary = summarize(store, SweepSpec.load(run), blindness=0.95)

@@ -1,4 +1,4 @@
-"""How many levels are needed: a known answer, what more levels really give, the command."""
+"""The number of levels needed: a known answer, what more levels really give, the command."""
 
 from __future__ import annotations
 

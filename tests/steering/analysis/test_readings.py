@@ -73,7 +73,7 @@ def order(found: Any, *keys: str) -> list[int]:
 
 
 def test_intervals_of_the_decoding_reading_hold_the_site_as_often_as_they_say() -> None:
-    """Where the move appears (the first gain that is not 0) and where half of it is there; and they are narrow."""
+    """The move appears at the first gain that is not 0, and half of it later; both intervals are narrow."""
     rng = np.random.default_rng(0)
     gain = [0.0, 0.0, 0.0, 0.2, 0.22, 0.29, 0.5, 0.5]
     hits, widths = np.zeros(2), np.zeros(2)

@@ -1,4 +1,4 @@
-"""What is no policy is refused in one line that says why."""
+"""A network that is no policy is refused in one line that says why."""
 
 from __future__ import annotations
 

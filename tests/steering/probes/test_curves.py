@@ -99,7 +99,7 @@ def test_the_mean_of_agents_that_agree_is_the_agent_and_of_others_lies_between()
 
 
 def test_each_draw_of_agents_takes_the_same_mazes_for_all_of_them() -> None:
-    """Of an agent with itself every draw is one of its own; the mazes as they are come first, once."""
+    """An agent compared with itself: every draw is one of its own; the mazes as they are come first, once."""
     curves = probe_curves(made_up(3), samples(draws=40))
     mean = mean_curves([curves, curves], np.random.default_rng(0))
     assert mean["cell"].shape == (len(NAMES), 1 + bootstrap.DRAWS)

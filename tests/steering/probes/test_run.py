@@ -1,4 +1,4 @@
-"""What the ``probe`` command makes of probes: the boundary's rule, one run from end to end, resumed, in a sweep."""
+"""The ``probe`` command: the boundary's rule, one run from end to end, resumed, in a sweep."""
 
 from __future__ import annotations
 

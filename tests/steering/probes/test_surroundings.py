@@ -1,4 +1,4 @@
-"""What a look around tells without a network, and what a site must tell beyond it."""
+"""The look around tells something without a network; a site must tell more."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def by_saga(z: np.ndarray, p: np.ndarray, penalty: float) -> tuple[float, np.nda
 
 
 def slack(fit: Fit, z: np.ndarray, p: np.ndarray, penalty: float) -> float:
-    """How far a fit is from the conditions that hold at the minimum of a convex loss, and nowhere else."""
+    """Return a fit's distance from the conditions that hold at the minimum of a convex loss, and nowhere else."""
     residual = p - 1 / (1 + np.exp(-(fit.intercept + z @ fit.coefficients)))
     pull = z.T @ residual
     off = np.where(fit.coefficients != 0, np.abs(pull - penalty * np.sign(fit.coefficients)), np.abs(pull) - penalty)

@@ -1,4 +1,4 @@
-"""What a re-run of the published findings keeps: in the run's database, through kills, beside a sweep, as exports."""
+"""A re-run of the published findings keeps its measurements: in the run's database, through kills, beside a sweep, as exports."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def nature() -> MazePolicy:
 
 @pytest.fixture
 def two_threads() -> Iterator[None]:
-    """What a machine of two cores has."""
+    """Use two torch threads, as a machine of two cores does."""
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     yield

@@ -165,7 +165,7 @@ def test_other_thresholds_are_told_with_the_command_that_asks_for_them(run: Path
 
 
 def probes(spec: SweepSpec, **changes: Any) -> bytes:
-    """What `mazesteer probe` leaves, of which only what it is of means something."""
+    """Return a file as `mazesteer probe` leaves it; only its agent, levels and sites mean something."""
     found = made_up_summary(
         [made_up_site("input", affine=True)],
         made_up_tallies(1, 0, len(spec.levels)),

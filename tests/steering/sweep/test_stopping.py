@@ -45,7 +45,7 @@ def stored(run: Path) -> tuple[int, int]:
 
 
 def settled(run: Path) -> tuple[int, int]:
-    """What is stored once nothing more comes: the driver may still hold what a worker, now frozen, had finished."""
+    """Return what is stored once nothing more comes: the driver may still hold what a worker, now frozen, had finished."""
     found = stored(run)
     while True:
         time.sleep(1.0)
@@ -74,7 +74,7 @@ def workers_of(session: int) -> list[int]:
 
 
 def kill_all(session: int) -> None:
-    """What a failing test would leave behind."""
+    """Kill the processes that a failing test would leave behind."""
     for process in alive(session):
         os.kill(process, signal.SIGKILL)
 

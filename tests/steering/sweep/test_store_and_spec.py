@@ -192,7 +192,7 @@ def test_tables_of_a_run_without_results_have_columns(tmp_path: Path) -> None:
 
 
 def test_levels_stay_what_they_were_but_for_twins(tmp_path: Path) -> None:
-    """Whether a level's maze was met before depends on the levels asked for; all else on its seed."""
+    """A level's repetition of an earlier maze depends on the levels asked for; all else on its seed."""
     used, twin = (5, True, "", {"a": 1.0}), (5, False, "same maze as level 2", {})
     with Store.open(tmp_path) as store:
         store.add_levels([used, (7, False, "no decision square", {})])

@@ -228,7 +228,7 @@ def test_interaction_is_the_definition(policy: MazePolicy, level: Maze) -> None:
 
 
 def test_outside_the_receptive_field_nothing_is_left_over(policy: MazePolicy) -> None:
-    """Where additivity is guaranteed the interaction is rounding error; a field that sees all has no outside."""
+    """The interaction is rounding error at additive sites; a field that sees all has no outside."""
     maze = Maze.from_level(2)
     for site in ("embedder.block1.conv", "embedder.block1.maxpool"):
         spec = spec_of(policy, levels=(2,), sites=(site,), conditions=("subtract",))
