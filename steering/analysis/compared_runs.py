@@ -53,7 +53,8 @@ class ComparedRun:
 def find_runs(given: Sequence[Path]) -> list[Path]:
     """Return the run directories for what a user typed: runs, or folders of several.
 
-    Raises :class:`InputError` for anything else.
+    Raises:
+        InputError: for anything else.
     """
     found: list[Path] = []
     for path in given:
@@ -79,7 +80,8 @@ def unfinished(given: Sequence[Path]) -> list[str]:
 def read_compared_runs(directories: Sequence[Path]) -> list[ComparedRun]:
     """Read one run for each directory; a single directory with several coefficients gives one for each.
 
-    Raises :class:`InputError` if that makes fewer than two, or for a run without a finished level.
+    Raises:
+        InputError: if that makes fewer than two, or for a run without a finished level.
     """
     runs: list[ComparedRun] = []
     for directory in directories:

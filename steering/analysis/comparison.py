@@ -117,7 +117,8 @@ def compare(
 def _shared_sites(runs: Sequence[ComparedRun]) -> list[str]:
     """Return the trunk sites that all runs have.
 
-    Raises :class:`InputError` if there are none, or for another horizon or mode.
+    Raises:
+        InputError: if there are none, or for another horizon or mode.
     """
     first = runs[0]
     for run, name in itertools.product(runs[1:], ("horizon", "mode")):

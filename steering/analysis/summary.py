@@ -214,8 +214,11 @@ def agents_boundary(
 ) -> boundary.Boundary:
     """Return the boundary over the agents of several finished runs (:func:`boundary.over_agents`).
 
-    Thresholds that are None are the runs' own. Raises :class:`InputError` for runs that cannot be read, were not swept
-    at the same sites, or have other thresholds than one another.
+    Thresholds that are None are the runs' own.
+
+    Raises:
+        InputError: for runs that cannot be read, were not swept at the same sites, or have other thresholds than one
+            another.
     """
     curves, mazes, known = [], set(), []
     for directory in directories:

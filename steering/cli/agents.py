@@ -168,7 +168,8 @@ def train(
 def _training_options(typed: Mapping[str, Any], *, from_scratch: bool, resume: bool) -> dict[str, Any]:
     """Return the options of a :class:`TrainSpec` that were given, by name, ``from_scratch`` and the region resolved.
 
-    Raises :class:`InputError` for options that do not go together, a region or a seed that there is none of.
+    Raises:
+        InputError: for options that do not go together, a region or a seed that there is none of.
     """
     from envs.training.levels import check_region
 

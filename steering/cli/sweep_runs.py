@@ -65,9 +65,13 @@ def run_layer_sweep(options: SweepOptions) -> SweepSummary:
 def run_layer_sweeps(options: SweepOptions, checkpoints: Sequence[str]) -> RunIndex:
     """Make the same sweep for every checkpoint, each in a directory of its name under ``options.out``.
 
-    All are planned before the first begins, so bad input costs nothing. Typed again, it goes on. Returns the index.
-    Raises :class:`InputError` if two checkpoints share a name, or if
-    ``options.out`` holds something else.
+    All are planned before the first begins, so bad input costs nothing. Typed again, it goes on.
+
+    Returns:
+        The index of the runs.
+
+    Raises:
+        InputError: if two checkpoints share a name, or if ``options.out`` holds something else.
     """
     parts = {}
     for checkpoint in checkpoints:

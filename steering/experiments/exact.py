@@ -69,7 +69,7 @@ class LevelEvaluator:
 
     @functools.cached_property
     def frames(self) -> np.ndarray:
-        """Return ``uint8[n_states, 64, 64, 3]``: the level as the policy sees it from every state."""
+        """Return the level as the policy sees it from every state: ``uint8[n_states, 64, 64, 3]``."""
         return self.maze.observations()
 
     @property

@@ -169,7 +169,8 @@ def intervention_named(
 ) -> Intervention:
     """Return the intervention of a condition on one level; references change nothing.
 
-    Raises :class:`InputError` for an unknown condition, a missing site or a level without cheese.
+    Raises:
+        InputError: for an unknown condition, a missing site or a level without cheese.
     """
     chosen = find_condition(condition)
     check_random_seed(seed)

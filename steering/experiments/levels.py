@@ -184,7 +184,10 @@ def donor(maze: Maze, condition: str, seed: int, draw: int) -> Maze:
 
     ``other_level``: one that qualifies for a sweep itself, with its cheese on another cell of the picture.
     ``same_cell``: any in which that cell is free, with the cheese moved there. Cells are compared in procgen's whole
-    grid, so that equal cells are equal pixels. Raises :class:`InputError` if none is found.
+    grid, so that equal cells are equal pixels.
+
+    Raises:
+        InputError: if none is found.
     """
     return donors(maze, condition, seed, draw, 1)[0]
 

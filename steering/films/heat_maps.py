@@ -35,9 +35,12 @@ class Alignment:
 def alignment(net: nn.Module, site: str) -> Alignment:
     """Return the alignment of a site with maps ``[channels, rows, columns]``.
 
-    Kernels, strides and paddings on the way are followed through the traced graph; a stride-2 pooling
-    with padding 1 puts its units on every second pixel, not between two. A network that cannot be
-    traced has its maps stretched over the frame. Raises :class:`InputError` for a site without maps.
+    Kernels, strides and paddings on the way are followed through the traced graph; a stride-2 pooling with padding 1
+    puts its units on every second pixel, not between two. A network that cannot be traced has its maps stretched over
+    the frame.
+
+    Raises:
+        InputError: for a site without maps.
     """
     found = find_site(net, site)
     if len(found.shape) != 3:

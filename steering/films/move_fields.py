@@ -92,7 +92,7 @@ class MoveField:
         return np.array([chain.path_probability(self.maze, self.probabilities, cell) for cell in self.maze.cells])
 
     def heat(self, kind: str) -> Heat | None:
-        """Return ``visits``, ``path`` or ``none`` as colours; raises :class:`InputError` for another."""
+        """Return the map of ``visits`` or ``path``, None for ``none``; raises :class:`InputError` for another."""
         if kind not in HEATS:
             raise InputError(f"unknown heat map {kind!r} of a field; {nearest(kind, HEATS)}")
         if kind == "visits":
@@ -121,8 +121,10 @@ def panels(
 ) -> list[FieldPanel]:
     """Return the panels to draw: ``field``, and with ``other`` that one and the difference other - field.
 
-    The colours of the first two share their key. Arrows of the difference, up to 2 long, are drawn at
-    half the scale. Raises :class:`InputError` for an unknown facing or heat map, or two mazes.
+    The colours of the first two share their key. Arrows of the difference, up to 2 long, are drawn at half the scale.
+
+    Raises:
+        InputError: for an unknown facing or heat map, or two mazes.
     """
     shown = [field] if other is None else [field, other]
     if any(each.maze.walls != field.maze.walls for each in shown):

@@ -103,8 +103,9 @@ def leaf_names(net: nn.Module) -> list[str]:
 def trace(net: nn.Module) -> fx.GraphModule:
     """Return the network in eval mode as a graph whose nodes are its leaf modules (parameters are shared).
 
-    Raises :class:`InputError` if ``torch.fx`` cannot trace it (control flow that depends on data,
-    further arguments) or if the graph does not give the network's own logits on noise.
+    Raises:
+        InputError: if ``torch.fx`` cannot trace it (control flow that depends on data, further arguments) or if the
+            graph does not give the network's own logits on noise.
     """
     kind = type(net).__name__
     with in_eval_mode(net):

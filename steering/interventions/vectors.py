@@ -168,7 +168,8 @@ def cheese_vector(policy: Policy, maze: Maze, site: str, cell: Cell | None = Non
 def mean_cheese_vectors(policy: Policy, maze: Maze, sites: Sequence[str]) -> dict[str, SteeringVector]:
     """Return cheese vectors averaged over all states of the level but those on the cheese's cell.
 
-    Raises :class:`InputError` without a cheese.
+    Raises:
+        InputError: without a cheese.
     """
     _need_cheese(maze)
     states = [state for state in maze.states if state.cell != maze.cheese]
@@ -190,8 +191,10 @@ def mean_vector(vectors: Sequence[SteeringVector]) -> SteeringVector:
 def top_right_vectors(policy: Policy, maze: Maze, sites: Sequence[str]) -> dict[str, SteeringVector]:
     """Return activations with a corridor carved to the world's top-right corner, minus those without it.
 
-    Mouse at its start. Added, it attracts to the top right (Turner et al. 2023, "Add a top-right vector"). Raises
-    :class:`InputError` where the maze fills the world.
+    Mouse at its start. Added, it attracts to the top right (Turner et al. 2023, "Add a top-right vector").
+
+    Raises:
+        InputError: where the maze fills the world.
     """
     start, carved = State(maze.mouse, maze.facing), maze.with_corner_path()
     there = carved.observations([State(carved.mouse, carved.facing)])

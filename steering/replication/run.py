@@ -53,7 +53,8 @@ Progress = Callable[[int, int], None]
 def chosen(names: Sequence[str], mode: str | None = None) -> list[Finding]:
     """Return the findings called ``names``, in the list's order; none: all that are about ``mode``, if given.
 
-    Raises :class:`InputError` for an unknown name, and names the nearest.
+    Raises:
+        InputError: for an unknown name, and names the nearest.
     """
     for name in names:
         if name not in FINDINGS:

@@ -82,7 +82,10 @@ def track(policy: Policy, site: Site, seed: int, mode: str = "hard") -> Tracking
     A channel's score is the mean over levels of (mean of \\|with cheese - without\\| over the 3x3 map cells around the
     cheese, minus its mean elsewhere), divided by the standard deviation of the channel's activations, with cheese and
     without, over map cells and levels. Channels that never change score 0. Selected is the published share (11 of 128),
-    at least one. Raises :class:`InputError` for a site without maps.
+    at least one.
+
+    Raises:
+        InputError: for a site without maps.
     """
     return track_all(policy, [site], seed, mode)[site.name]
 

@@ -237,7 +237,8 @@ def _effects(found: Comparison) -> list[str]:
 def _history(training: Path | None, runs: Sequence[ComparedRun], series: Series | None) -> tuple[Look, ...]:
     """Return the history of the training of ``series``: on a card, or in the directory ``training``; () if of none.
 
-    Raises :class:`InputError` if ``training`` is given and is not theirs.
+    Raises:
+        InputError: if ``training`` is given and is not theirs.
     """
     if training is None:
         return _card_history(series.name) if series is not None else ()

@@ -31,7 +31,7 @@ class Figure:
 
 
 def write_page(template: str, path: Path, figures: list[Figure], film: str = "", **values: Any) -> None:
-    """Fill ``templates/<template>.html`` and ``.md``; writes ``path`` (``.html``) and its Markdown twin.
+    """Fill ``templates/<template>.html`` and ``.md``; write ``path`` (``.html``) and its Markdown twin.
 
     Each is written whole or not at all. Plotly is put into the page once, so it opens without a network. ``film`` (a
     data URI) is put in only if the page stays within ``PAGE_BYTES``.

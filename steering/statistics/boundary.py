@@ -287,8 +287,10 @@ def draw_agents(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return agents drawn anew, and for each the number of a resample of mazes.
 
-    ``int[draws, agents]``, and the same shape or (``same_mazes``) ``int[draws, 1]``. Raises :class:`InputError` for
-    fewer than two agents.
+    ``int[draws, agents]``, and the same shape or (``same_mazes``) ``int[draws, 1]``.
+
+    Raises:
+        InputError: for fewer than two agents.
     """
     if agents < 2:
         raise InputError("an interval over agents needs at least 2 agents")

@@ -58,7 +58,8 @@ def read_json(path: Path) -> dict[str, Any]:
 def read_index(directory: Path, remedy: str) -> RunIndex:
     """Return the index of a folder of several runs.
 
-    Raises :class:`InputError`, with ``remedy``, if it is none.
+    Raises:
+        InputError: with ``remedy``, if it is none.
     """
     path = directory / INDEX.file
     found = read_json(path)
@@ -111,7 +112,10 @@ def read_artifacts(directory: Path, sha256: str, mode: str, levels: Collection[i
 def read_probes(directory: Path, sha256: str, mode: str) -> tuple[ProbeSummary | None, str]:
     """Return the readings of probes in a run directory and "", or None and why they are not shown; None, "" for none.
 
-    ``sha256`` and ``mode`` are the sweep's. Raises :class:`InputError` for a file that cannot be read.
+    ``sha256`` and ``mode`` are the sweep's.
+
+    Raises:
+        InputError: for a file that cannot be read.
     """
     found, note = _read_artifact(directory, sha256, mode, PROBES)
     if found is None:

@@ -176,7 +176,10 @@ def dask(
 
     A unit whose worker is lost is computed by another one; if all are lost, by those that come within
     ``CONNECT_SECONDS``, to whom the checkpoint is sent again. Without an address a cluster of ``workers`` processes is
-    started on 127.0.0.1. Raises :class:`InputError` if no scheduler answers or a unit fails everywhere.
+    started on 127.0.0.1.
+
+    Raises:
+        InputError: if no scheduler answers or a unit fails everywhere.
     """
     try:
         from distributed import as_completed

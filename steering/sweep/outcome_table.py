@@ -76,7 +76,8 @@ class OutcomeTable:
     def read_trunk(cls, store: Store, spec: SweepSpec, condition: str, coefficient: float) -> OutcomeTable:
         """Read one condition at one coefficient at the trunk sites, on the levels that have all of that.
 
-        Raises :class:`InputError` if no level has.
+        Raises:
+            InputError: if no level has.
         """
         trunk = {site.name for site in store.sites().values() if site.trunk}
         sites = tuple(name for name in spec.sites if name in trunk)

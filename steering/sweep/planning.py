@@ -160,7 +160,10 @@ def expand_checkpoints(given: Sequence[str]) -> tuple[list[str], bool]:
     """Return (checkpoints, whether there may be several) for what a user types.
 
     Names and files stand for themselves, a directory or ``NAME@all`` for the snapshots in it. A shipped name is that
-    name, whatever a folder is called. Raises :class:`InputError` for a directory without checkpoints.
+    name, whatever a folder is called.
+
+    Raises:
+        InputError: for a directory without checkpoints.
     """
     found: list[str] = []
     several = len(given) > 1

@@ -161,9 +161,11 @@ class Store:
     def add_levels(self, rows: Iterable[tuple[int, bool, str, dict[str, float]]]) -> None:
         """Record levels: (level, used, reason for skipping, features); the latest plan's row stays.
 
-        A level is a function of its seed and the run's mode, so only ``SkipReason.SAME_MAZE``, which
-        depends on the other levels looked at, may come or go. Raises :class:`InputError` for another
-        difference: then procgen or the rules are not those of the stored results.
+        A level is a function of its seed and the run's mode, so only ``SkipReason.SAME_MAZE``, which depends on the
+        other levels looked at, may come or go.
+
+        Raises:
+            InputError: for another difference: then procgen or the rules are not those of the stored results.
         """
         with self.transaction():
             for level, used, reason, features in rows:
