@@ -1,4 +1,4 @@
-"""Checks an installation part by part and says how to mend what is missing.
+"""Checks of an installation, part by part, each with a remedy for what is missing.
 
 Only the standard library is imported here. procgen, torch and the encoder are tried out in
 processes of their own: a broken library may abort the process that loads it.

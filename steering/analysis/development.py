@@ -1,4 +1,4 @@
-"""When in training does the boundary appear, and what did the loss do then: curves over snapshots of one training."""
+"""The boundary and the loss over training: curves over snapshots of one training."""
 
 from __future__ import annotations
 

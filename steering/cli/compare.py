@@ -1,4 +1,4 @@
-"""The commands ``compare`` and ``power``: what runs say beside each other, and how many levels an interval needs."""
+"""The commands ``compare`` (runs side by side) and ``power`` (the number of levels that an interval needs)."""
 
 from __future__ import annotations
 

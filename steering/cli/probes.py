@@ -1,4 +1,4 @@
-"""The command that probes what a readout of each site can tell."""
+"""The ``probe`` command: linear readouts of each site."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Films of what an intervention does: recorded rollouts of any number of conditions, side by side."""
+"""Films of interventions: recorded rollouts of any number of conditions, side by side."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Three mazes to look at: where subtraction does what it typically does, where it works best, and where worst.
+"""Three mazes to look at: those where subtraction works as it typically does, best, and worst.
 
 Their fields are computed when a sweep ends and kept in ``fields.json``, so that a report needs no network.
 """

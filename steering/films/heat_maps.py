@@ -1,4 +1,4 @@
-"""Heat maps of a site over the level: which of its units stand where in the picture."""
+"""Heat maps of a site over the level, aligned to the picture."""
 
 from __future__ import annotations
 

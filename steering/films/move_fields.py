@@ -1,4 +1,4 @@
-"""Fields of moves, exact: where a policy drives the mouse from every cell, and how often it is there.
+"""Fields of moves, exact: the mean step of a policy from every cell, and the expected visits there.
 
 A move vector is the mean step of one move, ``sum over moves of p(move) * step(move)``: (right, up) in
 cells, at most 1 long. An attempt into a wall counts as made. Per cell there are two states (the mouse

@@ -1,4 +1,4 @@
-"""Probes: what a linear readout of one site's activations says about cheese and next move.
+"""Probes: scores of linear readouts of one site's activations, for the cheese's cell and the next move.
 
 Every frame is a state of a level with a cheese of its own. Levels are split into folds, so a maze is either learned
 from or asked about. All probes are ridge regressions in closed form: the linear ones through the Gram matrix, which

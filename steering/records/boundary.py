@@ -1,4 +1,4 @@
-"""Up to which site something holds, as the files of a run say it.
+"""Boundaries, as the files of a run keep them: the site up to which a rule holds.
 
 An end of an interval (``low``, ``high``) is that of a 95% bootstrap interval over mazes.
 """

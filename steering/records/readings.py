@@ -1,4 +1,4 @@
-"""Readings of the boundary: up to which site something holds, or from which on, of whatever kind."""
+"""Readings of the boundary, of any kind: the site up to which, or from which on, a statement holds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The published findings in a run's database: what was measured on each maze, and what it comes to.
+"""The published findings in a run's database: the measurements of each maze, and their summaries.
 
 They share file, lock and transactions with a sweep (:mod:`steering.sweep.store`), and with it the checkpoint and the
 mode. A row or a result is kept with its basis, a digest of all it depends on: what has another basis is as good as

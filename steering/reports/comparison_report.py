@@ -1,4 +1,4 @@
-"""``compare.html``, ``compare.md``, ``compare.png`` and ``compare.json``: what ``mazesteer compare`` writes."""
+"""The files of ``mazesteer compare``: ``compare.html``, ``compare.md``, ``compare.png`` and ``compare.json``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures of what probes and cheese vectors say at each site.
+"""Figures of the readings of probes and cheese vectors at each site.
 
 What is no finding is marked as in every figure over depth (:mod:`steering.reports.site_axis`), and so are states where
 a vector cannot depend on the mouse (outside the receptive field: diamonds).

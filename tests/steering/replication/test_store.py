@@ -1,4 +1,4 @@
-"""A re-run of the published findings keeps its measurements: in the run's database, through kills, beside a sweep, as exports."""
+"""A re-run of the published findings keeps its measurements: in the run's database, through kills, beside a sweep."""
 
 from __future__ import annotations
 

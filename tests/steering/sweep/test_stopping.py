@@ -45,7 +45,7 @@ def stored(run: Path) -> tuple[int, int]:
 
 
 def settled(run: Path) -> tuple[int, int]:
-    """Return what is stored once nothing more comes: the driver may still hold what a worker, now frozen, had finished."""
+    """Return what is stored once nothing more comes: the driver may still hold results of a worker, now frozen."""
     found = stored(run)
     while True:
         time.sleep(1.0)
