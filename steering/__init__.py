@@ -2,7 +2,8 @@
 
 from envs.lazy import lazy_exports
 
-__getattr__, __all__ = lazy_exports(
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
     {
         "HookedPolicy": "steering.interventions.hooks",
         "Intervention": "steering.interventions.edits",
@@ -13,6 +14,7 @@ __getattr__, __all__ = lazy_exports(
         "SteeringVector": "steering.interventions.vectors",
         "Store": "steering.sweep.store",
         "SweepSpec": "steering.sweep.spec",
+        "SweepSummary": "steering.records.sweep",
         "ablate": "steering.interventions.edits",
         "add": "steering.interventions.edits",
         "cheese_vector": "steering.interventions.vectors",
@@ -25,9 +27,12 @@ __getattr__, __all__ = lazy_exports(
         "patch": "steering.interventions.edits",
         "qualifying_levels": "steering.experiments.levels",
         "random_vector": "steering.interventions.vectors",
+        "read_compared_runs": "steering.analysis.compared_runs",
         "replicate": "steering.replication.run",
         "rollouts": "steering.experiments.sampled",
         "subtract": "steering.interventions.edits",
         "summarize": "steering.analysis.summary",
-    }
+        "summarize_run": "steering.analysis.summary",
+        "write_report": "steering.reports.sweep_report",
+    },
 )

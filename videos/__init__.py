@@ -2,7 +2,8 @@
 
 from envs.lazy import lazy_exports
 
-__getattr__, __all__ = lazy_exports(
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
     {
         "FieldPanel": "videos.fields",
         "Heat": "videos.fields",
@@ -20,5 +21,5 @@ __getattr__, __all__ = lazy_exports(
         "write_film": "videos.encode",
         "write_gif": "videos.encode",
         "write_video": "videos.encode",
-    }
+    },
 )

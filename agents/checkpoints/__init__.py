@@ -2,7 +2,8 @@
 
 from envs.lazy import lazy_exports
 
-__getattr__, __all__ = lazy_exports(
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
     {
         "export_checkpoint": "agents.checkpoints.files",
         "load_card": "agents.checkpoints.cards",
@@ -10,5 +11,5 @@ __getattr__, __all__ = lazy_exports(
         "save_checkpoint": "agents.checkpoints.files",
         "zoo_names": "agents.checkpoints.cards",
         "zoo_snapshots": "agents.checkpoints.cards",
-    }
+    },
 )

@@ -49,7 +49,10 @@ def zoo_snapshots(name: str) -> dict[int, dict[str, Any]]:
 
 
 def checkpoint_file(checkpoint: str | os.PathLike[str]) -> Path:
-    """Return the file that :func:`load_policy` reads for a name, a snapshot of one, or a file; it need not exist."""
+    """Return the file of a name, a snapshot of one, or a file; it need not exist.
+
+    It is what :func:`agents.checkpoints.zoo.load_policy` reads.
+    """
     text = os.fspath(checkpoint)
     name, at, count = text.partition("@")
     if text in zoo_names():

@@ -2,8 +2,9 @@
 
 from envs.lazy import lazy_exports
 
-__getattr__, __all__ = lazy_exports(
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
     {
         "MazeState": "envs.simulator.state_bytes",
-    }
+    },
 )

@@ -89,11 +89,6 @@ class MazeState:
         return (self.world_dim - self.maze_dim) // 2
 
     @property
-    def level_seed(self) -> int:
-        """Return the seed of the level the state belongs to."""
-        return self.integer("current_level_seed")
-
-    @property
     def mouse(self) -> tuple[int, int]:
         """Return the outer grid cell (x, y) of the mouse."""
         x, y = self.entities[0, [X, Y]].view("<f4")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +56,20 @@ class _Basis:
     """Outcomes on the levels without cheese, ``float64[n_levels]`` each."""
     weights: np.ndarray
     """Times that each level occurs in each resample, ``float64[draws, n_levels]``."""
+
+
+def summarize_run(directory: str | os.PathLike[str]) -> SweepSummary:
+    """Return all numbers of a run with the thresholds of its last sweep command, as its ``summary.json`` has them.
+
+    Args:
+        directory: what ``--out`` of ``layer-sweep`` was.
+
+    Raises:
+        InputError: if there is no finished run.
+    """
+    spec = SweepSpec.load(directory)
+    with Store.read(Path(directory)) as store:
+        return summarize(store, spec, **vars(store.thresholds()))
 
 
 def summarize(

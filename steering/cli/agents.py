@@ -62,7 +62,7 @@ def evaluate_command(
     from agents.evaluation import policy_figures
     from agents.hardware import keep_freed_memory
     from envs.training.levels import check_region
-    from steering.progress import bar
+    from steering.workflows.progress import bar
 
     if not 1 <= n_levels <= 100_000:
         raise InputError(f"--n-levels {n_levels}: evaluation has levels 0 to 99999, so 1 to 100000 of them")
@@ -137,7 +137,7 @@ def train(
     """Train a policy: imitation, on-policy imitation, then PPO; snapshots, history and a card."""
     from agents.training.pipeline import TrainSpec, start_run, train_pipeline
     from envs.files import locked
-    from steering.progress import bar
+    from steering.workflows.progress import bar
 
     typed = {
         "region": region,

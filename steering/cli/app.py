@@ -138,7 +138,7 @@ def report(
     competence_threshold: Threshold = None,
 ) -> None:
     """Write summary.json, outcomes.csv and report.html again from what a run has stored."""
-    from steering.cli.outputs import rewrite_outputs
+    from steering.workflows.outputs import rewrite_outputs
 
     rewrite_outputs(run, blindness_threshold, competence_threshold)
 

@@ -8,15 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from envs.errors import InputError, told_if_stopped
-from steering.cli.options import DEFAULT_CHECKPOINT, Checkpoint
+from steering.cli.options import DEFAULT_CHECKPOINT, Checkpoint, Coefficient, Mode, Seed
 
 commands = typer.Typer()
 
 Site = Annotated[str | None, typer.Option("--site", help="Site name (see `sites`; default: the published one).")]
-Coefficient = Annotated[float, typer.Option(help="Multiple of the vector.")]
 Horizon = Annotated[int, typer.Option(help="Moves at most (1 to 500).")]
-Seed = Annotated[int, typer.Option(help="Seed of every random draw.")]
-Mode = Annotated[str, typer.Option(help="Procgen's distribution mode: hard or easy.")]
 Size = Annotated[int, typer.Option(help="Pixels of a maze's side (64 to 2048).")]
 Fps = Annotated[float, typer.Option(help="Frames, and moves, a second.")]
 Grid = Annotated[bool, typer.Option("--grid", help="All levels at once, a row each (else one by one).")]
@@ -61,7 +58,7 @@ def video(
     from envs.maze import Maze
     from steering.experiments.levels import parse_levels
     from steering.films.condition_film import Cast, heat_overlays, roll
-    from steering.progress import bar
+    from steering.workflows.progress import bar
     from videos.encode import check_film_path
     from videos.rollout_film import film_of
     from videos.side_by_side import Look
@@ -158,8 +155,8 @@ def film_sweep_command(
     """Film a sweep: site by site in depth order, the steered field and rollouts over the growing blindness curve."""
     from agents.checkpoints.zoo import load_policy
     from steering.films.site_film import film_sites
-    from steering.progress import bar
     from steering.sweep.spec import SweepSpec
+    from steering.workflows.progress import bar
     from videos.side_by_side import Look
 
     spec = SweepSpec.load(run)

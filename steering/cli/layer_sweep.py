@@ -49,9 +49,9 @@ def layer_sweep(
     competence_threshold: Annotated[float, typer.Option(help="Of the boundary's rule.")] = 0.8,
 ) -> None:
     """Subtract the cheese vector at every layer and report where that stops blinding the agent."""
-    from steering.cli.sweep_runs import run_layer_sweep, run_layer_sweeps
     from steering.sweep.executors import Cluster
     from steering.sweep.planning import SweepOptions, expand_checkpoints
+    from steering.workflows.sweep_runs import run_layer_sweep, run_layer_sweeps
 
     if checkpoint is not None and checkpoints:
         raise InputError(f"give {checkpoint} as one more --checkpoint, or alone")

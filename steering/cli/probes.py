@@ -37,9 +37,9 @@ def probe(
 ) -> None:
     """Probe every layer for the cheese's cell and for next moves; compare cheese vectors between positions."""
     from steering.probes.run import ProbeOptions, run_probes
-    from steering.progress import bar
     from steering.records.codec import to_json
     from steering.sweep.artifacts import PROBES, read_json
+    from steering.workflows.progress import bar
 
     with bar("probing") as progress:
         found = run_probes(ProbeOptions(checkpoint, out, levels, n_levels, sites, states, seed, mode), progress)

@@ -43,11 +43,11 @@ def replicate_command(
     """Run the published findings again and print measured beside published."""
     from agents.checkpoints.zoo import load_policy
     from steering.experiments.levels import parse_levels
-    from steering.progress import bar
     from steering.records.codec import to_plain
     from steering.replication.protocol import Settings, published_site
     from steering.replication.run import chosen, replicate
     from steering.sweep.artifacts import DATABASE, REPLICATE
+    from steering.workflows.progress import bar
 
     findings = chosen(names or (), None if show_list else mode)
     if show_list:

@@ -2,16 +2,23 @@
 
 from envs.lazy import lazy_exports
 
-__getattr__, __all__ = lazy_exports(
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
     {
         "CONDITIONS": "steering.experiments.conditions",
+        "Condition": "steering.experiments.conditions",
         "Key": "steering.experiments.conditions",
         "LevelEvaluator": "steering.experiments.exact",
         "MAIN": "steering.experiments.conditions",
         "Outcome": "steering.experiments.outcome",
+        "PUBLISHED_SITE": "steering.experiments.conditions",
+        "TABLE": "steering.experiments.conditions",
+        "VectorSource": "steering.experiments.levels",
         "evaluate": "steering.experiments.exact",
+        "find_condition": "steering.experiments.conditions",
+        "intervention_named": "steering.experiments.level_conditions",
         "level_intervention": "steering.experiments.level_conditions",
         "qualifying_levels": "steering.experiments.levels",
         "rollouts": "steering.experiments.sampled",
-    }
+    },
 )

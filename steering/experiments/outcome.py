@@ -119,7 +119,6 @@ OUTCOMES = (
 )  # fmt: skip
 LABELS = {column.name: column.label for column in OUTCOMES}
 WORDS = {column.name: column.words or column.label for column in OUTCOMES}
-TESTED = tuple(column.name for column in OUTCOMES if column.tested_against)
 ATTRACTION = tuple(column.name for column in OUTCOMES if column.attraction)
 COMPARED = tuple(column.name for column in sorted(OUTCOMES, key=lambda column: column.compared) if column.compared)
 

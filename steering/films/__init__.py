@@ -2,7 +2,8 @@
 
 from envs.lazy import lazy_exports
 
-__getattr__, __all__ = lazy_exports(
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
     {
         "Cast": "steering.films.condition_film",
         "MoveField": "steering.films.move_fields",
@@ -10,5 +11,5 @@ __getattr__, __all__ = lazy_exports(
         "film_sweep": "steering.films.sweep_film",
         "heat_map": "steering.films.heat_maps",
         "roll": "steering.films.condition_film",
-    }
+    },
 )

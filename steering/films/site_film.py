@@ -25,7 +25,6 @@ from steering.films.move_fields import MoveField
 from steering.films.sweep_film import most_changed
 from steering.interventions.edits import Intervention
 from steering.records.sweep import SweepSummary
-from steering.sweep.artifacts import DATABASE
 from steering.sweep.recordings import rollout_site
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store
@@ -79,10 +78,8 @@ def film_sites(
         raise InputError(f"{run}: a sweep without the condition {MAIN!r}, so there is no curve to walk along")
     if level is not None and level not in spec.levels:
         raise InputError(f"--level {level} is not in this run; choose one of {', '.join(map(str, spec.levels[:20]))}")
-    if not (run / DATABASE).is_file():
-        raise InputError(f"{run}: no {DATABASE}; it is not a finished run")
     path = check_film_path(run / "film-sweep.mp4" if out is None else out)
-    with Store.open(run) as store:
+    with Store.read(run) as store:
         summary = summarize(store, spec)
         chosen = most_changed(store, spec, rollout_site(spec.sites)) if level is None else level
     curve = distinct_curve(summary)

@@ -2,7 +2,8 @@
 
 from envs.lazy import lazy_exports
 
-__getattr__, __all__ = lazy_exports(
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
     {
         "HookedPolicy": "steering.interventions.hooks",
         "Intervention": "steering.interventions.edits",
@@ -16,9 +17,11 @@ __getattr__, __all__ = lazy_exports(
         "clamp": "steering.interventions.edits",
         "enumerate_sites": "steering.interventions.sites",
         "find_site": "steering.interventions.sites",
+        "mean_activation": "steering.interventions.vectors",
         "patch": "steering.interventions.edits",
         "random_vector": "steering.interventions.vectors",
         "select_sites": "steering.interventions.sites",
         "subtract": "steering.interventions.edits",
-    }
+        "top_right_vectors": "steering.interventions.vectors",
+    },
 )

@@ -2,7 +2,8 @@
 
 from envs.lazy import lazy_exports
 
-__getattr__, __all__ = lazy_exports(
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
     {
         "ProbeData": "steering.probes.data",
         "ProbeOptions": "steering.probes.run",
@@ -10,5 +11,5 @@ __getattr__, __all__ = lazy_exports(
         "run_probes": "steering.probes.run",
         "site_scores": "steering.probes.scores",
         "summarize_probes": "steering.probes.summary",
-    }
+    },
 )

@@ -2,7 +2,8 @@
 
 from envs.lazy import lazy_exports
 
-__getattr__, __all__ = lazy_exports(
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
     {
         "BoundarySummary": "steering.records.boundary",
         "CellBoundary": "steering.records.probes",
@@ -55,5 +56,5 @@ __getattr__, __all__ = lazy_exports(
         "from_plain": "steering.records.codec",
         "to_json": "steering.records.codec",
         "to_plain": "steering.records.codec",
-    }
+    },
 )

@@ -11,6 +11,7 @@ import msgspec
 from envs.errors import InputError
 
 T = TypeVar("T")
+REMEDY = "it is not of this version of mazesteer"
 
 
 def to_plain(record: Any) -> Any:
@@ -23,7 +24,9 @@ def to_json(record: Any, *, indent: int | None = None) -> bytes:
     return (json.dumps(to_plain(record), indent=indent, allow_nan=False) + "\n").encode()
 
 
-def from_plain(data: object, kind: type[T], where: object, remedy: str, *, partial: bool = False) -> T:
+def from_plain(
+    data: object, kind: type[T], where: object = "JSON", remedy: str = REMEDY, *, partial: bool = False
+) -> T:
     """Return the record of type ``kind`` that ``data`` describes.
 
     Args:
@@ -46,7 +49,7 @@ def from_plain(data: object, kind: type[T], where: object, remedy: str, *, parti
     return record
 
 
-def from_json(data: bytes | str, kind: type[T], where: object, remedy: str) -> T:
+def from_json(data: bytes | str, kind: type[T], where: object = "JSON", remedy: str = REMEDY) -> T:
     """Return the record of type ``kind`` in JSON text; raises as :func:`from_plain` does, and for text that is none."""
     try:
         found = json.loads(data)

@@ -2,10 +2,11 @@
 
 from envs.lazy import lazy_exports
 
-__getattr__, __all__ = lazy_exports(
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
     {
         "run_compare": "steering.reports.comparison_report",
         "sweep_picture": "steering.reports.static_figures",
         "write_report": "steering.reports.sweep_report",
-    }
+    },
 )

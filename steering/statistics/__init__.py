@@ -2,7 +2,8 @@
 
 from envs.lazy import lazy_exports
 
-__getattr__, __all__ = lazy_exports(
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
     {
         "Boundary": "steering.statistics.boundary",
         "Curves": "steering.statistics.boundary",
@@ -18,5 +19,5 @@ __getattr__, __all__ = lazy_exports(
         "paired_effect": "steering.statistics.paired",
         "ratio_interval": "steering.statistics.bootstrap",
         "resamples": "steering.statistics.bootstrap",
-    }
+    },
 )

@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any, Protocol
-
-
-def format_interval(part: Mapping[str, Any] | None, name: str = "value") -> str:
-    """Return the number ``name`` of ``part`` with its interval ``low`` to ``high``; a dash for none."""
-    return "–" if part is None else format_range(part[name], part["low"], part["high"])
+from typing import Protocol
 
 
 def format_range(value: float | None, low: float | None, high: float | None) -> str:
@@ -37,9 +31,7 @@ class Interval(Protocol):
 
 def format_estimate(part: Interval | None) -> str:
     """Return a number with its interval; a dash for none."""
-    if part is None or part.value is None:
-        return "–"
-    return f"{format_number(part.value, 2)} ({format_number(part.low, 2)} to {format_number(part.high, 2)})"
+    return "–" if part is None else format_range(part.value, part.low, part.high)
 
 
 def format_number(value: float | None, digits: int = 3) -> str:

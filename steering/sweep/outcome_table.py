@@ -14,7 +14,6 @@ from steering.experiments.conditions import BY_NAME, Key
 from steering.experiments.outcome import OUTCOME_FIELDS, Outcome
 from steering.records.sites import SiteFacts
 from steering.statistics.bootstrap import TIE
-from steering.sweep.artifacts import DATABASE
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store
 
@@ -92,9 +91,7 @@ class OutcomeTable:
             InputError: if it holds no results, or no level is finished.
         """
         spec = SweepSpec.load(directory)
-        if not (directory / DATABASE).is_file():
-            raise InputError(f"{directory}: no {DATABASE}; it is not a finished run")
-        with Store.open(directory) as store:
+        with Store.read(directory) as store:
             return cls.read(store, spec)
 
     def reference(self, name: str) -> Columns:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,12 +111,13 @@ class SweepSpec:
         write_atomic(directory / "spec.json", to_json({"format": RUN_FORMAT, **to_plain(self)}, indent=2))
 
     @classmethod
-    def load(cls, directory: Path) -> SweepSpec:
+    def load(cls, directory: str | os.PathLike[str]) -> SweepSpec:
         """Read ``spec.json`` of a run directory.
 
         Raises:
             InputError: if there is none, or it is not one of this version.
         """
+        directory = Path(directory)
         try:
             data = json.loads((directory / "spec.json").read_text())
             if not isinstance(data, dict) or data.pop("format", None) != RUN_FORMAT:

@@ -12,6 +12,7 @@ import csv
 import io
 import json
 import operator
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -82,13 +83,22 @@ class Store:
 
     @classmethod
     @contextlib.contextmanager
-    def open(cls, directory: Path) -> Iterator[Store]:
+    def read(cls, directory: str | os.PathLike[str]) -> Iterator[Store]:
+        """Open the results of a run; raises :class:`InputError` where there are none."""
+        if not (Path(directory) / DATABASE).is_file():
+            raise InputError(f"{Path(directory)}: no {DATABASE}; it is not a finished run")
+        with cls.open(directory) as store:
+            yield store
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, directory: str | os.PathLike[str]) -> Iterator[Store]:
         """Open or create the ``results.sqlite`` of a run directory.
 
         Raises:
             InputError: for a file of something else, of another schema, or that cannot be read or written.
         """
-        path = directory / DATABASE
+        path = Path(directory) / DATABASE
         try:
             connection = sqlite3.connect(path, isolation_level=None)
         except sqlite3.Error as error:

@@ -18,7 +18,7 @@ def held(data: bytes) -> tuple[int, State]:
     """Level and (cell, facing) of the state that procgen holds."""
     state = state_bytes.decode(data)
     x, y = state.mouse
-    return state.level_seed, State((x - state.margin, y - state.margin), state.facing)
+    return state.integer("current_level_seed"), State((x - state.margin, y - state.margin), state.facing)
 
 
 @pytest.mark.parametrize(("mode", "levels", "steps"), [("hard", LEVELS, STEPS), ("easy", 20, 40)])

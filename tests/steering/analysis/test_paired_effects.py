@@ -25,7 +25,7 @@ from steering.analysis.summary import agents_boundary, summarize
 from steering.cli.compare import commands
 from steering.experiments.conditions import Key
 from steering.experiments.exact import LevelEvaluator
-from steering.experiments.outcome import OUTCOME_FIELDS, TESTED, Outcome
+from steering.experiments.outcome import OUTCOME_FIELDS, OUTCOMES, Outcome
 from steering.interventions.edits import subtract
 from steering.interventions.sites import enumerate_sites
 from steering.interventions.vectors import SteeringVector, cheese_vector
@@ -49,6 +49,8 @@ SITES = ("input", "embedder.block1.conv", RES2, BRANCH, RES3, "embedder.relu3")
 DISTINCT = ["input", RES2, RES3, "embedder.relu3"]
 SEED = 5
 NOWHERE = Reach(None, None, None)
+
+TESTED = tuple(column.name for column in OUTCOMES if column.tested_against)
 
 
 def sweep(policy: MazePolicy, directory: Path, **options: Any) -> Path:

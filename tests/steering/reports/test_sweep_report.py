@@ -18,7 +18,6 @@ from envs.errors import InputError
 from envs.maze import Maze
 from steering.analysis.decision_square import decision_squares
 from steering.analysis.readings import readings
-from steering.cli.outputs import rewrite_outputs
 from steering.experiments.conditions import Key
 from steering.probes.run import ProbeOptions, run_probes
 from steering.probes.summary import load_probes
@@ -33,6 +32,7 @@ from steering.sweep.artifacts import RunArtifacts, read_artifacts
 from steering.sweep.provenance import used_versions
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store
+from steering.workflows.outputs import rewrite_outputs
 from tests.helpers.browser import chromium, looked_at
 from tests.helpers.probe_sets import made_up_site, made_up_summary, made_up_tallies
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from steering.progress import EVERY, bar, lines
+from steering.workflows.progress import EVERY, bar, lines
 
 
 def test_a_line_a_minute_with_an_estimate_from_what_this_run_did(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,10 +14,8 @@ from rich.table import Table
 from agents.checkpoints.zoo import load_policy, policy_from_bytes
 from envs.errors import InputError, told_if_stopped
 from envs.files import locked, write_atomic
-from steering.cli.outputs import write_outputs
 from steering.experiments.conditions import MAIN
 from steering.films.example_fields import keep_examples
-from steering.progress import bar
 from steering.records.codec import to_json
 from steering.records.runs import IndexedRun, RunIndex
 from steering.records.sweep import SweepSummary
@@ -27,6 +25,8 @@ from steering.sweep.planning import SweepOptions, executor, plan_sweep, read_che
 from steering.sweep.provenance import used_versions
 from steering.sweep.run import run_sweep
 from steering.sweep.store import Store, run_directory
+from steering.workflows.outputs import write_outputs
+from steering.workflows.progress import bar
 
 ANOTHER = "choose another --out"
 
