@@ -48,7 +48,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "SkippedLevel": "steering.records.sweep",
         "SweepSummary": "steering.records.sweep",
         "TallySums": "steering.records.probes",
-        "ThresholdPair": "steering.statistics.boundary",
         "ThresholdReach": "steering.records.boundary",
         "VectorBin": "steering.records.probes",
         "VectorReadings": "steering.records.probes",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from steering.records.boundary import ThresholdPair
 from steering.records.comparison import (
     CheeseEffect,
     ComparedBoundary,
@@ -13,7 +12,7 @@ from steering.records.comparison import (
     ComparedRunSummary,
     Comparison,
 )
-from steering.statistics.boundary import Reach
+from steering.statistics.boundary import Reach, ThresholdPair
 
 
 def boundary_of(site: str | None, low: str | None = None, high: str | None = None) -> ComparedBoundary:

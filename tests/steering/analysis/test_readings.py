@@ -12,7 +12,7 @@ from PIL import Image, ImageColor
 
 from steering.analysis.readings import readings
 from steering.probes.curves import cell_lost, next_move_appears, position_dependence
-from steering.records.boundary import BoundarySummary, ThresholdPair, ThresholdReach
+from steering.records.boundary import BoundarySummary, ThresholdReach
 from steering.records.comparison import BlindnessDifference, Comparison, CurvePoint, RunDifference
 from steering.records.probes import (
     CellBoundary,
@@ -45,6 +45,7 @@ from steering.reports.sweep_figures import (
     threshold_figure,
 )
 from steering.statistics import bootstrap
+from steering.statistics.boundary import ThresholdPair
 from tests.helpers.comparisons import boundary_of, cheese_effect, comparison, run_summary
 from tests.helpers.probe_sets import made_up_site
 from tests.helpers.records import made

@@ -23,6 +23,7 @@ from steering.replication.behaviour import (
     summarize_behaviour,
 )
 from steering.replication.protocol import Sample, Settings, Setup
+from steering.replication.run import stored_figure
 
 
 def planted(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -145,6 +146,8 @@ def test_the_summary_tells_a_planted_strongest_feature(random_policy: MazePolicy
     summary = summarize_behaviour(bench, Sample("behaviour", rows, 0))
     assert [claim.holds for claim in summary.claims] == [True, True, True]
     again = summarize_behaviour(bench, Sample("behaviour", rows, 0))
-    assert [f.to_json() for f in again.figures] == [f.to_json() for f in summary.figures], "a function of rows and seed"
+    assert [stored_figure(f) for f in again.figures] == [stored_figure(f) for f in summary.figures], (
+        "a function of rows and seed"
+    )
     few = summarize_behaviour(bench, Sample("behaviour", rows[: FEWEST - 1], 0))
     assert [claim.holds for claim in few.claims] == [None] and "nothing is fitted" in few.notes[0]

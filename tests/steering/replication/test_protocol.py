@@ -30,6 +30,7 @@ from steering.replication.protocol import (
     pooled_ratio,
     verdict,
 )
+from steering.replication.run import stored_figure
 from steering.replication.tracking import Tracking
 from steering.replication.transfer import exact_share, summarize_removal, summarize_transfer
 
@@ -59,7 +60,7 @@ def test_the_interval_is_that_of_the_mean_of_normal_mazes() -> None:
 def test_few_mazes_decide_nothing() -> None:
     figure = Sample("x", [{"a": 1.0}] * 4, 0).figure("m", median, "a")
     assert figure.value == 1.0 and figure.above(0) is None and figure.below(0) is None
-    assert figure.within(0, 2) is None and figure.to_json()["low"] is None
+    assert figure.within(0, 2) is None and stored_figure(figure).low is None
     assert np.isnan(Sample("x", [{"a": None}] * 9, 0).figure("m", median, "a").value)
 
 
