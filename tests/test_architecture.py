@@ -33,12 +33,12 @@ FLOORS: tuple[dict[str, str], ...] = (
         "steering.statistics": "bootstrap boundary formatting paired sample_size seeding",
     },
     {"steering.experiments": "conditions outcome exact profiles levels level_conditions sampled"},
-    {"steering.records": "codec sites boundary readings sweep probes comparison examples replication runs"},
+    {"steering.records": "codec sites boundary sweep probes readings comparison examples replication runs"},
     {"steering.sweep": "artifacts provenance spec recordings store outcome_table units executors run planning"},
     {"steering.probes": "score_records data ridge convolutional summary surroundings scores curves "
                         "position_dependence run"},
-    {"steering.analysis": "paired_effects readings summary power conclusion decision_square development compared_runs "
-                          "comparison_readings comparison"},
+    {"steering.analysis": "paired_effects readings summary power conclusion decision_square compared_runs "
+                          "development comparison_readings comparison"},
     {"steering.replication": "tracking protocol store own_vectors transfer channels cheese_probe behaviour levels run"},
     {"steering.films": "move_fields heat_maps condition_film sweep_film site_film example_fields"},
     {"steering.reports": "site_axis captions tables page static_figures probe_figures sweep_figures "
@@ -82,6 +82,7 @@ NO_TORCH += [f"steering.probes.{name}" for name in ("score_records", "summary", 
 NO_TORCH += [name for name, (_, room, _) in PLACES.items() if room == "steering.cli"]
 NO_TORCH += ["steering.workflows.progress", "steering.workflows.outputs"]
 MOST_FILES = 10  # of a room
+MOST_LINES = 350  # of a file
 
 
 def modules(package: str) -> list[str]:
@@ -169,6 +170,11 @@ def test_a_room_is_small_says_its_purpose_and_offers_its_names(room: str) -> Non
     assert package.__doc__ and "\n" not in package.__doc__.strip() and package.__doc__.endswith(".")
     assert package.__all__ == sorted(package.__all__) and not files & set(package.__all__)
     assert all(getattr(package, name) is not None for name in package.__all__)
+
+
+def test_no_file_is_long() -> None:
+    lines = {module: source_of(module).count("\n") for package in PACKAGES for module in modules(package)}
+    assert {module: n for module, n in lines.items() if n > MOST_LINES} == {}
 
 
 @pytest.mark.parametrize("package", PACKAGES)

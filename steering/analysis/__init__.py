@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "ComparedRun": "steering.analysis.compared_runs",
-        "agents_boundary": "steering.analysis.summary",
+        "agents_boundary": "steering.analysis.comparison",
         "boundary_readings": "steering.analysis.summary",
         "caveats": "steering.analysis.conclusion",
         "compare": "steering.analysis.comparison",

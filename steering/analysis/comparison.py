@@ -10,11 +10,13 @@ import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from envs.errors import InputError, check_random_seed
 from steering.analysis.compared_runs import ComparedRun, are_training_seeds
+from steering.analysis.summary import maze_weights, trunk_curves
 from steering.experiments.conditions import MAIN
 from steering.experiments.outcome import ATTRACTION, COMPARED
 from steering.records.comparison import (
@@ -30,9 +32,10 @@ from steering.records.comparison import (
     RunDifference,
     RunEffect,
 )
-from steering.statistics import bootstrap, paired
+from steering.statistics import bootstrap, boundary, paired
 from steering.statistics.boundary import Boundary, Curves, ThresholdPair, agreed_thresholds, find_boundary, over_agents
-from steering.sweep.outcome_table import Columns
+from steering.sweep.outcome_table import Columns, OutcomeTable
+from steering.sweep.store import Store
 
 FORMAT = "mazesteer-compare-1"
 Distances = tuple[np.ndarray, np.ndarray]  # edited float[s, n], left alone float[n]
@@ -297,3 +300,31 @@ def _mean_boundary(
 def _defined(value: float) -> float | None:
     """Return a number, None where it is not defined."""
     return float(value) if np.isfinite(value) else None
+
+
+def agents_boundary(
+    directories: Sequence[Path], *, blindness: float | None = None, competence: float | None = None, seed: int = 0
+) -> boundary.Boundary:
+    """Return the boundary over the agents of several finished runs (:func:`boundary.over_agents`).
+
+    Thresholds that are None are the runs' own.
+
+    Raises:
+        InputError: for runs that cannot be read, were not swept at the same sites, or have other thresholds than one
+            another.
+    """
+    curves, mazes, known = [], set(), []
+    for directory in directories:
+        table = OutcomeTable.open(directory)
+        with Store.open(directory) as store:
+            known.append(store.thresholds())
+        found = trunk_curves(table, maze_weights(table))
+        if found is None:
+            raise InputError(f"{directory}: no trunk site was swept under `{MAIN}`")
+        curves.append(found)
+        mazes.add((tuple(table.levels), table.spec.mode, table.spec.seed))
+    rng = np.random.default_rng(seed)
+    rule = boundary.agreed_thresholds(known, blindness=blindness, competence=competence)
+    return boundary.over_agents(
+        curves, rng, same_mazes=len(mazes) == 1, blindness=rule.blindness, competence=rule.competence
+    )

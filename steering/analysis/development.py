@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from agents.checkpoints.cards import load_card, zoo_names
+from agents.training.history import SNAPSHOTS, read_history
+from envs.errors import InputError
+from steering.analysis.compared_runs import ComparedRun
 from steering.records.comparison import LossCurve
 
 TOLERANCE = 0.05
@@ -142,3 +148,52 @@ def snapshots(checkpoints: Sequence[str]) -> Series | None:
             (name, *_), counts, stages = zip(*found, strict=True)
             return Series(name or None, counts, stages)
     return None
+
+
+def in_order_of_training(runs: Sequence[ComparedRun]) -> tuple[list[ComparedRun], Series | None]:
+    """Return snapshots of one training by count, whatever the order they were swept in, and the series they are.
+
+    Other runs stay as they are and are no series: None.
+    """
+    series = snapshots([run.spec.checkpoint for run in runs])
+    if series is None:
+        return list(runs), None
+    where = series.positions()
+    ordered = [runs[i] for i in sorted(range(len(runs)), key=where.__getitem__)]
+    return ordered, snapshots([run.spec.checkpoint for run in ordered])
+
+
+def training_history(training: Path | None, runs: Sequence[ComparedRun], series: Series | None) -> tuple[Look, ...]:
+    """Return the history of the training of ``series``: on a card, or in the directory ``training``; () if of none.
+
+    Raises:
+        InputError: if ``training`` is given and is not theirs.
+    """
+    if training is None:
+        return _card_history(series.name) if series is not None else ()
+    if series is None:
+        raise InputError(
+            "--history belongs to snapshots of one training (NAME@COUNT, or COUNT-STAGE as a training "
+            "names its files); these runs are none"
+        )
+    if series.name is not None:
+        raise InputError(f"--history: the loss of {series.name} is on its card; leave the option out")
+    return _own_history(training, runs, series)
+
+
+def _card_history(name: str | None) -> tuple[Look, ...]:
+    return looks(load_card(name).get("history", [])) if name in zoo_names() else ()
+
+
+def _own_history(training: Path, runs: Sequence[ComparedRun], series: Series) -> tuple[Look, ...]:
+    """Return the history in ``training``; raises :class:`InputError` if the runs are seen to be another training's."""
+    found = looks(read_history(training))
+    known = {(look.count, look.stage) for look in found}
+    for run, snapshot in zip(runs, zip(series.counts, series.stages, strict=True), strict=True):
+        file = training / SNAPSHOTS / f"{run.spec.checkpoint}.safetensors"
+        other = file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() != run.spec.sha256
+        if other or snapshot not in known:
+            raise InputError(
+                f"--history {training}: {run.name} is no snapshot of that training; give the --out of its own"
+            )
+    return found

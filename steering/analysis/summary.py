@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-from envs.errors import InputError
 from envs.files import write_atomic
 from steering.analysis.paired_effects import effects
 from steering.experiments.conditions import ALL_SITES, BY_NAME, CONTROLS, MAIN
@@ -222,34 +221,6 @@ def _most_blind(sites: Sequence[SiteSummary], condition: str) -> ControlReading 
         if row.blindness is not None and row.blindness_low is not None and row.blindness_high is not None:
             found.append(ControlReading(site.name, row.blindness, row.blindness_low, row.blindness_high))
     return max(found, key=lambda reading: reading.blindness, default=None)
-
-
-def agents_boundary(
-    directories: Sequence[Path], *, blindness: float | None = None, competence: float | None = None, seed: int = 0
-) -> boundary.Boundary:
-    """Return the boundary over the agents of several finished runs (:func:`boundary.over_agents`).
-
-    Thresholds that are None are the runs' own.
-
-    Raises:
-        InputError: for runs that cannot be read, were not swept at the same sites, or have other thresholds than one
-            another.
-    """
-    curves, mazes, known = [], set(), []
-    for directory in directories:
-        table = OutcomeTable.open(directory)
-        with Store.open(directory) as store:
-            known.append(store.thresholds())
-        found = trunk_curves(table, maze_weights(table))
-        if found is None:
-            raise InputError(f"{directory}: no trunk site was swept under `{MAIN}`")
-        curves.append(found)
-        mazes.add((tuple(table.levels), table.spec.mode, table.spec.seed))
-    rng = np.random.default_rng(seed)
-    rule = boundary.agreed_thresholds(known, blindness=blindness, competence=competence)
-    return boundary.over_agents(
-        curves, rng, same_mazes=len(mazes) == 1, blindness=rule.blindness, competence=rule.competence
-    )
 
 
 def position_bins(store: Store, levels: Sequence[int], coefficient: float) -> dict[str, Bins]:

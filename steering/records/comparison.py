@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 from msgspec import UNSET, UnsetType
 
-from steering.records.probes import Estimate
-from steering.records.readings import Reading
+from steering.records.readings import ComparedReadings
 from steering.statistics.boundary import Reach, ThresholdPair
 
 
@@ -29,24 +28,6 @@ class ComparedSite:
     """Name of the first site at which subtraction is the same experiment; its own if there is none before it."""
     receptive_field: int | None
     """Side of the square that one unit sees, in input pixels (1 or more); null: the whole picture, or not known."""
-
-
-@dataclass(frozen=True)
-class ComparedProbedSite:
-    """Facts about one of the sites that all runs were probed at."""
-
-    name: str
-    """As in :class:`ComparedSite`."""
-    depth: int
-    """As in :class:`ComparedSite`."""
-    trunk: bool | None
-    """Whether every path from the input to the logits passes through it; null: not known."""
-    affine: bool | None
-    """As in :class:`ComparedSite`."""
-    equivalence_class: str
-    """As in :class:`ComparedSite`."""
-    receptive_field: int | None
-    """As in :class:`ComparedSite`."""
 
 
 @dataclass(frozen=True)
@@ -241,42 +222,6 @@ class RunDifference:
     """At each of the sites, in their order."""
     effects: dict[str, RunEffect]
     """Effects on outcomes left alone and under subtraction at the first run's boundary, by what is compared."""
-
-
-@dataclass(frozen=True)
-class ProbedCurves:
-    """Readings of one run's probes at each of the probed sites; one entry where it is the same at all."""
-
-    next_move: tuple[Estimate, ...]
-    """Share of the next moves to the cheese told rightly, 0 to 1."""
-    surroundings: tuple[Estimate, ...]
-    """The same told from a look around the mouse alone, 0 to 1; one entry."""
-    apart: tuple[Estimate, ...]
-    """As ``next_move``, in the frames where the move to the cheese is not the one to the corner, 0 to 1."""
-    apart_surroundings: tuple[Estimate, ...]
-    """As ``surroundings``, in these frames, 0 to 1; one entry."""
-    cell: tuple[Estimate, ...]
-    """Variance of the cheese's cell explained, at most 1."""
-    interaction: tuple[Estimate, ...]
-    """Part of the cheese's effect that the vector taken at the start does not account for, 0 or more."""
-
-
-@dataclass(frozen=True)
-class ComparedReadings:
-    """The three kinds of evidence side by side, on the mazes and sites that all runs' probes share."""
-
-    levels: int
-    """Number of the shared mazes."""
-    sites: tuple[str, ...]
-    """Names of the shared sites, in depth order."""
-    facts: tuple[ComparedProbedSite, ...]
-    """Facts about these sites, in the same order."""
-    curves: tuple[ProbedCurves, ...]
-    """Readings of the probes, run by run."""
-    arms: tuple[tuple[Reading, ...], ...]
-    """Readings of the boundary, run by run."""
-    over_agents: tuple[Reading, ...] | None
-    """Readings of the runs' mean curves, agents and mazes drawn anew; null where there is no boundary over agents."""
 
 
 @dataclass(frozen=True)

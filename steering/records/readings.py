@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from steering.records.probes import Estimate
 from steering.statistics.formatting import short_site_name
 
 CAUSAL, REPRESENTATIONAL, DECODING = "causal", "representational", "decoding"
@@ -53,3 +54,57 @@ def span(low: str | None, high: str | None) -> str:
     if low == high:
         return "nowhere" if low is None else f"{low} only"
     return f"{low or 'nowhere'} to {high or 'nowhere'}"
+
+
+@dataclass(frozen=True)
+class ComparedProbedSite:
+    """Facts about one of the sites that all runs were probed at."""
+
+    name: str
+    """As in :class:`ComparedSite`."""
+    depth: int
+    """As in :class:`ComparedSite`."""
+    trunk: bool | None
+    """Whether every path from the input to the logits passes through it; null: not known."""
+    affine: bool | None
+    """As in :class:`ComparedSite`."""
+    equivalence_class: str
+    """As in :class:`ComparedSite`."""
+    receptive_field: int | None
+    """As in :class:`ComparedSite`."""
+
+
+@dataclass(frozen=True)
+class ProbedCurves:
+    """Readings of one run's probes at each of the probed sites; one entry where it is the same at all."""
+
+    next_move: tuple[Estimate, ...]
+    """Share of the next moves to the cheese told rightly, 0 to 1."""
+    surroundings: tuple[Estimate, ...]
+    """The same told from a look around the mouse alone, 0 to 1; one entry."""
+    apart: tuple[Estimate, ...]
+    """As ``next_move``, in the frames where the move to the cheese is not the one to the corner, 0 to 1."""
+    apart_surroundings: tuple[Estimate, ...]
+    """As ``surroundings``, in these frames, 0 to 1; one entry."""
+    cell: tuple[Estimate, ...]
+    """Variance of the cheese's cell explained, at most 1."""
+    interaction: tuple[Estimate, ...]
+    """Part of the cheese's effect that the vector taken at the start does not account for, 0 or more."""
+
+
+@dataclass(frozen=True)
+class ComparedReadings:
+    """The three kinds of evidence side by side, on the mazes and sites that all runs' probes share."""
+
+    levels: int
+    """Number of the shared mazes."""
+    sites: tuple[str, ...]
+    """Names of the shared sites, in depth order."""
+    facts: tuple[ComparedProbedSite, ...]
+    """Facts about these sites, in the same order."""
+    curves: tuple[ProbedCurves, ...]
+    """Readings of the probes, run by run."""
+    arms: tuple[tuple[Reading, ...], ...]
+    """Readings of the boundary, run by run."""
+    over_agents: tuple[Reading, ...] | None
+    """Readings of the runs' mean curves, agents and mazes drawn anew; null where there is no boundary over agents."""

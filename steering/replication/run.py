@@ -27,7 +27,8 @@ from steering.replication.store import FindingStore
 from steering.replication.tracking import check_maps
 from steering.statistics.formatting import published_inside
 from steering.sweep.artifacts import REPLICATE, read_json
-from steering.sweep.store import Store, run_directory, write_table
+from steering.sweep.outcome_table import write_table
+from steering.sweep.store import Store, run_directory
 
 FINDINGS: dict[str, Finding] = {
     finding.name: finding

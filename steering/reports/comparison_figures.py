@@ -9,8 +9,9 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from steering.analysis.paired_effects import cheese_tells
-from steering.records.comparison import ComparedReadings, ComparedRunSummary, ComparedSite, Comparison, LossCurve
+from steering.records.comparison import ComparedRunSummary, ComparedSite, Comparison, LossCurve
 from steering.records.probes import Estimate
+from steering.records.readings import ComparedReadings
 from steering.reports.site_axis import (
     LEGEND,
     PALETTE,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -12,16 +11,23 @@ from pathlib import Path
 
 from msgspec import UNSET, UnsetType
 
-from agents.checkpoints.cards import load_card, zoo_names
 from agents.training.history import FILE as HISTORY
-from agents.training.history import SNAPSHOTS, read_history
 from envs.errors import InputError
 from envs.files import write_atomic
 from steering.analysis import conclusion
-from steering.analysis.compared_runs import ComparedRun, find_runs, read_compared_runs, unfinished
+from steering.analysis.compared_runs import find_runs, read_compared_runs, unfinished
 from steering.analysis.comparison import compare
 from steering.analysis.comparison_readings import readings_table, side_by_side
-from steering.analysis.development import RULE, Look, Series, looks, loss_caption, loss_curves, snapshots, without_loss
+from steering.analysis.development import (
+    RULE,
+    Look,
+    Series,
+    in_order_of_training,
+    loss_caption,
+    loss_curves,
+    training_history,
+    without_loss,
+)
 from steering.analysis.paired_effects import cheese_tells
 from steering.records.codec import to_json
 from steering.records.comparison import (
@@ -86,7 +92,7 @@ def run_compare(
     if history is not None and not (history / HISTORY).is_file():
         raise InputError(f"--history {history}: no {HISTORY} there; give the --out of a training")
     runs, series = in_order_of_training(read_compared_runs(find_runs(directories)))
-    looked = _history(history, runs, series)
+    looked = training_history(history, runs, series)
     found = compare(runs, seed=seed, blindness=blindness, competence=competence)
     readings, no_readings = side_by_side(runs, found)
     found = dataclasses.replace(
@@ -150,19 +156,6 @@ def _write_page(path: Path, found: Comparison, series: Series | None) -> None:
         versions={"this comparison": format_versions(found.versions)}
         | _by_runs(found, lambda run: "; also ".join(map(format_versions, run.versions))),
     )
-
-
-def in_order_of_training(runs: Sequence[ComparedRun]) -> tuple[list[ComparedRun], Series | None]:
-    """Return snapshots of one training by count, whatever the order they were swept in, and the series they are.
-
-    Other runs stay as they are and are no series: None.
-    """
-    series = snapshots([run.spec.checkpoint for run in runs])
-    if series is None:
-        return list(runs), None
-    where = series.positions()
-    ordered = [runs[i] for i in sorted(range(len(runs)), key=where.__getitem__)]
-    return ordered, snapshots([run.spec.checkpoint for run in ordered])
 
 
 def conclude_comparison(found: Comparison) -> str:
@@ -232,42 +225,6 @@ def _effects(found: Comparison) -> list[str]:
         for row in found.differences
         for effect in row.effects.values()
     ]
-
-
-def _history(training: Path | None, runs: Sequence[ComparedRun], series: Series | None) -> tuple[Look, ...]:
-    """Return the history of the training of ``series``: on a card, or in the directory ``training``; () if of none.
-
-    Raises:
-        InputError: if ``training`` is given and is not theirs.
-    """
-    if training is None:
-        return _card_history(series.name) if series is not None else ()
-    if series is None:
-        raise InputError(
-            "--history belongs to snapshots of one training (NAME@COUNT, or COUNT-STAGE as a training "
-            "names its files); these runs are none"
-        )
-    if series.name is not None:
-        raise InputError(f"--history: the loss of {series.name} is on its card; leave the option out")
-    return _own_history(training, runs, series)
-
-
-def _card_history(name: str | None) -> tuple[Look, ...]:
-    return looks(load_card(name).get("history", [])) if name in zoo_names() else ()
-
-
-def _own_history(training: Path, runs: Sequence[ComparedRun], series: Series) -> tuple[Look, ...]:
-    """Return the history in ``training``; raises :class:`InputError` if the runs are seen to be another training's."""
-    found = looks(read_history(training))
-    known = {(look.count, look.stage) for look in found}
-    for run, snapshot in zip(runs, zip(series.counts, series.stages, strict=True), strict=True):
-        file = training / SNAPSHOTS / f"{run.spec.checkpoint}.safetensors"
-        other = file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() != run.spec.sha256
-        if other or snapshot not in known:
-            raise InputError(
-                f"--history {training}: {run.name} is no snapshot of that training; give the --out of its own"
-            )
-    return found
 
 
 def _figures(found: Comparison, series: Series | None) -> list[Figure]:

@@ -18,9 +18,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from steering.experiments.conditions import BY_NAME, CONDITIONS, CONTROLS, MAIN
-from steering.records.comparison import ComparedProbedSite, ComparedReadings, ComparedSite, Comparison
+from steering.records.comparison import ComparedSite, Comparison
 from steering.records.probes import Estimate
-from steering.records.readings import CAUSAL, Reading
+from steering.records.readings import CAUSAL, ComparedProbedSite, ComparedReadings, Reading
 from steering.records.sweep import SweepSummary
 from steering.reports.site_axis import (
     GREY,

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from envs.errors import InputError
+from envs.files import write_atomic
 from steering.experiments.conditions import BY_NAME, Key
 from steering.experiments.outcome import OUTCOME_FIELDS, Outcome
 from steering.records.sites import SiteFacts
 from steering.statistics.bootstrap import TIE
 from steering.sweep.spec import SweepSpec
-from steering.sweep.store import Store
+from steering.sweep.store import Store, stored_numbers
 
 _NUMBERS = operator.attrgetter(*OUTCOME_FIELDS)
 DISTANCE_FIELDS = tuple(field for field in OUTCOME_FIELDS if field.startswith("tv_"))
@@ -135,3 +139,69 @@ class OutcomeTable:
         columns = {field: np.array(column) for field, column in zip(OUTCOME_FIELDS, numbers, strict=True)}
         distances = {field: np.where(columns[field] <= TIE, 0.0, columns[field]) for field in DISTANCE_FIELDS}
         return Columns(columns | distances)
+
+
+def export_tables(store: Store, directory: Path) -> tuple[Path, Path]:
+    """Write all results as one table, ``outcomes.csv`` and ``outcomes.parquet`` (each whole or not at all)."""
+    names = [*Key._fields, "computed_at", "source", *OUTCOME_FIELDS]
+    rows = [(*row.key, row.computed_at, row.source, *stored_numbers(row.outcome)) for row in store.rows()]
+    kinds = {
+        "level": "int64",
+        "condition": "string",
+        "site": "string",
+        "draw": "int64",
+        "computed_at": "string",
+        "source": "int64",
+    }
+    return write_table(directory / "outcomes", names, rows, kinds)
+
+
+def write_table(
+    stem: Path, names: Sequence[str], rows: Sequence[Sequence[object]], kinds: Mapping[str, str]
+) -> tuple[Path, Path]:
+    """Write a table as ``stem.csv`` and ``stem.parquet``; ``kinds``: types of the columns that are not ``float64``.
+
+    The second is read from text as the first is: pyarrow's conversion from Python's lists would import pandas, if it is
+    there, to ask whether they are of its types.
+    """
+    import pyarrow
+    from pyarrow import parquet
+
+    schema = pyarrow.schema([(name, kinds.get(name, "float64")) for name in names])
+    text, null = _csv(names, rows), ""
+    marked = text
+    strings = [i for i, name in enumerate(names) if kinds.get(name) == "string"]
+    if any(row[i] is None for row in rows for i in strings):  # in a CSV file as an empty string is
+        null = _NULL
+        marked = _csv(names, [[_NULL if value is None else value for value in row] for row in rows])
+    binary = io.BytesIO()
+    parquet.write_table(_table(marked, schema, null), binary)
+    paths = stem.with_suffix(".csv"), stem.with_suffix(".parquet")
+    for path, data in zip(paths, (text, binary.getvalue()), strict=True):
+        write_atomic(path, data)
+    return paths
+
+
+_NULL = "\\N"  # marks null where an empty string is another value
+
+
+def _csv(names: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+    """Return a table as the bytes of a CSV file."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def _table(text: bytes, schema: Any, null: str) -> Any:
+    """Return the pyarrow table in CSV ``text``; ``null`` is null, an empty one not among strings."""
+    from pyarrow import csv as reader
+    from pyarrow import py_buffer
+
+    return reader.read_csv(
+        py_buffer(text),
+        reader.ReadOptions(use_threads=False, block_size=len(text) + 1),  # one chunk, so one row group
+        reader.ParseOptions(newlines_in_values=True),
+        reader.ConvertOptions(column_types=schema, null_values=[null], strings_can_be_null=null != ""),
+    )

@@ -8,19 +8,17 @@ interrupted and resumed run ends with the content of an uninterrupted one.
 from __future__ import annotations
 
 import contextlib
-import csv
-import io
 import json
 import operator
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from envs.errors import InputError
-from envs.files import locked, remove_stale, write_atomic
+from envs.files import locked, remove_stale
 from steering.experiments.conditions import Key
 from steering.experiments.levels import SkipReason
 from steering.experiments.outcome import OUTCOME_FIELDS, PROFILE_FIELDS, PROFILE_SUMS, Outcome, Profile
@@ -30,7 +28,6 @@ from steering.statistics.boundary import ThresholdPair
 from steering.sweep.artifacts import DATABASE, EVIDENCE, RUN_FORMAT
 
 SCHEMA = 3
-_NULL = "\\N"  # marks null where an empty string is another value
 _FIELDS = operator.attrgetter(*OUTCOME_FIELDS)
 READABLE = (2, SCHEMA)  # what 2 has is the same; it lacks the tables of the published findings, which are then added
 _SUMS = ", ".join(f"{name} REAL NOT NULL" for name in PROFILE_SUMS)
@@ -199,7 +196,7 @@ class Store:
         with self.transaction():
             self._db.executemany(
                 f"INSERT OR REPLACE INTO outcomes VALUES ({marks})",
-                [(*r.key, r.computed_at, r.source, *_numbers(r.outcome)) for r in rows],
+                [(*r.key, r.computed_at, r.source, *stored_numbers(r.outcome)) for r in rows],
             )
             marks = ", ".join("?" * len(PROFILE_FIELDS))
             self._db.executemany(
@@ -256,69 +253,6 @@ class Store:
             raise
 
 
-def export_tables(store: Store, directory: Path) -> tuple[Path, Path]:
-    """Write all results as one table, ``outcomes.csv`` and ``outcomes.parquet`` (each whole or not at all)."""
-    names = [*Key._fields, "computed_at", "source", *OUTCOME_FIELDS]
-    rows = [(*row.key, row.computed_at, row.source, *_numbers(row.outcome)) for row in store.rows()]
-    kinds = {
-        "level": "int64",
-        "condition": "string",
-        "site": "string",
-        "draw": "int64",
-        "computed_at": "string",
-        "source": "int64",
-    }
-    return write_table(directory / "outcomes", names, rows, kinds)
-
-
-def write_table(
-    stem: Path, names: Sequence[str], rows: Sequence[Sequence[object]], kinds: Mapping[str, str]
-) -> tuple[Path, Path]:
-    """Write a table as ``stem.csv`` and ``stem.parquet``; ``kinds``: types of the columns that are not ``float64``.
-
-    The second is read from text as the first is: pyarrow's conversion from Python's lists would import pandas, if it is
-    there, to ask whether they are of its types.
-    """
-    import pyarrow
-    from pyarrow import parquet
-
-    schema = pyarrow.schema([(name, kinds.get(name, "float64")) for name in names])
-    text, null = _csv(names, rows), ""
-    marked = text
-    strings = [i for i, name in enumerate(names) if kinds.get(name) == "string"]
-    if any(row[i] is None for row in rows for i in strings):  # in a CSV file as an empty string is
-        null = _NULL
-        marked = _csv(names, [[_NULL if value is None else value for value in row] for row in rows])
-    binary = io.BytesIO()
-    parquet.write_table(_table(marked, schema, null), binary)
-    paths = stem.with_suffix(".csv"), stem.with_suffix(".parquet")
-    for path, data in zip(paths, (text, binary.getvalue()), strict=True):
-        write_atomic(path, data)
-    return paths
-
-
-def _csv(names: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
-    """Return a table as the bytes of a CSV file."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows(rows)
-    return text.getvalue().encode()
-
-
-def _table(text: bytes, schema: Any, null: str) -> Any:
-    """Return the pyarrow table in CSV ``text``; ``null`` is null, an empty one not among strings."""
-    from pyarrow import csv as reader
-    from pyarrow import py_buffer
-
-    return reader.read_csv(
-        py_buffer(text),
-        reader.ReadOptions(use_threads=False, block_size=len(text) + 1),  # one chunk, so one row group
-        reader.ParseOptions(newlines_in_values=True),
-        reader.ConvertOptions(column_types=schema, null_values=[null], strings_can_be_null=null != ""),
-    )
-
-
 @contextlib.contextmanager
 def run_directory(directory: Path) -> Iterator[Path]:
     """Create or re-enter a run directory and hold it alone.
@@ -354,6 +288,6 @@ def _ours(directory: Path) -> bool:
     return all(name == ".lock" or name.startswith((DATABASE, ".spec.json.", *EVIDENCE)) for name in names)
 
 
-def _numbers(outcome: Outcome) -> list[float | None]:
+def stored_numbers(outcome: Outcome) -> list[float | None]:
     """Return the fields of an outcome, NaN as None."""
     return [None if value != value else value for value in _FIELDS(outcome)]

@@ -25,9 +25,10 @@ from steering.statistics import boundary
 from steering.statistics.boundary import ThresholdPair
 from steering.statistics.formatting import short_site_name
 from steering.sweep.artifacts import DATABASE, read_artifacts
+from steering.sweep.outcome_table import export_tables
 from steering.sweep.recordings import rollout_site
 from steering.sweep.spec import SweepSpec
-from steering.sweep.store import Store, export_tables, run_directory
+from steering.sweep.store import Store, run_directory
 
 
 def rewrite_outputs(directory: Path, blindness: float | None = None, competence: float | None = None) -> SweepSummary:

@@ -18,10 +18,11 @@ from typer.testing import CliRunner
 from agents.networks.policy import MazePolicy
 from envs.errors import InputError
 from envs.maze import Maze
+from steering.analysis.comparison import agents_boundary
 from steering.analysis.conclusion import caveats, conclude_sweep
 from steering.analysis.paired_effects import effects
 from steering.analysis.power import power_of_run
-from steering.analysis.summary import agents_boundary, summarize
+from steering.analysis.summary import summarize
 from steering.cli.compare import commands
 from steering.experiments.conditions import Key
 from steering.experiments.exact import LevelEvaluator

@@ -13,16 +13,9 @@ from envs.errors import InputError
 from steering.analysis.compared_runs import read_compared_runs
 from steering.analysis.comparison import compare
 from steering.records.codec import from_json, from_plain, to_json
-from steering.records.comparison import (
-    ComparedProbedSite,
-    ComparedReadings,
-    Comparison,
-    Development,
-    LossCurve,
-    ProbedCurves,
-)
+from steering.records.comparison import Comparison, Development, LossCurve
 from steering.records.probes import Estimate
-from steering.records.readings import CAUSAL, Reading
+from steering.records.readings import CAUSAL, ComparedProbedSite, ComparedReadings, ProbedCurves, Reading
 from tests.helpers.runs import SITES, SPEC, make_run
 
 PARTS = [

@@ -27,8 +27,9 @@ from steering.experiments.levels import (
     skip_reason,
 )
 from steering.experiments.outcome import OUTCOME_FIELDS, Outcome, Profile
+from steering.sweep.outcome_table import export_tables, write_table
 from steering.sweep.spec import SweepSpec
-from steering.sweep.store import Row, Store, export_tables, run_directory, write_table
+from steering.sweep.store import Row, Store, run_directory
 
 SPEC = SweepSpec("region5", "f" * 64, (3, 5), ("input", "fc_policy"), ("subtract", "random"), (1.0, 2.0), draws=2)
 
