@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import glob
+import itertools
 import os
-import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, TextIO
@@ -14,6 +15,8 @@ from typing import IO, TextIO
 from envs.errors import InputError
 
 _STEM = 40  # characters of a name that its temporary file keeps
+_NUMBER = itertools.count()  # tells this process's temporary files apart
+_PART = ".[0-9]*-[0-9]*.part"  # what is added to the stem of a name, as a pattern
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -38,7 +41,7 @@ def replacing(path: Path) -> Iterator[Path]:
     same name is removed. After an error (``OSError`` if it cannot be made or renamed) nothing is left.
     """
     with part_beside(path) as (part, file):
-        _remove_left(path.parent, f".{glob.escape(path.stem[:_STEM])}.*.part{glob.escape(path.suffix)}")
+        _remove_left(path.parent, f".{glob.escape(path.stem[:_STEM])}{_PART}{glob.escape(path.suffix)}")
         yield part
         os.fsync(file.fileno())
         os.replace(part, path)
@@ -52,7 +55,7 @@ def part_beside(path: Path) -> Iterator[tuple[Path, IO[bytes]]]:
     It keeps the suffix, and its name is short even where that of ``path`` is as long as names get. Raises ``OSError``
     if it cannot be made.
     """
-    part = path.with_name(f".{path.stem[:_STEM]}.{os.getpid()}-{threading.get_ident()}.part{path.suffix}")
+    part = path.with_name(f".{path.stem[:_STEM]}.{os.getpid()}-{next(_NUMBER)}.part{path.suffix}")
     file = _made_and_locked(part)
     try:
         with file:
@@ -66,8 +69,12 @@ def _made_and_locked(part: Path) -> IO[bytes]:
     """Open a file that no other process can remove as left behind: it may do so before the lock is there."""
     while True:
         file = open(part, "wb")
-        with contextlib.suppress(OSError):  # a file system without locks
-            fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):  # about to be removed
+                file.close()
+                continue
         try:
             if os.path.samestat(os.fstat(file.fileno()), part.stat()):
                 return file
@@ -89,7 +96,7 @@ def _sync_directory(directory: Path) -> None:
 def remove_stale(*folders: Path) -> None:
     """Remove what processes left in ``folders`` that were killed while they wrote a file; not what one is writing."""
     for folder in folders:
-        for pattern in (".*.part", ".*.part.*", ".*.tmp"):  # the last: of versions before this one
+        for pattern in (f".*{_PART}", f".*{_PART}.*", ".*.[0-9]*.tmp"):  # the last: of versions before this one
             _remove_left(folder, pattern)
 
 

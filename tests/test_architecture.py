@@ -45,7 +45,7 @@ FLOORS: tuple[dict[str, str], ...] = (
 "sweep_report comparison_figures comparison_report"},
     {"steering": "bench bench_films doctor"},
     {"steering.workflows": "progress outputs sweep_runs"},
-    {"steering.cli": "options layer_sweep agents compare films probes replicate app"},
+    {"steering.cli": "options layer_sweep agents compare films probes replicate app __main__"},
 )  # fmt: skip
 # Where each file stands: (floor, room, place in it).
 PLACES = {

@@ -19,7 +19,7 @@ import signal
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
@@ -76,7 +76,8 @@ def local(
     count = min(workers or os.cpu_count() or 1, len(units))
     others = set(multiprocessing.active_children())
     context = worker_context()
-    with ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker, initargs=(checkpoint, spec)) as pool:
+    born_with = (checkpoint, spec, __file__, dict(os.environ))
+    with ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker, initargs=born_with) as pool:
         queue = iter(units)
         running: set[Future[Result]] = set()
         try:
@@ -109,33 +110,57 @@ def worker_context() -> ForkServerContext:
     """
     context = multiprocessing.get_context("forkserver")
     resource_tracker.ensure_running()  # which lets signals through again when it starts
-    before = os.environ.get("PYTHONSAFEPATH")
-    if sys.version_info >= (3, 11):  # before, a file random.py in the current folder would be imported for Python's
-        context.set_forkserver_preload([__name__])
-        os.environ["PYTHONSAFEPATH"] = "1"
-    try:
-        with _signals_held():
-            forkserver.ensure_running()
-    finally:
-        os.environ.pop("PYTHONSAFEPATH", None)
-        if before is not None:
-            os.environ["PYTHONSAFEPATH"] = before
+    paths = _server_paths()
+    with _environment(paths), _signals_held():
+        if paths:
+            context.set_forkserver_preload([__name__])
+        forkserver.ensure_running()
     return context
+
+
+def _server_paths() -> dict[str, str]:
+    """Return the environment that lets another Python import from where this one does, and nowhere else first.
+
+    Python's own server takes over neither ``sys.path`` nor what was put into it. Empty before Python 3.11, where a file
+    random.py in the current folder would be imported for Python's: nothing is imported beforehand there.
+    """
+    if sys.version_info < (3, 11):
+        return {}
+    return {"PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(os.path.abspath(path) for path in sys.path)}
+
+
+@contextlib.contextmanager
+def _environment(changes: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables, and set them back."""
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 # What a worker process was born with. Sent with every unit instead, megabytes would block the queue's pipe, and
 # Python 3.10 then hangs when a worker dies.
-_HERE: list[tuple[Checkpoint, SweepSpec]] = []
+_HERE: list[tuple[Checkpoint, SweepSpec, str]] = []
 
 
 def _compute_here(unit: Unit) -> Result:
-    ((checkpoint, spec),) = _HERE
+    ((checkpoint, spec, file),) = _HERE
+    if file != __file__:
+        raise InputError(f"workers import mazesteer from {__file__}, this process from {file}; set PYTHONPATH")
     return compute(checkpoint, unit, spec)
 
 
-def _start_worker(checkpoint: Checkpoint, spec: SweepSpec) -> None:
-    """Keep the checkpoint and the spec for this worker's units, and end with the parent."""
-    _HERE[:] = [(checkpoint, spec)]
+def _start_worker(checkpoint: Checkpoint, spec: SweepSpec, file: str, environment: Mapping[str, str]) -> None:
+    """Keep what this worker's units need, take over the parent's environment and file of this code, end with it."""
+    _HERE[:] = [(checkpoint, spec, file)]
+    os.environ.clear()
+    os.environ.update(environment)
     keep_freed_memory()
     follow_parent()
 

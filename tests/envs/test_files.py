@@ -114,3 +114,21 @@ def test_a_part_removed_before_its_lock_was_there_is_made_anew(tmp_path: Path, m
     monkeypatch.setattr(fcntl, "flock", late)
     write_atomic(tmp_path / "x", b"data")
     assert (tmp_path / "x").read_bytes() == b"data" and len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_file_can_be_replaced_while_it_is_being_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    with replacing(path) as outer:
+        with replacing(path) as inner:
+            inner.write_bytes(b"inner")
+        assert path.read_bytes() == b"inner" and outer != inner
+        outer.write_bytes(b"outer")
+    assert path.read_bytes() == b"outer" and [p.name for p in tmp_path.iterdir()] == ["x.json"]
+
+
+def test_hidden_files_of_the_user_are_no_leftovers(tmp_path: Path) -> None:
+    kept = [tmp_path / name for name in (".draft.part", ".notes.tmp", ".a-b.part.txt")]
+    for path in kept:
+        path.write_bytes(b"mine")
+    remove_stale(tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted(kept)

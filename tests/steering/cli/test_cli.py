@@ -209,6 +209,10 @@ def test_sites_and_checkpoints_and_help() -> None:
     assert "embedder.block2.res1.resadd" in mazesteer("sites").stdout
     assert "region5" in started("checkpoints").stdout
     assert "layer-sweep" in started("--help").stdout
+    module = subprocess.run(
+        [sys.executable, "-m", "steering.cli", "--help"], capture_output=True, text=True, timeout=60
+    )
+    assert module.returncode == 0 and "layer-sweep" in module.stdout
 
 
 def test_help_imports_no_torch() -> None:

@@ -25,6 +25,7 @@ from steering.sweep.executors import Checkpoint, Cluster, compute, dask, local
 from steering.sweep.spec import SweepSpec
 from steering.sweep.units import Result, Unit, split
 from tests.helpers.command import mazesteer, started
+from tests.helpers.worked_diff import copy_with
 
 SITES = ("embedder.block1.conv", "embedder.relu3")
 LEVELS = (26, 54, 208)
@@ -242,3 +243,26 @@ def test_a_scheduler_that_is_not_there_is_one_line(
 def test_gpus_that_no_worker_has_are_one_line(checkpoint: Checkpoint, units: list[Unit], spec: SweepSpec) -> None:
     with pytest.raises(InputError, match="^--gpus-per-unit 1: no worker has as many"):
         next(dask(checkpoint, units, spec, Cluster(gpus_per_unit=1.0), workers=1))
+
+
+def test_workers_run_the_code_that_their_parent_runs(tmp_path: Path) -> None:
+    """Be it another copy than the installed one, found by ``sys.path`` alone; and they have its environment."""
+    copy = copy_with({"steering/sweep/executors.py": []}, tmp_path)
+    code = f"""
+import os, sys
+sys.path.insert(0, {str(copy)!r})
+from concurrent.futures import ProcessPoolExecutor
+from steering.sweep import executors
+context = executors.worker_context()
+os.environ["SET_LATER"] = "here"
+born_with = (None, None, executors.__file__, dict(os.environ))
+with ProcessPoolExecutor(1, mp_context=context, initializer=executors._start_worker, initargs=born_with) as pool:
+    print(executors.__file__)
+    print(pool.submit(eval, "__import__('sys').modules['steering.sweep.executors'].__file__").result())
+    print(pool.submit(os.getenv, "SET_LATER").result(), pool.submit(os.getenv, "PYTHONSAFEPATH").result())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=300)
+    assert done.returncode == 0, done.stderr
+    parent, worker, variables = done.stdout.splitlines()
+    assert parent == worker == str(copy / "steering" / "sweep" / "executors.py")
+    assert variables == "here None"

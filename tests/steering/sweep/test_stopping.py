@@ -193,7 +193,8 @@ def test_a_worker_does_not_outlive_its_parent(request: pytest.FixtureRequest) ->
     code = (
         "import os, time; from concurrent.futures import ProcessPoolExecutor\n"
         "from steering.sweep.executors import _start_worker, worker_context\n"
-        "pool = ProcessPoolExecutor(1, mp_context=worker_context(), initializer=_start_worker, initargs=(None, None))\n"
+        "born = {'mp_context': worker_context(), 'initializer': _start_worker, 'initargs': (None, None, '', {})}\n"
+        "pool = ProcessPoolExecutor(1, **born)\n"
         "pool.submit(os.getpid).result(); pool.submit(time.sleep, 600)\n"
         "print('ready', flush=True); time.sleep(600)"
     )
