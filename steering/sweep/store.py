@@ -285,7 +285,7 @@ def _ours(directory: Path) -> bool:
         except (OSError, ValueError):
             return False
         return isinstance(found, dict) and found.get("format") == RUN_FORMAT
-    return all(name == ".lock" or name.startswith((DATABASE, ".spec.json.", *EVIDENCE)) for name in names)
+    return all(name == ".lock" or name.startswith((DATABASE, ".spec.", *EVIDENCE)) for name in names)
 
 
 def stored_numbers(outcome: Outcome) -> list[float | None]:

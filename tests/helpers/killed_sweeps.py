@@ -20,12 +20,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from steering.cli import sweep_runs
 from steering.sweep.executors import Checkpoint, compute
 from steering.sweep.planning import SweepOptions
 from steering.sweep.run import Executor
 from steering.sweep.spec import SweepSpec
 from steering.sweep.units import Result, Unit
+from steering.workflows import sweep_runs
 
 RESULTS = 2 + 2  # of a level: the references, and two conditions at one site
 OPTIONS = SweepOptions(

@@ -145,7 +145,8 @@ def test_killed_at_any_moment_it_ends_like_one_left_alone(tmp_path: Path) -> Non
         assert found in ([], [*found[:-1], count]) or moments[number - 1] == "COMMIT", f"stored before {name}"
         found.append(count)
         assert content(tmp_path / str(number)) == content(whole), name
-        assert not list((tmp_path / str(number)).rglob("*.tmp"))
+        again = tmp_path / str(number)
+        assert not [*again.rglob("*.tmp"), *again.rglob(".*.part*")], name
         for record in (whole / "rollouts").glob("*.npz"):
             assert (tmp_path / str(number) / "rollouts" / record.name).read_bytes() == record.read_bytes()
     assert found == sorted(found) and len(set(found)) == 4 and found[-1] < results, "each unit at once, none lost"

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from envs.errors import InputError
+from envs.files import part_beside
 from envs.maze import Maze
 from steering.experiments.conditions import ALL_SITES, Key
 from steering.experiments.levels import (
@@ -272,6 +273,14 @@ def test_a_newer_schema_and_a_foreign_file_are_refused(tmp_path: Path) -> None:
     (tmp_path / "b" / "results.sqlite").write_bytes(b"not a database at all, but long enough to look" * 50)
     with pytest.raises(InputError, match="not a usable"), Store.open(tmp_path / "b"):
         pass
+
+
+def test_a_run_killed_while_its_settings_were_written_is_gone_on_with(tmp_path: Path) -> None:
+    with part_beside(tmp_path / "spec.json") as (part, _):
+        left = part.name
+    (tmp_path / left).write_text('{"form')
+    with run_directory(tmp_path):
+        assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 
 
 def test_run_directories(tmp_path: Path) -> None:
