@@ -15,9 +15,10 @@ from steering.analysis.paired_effects import cheese_tells
 from steering.analysis.readings import readings
 from steering.analysis.summary import summarize
 from steering.experiments.conditions import MAIN
-from steering.probes.summary import APART, load_probes
+from steering.probes.summary import APART
 from steering.records.comparison import ComparedRunSummary
 from steering.statistics.formatting import short_site_name
+from steering.sweep.artifacts import read_probes
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store
 
@@ -61,7 +62,10 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     spec = SweepSpec.load(directory / name)
     assert spec.sha256 == load_card(name)["sha256"], "another agent is shipped under this name now"
     with Store.open(directory / name) as store:
-        return name, summarize(store, spec, **vars(store.thresholds())), load_probes(directory / name)
+        summary = summarize(store, spec, **vars(store.thresholds()))
+    probes, note = read_probes(directory / name, spec.sha256, spec.mode)
+    assert note == ""
+    return name, summary, probes
 
 
 def test_the_page_has_the_numbers_of_the_sweep(run: tuple[str, Any, Any]) -> None:

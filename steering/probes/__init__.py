@@ -7,7 +7,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "ProbeData": "steering.probes.data",
         "ProbeOptions": "steering.probes.run",
-        "load_probes": "steering.probes.summary",
         "run_probes": "steering.probes.run",
         "site_scores": "steering.probes.scores",
         "summarize_probes": "steering.probes.summary",

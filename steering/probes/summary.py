@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from envs.actions import N_MOVES
 from steering.probes.score_records import CellScores, MapScores, ProbeScores, SiteScores
-from steering.records.codec import from_plain
 from steering.records.probes import (
     CellReadings,
     Estimate,
     MapReadings,
     MoveReadings,
     ProbedSite,
-    ProbeSummary,
 )
 from steering.records.sites import SiteFacts
 from steering.statistics import bootstrap
-from steering.sweep.artifacts import PROBES, read_json
 
 CHEESE = "cheese"  # next move to the cheese
 APART = "cheese apart"  # next move to the cheese, in the frames where it is not the one to the corner
@@ -46,24 +42,6 @@ class DecodingReadings:
     """Share told rightly from a look around the mouse, by question; 0 to 1."""
     sites: tuple[ProbedSite, ...]
     """In depth order, the input first."""
-
-
-def load_probes(directory: Path) -> ProbeSummary | None:
-    """Return the readings that a finished ``probe`` left in a run directory.
-
-    Args:
-        directory: the run's.
-
-    Returns:
-        The readings; None where there are none, or none readable.
-
-    Raises:
-        InputError: in one line, for a file of this format that has other fields.
-    """
-    found = read_json(directory / PROBES.file)
-    if found.get("format") != PROBES.format:
-        return None
-    return from_plain(found, ProbeSummary, directory / PROBES.file, f"type `{PROBES.command}` again")
 
 
 def probe_questions(moves: Mapping[str, np.ndarray]) -> dict[str, tuple[str, np.ndarray]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -24,7 +26,7 @@ from steering.records.probes import (
 from steering.records.sites import SiteFacts
 from steering.records.sweep import CheckpointId
 from steering.statistics.bootstrap import resamples
-from steering.sweep.artifacts import PROBES
+from steering.sweep.artifacts import PROBES, read_probes
 
 # Small mazes that qualify for a sweep.
 LEVELS = "26,52,54,92,95,152,163,193,208,223"
@@ -110,6 +112,17 @@ def made_up_summary(
         representational_boundary=edges.representational_boundary,
         tallies=tallies_to_json(tallies),
     )
+
+
+def probes_in(run: Path) -> ProbeSummary | None:
+    """Return the readings that a finished ``probe`` left in a run directory; None without any."""
+    path = run / PROBES.file
+    if not path.exists():
+        return None
+    stored = json.loads(path.read_text())
+    found, note = read_probes(run, stored["checkpoint"]["sha256"], stored["mode"])
+    assert note == ""
+    return found
 
 
 def one_hot(labels: np.ndarray) -> np.ndarray:

@@ -18,14 +18,13 @@ from steering.analysis.readings import readings
 from steering.cli.probes import commands
 from steering.probes.curves import cell_lost, next_move_appears
 from steering.probes.run import OLD_SCORES_FORMAT, SCORES, ProbeOptions, run_probes
-from steering.probes.summary import load_probes
 from steering.records.codec import from_json
 from steering.records.probes import ProbeSummary
 from steering.records.sweep import CheckpointId
 from steering.reports.probe_figures import probe_figure, representation_figure
 from steering.sweep.artifacts import PROBES
 from steering.sweep.spec import SweepSpec
-from tests.helpers.probe_sets import made_up_site
+from tests.helpers.probe_sets import made_up_site, probes_in
 
 # Small mazes that qualify for a sweep.
 LEVELS = "26,52,54,92,95,152,163,193,208,223"
@@ -65,13 +64,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("probes") / "run"
     printed = probe("region5", "--levels", LEVELS, "--sites", SITES, "--out", out)
     assert str(out / PROBES.file) in printed and "mazesteer layer-sweep" in printed
-    for row in readings(None, load_probes(out)):
+    for row in readings(None, probes_in(out)):
         assert re.search(rf"{row.kind} +{re.escape(row.what)} +{row.place} +{row.interval}\n", printed)
     return out
 
 
 def test_command_from_end_to_end(run: Path, policy: MazePolicy) -> None:
-    found = load_probes(run)
+    found = probes_in(run)
     assert found is not None and found.checkpoint == CheckpointId("region5", policy.sha256)
     assert [str(level) for level in found.levels] == LEVELS.split(",") and found.frames == 80
     pixels, middle, last = found.sites
@@ -96,7 +95,7 @@ def test_same_command_same_numbers_whether_stopped_or_not(run: Path, tmp_path: P
     (tmp_path / SCORES).write_text(json.dumps({**stored, "scores": kept}))
     printed = from_json(probe(*args, "--json"), ProbeSummary, "printed", "look")
     assert (tmp_path / PROBES.file).read_bytes() == (run / PROBES.file).read_bytes()
-    assert printed == load_probes(run)
+    assert printed == probes_in(run)
 
 
 def test_of_scores_of_an_earlier_version_the_maps_are_taken_and_the_numbers_are_the_same(
@@ -132,7 +131,7 @@ def test_bad_input_is_one_line(run: Path, tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=message):
             run_probes(asked(**{"out": tmp_path / "new", **options} if "levels" in options else options))
-    assert load_probes(tmp_path) is None
+    assert probes_in(tmp_path) is None
 
 
 def test_damaged_scores_are_one_line(run: Path, tmp_path: Path) -> None:
@@ -163,7 +162,7 @@ def test_in_the_directory_of_a_sweep_its_levels_are_taken(policy: MazePolicy, tm
 
 
 def test_figures_mark_what_is_no_finding(run: Path) -> None:
-    found = load_probes(run)
+    found = probes_in(run)
     assert found is not None
     for figure in (probe_figure(found), representation_figure(found)):
         texts = [note.text for note in figure.layout.annotations]

@@ -20,7 +20,6 @@ from steering.analysis.decision_square import decision_squares
 from steering.analysis.readings import readings
 from steering.experiments.conditions import Key
 from steering.probes.run import ProbeOptions, run_probes
-from steering.probes.summary import load_probes
 from steering.records.codec import from_json, to_json
 from steering.records.examples import ExampleFields
 from steering.records.sweep import CheckpointId, SweepSummary
@@ -34,7 +33,7 @@ from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store
 from steering.workflows.outputs import rewrite_outputs
 from tests.helpers.browser import chromium, looked_at
-from tests.helpers.probe_sets import made_up_site, made_up_summary, made_up_tallies
+from tests.helpers.probe_sets import made_up_site, made_up_summary, made_up_tallies, probes_in
 
 
 @pytest.fixture(scope="module")
@@ -210,7 +209,7 @@ def test_the_report_shows_the_probes_of_its_run(run: Path) -> None:
         rewrite_outputs(run)
         text, page = (run / "report.md").read_text(), (run / "report.html").read_text()
         assert "figure-probes" in page and "figure-readings" in page
-        found = load_probes(run)
+        found = probes_in(run)
         assert found is not None
         boundary = summary_of(run).boundary
         for row in readings(boundary, found):
