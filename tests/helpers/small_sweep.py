@@ -16,12 +16,18 @@ LEVELS = "26,54,193,15"
 COMMAND = ("layer-sweep", "region5", "--levels", LEVELS, "--sites", SITES)
 
 
+def printed_beside(run: Path) -> Path:
+    """Return the file of what the program printed while it made the run."""
+    return run.with_name(f"{run.name}.txt")
+
+
 def small_sweep(factory: pytest.TempPathFactory) -> Path:
     """Return the run directory, made by the first worker of pytest that asks for it; the others wait for it."""
     shared = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
-    out, printed = shared / "small-sweep", shared / "small-sweep.txt"
+    out = shared / "small-sweep"
+    printed = printed_beside(out)
     with open(shared / "small-sweep.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not printed.exists():

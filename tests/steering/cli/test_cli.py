@@ -26,7 +26,7 @@ from envs.trajectory import Trajectory
 from steering.cli.app import STOPPED_BY, main
 from steering.statistics.bootstrap import TIE
 from tests.helpers.command import mazesteer, started
-from tests.helpers.small_sweep import COMMAND, LEVELS, SITES
+from tests.helpers.small_sweep import COMMAND, LEVELS, SITES, printed_beside
 
 
 def content(run: Path) -> list[str]:
@@ -54,6 +54,12 @@ def test_run_directory_holds_what_is_promised(sweep: Path) -> None:
         "rollouts",
     } <= names
     assert not [*sweep.rglob("*.tmp"), *sweep.rglob(".*.part*")]
+
+
+def test_a_sweep_prints_its_report_and_its_answer(sweep: Path) -> None:
+    printed = " ".join(printed_beside(sweep).read_text().split())
+    assert str(sweep / "report.html") in printed
+    assert "takes away 0.5 or more of the cheese's effect" in printed
 
 
 def test_summary_keeps_the_contract(summary: dict[str, Any], policy: MazePolicy) -> None:

@@ -24,6 +24,7 @@ from steering.interventions.hooks import HookedPolicy
 from steering.interventions.partial import PartialNetwork
 from steering.interventions.sites import Site, enumerate_sites, find_site, select_sites
 from steering.interventions.vectors import cheese_vectors
+from steering.records.codec import to_plain
 from steering.records.sites import site_facts
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -253,7 +254,7 @@ def test_without_a_graph_only_what_is_known_is_said() -> None:
     assert find_site(net, "logits").name == "head" and find_site(net, "pixels").name == "input"
     graphed = {site.name: site.shape for site in enumerate_sites(Nature())}
     assert {site.name: site.shape for site in sites} == graphed
-    assert json.loads(json.dumps(site_facts(sites)))[1]["trunk"] is None
+    assert json.loads(json.dumps(to_plain(site_facts(sites))))[1]["trunk"] is None
     with pytest.raises(InputError, match="cannot be traced"):
         trace(net)
     with pytest.raises(InputError, match="no site 'conv9' in this network; did you mean 'conv"):
