@@ -38,6 +38,7 @@ from steering.sweep.spec import SweepSpec, labelled
 from steering.sweep.store import Store
 
 _SUMS_OF = operator.attrgetter(*PROFILE_SUMS)
+_DISTANCES = [1 + PROFILE_SUMS.index(name) for name in PROFILE_SUMS if name.startswith("tv_")]  # columns of `Bins`
 INSIDE, OUTSIDE = 0, 1  # ``outside`` of a profile
 # Of one site, by (distance, outside): ``float64[n_levels, 5]``, the number of states and the sums of the profiles.
 Bins = dict[tuple[int, int], np.ndarray]
@@ -224,7 +225,10 @@ def _most_blind(sites: Sequence[SiteSummary], condition: str) -> ControlReading 
 
 
 def position_bins(store: Store, levels: Sequence[int], coefficient: float) -> dict[str, Bins]:
-    """Return the profiles of the levels at each site, by distance and side of the receptive field."""
+    """Return the profiles of the levels at each site, by distance and side of the receptive field.
+
+    Distances whose mean over a level's bin is rounding count as zero, as those of outcomes do.
+    """
     row = {level: k for k, level in enumerate(levels)}
     bins: dict[str, Bins] = {}
     for profile in store.profiles():
@@ -235,6 +239,8 @@ def position_bins(store: Store, levels: Sequence[int], coefficient: float) -> di
             if sums is None:
                 sums = site[place] = np.zeros((len(levels), 1 + len(PROFILE_SUMS)))
             sums[row[profile.level]] += [profile.states, *_SUMS_OF(profile)]
+    for sums in (sums for site in bins.values() for sums in site.values()):
+        sums[:, _DISTANCES] = bootstrap.without_rounding(sums[:, _DISTANCES], sums[:, :1])
     return bins
 
 
@@ -318,6 +324,8 @@ def _pooled(parts: Sequence[np.ndarray], weights: np.ndarray) -> PooledProfile:
     empty = np.zeros((weights.shape[1], 1 + len(PROFILE_SUMS)))
     states, tv, tv_clean, rest, difference = np.sum(parts or [empty], axis=0).T
     low, high = bootstrap.blindness_interval(tv, tv_clean, weights)
+    if not tv_clean.any():  # the cheese moves nothing here: what the vector leaves of it is of no effect
+        difference = np.zeros_like(difference)
     rest_low, rest_high = bootstrap.ratio_interval(rest, difference, weights)
     return PooledProfile(
         states=int(states.sum()),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import msgspec
 
@@ -12,11 +13,18 @@ from envs.errors import InputError
 
 T = TypeVar("T")
 REMEDY = "it is not of this version of mazesteer"
+TOO_DEEP = "nested too deeply"
 
 
 def to_plain(record: Any) -> Any:
-    """Return a record as dictionaries, lists, strings and numbers; NaN is not a number and becomes None."""
-    return _without_nan(msgspec.to_builtins(record))
+    """Return a record as dictionaries, lists, strings and numbers; NaN is not a number and becomes None.
+
+    NumPy's scalars become the numbers they hold.
+
+    Raises:
+        TypeError: for a value of another kind, such as an array.
+    """
+    return _without_nan(msgspec.to_builtins(record, enc_hook=_scalar))
 
 
 def to_json(record: Any, *, indent: int | None = None) -> bytes:
@@ -41,21 +49,55 @@ def from_plain(
     """
     try:
         record = msgspec.convert(data, kind)
-    except msgspec.ValidationError as error:
+        unknown = "" if partial else _unknown(data, msgspec.to_builtins(record), "$")
+    except RecursionError:
+        raise InputError(f"{where}: {TOO_DEEP}; {remedy}") from None
+    except (msgspec.ValidationError, UnicodeError) as error:  # the second for half a surrogate pair
         raise InputError(f"{where}: {_said(str(error))}; {remedy}") from None
-    unknown = "" if partial else _unknown(data, msgspec.to_builtins(record), "$")
     if unknown:
-        raise InputError(f"{where}: unknown field `{unknown}`; {remedy}")
+        raise InputError(f"{where}: {_said(f'unknown field `{unknown}`')}; {remedy}")
     return record
 
 
 def from_json(data: bytes | str, kind: type[T], where: object = "JSON", remedy: str = REMEDY) -> T:
     """Return the record of type ``kind`` in JSON text; raises as :func:`from_plain` does, and for text that is none."""
     try:
-        found = json.loads(data)
-    except (ValueError, RecursionError) as error:
+        found = parse_json(data)
+    except ValueError as error:
         raise InputError(f"{where}: not readable as JSON ({error}); {remedy}") from None
     return from_plain(found, kind, where, remedy)
+
+
+def parse_json(data: bytes | str) -> Any:
+    """Return the dictionaries, lists, strings and numbers in JSON text.
+
+    Raises:
+        ValueError: for text that is no JSON, is nested too deeply, or has a number that is not finite (``NaN``,
+            ``Infinity``, ``1e999``): those are ``null``.
+    """
+    try:
+        return json.loads(data, parse_constant=_refuse_number, parse_float=_finite)
+    except RecursionError:
+        raise ValueError(TOO_DEEP) from None
+
+
+def _refuse_number(text: str) -> NoReturn:
+    raise ValueError(f"{text[:20]} is no finite number")
+
+
+def _finite(text: str) -> float:
+    """Return the number in ``text``; raise ValueError for one that is too large for a float."""
+    value = float(text)
+    return value if math.isfinite(value) else _refuse_number(text)
+
+
+def _scalar(value: object) -> object:
+    """Return the Python number in a scalar of NumPy, which msgspec does not know."""
+    import numpy as np  # at hand already wherever there is such a value
+
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} has no place in a record")
 
 
 def _unknown(data: Any, known: Any, at: str) -> str:
@@ -74,8 +116,8 @@ def _unknown(data: Any, known: Any, at: str) -> str:
 
 
 def _said(message: str) -> str:
-    """Return msgspec's message with a small first letter, as the middle of a line."""
-    return message[:1].lower() + message[1:]
+    """Return a message with a small first letter and without line feeds, such as a key's, as the middle of a line."""
+    return " ".join((message[:1].lower() + message[1:]).split())
 
 
 def _without_nan(value: Any) -> Any:

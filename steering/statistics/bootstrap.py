@@ -19,6 +19,20 @@ FLOOR = 1 / 3  # of the sample's standard error: see `difference_intervals`
 TIE = 1e-6  # differences of probabilities up to this are zero: above float32's rounding, below anything of interest
 
 
+def without_rounding(distances: np.ndarray, states: np.ndarray | float = 1.0) -> np.ndarray:
+    """Return total-variation distances, those up to :data:`TIE` counted as zero.
+
+    Args:
+        distances: a maze's mean distance, 0 to 1, or the sum of those of its ``states``: ``float[...]``; NaN stays.
+        states: number of states that each is summed over; 1 for means.
+
+    Returns:
+        The same, ``float64[...]``; zero where the mean per state is rounding.
+    """
+    distances = np.asarray(distances, dtype=np.float64)
+    return np.where(distances <= TIE * np.asarray(states), 0.0, distances)
+
+
 def resamples(n: int, rng: np.random.Generator, draws: int = DRAWS) -> np.ndarray:
     """Return bootstrap samples of mazes; one matrix serves all sites (paired).
 

@@ -6,14 +6,13 @@ mode is left out of a report, which says so.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from envs.errors import InputError
-from steering.records.codec import from_plain
+from steering.records.codec import from_plain, parse_json
 from steering.records.examples import ExampleFields
 from steering.records.probes import ProbeSummary
 from steering.records.replication import ReplicateSummary
@@ -47,7 +46,7 @@ REMEDY = "remove it, or make it anew"
 def read_json(path: Path) -> dict[str, Any]:
     """Return the object in a JSON file; empty if there is no file, ``{"format": None}`` if it holds anything else."""
     try:
-        found = json.loads(path.read_text())
+        found = parse_json(path.read_text())
     except FileNotFoundError:
         return {}
     except (OSError, ValueError):
@@ -129,7 +128,7 @@ def _read_artifact(directory: Path, sha256: str, mode: str, artifact: Artifact) 
     if not path.exists():
         return None, ""
     try:
-        data = json.loads(path.read_text())
+        data = parse_json(path.read_text())
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read ({error}); {REMEDY}") from None
     if not (isinstance(data, dict) and data.get("format") == artifact.format):

@@ -17,7 +17,7 @@ from envs.files import write_atomic
 from steering.experiments.conditions import BY_NAME, Key
 from steering.experiments.outcome import OUTCOME_FIELDS, Outcome
 from steering.records.sites import SiteFacts
-from steering.statistics.bootstrap import TIE
+from steering.statistics.bootstrap import without_rounding
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store, stored_numbers
 
@@ -137,7 +137,7 @@ class OutcomeTable:
     def _columns(self, keys: Sequence[Key]) -> Columns:
         numbers = zip(*(_NUMBERS(self.outcomes[key]) for key in keys), strict=True)
         columns = {field: np.array(column) for field, column in zip(OUTCOME_FIELDS, numbers, strict=True)}
-        distances = {field: np.where(columns[field] <= TIE, 0.0, columns[field]) for field in DISTANCE_FIELDS}
+        distances = {field: without_rounding(columns[field]) for field in DISTANCE_FIELDS}
         return Columns(columns | distances)
 
 

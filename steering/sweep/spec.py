@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from steering.experiments.conditions import (
 )
 from steering.experiments.levels import VectorSource
 from steering.experiments.outcome import HORIZON
-from steering.records.codec import from_plain, to_json, to_plain
+from steering.records.codec import from_plain, parse_json, to_json, to_plain
 from steering.sweep.artifacts import RUN_FORMAT
 
 
@@ -119,7 +118,7 @@ class SweepSpec:
         """
         directory = Path(directory)
         try:
-            data = json.loads((directory / "spec.json").read_text())
+            data = parse_json((directory / "spec.json").read_text())
             if not isinstance(data, dict) or data.pop("format", None) != RUN_FORMAT:
                 raise ValueError("not a mazesteer run")
         except (OSError, ValueError) as error:

@@ -22,7 +22,7 @@ from envs.files import locked, remove_stale
 from steering.experiments.conditions import Key
 from steering.experiments.levels import SkipReason
 from steering.experiments.outcome import OUTCOME_FIELDS, PROFILE_FIELDS, PROFILE_SUMS, Outcome, Profile
-from steering.records.codec import from_plain, to_plain
+from steering.records.codec import from_plain, parse_json, to_plain
 from steering.records.sites import SiteFacts
 from steering.statistics.boundary import ThresholdPair
 from steering.sweep.artifacts import DATABASE, EVIDENCE, RUN_FORMAT
@@ -281,7 +281,7 @@ def _ours(directory: Path) -> bool:
     names = {path.name for path in directory.iterdir()}
     if "spec.json" in names:
         try:
-            found = json.loads((directory / "spec.json").read_text())
+            found = parse_json((directory / "spec.json").read_text())
         except (OSError, ValueError):
             return False
         return isinstance(found, dict) and found.get("format") == RUN_FORMAT

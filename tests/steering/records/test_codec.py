@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,6 +31,11 @@ class Whole(Base):
     parts: tuple[Part, ...]
     by_name: dict[str, Part]
     later: str = "start"
+
+
+@dataclass(frozen=True)
+class Anything:
+    value: Any
 
 
 parts = st.builds(Part, st.text(), st.none() | st.floats(allow_nan=False, allow_infinity=False))
@@ -90,7 +96,9 @@ def test_another_record_is_one_line_that_names_the_field(data: Any, said: str) -
     assert text.startswith("dir/file.json: ") and said in text and text.endswith("; sweep again") and "\n" not in text
 
 
-@pytest.mark.parametrize("data", [b"{", b"", b"\xff", "[" * 100_000])
+@pytest.mark.parametrize(
+    "data", [b"{", b"", b"\xff", "[" * 100_000, '{"first": NaN}', "[-Infinity]", "1e999", "[-1e999]", "9" * 5000]
+)
 def test_what_is_no_json_is_one_line(data: bytes | str) -> None:
     with pytest.raises(InputError, match=r"^file: not readable as JSON \(.*\); remedy$") as caught:
         from_json(data, Whole, "file", "remedy")
@@ -101,3 +109,48 @@ def test_a_part_of_a_record_can_be_read() -> None:
     assert from_plain(plain(), Base, "file", "remedy", partial=True) == Base(1)
     with pytest.raises(InputError, match="unknown field `\\$.parts`"):
         from_plain(plain(), Base, "file", "remedy")
+
+
+@pytest.mark.parametrize(
+    ("value", "held"),
+    [
+        (np.float64(0.1), 0.1),
+        (np.float32(0.5), 0.5),
+        (np.int64(3), 3),
+        (np.bool_(True), True),
+        (np.float64("nan"), None),
+        (np.float32("inf"), None),
+    ],
+)
+def test_a_scalar_of_numpy_is_the_number_it_holds(value: Any, held: float | None) -> None:
+    assert to_plain([Part("a", value)]) == [{"name": "a", "size": held}]
+    assert to_json(Part("a", value)) == to_json(Part("a", held))
+
+
+def test_an_array_is_no_number() -> None:
+    with pytest.raises(TypeError, match="ndarray has no place in a record"):
+        to_plain({"sizes": np.ones(2)})
+
+
+@pytest.mark.parametrize("kind", [Anything, Whole])
+@pytest.mark.parametrize("depth", [900, 5_000])
+def test_a_record_nested_too_deeply_is_one_line(kind: type, depth: int) -> None:
+    nested: Any = 1
+    for _ in range(depth):
+        nested = {"in": nested}
+    with pytest.raises(InputError) as caught:
+        from_plain({"first": 1, "value": nested, "parts": [], "by_name": {}, "later": nested}, kind, "file", "remedy")
+    assert str(caught.value).startswith("file: ") and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["a\nb", "a\r\nb", "a\u2028b"])
+def test_a_key_with_a_line_feed_makes_no_second_line(key: str) -> None:
+    for data in (plain(**{key: 1}), plain(by_name={key: {"name": "x", "size": "y"}})):
+        with pytest.raises(InputError) as caught:
+            from_json(json.dumps(data), Whole, "file", "remedy")
+        assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_key_that_is_no_text_is_one_line() -> None:
+    with pytest.raises(InputError, match=r"^file: .*surrogates not allowed; remedy$"):
+        from_json(r'{"\ud800": 1}', Whole, "file", "remedy")

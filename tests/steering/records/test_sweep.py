@@ -20,10 +20,10 @@ from steering.records.codec import from_json, to_json, to_plain
 from steering.records.runs import RunIndex
 from steering.records.sweep import ConditionSummary, MeanOutcome, SweepSummary
 from steering.statistics import bootstrap
-from steering.sweep.artifacts import INDEX, read_index
+from steering.sweep.artifacts import INDEX, PROBES, read_index, read_json, read_probes
 from steering.sweep.outcome_table import OutcomeTable
 from steering.sweep.spec import SweepSpec
-from steering.sweep.store import Store
+from steering.sweep.store import Store, run_directory
 
 EVIDENCE = Path(__file__).parents[3] / "docs" / "evidence"
 
@@ -156,6 +156,23 @@ def test_another_spec_is_one_line(run: Path, tmp_path: Path, change: Callable[..
     with pytest.raises(InputError, match=re.escape(said)) as caught:
         SweepSpec.load(tmp_path)
     assert "\n" not in str(caught.value) and str(tmp_path) in str(caught.value) and "spec.json" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"horizon": NaN}', '{"horizon": 1e999}'])
+def test_json_that_is_none_is_one_line_in_every_file(tmp_path: Path, text: str) -> None:
+    for name in ("spec.json", INDEX.file, PROBES.file):
+        (tmp_path / name).write_text(text)
+    assert read_json(tmp_path / INDEX.file) == {"format": None}
+    reads: tuple[Callable[[], object], ...] = (
+        lambda: SweepSpec.load(tmp_path),
+        lambda: read_index(tmp_path, "sweep again"),
+        lambda: read_probes(tmp_path, "a" * 64, "easy"),
+        lambda: run_directory(tmp_path).__enter__(),
+    )
+    for read in reads:
+        with pytest.raises(InputError) as caught:
+            read()
+        assert "\n" not in str(caught.value) and str(tmp_path) in str(caught.value)
 
 
 @pytest.mark.parametrize("later", ["vector", "skipped", "episodes", "mode"])
