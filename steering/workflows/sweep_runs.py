@@ -113,6 +113,7 @@ def _claim(directory: Path, names: list[str]) -> None:
         present = {path.name for path in directory.iterdir()} if directory.exists() else set()
     except OSError as error:
         raise InputError(f"{directory}: cannot be read ({error.strerror}); {ANOTHER}") from None
+    present = {name for name in present if not name.startswith(f".{Path(INDEX.file).stem}.")}  # of one killed at once
     if present and INDEX.file not in present:
         raise InputError(f"{directory} is not empty and not a folder of several runs; {ANOTHER}")
     if INDEX.file in present:
