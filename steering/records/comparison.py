@@ -95,14 +95,12 @@ class ComparedReferences:
 
 
 @dataclass(frozen=True)
-class CheeseEffect:
-    """Effect of the cheese: the policy with it minus without it, maze by maze, on one outcome.
+class EffectNumbers:
+    """A difference of one outcome, maze by maze, as :class:`steering.statistics.paired.PairedEffect` has it.
 
-    See :class:`steering.statistics.paired.PairedEffect`; the numbers are null where ``note`` says why.
+    The numbers are null where ``note`` says why.
     """
 
-    outcome: str
-    """Name of the outcome, a field of :class:`steering.experiments.outcome.Outcome`."""
     n: int
     """Number of mazes where both are defined."""
     undefined: int
@@ -120,38 +118,28 @@ class CheeseEffect:
     p: float | None
     """P-value of the two-sided signed-rank test, 0 to 1."""
     improvement: float | None
-    """Share of mazes where the outcome is larger with the cheese, ties counting half, 0 to 1."""
+    """Share of mazes where the outcome is larger than what it is compared with, ties counting half, 0 to 1."""
     note: str
     """Reason for there being no number, or a peculiarity of the data; mostly empty."""
 
 
 @dataclass(frozen=True)
-class RunEffect:
-    """Difference of one outcome of a run from that of the first run, maze by maze.
+class OutcomeName:
+    """What an effect is an effect on."""
 
-    See :class:`steering.statistics.paired.PairedEffect`; the numbers are null where ``note`` says why.
-    """
+    outcome: str
+    """Name of the outcome, a field of :class:`steering.experiments.outcome.Outcome`."""
 
-    n: int
-    """Number of mazes where both are defined."""
-    undefined: int
-    """Number of the other mazes."""
-    zeros: int
-    """Number of the ``n`` mazes that do not differ."""
-    mean: float | None
-    """Mean difference, a probability, -1 to 1."""
-    median: float | None
-    """Median difference, -1 to 1."""
-    low: float | None
-    """Low end of the 95% BCa interval of the mean."""
-    high: float | None
-    """High end of the 95% BCa interval of the mean."""
-    p: float | None
-    """P-value of the two-sided signed-rank test, 0 to 1."""
-    improvement: float | None
-    """Share of mazes where the outcome is larger than in the first run, ties counting half, 0 to 1."""
-    note: str
-    """Reason for there being no number, or a peculiarity of the data; mostly empty."""
+
+@dataclass(frozen=True)
+class CheeseEffect(EffectNumbers, OutcomeName):
+    """Effect of the cheese: the policy with it minus without it, on one outcome."""
+
+
+@dataclass(frozen=True)
+class RunEffect(EffectNumbers):
+    """Difference of one outcome of a run from that of the first run."""
+
     words: str
     """One sentence that says it."""
     p_holm: float | None
