@@ -25,7 +25,8 @@ from envs.simulator.state_bytes import MazeState
 from envs.simulator.state_layout import CHEESE, SPACE, WALL, WORLD_DIM
 
 Cell = tuple[int, int]
-_THEME = ("background_index", "bg_tile_ratio", "bg_pct_x")
+# All that a picture of procgen's depends on, besides the grid and the mouse.
+_THEME = ("background_index", "bg_tile_ratio", "bg_pct_x", "use_backgrounds", "use_monochrome_assets")
 
 
 class State(NamedTuple):
@@ -57,7 +58,8 @@ class Maze:
     level: int | None
     """Procgen's level seed; None for a maze of one's own."""
     theme: tuple[float, ...] = field(repr=False)
-    """Background of the picture: index, tile ratio and x offset."""
+    """Look of the picture: index, tile ratio and x offset of its background; whether it is shown; whether all is
+    drawn as plain shapes. (Fields of the state.)"""
     state: MazeState = field(repr=False, compare=False)
     """Procgen state that shows the maze; equality and hash see its ``theme`` only."""
 
@@ -76,7 +78,13 @@ class Maze:
 
     @classmethod
     def from_state(cls, data: bytes | MazeState, *, level: int | None = None) -> Maze:
-        """Return the maze in a procgen state; raise :class:`InputError` for bytes that procgen does not write."""
+        """Return the maze in a procgen state.
+
+        Where cells outside the inner maze are free, as after a corridor was carved out of its corner, the maze is the
+        whole world: cells count from the world's bottom left, and the top-right cell is the world's.
+
+        Raises :class:`InputError` for bytes that procgen does not write.
+        """
         state = data if isinstance(data, MazeState) else state_bytes.decode(data)
         m, d = state.margin, state.maze_dim
         inner = state.grid[m : m + d, m : m + d]

@@ -24,12 +24,22 @@ def state_in(maze: Maze, data: bytes) -> State:
 
 
 def place_of(maze: Maze) -> dict[str, Any]:
-    """Return the JSON that :func:`recorded_maze` rebuilds the maze from: its level, or the whole state without one."""
+    """Return the JSON that :func:`recorded_maze` rebuilds the maze from: its level, and the state where it is another.
+
+    A maze of one's own has no level; one made of a level may have a corridor more, another look, or another start.
+    """
     place: dict[str, Any] = {"level": maze.level, "mode": maze.mode}
     place["cheese"] = None if maze.cheese is None else list(maze.cheese)
-    if maze.level is None:
+    if maze.level is None or not _as_procgen_makes_it(maze):
         place["state"] = base64.b85encode(zlib.compress(state_bytes.encode(maze.state), 9)).decode()
     return place
+
+
+def _as_procgen_makes_it(maze: Maze) -> bool:
+    """Return whether the maze is the level of its seed, but perhaps for the cheese."""
+    assert maze.level is not None
+    level = Maze.from_level(maze.level, maze.mode)
+    return maze.without_cheese() == level.without_cheese()
 
 
 def recorded_maze(track: Trajectory) -> Maze:
@@ -40,10 +50,11 @@ def recorded_maze(track: Trajectory) -> Maze:
     """
     info = track.info
     try:
-        if info.get("level") is None:
-            maze = Maze.from_state(zlib.decompress(base64.b85decode(info["state"])))
+        level = None if info.get("level") is None else int(info["level"])
+        if level is None or "state" in info:
+            maze = Maze.from_state(zlib.decompress(base64.b85decode(info["state"])), level=level)
         else:
-            maze = Maze.from_level(int(info["level"]), str(info.get("mode", "hard")))
+            maze = Maze.from_level(level, str(info.get("mode", "hard")))
         if "cheese" not in info:
             return maze.without_cheese() if info.get("condition") == "no_cheese" else maze
         if info["cheese"] is None:

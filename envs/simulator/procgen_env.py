@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import functools
 import operator
+import os
 import sys
 import threading
+import weakref
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,7 +26,8 @@ from envs.simulator.state_layout import MODE_CODE
 
 MAX_SEED = 2**31 - 2
 BATCH = 64
-_LOCK = threading.RLock()
+_SHARED = SimpleNamespace(lock=threading.RLock())  # held while a shared environment is used
+_MADE: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 def silence_gym_notice() -> None:
@@ -50,6 +54,7 @@ def gym3_env(num: int, mode: str = "hard", **options: Any) -> Any:
     # Procgen's threads go on making the first levels after the constructor returns; a state set
     # meanwhile would be painted over on a busy machine. Observing waits for them.
     env.observe()
+    _MADE.add(env)
     return env
 
 
@@ -61,6 +66,21 @@ def _kept(mode: str, num: int, human: bool) -> tuple[Any, bytes]:
     return env, env.callmethod("get_state")[0]
 
 
+def _leave_to_the_parent() -> None:
+    """Forget the parent's environments in a forked child: their threads stayed with the parent.
+
+    Waiting for those threads, to observe or to close, would last for ever; the lock may be held by one of them.
+    """
+    _SHARED.lock = threading.RLock()
+    for env in _MADE:
+        env.closed = True  # what gym3 looks at before it closes
+    _MADE.clear()
+    _kept.cache_clear()
+
+
+os.register_at_fork(after_in_child=_leave_to_the_parent)
+
+
 def cached_env(mode: str, num: int, human: bool = False) -> Any:
     """Return a shared environment of ``num`` mazes, to be put into a validated state before each use."""
     return _kept(mode, num, human)[0]
@@ -69,7 +89,7 @@ def cached_env(mode: str, num: int, human: bool = False) -> Any:
 @functools.lru_cache(maxsize=4)
 def template(mode: str) -> MazeState:
     """Return the start state of level 0, from which other levels are asked for."""
-    with _LOCK:
+    with _SHARED.lock:
         return state_bytes.decode(_kept(mode, 1, False)[1])
 
 
@@ -96,7 +116,7 @@ def level_states(seeds: Sequence[int], mode: str = "hard") -> list[bytes]:
     start = template(mode)
     asked = [state_bytes.encode(start.with_level_seeds(check_seed(s), check_seed(s) + 1)) for s in seeds]
     out: list[bytes] = []
-    with _LOCK:
+    with _SHARED.lock:
         for chunk, env in _chunks(asked, mode):
             env.callmethod("set_state", chunk)
             env.act(np.full(len(chunk), -1, dtype=np.int32))
@@ -138,7 +158,7 @@ def _observe(encoded: list[bytes], mode: str, human: bool) -> np.ndarray:
     if not encoded:
         raise InputError("no states to observe")
     frames = []
-    with _LOCK:
+    with _SHARED.lock:
         for chunk, env in _chunks(encoded, mode, human):
             env.callmethod("set_state", chunk)
             if human:

@@ -78,12 +78,15 @@ class MazeState:
         """Return the side of the whole grid in tiles."""
         return self.integer("world_dim")
 
-    @property
+    @functools.cached_property
     def maze_dim(self) -> int:
-        """Return the side of the inner maze in tiles (odd)."""
-        return self.integer("maze_dim")
+        """Return the side of the inner maze in tiles (odd): the world's, where cells around the inner maze are free."""
+        dim = self.integer("maze_dim")
+        margin = (self.world_dim - dim) // 2
+        inner = self.grid[margin : margin + dim, margin : margin + dim]
+        return dim if (inner != WALL).sum() == (self.grid != WALL).sum() else self.world_dim
 
-    @property
+    @functools.cached_property
     def margin(self) -> int:
         """Return the tiles of padding left of and below the inner maze."""
         return (self.world_dim - self.maze_dim) // 2
@@ -284,7 +287,7 @@ def _check(state: MazeState) -> None:
     if state.integer("level_seed_low") >= state.integer("level_seed_high"):
         # The next reset takes a random number modulo their difference.
         raise InputError("procgen state: level_seed_low is not below level_seed_high")
-    dim = state.maze_dim
+    dim = state.integer("maze_dim")
     if dim % 2 == 0 or dim > world:
         raise InputError(f"procgen state: maze_dim {dim} is not odd or exceeds the world ({world})")
     grid = state.grid
@@ -292,9 +295,6 @@ def _check(state: MazeState) -> None:
     if not known.all():
         y, x = np.argwhere(~known)[0]
         raise InputError(f"procgen state: grid cell ({x}, {y}) holds object {grid[y, x]}; known: 2, 51, 100")
-    inner = slice(state.margin, state.margin + dim)
-    if (grid != WALL).sum() != (grid[inner, inner] != WALL).sum():
-        raise InputError("procgen state: free cells outside the inner maze")
     if (grid == CHEESE).sum() > 1:
         raise InputError("procgen state: more than one cheese")
     as_floats = state.entities.view("<f4")

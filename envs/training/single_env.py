@@ -83,7 +83,7 @@ class MazeEnv(gymnasium.Env[np.ndarray, np.integer]):
     def close(self) -> None:
         """Give procgen's environment back; a second call does nothing."""
         if not self._closed:
-            self._slots.env.close()
+            self._slots.close()
             self._closed = True
 
 

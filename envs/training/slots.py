@@ -7,6 +7,7 @@ the region rule, handed to its one slot of the batch, so the other slots keep th
 from __future__ import annotations
 
 import operator
+from typing import Any
 
 import numpy as np
 
@@ -80,13 +81,24 @@ class Slots:
         if n < 1:
             raise InputError(f"the number of environments is {n}, must be at least 1")
         self.n = n
-        self.env = procgen_env.gym3_env(n, mode, start_level=0, num_levels=1, rand_seed=0)
+        self._env = procgen_env.gym3_env(n, mode, start_level=0, num_levels=1, rand_seed=0)
         world = WORLD_DIM[mode]
         # One more ring of wall, so that a step out of the world is a step into a wall.
         self._free = np.zeros((n, world + 2, world + 2), dtype=bool)
         self.cells = np.zeros((n, 2), dtype=int)
         self._facings = np.zeros(n, dtype=int)
         self._mazes: list[Maze | None] = [None] * n
+
+    @property
+    def env(self) -> Any:
+        """Return procgen's environment; raise :class:`InputError` for one that is closed or was made before a fork."""
+        if self._env.closed:
+            raise InputError("this environment is closed, or was made before a fork; make one in this process")
+        return self._env
+
+    def close(self) -> None:
+        """Close procgen's environment; once more is no fault."""
+        self._env.close()
 
     def maze(self, i: int) -> Maze:
         """Return the maze that slot ``i`` started its episode in."""

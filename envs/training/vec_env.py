@@ -123,7 +123,7 @@ class MazeVecEnv(VecEnv):
     def close(self) -> None:
         """Give procgen's environment back; a second call does nothing."""
         if not self._closed:
-            self._slots.env.close()
+            self._slots.close()
             self._closed = True
 
     def get_images(self) -> Sequence[np.ndarray | None]:

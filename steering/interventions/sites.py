@@ -24,7 +24,8 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import networkx
@@ -89,6 +90,9 @@ class _Listing:
     """All sites, in depth order."""
     logits: str | None
     """Name of the site that is the logits; None: no module gives them."""
+    before: Mapping[str, str | None] = field(default_factory=dict)
+    """Name of the site whose edit is an edit of what goes into a module, by ``MODULE_in0``, ``MODULE_in1``, ...; None:
+    others read it too, or no module gives it."""
 
 
 _LISTINGS: weakref.WeakKeyDictionary[nn.Module, _Listing] = weakref.WeakKeyDictionary()
@@ -178,7 +182,22 @@ def _from_graph(net: nn.Module, graph: fx.Graph) -> _Listing:
         )
     named = {site.name for site in sites}
     end = str(logits.target) if logits.op == "call_module" and logits.target in named else None
-    return _Listing(tuple(sites), INPUT if logits is source else end)
+    return _Listing(tuple(sites), INPUT if logits is source else end, _before(data, source, relevant, named))
+
+
+def _before(
+    data: Mapping[fx.Node, list[fx.Node]], source: fx.Node, relevant: set[fx.Node], named: set[str]
+) -> dict[str, str | None]:
+    """Return ``_Listing.before`` of the sites ``named``."""
+    before: dict[str, str | None] = {}
+    for node, inputs in data.items():
+        if node.op != "call_module" or str(node.target) not in named:
+            continue
+        for number, read in enumerate(inputs):
+            name = INPUT if read is source else str(read.target) if read.op == "call_module" else ""
+            only = [user for user in read.users if user in relevant] == [node]
+            before[f"{node.target}_in{number}"] = name if only and name in named else None
+    return before
 
 
 def _outputs(graph: fx.Graph) -> tuple[fx.Node, Any]:
@@ -240,7 +259,8 @@ def find_site(net: nn.Module, name: str) -> Site:
 
     Args:
         net: the network.
-        name: full name, with or without ``embedder.``; ``logits``; or a published tool's name ending in ``_out``.
+        name: full name, with or without ``embedder.``; ``logits``; or a published tool's name ending in ``_out``, or
+            in ``_in0``: the site before that module, where nothing else reads it.
 
     Returns:
         One of :func:`enumerate_sites`.
@@ -259,6 +279,11 @@ def find_site(net: nn.Module, name: str) -> Site:
     ):
         if candidate in sites:
             return sites[candidate]
+        if candidate in listing.before:
+            before = listing.before[candidate]
+            if before is None:
+                raise InputError(f"{name!r} is not a site: what goes into that module goes elsewhere too; name a site")
+            return sites[before]
     if name in dict(net.named_modules()):
         raise InputError(
             f"{name!r} is not a site: the module runs not once, or not between input and logits, or holds the others"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import deque
 
@@ -13,6 +14,9 @@ from hypothesis import strategies as st
 from envs.actions import Facing, Move
 from envs.errors import InputError
 from envs.maze import Cell, Maze, State
+from envs.simulator import procgen_env
+from envs.simulator.state_bytes import MazeState, decode, encode
+from envs.simulator.state_layout import ENTITY, FIELDS, SPACE, WALL
 from envs.training.levels import EVAL_LEVELS, TRAIN_LEVELS, cheese_cells, place_cheese
 
 FORK = """
@@ -102,6 +106,64 @@ def test_own_mazes_are_shown_like_the_level_they_copy() -> None:
     own = Maze.from_ascii(maze.to_ascii())
     assert own.theme == maze.theme
     np.testing.assert_array_equal(own.observations(), maze.observations())
+
+
+LOOKS = [
+    *((name, (low, high)) for name, kind, (low, high) in FIELDS if kind in "if" and low < high),
+    *((f"mouse {name}", (low, high)) for name, kind, (low, high) in ENTITY if low < high and name not in ("x", "y")),
+]
+
+
+def changed(state: MazeState, name: str, end: float) -> MazeState:
+    """A state with one field at a bound, or one of the mouse's."""
+    if not name.startswith("mouse "):
+        kind = {field: kind for field, kind, _ in FIELDS}[name]
+        return dataclasses.replace(state, values={**state.values, name: int(end) if kind == "i" else float(end)})
+    entities = state.entities.copy()
+    index, kind = {f"mouse {field}": (i, kind) for i, (field, kind, _) in enumerate(ENTITY)}[name]
+    entities[0, index] = int(end) if kind == "i" else np.float32(end).view("<i4")
+    return dataclasses.replace(state, values={**state.values, "entities": entities})
+
+
+@pytest.mark.parametrize("start", [{}, {"use_monochrome_assets": 1}, {"use_backgrounds": 0}, {"paint_vel_info": 1}])
+def test_mazes_that_compare_equal_look_equal(start: dict[str, int], levels: list[Maze]) -> None:
+    """Whatever field of the state is at either of its bounds: a picture that differs is of a maze that differs."""
+    state = levels[7].state
+    base = Maze.from_state(dataclasses.replace(state, values={**state.values, **start}))
+    here = State(base.mouse, Facing.LEFT)
+    picture, equal = base.observations([here], human=True), 0
+    for name, bounds in LOOKS:
+        for end in bounds:
+            try:
+                other = Maze.from_state(encode(changed(base.state, name, end)))
+            except InputError:
+                continue  # not a state
+            if other == base:
+                assert hash(other) == hash(base)
+                np.testing.assert_array_equal(other.observations([here], human=True), picture, err_msg=name)
+                equal += 1
+    assert equal > 60
+    for name in ("use_backgrounds", "use_monochrome_assets", "background_index"):
+        assert any(Maze.from_state(encode(changed(base.state, name, end))) != base for end in (0, 1)), name
+
+
+def test_a_corridor_out_of_the_inner_maze_makes_the_whole_world_the_maze(levels: list[Maze]) -> None:
+    """States of a tool that carves a corridor and leaves the inner size as it was: the corner is the world's."""
+    small = next(maze for maze in levels if 0 < maze.state.margin)
+    grid, margin = small.state.grid.copy(), small.state.margin
+    grid[: margin + 1, margin] = SPACE
+    grid[0, margin:] = SPACE
+    data = encode(dataclasses.replace(small.state, values={**small.state.values, "grid": grid}))
+    assert decode(data).integer("maze_dim") == small.dim and encode(decode(data)) == data
+    carved = Maze.from_state(data)
+    assert carved.dim == 25 and carved.corner == (24, 24) and not carved.is_free(carved.corner)
+    assert carved.mouse == (small.mouse[0] + margin, small.mouse[1] + margin)
+    assert carved.connected(carved.mouse, (24, 0)) and carved.decision_square is None
+    assert set(carved.cells) == {(int(x), int(y)) for y, x in np.argwhere(grid != WALL)}
+    np.testing.assert_array_equal(
+        carved.observations([State(carved.mouse, carved.facing)]), procgen_env.observe_states([data])
+    )
+    assert Maze.from_state(encode(carved.without_cheese().state)).cheese is None
 
 
 @pytest.mark.parametrize(

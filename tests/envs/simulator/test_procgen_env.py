@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from envs.errors import InputError
+from envs.maze import Maze
 from envs.simulator import procgen_env, state_bytes
 from envs.simulator.procgen_env import MAX_SEED, level_states, observe_many, observe_states, observe_variants
 from envs.simulator.state_bytes import MazeState
 from envs.simulator.state_layout import WALL
+from envs.training.vec_env import MazeVecEnv
 
 
 def every_state(state: MazeState) -> tuple[np.ndarray, np.ndarray]:
@@ -118,6 +121,39 @@ def test_nothing_and_mixtures_are_refused() -> None:
         with pytest.raises(InputError, match="^no states to observe$"):
             ask()
     assert level_states([]) == []
+
+
+def walls_of(seed: int) -> tuple[str, ...]:
+    return Maze.from_level(seed).walls
+
+
+def step_of(env: MazeVecEnv) -> None:
+    env.step(np.zeros(1, dtype=int))
+
+
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_a_child_process_has_environments_of_its_own(method: str) -> None:
+    """The parent's stay in the parent, threads and all; a child that waited for them would wait for ever."""
+    expected = [walls_of(seed) for seed in range(3)]
+    mine = MazeVecEnv(1, seed=0)
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context(method)) as pool:
+        assert list(pool.map(walls_of, range(3), timeout=60)) == expected
+    if method == "fork":
+        mine.reset()
+        child = multiprocessing.get_context(method).Process(target=_use_of_the_parents, args=(mine,))
+        child.start()
+        child.join(60)
+        assert child.exitcode == 0
+    mine.reset()
+    step_of(mine)
+    mine.close()
+    assert walls_of(0) == expected[0]
+
+
+def _use_of_the_parents(env: MazeVecEnv) -> None:
+    with pytest.raises(InputError, match=r"made before a fork; make one in this process$"):
+        step_of(env)
+    env.close()
 
 
 def test_nothing_is_printed() -> None:

@@ -173,7 +173,6 @@ def damages(state: MazeState) -> dict[str, MazeState]:
         "a wide mouse": with_entity(state, 4, 0.75),
         "grid object 7": with_object(state, free, 7),
         "two cheeses": with_object(with_object(state, free, CHEESE), (free[0] + dim - 1, free[1]), CHEESE),
-        "free padding": with_object(state, (0, 0), SPACE),
         "even maze_dim": edited(state, maze_dim=dim + 1),
         "maze_dim beyond the world": edited(state, maze_dim=27),
         "negative maze_dim": edited(state, maze_dim=-3),

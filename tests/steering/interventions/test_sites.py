@@ -113,6 +113,39 @@ def test_names_are_forgiving_but_unknown_ones_are_not(policy: MazePolicy) -> Non
         find_site(policy.net, "embedder.block2.res1.resad")
 
 
+def test_a_label_of_what_goes_into_a_module_is_the_site_where_an_edit_is_the_same(random_policy: MazePolicy) -> None:
+    """Labels ``MODULE_in0`` and ``MODULE_in1``: the site edits that input and nothing else, or it is refused."""
+    net, hooked = random_policy.net, HookedPolicy(random_policy.net)
+    generator = torch.Generator().manual_seed(3)
+    x = torch.rand(2, 3, 64, 64, generator=generator)
+    found, refused = set(), set()
+    for site in enumerate_sites(net)[1:]:
+        module = net.get_submodule(site.name)
+        for number in range(2 if site.name.endswith("resadd") else 1):
+            label = f"{site.name}_in{number}"
+            try:
+                before = find_site(net, label)
+            except InputError as error:
+                assert "goes elsewhere too" in str(error)
+                refused.add(label)
+                continue
+            found.add(label)
+            v = torch.randn(before.shape, generator=generator)
+
+            def minus(_: nn.Module, inputs: tuple[torch.Tensor, ...], k: int = number, v: torch.Tensor = v) -> object:
+                return (*inputs[:k], inputs[k] - v, *inputs[k + 1 :])
+
+            handle = module.register_forward_pre_hook(minus)
+            expected = net(x)[0].detach()
+            handle.remove()
+            logits, _, _ = hooked.run(x, {before.name: lambda a, v=v: a - v})
+            torch.testing.assert_close(logits, expected)
+    assert find_site(net, "embedder.block1.conv_in0").name == "input" == find_site(net, "block1.conv_in0").name
+    assert len(found) == 35 and refused == {
+        f"embedder.block{b}.res{r}.{m}_in0" for b in (1, 2, 3) for r in (1, 2) for m in ("relu1", "resadd")
+    }
+
+
 def test_selection(policy: MazePolicy) -> None:
     assert len(select_sites("trunk", policy.net)) == TRUNK
     assert len(select_sites("all", policy.net)) == 42
