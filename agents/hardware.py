@@ -30,6 +30,14 @@ def check_device(name: str) -> torch.device:
     return device
 
 
+def check_memory(needed: int, what: str) -> None:
+    """Raise :class:`InputError` if ``what`` needs more bytes than this machine has."""
+    present = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed > present:
+        need, have = (f"{each / 1e9:,.0f} GB" for each in (needed, present))
+        raise InputError(f"{what} need about {need} of memory, and this machine has {have}; take fewer")
+
+
 def bf16_pays(device: str = "cpu") -> bool:
     """Return whether the device computes in bfloat16 by itself.
 

@@ -15,10 +15,10 @@ from scipy.sparse import block_diag, csr_array
 
 from envs.actions import N_MOVES, Move
 from envs.dynamics import transition_table
-from envs.errors import InputError
+from envs.errors import RANGES, InputError
 from envs.maze import Cell, Maze
 
-MAX_HORIZON = 500  # procgen itself ends an episode after 500 steps
+MAX_HORIZON = int(RANGES["horizon"].high)
 REGION = 5
 TOGETHER = 64  # policies in one pass: more gain nothing, and memory must not grow with their number
 
@@ -137,9 +137,7 @@ def _states(maze: Maze, cells: Iterable[Cell]) -> list[int]:
 
 def check_horizon(horizon: int) -> int:
     """Return ``horizon`` or raise :class:`InputError` if no episode can be that long."""
-    if not 1 <= horizon <= MAX_HORIZON:
-        raise InputError(f"horizon {horizon} is not in 1..{MAX_HORIZON} (procgen ends an episode after 500 steps)")
-    return horizon
+    return RANGES["horizon"].check(horizon)
 
 
 def path_probability(maze: Maze, probabilities: np.ndarray, goal: Cell | None) -> float:

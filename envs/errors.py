@@ -1,4 +1,4 @@
-"""Messages of one line for a user: input to be mended, and work that was stopped."""
+"""Input of a user: messages of one line, the range of every number that is asked for, and work that was stopped."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import contextlib
 import difflib
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+N = TypeVar("N", int, float)
 
 
 class InputError(ValueError):
@@ -39,8 +43,64 @@ def told_if_stopped(message: Callable[[], str]) -> Iterator[None]:
         raise
 
 
+@dataclass(frozen=True)
+class Range:
+    """Numbers that an option or a setting takes, both ends included."""
+
+    name: str
+    """Name of the option, without dashes."""
+    low: float
+    """Least value."""
+    high: float
+    """Largest value."""
+    unit: str
+    """The thing counted or measured."""
+
+    def check(self, value: N) -> N:
+        """Return ``value``; raise :class:`InputError` for one outside the range, and for NaN."""
+        if not self.low <= value <= self.high:
+            raise InputError(f"{self.name} {value}: give {self.words}")
+        return value
+
+    @property
+    def words(self) -> str:
+        """Return the range in words."""
+        return f"{self.low:.15g} to {self.high if isinstance(self.high, int) else f'{self.high:g}'} ({self.unit})"
+
+
+# Every number that a command takes: its options, docs/options.md and their tests are made of this table.
+RANGES: dict[str, Range] = {
+    row[0]: Range(*row)
+    for row in (
+        ("behaviour-levels", 1, 100_000, "levels"),
+        ("channel", 0, 65_535, "index of a channel"),
+        ("coefficient", -1e6, 1e6, "multiple of the vector"),
+        ("dagger-samples", 0, 10**10, "labelled states of a round"),
+        ("episodes", 0, 1_000, "rollouts of each level and condition"),
+        ("fps", 0.01, 60.0, "frames a second"),
+        ("gpus-per-unit", 0.0, 1_024.0, "GPUs"),
+        ("horizon", 1, 500, "moves; procgen ends an episode after 500"),
+        ("level", 0, 2**31 - 2, "seed of a level"),
+        ("n-levels", 1, 100_000, "levels"),
+        ("patience", 0, 500, "steps; 0: any number"),
+        ("ppo-steps", 0, 10**10, "steps of an environment"),
+        ("random-draws", 1, 10_000, "draws of each site and level"),
+        ("region", 0, 25, "cells of a side; 0: anywhere"),
+        ("rollouts-shown", 1, 4, "rollouts shown side by side"),
+        ("samples", 0, 10**10, "labelled states"),
+        ("scale", 1, 32, "width; beyond, the weights are more than a checkpoint may have"),
+        ("seconds", 0.1, 600.0, "seconds of film"),
+        ("seed", 0, 2**63 - 1, "seed of every random draw"),
+        ("size", 64, 2_048, "pixels of a maze's side"),
+        ("states", 1, 1_000, "frames of each level"),
+        ("threshold", -10.0, 10.0, "share of what the cheese changes"),
+        ("vector-levels", 1, 256, "levels averaged over"),
+        ("width", 0.001, 2.0, "width of an interval of blindness"),
+        ("workers", 1, 4_096, "processes"),
+    )
+}
+
+
 def check_random_seed(seed: int) -> int:
     """Return ``seed`` or raise :class:`InputError` for one that not all generators take."""
-    if not 0 <= seed < 2**63:
-        raise InputError(f"seed {seed}: must be 0 or more, and less than 2**63")
-    return seed
+    return RANGES["seed"].check(seed)

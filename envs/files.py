@@ -33,6 +33,19 @@ def write_atomic(path: Path, data: bytes) -> None:
         raise InputError(f"{path}: cannot be written ({error.strerror}); choose another place") from None
 
 
+def check_folder(folder: Path) -> None:
+    """Raise :class:`InputError` if no file can be written in ``folder``; to be called before the work is begun.
+
+    A folder that is not there yet is not made.
+    """
+    try:
+        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        with part_beside(there / "x"):
+            pass
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written ({error.strerror}); choose another place") from None
+
+
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary file beside ``path`` to be written; it gets that name, durably, when the block ends well.

@@ -19,12 +19,11 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
-from envs.errors import InputError
+from envs.errors import RANGES, InputError
 from envs.files import part_beside, replacing
 from videos.ffmpeg import Codec, Timed, encode
 from videos.frames import ACCENTS, BAR, LIT, blend, check_picture
 
-MAX_FPS = 60
 _Opened = TypeVar("_Opened")
 
 
@@ -65,7 +64,7 @@ def write_film(path: str | os.PathLike[str], frames: Iterable[np.ndarray], fps: 
     Args:
         path: the file, its name ending in ``.mp4``, ``.webm`` or ``.gif``.
         frames: pictures ``uint8[h, w, 3]`` of one size; they are taken one by one.
-        fps: frames per second, above 0 and at most 60.
+        fps: frames per second, .01 to 60.
 
     Returns:
         The path.
@@ -89,7 +88,7 @@ def write_video(
         path: the file, its name ending in ``.mp4`` or ``.webm``.
         frames: pictures ``uint8[h, w, 3]`` of one size, taken one by one, so memory does not grow with their number;
             odd sizes are padded by a pixel of the edge.
-        fps: frames per second, above 0 and at most 60.
+        fps: frames per second, .01 to 60.
         crf: the encoder's constant rate factor, 0 (best) to 51 (H.264) or 63 (VP9); None: 18 or 30.
 
     Returns:
@@ -150,7 +149,7 @@ def write_gif(
     Args:
         path: the file.
         frames: pictures ``uint8[h, w, 3]`` of one size.
-        fps: frames per second, above 0 and at most 60; beyond 50 each is shown for two hundredths.
+        fps: frames per second, .01 to 60; beyond 50 each is shown for two hundredths.
         max_width: wider frames are scaled down to this many pixels, 2 or more.
 
     Returns:
@@ -177,9 +176,7 @@ def write_gif(
 
 
 def _rate(fps: float) -> Fraction:
-    if not 0 < fps <= MAX_FPS:
-        raise InputError(f"film: {fps} frames per second; use more than 0 and at most {MAX_FPS}")
-    return max(Fraction(float(fps)).limit_denominator(1001), Fraction(1, 1001))
+    return Fraction(float(RANGES["fps"].check(fps))).limit_denominator(1001)
 
 
 def _scaled(frame: np.ndarray, max_width: int) -> Image.Image:

@@ -78,7 +78,7 @@ class Look:
     marks: bool = True
     """Mark region, decision square and trail."""
     fps: float = 12
-    """Frames per second, above 0 and at most 60."""
+    """Frames per second, .01 to 60."""
     lead: float = LEAD
     """Seconds that the first picture stands."""
     hold: float = HOLD

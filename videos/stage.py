@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from envs.actions import N_MOVES, Move
-from envs.errors import InputError
+from envs.errors import RANGES, InputError
 from videos.frames import (
     ACCENTS,
     BACKGROUND,
@@ -48,7 +48,6 @@ STATUS_HEIGHT = 34
 FOOTER_HEIGHT = 30
 COLUMN = 200  # least width of a panel's texts, in pixels; smaller mazes stand in the middle of it
 LARGEST = 4096  # pixels: beyond that, players and encoders begin to refuse
-SIDES = (64, 2048)
 SEPARATOR = "   |   "  # a line that is too long is broken there
 MOVE_SIGNS = {Move.LEFT: "L", Move.RIGHT: "R", Move.UP: "U", Move.DOWN: "D", Move.NOOP: "-"}
 _CARD_FONT = 18
@@ -100,8 +99,7 @@ class Stage:
     ) -> None:
         if not titles or not all(titles):
             raise InputError("film: nothing to show; give at least one panel in every row")
-        if not SIDES[0] <= side <= SIDES[1]:
-            raise InputError(f"film: mazes {side} pixels wide; use {SIDES[0]} to {SIDES[1]}")
+        RANGES["size"].check(side)
         self.side, self.column = side, max(side, COLUMN)
         top = HEADER_HEIGHT if header else GAP
         width = film_width(max(map(len, titles)), side)

@@ -26,7 +26,7 @@ from agents.training.dagger import DaggerConfig, train_dagger
 from agents.training.history import SNAPSHOTS, WATCH_LEVELS, Watcher, learning_curves, read_history
 from agents.training.imitation import ImitationConfig, train_imitation
 from agents.training.ppo import PPOConfig, train_ppo
-from envs.errors import InputError, check_random_seed, nearest
+from envs.errors import RANGES, InputError, check_random_seed, nearest
 from envs.files import remove_stale, write_atomic
 
 SPEC = "train.json"
@@ -43,7 +43,7 @@ GENTLE: dict[str, Any] = {
 
 
 OPTIMIZERS = ("adam", "muon")
-WIDEST = 32  # beyond, the weights are more than a checkpoint may have
+MOST_ROUNDS = 100  # of walks
 BLOCK = 32  # with Muon: batches drawn from the same levels
 RATES = (0.02, 0.01)  # of Muon: imitation, each round of walks
 
@@ -82,15 +82,18 @@ class TrainSpec:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dagger_samples", tuple(n for n in self.dagger_samples if n))
-        counts = (self.samples, *self.dagger_samples, self.ppo_steps)
-        if min(counts) < 0 or sum(counts) == 0:
-            raise InputError("train: give imitation samples, PPO steps, or both; none may be negative")
-        if not 1 <= self.scale <= WIDEST:
-            raise InputError(f"train: scale is {self.scale}, must be 1 to {WIDEST} (published: 4)")
+        RANGES["samples"].check(self.samples)
+        RANGES["ppo-steps"].check(self.ppo_steps)
+        RANGES["scale"].check(self.scale)
+        for name, values in (("dagger-samples", self.dagger_samples), ("patience", self.patience)):
+            for value in values:
+                RANGES[name].check(value)
+        if len(self.dagger_samples) > MOST_ROUNDS:
+            raise InputError(f"train: {len(self.dagger_samples)} rounds of walks; give at most {MOST_ROUNDS}")
+        if self.samples + sum(self.dagger_samples) + self.ppo_steps == 0:
+            raise InputError("train: give imitation samples, PPO steps, or both")
         if self.optimizer not in OPTIMIZERS:
             raise InputError(f"optimizer {self.optimizer!r}: {nearest(self.optimizer, OPTIMIZERS)}")
-        if min(self.patience, default=0) < 0:
-            raise InputError(f"train: patience is {min(self.patience)}, must be 0 (none needed) or more")
         if len(self.patience) != 1 and len(self.patience) != len(self.dagger_samples):
             rounds = f"{len(self.patience)} numbers for {len(self.dagger_samples)} rounds of walks"
             raise InputError(f"patience: {rounds}; give one number, or one for each round")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from envs.errors import InputError
+from envs.errors import RANGES, InputError
 from envs.maze import Cell, Maze
 
 TRAIN_LEVELS = (1_000_000, 2**31 - 2)
@@ -42,6 +42,4 @@ def place_cheese(maze: Maze, region: int | None, rng: np.random.Generator) -> Ma
 
 def check_region(r: int) -> int | None:
     """Return the region rule for the number a user types: r, or None (anywhere) for 0."""
-    if r < 0:
-        raise InputError(f"region {r}: the cheese lies in the top-right r x r with r 1 or more, or anywhere (0)")
-    return r or None
+    return RANGES["region"].check(r) or None

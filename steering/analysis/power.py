@@ -23,7 +23,7 @@ def power_of_run(directory: Path, width: float, site: str | None = None) -> list
 
     Args:
         directory: the run, taken for a pilot.
-        width: of the 95% interval of blindness wanted, above 0 and up to 2.
+        width: of the 95% interval of blindness wanted, .001 to 2.
         site: name of the site; None: the boundary's and the next.
 
     Returns:

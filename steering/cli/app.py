@@ -14,7 +14,17 @@ import typer
 from envs.errors import InputError
 from steering.cli import agents, compare, films, probes, replicate
 from steering.cli.layer_sweep import layer_sweep
-from steering.cli.options import DEFAULT_CHECKPOINT, Checkpoint, Coefficient, Horizon, Mode, Seed, SiteName, Threshold
+from steering.cli.options import (
+    DEFAULT_CHECKPOINT,
+    Checkpoint,
+    Coefficient,
+    Horizon,
+    Mode,
+    Seed,
+    SiteName,
+    Threshold,
+    number,
+)
 
 app = typer.Typer(
     help="How far into a maze agent's network does subtracting the cheese vector still just blind it?",
@@ -61,7 +71,7 @@ def main() -> None:
 @app.command()
 def outcome(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
-    level: Annotated[int, typer.Option(help="Procgen level seed.")] = 0,
+    level: Annotated[int, number("level", "Procgen level seed.")] = 0,
     site: SiteName = None,
     condition: Annotated[str, typer.Option(help="clean, no_cheese, or a condition of layer-sweep.")] = "clean",
     coefficient: Coefficient = 1.0,

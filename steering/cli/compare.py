@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from steering.cli.options import Threshold
+from steering.cli.options import Threshold, number, path
 
 commands = typer.Typer()
 
@@ -15,8 +15,8 @@ commands = typer.Typer()
 @commands.command("compare")
 def compare_command(
     runs: Annotated[list[Path], typer.Argument(help="Run directories, or folders of several runs.")],
-    out: Annotated[Path, typer.Option(help="Where compare.html, .md, .png and .json go.")] = Path("runs/compare"),
-    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+    out: Annotated[Path, path("Where compare.html, .md, .png and .json go.")] = Path("runs/compare"),
+    seed: Annotated[int, number("seed", "Seed of the bootstrap.")] = 0,
     blindness_threshold: Threshold = None,
     competence_threshold: Threshold = None,
     history: Annotated[
@@ -41,7 +41,7 @@ def compare_command(
 @commands.command("power")
 def power_command(
     run: Annotated[Path, typer.Argument(help="A run directory: the pilot.")],
-    width: Annotated[float, typer.Option(help="Width wanted of the 95% interval of blindness.")] = 0.1,
+    width: Annotated[float, number("width", "Width wanted of the 95% interval of blindness.")] = 0.1,
     site: Annotated[
         str | None,
         typer.Option(help="Site (default: the boundary's and the next, by the run's own thresholds)."),

@@ -8,14 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from envs.errors import InputError, told_if_stopped
-from steering.cli.options import DEFAULT_CHECKPOINT, Checkpoint, Coefficient, Mode, Seed
+from steering.cli.options import DEFAULT_CHECKPOINT, Checkpoint, Coefficient, Mode, Seed, number, path
 
 commands = typer.Typer()
 
 Site = Annotated[str | None, typer.Option("--site", help="Site name (see `sites`; default: the published one).")]
-Horizon = Annotated[int, typer.Option(help="Moves at most (1 to 500).")]
-Size = Annotated[int, typer.Option(help="Pixels of a maze's side (64 to 2048).")]
-Fps = Annotated[float, typer.Option(help="Frames, and moves, a second.")]
+Horizon = Annotated[int, number("horizon", "Moves at most.")]
+Size = Annotated[int, number("size", "Pixels of a maze's side.")]
+Fps = Annotated[float, number("fps", "Frames, and moves, a second.")]
 Grid = Annotated[bool, typer.Option("--grid", help="All levels at once, a row each (else one by one).")]
 Crop = Annotated[bool, typer.Option("--crop", help="Leave out the walls around the maze.")]
 
@@ -40,13 +40,13 @@ def video(
         ),
     ] = "clean,subtract",
     coefficient: Coefficient = 1.0,
-    out: Annotated[Path, typer.Option(help="The film: .mp4, .webm or .gif.")] = Path("video.mp4"),
+    out: Annotated[Path, path("The film: .mp4, .webm or .gif.")] = Path("video.mp4"),
     grid: Grid = False,
     size: Size = 512,
     crop: Crop = False,
     heat: Annotated[str, typer.Option(help="Over the maze: none, vector (the cheese vector), activation.")] = "none",
-    channel: Annotated[int | None, typer.Option(help="Channel of the heat map (default: the norm).")] = None,
-    record: Annotated[Path | None, typer.Option(help="Also write the rollouts there, for `replay`.")] = None,
+    channel: Annotated[int | None, number("channel", "Channel of the heat map (default: the norm).")] = None,
+    record: Annotated[Path | None, path("Also write the rollouts there, for `replay`.")] = None,
     fps: Fps = 12,
     horizon: Horizon = 256,
     seed: Seed = 0,
@@ -54,7 +54,7 @@ def video(
 ) -> None:
     """Film conditions side by side: same level, same random numbers, real procgen frames."""
     from agents.checkpoints.zoo import load_policy
-    from envs.files import write_atomic
+    from envs.files import check_folder, write_atomic
     from envs.maze import Maze
     from steering.experiments.levels import parse_levels
     from steering.films.condition_film import Cast, heat_overlays, roll
@@ -68,6 +68,8 @@ def video(
     named = tuple(part.strip() for part in conditions.split(",") if part.strip())
     cast = Cast(named, _site(policy, site), coefficient, seed, horizon, heat, channel)
     check_film_path(out)
+    if record is not None:
+        check_folder(record)
     mazes = Maze.from_levels(parse_levels(level), mode)
     rows, heats = [], []
     with bar("filming") as progress:
@@ -91,7 +93,7 @@ def video(
 @told_if_stopped(_stopped)
 def field(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
-    level: Annotated[int, typer.Option(help="Procgen level seed.")] = 0,
+    level: Annotated[int, number("level", "Procgen level seed.")] = 0,
     site: Site = None,
     condition: Annotated[str, typer.Option(help="What clean is compared with; clean: that alone.")] = "subtract",
     coefficient: Coefficient = 1.0,
@@ -99,14 +101,14 @@ def field(
     heat: Annotated[
         str, typer.Option(help="visits (exact, expected), path (normalized path probability), or none.")
     ] = "visits",
-    out: Annotated[Path, typer.Option(help="The picture: .png, .svg or .html.")] = Path("field.png"),
+    out: Annotated[Path, path("The picture: .png, .svg or .html.")] = Path("field.png"),
     horizon: Horizon = 256,
     seed: Seed = 0,
     mode: Mode = "hard",
 ) -> None:
     """Draw vector fields: clean, steered and their difference, over exact expected visits."""
     from agents.checkpoints.zoo import load_policy
-    from envs.files import write_atomic
+    from envs.files import check_folder, write_atomic
     from envs.maze import Maze
     from steering.experiments.exact import LevelEvaluator
     from steering.experiments.level_conditions import intervention_named
@@ -115,6 +117,7 @@ def field(
     from videos.plots import check_format, field_file
 
     check_format(out)
+    check_folder(out.parent)
     policy = load_policy(checkpoint)
     name = _site(policy, site)
     evaluator = LevelEvaluator(policy, Maze.from_level(level, mode), horizon)
@@ -143,11 +146,11 @@ def film_sweep_command(
     ] = None,
     level: Annotated[
         int | None,
-        typer.Option(help="A level of the run (default: where subtraction changes most)."),
+        number("level", "A level of the run (default: where subtraction changes most)."),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The film (default: RUN/film-sweep.mp4).")] = None,
-    episodes: Annotated[int, typer.Option(help="Rollouts shown at each site (1 to 4).")] = 2,
-    seconds: Annotated[float, typer.Option(help="Of each site, about.")] = 4.0,
+    out: Annotated[Path | None, path("The film (default: RUN/film-sweep.mp4).")] = None,
+    episodes: Annotated[int, number("rollouts-shown", "Rollouts shown at each site.")] = 2,
+    seconds: Annotated[float, number("seconds", "Of each site, about.")] = 4.0,
     size: Size = 400,
     crop: Crop = False,
     fps: Fps = 12,
@@ -180,7 +183,7 @@ def replay(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Recorded rollouts (.npz).")],
     out: Annotated[
         Path | None,
-        typer.Option(help="Also film them, those of one level and run side by side: .mp4, .webm or .gif."),
+        path("Also film them, those of one level and run side by side: .mp4, .webm or .gif."),
     ] = None,
     grid: Grid = False,
     size: Size = 512,

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from envs.errors import InputError
-from steering.cli.options import DEFAULT_CHECKPOINT, Horizon, Mode, Seed
+from envs.errors import RANGES, InputError
+from steering.cli.options import DEFAULT_CHECKPOINT, Horizon, Mode, Seed, number, path
 from steering.experiments.conditions import CONDITIONS, DEFAULT_CONDITIONS
 
 
@@ -22,7 +22,7 @@ def layer_sweep(
         typer.Option("--checkpoint", help="Several in one go: give it again, or a directory, or NAME@all."),
     ] = None,
     levels: Annotated[str | None, typer.Option(help="Seeds to consider: 0:64, or 3,7,12.")] = None,
-    n_levels: Annotated[int | None, typer.Option(help="Take the first N levels that qualify (default: 32).")] = None,
+    n_levels: Annotated[int | None, number("n-levels", "Take the first N levels that qualify (default: 32).")] = None,
     sites: Annotated[str, typer.Option(help="trunk, all, or names separated by commas.")] = "trunk",
     conditions: Annotated[str, typer.Option(help=f"Any of {', '.join(CONDITIONS)}, by commas.")] = ",".join(
         DEFAULT_CONDITIONS
@@ -30,23 +30,23 @@ def layer_sweep(
     coefficients: Annotated[str, typer.Option(help="Multiples of the vector, e.g. 1 or 0.5,1,2.")] = "1",
     horizon: Horizon = 256,
     seed: Seed = 0,
-    out: Annotated[Path, typer.Option(help="Run directory; an interrupted run resumes there.")] = Path("runs/sweep"),
+    out: Annotated[Path, path("Run directory; an interrupted run resumes there.")] = Path("runs/sweep"),
     mode: Mode = "hard",
     vector: Annotated[
         str, typer.Option(help="Where cheese vectors are taken: start, mean (all states), levels:32, or a cell X,Y.")
     ] = "start",
-    random_draws: Annotated[int, typer.Option(help="Random vectors, and levels drawn, per site and level.")] = 1,
-    episodes: Annotated[int, typer.Option(help="Rollouts recorded per level and condition.")] = 2,
-    workers: Annotated[int | None, typer.Option(help="Processes (default: one per core).")] = None,
+    random_draws: Annotated[int, number("random-draws", "Random vectors, and levels drawn, per site and level.")] = 1,
+    episodes: Annotated[int, number("episodes", "Rollouts recorded per level and condition.")] = 2,
+    workers: Annotated[int | None, number("workers", "Processes (default: one per core).")] = None,
     executor: Annotated[str, typer.Option(help="local (processes) or dask (a cluster).")] = "local",
     scheduler: Annotated[
         str | None,
         typer.Option(help="Address of a Dask scheduler, e.g. tcp://10.0.0.5:8786."),
     ] = None,
     scheduler_file: Annotated[Path | None, typer.Option(help="The file a Dask scheduler writes.")] = None,
-    gpus_per_unit: Annotated[float, typer.Option(help="Dask resource GPU asked for each unit.")] = 0.0,
-    blindness_threshold: Annotated[float, typer.Option(help="Of the boundary's rule.")] = 0.5,
-    competence_threshold: Annotated[float, typer.Option(help="Of the boundary's rule.")] = 0.8,
+    gpus_per_unit: Annotated[float, number("gpus-per-unit", "Dask resource GPU asked for each unit.")] = 0.0,
+    blindness_threshold: Annotated[float, number("threshold", "Of the boundary's rule.")] = 0.5,
+    competence_threshold: Annotated[float, number("threshold", "Of the boundary's rule.")] = 0.8,
 ) -> None:
     """Subtract the cheese vector at every layer and report where that stops blinding the agent."""
     from steering.sweep.executors import Cluster
@@ -55,7 +55,7 @@ def layer_sweep(
 
     if checkpoint is not None and checkpoints:
         raise InputError(f"give {checkpoint} as one more --checkpoint, or alone")
-    asked, several = expand_checkpoints(checkpoints or [checkpoint or DEFAULT_CHECKPOINT])
+    asked, several = expand_checkpoints(checkpoints or [DEFAULT_CHECKPOINT if checkpoint is None else checkpoint])
     options = SweepOptions(
         checkpoint=asked[0],
         levels=levels,
@@ -84,6 +84,7 @@ def layer_sweep(
 
 def _numbers(text: str) -> tuple[float, ...]:
     try:
-        return tuple(dict.fromkeys(float(part) for part in text.split(",") if part.strip()))
+        found = tuple(dict.fromkeys(float(part) for part in text.split(",") if part.strip()))
     except ValueError:
         raise InputError(f"--coefficients {text!r}: write numbers separated by commas, e.g. 0.5,1,2") from None
+    return tuple(RANGES["coefficient"].check(value) for value in found)

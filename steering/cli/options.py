@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-Horizon = Annotated[int, typer.Option(help="Moves within which outcomes are counted (1 to 500).")]
-Seed = Annotated[int, typer.Option(help="Seed of every random draw.")]
+from envs.errors import RANGES
+
+
+def number(name: str, help: str, *flags: str) -> Any:
+    """Return the option of a number in the range ``name`` of :data:`envs.errors.RANGES`."""
+    bounds = RANGES[name]
+    return typer.Option(*flags, help=help, min=bounds.low, max=bounds.high)
+
+
+def path(help: str) -> Any:
+    """Return the option of a file or a directory, which has a name."""
+    return typer.Option(help=help, parser=_named, metavar="<path>")
+
+
+def _named(text: str) -> Path:
+    """Return the path; an empty one would be the folder that the user stands in."""
+    if not str(text).strip():
+        raise typer.BadParameter("it is empty; name a file or a directory")
+    return Path(text)
+
+
+Horizon = Annotated[int, number("horizon", "Moves within which outcomes are counted.")]
+Seed = Annotated[int, number("seed", "Seed of every random draw.")]
 Mode = Annotated[str, typer.Option(help="Procgen's distribution mode: hard or easy.")]
 SiteName = Annotated[str | None, typer.Option("--site", help="Site name (see `sites`).")]
-Coefficient = Annotated[float, typer.Option(help="Multiple of the vector.")]
+Coefficient = Annotated[float, number("coefficient", "Multiple of the vector.")]
 DEFAULT_CHECKPOINT = "region5"
-Threshold = Annotated[float | None, typer.Option(help="Of the boundary's rule (default: the run's).")]
+Threshold = Annotated[float | None, number("threshold", "Of the boundary's rule (default: the run's).")]
 Checkpoint = Annotated[str, typer.Argument(help="A shipped policy (see `checkpoints`) or a file.")]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from steering.cli.options import DEFAULT_CHECKPOINT, Checkpoint
+from steering.cli.options import DEFAULT_CHECKPOINT, Checkpoint, Seed, number, path
 from steering.statistics.formatting import short_site_name
 
 if TYPE_CHECKING:
@@ -23,16 +23,16 @@ def probe(
     levels: Annotated[str | None, typer.Option(help="Seeds to consider: 0:64, or 3,7,12.")] = None,
     n_levels: Annotated[
         int | None,
-        typer.Option(help="Take the first N levels that qualify (default: the sweep's in --out, else 200)."),
+        number("n-levels", "Take the first N levels that qualify (default: the sweep's in --out, else 200)."),
     ] = None,
     sites: Annotated[str, typer.Option(help="trunk, all, or names separated by commas.")] = "trunk",
-    states: Annotated[int, typer.Option(help="Frames of each level.")] = 8,
-    seed: Annotated[int, typer.Option(help="Seed of every random draw.")] = 0,
+    states: Annotated[int, number("states", "Frames of each level.")] = 8,
+    seed: Seed = 0,
     mode: Annotated[
         str | None,
         typer.Option(help="Procgen's distribution mode: hard or easy (default: the sweep's in --out, else hard)."),
     ] = None,
-    out: Annotated[Path, typer.Option(help="A sweep's run directory, or a new one.")] = Path("runs/probes"),
+    out: Annotated[Path, path("A sweep's run directory, or a new one.")] = Path("runs/probes"),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Probe every layer for the cheese's cell and for next moves; compare cheese vectors between positions."""

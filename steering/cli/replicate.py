@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from envs.errors import told_if_stopped
+from steering.cli.options import Horizon, Seed, number, path
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,17 +27,17 @@ def replicate_command(
     names: Annotated[list[str] | None, typer.Argument(help="Findings (see --list); none: all.")] = None,
     checkpoint: Annotated[str, typer.Option(help="A shipped policy (see `checkpoints`) or a file.")] = "region5",
     levels: Annotated[str, typer.Option(help="Seeds to consider: 0:64, or 3,7,12.")] = "0:100",
-    behaviour_levels: Annotated[int, typer.Option(help="Seeds 0 to N-1 for behaviour and decision-square.")] = 1000,
+    behaviour_levels: Annotated[
+        int, number("behaviour-levels", "Seeds 0 to N-1 for behaviour and decision-square.")
+    ] = 1000,
     site: Annotated[
         str | None,
         typer.Option(help="Where to intervene (default: the published embedder.block2.res1.resadd)."),
     ] = None,
-    horizon: Annotated[int, typer.Option(help="Moves within which outcomes are counted (1 to 500).")] = 256,
-    seed: Annotated[int, typer.Option(help="Seed of every random draw.")] = 0,
+    horizon: Horizon = 256,
+    seed: Seed = 0,
     mode: Annotated[str, typer.Option(help="Procgen's distribution mode: hard or easy.")] = "hard",
-    out: Annotated[Path, typer.Option(help="A sweep's run directory, or one of its own; resumes there.")] = Path(
-        "runs/replicate"
-    ),
+    out: Annotated[Path, path("A sweep's run directory, or one of its own; resumes there.")] = Path("runs/replicate"),
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
     show_list: Annotated[bool, typer.Option("--list", help="List the findings and what was published.")] = False,
 ) -> None:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from envs.chain import REGION
-from envs.errors import InputError
+from envs.errors import RANGES, InputError
 from envs.maze import Cell, Maze
 from envs.simulator.procgen_env import check_seed
 from envs.training.levels import EVAL_LEVELS
@@ -20,6 +20,8 @@ from steering.experiments.conditions import BY_NAME, Draw
 from steering.statistics.seeding import generator
 
 SEARCH_LIMIT = 100_000
+BLOCK = 64  # levels made at once
+LOOK = 1024  # levels looked at before a number of them is called out of reach
 
 
 class SkipReason(enum.Enum):
@@ -82,8 +84,7 @@ class VectorSource:
             return cls(text)
         if found := re.fullmatch(r"levels:([0-9]{1,4})", text):
             count = int(found[1])
-            if 1 <= count <= 256:
-                return cls("levels", count=count)
+            return cls("levels", count=RANGES["vector-levels"].check(count))
         if found := re.fullmatch(r"([0-9]{1,2}),([0-9]{1,2})", text):
             return cls("cell", (int(found[1]), int(found[2])))
         raise InputError(
@@ -106,8 +107,34 @@ def skip_reason(maze: Maze) -> SkipReason | None:
     return None
 
 
+def first_levels(
+    wanted: int,
+    mode: str = "hard",
+    vector: str = "start",
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[list[Maze], list[Skip]]:
+    """Return the first ``wanted`` levels of :data:`EVAL_LEVELS` that qualify, and those left out before the last.
+
+    Raises:
+        InputError: if fewer qualify; otherwise as :func:`qualifying_levels` does.
+    """
+    used, skipped = qualifying_levels(range(*EVAL_LEVELS), wanted, mode, vector, progress)
+    if len(used) < wanted:
+        looked_at = len(used) + len(skipped)
+        about = len(used) * EVAL_LEVELS[1] // max(looked_at, 1)
+        raise InputError(
+            f"n-levels {wanted}: of {EVAL_LEVELS[1]} levels not so many qualify ({len(used)} of the first {looked_at} "
+            f"do: about {about} in all); take fewer"
+        )
+    return used, skipped
+
+
 def qualifying_levels(
-    candidates: Iterable[int], wanted: int | None = None, mode: str = "hard", vector: str = "start"
+    candidates: Sequence[int],
+    wanted: int | None = None,
+    mode: str = "hard",
+    vector: str = "start",
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[list[Maze], list[Skip]]:
     """Return the mazes to use and the levels left out, in the order of ``candidates``.
 
@@ -115,9 +142,10 @@ def qualifying_levels(
 
     Args:
         candidates: level seeds to look at.
-        wanted: number of mazes at which to stop; None to look at all candidates.
+        wanted: number of mazes at which to stop, or as soon as so many cannot be found; None to look at all candidates.
         mode: procgen's distribution mode, ``easy`` or ``hard``.
         vector: where cheese vectors are taken, as :meth:`VectorSource.parse` reads it.
+        progress: told ``(done, total)``, in mazes found where ``wanted`` is given, else in candidates.
 
     Raises:
         InputError: for a seed or a vector that is none.
@@ -125,33 +153,29 @@ def qualifying_levels(
     used: list[Maze] = []
     skipped: list[Skip] = []
     seen: dict[Any, int | None] = {}
-    pending: list[int] = []
     source = VectorSource.parse(vector)
 
-    def consider() -> None:
-        for maze in Maze.from_levels(pending, mode):
-            if wanted is not None and len(used) >= wanted:
-                break
-            assert maze.level is not None
-            twin = seen.setdefault((maze.walls, maze.cheese), maze.level)
-            if (reason := skip_reason(maze)) is not None:
-                skipped.append(Skip(maze.level, reason))
-            elif not source.fits(maze):
-                skipped.append(Skip(maze.level, SkipReason.MOUSE_CANNOT_STAND, cell=source.cell))
-            elif twin != maze.level:
-                skipped.append(Skip(maze.level, SkipReason.SAME_MAZE, twin=twin))
-            else:
-                used.append(maze)
-        pending.clear()
+    def consider(maze: Maze) -> None:
+        assert maze.level is not None
+        twin = seen.setdefault((maze.walls, maze.cheese), maze.level)
+        if (reason := skip_reason(maze)) is not None:
+            skipped.append(Skip(maze.level, reason))
+        elif not source.fits(maze):
+            skipped.append(Skip(maze.level, SkipReason.MOUSE_CANNOT_STAND, cell=source.cell))
+        elif twin != maze.level:
+            skipped.append(Skip(maze.level, SkipReason.SAME_MAZE, twin=twin))
+        else:
+            used.append(maze)
 
-    for seed in candidates:
-        pending.append(check_seed(seed))
-        if len(pending) == 64:
-            consider()
+    for start in range(0, len(candidates), BLOCK):
+        for maze in Maze.from_levels([check_seed(seed) for seed in candidates[start : start + BLOCK]], mode):
             if wanted is not None and len(used) >= wanted:
-                break
-    if pending:
-        consider()
+                return used, skipped
+            consider(maze)
+        looked_at = len(used) + len(skipped)
+        if wanted is not None and looked_at >= LOOK and len(candidates) - len(skipped) < wanted:
+            return used, skipped
+        progress(*((looked_at, len(candidates)) if wanted is None else (len(used), wanted)))
     return used, skipped
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from agents.networks.policy import Policy
-from envs.errors import InputError
+from envs.errors import RANGES, InputError
 from envs.maze import Maze, State
 from steering.analysis.summary import summarize
 from steering.experiments.conditions import MAIN, Key
@@ -35,7 +35,6 @@ from videos.side_by_side import STANDARD, Look, Panel, grid_frames
 from videos.stage import GAP, film_width
 
 CHART_HEIGHT = 240
-MOST_EPISODES = 4
 
 
 def film_sites(
@@ -58,8 +57,8 @@ def film_sites(
         policy: of the run's checkpoint.
         out: the film; None: ``film-sweep.mp4`` in ``run``.
         level: seed of the level; None: the one where subtraction changes P(cheese) most.
-        episodes: rollouts shown at each site, 1 to :data:`MOST_EPISODES`.
-        seconds: about how long a rollout lasts at each site, above 0 and up to 600; long ones skip steps.
+        episodes: rollouts shown at each site, 1 to 4.
+        seconds: about how long a rollout lasts at each site, .1 to 600; long ones skip steps.
         look: sizes and colours.
         progress: told ``(done, total)`` in sites, before each and at the end.
 
@@ -70,10 +69,8 @@ def film_sites(
         InputError: for a run without ``subtract``, a level that is not in it, numbers out of range, or as
             :func:`videos.encode.write_film` does.
     """
-    if not 1 <= episodes <= MOST_EPISODES:
-        raise InputError(f"--episodes {episodes}: show 1 to {MOST_EPISODES} rollouts at each site")
-    if not 0 < seconds <= 600:
-        raise InputError(f"--seconds {seconds:g}: give more than 0 and at most 600")
+    RANGES["rollouts-shown"].check(episodes)
+    RANGES["seconds"].check(seconds)
     if MAIN not in spec.conditions:
         raise InputError(f"{run}: a sweep without the condition {MAIN!r}, so there is no curve to walk along")
     if level is not None and level not in spec.levels:

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from agents.checkpoints.zoo import load_policy
-from agents.hardware import one_thread
+from agents.hardware import check_memory, one_thread
 from agents.networks.policy import Policy
-from envs.errors import InputError, check_random_seed, told_if_stopped
+from envs.errors import RANGES, InputError, check_random_seed, told_if_stopped
 from envs.files import write_atomic
 from envs.maze import Maze
-from steering.experiments.levels import SEARCH_LIMIT, parse_levels, qualifying_levels
+from steering.experiments.levels import first_levels, parse_levels, qualifying_levels
 from steering.interventions.sites import INPUT, Site, find_site, select_sites
 from steering.probes.curves import Tally, boundaries, decoding_tallies, probe_curves, tallies_to_json
 from steering.probes.data import probe_data, shuffled
@@ -38,6 +38,7 @@ SCORES = "probe_scores.json"
 SCORES_FORMAT = "mazesteer-probe-scores-2"
 OLD_SCORES_FORMAT = "mazesteer-probes-1"  # next moves by maze only: of these scores the maps are taken
 DEFAULT_LEVELS = 200
+BYTES_PER_VALUE = 12  # of memory, for each activation of each frame: the map, and copies to fit readouts
 SHUFFLES = 10  # deep sites hold a few clusters of states: a shuffled probe is right or wrong about each as a whole
 
 
@@ -80,7 +81,7 @@ def run_probes(options: ProbeOptions, progress: Callable[[int, int], None] = lam
     Raises:
         InputError: in one line, for options that cannot be met, a directory in use, or stored scores of other options.
     """
-    policy, mazes, spec = _plan(options)
+    policy, mazes, spec = _plan(options, progress)
     sites = select_sites(options.sites, policy.net)
     if INPUT not in [site.name for site in sites]:  # the baseline of every comparison
         sites = [find_site(policy.net, INPUT), *sites]
@@ -98,20 +99,24 @@ def run_probes(options: ProbeOptions, progress: Callable[[int, int], None] = lam
     return result
 
 
-def _plan(options: ProbeOptions) -> tuple[Policy, list[Maze], ProbeSpec]:
+def _plan(options: ProbeOptions, progress: Callable[[int, int], None]) -> tuple[Policy, list[Maze], ProbeSpec]:
     """Return the agent, the mazes and what determines the numbers; raise :class:`InputError` for wrong options."""
     _check(options)
     policy = load_policy(options.checkpoint)
+    largest = max(site.size for site in select_sites(options.sites, policy.net))
+    candidates = parse_levels(options.levels) if options.levels is not None else None
+    asked = options.n_levels or DEFAULT_LEVELS if candidates is None else len(candidates)
+    check_memory(asked * options.states * largest * BYTES_PER_VALUE, f"probes of {asked * options.states:,} frames")
     sweep = SweepSpec.load(options.out) if (options.out / "spec.json").is_file() else None
     if sweep is not None and sweep.sha256 != policy.sha256:
         raise InputError(f"{options.out} is a sweep of {sweep.checkpoint}, not of {policy.name}; choose another --out")
     mode = options.mode or (sweep.mode if sweep is not None else "hard")
-    if options.levels is not None:
-        mazes, _ = qualifying_levels(parse_levels(options.levels), mode=mode)
+    if candidates is not None:
+        mazes, _ = qualifying_levels(candidates, mode=mode, progress=progress)
     elif options.n_levels is None and sweep is not None and sweep.mode == mode:
         mazes = Maze.from_levels(sweep.levels, mode)
     else:
-        mazes, _ = qualifying_levels(range(SEARCH_LIMIT), options.n_levels or DEFAULT_LEVELS, mode)
+        mazes, _ = first_levels(options.n_levels or DEFAULT_LEVELS, mode, progress=progress)
     levels = tuple(int(maze.level or 0) for maze in mazes)
     return policy, mazes, ProbeSpec(policy.name, policy.sha256, levels, options.states, options.seed, mode)
 
@@ -119,12 +124,11 @@ def _plan(options: ProbeOptions) -> tuple[Policy, list[Maze], ProbeSpec]:
 def _check(options: ProbeOptions) -> None:
     """Raise :class:`InputError` for numbers that mean nothing."""
     check_random_seed(options.seed)
-    if options.states < 1:
-        raise InputError(f"--states {options.states}: at least 1 state of each level is needed")
+    RANGES["states"].check(options.states)
     if options.levels is not None and options.n_levels is not None:
         raise InputError("give --levels or --n-levels, not both")
-    if options.n_levels is not None and options.n_levels < 1:
-        raise InputError(f"--n-levels {options.n_levels}: at least 1 level is needed")
+    if options.n_levels is not None:
+        RANGES["n-levels"].check(options.n_levels)
 
 
 def _site_by_site(

@@ -20,7 +20,7 @@ import numpy as np
 
 from agents.networks.policy import Policy
 from envs.chain import check_horizon
-from envs.errors import InputError, check_random_seed
+from envs.errors import RANGES, InputError, check_random_seed
 from envs.maze import Maze
 from steering.experiments.conditions import PUBLISHED_SITE
 from steering.experiments.exact import LevelEvaluator
@@ -59,8 +59,7 @@ class Settings:
     def __post_init__(self) -> None:
         check_horizon(self.horizon)
         check_random_seed(self.seed)
-        if not 1 <= self.behaviour_levels <= 100_000:
-            raise InputError(f"--behaviour-levels {self.behaviour_levels}: give a number from 1 to 100000")
+        RANGES["behaviour-levels"].check(self.behaviour_levels)
 
     def shared(self) -> dict[str, Any]:
         """Return the settings that all results in a directory must share: a maze's measurement depends on no other."""

@@ -13,7 +13,7 @@ from msgspec import UNSET, UnsetType
 
 from agents.training.history import FILE as HISTORY
 from envs.errors import InputError
-from envs.files import write_atomic
+from envs.files import check_folder, write_atomic
 from steering.analysis import conclusion
 from steering.analysis.compared_runs import find_runs, read_compared_runs, unfinished
 from steering.analysis.comparison import compare
@@ -89,6 +89,7 @@ def run_compare(
     """
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; choose another --out")
+    check_folder(out)
     if history is not None and not (history / HISTORY).is_file():
         raise InputError(f"--history {history}: no {HISTORY} there; give the --out of a training")
     runs, series = in_order_of_training(read_compared_runs(find_runs(directories)))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from envs.errors import InputError
+from envs.errors import RANGES, InputError
 from steering.statistics import bootstrap
 
 BLINDNESS = 0.5
@@ -125,8 +125,8 @@ class Boundary:
 
 def check_thresholds(blindness: float, competence: float) -> None:
     """Raise :class:`InputError` for thresholds that no rule can mean."""
-    if not (abs(blindness) <= 10 and abs(competence) <= 10):
-        raise InputError(f"thresholds {blindness:g} and {competence:g}: give numbers between -10 and 10")
+    for threshold in (blindness, competence):
+        RANGES["threshold"].check(threshold)
 
 
 def agreed_thresholds(

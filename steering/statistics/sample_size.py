@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from envs.errors import InputError
+from envs.errors import RANGES, InputError
 from steering.statistics import bootstrap
 
 # Mazes simulated: from the fewest that a conclusion is drawn from; beyond the last the width falls as 1 / sqrt(n).
@@ -22,7 +22,7 @@ class Power:
     """Number of levels that a 95% interval of blindness of a given width takes."""
 
     width: float
-    """Width asked for, above 0 and up to 2."""
+    """Width asked for, .001 to 2."""
     pilot: int
     """Number of levels judged by."""
     levels: int
@@ -55,7 +55,7 @@ def levels_needed(tv_edited: np.ndarray, tv_clean: np.ndarray, width: float, rng
     Args:
         tv_edited: total variation to the policy without cheese under the edit, ``float[n_pilot]``.
         tv_clean: the same of the policy left alone, ``float[n_pilot]``.
-        width: of the interval of blindness wanted, above 0 and up to 2.
+        width: of the interval of blindness wanted, .001 to 2.
         rng: draws the studies and their resamples.
 
     Returns:
@@ -64,8 +64,7 @@ def levels_needed(tv_edited: np.ndarray, tv_clean: np.ndarray, width: float, rng
     Raises:
         InputError: for another width, or a pilot where the cheese changes nothing.
     """
-    if not 0 < width <= 2:
-        raise InputError(f"width {width:g}: give the width of an interval of blindness, above 0 and up to 2")
+    RANGES["width"].check(width)
     pilot = len(tv_clean)
     if not tv_clean.sum() > 0:
         raise InputError("the cheese changes nothing in the pilot's mazes, so blindness is not defined")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agents.checkpoints.cards import checkpoint_file, zoo_names, zoo_snapshots
 from agents.checkpoints.files import SUFFIXES
 from agents.checkpoints.zoo import load_policy
-from envs.errors import InputError, nearest
+from envs.errors import RANGES, InputError, nearest
 from envs.maze import Maze
-from steering.experiments.levels import SEARCH_LIMIT, Skip, parse_levels, qualifying_levels
+from steering.experiments.levels import Skip, first_levels, parse_levels, qualifying_levels
 from steering.interventions.sites import enumerate_sites, select_sites
 from steering.records.sites import SiteFacts, site_facts
 from steering.statistics import boundary
@@ -22,6 +22,10 @@ from steering.sweep.run import Executor
 from steering.sweep.spec import SweepSpec
 
 DEFAULT_LEVELS = 32
+MOST_RESULTS = 10_000_000  # of a run; the driver holds the key of each
+MOST_RECORDINGS = 1_000_000  # files in one folder
+SECONDS_PER_RESULT = 0.1  # of one core, about
+BYTES_PER_RESULT = 1_000  # of the driver's memory and of the database, about
 EXECUTORS = ("local", "dask")
 
 
@@ -68,9 +72,12 @@ class SweepOptions:
 
 
 def plan_sweep(
-    options: SweepOptions,
+    options: SweepOptions, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> tuple[SweepSpec, list[tuple[int, bool, str, dict[str, float]]], list[SiteFacts]]:
-    """Return (spec, level rows for the store, facts of all sites); validate everything first."""
+    """Return (spec, level rows for the store, facts of all sites); validate everything first.
+
+    ``progress`` is told while levels are looked for: found, wanted.
+    """
     check_options(options)
     policy = load_policy(options.checkpoint)
     sites = select_sites(options.sites, policy.net)
@@ -88,7 +95,9 @@ def plan_sweep(
         episodes=options.episodes,
         vector=options.vector,
     )
-    used, skipped = _levels(options)
+    candidates = parse_levels(options.levels) if options.levels is not None else None
+    check_size(asked, len(candidates) if candidates is not None else options.n_levels or DEFAULT_LEVELS)
+    used, skipped = _levels(options, candidates, progress)
     spec = replace(
         asked,
         levels=tuple(int(maze.level or 0) for maze in used),
@@ -103,10 +112,10 @@ def check_options(options: SweepOptions) -> None:
     """Raise :class:`InputError` for options that contradict one another or ask for too much."""
     if options.levels is not None and options.n_levels is not None:
         raise InputError("give --levels or --n-levels, not both")
-    if options.n_levels is not None and options.n_levels < 1:
-        raise InputError(f"--n-levels {options.n_levels}: at least 1 level is needed")
-    if options.workers is not None and options.workers < 1:
-        raise InputError(f"--workers {options.workers}: at least 1 process is needed")
+    if options.n_levels is not None:
+        RANGES["n-levels"].check(options.n_levels)
+    if options.workers is not None:
+        RANGES["workers"].check(options.workers)
     most = max(64, 4 * (os.cpu_count() or 1))
     if (options.workers or 1) > most:
         raise InputError(f"--workers {options.workers}: at most {most} processes on this machine")
@@ -114,8 +123,7 @@ def check_options(options: SweepOptions) -> None:
         raise InputError(f"--executor {options.executor!r}: {nearest(options.executor, EXECUTORS)}")
     if options.executor == "local" and options.cluster != Cluster():
         raise InputError("--scheduler, --scheduler-file and --gpus-per-unit belong to --executor dask; add it")
-    if not 0 <= options.cluster.gpus_per_unit <= 1024:
-        raise InputError(f"--gpus-per-unit {options.cluster.gpus_per_unit}: give a number from 0 to 1024")
+    RANGES["gpus-per-unit"].check(options.cluster.gpus_per_unit)
     if options.cluster.address and options.cluster.scheduler_file:
         raise InputError("give --scheduler or --scheduler-file, not both")
     if options.cluster.scheduler_file is not None and not options.cluster.scheduler_file.is_file():
@@ -123,15 +131,32 @@ def check_options(options: SweepOptions) -> None:
     boundary.check_thresholds(options.blindness, options.competence)
 
 
-def _levels(options: SweepOptions) -> tuple[list[Maze], list[Skip]]:
+def check_size(spec: SweepSpec, levels: int) -> None:
+    """Raise :class:`InputError`, with an estimate, for a sweep of ``levels`` levels that no machine finishes."""
+    results, recordings = levels * spec.results_per_level, levels * len(spec.conditions) * spec.episodes
+    if results > MOST_RESULTS:
+        years = results * SECONDS_PER_RESULT / (365 * 24 * 3600)
+        raise InputError(
+            f"this sweep asks for {results:,} results ({levels:,} levels, {spec.results_per_level:,} each): about "
+            f"{years:,.2g} years of one core and {results * BYTES_PER_RESULT / 1e9:,.0f} GB; the most is "
+            f"{MOST_RESULTS:,}: take fewer levels, sites, coefficients or --random-draws"
+        )
+    if recordings > MOST_RECORDINGS:
+        raise InputError(
+            f"this sweep asks for {recordings:,} recorded rollouts, a file each; the most is {MOST_RECORDINGS:,}: "
+            "take fewer --episodes"
+        )
+
+
+def _levels(
+    options: SweepOptions, candidates: Sequence[int] | None, progress: Callable[[int, int], None]
+) -> tuple[list[Maze], list[Skip]]:
     """Return the mazes to use, and the levels left out."""
-    if options.levels is not None:
-        used, skipped = qualifying_levels(parse_levels(options.levels), mode=options.mode, vector=options.vector)
+    if candidates is not None:
+        used, skipped = qualifying_levels(candidates, None, options.mode, options.vector, progress)
     else:
         wanted = options.n_levels or DEFAULT_LEVELS
-        used, skipped = qualifying_levels(range(SEARCH_LIMIT), wanted, options.mode, options.vector)
-        if len(used) < wanted:
-            raise InputError(f"--n-levels {wanted}: only {len(used)} of {SEARCH_LIMIT} levels qualify")
+        used, skipped = first_levels(wanted, options.mode, options.vector, progress)
     if not used:
         raise InputError(
             f"--levels {options.levels}: none of {len(skipped)} levels qualifies "
@@ -163,11 +188,13 @@ def expand_checkpoints(given: Sequence[str]) -> tuple[list[str], bool]:
     name, whatever a folder is called.
 
     Raises:
-        InputError: for a directory without checkpoints.
+        InputError: for an empty name, or a directory without checkpoints.
     """
     found: list[str] = []
     several = len(given) > 1
     for text in given:
+        if not text.strip():
+            raise InputError("the name of the checkpoint is empty; give a shipped name or a file")
         name, _, what = text.partition("@")
         if what == "all" and zoo_snapshots(name):
             several = True

@@ -91,6 +91,13 @@ class SweepSpec:
                 keys += [Key(level, condition, "", coefficient, draw) for draw in range(self.draws_of(condition))]
         return keys
 
+    @property
+    def results_per_level(self) -> int:
+        """Return the number of :meth:`keys` of a level, without making them."""
+        return len(REFERENCES) + len(self.coefficients) * sum(
+            self.draws_of(name) * (len(self.sites) if BY_NAME[name].at_one_site else 1) for name in self.conditions
+        )
+
     def draws_of(self, condition: str) -> int:
         """Return the number of results per site and coefficient: several for what is drawn at random."""
         return self.draws if condition in DRAWN else 1

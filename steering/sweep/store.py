@@ -271,9 +271,27 @@ def run_directory(directory: Path) -> Iterator[Path]:
             raise InputError(f"{directory} is not empty and not a mazesteer run; choose another --out")
     except OSError as error:
         raise InputError(f"{str(directory)[:80]}: cannot be read ({error.strerror}); choose another --out") from None
+    begun = directory.is_dir() and any(path.name != ".lock" for path in directory.iterdir())
     with locked(directory, make=True):
         remove_stale(directory, directory / "rollouts")
-        yield directory
+        try:
+            yield directory
+        except InputError:
+            if not begun:
+                _remove_unused(directory)
+            raise
+
+
+def _remove_unused(directory: Path) -> None:
+    """Remove the files of a run in which nothing is stored: what could not begin leaves no directory."""
+    files = [path for path in directory.iterdir() if path.name != ".lock"]
+    if all(path.name == "spec.json" or path.name.startswith(DATABASE) for path in files):
+        if (directory / DATABASE).exists():
+            with Store.read(directory) as store:
+                if store.keys() or store.select("SELECT 1 FROM measurements LIMIT 1"):
+                    return
+        for path in files:
+            path.unlink(missing_ok=True)
 
 
 def _ours(directory: Path) -> bool:

@@ -36,7 +36,8 @@ def run_layer_sweep(options: SweepOptions) -> SweepSummary:
     with told_if_stopped(
         lambda: f"mazesteer: stopped before anything was computed for {options.out}: type the same command to go on"
     ):
-        spec, rows, facts = plan_sweep(options)
+        with bar("looking for levels") as progress:
+            spec, rows, facts = plan_sweep(options, progress)
         checkpoint = read_checkpoint(options, spec)
     with run_directory(options.out) as directory, Store.open(directory) as store:
 
@@ -79,8 +80,10 @@ def run_layer_sweeps(options: SweepOptions, checkpoints: Sequence[str]) -> RunIn
         if name in parts:
             raise InputError(f"--checkpoint: two checkpoints are called {name}; rename one of the files")
         parts[name] = replace(options, checkpoint=checkpoint, out=options.out / name)
+    print(f"{len(parts)} checkpoints: {', '.join(parts)}", flush=True)
     for part in parts.values():
-        plan_sweep(part)
+        with bar("looking for levels") as progress:
+            plan_sweep(part, progress)
     _claim(options.out, list(parts))
     with locked(options.out):
         others = [run for run in read_index(options.out, ANOTHER).runs if run.name not in parts]

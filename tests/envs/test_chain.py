@@ -197,7 +197,7 @@ def test_transition_matrix_is_stochastic_and_absorbs() -> None:
 @pytest.mark.parametrize("horizon", [0, -1, 501, 10**9])
 def test_impossible_horizons(horizon: int) -> None:
     maze = Maze.from_ascii(CORRIDOR)
-    with pytest.raises(InputError, match=rf"^horizon {horizon} is not in 1[.][.]500"):
+    with pytest.raises(InputError, match=rf"^horizon {horizon}: give 1 to 500 "):
         chain.statistics(maze, up_then_right(maze), horizon)
 
 

@@ -213,8 +213,8 @@ def test_bad_input_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
         (tmp_path / f"{'a' * 300}.mp4", flat(2), 12, "File name too long"),
         (blocker / "x.mp4", flat(2), 12, "directory you can write to"),
         (tmp_path / "x.mp4", floats, 12, "uint8"),
-        (tmp_path / "x.mp4", flat(2), 0, "frames per second"),
-        (tmp_path / "x.mp4", flat(2), float("nan"), "frames per second"),
+        (tmp_path / "x.mp4", flat(2), 0, "fps 0: give 0.01 to 60"),
+        (tmp_path / "x.mp4", flat(2), float("nan"), "fps nan: give 0.01 to 60"),
     ]:
         with pytest.raises(InputError) as caught:
             write_film(path, frames, fps)

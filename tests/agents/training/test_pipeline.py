@@ -89,10 +89,10 @@ def test_damaged_options_are_refused(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"scale": 0}, "scale is 0"),
+        ({"scale": 0}, "scale 0: give 1 to 32"),
         ({"scale": 33}, "1 to 32"),
         ({"optimizer": "sgd"}, "optimizer 'sgd'"),
-        ({"samples": -1}, "none may be negative"),
+        ({"samples": -1}, "samples -1: give 0 to"),
     ],
 )
 def test_options_that_no_training_can_have(options: dict[str, Any], words: str) -> None:
@@ -132,7 +132,7 @@ def test_patience_is_one_number_or_one_for_each_round(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="3 numbers for 2 rounds of walks; give one number, or one for each round"):
         replace(spec, patience=(1, 2, 3))
     for rounds in (spec.dagger_samples, ()):
-        with pytest.raises(InputError, match="patience is -1, must be 0"):
+        with pytest.raises(InputError, match="patience -1: give 0 to 500"):
             start_run(tmp_path / "other", replace(spec, dagger_samples=rounds, patience=(-1,)))
     assert not (tmp_path / "other").exists()
     options = json.loads((tmp_path / "run" / SPEC).read_text())

@@ -191,7 +191,7 @@ def test_the_runs_own_thresholds_are_taken_if_they_agree(tmp_path: Path) -> None
     with pytest.raises(InputError, match=r"blindness thresholds differ \(0.5, 0.75\); say --blindness-threshold"):
         compare(read_compared_runs([a, b]))
     assert compare(read_compared_runs([a, b]), blindness=0.6).thresholds.blindness == 0.6
-    with pytest.raises(InputError, match="between -10 and 10"):
+    with pytest.raises(InputError, match="threshold nan: give -10 to 10"):
         compare(read_compared_runs([a, b]), blindness=float("nan"))
 
 

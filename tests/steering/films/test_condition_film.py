@@ -112,7 +112,7 @@ def test_the_walk_through_the_sites(policy: MazePolicy, tmp_path: Path) -> None:
     for options, says in [
         ({"level": 5}, "choose one of 26"),
         ({"episodes": 0}, "1 to 4"),
-        ({"seconds": 0.0}, "more than 0"),
+        ({"seconds": 0.0}, "0.1 to 600"),
         ({"out": tmp_path / "x.avi"}, "unknown film format"),
     ]:
         asked: dict[str, Any] = options

@@ -124,7 +124,7 @@ def test_bad_input_is_one_line(run: Path, tmp_path: Path) -> None:
 
     for options, message in (
         ({"seed": 1}, "belongs to another"),
-        ({"states": 0}, "--states 0"),
+        ({"states": 0}, "states 0: give 1 to 1000"),
         ({"n_levels": 3}, "not both"),
         ({"levels": "26,54"}, "at least 10 levels"),
         ({"sites": "embedder.block9"}, "no site"),
