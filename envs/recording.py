@@ -13,6 +13,7 @@ from envs.dynamics import step
 from envs.errors import InputError, one_line
 from envs.maze import Maze, State
 from envs.simulator import procgen_env, state_bytes
+from envs.simulator.state_layout import MAX_BYTES
 from envs.trajectory import Trajectory
 
 
@@ -23,6 +24,28 @@ def state_in(maze: Maze, data: bytes) -> State:
     return State((x - state.margin, y - state.margin), Facing(state.facing))
 
 
+def pack_state(maze: Maze) -> str:
+    """Return the text that :func:`unpack_state` rebuilds the maze from without procgen."""
+    return base64.b85encode(zlib.compress(state_bytes.encode(maze.state), 9)).decode()
+
+
+def unpack_state(text: str, *, level: int | None = None) -> Maze:
+    """Return the maze in the text of :func:`pack_state`.
+
+    Args:
+        text: the packed state.
+        level: procgen's seed of the maze; None for a maze of one's own.
+
+    Raises:
+        InputError: for other text.
+    """
+    try:
+        data = zlib.decompressobj().decompress(base64.b85decode(text), MAX_BYTES + 1)
+        return Maze.from_state(data, level=level)
+    except (InputError, ValueError, zlib.error) as error:
+        raise InputError(f"packed procgen state: no maze can be made of it ({one_line(error)})") from None
+
+
 def place_of(maze: Maze) -> dict[str, Any]:
     """Return the JSON that :func:`recorded_maze` rebuilds the maze from: its level, and the state where it is another.
 
@@ -31,7 +54,7 @@ def place_of(maze: Maze) -> dict[str, Any]:
     place: dict[str, Any] = {"level": maze.level, "mode": maze.mode}
     place["cheese"] = None if maze.cheese is None else list(maze.cheese)
     if maze.level is None or not _as_procgen_makes_it(maze):
-        place["state"] = base64.b85encode(zlib.compress(state_bytes.encode(maze.state), 9)).decode()
+        place["state"] = pack_state(maze)
     return place
 
 
@@ -52,7 +75,7 @@ def recorded_maze(track: Trajectory) -> Maze:
     try:
         level = None if info.get("level") is None else int(info["level"])
         if level is None or "state" in info:
-            maze = Maze.from_state(zlib.decompress(base64.b85decode(info["state"])), level=level)
+            maze = unpack_state(info["state"], level=level)
         else:
             maze = Maze.from_level(level, str(info.get("mode", "hard")))
         if "cheese" not in info:
@@ -63,7 +86,7 @@ def recorded_maze(track: Trajectory) -> Maze:
         return maze if cheese == maze.cheese else maze.with_cheese(cheese)
     except InputError:
         raise
-    except (KeyError, TypeError, ValueError, IndexError, zlib.error) as error:
+    except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InputError(f"recorded trajectory: no maze can be made of its record ({one_line(error)})") from None
 
 

@@ -40,7 +40,7 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"steering.analysis": "paired_effects readings summary power conclusion decision_square compared_runs "
                           "development comparison_readings comparison"},
     {"steering.replication": "tracking protocol store own_vectors transfer channels cheese_probe behaviour levels run"},
-    {"steering.films": "move_fields heat_maps condition_film sweep_film site_film example_fields"},
+    {"steering.films": "move_fields heat_maps condition_film sweep_film site_film example_mazes example_fields"},
     {"steering.reports": "site_axis captions tables page static_figures probe_figures sweep_figures "
 "sweep_report comparison_figures comparison_report"},
     {"steering": "bench bench_films doctor"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import signal
@@ -148,9 +149,13 @@ def report(
     competence_threshold: Threshold = None,
 ) -> None:
     """Write summary.json, outcomes.csv and report.html again from what a run has stored."""
-    from steering.workflows.outputs import rewrite_outputs
+    gc.disable()  # what a report is made of lives to its end: going through it again and again frees nothing
+    try:
+        from steering.workflows.outputs import rewrite_outputs
 
-    rewrite_outputs(run, blindness_threshold, competence_threshold)
+        rewrite_outputs(run, blindness_threshold, competence_threshold)
+    finally:
+        gc.enable()
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """Three mazes to look at: those where subtraction works as it typically does, best, and worst.
 
-Their fields are computed when a sweep ends and kept in ``fields.json``, so that a report needs no network.
+Their fields are computed when a sweep ends and kept in ``fields.json``, so that a report needs neither network nor
+procgen.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from agents.networks.policy import Policy
 from envs.errors import InputError
 from envs.files import write_atomic
 from envs.maze import Maze
+from envs.recording import pack_state
 from steering.experiments.conditions import MAIN, Key
 from steering.experiments.exact import LevelEvaluator
 from steering.experiments.level_conditions import level_intervention
@@ -96,4 +98,4 @@ def _fields(policy: Policy, level: int, spec: SweepSpec, site: str) -> MazeField
     edit = level_intervention(policy, maze, Key(level, MAIN, site, spec.coefficients[0]), spec.source, spec.seed)
     fields = evaluator.clean, evaluator.fields([edit])[0], evaluator.no_cheese
     clean, steered, gone = (np.round(field.probabilities, _DIGITS).tolist() for field in fields)
-    return MazeFields(clean=clean, subtract=steered, no_cheese=gone)
+    return MazeFields(clean=clean, subtract=steered, no_cheese=gone, state=pack_state(maze))

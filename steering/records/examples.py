@@ -30,6 +30,8 @@ class MazeFields:
     """With the cheese vector subtracted."""
     no_cheese: Probabilities
     """Left alone, with the cheese removed."""
+    state: str = ""
+    """The maze as :func:`envs.recording.pack_state` writes it; empty in a file that an earlier version made."""
 
 
 @dataclass(frozen=True)

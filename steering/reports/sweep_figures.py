@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from envs.errors import InputError
-from envs.maze import Maze
 from steering.experiments.conditions import BY_NAME, MAIN
+from steering.films.example_mazes import damaged, example_maze
 from steering.films.move_fields import MoveField, panels
 from steering.records.examples import ChosenMaze, ExampleFields
 from steering.records.readings import CAUSAL, DECODING, REPRESENTATIONAL, Reading
@@ -33,7 +32,6 @@ from steering.reports.site_axis import (
     symbols,
 )
 from steering.reports.tables import DECISION_MOVES, counted_labels, position_grid, starred, worlds
-from steering.sweep.artifacts import FIELDS
 from videos.fields import field_drawing
 from videos.plots import field_figure
 
@@ -331,11 +329,11 @@ def example_figures(data: ExampleFields) -> dict[str, ExampleFigure]:
     try:
         return {name: _example_figure(data, chosen) for name, chosen in data.chosen.items()}
     except (KeyError, ValueError) as error:
-        raise InputError(f"{FIELDS.file}: damaged ({error}); remove it and type the sweep's command again") from None
+        raise damaged(error) from None
 
 
 def _example_figure(data: ExampleFields, chosen: ChosenMaze) -> ExampleFigure:
-    maze, fields = Maze.from_level(chosen.level, data.mode), data.levels[str(chosen.level)]
+    maze, fields = example_maze(data, chosen.level), data.levels[str(chosen.level)]
     clean = MoveField("left alone", maze, _normal(fields.clean), data.horizon)
     steered = MoveField("steered", maze, _normal(fields.subtract), data.horizon)
     gone = MoveField("cheese removed", maze.without_cheese(), _normal(fields.no_cheese), data.horizon)

@@ -146,7 +146,7 @@ def ratio_interval(top: np.ndarray, bottom: np.ndarray, weights: np.ndarray) -> 
         return float(ratio), float(ratio)
     totals = weights @ bottom
     shift = quotient(weights @ residual, totals)  # of the ratio, from the one observed
-    ends = np.nanquantile(shift, [TAIL, 1.0 - TAIL])
+    ends = None
     if len(top) >= FEWEST:
         squares = weights @ np.stack([residual**2, residual * bottom, bottom**2], axis=1)
         spread = np.sqrt(np.maximum(squares[:, 0] - 2 * shift * squares[:, 1] + shift**2 * squares[:, 2], 0.0))
@@ -156,7 +156,9 @@ def ratio_interval(top: np.ndarray, bottom: np.ndarray, weights: np.ndarray) -> 
         t = np.sort(t[~np.isnan(t)])
         k = int(TAIL * (len(t) + 1))
         studentized = -error * t[[-k, k - 1]] if k else np.array([np.inf])
-        ends = studentized if np.isfinite(studentized).all() else ends
+        ends = studentized if np.isfinite(studentized).all() else None
+    if ends is None:
+        ends = np.nanquantile(shift, [TAIL, 1.0 - TAIL])
     return float(max(ratio + min(ends[0], 0.0), 0.0)), float(ratio + max(ends[1], 0.0))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import operator
 from collections.abc import Iterable, Mapping, Sequence
@@ -114,9 +115,18 @@ class OutcomeTable:
             ``float64[n_levels]`` by name of the outcome, NaN where undefined.
         """
         c = self.spec.coefficients[0] if coefficient is None else coefficient
+        known = self._conditions.get((condition, site, c))
+        if known is not None:
+            return known
         draws = range(self.spec.draws_of(condition))
         parts = [self._columns([Key(level, condition, site, c, draw) for level in self.levels]) for draw in draws]
-        return Columns({field: np.mean([part[field] for part in parts], axis=0) for field in OUTCOME_FIELDS})
+        columns = Columns({field: np.mean([part[field] for part in parts], axis=0) for field in OUTCOME_FIELDS})
+        return self._conditions.setdefault((condition, site, c), columns)
+
+    @functools.cached_property
+    def _conditions(self) -> dict[tuple[str, str, float], Columns]:
+        """Keep the conditions asked for so far: a summary asks for each several times."""
+        return {}
 
     def trunk(self) -> list[str]:
         """Return the trunk sites swept, in the order swept."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
@@ -17,6 +18,7 @@ from steering.analysis.decision_square import decision_squares
 from steering.analysis.summary import summarize, write_summary
 from steering.experiments.conditions import MAIN
 from steering.experiments.outcome import shown_on
+from steering.films.example_mazes import keep_mazes
 from steering.films.sweep_film import film_sweep
 from steering.records.sweep import SweepSummary
 from steering.reports.static_figures import sweep_picture
@@ -24,7 +26,7 @@ from steering.reports.sweep_report import write_report
 from steering.statistics import boundary
 from steering.statistics.boundary import ThresholdPair
 from steering.statistics.formatting import short_site_name
-from steering.sweep.artifacts import DATABASE, read_artifacts
+from steering.sweep.artifacts import DATABASE, FIELDS, read_artifacts
 from steering.sweep.outcome_table import export_tables
 from steering.sweep.recordings import rollout_site
 from steering.sweep.spec import SweepSpec
@@ -49,6 +51,8 @@ def write_outputs(store: Store, spec: SweepSpec, directory: Path, thresholds: Th
     film = film_sweep(store, spec, directory, rollout_site(spec.sites))
     link = film.relative_to(directory).as_posix() if film is not None else None
     extra, notes = read_artifacts(directory, spec.sha256, spec.mode, spec.levels)
+    if extra.fields is not None:
+        extra = dataclasses.replace(extra, fields=keep_mazes(extra.fields, directory / FIELDS.file))
     write_report(
         summary,
         directory / "report.html",

@@ -10,6 +10,10 @@ from pathlib import Path
 import pytest
 
 from envs.errors import InputError
+from envs.maze import Maze
+from envs.recording import pack_state
+from envs.simulator import procgen_env
+from steering.films.example_mazes import keep_mazes
 from steering.records.codec import from_json, from_plain, to_json, to_plain
 from steering.records.examples import ExampleFields
 from steering.reports.sweep_figures import example_figures
@@ -32,6 +36,26 @@ def test_a_stored_file_is_read_whole_and_written_as_it_was(name: str) -> None:
     assert {str(maze.level) for maze in found.chosen.values()} == set(found.levels)
 
 
+def test_a_file_without_its_mazes_gets_them_once_and_is_drawn_the_same_without_procgen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "fields.json"
+    path.write_bytes(stored("region5"))
+    found = from_json(stored("region5"), ExampleFields, path, "remove it")
+    before = {name: made.figure.to_json() for name, made in example_figures(found).items()}
+    kept = keep_mazes(found, path)
+    assert from_json(path.read_bytes(), ExampleFields, path, "remove it") == kept != found
+
+    def started(*_: object) -> None:
+        raise AssertionError("procgen was started")
+
+    monkeypatch.setattr(procgen_env, "gym3_env", started)
+    monkeypatch.setattr(procgen_env, "level_states", started)
+    assert {name: made.figure.to_json() for name, made in example_figures(kept).items()} == before
+    written = path.stat()
+    assert keep_mazes(kept, path) == kept and path.stat() == written
+
+
 def test_a_damaged_file_is_refused_in_one_line() -> None:
     found = from_json(stored("region5"), ExampleFields, "fields.json", "remove it")
     lacking = dataclasses.replace(found, levels={})
@@ -41,6 +65,10 @@ def test_a_damaged_file_is_refused_in_one_line() -> None:
     cut = dataclasses.replace(found.levels[level], clean=((1.0, 0.0, 0.0, 0.0, 0.0),))
     with pytest.raises(InputError, match=r"^fields.json: damaged [^\n]+ again$"):
         example_figures(dataclasses.replace(found, levels={**found.levels, level: cut}))
+    other = dataclasses.replace(found.levels[level], state=pack_state(Maze.from_level(1)))
+    for state in (other, dataclasses.replace(other, state="no state")):
+        with pytest.raises(InputError, match=r"^fields.json: damaged [^\n]+ again$"):
+            example_figures(dataclasses.replace(found, levels={**found.levels, level: state}))
     plain = json.loads(json.dumps(to_plain(found)))
     del plain["levels"][level]["subtract"]
     with pytest.raises(InputError, match=r"^fields.json: [^\n]*`subtract`[^\n]*; remove it$"):
