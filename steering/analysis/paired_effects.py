@@ -78,7 +78,8 @@ def _family(
     """Return the effects of one condition at the sites of ``columns``, one family of tests per outcome."""
     records, samples = [], paired.same_resamples(table.spec.seed)
     for outcome in (column.name for column in OUTCOMES if against in column.tested_against):
-        found = [paired.paired_effect(values[outcome], reference[outcome], samples) for values in columns.values()]
+        rows = [values[outcome] for values in columns.values()]
+        found = paired.paired_effects(rows, reference[outcome], samples)
         adjusted = paired.holm([effect.p for effect in found])
         for site, effect, p_holm in zip(columns, found, adjusted, strict=True):
             record = EffectRecord(

@@ -12,6 +12,7 @@ import numpy as np
 from steering.statistics.bootstrap import DRAWS, FEWEST, LEVEL, TIE, resamples
 
 Resampler = Callable[[int], np.ndarray]
+_AT_ONCE = 2_000_000  # numbers that the jackknife of an interval holds
 
 
 @dataclass(frozen=True)
@@ -68,11 +69,34 @@ def paired_effect(
     Returns:
         Mean difference ``a - b`` with 95% BCa interval and signed-rank test, over the mazes where both are defined.
     """
+    return paired_effects([a], b, rng, draws)[0]
+
+
+def paired_effects(
+    rows: Sequence[np.ndarray], b: np.ndarray, rng: np.random.Generator | Resampler, draws: int = DRAWS
+) -> list[PairedEffect]:
+    """Return :func:`paired_effect` of each of ``rows`` against ``b``; effects over as many mazes share resamples.
+
+    Their intervals are made together: one by one, ``scipy.stats.bootstrap`` would spend most of its time on its
+    arguments.
+    """
     samples = rng if callable(rng) else lambda n: resamples(n, rng, draws)
-    difference = np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)
-    undefined = int(np.isnan(difference).sum())
-    difference = difference[~np.isnan(difference)]
-    difference = np.where(np.abs(difference) <= TIE, 0.0, difference)
+    differences = [np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64) for a in rows]
+    defined = [difference[~np.isnan(difference)] for difference in differences]
+    defined = [np.where(np.abs(difference) <= TIE, 0.0, difference) for difference in defined]
+    by_count: dict[int, list[int]] = {}
+    for i, difference in enumerate(defined):
+        if len(difference) >= FEWEST and np.ptp(difference) > TIE:
+            by_count.setdefault(len(difference), []).append(i)
+    intervals: dict[int, tuple[float, float]] = {}
+    for n, where in by_count.items():
+        found = bca_intervals(np.stack([defined[i] for i in where]), samples(n))
+        intervals |= dict(zip(where, found, strict=True))
+    return [_effect(difference, len(b) - len(difference), intervals.get(i)) for i, difference in enumerate(defined)]
+
+
+def _effect(difference: np.ndarray, undefined: int, interval: tuple[float, float] | None) -> PairedEffect:
+    """Return the effect of ``float[n]`` differences; ``interval``: of their mean, None where they do not differ."""
     n, zeros = len(difference), int((difference == 0).sum())
     if n == 0:
         return PairedEffect(0, undefined, 0, note="defined in no maze")
@@ -81,25 +105,34 @@ def paired_effect(
     if n < FEWEST:
         note = f"{n} mazes are too few for an interval or a test ({FEWEST} at least)"
         return PairedEffect(n, undefined, zeros, mean, median, improvement=better, note=note)
-    if np.ptp(difference) <= TIE:
-        low, high, note = mean, mean, "no maze differs" if zeros == n else "all mazes differ by the same"
-    else:
-        (low, high), note = bca_interval(difference, samples(n)), ""
-    return PairedEffect(n, undefined, zeros, mean, median, low, high, signed_rank(difference), better, note)
+    note = ""
+    if interval is None:
+        interval, note = (mean, mean), "no maze differs" if zeros == n else "all mazes differ by the same"
+    return PairedEffect(n, undefined, zeros, mean, median, *interval, signed_rank(difference), better, note)
 
 
-def bca_interval(values: np.ndarray, samples: np.ndarray) -> tuple[float, float]:
-    """Return the 95% BCa interval of the mean of ``float[n]``, not all equal, by ``scipy.stats.bootstrap``.
+def bca_intervals(values: np.ndarray, samples: np.ndarray) -> list[tuple[float, float]]:
+    """Return the 95% BCa interval of the mean of each row, by ``scipy.stats.bootstrap``.
 
-    ``samples``: the resamples, ``int[draws, n]``, given so that many effects over the same mazes share them.
+    Args:
+        values: rows of numbers that are not all equal, ``float[k, n]``.
+        samples: the resamples, ``int[draws, n]``, given so that many effects over the same mazes share them.
     """
     from scipy.stats import bootstrap
 
-    drawn = SimpleNamespace(bootstrap_distribution=np.take(values, samples).mean(axis=1))
+    means = np.stack([np.take(row, samples).mean(axis=1) for row in values])
     found = bootstrap(
-        (values,), np.mean, n_resamples=0, bootstrap_result=drawn, confidence_level=LEVEL, method="BCa", vectorized=True
-    )
-    return float(found.confidence_interval.low), float(found.confidence_interval.high)
+        (values,),
+        np.mean,
+        n_resamples=0,
+        bootstrap_result=SimpleNamespace(bootstrap_distribution=means),
+        confidence_level=LEVEL,
+        method="BCa",
+        vectorized=True,
+        axis=-1,
+        batch=max(_AT_ONCE // values.size, 1),
+    ).confidence_interval
+    return [(float(low), float(high)) for low, high in zip(found.low, found.high, strict=True)]
 
 
 def signed_rank(difference: np.ndarray) -> float:

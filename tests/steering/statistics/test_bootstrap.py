@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -183,7 +184,7 @@ def test_interval_and_test_of_a_paired_effect_are_those_of_scipy(n: int, kind: s
         "ties": rng.integers(-3, 4, n) / 4,
     }[kind]
     assume(np.ptp(values) > 0)
-    found = paired.bca_interval(values, bootstrap.resamples(n, np.random.default_rng(seed), 300))
+    (found,) = paired.bca_intervals(values[None], bootstrap.resamples(n, np.random.default_rng(seed), 300))
     one = scipy.stats.bootstrap(
         (values,), np.mean, n_resamples=300, method="BCa", vectorized=True, rng=np.random.default_rng(seed)
     )
@@ -201,6 +202,25 @@ def test_resamples_of_one_seed_are_drawn_once_and_are_what_the_seed_gives() -> N
     assert drawn(9) is drawn(9) and np.array_equal(drawn(9), bootstrap.resamples(9, np.random.default_rng(5)))
     a, b = np.random.default_rng(1).random((2, 9))
     assert paired.paired_effect(a, b, drawn) == paired.paired_effect(a, b, np.random.default_rng(5))
+
+
+def test_effects_made_together_are_those_made_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows over other numbers of mazes, without a difference, of too few mazes and of none are among them."""
+    rng = np.random.default_rng(2)
+    rows, b, drawn = rng.random((9, 30)), rng.random(30), paired.same_resamples(5)
+    rows[1] = b
+    rows[2] = b + 0.25
+    for row, defined in zip(rows[3:7], (20, 20, 3, 0), strict=True):
+        row[defined:] = np.nan
+    one_by_one = [paired.paired_effect(row, b, drawn) for row in rows]
+    assert [effect.n for effect in one_by_one] == [30, 30, 30, 20, 20, 3, 0, 30, 30]
+    for at_once in (2_000_000, 1):
+        monkeypatch.setattr(paired, "_AT_ONCE", at_once)
+        together = paired.paired_effects(list(rows), b, drawn)
+        for effect, alone in zip(together, one_by_one, strict=True):
+            assert dataclasses.replace(effect, low=alone.low, high=alone.high) == alone
+            for end, expected in ((effect.low, alone.low), (effect.high, alone.high)):
+                assert end == (None if expected is None else pytest.approx(expected, rel=1e-12))
 
 
 def test_a_paired_effect_by_hand() -> None:
