@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import multiprocessing
 import os
 import platform
-import threading
 from collections.abc import Iterator
 
 import torch
@@ -62,18 +60,6 @@ def keep_freed_memory() -> None:
         trim_threshold, mmap_threshold = -1, -3
         mallopt(trim_threshold, 2**31 - 1)
         mallopt(mmap_threshold, 2**30)
-
-
-def follow_parent() -> None:
-    """End this worker process when the parent does, however it ends; a pool's workers would wait for it for ever."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def follow() -> None:
-        parent.join()
-        os._exit(1)  # nobody is left to take a result
-
-    threading.Thread(target=follow, daemon=True).start()
 
 
 @contextlib.contextmanager

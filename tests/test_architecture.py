@@ -25,7 +25,7 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"envs.training": "levels slots single_env vec_env"},
     {"agents.networks": "impala nature policy sb3_policy"},
     {"agents.checkpoints": "weights sb3_zip registry zip_members torch_pickles torch_files files cards zoo"},
-    {"agents": "hardware evaluation"},
+    {"agents": "hardware workers evaluation"},
     {"agents.training": "history muon supervised imitation dagger ppo_archive ppo card pipeline publish",
      "videos": "frames ffmpeg encode fields plots scene stage chart side_by_side rollout_film"},
     {

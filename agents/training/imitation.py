@@ -10,20 +10,21 @@ shortest path to the cheese, plus the discounted return of that path for the val
 
 from __future__ import annotations
 
-import multiprocessing
-from collections import deque
+import contextlib
+import functools
+import itertools
 from collections.abc import Generator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from agents.hardware import SAVE_EVERY, bf16_pays, follow_parent
+from agents.hardware import SAVE_EVERY, bf16_pays
 from agents.networks.impala import ImpalaPolicyNet
 from agents.training.history import Watcher
 from agents.training.supervised import Batch, Progress, Session, UpdateConfig, expert
+from agents.workers import DEATHS, WorkerLost, Workers
 from envs.errors import InputError
 from envs.maze import Maze
 from envs.simulator import procgen_env
@@ -119,23 +120,34 @@ def _weights(maze: Maze, steps: np.ndarray, path_share: float) -> np.ndarray:
 
 
 def batches(config: ImitationConfig, first: int, workers: int = 0) -> Generator[Batch, None, None]:
-    """Yield batches ``first``, ``first + 1``, ..., made ahead: by a thread, or by ``workers`` processes."""
+    """Yield batches ``first``, ``first + 1``, ..., made here as they are needed, or ahead by ``workers`` processes."""
     number, skip = divmod(first, config.block)
-    pool: Executor
-    if workers:
-        pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=follow_parent)
-    else:
-        pool = ThreadPoolExecutor(1)
-    coming: deque[Future[list[Batch]]] = deque()
-    try:
-        while True:
-            while len(coming) < max(1, 2 * workers):
-                coming.append(pool.submit(make_block, config, number))
-                number += 1
-            yield from coming.popleft().result()[skip:]
+    with contextlib.closing(_made_ahead(config, number, workers) if workers else _made_here(config, number)) as blocks:
+        for block in blocks:
+            yield from block[skip:]
             skip = 0
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _made_here(config: ImitationConfig, first: int) -> Generator[list[Batch], None, None]:
+    for number in itertools.count(first):
+        yield make_block(config, number)
+
+
+def _made_ahead(config: ImitationConfig, first: int, workers: int) -> Generator[list[Batch], None, None]:
+    done: dict[int, list[Batch]] = {}
+    with Workers(functools.partial(functools.partial, make_block, config), workers, __name__) as pool:
+        pool.put(*range(first, first + 2 * workers))
+        for number in itertools.count(first):
+            try:
+                while number not in done:
+                    done.update(pool.take())
+            except WorkerLost as lost:
+                raise InputError(
+                    f"training data: {DEATHS} processes that made them died one after the other (the last: {lost}); "
+                    "what was trained is stored: free memory and add --resume to go on"
+                ) from None
+            pool.put(number + 2 * workers)
+            yield done.pop(number)
 
 
 def train_imitation(
@@ -152,7 +164,7 @@ def train_imitation(
 
     ``out`` gets ``imitation.pt`` (weights, optimiser, samples shown; written whole or not at
     all), and TensorBoard events under ``tensorboard/``. ``workers`` processes make the data
-    (0: one thread of this one, which is enough for a processor).
+    (0: this one does, which is enough beside a network on the processor).
     """
     net = ImpalaPolicyNet(config.scale, generator=torch.Generator().manual_seed(config.seed))
     session = Session(

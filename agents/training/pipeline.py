@@ -245,7 +245,7 @@ def train_pipeline(
 
     remove_stale(out, out / "ppo", out / SNAPSHOTS)
     stages = spec.stages()
-    # Data for a GPU are made by processes; beside a network on the processor a thread is enough.
+    # Data for a GPU are made by processes; beside one on the processor they need not be.
     workers = max((os.cpu_count() or 1) - 2, 1) if torch.device(spec.device).type == "cuda" else 0
     net: ImpalaPolicyNet | None = None
     earlier: Path | None = None

@@ -15,30 +15,29 @@ import json
 import logging
 import multiprocessing
 import os
-import signal
 import sys
 import threading
+import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from multiprocessing import forkserver, resource_tracker
-from multiprocessing.context import ForkServerContext
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from agents.checkpoints.zoo import policy_from_bytes
-from agents.hardware import follow_parent, keep_freed_memory
 from agents.networks.policy import Policy
+from agents.workers import DEATHS, WorkerLost, Workers, environment, signals_held
 from envs.errors import InputError, one_line
 from steering.sweep.spec import SweepSpec
 from steering.sweep.units import Result, Unit, run_unit
 
 RETRIES = 2  # of a unit that fails; one whose worker is lost is taken elsewhere by Dask itself
 CONNECT_SECONDS = 30
+SILENCE = 60.0  # seconds without a result, after which the cause is looked for
+NEED = "a worker takes up to 0.9 GiB, and Dask pauses it at 80% of its limit: allow it 1.2 GiB"
 _ONE_AT_A_TIME = threading.Lock()  # a worker of several threads: hooks and procgen serve one unit at a time
 
 
@@ -72,111 +71,32 @@ def compute(checkpoint: Checkpoint, unit: Unit, spec: SweepSpec) -> Result:
 def local(
     checkpoint: Checkpoint, units: Sequence[Unit], spec: SweepSpec, workers: int | None = None
 ) -> Iterator[Result]:
-    """Return the results of ``units`` from ``workers`` processes (default: one per core)."""
-    count = min(workers or os.cpu_count() or 1, len(units))
-    others = set(multiprocessing.active_children())
-    context = worker_context()
-    born_with = (checkpoint, spec, __file__, dict(os.environ))
-    with ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker, initargs=born_with) as pool:
-        queue = iter(units)
-        running: set[Future[Result]] = set()
+    """Return the results of ``units`` from ``workers`` processes (default: one per core).
+
+    A process that dies is replaced, and its unit done again.
+
+    Raises:
+        InputError: if processes die again and again at one unit, or as they start.
+    """
+    begin = functools.partial(_begin, checkpoint, spec, __file__)
+    with Workers(begin, workers or os.cpu_count() or 1, __name__) as pool:
+        pool.put(*units)
         try:
-            while True:
-                for unit in itertools.islice(queue, count + 1 - len(running)):
-                    with _signals_held():
-                        running.add(pool.submit(_compute_here, unit))
-                if not running:
-                    break
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    yield future.result()
-        except BaseException as error:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for child in set(multiprocessing.active_children()) - others:
-                child.kill()
-            if isinstance(error, BrokenProcessPool):
-                raise InputError(
-                    "a worker process died (out of memory?); what was finished is stored: "
-                    "type the same command to go on, perhaps with --workers 1"
-                ) from None
-            raise
+            while done := pool.take():
+                yield from (result for _, result in done)
+        except WorkerLost as lost:
+            where = f"at {lost.item}" if lost.item else "as they started"
+            raise InputError(
+                f"{DEATHS} worker processes died one after the other {where} (the last: {lost}); what was finished is "
+                "stored: free memory, or give --workers 1, and type the same command to go on"
+            ) from None
 
 
-def worker_context() -> ForkServerContext:
-    """Return the way in which workers are made: forked from a process that has imported this file and computed nothing.
-
-    A worker is there in a moment, and all of them share the libraries' memory. That process is started here, once; it
-    ends with the one that started it, and leaves signals to it.
-    """
-    context = multiprocessing.get_context("forkserver")
-    resource_tracker.ensure_running()  # which lets signals through again when it starts
-    paths = _server_paths()
-    with _environment(paths), _signals_held():
-        if paths:
-            context.set_forkserver_preload([__name__])
-        forkserver.ensure_running()
-    return context
-
-
-def _server_paths() -> dict[str, str]:
-    """Return the environment that lets another Python import from where this one does, and nowhere else first.
-
-    Python's own server takes over neither ``sys.path`` nor what was put into it. Empty before Python 3.11, where a file
-    random.py in the current folder would be imported for Python's: nothing is imported beforehand there.
-    """
-    if sys.version_info < (3, 11):
-        return {}
-    return {"PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(os.path.abspath(path) for path in sys.path)}
-
-
-@contextlib.contextmanager
-def _environment(changes: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables, and set them back."""
-    before = {name: os.environ.get(name) for name in changes}
-    os.environ.update(changes)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-# What a worker process was born with. Sent with every unit instead, megabytes would block the queue's pipe, and
-# Python 3.10 then hangs when a worker dies.
-_HERE: list[tuple[Checkpoint, SweepSpec, str]] = []
-
-
-def _compute_here(unit: Unit) -> Result:
-    ((checkpoint, spec, file),) = _HERE
+def _begin(checkpoint: Checkpoint, spec: SweepSpec, file: str) -> Callable[[Unit], Result]:
+    """Return what a worker process does with a unit; ``file``: where its parent has this code from."""
     if file != __file__:
         raise InputError(f"workers import mazesteer from {__file__}, this process from {file}; set PYTHONPATH")
-    return compute(checkpoint, unit, spec)
-
-
-def _start_worker(checkpoint: Checkpoint, spec: SweepSpec, file: str, environment: Mapping[str, str]) -> None:
-    """Keep what this worker's units need, take over the parent's environment and file of this code, end with it."""
-    _HERE[:] = [(checkpoint, spec, file)]
-    os.environ.clear()
-    os.environ.update(environment)
-    keep_freed_memory()
-    follow_parent()
-
-
-@contextlib.contextmanager
-def _signals_held() -> Iterator[None]:
-    """Hold back SIGINT and SIGTERM: neither strikes between a worker's birth and its entry in the books.
-
-    Workers born within inherit the hold, so both signals are the main process's to handle; so do threads, and the
-    workers they bear later.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return functools.partial(compute, checkpoint, spec=spec)
 
 
 # -- Dask ---------------------------------------------------------------------------------------
@@ -213,11 +133,12 @@ def dask(
     resources = {"GPU": cluster.gpus_per_unit} if cluster.gpus_per_unit else None
     small = replace(spec, levels=spec.levels[:1], skipped=())  # a unit names its level itself
     with _client(cluster, workers) as client:
-        package = client.scatter(checkpoint, broadcast=True)
+        package = _scattered(client, checkpoint)
         queue = iter(units)
         running = as_completed(loop=client.loop)
         at_work: dict[str, Unit] = {}
         losses: Counter[Unit] = Counter()
+        moved: set[str] = set()
 
         def submit(unit: Unit) -> None:
             future = client.submit(compute, package, unit, small, pure=False, retries=RETRIES, resources=resources)
@@ -231,14 +152,16 @@ def dask(
                 submit(unit)
 
         top_up()
-        for future in running:
+        for future in _finished(running, client, moved):
             unit = at_work.pop(future.key)
             try:
+                if future.cancelled() and future.key in moved:
+                    submit(unit)
+                    continue
                 if future.cancelled() and client.status == "running" and losses[unit] < RETRIES:
                     losses[unit] += 1  # the last worker with the checkpoint is gone, and what depends on it too
                     if package.cancelled():
-                        client.wait_for_workers(1, timeout=CONNECT_SECONDS)
-                        package = client.scatter(checkpoint, broadcast=True)
+                        package = _scattered(client, checkpoint)
                     submit(unit)
                     continue
                 result = future.result()
@@ -248,14 +171,66 @@ def dask(
                 reason, where = one_line(error), "workers'"
                 if client.status != "running":
                     reason, where = "the scheduler is gone", "scheduler's"
+                elif type(error).__name__ == "KilledWorker":
+                    reason = f"each worker that was at it died (out of memory? {NEED})"
                 elif isinstance(error, asyncio.TimeoutError | asyncio.CancelledError):
                     reason = "all workers are gone, and no new one came"
                 raise InputError(
-                    f"the cluster could not compute a unit ({reason}); what was "
+                    f"the cluster could not compute {unit}: {reason}; what was "
                     f"finished is stored: look at the {where} logs and type the same command to go on"
                 ) from None
             top_up()
             yield result
+
+
+def _finished(running: Any, client: Any, moved: set[str]) -> Iterator[Any]:
+    """Yield futures as they are done; look into a silence: units that paused workers hold are ``moved``: cancelled."""
+    quiet_until, told = time.monotonic() + SILENCE, False
+    while not running.is_empty():
+        if running.has_ready():
+            yield next(running)
+            quiet_until, told = time.monotonic() + SILENCE, False
+            continue
+        time.sleep(0.05)
+        if time.monotonic() < quiet_until:
+            continue
+        quiet_until = time.monotonic() + SILENCE
+        workers = client.scheduler_info(n_workers=-1)["workers"]
+        paused = [address for address, worker in workers.items() if worker["status"] == "paused"]
+        if reason := _all_paused(workers.values()):
+            if not told:
+                print(f"mazesteer: waiting: {reason}", file=sys.stderr, flush=True)
+            told = True
+        elif paused:  # Dask itself leaves them there for ever
+            held = {key for keys in client.processing(paused).values() for key in keys}
+            moved |= held
+            client.cancel([future for future in list(running.futures) if future.key in held])
+
+
+def _all_paused(workers: Collection[Mapping[str, Any]]) -> str:
+    """Return a line if no worker takes work because Dask has paused them all, else nothing."""
+    if not workers or any(worker["status"] != "paused" for worker in workers):
+        return ""
+    gib = 2**30
+    used = max(worker["metrics"].get("memory", 0) for worker in workers) / gib
+    limit = min(worker["memory_limit"] for worker in workers) / gib
+    return (
+        f"Dask has paused all {len(workers)} workers, as it does where memory is short (up to {used:.2f} GiB "
+        f"used, {limit:.2f} GiB allowed each); {NEED}: start others with a larger --memory-limit, or fewer on a machine"
+    )
+
+
+def _scattered(client: Any, checkpoint: Checkpoint) -> Any:
+    """Send the checkpoint to all workers, as soon as one takes it; a line that names the cause if none does."""
+    try:
+        client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+        return client.scatter(checkpoint, broadcast=True)
+    except (TimeoutError, asyncio.TimeoutError, ValueError):  # nobody to send it to, or paused before all had it
+        workers = client.scheduler_info(n_workers=-1)["workers"].values()
+        reason = _all_paused(workers) or "all workers are gone, and no new one came"
+        raise InputError(
+            f"--executor dask: {reason}; what was finished is stored: type the same command to go on"
+        ) from None
 
 
 def _address(cluster: Cluster) -> str | None:
@@ -272,32 +247,60 @@ def _address(cluster: Cluster) -> str | None:
         raise InputError(f"--scheduler-file {cluster.scheduler_file}: not a scheduler's file ({reason})") from None
 
 
-def _end_workers(cluster: Any, others: set[Any]) -> None:
-    """End the workers of a cluster of this machine at once: asked to close, they would finish their unit first."""
-    for nanny in cluster.workers.values():
-        nanny.auto_restart = False
-    for child in set(multiprocessing.active_children()) - others:
+def _kill_children(others: Collection[Any]) -> None:
+    """End what was started here but for ``others``, at once: asked to close, workers would finish their unit first."""
+    for child in set(multiprocessing.active_children()) - set(others):
         child.kill()
 
 
 @contextlib.contextmanager
+def _own_cluster(count: int) -> Iterator[Any]:
+    """Start a scheduler and ``count`` worker processes on 127.0.0.1; a start at which a worker dies is made again."""
+    from distributed import LocalCluster
+    from distributed.utils import LoopRunner
+
+    quiet: dict[str, Any] = {"dashboard_address": None, "worker_dashboard_address": None, "silence_logs": 50}
+    # Without a dashboard there is a page of health all the same: on any port, or a second sweep would complain.
+    quiet["scheduler_kwargs"] = {"dashboard_address": "127.0.0.1:0"}
+    others = multiprocessing.active_children()
+    with environment({"PYTHONWARNINGS": "ignore:resource_tracker:UserWarning"}):  # of what a killed driver left behind
+        resource_tracker.ensure_running()
+    runner = LoopRunner()
+    with signals_held():  # from the loop's thread, which bears the workers; not from this one, which waits for them
+        runner.start()
+    own: Any = None
+    try:
+        for deaths in range(DEATHS):
+            try:
+                own = LocalCluster(n_workers=count, threads_per_worker=1, host="127.0.0.1", loop=runner.loop, **quiet)
+                break
+            except RuntimeError as error:
+                if deaths + 1 == DEATHS:
+                    raise InputError(
+                        f"--executor dask: workers died as they started, {DEATHS} times ({one_line(error)}; out of "
+                        f"memory?); {NEED}: free memory, or give fewer --workers"
+                    ) from None
+        yield own
+    except BaseException:
+        if own is not None:
+            for nanny in own.workers.values():
+                nanny.auto_restart = False
+        _kill_children(others)
+        raise
+    finally:
+        if own is not None:
+            own.close()
+        runner.stop()
+
+
+@contextlib.contextmanager
 def _client(cluster: Cluster, workers: int | None) -> Iterator[Any]:
-    from distributed import Client, LocalCluster
+    from distributed import Client
 
     address = _address(cluster)
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what goes wrong is told in one line
     with contextlib.ExitStack() as stack:
-        here: Any = address
-        if here is None:
-            count = workers or os.cpu_count() or 1
-            quiet: dict[str, Any] = {"dashboard_address": None, "worker_dashboard_address": None, "silence_logs": 50}
-            # Without a dashboard there is a page of health all the same: on any port, or a second sweep would complain.
-            quiet["scheduler_kwargs"] = {"dashboard_address": "127.0.0.1:0"}
-            others = set(multiprocessing.active_children())
-            with _signals_held():
-                own = LocalCluster(n_workers=count, threads_per_worker=1, host="127.0.0.1", **quiet)
-            here = stack.enter_context(own)
-            stack.push(lambda kind, *_: _end_workers(own, others) if kind is not None else None)
+        here = address or stack.enter_context(_own_cluster(workers or os.cpu_count() or 1))
         try:
             client = stack.enter_context(Client(here, timeout=CONNECT_SECONDS, set_as_default=False))
             client.wait_for_workers(1, timeout=CONNECT_SECONDS)

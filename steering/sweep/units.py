@@ -34,6 +34,14 @@ class Unit:
     recordings: tuple[Key, ...] = ()
     """Keys whose rollouts are recorded."""
 
+    def __str__(self) -> str:
+        """Name level, conditions and sites in a few words."""
+        keys = self.keys or self.recordings
+        conditions = ", ".join(dict.fromkeys(key.condition for key in keys))
+        sites = list(dict.fromkeys(key.site for key in keys if key.site))
+        where = f" at {sites[0]}" if len(sites) == 1 else f" at {len(sites)} sites" if sites else ""
+        return f"level {self.level} ({conditions}{where})"
+
 
 @dataclass(frozen=True)
 class Result:

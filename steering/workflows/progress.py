@@ -21,7 +21,8 @@ Update = Callable[[int, int], None]
 def bar(what: str) -> Iterator[Update]:
     """Yield ``update(done, total)``; ``what`` is said beside the bar, or at the head of each line."""
     console = Console(stderr=True)
-    if not console.is_terminal:
+    # FORCE_COLOR is about colours: a bar in a file, or on a terminal that cannot move its cursor, is no progress.
+    if not (sys.stderr.isatty() and console.is_interactive):
         yield lines(what, time.monotonic)
         return
     columns = (

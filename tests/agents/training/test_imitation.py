@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -26,6 +28,7 @@ from envs.errors import InputError
 from envs.maze import Cell, Maze
 from envs.training.levels import TRAIN_LEVELS, check_region, place_cheese
 from envs.training.slots import LevelStream
+from tests.helpers.work import never_serve
 
 ROOT = Path(__file__).resolve().parents[3]
 TINY = ImitationConfig(samples=25 * 8, batch_size=8, levels_per_batch=2, block=4, warmup_samples=40, bf16=False, seed=5)
@@ -196,6 +199,26 @@ def test_batches_come_in_order_from_any_number_and_whoever_makes_them(workers: i
         assert all(equal(next(coming), batch) for batch in expected)
     finally:
         coming.close()
+
+
+def test_data_come_in_order_though_their_makers_are_killed() -> None:
+    expected = [batch for number in range(4) for batch in make_block(TINY, number)]
+    coming = batches(TINY, 0, 2)
+    found = []
+    with contextlib.closing(coming):
+        for _ in range(4):
+            found.append(next(coming))
+            for child in multiprocessing.active_children():
+                child.kill()
+            found += [next(coming) for _ in range(TINY.block - 1)]
+    assert all(equal(*pair) for pair in zip(found, expected, strict=True))
+
+
+def test_data_that_cannot_be_made_end_the_training_with_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agents.workers.serve", never_serve)
+    coming = batches(TINY, 0, 2)
+    with pytest.raises(InputError, match="^training data: 3 processes that made them died .*killed.*--resume"):
+        next(coming)
 
 
 ORPHANS = """

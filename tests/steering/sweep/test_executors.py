@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import io
 import json
 import os
 import pickle
+import re
 import signal
 import socket
 import subprocess
@@ -25,6 +28,7 @@ from steering.sweep.executors import Checkpoint, Cluster, compute, dask, local
 from steering.sweep.spec import SweepSpec
 from steering.sweep.units import Result, Unit, split
 from tests.helpers.command import mazesteer, started
+from tests.helpers.work import begin_deadly
 from tests.helpers.worked_diff import copy_with
 
 SITES = ("embedder.block1.conv", "embedder.relu3")
@@ -92,11 +96,11 @@ def scheduler_file(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def worker(scheduler_file: Path, tmp_path: Path) -> Iterator[Callable[[str], subprocess.Popen[bytes]]]:
-    """``worker(name)`` starts one of its own process; those that live at the end are killed."""
+def worker(scheduler_file: Path, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """``worker(name, *options)`` starts one of its own process; those that live at the end are killed."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def begin(name: str) -> subprocess.Popen[bytes]:
+    def begin(name: str, *options: str) -> subprocess.Popen[bytes]:
         process = start(
             "dask_worker",
             "--scheduler-file",
@@ -109,6 +113,7 @@ def worker(scheduler_file: Path, tmp_path: Path) -> Iterator[Callable[[str], sub
             "--no-dashboard",
             "--local-directory",
             str(tmp_path / name),
+            *options,
         )
         started.append(process)
         return process
@@ -137,6 +142,39 @@ def test_two_processes_give_the_results_of_one_and_of_none(
     threads = torch.get_num_threads()
     assert compute(checkpoint, units[0], spec) == expected[units[0]]
     torch.set_num_threads(threads)
+
+
+def test_a_unit_whose_process_dies_twice_gives_the_same_results(
+    tmp_path: Path,
+    checkpoint: Checkpoint,
+    units: list[Unit],
+    spec: SweepSpec,
+    expected: dict[Unit, Result],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    deadly = functools.partial(begin_deadly, tmp_path / "deaths", 54, 2)
+    monkeypatch.setattr("steering.sweep.executors._begin", deadly)
+    few = [unit for unit in units if unit.level == 54]
+    assert {result.unit: result for result in local(checkpoint, few, spec, workers=2)} == {
+        unit: expected[unit] for unit in few
+    }
+    assert len((tmp_path / "deaths").read_text()) == 2
+
+
+def test_a_unit_at_which_three_processes_die_ends_the_sweep_and_is_named(
+    tmp_path: Path, checkpoint: Checkpoint, units: list[Unit], spec: SweepSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deadly = functools.partial(begin_deadly, tmp_path / "deaths", 54, 99)
+    monkeypatch.setattr("steering.sweep.executors._begin", deadly)
+    found = []
+    with pytest.raises(InputError) as raised:
+        for result in local(checkpoint, units[2:], spec, workers=1):
+            found.append(result.unit)
+    assert found == [unit for unit in units[2:] if unit.level == 26] and found
+    assert str(raised.value).startswith(
+        "3 worker processes died one after the other at level 54 (clean, no_cheese, subtract at 2 sites) (the last: "
+        "killed, as the system does when memory is short); what was finished is stored: free memory, or"
+    )
 
 
 def test_a_cluster_that_loses_a_worker_gives_the_same_results(
@@ -201,6 +239,61 @@ def test_a_cluster_that_loses_all_its_workers_goes_on_with_the_next(
     assert found == expected
 
 
+class Told(io.StringIO):
+    """A text that starts something when a word is written to it."""
+
+    def __init__(self, word: str, begin: Callable[[], object]) -> None:
+        super().__init__()
+        self._word, self._begin = word, begin
+
+    def write(self, text: str) -> int:
+        if self._word in text:
+            self._begin()
+        return super().write(text)
+
+
+def test_a_cluster_whose_workers_are_all_paused_says_so_and_goes_on_with_the_next(
+    scheduler_file: Path,
+    worker: Callable[..., subprocess.Popen[bytes]],
+    checkpoint: Checkpoint,
+    units: list[Unit],
+    spec: SweepSpec,
+    expected: dict[Unit, Result],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A worker that is allowed more than it takes when idle, and less than it takes after its first unit."""
+    monkeypatch.setattr("steering.sweep.executors.SILENCE", 3.0)
+    told = Told("paused", lambda: worker("b"))
+    monkeypatch.setattr(sys, "stderr", told)
+    worker("a", "--memory-limit", "500MiB")
+    found = {result.unit: result for result in dask(checkpoint, units, spec, Cluster(scheduler_file=scheduler_file))}
+    assert found == expected
+    assert re.search(
+        r"^mazesteer: waiting: Dask has paused all 1 workers, .*up to 0\.[4-9]\d GiB used, 0\.49 GiB allowed each.*"
+        "a worker takes up to 0.9 GiB.*--memory-limit.*\n$",
+        told.getvalue(),
+    )
+
+
+def test_a_cluster_whose_workers_cannot_even_begin_says_why(
+    scheduler_file: Path,
+    worker: Callable[..., subprocess.Popen[bytes]],
+    checkpoint: Checkpoint,
+    units: list[Unit],
+    spec: SweepSpec,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    worker("a", "--memory-limit", "50MiB")
+    from distributed import Client
+
+    with Client(scheduler_file=str(scheduler_file), set_as_default=False, timeout=60) as client:
+        while not client.nthreads():
+            time.sleep(0.1)
+    monkeypatch.setattr("steering.sweep.executors.CONNECT_SECONDS", 5)
+    with pytest.raises(InputError, match="^--executor dask: Dask has paused all 1 workers"):
+        next(dask(checkpoint, units, spec, Cluster(scheduler_file=scheduler_file)))
+
+
 def test_the_whole_command_on_a_cluster_of_its_own(tmp_path: Path) -> None:
     """Without an address dask starts workers on 127.0.0.1; tables and recordings are those of processes."""
     command = ["layer-sweep", "region5", "--levels", "26,54", "--sites", "embedder.relu3", "--episodes", "1"]
@@ -249,20 +342,22 @@ def test_workers_run_the_code_that_their_parent_runs(tmp_path: Path) -> None:
     """Be it another copy than the installed one, found by ``sys.path`` alone; and they have its environment."""
     copy = copy_with({"steering/sweep/executors.py": []}, tmp_path)
     code = f"""
-import os, sys
+import functools, os, sys
 sys.path.insert(0, {str(copy)!r})
-from concurrent.futures import ProcessPoolExecutor
+from agents.workers import Workers
 from steering.sweep import executors
-context = executors.worker_context()
 os.environ["SET_LATER"] = "here"
-born_with = (None, None, executors.__file__, dict(os.environ))
-with ProcessPoolExecutor(1, mp_context=context, initializer=executors._start_worker, initargs=born_with) as pool:
+code = "__import__('sys').modules['steering.sweep.executors'].__file__, os.getenv('SET_LATER')"
+with Workers(functools.partial(functools.partial, eval), 1, executors.__name__) as pool:
+    pool.put(code.replace("os.", "__import__('os')."))
     print(executors.__file__)
-    print(pool.submit(eval, "__import__('sys').modules['steering.sweep.executors'].__file__").result())
-    print(pool.submit(os.getenv, "SET_LATER").result(), pool.submit(os.getenv, "PYTHONSAFEPATH").result())
+    ((_, found),) = pool.take()
+    print(*found, sep="\\n")
+    pool.put("__import__('os').getenv('PYTHONSAFEPATH')")
+    print(pool.take()[0][1])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=300)
     assert done.returncode == 0, done.stderr
-    parent, worker, variables = done.stdout.splitlines()
+    parent, worker, later, path = done.stdout.splitlines()
     assert parent == worker == str(copy / "steering" / "sweep" / "executors.py")
-    assert variables == "here None"
+    assert (later, path) == ("here", "None")

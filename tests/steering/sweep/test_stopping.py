@@ -190,19 +190,23 @@ def test_ctrl_c_of_a_dask_sweep_ends_all_it_started_and_any_executor_goes_on(
     assert content(out) == content(whole)
 
 
-def test_a_worker_does_not_outlive_its_parent(request: pytest.FixtureRequest) -> None:
+def test_no_worker_outlives_its_parent_or_says_a_word(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """One is at work, one has nothing to do, and one was just asked for."""
     code = (
-        "import os, time; from concurrent.futures import ProcessPoolExecutor\n"
-        "from steering.sweep.executors import _start_worker, worker_context\n"
-        "born = {'mp_context': worker_context(), 'initializer': _start_worker, 'initargs': (None, None, '', {})}\n"
-        "pool = ProcessPoolExecutor(1, **born)\n"
-        "pool.submit(os.getpid).result(); pool.submit(time.sleep, 600)\n"
+        "import functools, os, time\n"
+        "from agents.workers import Workers\n"
+        "pool = Workers(functools.partial(functools.partial, time.sleep), 3, 'agents.workers')\n"
+        "pool.put(0); pool.take(); pool.put(600, 0); pool.take(); pool.put(600, 600)\n"
         "print('ready', flush=True); time.sleep(600)"
     )
-    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, start_new_session=True)
+    with open(tmp_path / "stderr", "wb") as stderr:
+        parent = subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=stderr, text=True, start_new_session=True
+        )
     request.addfinalizer(functools.partial(kill_all, parent.pid))
     with parent:
         assert parent.stdout is not None and parent.stdout.readline() == "ready\n"
         assert workers_of(parent.pid)
         parent.kill()
     assert wait_until(lambda: not alive(parent.pid), 15)
+    assert (tmp_path / "stderr").read_text() == ""

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
 
 import pytest
 
@@ -40,3 +45,42 @@ def test_where_there_is_no_terminal_no_bar_is_drawn(capsys: pytest.CaptureFixtur
     with bar("sweeping") as update:
         update(1, 2)
     assert capsys.readouterr().err == ""
+
+
+@contextlib.contextmanager
+def terminal(path: Path) -> Iterator[TextIO]:
+    """A file that is a terminal; what was written to it is in ``path`` at the end."""
+    ours, its = os.openpty()
+    with open(its, "w", encoding="utf-8") as file:
+        yield file
+        file.flush()
+        path.write_bytes(os.read(ours, 65536))
+    os.close(ours)
+
+
+@pytest.mark.parametrize(
+    ("opened", "variables", "drawn"),
+    [
+        (terminal, {"TERM": "xterm"}, True),
+        (terminal, {"TERM": "dumb"}, False),
+        (terminal, {"TERM": "dumb", "FORCE_COLOR": "1"}, False),
+        (terminal, {"TERM": "xterm", "TTY_INTERACTIVE": "0"}, False),
+        (lambda path: open(path, "w"), {"TERM": "xterm", "FORCE_COLOR": "1"}, False),
+        (lambda path: open(path, "w"), {"TERM": "xterm", "TTY_COMPATIBLE": "1"}, False),
+    ],
+)
+def test_a_bar_is_drawn_where_it_can_move_and_lines_are_written_everywhere_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opened: Any, variables: dict[str, str], drawn: bool
+) -> None:
+    for name in ("TERM", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("steering.workflows.progress.EVERY", 0.0)
+    with opened(tmp_path / "stderr") as file, monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", file)
+        with bar("sweeping") as update:
+            update(1, 2)
+    text = (tmp_path / "stderr").read_text()
+    assert ("\x1b" in text) == drawn
+    assert ("sweeping: 1 of 2 after" in text) == (not drawn)

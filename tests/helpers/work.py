@@ -1,0 +1,69 @@
+"""What worker processes of a test do: things that end them, once or always."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from steering.sweep import executors
+from steering.sweep.executors import Checkpoint
+from steering.sweep.spec import SweepSpec
+from steering.sweep.units import Result, Unit
+
+Job = Callable[[], object]
+BEGIN = executors._begin  # before a test puts something else in its place
+
+
+def begin() -> Callable[[Job], object]:
+    """Return what calls a job."""
+    return _call
+
+
+def _call(job: Job) -> object:
+    return job()
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def wait_at_first(path: Path) -> str:
+    """The first time: leave this process's number in ``path`` and wait for ever; then it is done."""
+    if path.exists():
+        return "done"
+    path.with_suffix(".new").write_text(str(os.getpid()))
+    path.with_suffix(".new").rename(path)
+    time.sleep(3600)
+    return "never"
+
+
+def much() -> bytes:
+    """Return more than any pipe takes."""
+    return bytes(5_000_000)
+
+
+def never_serve(_: object) -> None:
+    die()
+
+
+def too_much() -> None:
+    raise MemoryError
+
+
+def begin_deadly(
+    path: Path, level: int, times: int, checkpoint: Checkpoint, spec: SweepSpec, file: str
+) -> Callable[[Unit], Result]:
+    """Return the work of a sweep in which units of ``level`` end their process, ``times`` in all, noted in ``path``."""
+    plain = BEGIN(checkpoint, spec, file)
+
+    def deadly(unit: Unit) -> Result:
+        died = len(path.read_text()) if path.exists() else 0
+        if unit.level == level and died < times:
+            path.write_text("x" * (died + 1))
+            die()
+        return plain(unit)
+
+    return deadly
