@@ -69,9 +69,8 @@ def part_beside(path: Path) -> Iterator[tuple[Path, IO[bytes]]]:
     if it cannot be made.
     """
     part = path.with_name(f".{path.stem[:_STEM]}.{os.getpid()}-{next(_NUMBER)}.part{path.suffix}")
-    file = _made_and_locked(part)
-    try:
-        with file:
+    try:  # before it is made: a signal may come at once
+        with _made_and_locked(part) as file:
             yield part, file
     finally:
         with contextlib.suppress(OSError):
