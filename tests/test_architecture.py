@@ -24,7 +24,8 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"envs": "maze dynamics chain trajectory recording register"},
     {"envs.training": "levels slots single_env vec_env"},
     {"agents.networks": "impala nature policy sb3_policy"},
-    {"agents.checkpoints": "weights sb3_zip registry zip_members torch_pickles torch_files files cards zoo"},
+    {"agents.untrusted": "weights zip_members plain_pickles torch_pickles torch_files"},
+    {"agents.checkpoints": "stated sb3_data sb3_zip registry files cards zoo"},
     {"agents": "hardware workers evaluation"},
     {"agents.training": "history muon supervised imitation dagger ppo_archive ppo card pipeline publish",
      "videos": "frames ffmpeg encode fields plots scene stage chart side_by_side rollout_film"},
@@ -77,7 +78,7 @@ FREE_OF_TORCH = (
 )
 NO_TORCH = [name for name, (_, room, _) in PLACES.items() if room in FREE_OF_TORCH and name != "envs.training.vec_env"]
 NO_TORCH += [*PACKAGES, *(room for rooms in FLOORS for room in rooms), "agents.checkpoints.cards", "steering.doctor"]
-NO_TORCH += ["agents.training.history", "steering.films.move_fields"]
+NO_TORCH += ["agents.checkpoints.stated", "agents.training.history", "steering.films.move_fields"]
 NO_TORCH += [f"steering.probes.{name}" for name in ("score_records", "summary", "curves")]
 NO_TORCH += [name for name, (_, room, _) in PLACES.items() if room == "steering.cli"]
 NO_TORCH += ["steering.workflows.progress", "steering.workflows.outputs"]

@@ -2,9 +2,10 @@
 
 Three layouts are read: our own safetensors; the published ``.pth`` (a torch dictionary with
 ``model_state_dict``); and the ``.zip`` that stable-baselines3 saves, for the policy class of our
-training or its own ``CnnPolicy`` (see :mod:`agents.checkpoints.sb3_zip`). Of torch files only tensors and
-plain containers are let through (see :mod:`agents.checkpoints.torch_files`). Architecture and widths are read
-from the weights (see :mod:`agents.checkpoints.registry`).
+training or its own ``CnnPolicy`` (see :mod:`agents.checkpoints.sb3_data`). They are told apart by
+content, whatever a file is called. Of torch files only tensors and plain containers are let through
+(see :mod:`agents.untrusted.torch_files`). Architecture and widths are read from the weights (see
+:mod:`agents.checkpoints.registry`).
 """
 
 from __future__ import annotations
@@ -20,30 +21,56 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from agents.checkpoints.torch_files import tensors_of
-from agents.checkpoints.zip_members import zip_member
 from agents.networks.impala import ImpalaPolicyNet
+from agents.untrusted.torch_files import tensors_of
+from agents.untrusted.zip_members import check_zip, zip_member
 from envs.errors import InputError, one_line
 from envs.files import write_atomic
 
-SUFFIXES = (".safetensors", ".pth", ".pt", ".zip")
+# A folder is searched for these, in small letters and large; what a named file is, its content tells.
+SUFFIXES = (".safetensors", ".pth", ".pt", ".zip", ".ckpt", ".bin", ".pth.tar", ".pt.tar")
 MAX_BYTES = 2**30
 FACT_BYTES = 2**24  # of the JSON in a .zip, which takes some 25 times that when read
+POLICY = "policy.pth"  # the member of a stable-baselines3 .zip that holds the tensors
 FORMAT = "mazesteer-impala-1"
 
 
 def read_weights(data: bytes, path: Path) -> dict[str, Tensor]:
-    """Return the tensors of a checkpoint file by published key; the layout is told by the file's suffix."""
-    if path.suffix == ".safetensors":
+    """Return the tensors of a checkpoint file by published key; the layout is told by its content."""
+    called_so = path.suffix.lower() == ".safetensors" and data[:2] not in (b"PK", b"\x80\x02")
+    if _is_safetensors(data) or called_so:
         try:
             return safetensors.torch.load(data)
         except Exception as error:  # of the library and of torch, for numbers and shapes that are none
             raise InputError(f"checkpoint {path}: not a whole safetensors file ({one_line(error)})") from None
-    if path.suffix in (".pth", ".pt"):
-        return tensors_of(data, path, MAX_BYTES)
-    if path.suffix == ".zip":
-        return tensors_of(zip_member(data, path, "policy.pth", MAX_BYTES), path, MAX_BYTES)
-    raise InputError(f"checkpoint {path}: unknown suffix; known: {', '.join(SUFFIXES)}")
+    if data[:2] == b"PK":
+        inside = check_zip(data, path, MAX_BYTES).namelist()
+        if POLICY in inside or not any(name.endswith("data.pkl") for name in inside):
+            return tensors_of(zip_member(data, path, POLICY, MAX_BYTES), path, MAX_BYTES)
+    return tensors_of(data, path, MAX_BYTES)
+
+
+def read_facts(data: bytes, path: Path) -> bytes | None:
+    """Return the member ``data`` of a stable-baselines3 ``.zip``; None for any other file, and one that has none."""
+    if data[:2] != b"PK" or not {POLICY, "data"} <= set(check_zip(data, path, MAX_BYTES).namelist()):
+        return None
+    return zip_member(data, path, "data", MAX_BYTES, FACT_BYTES)
+
+
+def without_suffix(path: Path) -> str:
+    """Return a checkpoint's name: that of its file, without one of :data:`SUFFIXES` in small letters or large."""
+    suffix = next((each for each in sorted(SUFFIXES, key=len, reverse=True) if has_suffix(path, each)), path.suffix)
+    return path.name[: len(path.name) - len(suffix)] or path.name
+
+
+def has_suffix(path: Path, *suffixes: str) -> bool:
+    """Return whether the file is called like a checkpoint, or as in ``suffixes``, in small letters or large."""
+    return path.name.lower().endswith(suffixes or SUFFIXES)
+
+
+def _is_safetensors(data: bytes) -> bool:
+    """Return whether the file begins with a length that it has, and JSON."""
+    return data[8:9] == b"{" and int.from_bytes(data[:8], "little") <= len(data)
 
 
 def save_checkpoint(

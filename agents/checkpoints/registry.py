@@ -10,14 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from agents.checkpoints.sb3_zip import blank_from_sb3, is_sb3
-from agents.checkpoints.weights import fill, shown
+from agents.checkpoints.stated import Origin
 from agents.networks.impala import ImpalaPolicyNet
 from agents.networks.nature import NaturePolicyNet
 from agents.networks.policy import MazePolicy
+from agents.untrusted.weights import fill, shown
 from envs.errors import InputError
 
 Weights = Mapping[str, Tensor]
-Facts = Callable[[], bytes | None]
 _WIDTH_KEY = "embedder.block1.conv.weight"
 
 
@@ -31,9 +31,9 @@ class Architecture:
     """Its class; ``net(float[n, 3, 64, 64])`` gives logits ``[n, 15]``, or these and values ``[n]``."""
     recognises: Callable[[Weights], bool]
     """True for weights under its names, whole or not: the first of :data:`ARCHITECTURES` that says so is built."""
-    blank: Callable[[Weights, Facts, str], tuple[nn.Module, Weights]]
-    """Build it on the meta device for (weights, reader of a ``.zip``'s member ``data``, name of the file); return the
-    network, and the weights that fill it by the names of its ``state_dict``."""
+    blank: Callable[[Weights, Origin], tuple[nn.Module, Weights]]
+    """Build it on the meta device for (weights, the file they come from); return the network, and the weights that fill
+    it by the names of its ``state_dict``. What shapes do not tell it asks :meth:`Origin.settle` for."""
     published: bool = False
     """True for the network of the published agents, which is trained and exported here and has the published sites."""
 
@@ -42,8 +42,12 @@ def _recognises_impala(weights: Weights) -> bool:
     return _WIDTH_KEY in weights
 
 
-def _blank_impala(weights: Weights, facts: Facts, where: str) -> tuple[ImpalaPolicyNet, Weights]:
+def _blank_impala(weights: Weights, origin: Origin) -> tuple[ImpalaPolicyNet, Weights]:
     """Build the IMPALA network; its scale is read from the first convolution."""
+    where = origin.where
+    if origin.saved is not None and not origin.saved.ours:
+        raise InputError(f"checkpoint {where}: policy_class is {origin.saved.name}, but its tensors are not of it")
+    origin.settle("relu", 255)
     first = weights.get(_WIDTH_KEY)
     if first is None:
         some = ", ".join(map(shown, list(weights)[:3])) or "none"
@@ -64,27 +68,27 @@ ARCHITECTURES: tuple[Architecture, ...] = (
 )
 
 
-def network_from_weights(weights: Weights, where: str, facts: Facts = lambda: None) -> nn.Module:
+def network_from_weights(weights: Weights, origin: Origin) -> nn.Module:
     """Return the network whose names the weights have, filled with them.
 
     Args:
         weights: tensors by name.
-        where: the file's name for error lines.
-        facts: reads the member ``data`` of a ``.zip``; None without one.
+        origin: the file they come from; it knows afterwards what was taken on its user's word.
 
     Raises:
         InputError: names the first key that is missing, foreign, of another shape, or not finite; for names of no
-            network, says that it is not the published one.
+            network, says that it is not the published one; for what neither file nor user says, asks for it.
     """
     known = next((each for each in ARCHITECTURES if each.recognises(weights)), PUBLISHED)
-    net, own = known.blank(weights, facts, where)
-    fill(net, own, where)
+    net, own = known.blank(weights, origin)
+    origin.check_used(known.name)
+    fill(net, own, origin.where)
     return net
 
 
 def published_from_weights(weights: Weights, where: str) -> ImpalaPolicyNet:
     """Return the published network filled with ``weights``; raise as :func:`network_from_weights` does."""
-    net, own = _blank_impala(weights, lambda: None, where)
+    net, own = _blank_impala(weights, Origin(where))
     fill(net, own, where)
     return net
 

@@ -1,55 +1,62 @@
-"""Policies that users of stable-baselines3 trained and saved: ``CnnPolicy`` of PPO or A2C.
+"""Policies that users of stable-baselines3 trained and saved: the tensors of a ``CnnPolicy``, as a network.
 
-Of the ``.zip`` two members are looked at: ``policy.pth``, as tensors, and ``data``, as JSON.
-The pickles inside ``data`` (``:serialized:``) are never decoded; beside them stable-baselines3
-writes down in words what they hold, and that is enough.
+Sizes are read from the tensors. What these do not tell, the activation between the layers of ``net_arch`` and what
+frames were divided by, is read from the ``.zip`` (:mod:`agents.checkpoints.sb3_data`); of tensors alone the user
+states it.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
-from agents.checkpoints.weights import check_finite
+from agents.checkpoints.sb3_data import READ
+from agents.checkpoints.stated import ACTIVATIONS, Origin
 from agents.networks.nature import NaturePolicyNet
-from envs.errors import InputError, nearest, one_line
+from agents.untrusted.weights import check_finite, shown
+from envs.errors import InputError
 
 OWN, ACTOR, CRITIC = "features_extractor.", "pi_features_extractor.", "vf_features_extractor."
-_ACTIVATIONS = {
-    kind.__name__: kind
-    for kind in (nn.Tanh, nn.ReLU, nn.ELU, nn.LeakyReLU, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Mish, nn.ReLU6)
+LAYERS = "mlp_extractor."
+# The beginnings of names that other policies of stable-baselines3 and sb3-contrib have, and only they.
+_OTHERS = {
+    f"{LAYERS}shared_net.": "layers that actor and critic share (net_arch before stable-baselines3 1.8)",
+    "lstm_actor.": "a recurrent policy, expected one without memory",
+    "lstm_critic.": "a recurrent policy, expected one without memory",
+    "quantile_net.": "a policy of QR-DQN",
+    "q_net.": "a policy of DQN",
+    "q_net_target.": "a policy of DQN",
+    "critic.qf0.": "a policy of SAC, TD3 or DDPG",
+    "actor.mu.": "a policy of SAC, TD3 or DDPG",
+    "actor.latent_pi.": "a policy of SAC",
+    "actor.features_extractor.": "a policy of SAC, TD3 or DDPG",
 }
-_CLASS = re.compile(r"<class '([\w.]+)'>")
 
 
 def is_sb3(weights: Mapping[str, Tensor]) -> bool:
-    """Return whether the keys are those of a stable-baselines3 actor-critic policy."""
-    return any(key.startswith((OWN, "mlp_extractor.", "action_net.")) for key in weights)
+    """Return whether the keys are those of a stable-baselines3 policy."""
+    return any(key.startswith((OWN, LAYERS, "action_net.", *_OTHERS)) for key in weights)
 
 
-def blank_from_sb3(
-    weights: Mapping[str, Tensor], facts: Callable[[], bytes | None], where: str
-) -> tuple[NaturePolicyNet, Mapping[str, Tensor]]:
+def blank_from_sb3(weights: Mapping[str, Tensor], origin: Origin) -> tuple[NaturePolicyNet, Mapping[str, Tensor]]:
     """Build the network of a ``CnnPolicy`` on frames ``uint8[64, 64, 3]``, sizes read from the tensors.
 
-    It is on the meta device; with it come the tensors that fill it. ``facts`` reads the member ``data``, if there is
-    one. The activation function between the
-    layers of ``net_arch`` cannot be read from shapes: it is the one that ``data`` names, and else
-    Tanh, the default of stable-baselines3 (by default ``CnnPolicy`` has no such layers, and
-    then it does not matter). The network divides nothing: its input is in 0..1.
+    It is on the meta device; with it come the tensors that fill it. Its input is in 0..1.
 
     Raises :class:`InputError` that names key, found and expected: a missing, foreign or misshapen
     tensor, NaN, actor's and critic's names for one extractor that differ, another extractor than
-    the Nature CNN, an unknown activation, frames that are not normalised.
+    the Nature CNN, another policy, a fact that neither the file nor the user states.
     """
-    data = facts()
+    where = origin.where
     for key, value in weights.items():
+        other = next((words for beginning, words in _OTHERS.items() if key.startswith(beginning)), None)
+        if other is not None:
+            raise InputError(f"checkpoint {where}: {shown(key)}: {other}; {READ}")
         check_finite(key, value, where)
+    if origin.saved is not None and origin.saved.ours:
+        raise InputError(f"checkpoint {where}: policy_class is {origin.saved.name}, but its tensors are not of it")
     if not any(key.startswith(f"{OWN}cnn.") for key in weights):
         raise InputError(f"checkpoint {where}: {OWN}cnn.0.weight is missing, expected the Nature CNN of a CnnPolicy")
     own = {key: value for key, value in weights.items() if not key.startswith(ACTOR)}
@@ -61,16 +68,26 @@ def blank_from_sb3(
     shared = all(_same(own, key, key.replace(CRITIC, OWN, 1)) for key in of_critic)
     if shared:
         own = {key: value for key, value in own.items() if key not in of_critic}
+    activation, divisor = _facts(own, origin)
     first = own.get(f"{OWN}linear.0.weight")
     with torch.device("meta"):
         net = NaturePolicyNet(
             first.shape[0] or 1 if first is not None and first.ndim == 2 else 512,
-            _widths(own, "mlp_extractor.policy_net."),
-            _widths(own, "mlp_extractor.value_net."),
-            _activation(data, where),
+            _widths(own, f"{LAYERS}policy_net."),
+            _widths(own, f"{LAYERS}value_net."),
+            getattr(nn, ACTIVATIONS[activation]),
             shared=shared,
+            raw=divisor == 1,
         )
     return net, own
+
+
+def _facts(weights: Mapping[str, Tensor], origin: Origin) -> tuple[str, int]:
+    """Return activation and divisor: of a ``.zip`` as it says, of tensors alone as the user states."""
+    if origin.saved is not None:
+        return origin.settle(origin.saved.activation, origin.saved.scale_pixels)
+    layers = any(key.startswith(LAYERS) for key in weights)
+    return origin.settle(None if layers else "relu", None)  # without layers only the extractor's own are there
 
 
 def _same(weights: Mapping[str, Tensor], key: str, twin: str) -> bool:
@@ -84,42 +101,3 @@ def _widths(weights: Mapping[str, Tensor], prefix: str) -> list[int]:
     while (found := weights.get(f"{prefix}{2 * len(widths)}.weight")) is not None:
         widths.append(found.shape[0] or 1 if found.ndim == 2 else 1)
     return widths
-
-
-def _activation(data: bytes | None, where: str) -> type[nn.Module]:
-    """Return the activation function that ``data`` names; raise :class:`InputError` for options that change the net."""
-    options = _policy_kwargs(data, where)
-    extractor = options.get("features_extractor_class")
-    if extractor is not None and _class_name(extractor) != "stable_baselines3.common.torch_layers.NatureCNN":
-        raise InputError(f"checkpoint {where}: features_extractor_class is {_shown(extractor)}, expected NatureCNN")
-    if options.get("normalize_images", True) is not True:
-        raise InputError(f"checkpoint {where}: normalize_images is off, expected a policy that divides frames by 255")
-    given = options.get("activation_fn")
-    if given is None:
-        return nn.Tanh
-    module, _, name = _class_name(given).rpartition(".")
-    if module != "torch.nn.modules.activation" or name not in _ACTIVATIONS:
-        hint = nearest(name, _ACTIVATIONS)
-        raise InputError(f"checkpoint {where}: activation_fn is {_shown(given)}, expected one of torch.nn; {hint}")
-    return _ACTIVATIONS[name]
-
-
-def _policy_kwargs(data: bytes | None, where: str) -> dict[str, Any]:
-    """Return ``policy_kwargs`` as far as it is written in words: numbers, lists, names of classes."""
-    if data is None:
-        return {}
-    try:
-        facts = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"checkpoint {where}: its member data is not JSON ({one_line(error)})") from None
-    options = facts.get("policy_kwargs") if isinstance(facts, dict) else None
-    return options if isinstance(options, dict) else {}
-
-
-def _class_name(text: object) -> str:
-    match = _CLASS.fullmatch(text) if isinstance(text, str) else None
-    return match.group(1) if match else ""
-
-
-def _shown(value: object) -> str:
-    return " ".join(str(value).split())[:80]

@@ -10,20 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from agents.checkpoints.cards import checkpoint_file, load_card, zoo_names, zoo_snapshots
-from agents.checkpoints.files import FACT_BYTES, MAX_BYTES, SUFFIXES, read_weights
+from agents.checkpoints.files import FACT_BYTES, MAX_BYTES, has_suffix, read_facts, read_weights, without_suffix
 from agents.checkpoints.registry import network_from_weights
-from agents.checkpoints.zip_members import zip_member
+from agents.checkpoints.sb3_data import saved_policy
+from agents.checkpoints.stated import NOTHING, Origin, Stated
 from agents.networks.policy import MazePolicy
 from envs.errors import InputError, nearest
 
 
-def _load_snapshot(name: str, count: str) -> MazePolicy:
+def _load_snapshot(name: str, count: str, stated: Stated) -> MazePolicy:
     series = zoo_snapshots(name)
     row = series.get(int(count)) if count.isdecimal() and len(count) < 16 else None
     if row is None:
         known = ", ".join(map(str, sorted(series))) or "none is shipped"
         raise InputError(f"checkpoint {name}@{count[:80]}: no such snapshot of {name}; its counts: {known}")
-    return _as_on_card(_load_file(checkpoint_file(f"{name}@{count}"), name=f"{name}@{count}", card=row))
+    return _as_on_card(_load_file(checkpoint_file(f"{name}@{count}"), f"{name}@{count}", row, stated))
 
 
 def _as_on_card(policy: MazePolicy) -> MazePolicy:
@@ -32,40 +33,52 @@ def _as_on_card(policy: MazePolicy) -> MazePolicy:
     return policy
 
 
-def load_policy(checkpoint: str | os.PathLike[str]) -> MazePolicy:
+def load_policy(
+    checkpoint: str | os.PathLike[str], *, activation: str | None = None, scale_pixels: int | None = None
+) -> MazePolicy:
     """Return a policy by zoo name, snapshot of one, or file.
 
     Args:
         checkpoint: one of :func:`agents.checkpoints.cards.zoo_names`, ``NAME@COUNT`` (``region5@131072``) for a
-            snapshot, or the path of a ``.safetensors``, ``.pth``, ``.pt`` or stable-baselines3 ``.zip``.
+            snapshot, or the path of a safetensors file, a torch file of tensors or a stable-baselines3 ``.zip``.
+        activation: activation of the layers between extractor and heads, one of
+            :data:`agents.checkpoints.stated.ACTIVATIONS` such as ``"relu"``, where the file does not say it: in the
+            state dict of a stable-baselines3 policy.
+        scale_pixels: 255 for frames divided by 255, 1 for frames as they are, where the file does not say it.
 
     Returns:
-        The policy on the CPU in eval mode, with the sha256 of its file and its card (empty if it has none).
+        The policy on the CPU in eval mode, with its card (empty if it has none) and the sha256 of its file (of file and
+        statements, where these are other than the defaults of stable-baselines3).
 
     Raises:
-        InputError: there is no such name or file, or the file is damaged, holds code, is of another architecture or
-            holds NaN or infinite weights.
+        InputError: there is no such name or file, or the file is damaged, holds code, is of another architecture,
+            holds NaN or infinite weights, does not say what its network is, or says otherwise than is stated.
     """
+    return load_stated(checkpoint, Stated(activation, scale_pixels))
+
+
+def load_stated(checkpoint: str | os.PathLike[str], stated: Stated) -> MazePolicy:
+    """Return a policy as :func:`load_policy` does."""
     text = os.fspath(checkpoint)
     shipped = zoo_names()
     name, at, count = text.partition("@")
     if text in shipped:
-        return _as_on_card(_load_file(checkpoint_file(text), name=text, card=load_card(text)))
+        return _as_on_card(_load_file(checkpoint_file(text), text, load_card(text), stated))
     if at and name in shipped:
-        return _load_snapshot(name, count)
+        return _load_snapshot(name, count, stated)
     path = Path(text)
     try:
         is_file = path.is_file()
     except OSError as error:
         raise InputError(f"checkpoint {text[:80]}: cannot be a file name ({error.strerror})") from None
     if is_file:
-        return _load_file(path, name=path.stem, card={})
-    if path.suffix in SUFFIXES or os.sep in text:
+        return _load_file(path, without_suffix(path), {}, stated)
+    if has_suffix(path) or os.sep in text:
         raise InputError(f"checkpoint {text}: no such file")
     raise InputError(f"checkpoint {text!r} is neither a shipped name nor a file; {nearest(text, shipped)}")
 
 
-def _load_file(path: Path, name: str, card: dict[str, Any]) -> MazePolicy:
+def _load_file(path: Path, name: str, card: dict[str, Any], stated: Stated) -> MazePolicy:
     if path.stat().st_size > MAX_BYTES:
         raise InputError(
             f"checkpoint {path}: {path.stat().st_size} bytes is more than such a network has ({MAX_BYTES})"
@@ -74,7 +87,7 @@ def _load_file(path: Path, name: str, card: dict[str, Any]) -> MazePolicy:
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"checkpoint {path}: cannot be read ({error.strerror})") from None
-    return _policy(data, path, name, card or _card_beside(path, data))
+    return _policy(data, path, name, card or _card_beside(path, data), stated)
 
 
 def _card_beside(path: Path, data: bytes) -> dict[str, Any]:
@@ -96,17 +109,13 @@ def _can_be_asked(figures: Mapping[str, Any]) -> bool:
     return len(numbers) == 4 and all(type(n) is int for n in numbers) and (region is None or type(region) is int)
 
 
-def _policy(data: bytes, path: Path, name: str, card: dict[str, Any]) -> MazePolicy:
-    weights = read_weights(data, path)
-
-    def facts() -> bytes | None:
-        member = zip_member(data, path, "data", MAX_BYTES, FACT_BYTES, needed=False) if path.suffix == ".zip" else b""
-        return member or None
-
-    net = network_from_weights(weights, str(path), facts)
-    return MazePolicy(net, name, hashlib.sha256(data).hexdigest(), card)
+def _policy(data: bytes, path: Path, name: str, card: dict[str, Any], stated: Stated) -> MazePolicy:
+    weights, facts = read_weights(data, path), read_facts(data, path)
+    origin = Origin(str(path), saved_policy(facts, str(path)) if facts is not None else None, stated)
+    net = network_from_weights(weights, origin)
+    return MazePolicy(net, name, origin.identity(data), card)
 
 
-def policy_from_bytes(data: bytes, suffix: str, name: str) -> MazePolicy:
-    """Return the policy in the bytes of a checkpoint file with that suffix; raises as :func:`load_policy` does."""
-    return _policy(data, Path(name + suffix), name, {})
+def policy_from_bytes(data: bytes, suffix: str, name: str, stated: Stated = NOTHING) -> MazePolicy:
+    """Return the policy in the bytes of a checkpoint file; ``suffix`` is for error lines; as :func:`load_policy`."""
+    return _policy(data, Path(name + suffix), name, {}, stated)

@@ -107,6 +107,7 @@ class ImpalaPolicyNet(nn.Module):
         self.embedder = Embedder(scale)
         self.fc_policy = nn.Linear(HIDDEN, N_ACTIONS)
         self.fc_value = nn.Linear(HIDDEN, 1)
+        self.float()  # whatever torch's default type is: weights are stored, and frames come, in float32
         if generator is not None:
             self.initialize(generator)
 

@@ -62,6 +62,7 @@ class NaturePolicyNet(nn.Module):
         value_layers: the same for the critic's head.
         activation: class of these activations.
         shared: actor and critic have one feature extractor.
+        raw: the layers take frames in 0..255, as they are; the network's input is in 0..1 all the same.
         generator: source of the first weights (:meth:`initialize`); None: those of torch, from its global generator.
 
     Source: Mnih et al. 2015 (Nature 518, 529-533); layers and names of stable-baselines3's ``NatureCNN``.
@@ -78,19 +79,24 @@ class NaturePolicyNet(nn.Module):
         activation: type[nn.Module] = nn.Tanh,
         *,
         shared: bool = True,
+        raw: bool = False,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
+        self.raw = raw
         self.features_extractor = NatureExtractor(features)
         self.vf_features_extractor = None if shared else NatureExtractor(features)
         self.mlp_extractor = ActorCriticLayers(features, policy_layers, value_layers, activation)
         self.action_net = nn.Linear(policy_layers[-1] if policy_layers else features, N_ACTIONS)
         self.value_net = nn.Linear(value_layers[-1] if value_layers else features, 1)
+        self.float()  # whatever torch's default type is: weights are stored, and frames come, in float32
         if generator is not None:
             self.initialize(generator)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map ``float[n, 3, 64, 64] -> (logits[n, 15], values[n])``."""
+        if self.raw:
+            x = x * 255.0  # exactly the whole numbers that were divided
         seen = valued = self.features_extractor(x)
         if self.vf_features_extractor is not None:
             valued = self.vf_features_extractor(x)

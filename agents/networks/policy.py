@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import itertools
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from agents.networks.impala import OBS_SHAPE
 from envs.actions import N_ACTIONS, action_to_move_matrix
@@ -66,7 +69,7 @@ def logits_and_values(output: object, n: int) -> tuple[Tensor, Tensor]:
             f"the network gives logits {tuple(logits.shape)} of {logits.dtype}, expected ({n}, {N_ACTIONS}) of floats"
         )
     if values is None:
-        return logits, torch.full((n,), torch.nan)
+        return logits, torch.full((n,), torch.nan, dtype=torch.float32)
     if not isinstance(values, Tensor) or values.shape not in ((n,), (n, 1)):
         found = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
         raise InputError(f"the network gives values {found}, expected ({n},) or ({n}, 1)")
@@ -146,9 +149,53 @@ def sample_rows(probabilities: np.ndarray, uniform: np.ndarray) -> np.ndarray:
     return (uniform[:, None] >= cumulative).sum(axis=1)
 
 
+class _Detached(TorchFunctionMode):
+    """Copies of tensors that belong to a graph of gradients are tensors by themselves; torch refuses to copy these.
+
+    Such are activations that a module keeps, and the weights that weight norm and pruning compute before each run.
+    """
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: object, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Call ``func``, but copy a tensor that is no leaf without its graph."""
+        if func is Tensor.__deepcopy__ and not args[0].is_leaf:
+            tensor, memo = args
+            return memo.setdefault(id(tensor), tensor.detach().clone())
+        return func(*args, **(kwargs or {}))
+
+
+def _uncompiled(net: nn.Module) -> nn.Module:
+    """Return the module that ``torch.compile`` has wrapped, or the module itself."""
+    inner = getattr(net, "_orig_mod", None)
+    return _uncompiled(inner) if isinstance(inner, nn.Module) else net
+
+
+def _copied(net: nn.Module, kind: str) -> nn.Module:
+    """Return a copy in float32 on the CPU, all of it uncompiled; ``kind`` names the network in error lines."""
+    for key, value in itertools.chain(net.named_parameters(), net.named_buffers()):
+        if nn.parameter.is_lazy(value):
+            raise InputError(f"as_policy: {kind}: {key} is not initialized yet; run the network once on a frame first")
+    if any(isinstance(module, torch.jit.ScriptModule) for module in net.modules()):
+        raise InputError(
+            f"as_policy: {kind} is scripted or traced, so nothing in it can be edited; give the module itself"
+        )
+    try:
+        with _Detached():
+            net = copy.deepcopy(net)
+        for module in list(net.modules()):
+            for name, child in list(module.named_children()):
+                setattr(module, name, _uncompiled(child))
+        return net.float().cpu()
+    except Exception as error:  # the network's own code may run here
+        raise InputError(f"as_policy: {kind} cannot be copied ({one_line(error)})") from None
+
+
 @torch.no_grad()
 def as_policy(net: nn.Module, name: str | None = None) -> MazePolicy:
     """Make a policy from any network of one's own, as it is now: a copy in float32 on the CPU, in eval mode.
+
+    The network itself is neither run nor changed. What ``torch.compile`` has wrapped is unwrapped.
 
     Args:
         net: maps ``float32[n, 3, 64, 64]`` in 0..1 to logits ``[n, 15]`` or to (logits, values), each row a function
@@ -159,17 +206,16 @@ def as_policy(net: nn.Module, name: str | None = None) -> MazePolicy:
         The policy; its ``sha256`` is that of the class's name and the weights.
 
     Raises:
-        InputError: other shapes, numbers that are not finite, or logits that depend on chance, on earlier calls or on
-            the other frames of the batch.
+        InputError: other shapes, numbers that are not finite, weights that a lazy module has not made yet, code that
+            was scripted, or logits that depend on chance, on earlier calls or on the other frames of the batch.
     """
+    net = _uncompiled(net)
     kind = type(net).__name__
     if not isinstance(net, nn.Module):
         raise InputError(f"as_policy: found {kind}, expected a torch.nn.Module; load_policy reads names and files")
-    try:
-        policy = MazePolicy(copy.deepcopy(net).float().cpu(), name or kind)
-    except (RuntimeError, TypeError) as error:
-        raise InputError(f"as_policy: {kind} cannot be copied ({one_line(error)})") from None
-    x = in_layout(policy.net, torch.rand(3, *OBS_SHAPE, generator=torch.Generator().manual_seed(0)))
+    policy = MazePolicy(_copied(net, kind), name or kind)
+    noise = torch.rand(3, *OBS_SHAPE, dtype=torch.float32, generator=torch.Generator().manual_seed(0))
+    x = in_layout(policy.net, noise)
     try:
         runs = [policy.net(part.clone()) for part in (x, x, *x.split(1))]
     except Exception as error:  # the network's own code runs here

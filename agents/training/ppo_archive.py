@@ -15,10 +15,10 @@ import torch
 
 from agents.checkpoints.files import save_checkpoint
 from agents.checkpoints.registry import published_from_weights, published_net
-from agents.checkpoints.weights import check_finite
 from agents.checkpoints.zoo import load_policy
 from agents.networks.impala import ImpalaPolicyNet
 from agents.networks.sb3_policy import MazeActorCriticPolicy, MazePPO
+from agents.untrusted.weights import check_finite
 from envs.errors import InputError, one_line
 from envs.files import write_atomic
 

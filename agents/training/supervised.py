@@ -15,11 +15,11 @@ import torch
 from scipy.sparse import csgraph
 from torch import Tensor, nn
 
-from agents.checkpoints.weights import check_finite
 from agents.hardware import bf16_pays, keep_freed_memory
 from agents.networks.policy import move_log_probabilities, to_input
 from agents.training.history import Watcher
 from agents.training.muon import Muon, hidden_weights
+from agents.untrusted.weights import check_finite
 from envs.actions import MOVE_OF_STEP, Move
 from envs.errors import InputError
 from envs.files import write_atomic

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from envs.errors import InputError, check_random_seed, told_if_stopped
-from steering.cli.options import DEFAULT_CHECKPOINT, Checkpoint, number, path
+from steering.cli.options import DEFAULT_CHECKPOINT, Activation, Checkpoint, ScalePixels, number, path
 
 if TYPE_CHECKING:
     from agents.training.pipeline import TrainSpec
@@ -51,6 +51,8 @@ def evaluate_command(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
     region: Annotated[int | None, number("region", "Cheese in the top-right r x r; 0: anywhere.")] = None,
     n_levels: Annotated[int, number("n-levels", "Levels 0 to N-1.")] = 256,
+    activation: Activation = None,
+    scale_pixels: ScalePixels = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Recompute the success figures of a policy's card, exactly.
@@ -64,7 +66,7 @@ def evaluate_command(
     from envs.training.levels import check_region
     from steering.workflows.progress import bar
 
-    policy = load_policy(checkpoint)
+    policy = load_policy(checkpoint, activation=activation, scale_pixels=scale_pixels)
     known = policy.card.get("figures", {})
     parent = policy.name.partition("@")[0]  # a snapshot has the training, though not the figures, of its agent
     trained = known or (load_card(parent)["figures"] if parent in zoo_names() else {})

@@ -17,10 +17,12 @@ from steering.cli import agents, compare, films, probes, replicate
 from steering.cli.layer_sweep import layer_sweep
 from steering.cli.options import (
     DEFAULT_CHECKPOINT,
+    Activation,
     Checkpoint,
     Coefficient,
     Horizon,
     Mode,
+    ScalePixels,
     Seed,
     SiteName,
     Threshold,
@@ -79,6 +81,8 @@ def outcome(
     horizon: Horizon = 256,
     seed: Seed = 0,
     mode: Mode = "hard",
+    activation: Activation = None,
+    scale_pixels: ScalePixels = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     field: Annotated[bool, typer.Option("--field", help="Add the move probabilities of every state.")] = False,
 ) -> None:
@@ -89,7 +93,7 @@ def outcome(
     from steering.experiments.level_conditions import intervention_named
     from steering.interventions.sites import find_site
 
-    policy = load_policy(checkpoint)
+    policy = load_policy(checkpoint, activation=activation, scale_pixels=scale_pixels)
     site = find_site(policy.net, site).name if site is not None else None
     evaluator = LevelEvaluator(policy, Maze.from_level(level, mode), horizon)
     edit = intervention_named(policy, evaluator.maze, condition, site, coefficient, seed)
@@ -120,6 +124,8 @@ def outcome(
 @app.command("sites")
 def sites_command(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
+    activation: Activation = None,
+    scale_pixels: ScalePixels = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """All sites of a network: trunk or branch, affine, equivalence class, receptive field."""
@@ -128,7 +134,7 @@ def sites_command(
     from steering.records.codec import to_json
     from steering.records.sites import site_facts
 
-    sites = enumerate_sites(load_policy(checkpoint).net)
+    sites = enumerate_sites(load_policy(checkpoint, activation=activation, scale_pixels=scale_pixels).net)
     if as_json:
         print(to_json(site_facts(sites)).decode(), end="")
         return

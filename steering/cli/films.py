@@ -8,7 +8,17 @@ from typing import Annotated, Any
 import typer
 
 from envs.errors import InputError, told_if_stopped
-from steering.cli.options import DEFAULT_CHECKPOINT, Checkpoint, Coefficient, Mode, Seed, number, path
+from steering.cli.options import (
+    DEFAULT_CHECKPOINT,
+    Activation,
+    Checkpoint,
+    Coefficient,
+    Mode,
+    ScalePixels,
+    Seed,
+    number,
+    path,
+)
 
 commands = typer.Typer()
 
@@ -47,6 +57,8 @@ def video(
     heat: Annotated[str, typer.Option(help="Over the maze: none, vector (the cheese vector), activation.")] = "none",
     channel: Annotated[int | None, number("channel", "Channel of the heat map (default: the norm).")] = None,
     record: Annotated[Path | None, path("Also write the rollouts there, for `replay`.")] = None,
+    activation: Activation = None,
+    scale_pixels: ScalePixels = None,
     fps: Fps = 12,
     horizon: Horizon = 256,
     seed: Seed = 0,
@@ -64,7 +76,7 @@ def video(
     from videos.side_by_side import Look
 
     look = Look(side=size, crop=crop, fps=fps)
-    policy = load_policy(checkpoint)
+    policy = load_policy(checkpoint, activation=activation, scale_pixels=scale_pixels)
     named = tuple(part.strip() for part in conditions.split(",") if part.strip())
     cast = Cast(named, _site(policy, site), coefficient, seed, horizon, heat, channel)
     check_film_path(out)
@@ -102,6 +114,8 @@ def field(
         str, typer.Option(help="visits (exact, expected), path (normalized path probability), or none.")
     ] = "visits",
     out: Annotated[Path, path("The picture: .png, .svg or .html.")] = Path("field.png"),
+    activation: Activation = None,
+    scale_pixels: ScalePixels = None,
     horizon: Horizon = 256,
     seed: Seed = 0,
     mode: Mode = "hard",
@@ -118,7 +132,7 @@ def field(
 
     check_format(out)
     check_folder(out.parent)
-    policy = load_policy(checkpoint)
+    policy = load_policy(checkpoint, activation=activation, scale_pixels=scale_pixels)
     name = _site(policy, site)
     evaluator = LevelEvaluator(policy, Maze.from_level(level, mode), horizon)
     edit = intervention_named(policy, evaluator.maze, condition, name, coefficient, seed)
@@ -156,14 +170,14 @@ def film_sweep_command(
     fps: Fps = 12,
 ) -> None:
     """Film a sweep: site by site in depth order, the steered field and rollouts over the growing blindness curve."""
-    from agents.checkpoints.zoo import load_policy
+    from agents.checkpoints.zoo import load_stated
     from steering.films.site_film import film_sites
     from steering.sweep.spec import SweepSpec
     from steering.workflows.progress import bar
     from videos.side_by_side import Look
 
     spec = SweepSpec.load(run)
-    policy = load_policy(checkpoint or spec.checkpoint)
+    policy = load_stated(checkpoint or spec.checkpoint, spec.stated)
     if policy.sha256 != spec.sha256:
         raise InputError(
             f"{run} was swept with {spec.checkpoint} (sha256 {spec.sha256[:12]}), not {policy.name} "

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from envs.errors import RANGES, InputError
-from steering.cli.options import DEFAULT_CHECKPOINT, Horizon, Mode, Seed, number, path
+from steering.cli.options import DEFAULT_CHECKPOINT, Activation, Horizon, Mode, ScalePixels, Seed, number, path
 from steering.experiments.conditions import CONDITIONS, DEFAULT_CONDITIONS
 
 
@@ -45,10 +45,13 @@ def layer_sweep(
     ] = None,
     scheduler_file: Annotated[Path | None, typer.Option(help="The file a Dask scheduler writes.")] = None,
     gpus_per_unit: Annotated[float, number("gpus-per-unit", "Dask resource GPU asked for each unit.")] = 0.0,
+    activation: Activation = None,
+    scale_pixels: ScalePixels = None,
     blindness_threshold: Annotated[float, number("threshold", "Of the boundary's rule.")] = 0.5,
     competence_threshold: Annotated[float, number("threshold", "Of the boundary's rule.")] = 0.8,
 ) -> None:
     """Subtract the cheese vector at every layer and report where that stops blinding the agent."""
+    from agents.checkpoints.stated import Stated
     from steering.sweep.executors import Cluster
     from steering.sweep.planning import SweepOptions, expand_checkpoints
     from steering.workflows.sweep_runs import run_layer_sweep, run_layer_sweeps
@@ -75,6 +78,7 @@ def layer_sweep(
         cluster=Cluster(scheduler, scheduler_file, gpus_per_unit),
         blindness=blindness_threshold,
         competence=competence_threshold,
+        stated=Stated(activation, scale_pixels),
     )
     if several:
         run_layer_sweeps(options, asked)

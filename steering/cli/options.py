@@ -33,6 +33,14 @@ Seed = Annotated[int, number("seed", "Seed of every random draw.")]
 Mode = Annotated[str, typer.Option(help="Procgen's distribution mode: hard or easy.")]
 SiteName = Annotated[str | None, typer.Option("--site", help="Site name (see `sites`).")]
 Coefficient = Annotated[float, number("coefficient", "Multiple of the vector.")]
+Activation = Annotated[
+    str | None,
+    typer.Option(help="Activation of the layers after the extractor, where the file does not say: tanh, relu, ..."),
+]
+ScalePixels = Annotated[
+    int | None,
+    number("scale-pixels", "What frames were divided by, where the file does not say: 255, or 1 (left as they are)."),
+]
 DEFAULT_CHECKPOINT = "region5"
 Threshold = Annotated[float | None, number("threshold", "Of the boundary's rule (default: the run's).")]
 Checkpoint = Annotated[str, typer.Argument(help="A shipped policy (see `checkpoints`) or a file.")]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from steering.cli.options import DEFAULT_CHECKPOINT, Checkpoint, Seed, number, path
+from steering.cli.options import DEFAULT_CHECKPOINT, Activation, Checkpoint, ScalePixels, Seed, number, path
 from steering.statistics.formatting import short_site_name
 
 if TYPE_CHECKING:
@@ -33,16 +33,20 @@ def probe(
         typer.Option(help="Procgen's distribution mode: hard or easy (default: the sweep's in --out, else hard)."),
     ] = None,
     out: Annotated[Path, path("A sweep's run directory, or a new one.")] = Path("runs/probes"),
+    activation: Activation = None,
+    scale_pixels: ScalePixels = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Probe every layer for the cheese's cell and for next moves; compare cheese vectors between positions."""
     from steering.probes.run import ProbeOptions, run_probes
     from steering.records.codec import to_json
     from steering.sweep.artifacts import PROBES, read_json
+    from steering.sweep.spec import stated_of
     from steering.workflows.progress import bar
 
+    stated = stated_of(activation, scale_pixels, out)
     with bar("probing") as progress:
-        found = run_probes(ProbeOptions(checkpoint, out, levels, n_levels, sites, states, seed, mode), progress)
+        found = run_probes(ProbeOptions(checkpoint, out, levels, n_levels, sites, states, seed, mode, stated), progress)
     if as_json:
         print(to_json(found).decode(), end="")
         return

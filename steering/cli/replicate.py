@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from envs.errors import told_if_stopped
-from steering.cli.options import Horizon, Seed, number, path
+from steering.cli.options import Activation, Horizon, ScalePixels, Seed, number, path
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,16 +38,19 @@ def replicate_command(
     seed: Seed = 0,
     mode: Annotated[str, typer.Option(help="Procgen's distribution mode: hard or easy.")] = "hard",
     out: Annotated[Path, path("A sweep's run directory, or one of its own; resumes there.")] = Path("runs/replicate"),
+    activation: Activation = None,
+    scale_pixels: ScalePixels = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
     show_list: Annotated[bool, typer.Option("--list", help="List the findings and what was published.")] = False,
 ) -> None:
     """Run the published findings again and print measured beside published."""
-    from agents.checkpoints.zoo import load_policy
+    from agents.checkpoints.zoo import load_stated
     from steering.experiments.levels import parse_levels
     from steering.records.codec import to_plain
     from steering.replication.protocol import Settings, published_site
     from steering.replication.run import chosen, replicate
     from steering.sweep.artifacts import DATABASE, REPLICATE
+    from steering.sweep.spec import stated_of
     from steering.workflows.progress import bar
 
     findings = chosen(names or (), None if show_list else mode)
@@ -59,7 +62,7 @@ def replicate_command(
             else "\n".join(f"{f['name']:<16}{f['what']}\n{'':<16}published: {f['published']}" for f in facts)
         )
         return
-    policy = load_policy(checkpoint)
+    policy = load_stated(checkpoint, stated_of(activation, scale_pixels, out))
     settings = Settings(
         checkpoint=policy.name,
         sha256=policy.sha256,

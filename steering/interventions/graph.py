@@ -77,7 +77,9 @@ def in_eval_mode(net: nn.Module) -> Iterator[None]:
 
 def trial_frames(net: nn.Module, *, noise: bool = False) -> Tensor:
     """Return two frames ``float[2, 3, 64, 64]`` to try a network on: blank, or noise in 0..1."""
-    x = torch.rand(2, *OBS_SHAPE, generator=torch.Generator().manual_seed(0)) if noise else torch.zeros(2, *OBS_SHAPE)
+    x = torch.zeros(2, *OBS_SHAPE, dtype=torch.float32, device="cpu")
+    if noise:
+        x.uniform_(generator=torch.Generator().manual_seed(0))
     return in_layout(net, x)
 
 

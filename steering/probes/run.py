@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from agents.checkpoints.zoo import load_policy
+from agents.checkpoints.stated import NOTHING, Stated
+from agents.checkpoints.zoo import load_stated
 from agents.hardware import check_memory, one_thread
 from agents.networks.policy import Policy
 from envs.errors import RANGES, InputError, check_random_seed, told_if_stopped
@@ -66,6 +67,8 @@ class ProbeOptions:
     """Seed of every random draw."""
     mode: str | None = None
     """Procgen's distribution mode, ``hard`` or ``easy``; None: the sweep's in ``out``, else hard."""
+    stated: Stated = NOTHING
+    """What the user states of the checkpoint, where its file does not say it."""
 
 
 def run_probes(options: ProbeOptions, progress: Callable[[int, int], None] = lambda done, total: None) -> ProbeSummary:
@@ -102,7 +105,7 @@ def run_probes(options: ProbeOptions, progress: Callable[[int, int], None] = lam
 def _plan(options: ProbeOptions, progress: Callable[[int, int], None]) -> tuple[Policy, list[Maze], ProbeSpec]:
     """Return the agent, the mazes and what determines the numbers; raise :class:`InputError` for wrong options."""
     _check(options)
-    policy = load_policy(options.checkpoint)
+    policy = load_stated(options.checkpoint, options.stated)
     largest = max(site.size for site in select_sites(options.sites, policy.net))
     candidates = parse_levels(options.levels) if options.levels is not None else None
     asked = options.n_levels or DEFAULT_LEVELS if candidates is None else len(candidates)

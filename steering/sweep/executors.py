@@ -27,8 +27,9 @@ from typing import Any
 
 import torch
 
+from agents.checkpoints.stated import NOTHING, Stated
 from agents.checkpoints.zoo import policy_from_bytes
-from agents.networks.policy import Policy
+from agents.networks.policy import MazePolicy, Policy
 from agents.workers import DEATHS, WorkerLost, Workers, environment, signals_held
 from envs.errors import InputError, one_line
 from steering.sweep.spec import SweepSpec
@@ -51,11 +52,17 @@ class Checkpoint:
     """Suffix of its file, which tells the layout, such as ``.safetensors``."""
     name: str
     """Name of the policy in messages and results."""
+    stated: Stated = NOTHING
+    """What its user states of it."""
+
+    def policy(self) -> MazePolicy:
+        """Return the policy that the file holds."""
+        return policy_from_bytes(self.data, self.suffix, self.name, self.stated)
 
 
 @functools.lru_cache(maxsize=2)
 def _policy(checkpoint: Checkpoint) -> Policy:
-    return policy_from_bytes(checkpoint.data, checkpoint.suffix, checkpoint.name)
+    return checkpoint.policy()
 
 
 def compute(checkpoint: Checkpoint, unit: Unit, spec: SweepSpec) -> Result:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agents.checkpoints.cards import checkpoint_file, zoo_names, zoo_snapshots
-from agents.checkpoints.files import SUFFIXES
-from agents.checkpoints.zoo import load_policy
+from agents.checkpoints.files import SUFFIXES, has_suffix
+from agents.checkpoints.stated import NOTHING, Stated
+from agents.checkpoints.zoo import load_stated
 from envs.errors import RANGES, InputError, nearest
 from envs.maze import Maze
 from steering.experiments.levels import Skip, first_levels, parse_levels, qualifying_levels
@@ -69,6 +69,8 @@ class SweepOptions:
     """Least blindness of every site up to the boundary, from -10 to 10."""
     competence: float = boundary.COMPETENCE
     """Least competence of every site up to the boundary, from -10 to 10."""
+    stated: Stated = NOTHING
+    """What the user states of the checkpoint, where its file does not say it."""
 
 
 def plan_sweep(
@@ -79,7 +81,7 @@ def plan_sweep(
     ``progress`` is told while levels are looked for: found, wanted.
     """
     check_options(options)
-    policy = load_policy(options.checkpoint)
+    policy = load_stated(options.checkpoint, options.stated)
     sites = select_sites(options.sites, policy.net)
     asked = SweepSpec(  # complains about options before levels are looked for
         checkpoint=policy.name,
@@ -94,6 +96,8 @@ def plan_sweep(
         mode=options.mode,
         episodes=options.episodes,
         vector=options.vector,
+        activation=options.stated.activation,
+        scale_pixels=options.stated.scale_pixels,
     )
     candidates = parse_levels(options.levels) if options.levels is not None else None
     check_size(asked, len(candidates) if candidates is not None else options.n_levels or DEFAULT_LEVELS)
@@ -168,8 +172,8 @@ def _levels(
 def read_checkpoint(options: SweepOptions, spec: SweepSpec) -> Checkpoint:
     """Return the checkpoint's bytes, read once: what happens to the file later is of no matter."""
     file = checkpoint_file(options.checkpoint)
-    checkpoint = Checkpoint(file.read_bytes(), file.suffix, spec.checkpoint)
-    if hashlib.sha256(checkpoint.data).hexdigest() != spec.sha256:
+    checkpoint = Checkpoint(file.read_bytes(), file.suffix, spec.checkpoint, options.stated)
+    if checkpoint.policy().sha256 != spec.sha256:
         raise InputError(f"checkpoint {options.checkpoint} changed while the sweep was planned; start again")
     return checkpoint
 
@@ -202,7 +206,7 @@ def expand_checkpoints(given: Sequence[str]) -> tuple[list[str], bool]:
         elif text not in zoo_names() and _is_dir(text):
             several = True
             try:
-                files = sorted(str(path) for path in Path(text).iterdir() if path.suffix in SUFFIXES)
+                files = sorted(str(path) for path in Path(text).iterdir() if has_suffix(path))
             except OSError as error:
                 raise InputError(f"--checkpoint {text}: cannot be read ({error.strerror})") from None
             if not files:
@@ -216,5 +220,5 @@ def expand_checkpoints(given: Sequence[str]) -> tuple[list[str], bool]:
 def _is_dir(text: str) -> bool:
     try:
         return Path(text).is_dir()
-    except OSError:  # no name for a file: `load_policy` says so
+    except OSError:  # no name for a file: `load_stated` says so
         return False

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from agents.checkpoints.stated import EARLIER_RULE, Stated
 from envs.chain import check_horizon
 from envs.errors import InputError
 from envs.files import write_atomic
@@ -60,6 +61,10 @@ class SweepSpec:
     """Seeds of the levels looked at and left out."""
     vector: str = "start"
     """Place where cheese vectors are taken: see :class:`VectorSource`."""
+    activation: str | None = None
+    """Activation that the user stated of the checkpoint (see :class:`Stated`); null: none."""
+    scale_pixels: int | None = None
+    """Divisor of the frames that the user stated of the checkpoint, 255 or 1; null: none."""
 
     def __post_init__(self) -> None:
         for condition in self.conditions:
@@ -74,11 +79,19 @@ class SweepSpec:
             raise InputError(f"seed {self.seed} is negative; use 0 or more")
         check_horizon(self.horizon)
         VectorSource.parse(self.vector)
+        _ = self.stated
 
     @property
     def source(self) -> VectorSource:
         """Return the place where cheese vectors are taken."""
         return VectorSource.parse(self.vector)
+
+    @property
+    def stated(self) -> Stated:
+        """Return what was stated of the checkpoint; of a run of an earlier version, what was taken for granted."""
+        if self.activation is None and self.scale_pixels is None:
+            return EARLIER_RULE
+        return Stated(self.activation, self.scale_pixels)
 
     def keys(self, level: int) -> list[Key]:
         """Return the keys of everything to be known about one level, in a fixed order."""
@@ -131,3 +144,10 @@ class SweepSpec:
         except (OSError, ValueError) as error:
             raise InputError(f"{directory}: no readable spec.json ({error}); give a run directory") from None
         return from_plain(data, cls, directory / "spec.json", "give a run directory of this version")
+
+
+def stated_of(activation: str | None, scale_pixels: int | None, run: Path) -> Stated:
+    """Return what a user states of a checkpoint: as typed, else as stated for the sweep in ``run``, if there is one."""
+    if (activation, scale_pixels) == (None, None) and (run / "spec.json").is_file():
+        return SweepSpec.load(run).stated
+    return Stated(activation, scale_pixels)

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from agents.checkpoints.zoo import load_policy, policy_from_bytes
+from agents.checkpoints.zoo import load_stated
 from envs.errors import InputError, told_if_stopped
 from envs.files import locked, write_atomic
 from steering.experiments.conditions import MAIN
@@ -58,7 +58,7 @@ def run_layer_sweep(options: SweepOptions) -> SweepSummary:
             spec.save(directory)
             with bar("sweeping") as progress:
                 run_sweep(spec, directory, store, executor(options, spec, checkpoint), progress=progress)
-            policy = policy_from_bytes(checkpoint.data, checkpoint.suffix, checkpoint.name)
+            policy = checkpoint.policy()
             keep_examples(policy, store, spec, directory)
             return write_outputs(store, spec, directory, thresholds)
 
@@ -76,7 +76,7 @@ def run_layer_sweeps(options: SweepOptions, checkpoints: Sequence[str]) -> RunIn
     """
     parts = {}
     for checkpoint in checkpoints:
-        name = load_policy(checkpoint).name
+        name = load_stated(checkpoint, options.stated).name
         if name in parts:
             raise InputError(f"--checkpoint: two checkpoints are called {name}; rename one of the files")
         parts[name] = replace(options, checkpoint=checkpoint, out=options.out / name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import pickle
 import struct
 import zipfile
@@ -24,6 +23,7 @@ from agents.checkpoints.files import save_checkpoint
 from agents.checkpoints.zoo import load_policy
 from agents.networks.impala import ImpalaPolicyNet
 from envs.errors import InputError
+from tests.helpers.sb3_zips import OURS, Bomb, facts
 
 FRAMES = np.random.default_rng(0).integers(256, size=(2, 64, 64, 3), dtype=np.uint8)
 
@@ -53,9 +53,9 @@ def with_prefix(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def write_sb3(path: Path, weights: dict[str, Tensor], name: str = "policy.pth") -> Path:
-    """A zip with the parts stable-baselines3 writes; its ``data`` may hold pickles, which nobody reads."""
+    """A zip with the parts stable-baselines3 writes for our policy class."""
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("data", json.dumps({"policy_class": {":serialized:": "gAR9lC4="}}))
+        archive.writestr("data", json.dumps(facts(policy_class=OURS)))
         archive.writestr(name, torch_bytes(with_prefix(weights, "net.")))
         archive.writestr("pytorch_variables.pth", torch_bytes(None))
         archive.writestr("_stable_baselines3_version", "2.9.2")
@@ -114,16 +114,6 @@ def test_saving_is_reproducible_and_says_what_it_is(tmp_path: Path) -> None:
     assert hashes == {hashlib.sha256((tmp_path / "0.safetensors").read_bytes()).hexdigest()}
     with safetensors.safe_open(tmp_path / "0.safetensors", "pt") as file:
         assert file.metadata() == {"format": files.FORMAT, "scale": "2", **notes}
-
-
-class Bomb:
-    """Unpickling it creates a file."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
-        return (os.mkdir, (str(self.path),))
 
 
 @pytest.mark.filterwarnings("error")
@@ -253,7 +243,7 @@ def test_names_and_files_that_do_not_exist(tmp_path: Path) -> None:
         load_policy(tmp_path)
     text = tmp_path / "weights.txt"
     text.write_text("hello")
-    with pytest.raises(InputError, match="unknown suffix; known: .safetensors"):
+    with pytest.raises(InputError, match=r"weights.txt: damaged or not a torch file \([^\n]+\)$"):
         load_policy(text)
     no_policy = write_sb3(tmp_path / "x.zip", dict(network().state_dict()), name="model.pth")
     with pytest.raises(InputError, match="no policy.pth inside"):
@@ -358,3 +348,51 @@ def test_a_zip_with_names_that_lead_out_of_it_is_refused(tmp_path: Path, name: s
     with pytest.raises(InputError, match="^checkpoint [^\n]*a member is named [^\n]*; not loaded$"):
         load_policy(path)
     assert [p.name for p in tmp_path.rglob("*")] == ["inner", path.name]
+
+
+PREFIXES = ["module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module.", "net._orig_mod.module.", ""]
+
+
+@pytest.mark.parametrize("wrapped", ["state_dict", "model", "checkpoint model", ""])
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_what_wraps_the_tensors_is_taken_off(tmp_path: Path, prefix: str, wrapped: str) -> None:
+    """Prefixes of compiled and parallel modules in any order, and the single dictionary of tensors in another."""
+    net = network()
+    value: Any = with_prefix(dict(net.state_dict()), prefix)
+    optimizer = torch.optim.Adam(net.parameters())
+    sum(p.sum() for p in net.parameters()).backward()  # type: ignore[union-attr]
+    optimizer.step()
+    for name in reversed(wrapped.split()):
+        value = {"epoch": 3, "optimizer": optimizer.state_dict(), name: value, "seeds": {"a": 1}}
+    net.load_state_dict(load_policy(write_pth(tmp_path / "x.pth", value)).net.state_dict())
+    torch.testing.assert_close(logits(tmp_path / "x.pth"), expected_logits(net), rtol=1e-5, atol=1e-6)
+
+
+def test_of_two_dictionaries_of_tensors_none_is_chosen(tmp_path: Path) -> None:
+    weights = dict(network().state_dict())
+    path = write_pth(tmp_path / "x.pth", {"model": weights, "ema": weights})
+    with pytest.raises(InputError, match=r"tensors are in several dictionaries \(model, ema\); save one by itself$"):
+        load_policy(path)
+    load_policy(write_pth(path, {"model_state_dict": weights, "ema": weights}))  # the published layout says which
+
+
+@pytest.mark.parametrize("name", ["x.ckpt", "x.bin", "x.pth.tar", "x.PTH", "x.safetensors", "x.zip", "x"])
+@pytest.mark.parametrize("layout", ["safetensors", "torch", "old torch", "stable-baselines3"])
+def test_a_file_is_what_it_holds_whatever_it_is_called(tmp_path: Path, layout: str, name: str) -> None:
+    net, path = network(), tmp_path / name
+    if layout == "safetensors":
+        save_checkpoint(net, path)
+    elif layout == "stable-baselines3":
+        write_sb3(path, dict(net.state_dict()))
+    else:
+        torch.save(net.state_dict(), path, _use_new_zipfile_serialization=layout == "torch")
+    policy = load_policy(path)
+    assert policy.name == "x"
+    torch.testing.assert_close(policy.logits_and_values(FRAMES)[0], expected_logits(net), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore")  # torch remarks that scripts are of yesterday
+def test_a_scripted_network_is_called_so(tmp_path: Path) -> None:
+    torch.jit.script(torch.nn.Linear(3, 3)).save(tmp_path / "x.pt")  # type: ignore[no-untyped-call]
+    with pytest.raises(InputError, match=r"x.pt: a scripted network \(TorchScript\)[^\n]*state_dict\(\) instead$"):
+        load_policy(tmp_path / "x.pt")

@@ -14,6 +14,7 @@ from torch import nn
 
 from agents.checkpoints import registry
 from agents.checkpoints.registry import ARCHITECTURES, Architecture, architecture_of, published_net
+from agents.checkpoints.stated import Origin
 from agents.checkpoints.zoo import load_policy
 from agents.networks.impala import ImpalaPolicyNet
 from agents.networks.nature import NaturePolicyNet
@@ -36,7 +37,7 @@ class Toy(nn.Module):
         return logits
 
 
-def blank_toy(weights: registry.Weights, facts: registry.Facts, where: str) -> tuple[nn.Module, registry.Weights]:
+def blank_toy(weights: registry.Weights, origin: Origin) -> tuple[nn.Module, registry.Weights]:
     with torch.device("meta"):
         return Toy(), weights
 
@@ -85,6 +86,11 @@ def test_its_weights_are_checked_as_all_are(toy: Path, change: dict[str, torch.T
     safetensors.torch.save_file({key: value for key, value in given.items() if value is not None}, toy)
     with pytest.raises(InputError, match=f"^checkpoint .*: {says}$"):
         load_policy(toy)
+
+
+def test_nothing_is_stated_of_a_network_that_asks_for_nothing(toy: Path) -> None:
+    with pytest.raises(InputError, match="--activation and --scale-pixels are not for a toy; leave them out$"):
+        load_policy(toy, scale_pixels=1)
 
 
 def test_weights_of_no_network_are_refused(tmp_path: Path) -> None:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import io
 import json
-import os
 import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cloudpickle
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from agents.checkpoints.registry import published_net
-from agents.checkpoints.zoo import load_policy
+from agents.checkpoints.zoo import load_policy, load_stated
 from agents.networks.nature import NaturePolicyNet
 from agents.networks.policy import MazePolicy
 from envs.errors import InputError
@@ -30,6 +27,8 @@ from steering.cli import app
 from steering.experiments.exact import LevelEvaluator
 from steering.interventions.edits import subtract
 from steering.interventions.vectors import cheese_vectors
+from steering.sweep.spec import SweepSpec
+from tests.helpers.sb3_zips import Bomb, sb3_policy
 
 from stable_baselines3 import A2C, DQN, PPO  # isort: skip  (after envs, which silences gym's notice)
 from stable_baselines3.common.torch_layers import NatureCNN  # isort: skip
@@ -50,13 +49,6 @@ def trained(kind: type[PPO] | type[A2C] = PPO, **policy_kwargs: Any) -> Any:
     with torch.no_grad():
         model.policy.action_net.weight.mul_(300.0)
     return model
-
-
-class Extractor(NatureCNN):
-    """A user's own extractor with the same tensors."""
-
-    def forward(self, observations: Tensor) -> Tensor:
-        return torch.sin(super().forward(observations))
 
 
 @pytest.fixture(scope="module")
@@ -108,9 +100,6 @@ def test_other_widths_activations_and_extractors(tmp_path: Path, kind: type[PPO]
     model = trained(kind, **options)
     model.save(tmp_path / "y.zip")
     assert_equal_numbers(model, tmp_path / "y.zip")
-    torch.save(model.policy.state_dict(), tmp_path / "y.pth")  # the tensors alone say no activation
-    if "activation_fn" not in options:
-        assert_equal_numbers(model, tmp_path / "y.pth")
 
 
 def test_hooks_and_partial_give_one_outcome(saved: tuple[Any, Path], small_maze: Maze) -> None:
@@ -187,32 +176,11 @@ def rewrite(
     return out
 
 
-class Bomb:
-    """Unpickling it creates a folder."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
-        return (os.mkdir, (str(self.path),))
-
-
-def test_nothing_is_unpickled(saved: tuple[Any, Path], tmp_path: Path) -> None:
-    sign = tmp_path / "it-ran"
-    bomb = base64.b64encode(cloudpickle.dumps(Bomb(sign))).decode()
-
-    def arm(facts: dict[str, Any]) -> dict[str, Any]:
-        return {key: {":type:": "<class 'dict'>", ":serialized:": bomb} for key in [*facts, "more"]}
-
-    armed = rewrite(saved[1], tmp_path / "armed.zip", data=arm)
-    assert_equal_numbers(saved[0], armed)
-    assert not sign.exists()
-    cloudpickle.loads(base64.b64decode(bomb))
-    assert sign.exists()  # the bomb is a live one
-    inside = rewrite(saved[1], tmp_path / "inside.zip", lambda w: w.update(x=Bomb(tmp_path / "again")))  # type: ignore[call-overload]
+def test_code_among_its_tensors_is_not_run(saved: tuple[Any, Path], tmp_path: Path) -> None:
+    inside = rewrite(saved[1], tmp_path / "inside.zip", lambda w: w.update(x=Bomb(tmp_path / "it-ran")))  # type: ignore[call-overload]
     with pytest.raises(InputError, match="holds something other than tensors"):
         load_policy(inside)
-    assert not (tmp_path / "again").exists()
+    assert not (tmp_path / "it-ran").exists()
 
 
 OWN = "features_extractor.cnn.2.weight"
@@ -252,7 +220,14 @@ BAD_WEIGHTS: dict[str, tuple[Callable[[dict[str, Tensor]], None], str]] = {
     "five moves": (put("action_net.weight", lambda t: t[:5]), "action_net.weight is (5, 512), expected (15, 512)"),
     "missing": (drop("cnn.4.bias"), "features_extractor.cnn.4.bias is missing"),
     "no extractor": (drop("extractor"), "features_extractor.cnn.0.weight is missing, expected the Nature CNN"),
-    "recurrent": (lambda w: w.update({"lstm_actor.bias": torch.zeros(3)}), "unknown key lstm_actor.bias (and 0 more)"),
+    "recurrent": (lambda w: w.update({"lstm_actor.bias": torch.zeros(3)}), "lstm_actor.bias: a recurrent policy"),
+    "shared layers": (
+        lambda w: w.update({"mlp_extractor.shared_net.0.bias": torch.zeros(3)}),
+        "mlp_extractor.shared_net.0.bias: layers that actor and critic share (net_arch before stable-baselines3 1.8)",
+    ),
+    "dqn": (lambda w: w.update({"q_net.bias": torch.zeros(3)}), "q_net.bias: a policy of DQN; read are PPO and A2C"),
+    "qrdqn": (lambda w: w.update({"quantile_net.bias": torch.zeros(3)}), "quantile_net.bias: a policy of QR-DQN"),
+    "sac": (lambda w: w.update({"critic.qf0.0.bias": torch.zeros(3)}), "critic.qf0.0.bias: a policy of SAC, TD3"),
     "layer gap": (
         lambda w: w.update({"mlp_extractor.policy_net.2.weight": torch.zeros(3, 3)}),
         "unknown key mlp_extractor.policy_net.2.weight",
@@ -277,27 +252,18 @@ def test_other_tensors_get_one_line(saved: tuple[Any, Path], tmp_path: Path, nam
     assert words in str(caught.value)
 
 
-def kwargs(**options: Any) -> Callable[[dict[str, Any]], None]:
-    return lambda facts: facts.update(policy_kwargs=options)
-
-
-BAD_DATA: dict[str, tuple[Any, str]] = {
+BAD_DATA: dict[str, tuple[bytes, str]] = {
     "not json": (b"{", "its member data is not JSON"),
     "not text": (b"\xff\xfe\x00\x01", "its member data is not JSON"),
     "huge": (b"[" + b"[]," * 6_000_000 + b"[]]", "data unpacks to more than 16777216 bytes; not loaded"),
     "nested": (b"[" * 200_000, "its member data is not JSON"),
-    "activation": (
-        kwargs(activation_fn="<class 'torch.nn.modules.activation.Relu'>"),
-        "activation_fn is <class 'torch.nn.modules.activation.Relu'>, expected one of torch.nn; did you mean 'ReLU'?",
-    ),
-    "code": (kwargs(activation_fn="os.system\n('x')"), "activation_fn is os.system ('x'), expected one of torch.nn"),
-    "own extractor": (kwargs(features_extractor_class="<class 'mine.Net'>"), "is <class 'mine.Net'>, expected Nature"),
-    "raw frames": (kwargs(normalize_images=False), "normalize_images is off, expected a policy that divides"),
+    "nothing": (b"{}", "its member data has no policy_class"),
+    "a list": (b"[1]", "its member data has no policy_class"),
 }
 
 
 @pytest.mark.parametrize("name", BAD_DATA)
-def test_what_data_says_of_another_network_gets_one_line(saved: tuple[Any, Path], tmp_path: Path, name: str) -> None:
+def test_data_that_cannot_be_read_gets_one_line(saved: tuple[Any, Path], tmp_path: Path, name: str) -> None:
     data, words = BAD_DATA[name]
     path = rewrite(saved[1], tmp_path / "bad.zip", data=data)
     with pytest.raises(InputError, match=r"^checkpoint [^\n]+bad.zip: [^\n]+$") as caught:
@@ -305,24 +271,71 @@ def test_what_data_says_of_another_network_gets_one_line(saved: tuple[Any, Path]
     assert words in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "data", [b"{}", b"[1]", b'{"policy_kwargs": null}', b'{"policy_kwargs": {"activation_fn": null}}']
-)
-def test_data_that_says_nothing_means_the_defaults(saved: tuple[Any, Path], tmp_path: Path, data: bytes) -> None:
-    assert_equal_numbers(saved[0], rewrite(saved[1], tmp_path / "plain.zip", data=data))
-
-
-def test_other_policies_of_stable_baselines3_are_refused(tmp_path: Path) -> None:
+def test_other_algorithms_of_stable_baselines3_are_refused(tmp_path: Path) -> None:
     envs = make_vec_env(1, mode="easy", seed=0)
-    own = {"features_extractor_class": Extractor}
     models = {
-        "dqn": DQN("CnnPolicy", envs, buffer_size=10, device="cpu"),
-        "mlp": PPO("MlpPolicy", envs, n_steps=8, batch_size=8, device="cpu"),
-        "own": PPO("CnnPolicy", envs, n_steps=8, batch_size=8, device="cpu", policy_kwargs=own),
+        "a policy of DQN": DQN("CnnPolicy", envs, buffer_size=10, device="cpu"),
+        "FlattenExtractor, expected": PPO("MlpPolicy", envs, n_steps=8, batch_size=8, device="cpu"),
     }
     envs.close()
-    words = {"dqn": "no embedder.block1", "mlp": "expected the Nature CNN", "own": "Extractor'>, expected NatureCNN"}
-    for name, model in models.items():
-        model.save(tmp_path / f"{name}.zip")
-        with pytest.raises(InputError, match=rf"^checkpoint [^\n]*{words[name]}[^\n]*$"):
-            load_policy(tmp_path / f"{name}.zip")
+    for words, model in models.items():
+        model.save(tmp_path / "x.zip")
+        with pytest.raises(InputError, match=rf"^checkpoint [^\n]*{words}[^\n]*$"):
+            load_policy(tmp_path / "x.zip")
+
+
+def test_what_is_stated_reaches_every_process_that_loads_the_file(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Workers, examples, films, probes and a resumed run: all have the network that the user stated."""
+    file, out = tmp_path / "mine.pth", str(tmp_path / "run")
+    torch.save(sb3_policy(net_arch=[8], activation_fn=nn.ReLU).state_dict(), file)
+    sites = ["--sites", "features_extractor.linear.0,mlp_extractor.policy_net.1"]
+    sweep = ["layer-sweep", str(file), "--levels", "0:12", "--mode", "easy", "--horizon", "16", "--episodes", "1"]
+    sweep += [*sites, "--workers", "1", "--out", out]
+    assert run(monkeypatch, *sweep) == 2 and "--activation tanh" in capsys.readouterr().err
+    stated = ["--activation", "relu", "--scale-pixels", "255"]
+    assert run(monkeypatch, *sweep, *stated) == 0
+    spec = json.loads((tmp_path / "run" / "spec.json").read_text())
+    assert (spec["activation"], spec["scale_pixels"]) == ("relu", 255)
+    outcome = ["outcome", str(file), "--level", str(spec["levels"][0]), "--mode", "easy", "--horizon", "16", "--json"]
+    capsys.readouterr()
+    assert run(monkeypatch, *outcome, *stated) == 0
+    expected = json.loads(capsys.readouterr().out)["outcome"]["p_cheese"]
+    rows = (tmp_path / "run" / "outcomes.csv").read_text().splitlines()
+    names = rows[0].split(",")
+    (clean,) = [
+        cells
+        for cells in (dict(zip(names, row.split(","), strict=True)) for row in rows[1:])
+        if cells["condition"] == "clean" and int(cells["level"]) == spec["levels"][0]
+    ]
+    assert float(clean["p_cheese"]) == pytest.approx(expected, abs=1e-12)
+    assert run(monkeypatch, *sweep, *stated) == 0  # resumed: nothing is left to do
+    assert run(monkeypatch, *sweep, "--activation", "elu", "--scale-pixels", "255") == 2
+    assert "choose another --out" in capsys.readouterr().err
+    probe = ["probe", str(file), "--levels", "0:24", "--states", "2", "--out", out, *sites]
+    assert run(monkeypatch, *probe) == 0  # as the run was told
+    film = ["film-sweep", out, "--checkpoint", str(file), "--size", "64", "--seconds", "0.3", "--episodes", "1"]
+    assert run(monkeypatch, *film) == 0
+    capsys.readouterr()
+
+
+def test_a_run_of_an_earlier_version_is_read_by_the_rule_of_then(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """It stated nothing: Tanh and a division by 255 were taken for granted, and its digest was that of the file."""
+    file, out = tmp_path / "mine.pth", tmp_path / "run"
+    torch.save(sb3_policy(net_arch=[8]).state_dict(), file)
+    sweep = ["layer-sweep", str(file), "--levels", "0:12", "--mode", "easy", "--horizon", "16", "--episodes", "0"]
+    sweep += ["--sites", "action_net", "--workers", "1", "--out", str(out)]
+    assert run(monkeypatch, *sweep, "--activation", "tanh", "--scale-pixels", "255") == 0
+    spec = json.loads((out / "spec.json").read_text())
+    assert spec["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    del spec["activation"], spec["scale_pixels"]
+    (out / "spec.json").write_text(json.dumps(spec))
+    stated = SweepSpec.load(out).stated
+    assert (stated.activation, stated.scale_pixels) == ("tanh", 255)
+    assert load_stated(file, stated).sha256 == spec["sha256"] and load_stated("region5", stated).name == "region5"
+    film = ["film-sweep", str(out), "--checkpoint", str(file), "--size", "64", "--seconds", "0.3", "--episodes", "1"]
+    assert run(monkeypatch, *film) == 0
+    capsys.readouterr()

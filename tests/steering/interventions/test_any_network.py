@@ -11,7 +11,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils import prune
 
+from agents.checkpoints.zoo import load_policy
+from agents.networks.impala import ImpalaPolicyNet
 from agents.networks.nature import NaturePolicyNet
 from agents.networks.policy import MazePolicy, as_policy, to_input
 from envs.errors import InputError
@@ -23,7 +26,7 @@ from steering.interventions.graph import hooked, trace
 from steering.interventions.hooks import HookedPolicy
 from steering.interventions.partial import PartialNetwork
 from steering.interventions.sites import Site, enumerate_sites, find_site, select_sites
-from steering.interventions.vectors import cheese_vectors
+from steering.interventions.vectors import cheese_vector, cheese_vectors
 from steering.records.codec import to_plain
 from steering.records.sites import site_facts
 
@@ -34,11 +37,11 @@ NATURE_SITES = ["input", *(f"{CNN}{i}" for i in range(7))]
 NATURE_SITES += ["features_extractor.linear.0", "features_extractor.linear.1", "action_net"]
 
 
-def nature(**options: object) -> NaturePolicyNet:
+def nature(size: float = 8.0, **options: object) -> NaturePolicyNet:
     """A seeded Nature CNN whose moves depend on the picture."""
     net = NaturePolicyNet(generator=torch.Generator().manual_seed(4), **options)
     with torch.no_grad():
-        net.action_net.weight.mul_(8.0)
+        net.action_net.weight.mul_(size)
     return net
 
 
@@ -115,6 +118,7 @@ class Skip(nn.Module):
 
 
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], bool]] = {
+    "raw frames": (lambda: nature(8.0 / 255, raw=True), True),
     "nature": (nature, True),
     "layers": (lambda: nature(policy_layers=(32, 16), value_layers=(8,), activation=nn.ReLU, shared=False), True),
     "as written": (Nature, True),
@@ -162,7 +166,7 @@ def test_hooks_and_partial_give_one_outcome(named: tuple[str, MazePolicy, bool],
     assert same_outcome(fast.outcome_of(found[1]), slow.outcomes(edits[1:2])[0])
     moved = [float(np.abs(field.probabilities - fast.clean.probabilities).max()) for field in found[: len(sites)]]
     assert sum(m > 1e-6 for m in moved) >= 5, (name, moved)
-    gives_value = name in ("nature", "layers", "skip", "skip overwritten")
+    gives_value = name in ("nature", "raw frames", "layers", "skip", "skip overwritten")
     assert np.isnan(fast.clean_outcome().value_start) != gives_value
 
 
@@ -319,3 +323,87 @@ def test_every_site_has_a_depth(named: tuple[str, MazePolicy, bool]) -> None:
     sites: tuple[Site, ...] = enumerate_sites(named[1].net)
     assert [site.depth for site in sites] == list(range(len(sites))) and sites[0].name == "input"
     assert sites[0].trunk and len({site.name for site in sites}) == len(sites)
+
+
+class Keeper(nn.Module):
+    """Keeps activations on itself, as hooks and analyses do, deep within containers too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 8, 8)
+        self.head = nn.Linear(256, 15)
+        self.seen: dict[str, tuple[Tensor, ...]] = {}
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.last = self.conv(x)
+        self.seen["conv"] = (self.last, self.last.relu())
+        logits: Tensor = self.head(self.last.flatten(1))
+        return logits
+
+
+def used(change: Callable[[Keeper], object]) -> Keeper:
+    """A network that was changed by its user and has run with gradients."""
+    net = Keeper()
+    change(net)
+    net(torch.rand(2, 3, 64, 64)).sum().backward()
+    return net
+
+
+USED: dict[str, Callable[[], nn.Module]] = {
+    "kept activations": lambda: used(lambda net: None),
+    "weight norm": lambda: used(lambda net: torch.nn.utils.parametrizations.weight_norm(net.conv)),
+    "weight norm of old": lambda: used(lambda net: torch.nn.utils.weight_norm(net.conv)),
+    "spectral norm of old": lambda: used(lambda net: torch.nn.utils.spectral_norm(net.conv)),
+    "pruned": lambda: used(lambda net: prune.l1_unstructured(net.conv, "weight", 0.5)),
+    "compiled": lambda: compiled(Keeper()),
+    "compiled within": lambda: nn.Sequential(compiled(Keeper())),
+}
+
+
+def compiled(net: nn.Module) -> nn.Module:
+    """The network as ``torch.compile`` wraps it; nothing is compiled before it runs."""
+    wrapped: nn.Module = torch.compile(net, backend="eager")  # type: ignore[assignment]
+    return wrapped
+
+
+@pytest.mark.filterwarnings("ignore")  # torch remarks on the norms of old
+@pytest.mark.parametrize("name", USED)
+def test_a_network_that_was_used_pruned_or_compiled_is_a_policy(name: str, tiny_maze: Maze) -> None:
+    """It is copied without its graph of gradients and left as it was; its sites have the names of its modules."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = USED[name]()
+    before = {key: value.clone() for key, value in net.state_dict().items()}
+    policy = as_policy(net)
+    assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
+    within = "0." if name == "compiled within" else ""
+    assert {f"{within}conv", f"{within}head"} <= {site.name for site in enumerate_sites(policy.net)}
+    steered = evaluate(policy, tiny_maze, subtract(cheese_vector(policy, tiny_maze, f"{within}conv")))
+    assert not same_outcome(steered, evaluate(policy, tiny_maze))
+    x = to_input(tiny_maze.observations()[:4]).contiguous()
+    with torch.no_grad():
+        torch.testing.assert_close(policy.net(x), net.eval()(x))
+
+
+def test_torchs_default_type_changes_no_number(tiny_maze: Maze) -> None:
+    """Neither of networks made here nor of those from files."""
+
+    def numbers() -> list[float | None]:
+        policies = [
+            load_policy("region5"),
+            as_policy(nature()),
+            as_policy(ImpalaPolicyNet(generator=torch.Generator().manual_seed(1))),
+        ]
+        found: list[float | None] = []
+        for policy in policies:
+            site = next(site.name for site in enumerate_sites(policy.net) if len(site.shape) == 3 and site.depth)
+            steered = evaluate(policy, tiny_maze, subtract(cheese_vector(policy, tiny_maze, site)))
+            found += [steered.p_cheese, evaluate(policy, tiny_maze).value_start]
+        return found
+
+    before = numbers()
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert numbers() == before
+    finally:
+        torch.set_default_dtype(torch.float32)

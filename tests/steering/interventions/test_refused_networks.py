@@ -62,3 +62,22 @@ def test_what_is_no_network_is_refused() -> None:
     constant = Bad(lambda x: constant.weight.expand(x.shape[0], 15))
     with pytest.raises(InputError, match="do not depend on the picture"):
         enumerate_sites(constant)
+
+
+class Scripted(nn.Module):
+    """A network that can be scripted."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(1)[:, :15]
+
+
+@pytest.mark.filterwarnings("ignore")  # torch remarks that scripts are of yesterday
+def test_scripted_and_unfinished_networks_are_refused_in_one_line() -> None:
+    lazy = nn.Sequential(nn.Flatten(), nn.LazyLinear(15))
+    with pytest.raises(InputError, match=r"^as_policy: Sequential: 1.weight is not initialized yet; run [^\n]+$"):
+        as_policy(lazy)
+    lazy(torch.zeros(1, 3, 64, 64))
+    as_policy(lazy)
+    for scripted in (torch.jit.script(Scripted()), torch.jit.trace(Scripted(), torch.zeros(1, 3, 64, 64))):
+        with pytest.raises(InputError, match=r"^as_policy: \w+ is scripted or traced[^\n]+$"):
+            as_policy(scripted)

@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from agents.checkpoints.weights import shown
+from agents.untrusted.weights import shown
 from envs.errors import InputError, one_line
 
 MOST_MEMBERS = 2**16
@@ -26,6 +26,9 @@ def check_zip(data: bytes, path: Path, most: int) -> zipfile.ZipFile:
         members = archive.infolist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError) as error:
         raise InputError(f"checkpoint {path}: damaged zip ({one_line(error)})") from None
+    # An archive that was cut off within an archive in it would be taken for that one.
+    if min((member.header_offset for member in members), default=0):
+        raise InputError(f"checkpoint {path}: damaged zip (it does not begin with its first member)")
     for member in members:
         # Nothing is ever unpacked to disk; such a name still says that the file is an attack.
         if member.filename.startswith(("/", "\\")) or ".." in member.filename.replace("\\", "/").split("/"):

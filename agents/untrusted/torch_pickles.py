@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 
-from agents.checkpoints.weights import DIMENSIONS, shown
+from agents.untrusted.weights import DIMENSIONS, shown
 from envs.errors import InputError, one_line
 
 MAX_PICKLE_BYTES = 2**22  # torch's pickles hold some 100 for each tensor, whose numbers lie elsewhere

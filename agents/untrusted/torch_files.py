@@ -1,6 +1,6 @@
 """Tensors of a torch file (``.pth``, or ``policy.pth`` within a ``.zip``) that may be anybody's.
 
-The file is checked before torch reads it (:mod:`agents.checkpoints.torch_pickles`), and what torch made of it after.
+The file is checked before torch reads it (:mod:`agents.untrusted.torch_pickles`), and what torch made of it after.
 """
 
 from __future__ import annotations
@@ -14,21 +14,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from agents.checkpoints.torch_pickles import check_pickles, not_tensors
-from agents.checkpoints.weights import shown
-from agents.checkpoints.zip_members import stored
+from agents.untrusted.torch_pickles import check_pickles, not_tensors
+from agents.untrusted.weights import shown
+from agents.untrusted.zip_members import check_zip, stored
 from envs.errors import InputError, one_line
+
+_TENSORS = (Tensor, torch.nn.Parameter)
+_DEEPEST = 4  # of dictionaries in one another
 
 
 def tensors_of(data: bytes, path: Path, most: int) -> dict[str, Tensor]:
-    """Return the tensors of a torch dictionary, or of its ``model_state_dict``, its keys without wrapping prefixes.
+    """Return the tensors of a torch dictionary, or of the one dictionary of tensors in it, without wrapping prefixes.
 
     Raises :class:`InputError` with one line if the file is damaged, holds code or other things than dense
     tensors, or has tensors of more than ``most`` bytes in float32.
     """
-    loaded = _load(data, path, most)
-    if isinstance(loaded, dict) and isinstance(dict.get(loaded, "model_state_dict"), dict):
-        loaded = dict.get(loaded, "model_state_dict")
+    loaded = _innermost(_load(data, path, most), path)
     if not isinstance(loaded, dict):
         raise InputError(f"checkpoint {path}: holds a {type(loaded).__name__}, expected a dictionary of tensors")
     weights: dict[str, Tensor] = {}
@@ -36,7 +37,7 @@ def tensors_of(data: bytes, path: Path, most: int) -> dict[str, Tensor]:
     for key, value in dict.items(loaded):  # not by its own attributes, which a file may set
         if type(key) is not str:
             raise InputError(f"checkpoint {path}: a key is {shown(key)} ({type(key).__name__}), expected text")
-        if type(value) not in (Tensor, torch.nn.Parameter):
+        if type(value) not in _TENSORS:
             raise InputError(f"checkpoint {path}: {shown(key)} is a {type(value).__name__}, expected a tensor")
         tensor = value.detach()
         size += tensor.numel() * max(tensor.element_size(), torch.float32.itemsize)  # as it is used, not as stored
@@ -45,17 +46,52 @@ def tensors_of(data: bytes, path: Path, most: int) -> dict[str, Tensor]:
         dense = tensor.layout is torch.strided and tensor.device.type == "cpu" and not tensor.is_nested
         if not dense or tensor.untyped_storage().nbytes() < tensor.numel() * tensor.element_size():
             raise InputError(f"checkpoint {path}: {shown(key)} is a tensor without its numbers, expected a dense one")
-        name = key
-        for prefix in ("module.", "net."):
-            name = name.removeprefix(prefix)
+        name = _unwrapped(key)
         if name in weights:
             raise InputError(f"checkpoint {path}: two tensors are called {shown(name)}, expected one")
         weights[name] = tensor.resolve_neg()  # a bit that says "all with the other sign" is lost elsewhere
     return weights
 
 
+def _innermost(loaded: Any, path: Path) -> Any:
+    """Return the dictionary of tensors: the outer one, or the single one within; if there is, ``model_state_dict``."""
+    for _ in range(_DEEPEST):
+        if not isinstance(loaded, dict) or any(type(value) in _TENSORS for value in dict.values(loaded)):
+            return loaded
+        published = dict.get(loaded, "model_state_dict")
+        inner = {key: value for key, value in dict.items(loaded) if isinstance(value, dict) and _has_tensors(value)}
+        if isinstance(published, dict):
+            inner = {"model_state_dict": published}
+        if len(inner) > 1:
+            names = ", ".join(shown(key) for key in list(inner)[:4])
+            raise InputError(f"checkpoint {path}: tensors are in several dictionaries ({names}); save one by itself")
+        if not inner:
+            return loaded
+        (loaded,) = inner.values()
+    return loaded
+
+
+def _has_tensors(value: dict[Any, Any]) -> bool:
+    """Return whether a dictionary holds tensors by name, itself or in one within; an optimizer's do not count."""
+    inner = [each for each in dict.values(value) if isinstance(each, dict)]
+    items = [*dict.items(value), *(item for each in inner for item in dict.items(each))]
+    return "param_groups" not in value and any(type(each) in _TENSORS and type(key) is str for key, each in items)
+
+
+def _unwrapped(key: str) -> str:
+    """Return a tensor's name without what ``torch.compile``, ``DataParallel`` and our training's class add to it."""
+    parts = [part for part in key.split(".") if part != "_orig_mod"]
+    while len(parts) > 1 and parts[0] in ("module", "net"):
+        del parts[0]
+    return ".".join(parts)
+
+
 def _load(data: bytes, path: Path, most: int) -> Any:
     if data[:2] == b"PK":  # by its first bytes torch takes it for a zip
+        if any(name.endswith("/constants.pkl") for name in check_zip(data, path, most).namelist()):
+            raise InputError(
+                f"checkpoint {path}: a scripted network (TorchScript), which is code; save its state_dict() instead"
+            )
         data = stored(data, path, most)
     try:
         with warnings.catch_warnings():

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from agents.checkpoints.files import save_checkpoint
 from agents.checkpoints.registry import published_net
-from agents.checkpoints.torch_pickles import MAX_PICKLE_BYTES
 from agents.checkpoints.zoo import load_policy, policy_from_bytes
 from agents.networks.impala import ImpalaPolicyNet
+from agents.untrusted.torch_pickles import MAX_PICKLE_BYTES
 from envs.errors import InputError
 
 WEIGHTS = dict(ImpalaPolicyNet(1, generator=torch.Generator().manual_seed(0)).state_dict())
