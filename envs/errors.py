@@ -33,6 +33,12 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error)[:1_000].split())[:160] or type(error).__name__
 
 
+def shown(value: object) -> str:
+    """Return a name or a value from a foreign file as an error line can show it."""
+    text = str(value)[:80]
+    return text if text.isprintable() else repr(text)
+
+
 @contextlib.contextmanager
 def told_if_stopped(message: Callable[[], str]) -> Iterator[None]:
     """Print ``message()`` on standard error if a signal ends what runs inside; also a decorator."""

@@ -105,6 +105,11 @@ def _sync_directory(directory: Path) -> None:
             os.close(handle)
 
 
+def without_waiting(name: str, flags: int) -> int:
+    """Open a file as ``open`` does with this ``opener``, but do not wait for the other end of a pipe."""
+    return os.open(name, flags | os.O_NONBLOCK | os.O_NOCTTY)
+
+
 def remove_stale(*folders: Path) -> None:
     """Remove what processes left in ``folders`` that were killed while they wrote a file; not what one is writing."""
     for folder in folders:
@@ -115,7 +120,7 @@ def remove_stale(*folders: Path) -> None:
 def _remove_left(folder: Path, pattern: str) -> None:
     """Remove the files of a folder that no process has locked."""
     for path in folder.glob(pattern):
-        with contextlib.suppress(OSError), open(path, "rb") as file:
+        with contextlib.suppress(OSError), open(path, "rb", opener=without_waiting) as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             path.unlink()
 

@@ -7,6 +7,7 @@ import zlib
 from typing import Any
 
 import numpy as np
+from msgspec import UnsetType
 
 from envs.actions import ACTION_FOR_MOVE, Facing
 from envs.dynamics import step
@@ -71,23 +72,19 @@ def recorded_maze(track: Trajectory) -> Maze:
     Records of earlier versions name the level alone: they are taken to be of ``hard`` mode, with the
     cheese where the level has it, unless their condition is ``no_cheese``.
     """
-    info = track.info
+    facts = track.facts
     try:
-        level = None if info.get("level") is None else int(info["level"])
-        if level is None or "state" in info:
-            maze = unpack_state(info["state"], level=level)
+        if facts.level is None or facts.state:
+            maze = unpack_state(facts.state, level=facts.level)
         else:
-            maze = Maze.from_level(level, str(info.get("mode", "hard")))
-        if "cheese" not in info:
-            return maze.without_cheese() if info.get("condition") == "no_cheese" else maze
-        if info["cheese"] is None:
-            return maze.without_cheese()
-        cheese = (int(info["cheese"][0]), int(info["cheese"][1]))
-        return maze if cheese == maze.cheese else maze.with_cheese(cheese)
-    except InputError:
-        raise
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise InputError(f"recorded trajectory: no maze can be made of its record ({one_line(error)})") from None
+            maze = Maze.from_level(facts.level, facts.mode)
+    except InputError as error:
+        raise InputError(f"recorded trajectory: no maze can be made of its record ({error})") from None
+    if isinstance(facts.cheese, UnsetType):
+        return maze.without_cheese() if facts.condition == "no_cheese" else maze
+    if facts.cheese is None:
+        return maze.without_cheese()
+    return maze if facts.cheese == maze.cheese else maze.with_cheese(facts.cheese)
 
 
 def replay(track: Trajectory) -> Maze:

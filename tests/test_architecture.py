@@ -20,11 +20,12 @@ ROOT = Path(__file__).resolve().parents[1]
 # from files listed before it in its own room; rooms of one floor are blind to each other.
 FLOORS: tuple[dict[str, str], ...] = (
     {"envs": "errors lazy files actions"},
+    {"envs.stored": "sources zip_members arrays ranges json_records"},
     {"envs.simulator": "state_layout state_bytes procgen_env"},
     {"envs": "maze dynamics chain trajectory recording register"},
     {"envs.training": "levels slots single_env vec_env"},
     {"agents.networks": "impala nature policy sb3_policy"},
-    {"agents.untrusted": "weights zip_members plain_pickles torch_pickles torch_files"},
+    {"agents.untrusted": "weights plain_pickles torch_pickles torch_files"},
     {"agents.checkpoints": "stated sb3_data sb3_zip registry files cards zoo"},
     {"agents": "hardware workers evaluation"},
     {"agents.training": "history muon supervised imitation dagger ppo_archive ppo card pipeline publish",
@@ -34,7 +35,7 @@ FLOORS: tuple[dict[str, str], ...] = (
         "steering.statistics": "bootstrap boundary formatting paired sample_size seeding",
     },
     {"steering.experiments": "conditions outcome exact profiles levels level_conditions sampled"},
-    {"steering.records": "codec sites boundary sweep probes readings comparison examples replication runs"},
+    {"steering.records": "sites boundary sweep probes readings comparison examples replication runs"},
     {"steering.sweep": "artifacts provenance spec recordings store outcome_table units executors run planning"},
     {"steering.probes": "score_records data ridge convolutional summary surroundings scores curves "
                         "position_dependence run"},
@@ -69,6 +70,7 @@ PROCGEN = {
 FREE_OF_TORCH = (
     "envs",
     "envs.simulator",
+    "envs.stored",
     "envs.training",
     "videos",
     "steering.statistics",

@@ -24,12 +24,13 @@ def title_of(track: Trajectory) -> str:
 
     A coefficient that several sites share equally is the sum of theirs.
     """
-    condition = str(track.info.get("condition") or "rollout").replace("_", " ")
-    edits = track.info.get("intervention", {}).get("edits", [])
-    sites = list(dict.fromkeys(edit["site"] for edit in edits))
-    times = {edit.get("coefficient") for edit in edits}
-    if None not in times and len(times) == 1 and len(sites) == len(edits):
-        condition += f" x{abs(times.pop()) * len(sites):g}"
+    condition = (track.facts.condition or "rollout").replace("_", " ")
+    edits = track.facts.intervention.edits
+    sites = list(dict.fromkeys(edit.site for edit in edits))
+    times = {edit.coefficient for edit in edits}
+    shared = times.pop() if len(times) == 1 and len(sites) == len(edits) else None
+    if shared is not None:
+        condition += f" x{abs(shared) * len(sites):g}"
     if len(sites) == 1:
         condition += f" at {sites[0].removeprefix('embedder.')}"
     elif sites:
@@ -43,19 +44,21 @@ def header_of(track: Trajectory) -> str:
 
 
 def _told(track: Trajectory) -> list[str]:
-    info = track.info
-    level = "own maze" if info.get("level") is None else f"level {info['level']}"
-    mode = "" if info.get("mode", "hard") == "hard" else f" ({info['mode']})"
-    policy = info.get("policy") or str(info.get("checkpoint", ""))[:12] or "unknown"
-    episode = [f"episode {info['episode']}"] if info.get("episode") else []
-    return [f"{level}{mode}", f"policy {policy}", f"seed {info.get('seed', '-')}", *episode]
+    facts = track.facts
+    level = "own maze" if facts.level is None else f"level {facts.level}"
+    mode = "" if facts.mode == "hard" else f" ({facts.mode})"
+    policy = facts.policy or (facts.checkpoint or "")[:12] or "unknown"
+    episode = [f"episode {facts.episode}"] if facts.episode else []
+    seed = "-" if facts.seed is None else facts.seed
+    return [f"{level}{mode}", f"policy {policy}", f"seed {seed}", *episode]
 
 
 def _row_captions(rows: Sequence[Sequence[Trajectory]]) -> list[list[str]]:
     """Return the words about each row; its checkpoint and horizon only where rows would else look alike."""
     told = [_told(tracks[0]) for tracks in rows]
     for name, words in (("checkpoint", "checkpoint {:.8}"), ("horizon", "at most {} moves")):
-        values = [str(tracks[0].info.get(name, "unknown")) for tracks in rows]
+        found = [getattr(tracks[0].facts, name) for tracks in rows]
+        values = ["unknown" if value is None else str(value) for value in found]
         if len(set(map(tuple, told))) < len(told) and len(set(values)) > 1:
             told = [[*said, words.format(value)] for said, value in zip(told, values, strict=True)]
     return told
@@ -68,7 +71,7 @@ def rows_of(tracks: Iterable[Trajectory]) -> list[list[Trajectory]]:
     """
     rows: dict[tuple[Any, ...], list[Trajectory]] = {}
     for track in tracks:
-        shared = [track.info.get(name) for name in ("policy", "checkpoint", "seed", "episode", "horizon")]
+        shared = [getattr(track.facts, name) for name in ("policy", "checkpoint", "seed", "episode", "horizon")]
         rows.setdefault((recorded_maze(track).without_cheese(), *map(str, shared)), []).append(track)
     return list(rows.values())
 
@@ -79,9 +82,8 @@ def panel_of(track: Trajectory, *, heat: HeatOverlay | None = None, title: str |
         raise InputError(
             f"{header_of(track)}: the rollout {title_of(track)!r} has no moves, so there is nothing to film"
         )
-    exact = track.info.get("exact", {})
-    names = {"p_cheese": "P(cheese)", "p_region": "P(top-right 5x5)"}
-    facts = ", ".join(f"{label} {exact[key]:.2f}" for key, label in names.items() if key in exact)
+    exact = {"P(cheese)": track.facts.exact.p_cheese, "P(top-right 5x5)": track.facts.exact.p_region}
+    facts = ", ".join(f"{label} {value:.2f}" for label, value in exact.items() if value is not None)
     return Panel(
         title_of(track) if title is None else title,
         track.states,

@@ -4,11 +4,74 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from envs.stored.ranges import Count, Digest, Horizon, LevelSeed, Name, NonNegative, Probability, RandomSeed
 
 ZOO = Path(__file__).parents[1] / "zoo"
 SERIES = "-series"  # what the folder of a checkpoint's snapshots adds to its name
+
+
+@dataclass(frozen=True)
+class FiguresOf:
+    """The levels and the rule that a card's figures are of."""
+
+    levels: tuple[LevelSeed, LevelSeed]
+    """Seeds ``low <= s < high``."""
+    horizon: Horizon
+    """Most moves of an episode."""
+    seed: RandomSeed
+    """Seed of where the cheese lies."""
+    region: Annotated[int, Meta(ge=1, le=25)] | None
+    """Side, in cells, of the top-right square where it lies; null: where procgen put it."""
+
+
+@dataclass(frozen=True)
+class DecisionFigures:
+    """Moves at the decision square."""
+
+    levels: Count
+    """Number of levels that have one."""
+    p_cheese_move: Probability | None
+    """Probability of the move towards the cheese; null where no level has a decision square."""
+    p_corner_move: Probability | None
+    """Probability of the move towards the top-right cell."""
+    p_other_move: Probability | None
+    """Probability of any other."""
+
+
+@dataclass(frozen=True)
+class Figures(FiguresOf):
+    """The exact figures of a card, rounded: :func:`agents.evaluation.policy_figures`."""
+
+    p_cheese_in_distribution: Probability
+    """Probability that the cheese is eaten, where it lies as in training."""
+    p_cheese_by_maze_size: dict[Name, Probability]
+    """The same by side of the maze."""
+    levels_by_maze_size: dict[Name, Count]
+    """Number of levels by side of the maze."""
+    expected_steps_in_distribution: NonNegative
+    """Moves until then."""
+    p_cheese_anywhere: Probability
+    """Probability that the cheese is eaten where procgen put it."""
+    p_region_anywhere: Probability
+    """Probability that the top-right 5x5 is visited there."""
+    decision_square: DecisionFigures
+    """Moves at the decision square."""
+
+
+@dataclass(frozen=True)
+class CardHead:
+    """The part of a card that tells what it is of, and lets its figures be computed again."""
+
+    sha256: Digest
+    """Digest of the weights."""
+    figures: FiguresOf
+    """The figures."""
 
 
 def zoo_names() -> list[str]:

@@ -23,9 +23,9 @@ from torch import Tensor
 
 from agents.networks.impala import ImpalaPolicyNet
 from agents.untrusted.torch_files import tensors_of
-from agents.untrusted.zip_members import check_zip, zip_member
 from envs.errors import InputError, one_line
 from envs.files import write_atomic
+from envs.stored.zip_members import check_zip, zip_member
 
 # A folder is searched for these, in small letters and large; what a named file is, its content tells.
 SUFFIXES = (".safetensors", ".pth", ".pt", ".zip", ".ckpt", ".bin", ".pth.tar", ".pt.tar")
@@ -44,17 +44,17 @@ def read_weights(data: bytes, path: Path) -> dict[str, Tensor]:
         except Exception as error:  # of the library and of torch, for numbers and shapes that are none
             raise InputError(f"checkpoint {path}: not a whole safetensors file ({one_line(error)})") from None
     if data[:2] == b"PK":
-        inside = check_zip(data, path, MAX_BYTES).namelist()
+        inside = check_zip(data, f"checkpoint {path}", MAX_BYTES).namelist()
         if POLICY in inside or not any(name.endswith("data.pkl") for name in inside):
-            return tensors_of(zip_member(data, path, POLICY, MAX_BYTES), path, MAX_BYTES)
+            return tensors_of(zip_member(data, f"checkpoint {path}", POLICY, MAX_BYTES), path, MAX_BYTES)
     return tensors_of(data, path, MAX_BYTES)
 
 
 def read_facts(data: bytes, path: Path) -> bytes | None:
     """Return the member ``data`` of a stable-baselines3 ``.zip``; None for any other file, and one that has none."""
-    if data[:2] != b"PK" or not {POLICY, "data"} <= set(check_zip(data, path, MAX_BYTES).namelist()):
+    if data[:2] != b"PK" or not {POLICY, "data"} <= set(check_zip(data, f"checkpoint {path}", MAX_BYTES).namelist()):
         return None
-    return zip_member(data, path, "data", MAX_BYTES, FACT_BYTES)
+    return zip_member(data, f"checkpoint {path}", "data", MAX_BYTES, FACT_BYTES)
 
 
 def without_suffix(path: Path) -> str:

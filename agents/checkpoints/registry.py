@@ -14,8 +14,8 @@ from agents.checkpoints.stated import Origin
 from agents.networks.impala import ImpalaPolicyNet
 from agents.networks.nature import NaturePolicyNet
 from agents.networks.policy import MazePolicy
-from agents.untrusted.weights import fill, shown
-from envs.errors import InputError
+from agents.untrusted.weights import fill
+from envs.errors import InputError, shown
 
 Weights = Mapping[str, Tensor]
 _WIDTH_KEY = "embedder.block1.conv.weight"

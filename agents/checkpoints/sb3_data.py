@@ -15,9 +15,8 @@ from typing import Any
 
 from agents.checkpoints.stated import ACTIVATIONS, SavedPolicy
 from agents.untrusted.plain_pickles import Made, Name, read_pickle
-from agents.untrusted.weights import shown
 from envs.actions import N_ACTIONS
-from envs.errors import InputError, one_line
+from envs.errors import InputError, one_line, shown
 
 _NATURE = "stable_baselines3.common.torch_layers.NatureCNN"
 _FLAT = "stable_baselines3.common.torch_layers.FlattenExtractor"

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from agents.checkpoints.sb3_data import READ
 from agents.checkpoints.stated import ACTIVATIONS, Origin
 from agents.networks.nature import NaturePolicyNet
-from agents.untrusted.weights import check_finite, shown
-from envs.errors import InputError
+from agents.untrusted.weights import check_finite
+from envs.errors import InputError, shown
 
 OWN, ACTOR, CRITIC = "features_extractor.", "pi_features_extractor.", "vf_features_extractor."
 LAYERS = "mlp_extractor."

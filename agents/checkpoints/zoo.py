@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from agents.checkpoints.cards import checkpoint_file, load_card, zoo_names, zoo_snapshots
-from agents.checkpoints.files import FACT_BYTES, MAX_BYTES, has_suffix, read_facts, read_weights, without_suffix
+from agents.checkpoints.cards import CardHead, checkpoint_file, load_card, zoo_names, zoo_snapshots
+from agents.checkpoints.files import MAX_BYTES, has_suffix, read_facts, read_weights, without_suffix
 from agents.checkpoints.registry import network_from_weights
 from agents.checkpoints.sb3_data import saved_policy
 from agents.checkpoints.stated import NOTHING, Origin, Stated
 from agents.networks.policy import MazePolicy
 from envs.errors import InputError, nearest
+from envs.stored.json_records import from_plain, read_json
 
 
 def _load_snapshot(name: str, count: str, stated: Stated) -> MazePolicy:
@@ -92,21 +91,13 @@ def _load_file(path: Path, name: str, card: dict[str, Any], stated: Stated) -> M
 
 def _card_beside(path: Path, data: bytes) -> dict[str, Any]:
     """Return the card that a training of one's own wrote beside these weights; empty if there is none of them."""
+    beside = path.with_suffix(".json")
     try:
-        with open(path.with_suffix(".json"), "rb") as file:
-            card = json.loads(file.read(FACT_BYTES))
-    except (OSError, ValueError, RecursionError):
+        card: dict[str, Any] = read_json(beside)
+        head = from_plain(card, CardHead, beside, partial=True)
+    except InputError:  # whatever else a user keeps there
         return {}
-    ours = isinstance(card, dict) and card.get("sha256") == hashlib.sha256(data).hexdigest()
-    figures = card.get("figures") if ours else None
-    return card if isinstance(figures, dict) and _can_be_asked(figures) else {}
-
-
-def _can_be_asked(figures: Mapping[str, Any]) -> bool:
-    """Return whether a card's figures say what they are figures of, so that they can be computed again."""
-    levels, region = figures.get("levels"), figures.get("region", "missing")
-    numbers = [figures.get("horizon"), figures.get("seed"), *(levels if isinstance(levels, list) else [])]
-    return len(numbers) == 4 and all(type(n) is int for n in numbers) and (region is None or type(region) is int)
+    return card if head.sha256 == hashlib.sha256(data).hexdigest() else {}
 
 
 def _policy(data: bytes, path: Path, name: str, card: dict[str, Any], stated: Stated) -> MazePolicy:

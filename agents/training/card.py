@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from agents.checkpoints.cards import Figures
 from agents.checkpoints.registry import published_net
 from agents.checkpoints.zoo import load_policy
 from agents.evaluation import DEAD_LEVELS, LEVELS, dead_branches, policy_figures
@@ -15,7 +16,10 @@ from agents.networks.policy import MazePolicy
 from agents.training.dagger import DaggerConfig
 from agents.training.imitation import ImitationConfig
 from agents.training.ppo import PPOConfig
+from envs.errors import InputError
 from envs.files import write_atomic
+from envs.stored.json_records import from_plain, read_json
+from envs.stored.ranges import Digest
 from envs.training.levels import EVAL_LEVELS, TRAIN_LEVELS
 
 CARD = "mazesteer-card-1"
@@ -91,11 +95,12 @@ def make_card(
 def _kept_figures(policy: MazePolicy, region: int | None, keep: Path | None, **options: Any) -> dict[str, Any]:
     """Return the figures of a policy, from the file ``keep`` if those of its weights are there; else put them there."""
     try:
-        known = json.loads(keep.read_text()) if keep is not None else {}
-    except (OSError, ValueError):
+        known: dict[str, Any] = read_json(keep) if keep is not None else {}
+        from_plain(known, dict[Digest, Figures], keep)
+    except InputError:  # they are found anew
         known = {}
     asked = {"region": region, "levels": list(options["levels"])}
-    found: dict[str, Any] | None = known.get(policy.sha256) if isinstance(known, dict) else None
+    found: dict[str, Any] | None = known.get(policy.sha256)
     if found is None or any(found[name] != value for name, value in asked.items()):
         found = policy_figures(policy, region, **options)
         if keep is not None:

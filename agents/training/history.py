@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from envs.errors import InputError
 from envs.files import write_atomic
+from envs.stored.json_records import from_json, from_plain
+from envs.stored.ranges import Count, FileName, Name, NonNegative, Number
+from envs.stored.sources import read_file
 
 if TYPE_CHECKING:
     from torch import nn
@@ -33,6 +37,19 @@ FIRST_SNAPSHOT = 4_096
 # Kept apart from training, and not among the levels of the model card: looking at these while
 # choosing options leaves the card's figures free of selection.
 WATCH_LEVELS = (90_000, 90_016)
+Numbers = dict[Name, int | Number]  # of a look, by name
+
+
+@dataclass(frozen=True)
+class RowHead:
+    """The fields that every row of a history has."""
+
+    stage: FileName
+    """Name of the stage."""
+    count: Count
+    """Samples and environment steps since the first weights."""
+    seconds: NonNegative = 0.0
+    """Wall time since the run began."""
 
 
 def snapshot_due(before: int, now: int) -> bool:
@@ -47,24 +64,17 @@ def snapshot_due(before: int, now: int) -> bool:
 
 def read_history(directory: Path) -> list[dict[str, Any]]:
     """Return the rows of ``history.jsonl`` in order of count (none if there is no such file)."""
-    path = directory / FILE
-    if not path.exists():
+    path, remedy = directory / FILE, "not a training history: remove it to begin a new one"
+    if not os.path.lexists(path):
         return []
-    try:
-        rows = [json.loads(line) for line in path.read_text().splitlines()]
-    except (OSError, ValueError, RecursionError):
-        rows = [None]
-    if not all(_is_row(row) for row in rows):
-        raise InputError(f"{path}: not a training history; remove it to begin a new one")
+    rows = []
+    for number, line in enumerate(read_file(path, remedy=remedy).splitlines(), 1):
+        where = f"{path}, line {number}"
+        row = from_json(line, dict[Name, Any], where, remedy)
+        from_plain(row, RowHead, where, remedy, partial=True)
+        from_plain({name: value for name, value in row.items() if name != "stage"}, Numbers, where, remedy)
+        rows.append(row)
     return rows
-
-
-def _is_row(row: Any) -> bool:
-    """Return whether ``row`` has a stage, a count, and numbers for all else."""
-    if not (isinstance(row, dict) and {"stage", "count"} <= set(row)):
-        return False
-    numbers = [value for key, value in row.items() if key != "stage"]
-    return type(row["stage"]) is str and type(row["count"]) is int and all(type(n) in (int, float) for n in numbers)
 
 
 @dataclass

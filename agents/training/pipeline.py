@@ -7,15 +7,15 @@ A run lives in one directory: ``train.json`` (its options), the state files of i
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from msgspec import Meta
 
 from agents.checkpoints.files import save_checkpoint
 from agents.evaluation import LEVELS
@@ -26,8 +26,10 @@ from agents.training.dagger import DaggerConfig, train_dagger
 from agents.training.history import SNAPSHOTS, WATCH_LEVELS, Watcher, learning_curves, read_history
 from agents.training.imitation import ImitationConfig, train_imitation
 from agents.training.ppo import PPOConfig, train_ppo
-from envs.errors import RANGES, InputError, check_random_seed, nearest
+from envs.errors import RANGES, InputError, nearest
 from envs.files import remove_stale, write_atomic
+from envs.stored.json_records import read_record
+from envs.stored.ranges import Count, Name, Positive, RandomSeed, Scale
 
 SPEC = "train.json"
 # A policy that is already good: update it on what it does now, in small steps on large batches, and do not pay it
@@ -59,25 +61,25 @@ class TrainSpec:
             of rounds.
     """
 
-    region: int | None = 5
+    region: Positive | None = 5
     """Side, in cells, of the top-right square where the cheese lies; None: anywhere."""
-    scale: int = 1
+    scale: Scale = 1
     """Scale of the network, 1 to 32; 4 in the published agents."""
-    seed: int = 0
+    seed: RandomSeed = 0
     """Seed of weights, levels and moves, 0 or more."""
-    samples: int = 3_000_000
+    samples: Count = 3_000_000
     """Labelled states of imitation; 0: none."""
-    dagger_samples: tuple[int, ...] = (5_000_000, 3_000_000)
+    dagger_samples: Annotated[tuple[Count, ...], Meta(max_length=MOST_ROUNDS)] = (5_000_000, 3_000_000)
     """Labelled states of each round of walks; a round begins with the full rate again and meets other levels."""
-    ppo_steps: int = 1_000_000
+    ppo_steps: Count = 1_000_000
     """Environment steps of PPO, rounded up to whole rollouts; 0: no PPO."""
-    optimizer: str = "adam"
+    optimizer: Name = "adam"
     """Optimizer of imitation: ``adam`` or ``muon``."""
-    device: str = "cpu"
+    device: Name = "cpu"
     """Device of the training: ``cpu``, ``cuda``, ``cuda:1``, ..."""
     bf16: bool = False
     """Train in bfloat16; it changes the numbers, so it belongs to the run."""
-    patience: tuple[int, ...] = (DaggerConfig.patience,)
+    patience: Annotated[tuple[Count, ...], Meta(max_length=MOST_ROUNDS)] = (DaggerConfig.patience,)
     """Steps without a new cell after which a walk is given up (0: never), one number or one for each round."""
 
     def __post_init__(self) -> None:
@@ -187,25 +189,10 @@ def start_run(out: Path, spec: TrainSpec, *, bf16: bool | None = None) -> TrainS
 
 def read_run(out: Path) -> TrainSpec:
     """Return the options of the run in ``out``; raise :class:`InputError` if there is none."""
-    try:
-        given = json.loads((out / SPEC).read_text())
-        given = {"patience": list(TrainSpec.patience), **given}  # which was no option once
-        for name in ("dagger_samples", "patience"):
-            numbers = given[name]
-            if not (isinstance(numbers, list) and all(type(n) is int for n in numbers)):
-                raise ValueError
-            given[name] = tuple(numbers)
-        spec = TrainSpec(**given)
-        kinds = {field.name: type(getattr(TrainSpec(), field.name)) for field in dataclasses.fields(TrainSpec)}
-        if any(type(v) is not kinds[k] and not (k == "region" and v is None) for k, v in given.items()):
-            raise ValueError
-        check_random_seed(spec.seed)
-        if spec.region is not None and spec.region < 1:
-            raise ValueError
-    except FileNotFoundError:
-        raise InputError(f"{out}: no training run there to resume ({SPEC} is missing)") from None
-    except (OSError, ValueError, TypeError, KeyError):
-        raise InputError(f"{out / SPEC}: damaged; begin a new run in another --out") from None
+    path = out / SPEC
+    if not os.path.lexists(path):
+        raise InputError(f"{out}: no training run there to resume ({SPEC} is missing)")
+    spec = read_record(path, TrainSpec, "damaged; begin a new run in another --out")
     check_device(spec.device)
     return spec
 

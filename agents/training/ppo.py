@@ -245,8 +245,8 @@ def train_ppo(
     out.mkdir(parents=True, exist_ok=True)
     keep_freed_memory()
     state = read_state(out / ARCHIVE, asdict(config))
-    done = int(state["steps"]) if state else 0
-    warm = bool(state["warm_start"]) if state else warm_start is not None
+    done = state.steps if state else 0
+    warm = state.warm_start if state else warm_start is not None
     model = _model(config, done, warm, device)
     policy = model.policy
     assert isinstance(policy, MazeActorCriticPolicy)
@@ -255,8 +255,8 @@ def train_ppo(
             restore(model, state, out / ARCHIVE)
         elif warm_start is not None:
             policy.net.load_state_dict(warm_weights(warm_start, config.scale))
-        if done < config.steps or (state and state["passes_left"]):  # else the run has ended
-            earlier = float(state["seconds"]) if state else 0.0
+        if done < config.steps or (state and state.passes_left):  # else the run has ended
+            earlier = state.seconds if state else 0.0
             model.set_logger(_Log(out / "tensorboard", watcher.offset if watcher is not None else 0, done))
             _learn(model, _Keeper(config, out, save_every_seconds, progress, watcher, earlier), done)
     finally:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import zipfile
-import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,17 @@ from agents.networks.sb3_policy import MazeActorCriticPolicy, MazePPO
 from agents.untrusted.weights import check_finite
 from envs.errors import InputError, one_line
 from envs.files import write_atomic
+from envs.stored.json_records import from_json
+from envs.stored.ranges import Count, Name, NonNegative, Number
+from envs.stored.sources import MOST_JSON, read_file
+from envs.stored.zip_members import zip_member
 
 from stable_baselines3.common.base_class import BaseAlgorithm  # isort: skip  (after envs, which silences gym's notice)
 
 ARCHIVE = "ppo.zip"
 WEIGHTS = "ppo.safetensors"
 _STATE = "mazesteer.json"
-_EARLIER = {"passes_left": 0}  # earlier versions saved between updates only
+MOST_BYTES = 2**32  # of an archive, which has the weights three times
 
 
 def save_run(
@@ -58,31 +63,56 @@ def save_run(
     save_checkpoint(policy.net, out / WEIGHTS, {"steps": str(model.num_timesteps)})
 
 
-def read_state(path: Path, options: Mapping[str, Any]) -> dict[str, Any] | None:
+@dataclass(frozen=True)
+class ReturnStatistics:
+    """Running statistics of the returns, by which rewards are scaled."""
+
+    mean: Number
+    """Mean return."""
+    var: NonNegative
+    """Variance of the returns."""
+    count: NonNegative
+    """Number of returns."""
+
+
+@dataclass(frozen=True)
+class RunState:
+    """The state of a run that its archive keeps beside the model."""
+
+    config: dict[Name, Any]
+    """The run's options."""
+    steps: Count
+    """Environment steps made."""
+    seconds: NonNegative
+    """Wall time so far."""
+    updates: Count
+    """Updates of the network made."""
+    warm_start: bool
+    """Whether the run began with trained weights."""
+    return_statistics: ReturnStatistics
+    """Statistics of the returns."""
+    passes_left: Count = 0
+    """Passes left over the last rollout; earlier versions saved between updates only."""
+
+
+def read_state(path: Path, options: Mapping[str, Any]) -> RunState | None:
     """Read the state that :func:`save_run` put beside the model; None without a file.
 
     Raises :class:`InputError` for a file that is damaged or of a run with other options.
     """
-    if not path.exists():
+    if not os.path.lexists(path):
         return None
-    try:
-        with zipfile.ZipFile(path) as archive:
-            state = {**_EARLIER, **json.loads(archive.read(_STATE))}
-        then = dict(state["config"])
-        numbers = [state["seconds"], *(state["return_statistics"][name] for name in ("mean", "var", "count"))]
-        whole = [type(state[name]) for name in ("steps", "updates", "passes_left", "warm_start")]
-        if whole != [int, int, int, bool] or not all(isinstance(number, int | float) for number in numbers):
-            raise ValueError
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, KeyError, TypeError, ValueError):
-        raise InputError(f"{path}: not the archive of a PPO run of this program; use another --out") from None
+    remedy = "not the archive of a PPO run of this program: use another --out"
+    text = zip_member(read_file(path, MOST_BYTES, remedy), f"{path}: {remedy}", _STATE, MOST_BYTES, MOST_JSON)
+    state = from_json(text, RunState, path, remedy)
     wanted = json.loads(json.dumps(dict(options)))
-    if then != wanted:
-        changed = sorted(k for k in wanted if then.get(k) != wanted[k])
+    if state.config != wanted:
+        changed = sorted(k for k in wanted if state.config.get(k) != wanted[k])
         raise InputError(f"{path}: was started with other options ({', '.join(changed)}); use another --out")
     return state
 
 
-def restore(model: MazePPO, state: Mapping[str, Any], path: Path) -> None:
+def restore(model: MazePPO, state: RunState, path: Path) -> None:
     """Give ``model`` the state that :func:`save_run` wrote to ``path``; ``state`` is that of :func:`read_state`.
 
     Raises :class:`InputError` if the weights or the optimiser's state in the file are damaged.
@@ -95,9 +125,9 @@ def restore(model: MazePPO, state: Mapping[str, Any], path: Path) -> None:
             check_finite(key, value, str(path))
     except Exception as error:  # torch and stable-baselines3 raise many kinds for a damaged file
         raise InputError(f"{path}: damaged ({one_line(error)}); remove it or use another --out") from None
-    model.num_timesteps, model._n_updates = state["steps"], state["updates"]
-    rms = normalised.ret_rms
-    rms.mean, rms.var, rms.count = (np.float64(state["return_statistics"][name]) for name in ("mean", "var", "count"))
+    model.num_timesteps, model._n_updates = state.steps, state.updates
+    rms, kept = normalised.ret_rms, state.return_statistics
+    rms.mean, rms.var, rms.count = map(np.float64, (kept.mean, kept.var, kept.count))
 
 
 def warm_weights(source: Path | ImpalaPolicyNet, scale: int) -> dict[str, torch.Tensor]:
@@ -115,7 +145,7 @@ def warm_weights(source: Path | ImpalaPolicyNet, scale: int) -> dict[str, torch.
 
 def _imitation_net(path: Path) -> ImpalaPolicyNet:
     try:
-        weights = torch.load(path, weights_only=True)["net"]
+        weights = torch.load(io.BytesIO(read_file(path, MOST_BYTES)), weights_only=True)["net"]
     except Exception as error:  # torch raises many kinds for a damaged or foreign file
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path}: not the state of a warm start ({reason})") from None

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from agents.checkpoints.cards import SERIES, ZOO
+from agents.checkpoints.cards import SERIES, ZOO, CardHead
 from agents.checkpoints.files import save_checkpoint
 from agents.checkpoints.registry import published_net
 from agents.checkpoints.zoo import load_policy
@@ -24,6 +24,7 @@ from agents.training.card import write_card
 from agents.training.history import EXACT, FIRST_SNAPSHOT, SNAPSHOTS, learning_curves, read_history
 from envs.errors import InputError
 from envs.files import write_atomic
+from envs.stored.json_records import from_plain, read_json
 
 SNAPSHOTS_KEPT = 12
 
@@ -36,14 +37,15 @@ def publish(run: Path, name: str, *, series: bool = False, notes: str = "", zoo:
     final = run / "policy.safetensors"
     if not (final.is_file() and final.with_suffix(".json").is_file()):
         raise InputError(f"{run}: no finished training there; `mazesteer train --out {run} --resume` ends it")
-    card = json.loads(final.with_suffix(".json").read_text())
+    card: dict[str, Any] = read_json(final.with_suffix(".json"))
+    from_plain(card, CardHead, final.with_suffix(".json"), partial=True)
     if notes:
         card["notes"] = notes
     zoo.mkdir(parents=True, exist_ok=True)
     weights, facts, curves = (zoo / f"{name}{suffix}" for suffix in (".safetensors", ".json", ".png"))
     shutil.copyfile(final, weights)
     write_card(card, facts)
-    learning_curves(card["history"], curves, f"{name}: exact figures on 16 evaluation levels while it learned")
+    learning_curves(read_history(run), curves, f"{name}: exact figures on 16 evaluation levels while it learned")
     written = [weights, facts, curves]
     if series:
         written += publish_series(run, zoo / f"{name}{SERIES}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from envs.actions import MOVE_OF_STEP, Move
 from envs.errors import InputError
 from envs.files import write_atomic
 from envs.maze import Maze
+from envs.stored.sources import read_file
 
 # [dx + 1, dy + 1] to the move that makes that step.
 _MOVE_OF_STEP = np.full((3, 3), int(Move.NOOP))
@@ -31,6 +33,9 @@ for (_dx, _dy), _move in MOVE_OF_STEP.items():
     _MOVE_OF_STEP[_dx + 1, _dy + 1] = int(_move)
 
 Progress = Callable[[int, dict[str, float]], None]
+
+
+MOST_STATE = 2**32  # bytes of a state file: the widest network that is trained, three times
 
 
 @dataclass(frozen=True)
@@ -242,10 +247,11 @@ class Session:
         self._writer.close()
 
     def _resume(self) -> int:
-        if not self._path.exists():
+        if not os.path.lexists(self._path):
             return 0
+        data = read_file(self._path, MOST_STATE, "not the state of a warm start: remove it or use another --out")
         try:
-            state = torch.load(self._path, map_location="cpu", weights_only=True)
+            state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
             then, samples = dict(state["config"]), int(state["samples"])
             running = {str(key): float(value) for key, value in state["running"].items()}
             seconds = float(state["seconds"])

@@ -15,9 +15,8 @@ import torch
 from torch import Tensor
 
 from agents.untrusted.torch_pickles import check_pickles, not_tensors
-from agents.untrusted.weights import shown
-from agents.untrusted.zip_members import check_zip, stored
-from envs.errors import InputError, one_line
+from envs.errors import InputError, one_line, shown
+from envs.stored.zip_members import check_zip, stored
 
 _TENSORS = (Tensor, torch.nn.Parameter)
 _DEEPEST = 4  # of dictionaries in one another
@@ -88,11 +87,11 @@ def _unwrapped(key: str) -> str:
 
 def _load(data: bytes, path: Path, most: int) -> Any:
     if data[:2] == b"PK":  # by its first bytes torch takes it for a zip
-        if any(name.endswith("/constants.pkl") for name in check_zip(data, path, most).namelist()):
+        if any(name.endswith("/constants.pkl") for name in check_zip(data, f"checkpoint {path}", most).namelist()):
             raise InputError(
                 f"checkpoint {path}: a scripted network (TorchScript), which is code; save its state_dict() instead"
             )
-        data = stored(data, path, most)
+        data = stored(data, f"checkpoint {path}", most)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch remarks on pickle protocols, pickletools on escapes

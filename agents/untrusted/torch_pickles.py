@@ -20,8 +20,8 @@ from typing import Any
 
 import torch
 
-from agents.untrusted.weights import DIMENSIONS, shown
-from envs.errors import InputError, one_line
+from agents.untrusted.weights import DIMENSIONS
+from envs.errors import InputError, one_line, shown
 
 MAX_PICKLE_BYTES = 2**22  # torch's pickles hold some 100 for each tensor, whose numbers lie elsewhere
 MAX_PROTOCOL = 3  # the last one that torch's reader for weights takes

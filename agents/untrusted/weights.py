@@ -7,16 +7,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from envs.errors import InputError
+from envs.errors import InputError, shown
 
 DIMENSIONS = 64  # the most that torch computes with
 KINDS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-
-
-def shown(key: object) -> str:
-    """Return a foreign file's name for a tensor as an error line can show it."""
-    text = str(key)[:80]
-    return text if text.isprintable() else repr(text)
 
 
 def check_finite(key: str, found: Tensor, where: str) -> None:

@@ -40,8 +40,7 @@ def gym3_env(num: int, mode: str = "hard", **options: Any) -> Any:
 
     Raises :class:`InputError` if procgen or the system library it needs is missing.
     """
-    if mode not in MODE_CODE:
-        raise InputError(f"maze mode {mode!r} is not supported; {nearest(mode, MODE_CODE)}")
+    check_mode(mode)
     silence_gym_notice()
     try:
         from procgen import ProcgenGym3Env
@@ -93,6 +92,13 @@ def template(mode: str) -> MazeState:
         return state_bytes.decode(_kept(mode, 1, False)[1])
 
 
+def check_mode(mode: str) -> str:
+    """Return procgen's distribution mode ``mode``; raise :class:`InputError` for one without mazes."""
+    if mode not in MODE_CODE:
+        raise InputError(f"maze mode {mode!r} is not supported; {nearest(mode, MODE_CODE)}")
+    return mode
+
+
 def check_seed(seed: int) -> int:
     """Return ``seed`` as an int if procgen can make that level, else raise :class:`InputError`."""
     try:
@@ -111,8 +117,7 @@ def level_states(seeds: Sequence[int], mode: str = "hard") -> list[bytes]:
     by the action -1, which gives the level that ``start_level=seed`` gives, without building an
     environment per level.
     """
-    if mode not in MODE_CODE:
-        raise InputError(f"maze mode {mode!r} is not supported; {nearest(mode, MODE_CODE)}")
+    check_mode(mode)
     start = template(mode)
     asked = [state_bytes.encode(start.with_level_seeds(check_seed(s), check_seed(s) + 1)) for s in seeds]
     out: list[bytes] = []

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envs.errors import InputError
+from envs.stored.ranges import Text
 from steering.experiments.conditions import MAIN
 from steering.statistics.boundary import ThresholdPair
 from steering.sweep.artifacts import DATABASE, INDEX, read_index
 from steering.sweep.outcome_table import OutcomeTable
-from steering.sweep.provenance import version_sets
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store
 
@@ -100,8 +100,6 @@ def read_compared_runs(directories: Sequence[Path]) -> list[ComparedRun]:
 
 def _read(store: Store, spec: SweepSpec, coefficient: float) -> ComparedRun:
     table = OutcomeTable.read_trunk(store, spec, MAIN, coefficient)
-    if not table.spec.sites:
-        raise InputError(f"{store.path.parent}: no trunk site was swept; nothing to compare")
     what = "" if len(spec.coefficients) == 1 and coefficient == 1 else f" x{coefficient:.15g}"
     what += "" if spec.vector == "start" else f" (vector {spec.vector})"
     return ComparedRun(
@@ -110,8 +108,8 @@ def _read(store: Store, spec: SweepSpec, coefficient: float) -> ComparedRun:
         coefficient=coefficient,
         table=table,
         thresholds=store.thresholds(),
-        command=store.meta("command", ""),
-        versions=version_sets(store.meta("versions", [])),
+        command=store.meta("command", Text, ""),
+        versions=store.versions(),
         directory=store.path.parent,
     )
 

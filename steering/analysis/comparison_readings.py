@@ -10,9 +10,9 @@ import numpy as np
 from steering.analysis.compared_runs import ComparedRun
 from steering.analysis.readings import readings
 from steering.probes.curves import boundaries, cut, mean_curves, probe_curves, tallies_from_json
-from steering.probes.summary import APART, CELL, CHEESE, INTERACTION, SURROUNDINGS, ProbeCurves, with_interval
+from steering.probes.summary import APART, CHEESE, ProbeCurves, with_interval
 from steering.records.comparison import ComparedBoundary, Comparison
-from steering.records.probes import Estimate, ProbeBoundaries, ProbeSummary
+from steering.records.probes import CELL, INTERACTION, SURROUNDINGS, Estimate, ProbeBoundaries, ProbeSummary
 from steering.records.readings import ComparedProbedSite, ComparedReadings, ProbedCurves, Reading
 from steering.records.sites import SiteFacts
 from steering.statistics import bootstrap

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from envs.files import write_atomic
+from envs.stored.json_records import to_json
 from steering.analysis.paired_effects import effects
 from steering.experiments.conditions import ALL_SITES, BY_NAME, CONTROLS, MAIN
 from steering.experiments.outcome import OUTCOME_FIELDS, PROFILE_SUMS
 from steering.records.boundary import BoundarySummary, ControlReading, ControlSummary, ThresholdReach
-from steering.records.codec import to_json
 from steering.records.sweep import (
     CheckpointId,
     CleanReference,

@@ -130,8 +130,8 @@ def sites_command(
 ) -> None:
     """All sites of a network: trunk or branch, affine, equivalence class, receptive field."""
     from agents.checkpoints.zoo import load_policy
+    from envs.stored.json_records import to_json
     from steering.interventions.sites import enumerate_sites
-    from steering.records.codec import to_json
     from steering.records.sites import site_facts
 
     sites = enumerate_sites(load_policy(checkpoint, activation=activation, scale_pixels=scale_pixels).net)

@@ -49,8 +49,8 @@ def power_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say how many levels an interval of a given width needs, judging by a run."""
+    from envs.stored.json_records import to_json
     from steering.analysis.power import power_of_run
-    from steering.records.codec import to_json
     from steering.statistics import bootstrap
 
     records = power_of_run(run, width, site)

@@ -93,9 +93,9 @@ def video(
         film_of(rows, out, look=look, grid=grid, heats=heats)
     for track in (track for row in rows for track in row):
         end = "reached the cheese" if track.reached_cheese else "did not reach the cheese"
-        print(f"level {track.info['level']}, {track.info['condition']}: {end} in {len(track)} moves")
+        print(f"level {track.facts.level}, {track.facts.condition}: {end} in {len(track)} moves")
         if record is not None:
-            file = record / f"level{track.info['level']:05d}_{track.info['condition']}.npz"
+            file = record / f"level{track.facts.level or 0:05d}_{track.facts.condition}.npz"
             write_atomic(file, track.to_bytes())
             print(f"  rollout: {file}")
     print(f"film: {out}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,7 @@ from steering.cli.options import DEFAULT_CHECKPOINT, Activation, Checkpoint, Sca
 from steering.statistics.formatting import short_site_name
 
 if TYPE_CHECKING:
+    from steering.records.boundary import BoundarySummary
     from steering.records.probes import Estimate, ProbeSummary
 
 WIDEST = "3x3"  # the unit whose hits are printed, of those in ``map``
@@ -38,9 +39,9 @@ def probe(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Probe every layer for the cheese's cell and for next moves; compare cheese vectors between positions."""
+    from envs.stored.json_records import to_json
     from steering.probes.run import ProbeOptions, run_probes
-    from steering.records.codec import to_json
-    from steering.sweep.artifacts import PROBES, read_json
+    from steering.sweep.artifacts import PROBES, swept_boundary
     from steering.sweep.spec import stated_of
     from steering.workflows.progress import bar
 
@@ -51,7 +52,7 @@ def probe(
         print(to_json(found).decode(), end="")
         return
     _show(found)
-    _side_by_side(found, read_json(out / "summary.json").get("boundary"))
+    _side_by_side(found, swept_boundary(out))
     print(f"\nnumbers: {out / PROBES.file}")
 
 
@@ -81,16 +82,11 @@ def _show(found: ProbeSummary) -> None:
     print(f"{'shuffled labels, at the input':<32}" + _line([pixels[name].control for name in moves_of]))
 
 
-def _side_by_side(found: ProbeSummary, swept: dict[str, Any] | None) -> None:
+def _side_by_side(found: ProbeSummary, swept: BoundarySummary | None) -> None:
     """Print the readings of the boundary with their intervals: the probes', beside those of a sweep in ``--out``."""
     from steering.analysis.readings import readings
-    from steering.records.boundary import BoundarySummary
-    from steering.records.codec import from_plain
 
-    causal = None
-    if swept is not None:
-        causal = from_plain(swept, BoundarySummary, "summary.json: boundary", "type `mazesteer report` again")
-    rows = [(row.kind, row.what, row.place, row.interval) for row in readings(causal, found)]
+    rows = [(row.kind, row.what, row.place, row.interval) for row in readings(swept, found)]
     widths = [max(len(row[k]) for row in rows) + 2 for k in range(3)]
     print("\nthe boundary, reading by reading (95% bootstrap intervals over mazes)")
     for row in rows:

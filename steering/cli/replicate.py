@@ -45,8 +45,8 @@ def replicate_command(
 ) -> None:
     """Run the published findings again and print measured beside published."""
     from agents.checkpoints.zoo import load_stated
+    from envs.stored.json_records import to_plain
     from steering.experiments.levels import parse_levels
-    from steering.records.codec import to_plain
     from steering.replication.protocol import Settings, published_site
     from steering.replication.run import chosen, replicate
     from steering.sweep.artifacts import DATABASE, REPLICATE

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from envs.stored.ranges import Count, Flag, LevelSeed, Name, NonNegative, Number, Positive, Probability
 from steering.experiments.conditions import REFERENCES
 
 HORIZON = 256
@@ -21,40 +22,40 @@ class Outcome:
     path to it ends in.
     """
 
-    p_cheese: float
+    p_cheese: Probability
     """Probability, 0 to 1, that the cheese is eaten; 0 where it was taken away."""
-    p_cheese_cell: float
+    p_cheese_cell: Probability
     """Probability that the cell where the level has its cheese is visited, also where the cheese was taken away."""
-    p_corner: float
+    p_corner: Probability
     """Probability that the top-right cell is visited before the episode ends."""
-    p_region: float
+    p_region: Probability
     """Probability that the top-right 5x5 is visited before the episode ends."""
-    p_region_first: float
+    p_region_first: Probability
     """Probability that the top-right 5x5 is visited before the cell where the level has its cheese: ``p_region`` while
     the cheese is there, so that levels with and without it compare."""
-    p_cheese_decision: float
+    p_cheese_decision: Probability
     """Probability of the move towards the cheese at the decision square; NaN without such a square."""
-    p_corner_decision: float
+    p_corner_decision: Probability
     """Probability of the move towards the top-right cell at the decision square; NaN without such a square."""
-    p_other_decision: float
+    p_other_decision: Probability
     """Probability of any other move at the decision square; NaN without such a square."""
-    expected_steps: float
+    expected_steps: NonNegative
     """Mean number of moves made, 0 to the horizon."""
-    path_probability_cheese: float
+    path_probability_cheese: Probability
     """Geometric mean of the step probabilities along the shortest path to the cheese, 0 to 1."""
-    path_probability_corner: float
+    path_probability_corner: Probability
     """Geometric mean of the step probabilities along the shortest path to the top-right cell, 0 to 1."""
-    value_start: float
+    value_start: Number
     """Value head at the start, in discounted reward."""
-    tv_clean: float
+    tv_clean: NonNegative
     """Mean total-variation distance, 0 to 1, of the move distributions to those of the policy left alone; all states
     off the cheese's cell alike."""
-    tv_no_cheese: float
+    tv_no_cheese: NonNegative
     """The same distance to the policy on the level without its cheese."""
-    tv_clean_occupancy: float
+    tv_clean_occupancy: NonNegative
     """``tv_clean`` with each state weighted by how often the policy without cheese is there; no page shows it: it is
     kept in ``outcomes.csv`` to tell how much an edit changes the policy where the mouse goes."""
-    tv_no_cheese_occupancy: float
+    tv_no_cheese_occupancy: NonNegative
     """``tv_no_cheese`` with each state weighted by how often the policy without cheese is there; blindness by occupancy
     is made of it."""
 
@@ -138,24 +139,24 @@ PROFILE_FIELDS = ("level", "site", "coefficient", "distance", "outside", "states
 class Profile:
     """Sums over the states of one level in one bin, for one site and multiple of the vector."""
 
-    level: int
+    level: LevelSeed
     """Seed of the level."""
-    site: str
+    site: Name
     """Name of the site of subtraction."""
-    coefficient: float
+    coefficient: Number
     """Multiple of the vector subtracted."""
-    distance: int
+    distance: Count
     """First path length of the bin, in moves: one of ``DISTANCES``."""
-    outside: int
+    outside: Flag
     """1 where the present and the start position are both farther from the cheese than the site's receptive field, so
     that additivity is guaranteed; else 0."""
-    states: int
+    states: Positive
     """Number of states in the bin, 1 or more."""
-    tv_subtract: float
+    tv_subtract: NonNegative
     """Sum of the total-variation distances of the edited to the no-cheese policy, 0 to ``states``."""
-    tv_clean: float
+    tv_clean: NonNegative
     """Sum of those of the policy left alone, 0 to ``states``."""
-    interaction: float
+    interaction: NonNegative
     """Sum of norms ``|f(m,c) - f(m,0) - v|``: what the vector ``v`` leaves over at position m, 0 or more."""
-    difference: float
+    difference: NonNegative
     """Sum of norms ``|f(m,c) - f(m,0)|``, 0 or more."""

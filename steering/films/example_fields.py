@@ -16,10 +16,10 @@ from envs.errors import InputError
 from envs.files import write_atomic
 from envs.maze import Maze
 from envs.recording import pack_state
+from envs.stored.json_records import from_json, to_json
 from steering.experiments.conditions import MAIN, Key
 from steering.experiments.exact import LevelEvaluator
 from steering.experiments.level_conditions import level_intervention
-from steering.records.codec import from_json, to_json
 from steering.records.examples import ChosenMaze, ExampleFields, MazeFields
 from steering.records.sweep import CheckpointId
 from steering.sweep.artifacts import FIELDS

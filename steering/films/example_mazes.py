@@ -9,7 +9,7 @@ from envs.errors import InputError
 from envs.files import write_atomic
 from envs.maze import Maze
 from envs.recording import pack_state, unpack_state
-from steering.records.codec import to_json
+from envs.stored.json_records import to_json
 from steering.records.examples import ExampleFields
 from steering.sweep.artifacts import FIELDS
 

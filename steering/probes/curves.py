@@ -13,17 +13,17 @@ import numpy as np
 
 from steering.probes.score_records import ProbeScores
 from steering.probes.summary import (
-    CELL,
-    CELL_SHUFFLED,
-    INTERACTION,
-    SHUFFLED,
-    SURROUNDINGS,
     ProbeCurves,
     Statistic,
     pooled_ratio,
     probe_questions,
 )
 from steering.records.probes import (
+    CELL,
+    CELL_SHUFFLED,
+    INTERACTION,
+    SHUFFLED,
+    SURROUNDINGS,
     CellBoundary,
     DecodingBoundary,
     NextMoveBoundary,

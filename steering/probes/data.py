@@ -17,10 +17,10 @@ from envs.maze import Cell, Maze, State
 from envs.simulator.state_layout import WALL
 from steering.experiments.levels import skip_reason
 from steering.interventions.hooks import HookedPolicy
+from steering.probes.score_records import MOVES
 from steering.statistics.seeding import generator
 
 FOLDS = 5
-MOVES = ("cheese", "corner", "policy")  # whose next move
 REACH = 3  # cells around the mouse that are kept
 
 

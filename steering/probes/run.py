@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -16,35 +17,41 @@ from agents.networks.policy import Policy
 from envs.errors import RANGES, InputError, check_random_seed, told_if_stopped
 from envs.files import write_atomic
 from envs.maze import Maze
+from envs.stored.json_records import from_plain, read_json, to_json, to_plain
 from steering.experiments.levels import first_levels, parse_levels, qualifying_levels
 from steering.interventions.sites import INPUT, Site, find_site, select_sites
 from steering.probes.curves import Tally, boundaries, decoding_tallies, probe_curves, tallies_to_json
 from steering.probes.data import probe_data, shuffled
 from steering.probes.position_dependence import interaction_tally, position_sums, representation
-from steering.probes.score_records import KeptMaps, ProbeScores, ProbeSpec, SiteScores
+from steering.probes.score_records import (
+    KeptMaps,
+    Known,
+    ProbeScores,
+    ProbeSpec,
+    SiteScores,
+    StoredScores,
+    check_scores,
+)
 from steering.probes.scores import site_scores
-from steering.probes.summary import INTERACTION, summarize_probes
+from steering.probes.summary import summarize_probes
 from steering.probes.surroundings import surroundings_moves
-from steering.records.codec import from_plain, to_json, to_plain
-from steering.records.probes import ProbeSummary
+from steering.records.probes import INTERACTION, ProbeSummary
 from steering.records.sites import SiteFacts
 from steering.records.sweep import CheckpointId
 from steering.statistics import bootstrap
 from steering.statistics.seeding import generator
-from steering.sweep.artifacts import PROBES, read_json
-from steering.sweep.spec import SweepSpec
+from steering.sweep.artifacts import PROBES
+from steering.sweep.spec import SPEC, SweepSpec
 from steering.sweep.store import run_directory
 
 SCORES = "probe_scores.json"
+MOST_SCORES = 2**27  # bytes of that file: of some 30,000 frames at all sites
 SCORES_FORMAT = "mazesteer-probe-scores-2"
 OLD_SCORES_FORMAT = "mazesteer-probes-1"  # next moves by maze only: of these scores the maps are taken
+ANOTHER = "choose another --out, or delete it"
 DEFAULT_LEVELS = 200
 BYTES_PER_VALUE = 12  # of memory, for each activation of each frame: the map, and copies to fit readouts
 SHUFFLES = 10  # deep sites hold a few clusters of states: a shuffled probe is right or wrong about each as a whole
-
-
-# By site; of one whose scores an earlier version left, what is taken over from it.
-Known = dict[str, SiteScores | KeptMaps]
 
 
 @dataclass(frozen=True)
@@ -110,7 +117,7 @@ def _plan(options: ProbeOptions, progress: Callable[[int, int], None]) -> tuple[
     candidates = parse_levels(options.levels) if options.levels is not None else None
     asked = options.n_levels or DEFAULT_LEVELS if candidates is None else len(candidates)
     check_memory(asked * options.states * largest * BYTES_PER_VALUE, f"probes of {asked * options.states:,} frames")
-    sweep = SweepSpec.load(options.out) if (options.out / "spec.json").is_file() else None
+    sweep = SweepSpec.load(options.out) if os.path.lexists(options.out / SPEC) else None
     if sweep is not None and sweep.sha256 != policy.sha256:
         raise InputError(f"{options.out} is a sweep of {sweep.checkpoint}, not of {policy.name}; choose another --out")
     mode = options.mode or (sweep.mode if sweep is not None else "hard")
@@ -146,6 +153,7 @@ def _site_by_site(
     """Return the scores of ``sites``; ``known`` takes each new one, and the file with it."""
     data = probe_data(policy, mazes, spec.states, spec.seed)
     controls = [shuffled(data, generator(spec.seed, 0, "shuffled labels", draw)) for draw in range(SHUFFLES)]
+    check_scores(known, len(data.maze), len(mazes), directory / SCORES, ANOTHER)
     progress(len(_whole(known, sites)), len(sites))
     for site in sites:
         kept = known.get(site.name)
@@ -217,17 +225,16 @@ def _known(directory: Path, spec: ProbeSpec) -> Known:
     Raises:
         InputError: if they are of other levels or options, or damaged.
     """
-    path, remedy = directory / SCORES, "choose another --out, or delete it"
-    found = read_json(path)
-    if not found:
+    path, remedy = directory / SCORES, ANOTHER
+    if not os.path.lexists(path):
         return {}
-    version_of, of, scores = (found.get(name) for name in ("format", "spec", "scores"))
-    if version_of not in (SCORES_FORMAT, OLD_SCORES_FORMAT) or of != to_plain(spec) or not isinstance(scores, dict):
+    stored = from_plain(read_json(path, remedy, MOST_SCORES), StoredScores, path, remedy)
+    if stored.format not in (SCORES_FORMAT, OLD_SCORES_FORMAT) or stored.spec != to_plain(spec):
         raise InputError(f"{path} belongs to another checkpoint, other levels, states, seed or mode; {remedy}")
     known: Known = {}
-    for name, site in scores.items():
+    for name, site in stored.scores.items():
         where = f"{path}: {name}"
-        if version_of == OLD_SCORES_FORMAT and isinstance(site, dict):
+        if stored.format == OLD_SCORES_FORMAT and isinstance(site, dict):
             site = {key: part for key, part in site.items() if key == "map"}
         if isinstance(site, dict) and "moves" in site:
             known[name] = from_plain(site, SiteScores, where, remedy)

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from agents.networks.policy import Policy
 from steering.probes.convolutional import holding, position_cells, predicted_positions
-from steering.probes.data import MOVES, ProbeData, activations
+from steering.probes.data import ProbeData, activations
 from steering.probes.ridge import linear_predictions
-from steering.probes.score_records import CellScores, KeptMaps, MapScores, MoveScores, SiteScores
+from steering.probes.score_records import MOVES, CellScores, KeptMaps, MapScores, MoveScores, SiteScores
 
 KERNELS = (1, 3)
 MAP_CONTROLS = 3  # fits over all positions cost more

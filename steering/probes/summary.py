@@ -10,6 +10,11 @@ import numpy as np
 from envs.actions import N_MOVES
 from steering.probes.score_records import CellScores, MapScores, ProbeScores, SiteScores
 from steering.records.probes import (
+    CELL,
+    CELL_SHUFFLED,
+    QUESTIONS,
+    SHUFFLED,
+    SURROUNDINGS,
     CellReadings,
     Estimate,
     MapReadings,
@@ -19,11 +24,8 @@ from steering.records.probes import (
 from steering.records.sites import SiteFacts
 from steering.statistics import bootstrap
 
-CHEESE = "cheese"  # next move to the cheese
-APART = "cheese apart"  # next move to the cheese, in the frames where it is not the one to the corner
-# Names of the curves over depth that are no question's, and ends of names of those that are one's.
-CELL, CELL_SHUFFLED, INTERACTION = "cell", "cell shuffled", "interaction"
-SHUFFLED, SURROUNDINGS = " shuffled", " surroundings"
+# Next move to the cheese; APART: in the frames where it is not the one to the corner.
+CHEESE, APART, *_ = QUESTIONS
 # A statistic here is float[1 + draws]: of the mazes as they are, then of each bootstrap sample of them.
 Statistic = np.ndarray
 # By name (:data:`steering.probes.curves.Tallies`), a row for each site, or one for all: ``float[s, 1 + draws]``.

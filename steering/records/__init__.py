@@ -51,9 +51,9 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "ThresholdReach": "steering.records.boundary",
         "VectorBin": "steering.records.probes",
         "VectorReadings": "steering.records.probes",
-        "from_json": "steering.records.codec",
-        "from_plain": "steering.records.codec",
-        "to_json": "steering.records.codec",
-        "to_plain": "steering.records.codec",
+        "from_json": "envs.stored.json_records",
+        "from_plain": "envs.stored.json_records",
+        "to_json": "envs.stored.json_records",
+        "to_plain": "envs.stored.json_records",
     },
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from envs.stored.ranges import AtMostOne, Line, Name, Number
 from steering.statistics.boundary import Reach, ThresholdPair
 
 
@@ -14,7 +15,7 @@ from steering.statistics.boundary import Reach, ThresholdPair
 class ThresholdUsed:
     """A threshold of blindness or of competence."""
 
-    threshold: float
+    threshold: Number
     """Least value asked of every site up to the boundary."""
 
 
@@ -30,13 +31,13 @@ class ThresholdReach(Reach, ThresholdUsed):
 class ControlReading:
     """Blindness of a control at one site."""
 
-    site: str
+    site: Name
     """The site's name."""
-    blindness: float
+    blindness: AtMostOne
     """Blindness of the control there, at most 1."""
-    low: float
+    low: Number
     """Low end of its interval."""
-    high: float
+    high: AtMostOne
     """High end of its interval, at most 1."""
 
 
@@ -58,33 +59,33 @@ class ControlSummary:
 class BoundarySummary:
     """Up to which site subtraction works; all null, and the curves empty, without a trunk site swept."""
 
-    site: str | None
+    site: Name | None
     """Last trunk site where subtraction works; null: nowhere."""
-    next_site: str | None
+    next_site: Name | None
     """First trunk site where it does not; null: it works at every site swept."""
-    low: str | None
+    low: Name | None
     """Low end of the interval of ``site``; null: nowhere."""
-    high: str | None
+    high: Name | None
     """High end of the interval of ``site``; null: nowhere."""
-    change_site: str | None
+    change_site: Name | None
     """Last site before the change-point of the blindness curve; null: the curve does not surely fall."""
-    change_low: str | None
+    change_low: Name | None
     """Low end of its interval."""
-    change_high: str | None
+    change_high: Name | None
     """High end of its interval."""
     blindness_alone: Reach
     """The same rule with competence not asked for."""
-    rule: str | None
+    rule: Line | None
     """The rule in words; null: no trunk site was swept under subtraction, so there is no boundary."""
     thresholds: ThresholdPair
     """Those of the rule."""
     affine: bool | None
     """Whether ``site`` is free (see :class:`SiteFacts`); null: nowhere, or not known."""
-    by_threshold: dict[str, str | None]
+    by_threshold: dict[Name, Name | None]
     """The boundary (null: nowhere) under other blindness thresholds, by threshold (``0.05`` to ``0.95``)."""
     threshold_curve: tuple[ThresholdReach, ...]
     """The same with intervals, by blindness threshold."""
     competence_curve: tuple[ThresholdReach, ...]
     """The boundary by competence threshold."""
-    controls: dict[str, ControlSummary]
+    controls: dict[Name, ControlSummary]
     """Controls by condition, as far as swept."""

@@ -5,18 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from envs.stored.ranges import AtMostOne, Horizon, LevelSeed, Mode, Name, Number, Probability
 from steering.records.sweep import CheckpointId
 
 # Move probabilities of each state of a maze: float[n_states, 5], rounded to 5 digits.
-Probabilities = tuple[tuple[float, ...], ...]
+Probabilities = tuple[tuple[Probability, ...], ...]
 
 
 class ChosenMaze(NamedTuple):
     """A maze that is shown."""
 
-    level: int
+    level: LevelSeed
     """Its seed, 0 or more."""
-    blindness: float
+    blindness: AtMostOne
     """Blindness of subtraction in it, at most 1."""
 
 
@@ -40,19 +41,19 @@ class ExampleFields:
 
     checkpoint: CheckpointId
     """The agent."""
-    site: str
+    site: Name
     """Name of the site of subtraction."""
-    mode: str
+    mode: Mode
     """Procgen's distribution mode of the mazes."""
-    horizon: int
+    horizon: Horizon
     """Most moves of an episode, 1 or more."""
-    format: str
+    format: Name
     """Name of this format."""
-    coefficient: float
+    coefficient: Number
     """Multiple of the vector that is subtracted."""
-    vector: str
+    vector: Name
     """Place where the cheese vectors were taken: see :class:`steering.experiments.levels.VectorSource`."""
-    chosen: dict[str, ChosenMaze]
+    chosen: dict[Name, ChosenMaze]
     """The mazes: ``typical``, ``best`` and ``worst``."""
-    levels: dict[str, MazeFields]
+    levels: dict[Name, MazeFields]
     """The fields of each of them, by its seed."""

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from envs.errors import InputError, shown
+from envs.stored.ranges import Count, LevelSeed, Line, Mode, Name, Number, Positive, RandomSeed
 from steering.records.sites import SiteFacts
 from steering.records.sweep import CheckpointId
 
+# Names of what is asked about next moves, and of the curves in ``tallies``.
+QUESTIONS = ("cheese", "cheese apart", "corner", "policy")
+SHUFFLED, SURROUNDINGS = " shuffled", " surroundings"
+CELL, CELL_SHUFFLED, INTERACTION = "cell", "cell shuffled", "interaction"
+KERNELS = ("1x1", "3x3")
+
 # Of one site for each maze, or (sites outermost) of every site for each maze.
-Sums = tuple[float | tuple[float, ...], ...]
+Sums = tuple[Number | tuple[Number, ...], ...]
 
 
 @dataclass(frozen=True)
 class Estimate:
     """A statistic with its 95% bootstrap interval over mazes."""
 
-    value: float | None
+    value: Number | None
     """The statistic of the mazes as they are; null where not defined (nothing to ask)."""
-    low: float | None
+    low: Number | None
     """Lower end of the interval; null where no resample defines the statistic."""
-    high: float | None
+    high: Number | None
     """Upper end of the interval; null where no resample defines the statistic."""
 
 
@@ -76,11 +85,11 @@ class MapReadings:
 class ProbedSite(SiteFacts):
     """A site, and what the probes of its activations tell."""
 
-    moves: dict[str, MoveReadings]
+    moves: dict[Name, MoveReadings]
     """By name of the question (:func:`steering.probes.summary.probe_questions`)."""
     cell: CellReadings
     """Readings of the linear probe for the cheese's cell."""
-    map: dict[str, MapReadings] | None
+    map: dict[Name, MapReadings] | None
     """By side of the neighbourhood that the unit sees (``1x1``, ``3x3`` positions); null where the site is no map."""
 
 
@@ -88,9 +97,9 @@ class ProbedSite(SiteFacts):
 class VectorReadings:
     """Cheese vectors at other positions of the mouse against the one at the start, pooled over states."""
 
-    states: int
+    states: Count
     """Number of states."""
-    mazes: int
+    mazes: Count
     """Number of mazes that have such states."""
     cosine: Estimate
     """Mean cosine between both vectors, where both have a length; -1 to 1."""
@@ -104,7 +113,7 @@ class VectorReadings:
 class StateBin:
     """States of one distance on one side of the receptive field."""
 
-    distance: int
+    distance: Count
     """Least path length from the start in this bin, in moves (0 or more)."""
     outside: bool
     """Whether mouse and cheese are further apart than the receptive field of a unit reaches."""
@@ -119,7 +128,7 @@ class VectorBin(VectorReadings, StateBin):
 class SiteVectors:
     """Dependence of one site's cheese vector on the mouse's cell."""
 
-    name: str
+    name: Name
     """The site."""
     inside: VectorReadings | None
     """Readings of the states where a unit sees mouse and cheese together; null where there are none."""
@@ -133,19 +142,19 @@ class SiteVectors:
 class NextMoveBoundary:
     """From which site on one kind of next move can be read beyond all baselines. Null: nowhere."""
 
-    site: str | None
+    site: Name | None
     """First site, not affine in the pixels, that beats pixels, shuffled labels and surroundings."""
-    low: str | None
+    low: Name | None
     """Shallow end of its 95% bootstrap interval over mazes."""
-    high: str | None
+    high: Name | None
     """Deep end of the interval; null comes behind the last site."""
-    half_site: str | None
+    half_site: Name | None
     """First site with at least half of the largest gain over the best baseline; null where ``site`` is."""
-    half_low: str | None
+    half_low: Name | None
     """Shallow end of its interval."""
-    half_high: str | None
+    half_high: Name | None
     """Deep end of its interval."""
-    rule: str | None
+    rule: Line | None
     """The rule in words; null where there is nothing to ask: no frame, or no site known not to be affine."""
 
 
@@ -153,25 +162,25 @@ class NextMoveBoundary:
 class CellBoundary:
     """Sites where the cheese's cell can be read linearly, and the site behind which it is lost."""
 
-    first: str | None
+    first: Name | None
     """First site that holds the cell; null: no site does, and then all places below are null."""
-    first_low: str | None
+    first_low: Name | None
     """Shallow end of its 95% bootstrap interval over mazes."""
-    first_high: str | None
+    first_high: Name | None
     """Deep end of its interval; null comes behind the last site."""
-    best: str | None
+    best: Name | None
     """Site with the most variance explained of those that hold the cell."""
-    best_low: str | None
+    best_low: Name | None
     """Shallow end of its interval, over resamples with a site that holds the cell."""
-    best_high: str | None
+    best_high: Name | None
     """Deep end of its interval, over resamples with a site that holds the cell."""
-    lost: str | None
+    lost: Name | None
     """Site behind the last that holds the cell; null where the last site asked still does."""
-    lost_low: str | None
+    lost_low: Name | None
     """Shallow end of its interval."""
-    lost_high: str | None
+    lost_high: Name | None
     """Deep end of its interval; null: the last site asked still holds it."""
-    rule: str
+    rule: Line
     """The rule in words."""
 
 
@@ -179,7 +188,7 @@ class CellBoundary:
 class DecodingBoundary:
     """The boundary as decoding has it: where next moves appear, and where the cheese's cell is lost."""
 
-    next_move: dict[str, NextMoveBoundary]
+    next_move: dict[Name, NextMoveBoundary]
     """By name of the question (:func:`steering.probes.summary.probe_questions`)."""
     cell: CellBoundary
     """Boundary of the cheese's cell."""
@@ -189,21 +198,21 @@ class DecodingBoundary:
 class RepresentationalBoundary:
     """Up to which trunk site the cheese vector of the start holds at other positions. Null: nowhere."""
 
-    site: str | None
+    site: Name | None
     """Deepest trunk site up to which the interaction inside the receptive field is small enough everywhere."""
-    next_site: str | None
+    next_site: Name | None
     """The trunk site behind it; null where ``site`` is the last one asked."""
-    low: str | None
+    low: Name | None
     """Shallow end of the 95% bootstrap interval of ``site`` over mazes."""
-    high: str | None
+    high: Name | None
     """Deep end of its interval."""
-    change_site: str | None
+    change_site: Name | None
     """Last site before the change-point of 1 - interaction; null where the curve does not surely fall."""
-    change_low: str | None
+    change_low: Name | None
     """Shallow end of its interval."""
-    change_high: str | None
+    change_high: Name | None
     """Deep end of its interval."""
-    rule: str | None
+    rule: Line | None
     """The rule in words; null where no trunk site was asked, and then all of these are."""
 
 
@@ -230,29 +239,29 @@ class TallySums(NamedTuple):
 class ProbeReadings:
     """Frames and settings of a probing, and the readings at each site."""
 
-    format: str
+    format: Name
     """Name and version of this file's format: ``mazesteer-probes-5``."""
     checkpoint: CheckpointId
     """The agent whose activations were read."""
-    levels: tuple[int, ...]
+    levels: tuple[LevelSeed, ...]
     """Level seeds of the mazes, in the order of ``tallies``."""
-    states: int
+    states: Positive
     """Frames asked for of each maze, at least 1."""
-    frames: int
+    frames: Count
     """Frames in all; fewer than ``states`` a maze where a maze has not as many."""
-    seed: int
+    seed: RandomSeed
     """Seed of every random draw."""
-    mode: str
+    mode: Mode
     """Procgen's distribution mode: ``hard`` or ``easy``."""
-    shuffles: int
+    shuffles: Count
     """Draws of shuffled labels."""
-    versions: dict[str, str]
+    versions: dict[Name, Name]
     """Versions of the packages that the numbers depend on."""
-    asked: dict[str, int]
+    asked: dict[Name, Count]
     """Frames that each question is asked about, by its name."""
-    majority: dict[str, Estimate]
+    majority: dict[Name, Estimate]
     """Share told rightly by the most frequent move of the frames learned from, by question; 0 to 1."""
-    surroundings: dict[str, Estimate]
+    surroundings: dict[Name, Estimate]
     """Share told rightly from a look around the mouse, without any network, by question; 0 to 1."""
     sites: tuple[ProbedSite, ...]
     """In depth order, the input first."""
@@ -264,5 +273,30 @@ class ProbeReadings:
 class ProbeSummary(ProbeBoundaries, ProbeReadings):
     """Everything in ``probes.json``."""
 
-    tallies: dict[str, TallySums]
+    tallies: dict[Name, TallySums]
     """By name of a curve (:mod:`steering.probes.curves`): with these, mazes and agents can be drawn anew."""
+
+
+def check_probes(found: ProbeSummary, where: object, remedy: str) -> None:
+    """Raise :class:`InputError` in one line if the parts of ``found`` do not belong together."""
+    curves = [name + end for name in QUESTIONS for end in ("", SHUFFLED, SURROUNDINGS)]
+    named: dict[str, tuple[Iterable[str], Iterable[str]]] = {
+        name: (getattr(found, name), QUESTIONS) for name in ("asked", "majority", "surroundings")
+    }
+    named["decoding_boundary.next_move"] = (found.decoding_boundary.next_move, QUESTIONS)
+    named["representation"] = ([site.name for site in found.representation], [site.name for site in found.sites])
+    named["tallies"] = (found.tallies, [*curves, CELL, CELL_SHUFFLED, INTERACTION])
+    for site in found.sites:
+        named[f"sites: {site.name}: moves"] = (site.moves, QUESTIONS)
+        named[f"sites: {site.name}: map"] = (KERNELS if site.map is None else site.map, KERNELS)
+    for name, (own, expected) in named.items():
+        if sorted(own) != sorted(expected):
+            raise InputError(f"{where}: {name}: expected {shown(list(expected))}, got {shown(list(own))}; {remedy}")
+    mazes, sites = len(found.levels), len(found.sites)
+    for name, sums in found.tallies.items():
+        for part in sums:
+            rows = [row for row in part if isinstance(row, tuple)]
+            if [len(row) for row in rows] != [mazes] * (sites if rows else 0) or len(part) != (len(rows) or mazes):
+                raise InputError(
+                    f"{where}: tallies: {name}: expected {mazes} numbers, or so many at each of {sites} sites; {remedy}"
+                )

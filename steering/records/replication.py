@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from envs.stored.ranges import Digest, Horizon, LevelSeed, Line, Mode, Name, Number, Positive, RandomSeed
 from steering.records.sweep import CheckpointId
+
+# What was measured in one maze, by name: numbers, or rows of numbers; null where undefined.
+StoredMeasurement = dict[Name, int | Number | bool | tuple[int | Number | tuple[Number | None, ...] | None, ...] | None]
 
 
 @dataclass(frozen=True)
 class FindingFigure:
     """A number measured beside the one published."""
 
-    label: str
+    label: Line
     """The quantity measured, in words."""
-    value: float | None
+    value: Number | None
     """The number, over mazes; null where it is defined for none."""
-    low: float | None
+    low: Number | None
     """Low end of its 95% bootstrap interval over mazes; null for too few mazes."""
-    high: float | None
+    high: Number | None
     """High end of its interval; null for too few mazes."""
-    published: int | float | str | None
+    published: int | Number | Line | None
     """The published number, or a range as text; null: none was published."""
 
 
@@ -28,7 +31,7 @@ class FindingFigure:
 class FindingClaim:
     """A published claim."""
 
-    text: str
+    text: Line
     """The claim, in words with its bound."""
     holds: bool | None
     """Whether it holds here; null: these mazes do not tell."""
@@ -38,21 +41,21 @@ class FindingClaim:
 class FindingResult:
     """One finding, summed up over mazes."""
 
-    what: str
+    what: Line
     """The quantity measured, in words."""
-    published: str
+    published: Line
     """Source and figures, in words."""
     figures: tuple[FindingFigure, ...]
     """The numbers."""
     claims: tuple[FindingClaim, ...]
     """The claims."""
-    verdict: str
+    verdict: Line
     """Verdict of the claims, in words."""
-    mazes: int
+    mazes: Positive
     """Number of mazes measured, 1 or more."""
-    notes: tuple[str, ...]
+    notes: tuple[Line, ...]
     """Sentences about what was measured."""
-    levels: tuple[int, ...]
+    levels: tuple[LevelSeed, ...]
     """Seeds of the mazes."""
 
 
@@ -60,15 +63,15 @@ class FindingResult:
 class ReplicateSettings:
     """Settings that all results of a directory share."""
 
-    sha256: str
+    sha256: Digest
     """Digest of the checkpoint's bytes, 64 hexadecimal digits."""
-    site: str
+    site: Name
     """Name of the site of the edits."""
-    horizon: int
+    horizon: Horizon
     """Most moves of an episode, 1 or more."""
-    seed: int
+    seed: RandomSeed
     """Seed of everything drawn at random, 0 or more."""
-    mode: str
+    mode: Mode
     """Procgen's distribution mode of the mazes."""
 
 
@@ -76,13 +79,13 @@ class ReplicateSettings:
 class ReplicateSummary:
     """All of ``replicate.json``."""
 
-    format: str
+    format: Name
     """Name of this format."""
     checkpoint: CheckpointId
     """The agent."""
     settings: ReplicateSettings
     """Settings that all results share."""
-    findings: dict[str, FindingResult]
+    findings: dict[Name, FindingResult]
     """The findings by name, in the order of the documentation, as far as run."""
-    rows: dict[str, dict[str, dict[str, Any]]]
-    """Measurements by finding and seed of the maze: numbers, or lists of numbers, by name."""
+    rows: dict[Name, dict[Name, StoredMeasurement]]
+    """Measurements by finding and seed of the maze."""

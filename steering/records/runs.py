@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from envs.stored.ranges import AtMostOne, Digest, FileName, Name
 from steering.records.boundary import BoundarySummary
 
 
@@ -11,15 +12,15 @@ from steering.records.boundary import BoundarySummary
 class IndexedRun:
     """One finished run of the folder."""
 
-    name: str
+    name: Name
     """Name of its checkpoint."""
-    sha256: str | None = None
+    sha256: Digest | None = None
     """Digest of the checkpoint's bytes, 64 hexadecimal digits; null: not recorded."""
-    directory: str
+    directory: FileName
     """Its directory, from the folder."""
     boundary: BoundarySummary | None = None
     """Up to which site subtraction works; null: not recorded."""
-    blindness: dict[str, float | None] = field(default_factory=dict)
+    blindness: dict[Name, AtMostOne | None] = field(default_factory=dict)
     """Blindness of subtraction by site, 1 or less; null where the cheese changes nothing."""
 
 
@@ -27,9 +28,9 @@ class IndexedRun:
 class RunIndex:
     """All of ``index.json``."""
 
-    format: str
+    format: Name
     """Name of this format."""
-    checkpoints: tuple[str, ...]
+    checkpoints: tuple[Name, ...]
     """Names of all checkpoints asked for, finished or not."""
     runs: tuple[IndexedRun, ...]
     """The runs that are finished."""

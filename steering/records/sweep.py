@@ -8,6 +8,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from envs.errors import InputError, shown
+from envs.stored.ranges import (
+    AtMostOne,
+    Count,
+    Digest,
+    Horizon,
+    LevelSeed,
+    Line,
+    Name,
+    NonNegative,
+    Number,
+    Probability,
+    RandomSeed,
+)
+from steering.experiments.levels import SkipReason
 from steering.records.boundary import BoundarySummary
 from steering.records.sites import SiteFacts
 
@@ -16,9 +31,9 @@ from steering.records.sites import SiteFacts
 class CheckpointId:
     """Identity of a checkpoint."""
 
-    name: str
+    name: Name
     """Its name: of the shipped agent, or of the file without suffix."""
-    sha256: str
+    sha256: Digest
     """Digest of the file's bytes, 64 hexadecimal digits."""
 
 
@@ -26,17 +41,26 @@ class CheckpointId:
 class SkippedLevel:
     """A level that was looked at and left out."""
 
-    level: int
+    level: LevelSeed
     """Its seed, 0 or more."""
-    reason: str
-    """Reason why it cannot answer the question, in words."""
+    reason: Line
+    """Reason why it cannot answer the question, in the words of :class:`steering.experiments.levels.Skip`."""
+
+    def __post_init__(self) -> None:
+        if self.kind is None:
+            raise InputError(f"level {self.level} left out: {shown(self.reason)} is no reason")
+
+    @property
+    def kind(self) -> SkipReason | None:
+        """Return the reason without the cell or the level that its words name."""
+        return SkipReason.read(self.reason)
 
 
 @dataclass(frozen=True)
 class LevelsUsed:
     """The levels that a sweep looked at."""
 
-    used: tuple[int, ...]
+    used: tuple[LevelSeed, ...]
     """Seeds of the levels whose results are finished, in the order of the spec."""
     skipped: tuple[SkippedLevel, ...]
     """Those that were left out, in the order of their seeds."""
@@ -49,37 +73,37 @@ class MeanOutcome:
     Probabilities, from 0 to 1, unless said otherwise.
     """
 
-    p_cheese: float | None
+    p_cheese: Probability | None
     """The cheese is eaten within the horizon; 0 where it was taken away."""
-    p_cheese_cell: float | None
+    p_cheese_cell: Probability | None
     """The cell where the level has its cheese is visited, also where the cheese was taken away."""
-    p_corner: float | None
+    p_corner: Probability | None
     """The top-right cell is visited before the episode ends."""
-    p_region: float | None
+    p_region: Probability | None
     """The top-right 5x5 is visited before the episode ends."""
-    p_region_first: float | None
+    p_region_first: Probability | None
     """The top-right 5x5 is visited before the cell where the level has its cheese."""
-    p_cheese_decision: float | None
+    p_cheese_decision: Probability | None
     """The move towards the cheese at the decision square."""
-    p_corner_decision: float | None
+    p_corner_decision: Probability | None
     """The move towards the top-right cell at the decision square."""
-    p_other_decision: float | None
+    p_other_decision: Probability | None
     """Any other move at the decision square."""
-    expected_steps: float | None
+    expected_steps: NonNegative | None
     """Moves made before the cheese is eaten, from 0 to the horizon."""
-    path_probability_cheese: float | None
+    path_probability_cheese: Probability | None
     """Geometric mean of the step probabilities along the shortest path to the cheese."""
-    path_probability_corner: float | None
+    path_probability_corner: Probability | None
     """Geometric mean of the step probabilities along the shortest path to the top-right cell."""
-    value_start: float | None
+    value_start: Number | None
     """Value head at the start, in units of reward; any number."""
-    tv_clean: float | None
+    tv_clean: NonNegative | None
     """Total-variation distance to the clean policy, mean over all states off the cheese."""
-    tv_no_cheese: float | None
+    tv_no_cheese: NonNegative | None
     """Total-variation distance to the policy without cheese, mean over all states off the cheese."""
-    tv_clean_occupancy: float | None
+    tv_clean_occupancy: NonNegative | None
     """As ``tv_clean``, with states weighted by how often the policy without cheese visits them."""
-    tv_no_cheese_occupancy: float | None
+    tv_no_cheese_occupancy: NonNegative | None
     """As ``tv_no_cheese``, with states weighted by how often the policy without cheese visits them."""
 
 
@@ -87,7 +111,7 @@ class MeanOutcome:
 class CleanReference(MeanOutcome):
     """The policy left alone, in the level with its cheese."""
 
-    competence: float | None
+    competence: NonNegative | None
     """Its P(top-right 5x5 first) relative to that in the level without cheese, 0 or more; null: never reached there."""
 
 
@@ -105,19 +129,19 @@ class References:
 class ConditionScores:
     """Blindness and competence of one condition at one site."""
 
-    coefficient: float
+    coefficient: Number
     """Multiple of the vector that is subtracted (or added)."""
-    blindness: float | None
+    blindness: AtMostOne | None
     """Part of the cheese's effect on the moves that is gone, at most 1; null: the cheese changes nothing."""
-    blindness_low: float | None
+    blindness_low: Number | None
     """Low end of its interval."""
-    blindness_high: float | None
+    blindness_high: AtMostOne | None
     """High end of its interval, at most 1."""
-    competence: float | None
+    competence: NonNegative | None
     """P(top-right 5x5 first) relative to that without cheese, 0 or more; null: never reached without cheese."""
-    competence_low: float | None
+    competence_low: NonNegative | None
     """Low end of its interval, 0 or more."""
-    competence_high: float | None
+    competence_high: Number | None
     """High end of its interval."""
 
 
@@ -125,11 +149,11 @@ class ConditionScores:
 class ConditionSummary(MeanOutcome, ConditionScores):
     """One condition at one site: its scores, the mean of every outcome, and blindness where the mouse goes."""
 
-    blindness_occupancy: float | None
+    blindness_occupancy: Number | None
     """Blindness with states weighted by how often the policy without cheese visits them; null as ``blindness``."""
-    blindness_occupancy_low: float | None
+    blindness_occupancy_low: Number | None
     """Low end of its interval."""
-    blindness_occupancy_high: float | None
+    blindness_occupancy_high: AtMostOne | None
     """High end of its interval, at most 1."""
 
 
@@ -137,21 +161,21 @@ class ConditionSummary(MeanOutcome, ConditionScores):
 class PooledProfile:
     """Blindness and interaction over the states of all levels at some distance from where the vector was taken."""
 
-    states: int
+    states: Count
     """Number of states, 0 or more."""
-    mazes: int
+    mazes: Count
     """Number of levels that have such states."""
-    blindness: float | None
+    blindness: AtMostOne | None
     """Blindness of subtraction there, at most 1; null: no states, or the cheese changes nothing there."""
-    blindness_low: float | None
+    blindness_low: Number | None
     """Low end of its interval."""
-    blindness_high: float | None
+    blindness_high: AtMostOne | None
     """High end of its interval, at most 1."""
-    interaction: float | None
+    interaction: NonNegative | None
     """Part of the cheese's effect on the activations that the vector leaves over, 0 or more; null: none."""
-    interaction_low: float | None
+    interaction_low: NonNegative | None
     """Low end of its interval, 0 or more."""
-    interaction_high: float | None
+    interaction_high: Number | None
     """High end of its interval."""
 
 
@@ -159,7 +183,7 @@ class PooledProfile:
 class PathLength:
     """A bin of path lengths."""
 
-    distance: int
+    distance: Count
     """Its first path length, in moves: one of ``DISTANCES``."""
 
 
@@ -187,7 +211,7 @@ class ReceptiveFieldSplit:
 class SiteSummary(SiteFacts):
     """One site: what it is, and what every condition does there."""
 
-    conditions: dict[str, ConditionSummary]
+    conditions: dict[Name, ConditionSummary]
     """By label: ``subtract``, and ``subtract x2`` for a further coefficient; as far as swept."""
     position_curve: tuple[PositionBin, ...]
     """Subtraction by path length, nearest first; empty without profiles."""
@@ -202,35 +226,35 @@ class EffectRecord:
     See :class:`steering.statistics.paired.PairedEffect` for the numbers, which are null where ``words`` says why.
     """
 
-    site: str
+    site: Name
     """Name of the site; ``all_sites`` for that condition, empty for ``clean``."""
-    condition: str
+    condition: Name
     """Label of the condition, such as ``subtract`` or ``subtract x2``."""
-    against: str
+    against: Name
     """The reference: ``clean`` or ``no_cheese``."""
-    outcome: str
+    outcome: Name
     """Name of the outcome, a field of :class:`MeanOutcome`."""
-    n: int
+    n: Count
     """Number of mazes where both are defined."""
-    undefined: int
+    undefined: Count
     """Number of the other mazes."""
-    zeros: int
+    zeros: Count
     """Number of the ``n`` mazes that do not differ."""
-    mean: float | None
+    mean: Number | None
     """Mean difference, in units of the outcome."""
-    median: float | None
+    median: Number | None
     """Median difference, in units of the outcome."""
-    low: float | None
+    low: Number | None
     """Low end of the 95% BCa interval of the mean."""
-    high: float | None
+    high: Number | None
     """High end of the 95% BCa interval of the mean."""
-    p: float | None
+    p: Probability | None
     """P-value of the two-sided signed-rank test, from 0 to 1."""
-    improvement: float | None
+    improvement: Probability | None
     """Share of mazes where the condition is above the reference, ties counting half, from 0 to 1."""
-    words: str
+    words: Line
     """One sentence that says it."""
-    p_holm: float | None
+    p_holm: Probability | None
     """``p`` after Holm's adjustment over the sites of one (condition, reference, outcome), from 0 to 1."""
 
 
@@ -242,13 +266,13 @@ class SweepSummary:
     """The agent."""
     levels: LevelsUsed
     """The mazes."""
-    horizon: int
+    horizon: Horizon
     """Most moves of an episode, 1 or more."""
-    seed: int
+    seed: RandomSeed
     """Seed of everything drawn at random, 0 or more."""
-    coefficients: tuple[float, ...]
+    coefficients: tuple[Number, ...]
     """Multiples of the vector; the first one is that of the boundary."""
-    vector: str
+    vector: Name
     """Place where the cheese vectors were taken: ``start``, ``mean``, ``levels:N`` or a cell ``X,Y``."""
     reference: References
     """The agent left alone, with cheese and without."""
@@ -278,9 +302,9 @@ class DecisionMoves:
 class DecisionSquares:
     """The agent's moves at the decision square of each maze, before and after."""
 
-    site: str
+    site: Name
     """Name of the site of subtraction."""
-    levels: tuple[int, ...]
+    levels: tuple[LevelSeed, ...]
     """Seeds of the mazes, in the order of the numbers."""
     clean: DecisionMoves
     """Left alone."""
@@ -294,23 +318,23 @@ class DecisionSquares:
 class SitePower:
     """Number of levels that an interval of blindness of some width takes at one site, judging by a pilot run."""
 
-    site: str
+    site: Name
     """Name of the site."""
-    blindness: float
+    blindness: AtMostOne
     """Blindness of subtraction there in the pilot, at most 1."""
-    blindness_low: float
+    blindness_low: Number
     """Low end of its interval."""
-    blindness_high: float
+    blindness_high: AtMostOne
     """High end of its interval, at most 1."""
-    width: float
+    width: Number
     """Width of the interval asked for, above 0 and up to 2."""
-    pilot: int
+    pilot: Count
     """Number of levels of the pilot."""
-    levels: int
+    levels: Count
     """Number of levels needed."""
     curve: tuple[tuple[int, float], ...]
     """(levels, mean width of the interval) of the sizes simulated."""
     suffices: bool
     """Whether the pilot has as many levels as are needed."""
-    warning: str
+    warning: Line
     """Reason not to trust the number; empty if nothing speaks against it."""

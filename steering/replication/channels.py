@@ -199,8 +199,8 @@ def summarize_retargeting(bench: Setup, sample: Sample) -> FindingSummary:
 def _averages(sample: Sample, place: str, condition: int) -> np.ndarray:
     """Return ``float64[n]``, each maze's mean path probability over its targets at a place; NaN without any."""
     found = []
-    for row in sample.rows:
-        values = [target[2 + condition] for target in row["targets"] if PLACES[place](target[0], target[1])]
+    for targets in sample.tables("targets", 2 + len(CONDITIONS)):
+        values = [target[2 + condition] for target in targets if PLACES[place](target[0], target[1])]
         found.append(float(np.mean(values)) if values else np.nan)
     return np.array(found)
 

@@ -171,7 +171,7 @@ def _early(hits: dict[str, Measure]) -> list[str]:
 def _notes(sample: Sample, names: Iterable[str]) -> tuple[str, ...]:
     if len(sample) < FEWEST:
         return (f"{len(sample)} mazes; nothing is learned below {FEWEST}.",)
-    kernels = ", ".join(f"{name} {row:.0f}x{row:.0f}" for name in names for row in [sample.rows[0][f"{name} kernel"]])
+    kernels = ", ".join(f"{name} {row:.0f}x{row:.0f}" for name in names for row in sample.values(f"{name} kernel")[:1])
     return (
         f"{STATES} frames of each maze, each with a cheese of its own; {FOLDS} folds of whole mazes. Found: the "
         "largest answer of the unit, shared over all positions, is where the cheese is.",

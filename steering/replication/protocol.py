@@ -20,7 +20,7 @@ import numpy as np
 
 from agents.networks.policy import Policy
 from envs.chain import check_horizon
-from envs.errors import RANGES, InputError, check_random_seed
+from envs.errors import RANGES, InputError, check_random_seed, shown
 from envs.maze import Maze
 from steering.experiments.conditions import PUBLISHED_SITE
 from steering.experiments.exact import LevelEvaluator
@@ -248,7 +248,26 @@ class Sample:
 
     def column(self, key: str) -> np.ndarray:
         """Return ``float64[n]``, one number of each maze."""
-        return np.array([row[key] for row in self.rows], dtype=np.float64)
+        values = self.values(key)
+        if not all(value is None or isinstance(value, int | float) for value in values):
+            raise InputError(f"{self.name}: the stored {key} of a maze is no number; choose another --out")
+        return np.array(values, dtype=np.float64)
+
+    def tables(self, key: str, width: int) -> list[list[Sequence[float]]]:
+        """Return the rows of ``width`` numbers that were measured in each maze, 0 or more."""
+        found = self.values(key)
+        for rows in found:
+            if not isinstance(rows, list | tuple) or any(np.shape(row) != (width,) for row in rows):
+                raise InputError(
+                    f"{self.name}: the stored {key} of a maze is no table {width} wide; choose another --out"
+                )
+        return found
+
+    def values(self, key: str) -> list[Any]:
+        """Return what was measured in each maze; raise :class:`InputError` for a stored row that lacks it."""
+        if not all(key in row for row in self.rows):
+            raise InputError(f"{self.name}: the stored measurement of a maze lacks {shown(key)}; choose another --out")
+        return [row[key] for row in self.rows]
 
     def figure(
         self, label: str, statistic: Statistic, *columns: str | np.ndarray, published: float | str | None = None

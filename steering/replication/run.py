@@ -11,7 +11,7 @@ from agents.networks.policy import Policy
 from envs.errors import InputError, nearest
 from envs.files import write_atomic
 from envs.maze import Maze
-from steering.records.codec import from_plain, to_json
+from envs.stored.json_records import to_json
 from steering.records.replication import (
     FindingClaim,
     FindingFigure,
@@ -26,7 +26,7 @@ from steering.replication.protocol import Finding, Measure, Sample, Settings, Se
 from steering.replication.store import FindingStore
 from steering.replication.tracking import check_maps
 from steering.statistics.formatting import published_inside
-from steering.sweep.artifacts import REPLICATE, read_json
+from steering.sweep.artifacts import REPLICATE
 from steering.sweep.outcome_table import write_table
 from steering.sweep.store import Store, run_directory
 
@@ -189,11 +189,7 @@ def stored_figure(figure: Measure) -> FindingFigure:
 
 def read(out: Path) -> ReplicateSummary:
     """Return the content of a directory's ``replicate.json``; raises :class:`InputError` if none can be read."""
-    path = out / REPLICATE.file
-    found = read_json(path)
-    if found.get("format") != REPLICATE.format:
-        raise InputError(f"{path}: not readable as results of `mazesteer replicate`; type the command again")
-    return from_plain(found, ReplicateSummary, path, "type `mazesteer replicate` again")
+    return REPLICATE.read(out, "type `mazesteer replicate` again")
 
 
 def _mazes(finding: Finding, settings: Settings, known: dict[int, Maze]) -> list[Maze]:

@@ -10,10 +10,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from steering.records.codec import from_json, to_plain
-from steering.records.replication import FindingResult
+from envs.stored.json_records import Kinds, from_json, to_plain
+from envs.stored.ranges import LevelSeed, Name, Text
+from steering.records.replication import FindingResult, StoredMeasurement
 from steering.replication.protocol import Measurement, Settings
 from steering.sweep.store import Store
+
+ANOTHER = "it is of another version: choose another --out"
+_MEASURED: Kinds = {"level": LevelSeed, "measured": Text}
+_RESULT: Kinds = {"finding": Name, "result": Text}
 
 
 class FindingStore:
@@ -31,7 +36,10 @@ class FindingStore:
     def rows(self, finding: str, basis: str) -> dict[int, Measurement]:
         """Return the rows measured so far, by level, in its order."""
         query = "SELECT level, measured FROM measurements WHERE finding = ? AND basis = ? ORDER BY level"
-        return {level: json.loads(measured) for level, measured in self._store.select(query, finding, basis)}
+        return {
+            level: self._measured(finding, text)
+            for level, text in self._store.select(query, "measurements", _MEASURED, finding, basis)
+        }
 
     def add(self, finding: str, basis: str, rows: Mapping[int, Measurement]) -> None:
         """Record rows in one transaction; those of another basis go."""
@@ -44,8 +52,9 @@ class FindingStore:
 
     def result(self, finding: str, basis: str) -> FindingResult | None:
         """Return the rows that :meth:`record` kept for this basis."""
-        found = self._store.select("SELECT result FROM findings WHERE finding = ? AND basis = ?", finding, basis)
-        return self._read(finding, found[0][0]) if found else None
+        query = "SELECT finding, result FROM findings WHERE finding = ? AND basis = ?"
+        found = self._store.select(query, "findings", _RESULT, finding, basis)
+        return self._read(*found[0]) if found else None
 
     def record(self, finding: str, basis: str, result: FindingResult) -> None:
         """Keep what a finding's rows come to, in the place of what they came to before."""
@@ -55,18 +64,20 @@ class FindingStore:
 
     def results(self) -> dict[str, FindingResult]:
         """Return the results of all findings, by name."""
-        return {
-            name: self._read(name, text) for name, text in self._store.select("SELECT finding, result FROM findings")
-        }
+        found = self._store.select("SELECT finding, result FROM findings", "findings", _RESULT)
+        return {name: self._read(name, text) for name, text in found}
 
     def _read(self, finding: str, text: str) -> FindingResult:
-        where = f"{self._store.path}, finding {finding}"
-        return from_json(text, FindingResult, where, "it is of another version: choose another --out")
+        return from_json(text, FindingResult, f"{self._store.path}, finding {finding}", ANOTHER)
+
+    def _measured(self, finding: str, text: str) -> Measurement:
+        where = f"{self._store.path}, measurement of {finding}"
+        return from_json(text, StoredMeasurement, where, ANOTHER)  # type: ignore[arg-type]  # a dictionary is a record too
 
     def all_rows(self) -> dict[str, dict[str, Measurement]]:
         """Return every row, by finding and level; levels as text, as in JSON."""
         found: dict[str, dict[str, Measurement]] = {}
         query = "SELECT finding, level, measured FROM measurements ORDER BY finding, level"
-        for finding, level, measured in self._store.select(query):
-            found.setdefault(finding, {})[str(level)] = json.loads(measured)
+        for finding, level, measured in self._store.select(query, "measurements", {"finding": Name, **_MEASURED}):
+            found.setdefault(finding, {})[str(level)] = self._measured(finding, measured)
         return found

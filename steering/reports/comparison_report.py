@@ -14,6 +14,7 @@ from msgspec import UNSET, UnsetType
 from agents.training.history import FILE as HISTORY
 from envs.errors import InputError
 from envs.files import check_folder, write_atomic
+from envs.stored.json_records import to_json
 from steering.analysis import conclusion
 from steering.analysis.compared_runs import find_runs, read_compared_runs, unfinished
 from steering.analysis.comparison import compare
@@ -29,7 +30,6 @@ from steering.analysis.development import (
     without_loss,
 )
 from steering.analysis.paired_effects import cheese_tells
-from steering.records.codec import to_json
 from steering.records.comparison import (
     BlindnessDifference,
     ComparedBoundary,

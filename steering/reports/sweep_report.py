@@ -118,7 +118,7 @@ def _left_out(skipped: Sequence[SkippedLevel]) -> dict[str, list[int]]:
     """Return the levels left out, by reason."""
     levels: dict[str, list[int]] = {}
     for entry in skipped:
-        twin = SkipReason.read(entry.reason) is SkipReason.SAME_MAZE
+        twin = entry.kind is SkipReason.SAME_MAZE
         reason = "same maze as a level used" if twin else entry.reason
         levels.setdefault(reason, []).append(entry.level)
     return levels

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from envs.errors import RANGES, InputError
+from envs.stored.ranges import Name, Threshold
 from steering.statistics import bootstrap
 
 BLINDNESS = 0.5
@@ -81,11 +82,11 @@ class Curves:
 class Reach:
     """The depth up to which a rule holds."""
 
-    site: str | None
+    site: Name | None
     """Last site where it holds; null: nowhere."""
-    low: str | None
+    low: Name | None
     """Low end of the 95% bootstrap interval of ``site``; null: nowhere."""
-    high: str | None
+    high: Name | None
     """High end of the 95% bootstrap interval of ``site``; null: nowhere."""
 
 
@@ -93,9 +94,9 @@ class Reach:
 class ThresholdPair:
     """The thresholds that a boundary rests on."""
 
-    blindness: float = BLINDNESS
+    blindness: Threshold = BLINDNESS
     """Least blindness of every site up to the boundary, from -10 to 10."""
-    competence: float = COMPETENCE
+    competence: Threshold = COMPETENCE
     """Least competence of every site up to the boundary, from -10 to 10."""
 
 

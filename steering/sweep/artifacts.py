@@ -6,26 +6,31 @@ mode is left out of a report, which says so.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Generic, TypeVar
 
 from envs.errors import InputError
-from steering.records.codec import from_plain, parse_json
+from envs.stored.json_records import from_plain, read_json
+from envs.stored.ranges import Mode
+from steering.records.boundary import BoundarySummary
 from steering.records.examples import ExampleFields
-from steering.records.probes import ProbeSummary
+from steering.records.probes import ProbeSummary, check_probes
 from steering.records.replication import ReplicateSummary
 from steering.records.runs import RunIndex
 from steering.records.sweep import CheckpointId
 
+T = TypeVar("T")
 DATABASE = "results.sqlite"
+SUMMARY = "summary.json"
 RUN_FORMAT = "mazesteer-run-1"
 EVIDENCE = ("probe", ".probe", "replicate", ".replicate")  # what other commands leave beside a sweep, or before it
 
 
 @dataclass(frozen=True)
-class Artifact:
+class Artifact(Generic[T]):
     """A JSON file of a run directory."""
 
     file: str
@@ -34,37 +39,54 @@ class Artifact:
     """Value of its field ``format``."""
     command: str
     """The command that makes it."""
+    what: str
+    """Its content in words."""
+    kind: type[T]
+    """The record in it."""
+
+    def read(self, directory: Path, remedy: str) -> T:
+        """Return the record in a directory's file; raise :class:`InputError` with ``remedy`` for anything else."""
+        path = directory / self.file
+        found = read_json(path, remedy)
+        if not self._made(found):
+            raise InputError(f"{path}: not {self.what}; {remedy}")
+        return from_plain(found, self.kind, path, remedy)
+
+    def of_sweep(self, directory: Path, sha256: str, mode: str) -> tuple[T | None, str]:
+        """Return the record and "", or None and why it is not shown with a sweep; None, "" without the file.
+
+        Raises:
+            InputError: in one line, for a file that cannot be read.
+        """
+        path = directory / self.file
+        if not os.path.lexists(path):
+            return None, ""
+        found = read_json(path, REMEDY)
+        if not self._made(found):
+            return None, f"{self.file} was not made by this version and is not shown; type `{self.command}` again"
+        made = from_plain(found, _Header, path, REMEDY, partial=True)
+        if made.checkpoint.sha256 != sha256:
+            return None, f"{self.file} is of another checkpoint than the sweep and is not shown"
+        if made.of_mode != mode:
+            return None, f"{self.file} is of mode {made.of_mode}, the sweep of mode {mode}; it is not shown"
+        return from_plain(found, self.kind, path, REMEDY), ""
+
+    def _made(self, found: object) -> bool:
+        return isinstance(found, dict) and found.get("format") == self.format
 
 
-PROBES = Artifact("probes.json", "mazesteer-probes-5", "mazesteer probe")
-FIELDS = Artifact("fields.json", "mazesteer-fields-1", "mazesteer layer-sweep")
-REPLICATE = Artifact("replicate.json", "mazesteer-replicate-1", "mazesteer replicate")
-INDEX = Artifact("index.json", "mazesteer-runs-1", "mazesteer layer-sweep")
+PROBES = Artifact("probes.json", "mazesteer-probes-5", "mazesteer probe", "readings of probes", ProbeSummary)
+FIELDS = Artifact("fields.json", "mazesteer-fields-1", "mazesteer layer-sweep", "fields of moves", ExampleFields)
+REPLICATE = Artifact(
+    "replicate.json", "mazesteer-replicate-1", "mazesteer replicate", "published findings", ReplicateSummary
+)
+INDEX = Artifact("index.json", "mazesteer-runs-1", "mazesteer layer-sweep", "an index of runs", RunIndex)
 REMEDY = "remove it, or make it anew"
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Return the object in a JSON file; empty if there is no file, ``{"format": None}`` if it holds anything else."""
-    try:
-        found = parse_json(path.read_text())
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError):
-        return {"format": None}
-    return found if isinstance(found, dict) else {"format": None}
-
-
 def read_index(directory: Path, remedy: str) -> RunIndex:
-    """Return the index of a folder of several runs.
-
-    Raises:
-        InputError: with ``remedy``, if it is none.
-    """
-    path = directory / INDEX.file
-    found = read_json(path)
-    if found.get("format") != INDEX.format:
-        raise InputError(f"{path}: not an index of runs; {remedy}")
-    return from_plain(found, RunIndex, path, remedy)
+    """Return the index of a folder of several runs; raise :class:`InputError` with ``remedy`` if it is none."""
+    return INDEX.read(directory, remedy)
 
 
 @dataclass(frozen=True)
@@ -95,14 +117,11 @@ def read_artifacts(directory: Path, sha256: str, mode: str, levels: Collection[i
     notes = [note]
     if probes is not None and set(probes.levels) != set(levels):
         notes.append(f"the probes are of {len(probes.levels)} levels, not those of the sweep")
-    drawn, note = _read_artifact(directory, sha256, mode, FIELDS)
-    fields = None if drawn is None else from_plain(drawn, ExampleFields, directory / FIELDS.file, REMEDY)
+    fields, note = FIELDS.of_sweep(directory, sha256, mode)
     notes.append(note)
-    findings, note = _read_artifact(directory, sha256, mode, REPLICATE)
+    replicate, note = REPLICATE.of_sweep(directory, sha256, mode)
     notes.append(note)
-    replicate = None
-    if findings is not None:
-        replicate = from_plain(findings, ReplicateSummary, directory / REPLICATE.file, REMEDY)
+    if replicate is not None:
         where = f"{replicate.settings.site}, horizon {replicate.settings.horizon}"
         notes.append(f"the published findings were measured at {where}, on levels of their own")
     return RunArtifacts(probes, fields, replicate), [note for note in notes if note]
@@ -116,36 +135,37 @@ def read_probes(directory: Path, sha256: str, mode: str) -> tuple[ProbeSummary |
     Raises:
         InputError: for a file that cannot be read.
     """
-    found, note = _read_artifact(directory, sha256, mode, PROBES)
-    if found is None:
-        return None, note
-    return from_plain(found, ProbeSummary, directory / PROBES.file, REMEDY), note
+    found, note = PROBES.of_sweep(directory, sha256, mode)
+    if found is not None:
+        check_probes(found, directory / PROBES.file, REMEDY)
+    return found, note
 
 
-def _read_artifact(directory: Path, sha256: str, mode: str, artifact: Artifact) -> tuple[dict[str, Any] | None, str]:
-    """Return the content of a file and "", or None and why it is not shown; None, "" without the file."""
-    path = directory / artifact.file
-    if not path.exists():
-        return None, ""
-    try:
-        data = parse_json(path.read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); {REMEDY}") from None
-    if not (isinstance(data, dict) and data.get("format") == artifact.format):
-        return None, f"{artifact.file} was not made by this version and is not shown; type `{artifact.command}` again"
-    made = from_plain(data, _Header, path, REMEDY, partial=True)
-    if made.checkpoint.sha256 != sha256:
-        return None, f"{artifact.file} is of another checkpoint than the sweep and is not shown"
-    if made.of_mode != mode:
-        return None, f"{artifact.file} is of mode {made.of_mode}, the sweep of mode {mode}; it is not shown"
-    return data, ""
+def swept_boundary(directory: Path) -> BoundarySummary | None:
+    """Return the boundary in a sweep's ``summary.json``; None without the file.
+
+    Raises:
+        InputError: for a file that cannot be read.
+    """
+    path, remedy = directory / SUMMARY, "type `mazesteer report` again"
+    if not os.path.lexists(path):
+        return None
+    return from_plain(read_json(path, remedy), _Swept, path, remedy, partial=True).boundary
+
+
+@dataclass(frozen=True)
+class _Swept:
+    """The part of ``summary.json`` that other commands read."""
+
+    boundary: BoundarySummary
+    """Up to which site subtraction works."""
 
 
 @dataclass(frozen=True)
 class _Settings:
     """The settings in ``replicate.json``, as far as they tell what it is of."""
 
-    mode: str
+    mode: Mode
     """Procgen's mode of its levels."""
 
 
@@ -155,8 +175,8 @@ class _Header:
 
     checkpoint: CheckpointId
     """The checkpoint it was made with."""
-    mode: str = ""
-    """Procgen's mode of its levels; empty where ``settings`` has it."""
+    mode: Mode | None = None
+    """Procgen's mode of its levels; null where ``settings`` has it."""
     settings: _Settings | None = None
     """Settings of published findings; null for another artifact."""
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from envs.errors import InputError
+from envs.errors import InputError, shown
 from envs.files import write_atomic
 from steering.experiments.conditions import BY_NAME, Key
 from steering.experiments.outcome import OUTCOME_FIELDS, Outcome
@@ -68,23 +68,31 @@ class OutcomeTable:
         """Return the results in a run's store.
 
         Raises:
-            InputError: if no level is finished.
+            InputError: if no level is finished, or the network has no such sites.
         """
         outcomes = {row.key: row.outcome for row in store.rows()}
-        levels = [level for level in spec.levels if all(key in outcomes for key in spec.keys(level))]
+        levels = []
+        if len(outcomes) >= spec.results_per_level:  # else not even the keys of one level need be made
+            levels = [level for level in spec.levels if all(key in outcomes for key in spec.keys(level))]
         if not levels:
             raise InputError(f"{store.path.parent}: no level is finished yet; type the sweep's command again")
-        return cls(spec, levels, outcomes, store.sites())
+        facts = store.sites()
+        for site in spec.sites:
+            if site not in facts:
+                raise InputError(f"{store.path}: sites: {shown(site)} of the spec is not among them; sweep anew")
+        return cls(spec, levels, outcomes, facts)
 
     @classmethod
     def read_trunk(cls, store: Store, spec: SweepSpec, condition: str, coefficient: float) -> OutcomeTable:
         """Read one condition at one coefficient at the trunk sites, on the levels that have all of that.
 
         Raises:
-            InputError: if no level has.
+            InputError: if no level has, or no trunk site was swept.
         """
         trunk = {site.name for site in store.sites().values() if site.trunk}
         sites = tuple(name for name in spec.sites if name in trunk)
+        if not sites:
+            raise InputError(f"{store.path.parent}: no trunk site was swept; nothing to compare")
         part = replace(spec, sites=sites, conditions=(condition,), coefficients=(coefficient,))
         return cls.read(store, part)
 

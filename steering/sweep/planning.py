@@ -19,10 +19,9 @@ from steering.records.sites import SiteFacts, site_facts
 from steering.statistics import boundary
 from steering.sweep.executors import Checkpoint, Cluster, dask, local
 from steering.sweep.run import Executor
-from steering.sweep.spec import SweepSpec
+from steering.sweep.spec import MOST_RESULTS, SweepSpec
 
 DEFAULT_LEVELS = 32
-MOST_RESULTS = 10_000_000  # of a run; the driver holds the key of each
 MOST_RECORDINGS = 1_000_000  # files in one folder
 SECONDS_PER_RESULT = 0.1  # of one core, about
 BYTES_PER_RESULT = 1_000  # of the driver's memory and of the database, about

@@ -6,11 +6,28 @@ import itertools
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
 
 from agents.checkpoints.stated import EARLIER_RULE, Stated
 from envs.chain import check_horizon
 from envs.errors import InputError
 from envs.files import write_atomic
+from envs.simulator.procgen_env import check_mode
+from envs.stored.json_records import check_record, from_plain, read_json, to_json, to_plain
+from envs.stored.ranges import (
+    Coefficient,
+    Digest,
+    Draws,
+    Episodes,
+    FileName,
+    Horizon,
+    LevelSeed,
+    Mode,
+    Name,
+    RandomSeed,
+)
 from steering.experiments.conditions import (
     BY_NAME,
     CONDITIONS,
@@ -22,8 +39,12 @@ from steering.experiments.conditions import (
 )
 from steering.experiments.levels import VectorSource
 from steering.experiments.outcome import HORIZON
-from steering.records.codec import from_plain, parse_json, to_json, to_plain
 from steering.sweep.artifacts import RUN_FORMAT
+
+SPEC = "spec.json"
+MOST_RESULTS = 10_000_000  # of a run; the driver holds the key of each
+Levels = Annotated[tuple[LevelSeed, ...], Meta(max_length=1_000_000)]
+Names = Annotated[tuple[FileName, ...], Meta(min_length=1, max_length=10_000)]
 
 
 def labelled(spec: SweepSpec, condition: str, coefficient: float) -> str:
@@ -35,51 +56,50 @@ def labelled(spec: SweepSpec, condition: str, coefficient: float) -> str:
 class SweepSpec:
     """The settings that determine a sweep's numbers; ``spec.json`` of its directory."""
 
-    checkpoint: str
+    checkpoint: Name
     """Name of the checkpoint."""
-    sha256: str
+    sha256: Digest
     """Digest of the checkpoint's bytes, 64 hexadecimal digits."""
-    levels: tuple[int, ...]
+    levels: Annotated[Levels, Meta(min_length=1)]
     """Seeds of the levels to use, at least one."""
-    sites: tuple[str, ...]
+    sites: Names
     """Names of the sites, in depth order."""
-    conditions: tuple[str, ...] = DEFAULT_CONDITIONS
+    conditions: Names = DEFAULT_CONDITIONS
     """Names of the conditions, at least one of ``CONDITIONS``."""
-    coefficients: tuple[float, ...] = (1.0,)
+    coefficients: Annotated[tuple[Coefficient, ...], Meta(min_length=1, max_length=100_000)] = (1.0,)
     """Multiples of the vector, at least one, from -1e6 to 1e6; the boundary is that of the first."""
-    draws: int = 1
-    """Results per site and coefficient of what is drawn at random, 1 or more."""
-    horizon: int = HORIZON
-    """Most moves of an episode, 1 or more."""
-    seed: int = 0
+    draws: Draws = 1
+    """Results per site and coefficient of what is drawn at random, 1 to 10,000."""
+    horizon: Horizon = HORIZON
+    """Most moves of an episode, 1 to 500."""
+    seed: RandomSeed = 0
     """Seed of everything drawn at random, 0 or more."""
-    mode: str = "hard"
+    mode: Mode = "hard"
     """Procgen's mode of the levels: ``hard`` or ``easy``."""
-    episodes: int = 2
-    """Rollouts recorded per level and condition, 0 or more."""
-    skipped: tuple[int, ...] = ()
+    episodes: Episodes = 2
+    """Rollouts recorded per level and condition, 0 to 1,000."""
+    skipped: Levels = ()
     """Seeds of the levels looked at and left out."""
-    vector: str = "start"
+    vector: Name = "start"
     """Place where cheese vectors are taken: see :class:`VectorSource`."""
-    activation: str | None = None
+    activation: Name | None = None
     """Activation that the user stated of the checkpoint (see :class:`Stated`); null: none."""
-    scale_pixels: int | None = None
+    scale_pixels: Annotated[int, Meta(ge=1, le=255)] | None = None
     """Divisor of the frames that the user stated of the checkpoint, 255 or 1; null: none."""
 
     def __post_init__(self) -> None:
         for condition in self.conditions:
             find_condition(condition, CONDITIONS)
-        if not self.conditions or not self.coefficients or not self.levels:
-            raise InputError("a sweep needs at least one level, one condition and one coefficient")
-        if not all(abs(c) <= 1e6 for c in self.coefficients) or self.draws < 1 or self.episodes < 0:
-            raise InputError(
-                "coefficients must be numbers up to a million, random draws at least 1, rollouts at least 0"
-            )
-        if self.seed < 0:
-            raise InputError(f"seed {self.seed} is negative; use 0 or more")
+        if not self.conditions or not self.coefficients or not self.levels or not self.sites:
+            raise InputError("a sweep needs at least one level, one site, one condition and one coefficient")
         check_horizon(self.horizon)
+        check_mode(self.mode)
         VectorSource.parse(self.vector)
         _ = self.stated
+        check_record(self, "sweep")
+        for name in ("levels", "sites", "conditions", "coefficients"):
+            if len(set(getattr(self, name))) < len(getattr(self, name)):
+                raise InputError(f"sweep: {name} holds something twice; name each once")
 
     @property
     def source(self) -> VectorSource:
@@ -127,7 +147,7 @@ class SweepSpec:
 
     def save(self, directory: Path) -> None:
         """Write ``spec.json``."""
-        write_atomic(directory / "spec.json", to_json({"format": RUN_FORMAT, **to_plain(self)}, indent=2))
+        write_atomic(directory / SPEC, to_json({"format": RUN_FORMAT, **to_plain(self)}, indent=2))
 
     @classmethod
     def load(cls, directory: str | os.PathLike[str]) -> SweepSpec:
@@ -136,18 +156,18 @@ class SweepSpec:
         Raises:
             InputError: if there is none, or it is not one of this version.
         """
-        directory = Path(directory)
-        try:
-            data = parse_json((directory / "spec.json").read_text())
-            if not isinstance(data, dict) or data.pop("format", None) != RUN_FORMAT:
-                raise ValueError("not a mazesteer run")
-        except (OSError, ValueError) as error:
-            raise InputError(f"{directory}: no readable spec.json ({error}); give a run directory") from None
-        return from_plain(data, cls, directory / "spec.json", "give a run directory of this version")
+        path, remedy = Path(directory) / SPEC, "give a run directory of this version"
+        data = read_json(path, remedy)
+        if not isinstance(data, dict) or data.pop("format", None) != RUN_FORMAT:
+            raise InputError(f"{path}: not a mazesteer run; {remedy}")
+        spec = from_plain(data, cls, path, remedy)
+        if (count := spec.results_per_level * len(spec.levels)) > MOST_RESULTS:
+            raise InputError(f"{path}: asks for {count:,} results, expected at most {MOST_RESULTS:,}; {remedy}")
+        return spec
 
 
 def stated_of(activation: str | None, scale_pixels: int | None, run: Path) -> Stated:
     """Return what a user states of a checkpoint: as typed, else as stated for the sweep in ``run``, if there is one."""
-    if (activation, scale_pixels) == (None, None) and (run / "spec.json").is_file():
+    if (activation, scale_pixels) == (None, None) and os.path.lexists(run / SPEC):
         return SweepSpec.load(run).stated
     return Stated(activation, scale_pixels)

@@ -12,21 +12,27 @@ import json
 import operator
 import os
 import sqlite3
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from envs.errors import InputError
+from envs.errors import InputError, shown
 from envs.files import locked, remove_stale
+from envs.stored.json_records import Kinds, from_json, from_rows, kinds_of, to_plain
+from envs.stored.ranges import Count, Flag, LevelSeed, Line, Name, Number, Text
+from envs.stored.sources import MOST_JSON
 from steering.experiments.conditions import Key
 from steering.experiments.levels import SkipReason
 from steering.experiments.outcome import OUTCOME_FIELDS, PROFILE_FIELDS, PROFILE_SUMS, Outcome, Profile
-from steering.records.codec import from_plain, parse_json, to_plain
 from steering.records.sites import SiteFacts
 from steering.statistics.boundary import ThresholdPair
-from steering.sweep.artifacts import DATABASE, EVIDENCE, RUN_FORMAT
+from steering.sweep.artifacts import DATABASE, EVIDENCE
+from steering.sweep.provenance import version_sets
+from steering.sweep.spec import SPEC, SweepSpec
 
+T = TypeVar("T")
 SCHEMA = 3
 _FIELDS = operator.attrgetter(*OUTCOME_FIELDS)
 READABLE = (2, SCHEMA)  # what 2 has is the same; it lacks the tables of the published findings, which are then added
@@ -54,6 +60,8 @@ CREATE TABLE IF NOT EXISTS measurements (
 );
 CREATE TABLE IF NOT EXISTS findings (finding TEXT PRIMARY KEY, basis TEXT NOT NULL, result TEXT NOT NULL);
 """
+# What could compute rows without end where a table is expected.
+_FOREIGN = "SELECT 1 FROM sqlite_master WHERE type NOT IN ('table', 'index') OR sql LIKE 'CREATE VIRTUAL%'"
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,18 @@ class Row:
     """The exact outcome."""
     source: int | None = None
     """Level that the vector was taken from; null: the level itself."""
+
+
+# The types of a row's columns, with their ranges.
+_KEY: Kinds = {"level": LevelSeed, "condition": Name, "site": Name, "coefficient": Number, "draw": Count}
+_ROW: Kinds = {
+    **_KEY,
+    "computed_at": Name,
+    "source": LevelSeed | None,
+    **{name: kind | None for name, kind in kinds_of(Outcome).items()},
+}
+_LEVEL: Kinds = {"level": LevelSeed, "used": Flag, "reason": Line}
+_ANOTHER = "choose another --out"
 
 
 class Store:
@@ -101,6 +121,8 @@ class Store:
         except sqlite3.Error as error:
             raise InputError(f"{path}: cannot be opened ({error}); choose another --out") from None
         try:
+            if sys.version_info >= (3, 11):
+                connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_JSON)
             connection.execute("PRAGMA foreign_keys = ON")
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             if version not in (0, *READABLE):
@@ -109,6 +131,8 @@ class Store:
                 )
             if version == 0 and connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
                 raise InputError(f"{path}: a database of something else; choose another --out")
+            if connection.execute(_FOREIGN).fetchone():
+                raise InputError(f"{path}: holds a view, a trigger or a virtual table: not ours; choose another --out")
             connection.execute("PRAGMA journal_mode = WAL")  # writes: only once the file is known to be ours
             connection.execute("PRAGMA synchronous = FULL")
             connection.executescript("BEGIN;" + _TABLES + f"PRAGMA user_version = {SCHEMA}; COMMIT;")
@@ -140,30 +164,40 @@ class Store:
                 self._db.execute("INSERT INTO meta VALUES (?, ?)", (key, text))
             elif found[0] != text:
                 raise InputError(
-                    f"{self.path.parent} holds results with {key} {found[0]}, now asked: {text}; choose another --out"
+                    f"{self.path.parent} holds results with {key} {shown(found[0])}, now asked: {text}; "
+                    "choose another --out"
                 )
 
     def describe(self, key: str, value: object) -> None:
         """Record a fact that may change from one command to the next."""
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(to_plain(value))))
 
-    def meta(self, key: str, default: Any = None) -> Any:
-        """Return a recorded fact; raises :class:`InputError` if there is neither that nor a default."""
+    def meta(self, key: str, kind: Any, default: T | None = None) -> T:
+        """Return a recorded fact of type ``kind``.
+
+        Raises:
+            InputError: for one that is not, and if there is neither that nor a default.
+        """
         found = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         if found is None and default is not None:
             return default
         if found is None:
             raise InputError(f"{self.path}: holds no {key}; it is not a whole run")
-        return json.loads(found[0])
+        fact: T = from_json(found[0], kind, f"{self.path}: {key}", _ANOTHER)
+        return fact
 
     def sites(self) -> dict[str, SiteFacts]:
         """Return the facts of all sites of the run's network, by name."""
-        facts = from_plain(self.meta("sites"), list[SiteFacts], f"{self.path}: sites", "choose another --out")
+        facts: list[SiteFacts] = self.meta("sites", list[SiteFacts])
         return {fact.name: fact for fact in facts}
 
     def thresholds(self) -> ThresholdPair:
         """Return the thresholds of the run's last sweep command; the defaults where none are recorded."""
-        return from_plain(self.meta("thresholds", {}), ThresholdPair, f"{self.path}: thresholds", "sweep again")
+        return self.meta("thresholds", ThresholdPair, ThresholdPair())
+
+    def versions(self) -> list[dict[str, str]]:
+        """Return the versions that the run was computed with, early runs' one set too; none where not recorded."""
+        return version_sets(self.meta("versions", list[dict[Name, Name]] | dict[Name, Name], []))
 
     def add_levels(self, rows: Iterable[tuple[int, bool, str, dict[str, float]]]) -> None:
         """Record levels: (level, used, reason for skipping, features); the latest plan's row stays.
@@ -177,8 +211,9 @@ class Store:
         with self.transaction():
             for level, used, reason, features in rows:
                 new = (int(used), reason, json.dumps(features))
-                old = self._db.execute("SELECT used, reason, features FROM levels WHERE level = ?", (level,)).fetchone()
-                if old not in (None, new) and SkipReason.SAME_MAZE not in map(SkipReason.read, (old[1], reason)):
+                query = "SELECT used, reason, features FROM levels WHERE level = ?"
+                old = self.select(query, "levels", {"used": Flag, "reason": Line, "features": Text}, level)
+                if old not in ([], [new]) and SkipReason.SAME_MAZE not in map(SkipReason.read, (old[0][1], reason)):
                     raise InputError(
                         f"{self.path.parent}: level {level} is not what it was when this run began (another version "
                         "of procgen or mazesteer?); choose another --out"
@@ -207,7 +242,7 @@ class Store:
     def keys(self) -> set[Key]:
         """Return the keys of all results present."""
         query = "SELECT level, condition, site, coefficient, draw FROM outcomes"
-        return {Key(*row) for row in self._db.execute(query)}
+        return {Key(*row) for row in self.select(query, "outcomes", _KEY)}
 
     def rows(self) -> list[Row]:
         """Return all results, in key order."""
@@ -217,23 +252,23 @@ class Store:
         query = f"SELECT {columns} FROM outcomes ORDER BY level, condition, site, coefficient, draw"
         self._rows = tuple(
             Row(Key(*row[:5]), row[5], Outcome(*(float("nan") if v is None else v for v in row[7:])), row[6])
-            for row in self._db.execute(query)
+            for row in self.select(query, "outcomes", _ROW)
         )
         return list(self._rows)
 
     def profiles(self) -> list[Profile]:
         """Return all profiles, in order."""
         query = f"SELECT {', '.join(PROFILE_FIELDS)} FROM profiles ORDER BY level, site, coefficient, distance, outside"
-        return [Profile(*row) for row in self._db.execute(query)]
+        return [Profile(*row) for row in self.select(query, "profiles", kinds_of(Profile))]
 
     def levels(self) -> list[tuple[int, bool, str]]:
         """Return (level, used, reason) of all levels looked at, in level order."""
         query = "SELECT level, used, reason FROM levels ORDER BY level"
-        return [(level, bool(used), reason) for level, used, reason in self._db.execute(query)]
+        return [(level, bool(used), reason) for level, used, reason in self.select(query, "levels", _LEVEL)]
 
-    def select(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        """Return the rows that a query gives."""
-        return self._db.execute(query, values).fetchall()
+    def select(self, query: str, table: str, kinds: Kinds, *values: object) -> list[Any]:
+        """Return the rows that a query of a table gives, their columns checked by ``kinds``."""
+        return from_rows(self._db.execute(query, values).fetchall(), kinds, f"{self.path}: {table}", _ANOTHER)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -285,24 +320,26 @@ def run_directory(directory: Path) -> Iterator[Path]:
 def _remove_unused(directory: Path) -> None:
     """Remove the files of a run in which nothing is stored: what could not begin leaves no directory."""
     files = [path for path in directory.iterdir() if path.name != ".lock"]
-    if all(path.name == "spec.json" or path.name.startswith(DATABASE) for path in files):
+    if all(path.name == SPEC or path.name.startswith(DATABASE) for path in files):
         if (directory / DATABASE).exists():
             with Store.read(directory) as store:
-                if store.keys() or store.select("SELECT 1 FROM measurements LIMIT 1"):
+                if store.keys() or store.select(
+                    "SELECT level FROM measurements LIMIT 1", "measurements", {"level": LevelSeed}
+                ):
                     return
         for path in files:
             path.unlink(missing_ok=True)
 
 
 def _ours(directory: Path) -> bool:
-    """Return whether a directory is empty, a run (perhaps killed at its very start), or holds other evidence."""
+    """Return whether a directory is empty, a run (perhaps killed at its very start), or holds other evidence.
+
+    Raises:
+        InputError: for a run that cannot be read.
+    """
+    if os.path.lexists(directory / SPEC):
+        return bool(SweepSpec.load(directory))
     names = {path.name for path in directory.iterdir()}
-    if "spec.json" in names:
-        try:
-            found = parse_json((directory / "spec.json").read_text())
-        except (OSError, ValueError):
-            return False
-        return isinstance(found, dict) and found.get("format") == RUN_FORMAT
     return all(name == ".lock" or name.startswith((DATABASE, ".spec.", *EVIDENCE)) for name in names)
 
 

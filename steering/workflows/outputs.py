@@ -13,6 +13,7 @@ from rich.table import Table
 
 from envs.errors import InputError
 from envs.files import write_atomic
+from envs.stored.ranges import Text
 from steering.analysis.conclusion import conclude_sweep
 from steering.analysis.decision_square import decision_squares
 from steering.analysis.summary import summarize, write_summary
@@ -26,7 +27,7 @@ from steering.reports.sweep_report import write_report
 from steering.statistics import boundary
 from steering.statistics.boundary import ThresholdPair
 from steering.statistics.formatting import short_site_name
-from steering.sweep.artifacts import DATABASE, FIELDS, read_artifacts
+from steering.sweep.artifacts import DATABASE, FIELDS, SUMMARY, read_artifacts
 from steering.sweep.outcome_table import export_tables
 from steering.sweep.recordings import rollout_site
 from steering.sweep.spec import SweepSpec
@@ -46,7 +47,7 @@ def rewrite_outputs(directory: Path, blindness: float | None = None, competence:
 def write_outputs(store: Store, spec: SweepSpec, directory: Path, thresholds: ThresholdPair) -> SweepSummary:
     """Write summary, CSV, film and report from the store; print answer, table and paths."""
     summary = summarize(store, spec, blindness=thresholds.blindness, competence=thresholds.competence)
-    write_summary(summary, directory / "summary.json")
+    write_summary(summary, directory / SUMMARY)
     tables = export_tables(store, directory)
     film = film_sweep(store, spec, directory, rollout_site(spec.sites))
     link = film.relative_to(directory).as_posix() if film is not None else None
@@ -56,10 +57,10 @@ def write_outputs(store: Store, spec: SweepSpec, directory: Path, thresholds: Th
     write_report(
         summary,
         directory / "report.html",
-        command=store.meta("command"),
+        command=store.meta("command", Text),
         again=_with_thresholds(store, directory, thresholds),
         video=link,
-        versions=store.meta("versions", [{"of": "not recorded"}]),
+        versions=store.versions() or [{"of": "not recorded"}],
         decisions=decision_squares(store, spec),
         others=extra,
         notes=notes,

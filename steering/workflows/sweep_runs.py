@@ -14,9 +14,9 @@ from rich.table import Table
 from agents.checkpoints.zoo import load_stated
 from envs.errors import InputError, told_if_stopped
 from envs.files import locked, write_atomic
+from envs.stored.json_records import to_json
 from steering.experiments.conditions import MAIN
 from steering.films.example_fields import keep_examples
-from steering.records.codec import to_json
 from steering.records.runs import IndexedRun, RunIndex
 from steering.records.sweep import SweepSummary
 from steering.statistics.boundary import ThresholdPair
@@ -51,7 +51,7 @@ def run_layer_sweep(options: SweepOptions) -> SweepSummary:
             store.claim(spec.shared())
             store.claim({"sites": facts})
             store.describe("command", "mazesteer " + shlex.join(sys.argv[1:]))
-            store.describe("versions", used_versions(store.meta("versions", [{}])))
+            store.describe("versions", used_versions(store.versions()))
             thresholds = ThresholdPair(options.blindness, options.competence)
             store.describe("thresholds", thresholds)
             store.add_levels(rows)

@@ -220,7 +220,7 @@ def test_a_history_that_is_none_gets_one_line(tmp_path: Path, text: str | None) 
         (tmp_path / "history.jsonl").mkdir()
     else:
         (tmp_path / "history.jsonl").write_text(text)
-    with pytest.raises(InputError, match=r"^[^\n]+history.jsonl: not a training history; remove it"):
+    with pytest.raises(InputError, match=r"^[^\n]+history.jsonl[^\n]+; not a training history: remove it"):
         Watcher(tmp_path, "imitation", 0, 5).begin(0)
     if text is not None:
         rows = [{**ROW, "loss": 1}, {"stage": "dagger", "count": 5}]

@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envs.errors import InputError
+from envs.stored.json_records import to_plain
 from steering.analysis.compared_runs import ComparedRun, find_runs, read_compared_runs
 from steering.analysis.comparison import compare
 from steering.analysis.summary import summarize
 from steering.experiments.conditions import Key
 from steering.experiments.outcome import COMPARED
-from steering.records.codec import to_plain
 from steering.records.comparison import BlindnessDifference
 from steering.reports.comparison_report import FEW_RUNS, conclude_comparison, run_compare
 from steering.statistics import bootstrap

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from agents.training.history import FILE, SNAPSHOTS
 from envs.errors import InputError
+from envs.stored.json_records import from_json
 from steering.analysis.compared_runs import read_compared_runs
 from steering.analysis.development import Series, bumps, looks, loss_curves, lower_envelope, snapshots
-from steering.records.codec import from_json
 from steering.records.comparison import (
     ComparedOutcomes,
     ComparedReferences,

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from agents.networks.policy import MazePolicy
 from envs.errors import InputError
 from envs.maze import Maze
+from envs.stored.json_records import to_plain
 from steering.analysis.comparison import agents_boundary
 from steering.analysis.conclusion import caveats, conclude_sweep
 from steering.analysis.paired_effects import effects
@@ -31,7 +32,6 @@ from steering.interventions.edits import subtract
 from steering.interventions.sites import enumerate_sites
 from steering.interventions.vectors import SteeringVector, cheese_vector
 from steering.records.boundary import ControlReading, ControlSummary
-from steering.records.codec import to_plain
 from steering.records.sites import site_facts
 from steering.records.sweep import EffectRecord, LevelsUsed, SiteSummary, SweepSummary
 from steering.reports.sweep_report import write_report

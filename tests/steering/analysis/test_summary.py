@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from envs.errors import InputError
+from envs.stored.json_records import from_json
 from steering.analysis.summary import position_bins, position_curve, summarize_run
 from steering.cli.app import report
 from steering.experiments.outcome import Profile
-from steering.records.codec import from_json
 from steering.records.sweep import SweepSummary
 from steering.statistics.bootstrap import TIE, counts, resamples
 from steering.statistics.boundary import ThresholdPair

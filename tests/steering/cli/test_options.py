@@ -18,8 +18,8 @@ from envs.errors import RANGES, InputError, Range
 from envs.files import check_folder
 from steering.cli.app import app
 from steering.experiments.levels import first_levels, qualifying_levels
-from steering.sweep.planning import MOST_RECORDINGS, MOST_RESULTS, check_size
-from steering.sweep.spec import SweepSpec
+from steering.sweep.planning import MOST_RECORDINGS, check_size
+from steering.sweep.spec import MOST_RESULTS, SweepSpec
 from tests.helpers.command import mazesteer
 
 ROOT = Path(__file__).parents[3]

@@ -19,6 +19,7 @@ from agents.networks.nature import NaturePolicyNet
 from agents.networks.policy import MazePolicy, as_policy, to_input
 from envs.errors import InputError
 from envs.maze import Maze
+from envs.stored.json_records import to_plain
 from steering.experiments.exact import LevelEvaluator, evaluate
 from steering.experiments.outcome import Outcome
 from steering.interventions.edits import Intervention, add, subtract
@@ -27,7 +28,6 @@ from steering.interventions.hooks import HookedPolicy
 from steering.interventions.partial import PartialNetwork
 from steering.interventions.sites import Site, enumerate_sites, find_site, select_sites
 from steering.interventions.vectors import cheese_vector, cheese_vectors
-from steering.records.codec import to_plain
 from steering.records.sites import site_facts
 
 pytestmark = pytest.mark.usefixtures("one_thread")

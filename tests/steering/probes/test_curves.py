@@ -13,6 +13,7 @@ import pytest
 from PIL import Image, ImageColor
 
 from envs.errors import InputError
+from envs.stored.json_records import to_json, to_plain
 from steering.analysis.comparison_readings import readings_table
 from steering.analysis.readings import readings
 from steering.probes.curves import (
@@ -26,7 +27,6 @@ from steering.probes.curves import (
     tallies_to_json,
 )
 from steering.probes.summary import APART
-from steering.records.codec import to_json, to_plain
 from steering.records.sites import SiteFacts
 from steering.records.sweep import CheckpointId
 from steering.reports.comparison_report import run_compare

@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 
 from agents.networks.policy import MazePolicy
 from envs.errors import InputError
+from envs.stored.json_records import from_json
 from steering.analysis.readings import readings
 from steering.cli.probes import commands
 from steering.probes.curves import cell_lost, next_move_appears
 from steering.probes.run import OLD_SCORES_FORMAT, SCORES, ProbeOptions, run_probes
-from steering.records.codec import from_json
 from steering.records.probes import ProbeSummary
 from steering.records.sweep import CheckpointId
 from steering.reports.probe_figures import probe_figure, representation_figure

@@ -15,8 +15,9 @@ from steering.experiments.levels import skip_reason
 from steering.probes import convolutional
 from steering.probes.convolutional import holding, position_cells, predicted_positions
 from steering.probes.curves import decoding_tallies, probe_curves
-from steering.probes.data import FOLDS, MOVES, REACH, ProbeData, activations, drawn_states, probe_data, shuffled
+from steering.probes.data import FOLDS, REACH, ProbeData, activations, drawn_states, probe_data, shuffled
 from steering.probes.ridge import LEAST_SPREAD, linear_predictions
+from steering.probes.score_records import MOVES
 from steering.probes.summary import summarize_probes
 from steering.probes.surroundings import open_ways
 from steering.records.probes import ProbedSite

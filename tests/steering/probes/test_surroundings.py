@@ -13,8 +13,9 @@ from envs.actions import STEP_OF_MOVE, Move
 from envs.maze import Maze
 from steering.probes import surroundings
 from steering.probes.curves import Tally, boundaries, decoding_tallies, probe_curves
-from steering.probes.data import MOVES, REACH, ProbeData, probe_data
+from steering.probes.data import REACH, ProbeData, probe_data
 from steering.probes.ridge import linear_predictions
+from steering.probes.score_records import MOVES
 from steering.probes.summary import APART, probe_questions, summarize_probes, usual_move
 from steering.probes.surroundings import open_ways, surroundings_moves
 from steering.statistics.bootstrap import resamples

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from envs.errors import InputError
+from envs.stored.json_records import from_json, from_plain, to_json
 from steering.analysis.compared_runs import read_compared_runs
 from steering.analysis.comparison import compare
-from steering.records.codec import from_json, from_plain, to_json
 from steering.records.comparison import Comparison, Development, LossCurve
 from steering.records.probes import Estimate
 from steering.records.readings import CAUSAL, ComparedProbedSite, ComparedReadings, ProbedCurves, Reading

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from envs.errors import InputError
-from steering.records.codec import from_json, from_plain, to_json, to_plain
+from envs.stored.json_records import from_json, from_plain, to_json, to_plain
 from steering.records.probes import ProbeSummary
 
 EVIDENCE = sorted(Path(__file__).parents[3].joinpath("docs", "evidence").glob("*.tar.xz"))

@@ -9,34 +9,11 @@ from typing import Any
 import pytest
 
 from envs.errors import InputError
-from steering.records.codec import from_json, from_plain, to_json, to_plain
+from envs.stored.json_records import from_json, from_plain, to_json, to_plain
 from steering.records.replication import ReplicateSummary
 from steering.records.runs import IndexedRun, RunIndex
-from steering.sweep.artifacts import INDEX, REPLICATE, read_index
-
-STORED: dict[str, Any] = {
-    "format": REPLICATE.format,
-    "checkpoint": {"name": "agent", "sha256": "0" * 64},
-    "settings": {"sha256": "0" * 64, "site": "relu3", "horizon": 256, "seed": 0, "mode": "hard"},
-    "findings": {
-        "effect": {
-            "what": "what subtraction does",
-            "published": "a post, 2023",
-            "figures": [
-                {"label": "share", "value": 0.25, "low": 0.125, "high": 0.5, "published": 0.524},
-                {"label": "count", "value": 3.0, "low": None, "high": None, "published": 3},
-                {"label": "range", "value": None, "low": None, "high": None, "published": "0.1 to 0.2"},
-                {"label": "none", "value": 1e-05, "low": 0.0, "high": 1.0, "published": None},
-            ],
-            "claims": [{"text": "less", "holds": True}, {"text": "more", "holds": None}],
-            "verdict": "undecided on these mazes (less: yes; more: undecided)",
-            "mazes": 2,
-            "notes": ["Two mazes."],
-            "levels": [3, 7],
-        }
-    },
-    "rows": {"effect": {"3": {"clean": 0.5, "targets": [[1.0, None]]}, "7": {"clean": None, "targets": []}}},
-}
+from steering.sweep.artifacts import INDEX, read_index
+from tests.helpers.findings import STORED
 
 
 def test_a_stored_file_is_read_whole_and_written_as_it_was() -> None:
@@ -82,7 +59,7 @@ def test_an_index_is_read_as_it_was_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "[]", '{"format": "other"}', '{"runs": []}'])
 def test_what_is_no_index_is_said_in_one_line(tmp_path: Path, text: str) -> None:
     (tmp_path / INDEX.file).write_text(text)
-    with pytest.raises(InputError, match="not an index of runs; sweep again"):
+    with pytest.raises(InputError, match=r"index.json: not (an index of runs|readable as JSON .*); sweep again"):
         read_index(tmp_path, "sweep again")
 
 

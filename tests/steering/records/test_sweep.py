@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 
 from envs.errors import InputError
+from envs.stored.json_records import from_json, to_json, to_plain
 from steering.analysis.summary import maze_weights, summarize, write_summary
 from steering.experiments.outcome import OUTCOME_FIELDS
-from steering.records.codec import from_json, to_json, to_plain
 from steering.records.runs import RunIndex
 from steering.records.sweep import ConditionSummary, MeanOutcome, SweepSummary
 from steering.statistics import bootstrap
-from steering.sweep.artifacts import INDEX, PROBES, read_index, read_json, read_probes
+from steering.sweep.artifacts import INDEX, PROBES, read_index, read_probes
 from steering.sweep.outcome_table import OutcomeTable
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store, run_directory
@@ -145,7 +145,7 @@ def test_a_spec_is_read_as_it_was_written(run: Path, tmp_path: Path) -> None:
         (added(), "unknown field `$.entropy`"),
         (lambda data: data.update(horizon="long"), "got `str` - at `$.horizon`"),
         (lambda data: data.update(conditions=["subtrakt"]), "unknown condition 'subtrakt'; did you mean 'subtract'?"),
-        (lambda data: data.update(seed=-1), "seed -1 is negative; use 0 or more"),
+        (lambda data: data.update(seed=-1), "expected `int` >= 0, got -1 - at `$.seed`"),
         (lambda data: data.update(format="something"), "not a mazesteer run"),
     ],
 )
@@ -162,7 +162,6 @@ def test_another_spec_is_one_line(run: Path, tmp_path: Path, change: Callable[..
 def test_json_that_is_none_is_one_line_in_every_file(tmp_path: Path, text: str) -> None:
     for name in ("spec.json", INDEX.file, PROBES.file):
         (tmp_path / name).write_text(text)
-    assert read_json(tmp_path / INDEX.file) == {"format": None}
     reads: tuple[Callable[[], object], ...] = (
         lambda: SweepSpec.load(tmp_path),
         lambda: read_index(tmp_path, "sweep again"),

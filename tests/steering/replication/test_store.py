@@ -25,11 +25,11 @@ from agents.networks.nature import NaturePolicyNet
 from agents.networks.policy import MazePolicy, as_policy
 from envs.errors import InputError
 from envs.maze import Maze
+from envs.stored.json_records import to_plain
 from steering.analysis.summary import summarize
 from steering.experiments.conditions import Key
 from steering.experiments.outcome import OUTCOME_FIELDS, Outcome
 from steering.interventions.sites import enumerate_sites
-from steering.records.codec import to_plain
 from steering.records.replication import ReplicateSummary
 from steering.records.sites import site_facts
 from steering.replication import run as module

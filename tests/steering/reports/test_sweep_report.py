@@ -16,11 +16,11 @@ import pytest
 from agents.checkpoints.zoo import load_policy
 from envs.errors import InputError
 from envs.maze import Maze
+from envs.stored.json_records import from_json, to_json
 from steering.analysis.decision_square import decision_squares
 from steering.analysis.readings import readings
 from steering.experiments.conditions import Key
 from steering.probes.run import ProbeOptions, run_probes
-from steering.records.codec import from_json, to_json
 from steering.records.examples import ExampleFields
 from steering.records.sweep import CheckpointId, SweepSummary
 from steering.reports import tables
