@@ -25,7 +25,6 @@ MOST_PARTS = 2_000_000  # arrays and objects, each of which takes some hundred b
 MOST_VALUES = 12_000_000
 TOO_DEEP = "nested too deeply"
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
-_HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")  # of two that make one character
 _PLACE = re.compile(r" - at `(?:key` in `)?\$([^`]*)`$")
 _STEP = re.compile(r"\.(\w+)|\[([0-9]+)\]")
 
@@ -148,18 +147,15 @@ def parse_json(data: bytes | str) -> Any:
     """Return the dictionaries, lists, strings and numbers in JSON text.
 
     Raises:
-        ValueError: for text that is no JSON, is nested too deeply, has too many values to be kept in memory, half a
-            surrogate pair, or a number that is not finite (``NaN``, ``Infinity``, ``1e999``): those are ``null``.
+        ValueError: for text that is no JSON, is nested too deeply, has too many values to be kept in memory, or has a
+            number that is not finite (``NaN``, ``Infinity``, ``1e999``): those are ``null``.
     """
     text = data.encode(errors="surrogatepass") if isinstance(data, str) else data
     _check_size(text)
     try:
-        found = json.loads(data, parse_constant=_refuse_number, parse_float=_finite)
+        return json.loads(data, parse_constant=_refuse_number, parse_float=_finite)
     except RecursionError:
         raise ValueError(TOO_DEEP) from None
-    if _HALF_PAIR.search(text):
-        json.dumps(found, ensure_ascii=False).encode()  # a UnicodeEncodeError for half a pair alone
-    return found
 
 
 def _check_size(text: bytes) -> None:

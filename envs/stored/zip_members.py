@@ -24,6 +24,9 @@ def check_zip(data: bytes, where: str, most: int) -> zipfile.ZipFile:
         members = archive.infolist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError) as error:
         raise InputError(f"{where}: damaged zip ({one_line(error)})") from None
+    # An archive that was cut off within an archive in it would be taken for that one.
+    if min((member.header_offset for member in members), default=0):
+        raise InputError(f"{where}: damaged zip (it does not begin with its first member)")
     for member in members:
         # Nothing is ever unpacked to disk; such a name still says that the file is an attack.
         if member.filename.startswith(("/", "\\")) or ".." in member.filename.replace("\\", "/").split("/"):

@@ -166,3 +166,15 @@ def test_ctrl_c_leaves_no_file_and_says_so_in_one_line(tmp_path: Path) -> None:
     lines = [line for line in said.splitlines() if "filming" not in line and line.strip()]
     assert lines == ["mazesteer: stopped; the picture was not written; type the same command to start again"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_film_that_is_refused_leaves_nothing(policy: MazePolicy, tracks: list[Trajectory], tmp_path: Path) -> None:
+    """Also late: when the first level is filmed already, or the maze of the last recording is no maze."""
+    moved = [told(track, cheese=[0, 1]) for track in tracks[:1]]
+    assert not Maze.from_level(SMALL).is_free((0, 1))
+    late = told(roll(policy, Maze.from_level(SMALLER), Cast(("clean",), horizon=1))[0], policy="W" * 200)
+    for rows, says in (([tracks[:1], moved], "cheese cannot lie on"), ([tracks[:1], [late]], "does not fit|too")):
+        for suffix in (".mp4", ".gif"):
+            with pytest.raises(InputError, match=says):
+                film_of(rows, tmp_path / f"x{suffix}", look=Look(side=64))
+            assert list(tmp_path.iterdir()) == []

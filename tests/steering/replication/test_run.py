@@ -280,7 +280,7 @@ def test_what_does_not_belong_together_is_refused(planted: MazePolicy, tmp_path:
         with pytest.raises(InputError, match="in use"):
             replicate(planted, settings, tmp_path, ["paths"])
     (tmp_path / REPLICATE.file).write_text('{"format": "something else"}')
-    with pytest.raises(InputError, match="not readable"):
+    with pytest.raises(InputError, match="not published findings"):
         read(tmp_path)
     assert replicate(planted, settings, tmp_path, ["paths"]) == read(tmp_path), "it is an export of the database"
 
