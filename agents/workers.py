@@ -15,6 +15,7 @@ import pickle
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -33,6 +34,7 @@ Result = TypeVar("Result")
 
 DEATHS = 3  # of workers at one item, or of workers in a row that never began: more are no accident
 _ENDED_SECONDS = 5.0  # to wait for word of how a worker ended, once it has
+_PAUSE = 1.0  # seconds before a start after one that failed
 _SERVER = threading.Lock()  # one thread at a time changes the environment for the server's start
 
 
@@ -59,6 +61,7 @@ class _Task(Generic[Item]):
 class _Worker(Generic[Item]):
     process: BaseProcess
     pipe: Connection
+    stillborn: int  # how many had died in a row before they began when it was started
     ready: bool = False
     task: _Task[Item] | None = None
 
@@ -120,7 +123,7 @@ class Workers(Generic[Item, Result]):
         """Start the workers that are missing, and give each free one an item."""
         idle = [worker for worker in self._workers if worker.task is None]
         for _ in range(min(self._count - len(self._workers), len(self._waiting) - len(idle))):
-            self._workers.append(_start(self._home))
+            self._workers.append(_start(self._home, self._stillborn))
         for worker in idle:
             if worker.ready and self._waiting:
                 worker.task = self._waiting.popleft()
@@ -153,9 +156,8 @@ class Workers(Generic[Item, Result]):
             task.deaths += 1
             self._waiting.appendleft(task)
             deaths = task.deaths
-        else:
-            self._stillborn += 1
-            deaths = self._stillborn
+        else:  # those started at a time count as one: the death of what they come from is the death of all
+            self._stillborn = deaths = max(self._stillborn, worker.stillborn + 1)
         if deaths >= DEATHS:
             self._failure = WorkerLost(task and task.item, how)
 
@@ -169,21 +171,24 @@ def _tell(pipe: Connection, message: object) -> None:
 # -- birth and death ----------------------------------------------------------------------------
 
 
-def _start(home: str) -> _Worker[Item]:
+def _start(home: str, stillborn: int) -> _Worker[Item]:
     """Start a worker, in a thread: a signal finds the main thread where it can be handled, however long it takes.
 
-    Should the start fail, the worker's end of the pipe is closed here, as if it had died.
+    Should the start fail, the worker's end of the pipe is closed here, as if it had died. After a start that failed the
+    next waits a little: what workers come from may be about to end, and takes no more until then.
     """
     ours, its = multiprocessing.Pipe()
     process = worker_context(home).Process(target=serve, args=(its,), daemon=True)
 
     def start() -> None:
+        if stillborn:
+            time.sleep(_PAUSE)
+            worker_context(home)
         with its, contextlib.suppress(OSError, EOFError), signals_held():
             process.start()
 
-    worker_context(home)
     threading.Thread(target=start, daemon=True).start()
-    return _Worker(process, ours)
+    return _Worker(process, ours, stillborn)
 
 
 def _kill(process: BaseProcess) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from envs.errors import InputError, check_random_seed, told_if_stopped
-from steering.cli.options import DEFAULT_CHECKPOINT, Activation, Checkpoint, ScalePixels, number, path
+from steering.cli.options import DEFAULT_CHECKPOINT, Activation, Checkpoint, ScalePixels, argument, number, path
 
 if TYPE_CHECKING:
     from agents.training.pipeline import TrainSpec
@@ -202,7 +202,7 @@ def _begun_with(out: Path, given: Mapping[str, Any], from_scratch: bool) -> Trai
 @commands.command()
 def export(
     checkpoint: Checkpoint,
-    out: Annotated[Path, typer.Argument(help="The file to write: NAME.pth.")],
+    out: Annotated[Path, argument("The file to write: NAME.pth.")],
 ) -> None:
     """Write a policy in the layout of the published checkpoints, for other tools to load."""
     from agents.checkpoints.files import export_checkpoint

@@ -26,6 +26,7 @@ from steering.cli.options import (
     Seed,
     SiteName,
     Threshold,
+    argument,
     number,
 )
 
@@ -69,6 +70,11 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"mazesteer: {str(error.filename)[:200]!r}: cannot be used ({error.strerror})", file=sys.stderr)
+        sys.exit(2)
 
 
 @app.command()
@@ -150,7 +156,7 @@ def sites_command(
 
 @app.command()
 def report(
-    run: Annotated[Path, typer.Argument(help="A run directory.")],
+    run: Annotated[Path, argument("A run directory.")],
     blindness_threshold: Threshold = None,
     competence_threshold: Threshold = None,
 ) -> None:

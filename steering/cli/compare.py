@@ -7,23 +7,21 @@ from typing import Annotated
 
 import typer
 
-from steering.cli.options import Threshold, number, path
+from steering.cli.options import Threshold, argument, number, path
 
 commands = typer.Typer()
 
 
 @commands.command("compare")
 def compare_command(
-    runs: Annotated[list[Path], typer.Argument(help="Run directories, or folders of several runs.")],
+    runs: Annotated[list[Path], argument("Run directories, or folders of several runs.")],
     out: Annotated[Path, path("Where compare.html, .md, .png and .json go.")] = Path("runs/compare"),
     seed: Annotated[int, number("seed", "Seed of the bootstrap.")] = 0,
     blindness_threshold: Threshold = None,
     competence_threshold: Threshold = None,
     history: Annotated[
         Path | None,
-        typer.Option(
-            help="Training (its --out) whose loss is shown beside its snapshots; of shipped ones: the card's."
-        ),
+        path("Training (its --out) whose loss is shown beside its snapshots; of shipped ones: the card's."),
     ] = None,
 ) -> None:
     """Compare runs maze by maze: agents, coefficients of one run, or snapshots of one training."""
@@ -40,7 +38,7 @@ def compare_command(
 
 @commands.command("power")
 def power_command(
-    run: Annotated[Path, typer.Argument(help="A run directory: the pilot.")],
+    run: Annotated[Path, argument("A run directory: the pilot.")],
     width: Annotated[float, number("width", "Width wanted of the 95% interval of blindness.")] = 0.1,
     site: Annotated[
         str | None,

@@ -16,6 +16,7 @@ from steering.cli.options import (
     Mode,
     ScalePixels,
     Seed,
+    argument,
     number,
     path,
 )
@@ -153,7 +154,7 @@ def field(
 @commands.command("film-sweep")
 @told_if_stopped(_stopped)
 def film_sweep_command(
-    run: Annotated[Path, typer.Argument(help="A run directory of layer-sweep.")],
+    run: Annotated[Path, argument("A run directory of layer-sweep.")],
     checkpoint: Annotated[
         str | None,
         typer.Option(help="The policy that was swept (default: as the run names it)."),
@@ -194,7 +195,7 @@ def film_sweep_command(
 @commands.command()
 @told_if_stopped(_stopped)
 def replay(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Recorded rollouts (.npz).")],
+    files: Annotated[list[Path], argument("Recorded rollouts (.npz).", "FILE...")],
     out: Annotated[
         Path | None,
         path("Also film them, those of one level and run side by side: .mp4, .webm or .gif."),

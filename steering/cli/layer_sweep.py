@@ -43,7 +43,7 @@ def layer_sweep(
         str | None,
         typer.Option(help="Address of a Dask scheduler, e.g. tcp://10.0.0.5:8786."),
     ] = None,
-    scheduler_file: Annotated[Path | None, typer.Option(help="The file a Dask scheduler writes.")] = None,
+    scheduler_file: Annotated[Path | None, path("The file a Dask scheduler writes.")] = None,
     gpus_per_unit: Annotated[float, number("gpus-per-unit", "Dask resource GPU asked for each unit.")] = 0.0,
     activation: Activation = None,
     scale_pixels: ScalePixels = None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,10 +23,20 @@ def path(help: str) -> Any:
     return typer.Option(help=help, parser=_named, metavar="<path>")
 
 
+def argument(help: str, metavar: str | None = None) -> Any:
+    """Return the argument of a file or a directory, which has a name."""
+    return typer.Argument(help=help, parser=_named, metavar=metavar)
+
+
 def _named(text: str) -> Path:
     """Return the path; an empty one would be the folder that the user stands in."""
     if not str(text).strip():
         raise typer.BadParameter("it is empty; name a file or a directory")
+    try:
+        os.lstat(text)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise typer.BadParameter("it is too long for the name of a file") from None
     return Path(text)
 
 

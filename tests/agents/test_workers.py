@@ -6,6 +6,7 @@ import functools
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from multiprocessing import forkserver
@@ -113,6 +114,26 @@ def test_the_death_of_the_server_that_workers_come_from_loses_nothing(
     pool.put(*SUMS)
     found += all_of(pool)
     assert len(found) == 2 * len(SUMS) + 1 and "done" in found
+
+
+def test_the_death_of_that_server_while_it_starts_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that were to come of it die at once, and those that are asked for before its end is seen."""
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]
+    plain, killed = forkserver._forkserver.ensure_running, list[int]()  # type: ignore[attr-defined]
+
+    def running() -> None:
+        plain()
+        server = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
+        if not killed:
+            killed.append(server)
+            os.kill(server, signal.SIGSTOP)  # so that it takes none before it is killed
+            threading.Timer(0.2, os.kill, (server, signal.SIGKILL)).start()
+
+    monkeypatch.setattr(forkserver, "ensure_running", running)
+    with Workers(work.begin, 8, "agents.workers") as pool:
+        pool.put(*SUMS, *SUMS)
+        assert sorted(all_of(pool)) == sorted(EXPECTED * 2)  # type: ignore[type-var]
+    assert killed
 
 
 @pytest.mark.parametrize(("job", "how"), [(work.die, "killed, as the system does when"), (work.too_much, "out of mem")])

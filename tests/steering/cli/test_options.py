@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import os
 import re
 import typing
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.models import OptionInfo, TyperInfo
+from typer.models import ArgumentInfo, OptionInfo, TyperInfo
 
 from envs.errors import RANGES, InputError, Range
 from envs.files import check_folder
@@ -78,6 +79,41 @@ def test_a_number_out_of_its_range_is_one_line_and_leaves_nothing(command: str, 
             assert done.returncode == 2, (command, flag, value)
             assert done.stderr.count("\n") == 1 and flag in done.stderr, done.stderr
             assert list(tmp_path.iterdir()) == []
+
+
+def paths(function: Any) -> Iterator[list[str]]:
+    """Arguments that give a command a file or a directory, each with ``{}`` for its name."""
+    for name, hint in typing.get_type_hints(inspect.unwrap(function), include_extras=True).items():
+        kinds = {hint.__origin__, *typing.get_args(hint.__origin__)} if hasattr(hint, "__metadata__") else set()
+        if kinds & {Path, list[Path]}:
+            argument = isinstance(hint.__metadata__[0], ArgumentInfo)
+            yield ["{}"] if argument else [f"--{name.replace('_', '-')}", "{}"]
+
+
+PATHS = [(command, given) for command, function in commands().items() for given in paths(function)]
+
+
+@pytest.mark.parametrize(("command", "given"), PATHS, ids=[f"{command} {given[0]}" for command, given in PATHS])
+def test_a_name_that_no_file_can_have_is_one_line_wherever_one_is_asked_for(
+    command: str, given: list[str], tmp_path: Path
+) -> None:
+    needed = [] if given == ["{}"] else NEEDED.get(command, [])
+    before = ["region5"] if command == "export" else []
+    for name, says in (("", "it is empty"), (" ", "it is empty"), ("x" * 300, "too long"), ("x/" * 5000, "too long")):
+        done = mazesteer(command, *before, *needed, *(part.format(name) for part in given), cwd=tmp_path)
+        assert done.returncode == 2 and done.stderr.count("\n") == 1 and says in done.stderr, (name[:9], done.stderr)
+        assert len(done.stderr) < 300 and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="nothing is closed to root")
+def test_a_place_that_is_closed_is_one_line_wherever_it_is_looked_at(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0)
+    for command, given in PATHS:
+        needed = [] if given == ["{}"] else NEEDED.get(command, [])
+        before = ["region5"] if command == "export" else []
+        done = mazesteer(command, *before, *needed, *(part.format(closed / "x") for part in given), cwd=tmp_path)
+        assert done.returncode == 2 and done.stderr.count("\n") == 1, (command, given, done.stderr)
 
 
 def test_the_page_of_options_shows_the_table() -> None:
