@@ -165,10 +165,11 @@ def test_other_thresholds_are_told_with_the_command_that_asks_for_them(run: Path
 
 def probes(spec: SweepSpec, **changes: Any) -> bytes:
     """Return a file as `mazesteer probe` leaves it; only its agent, levels and sites mean something."""
+    levels = changes.pop("levels", spec.levels)
     found = made_up_summary(
         [made_up_site("input", affine=True)],
-        made_up_tallies(1, 0, len(spec.levels)),
-        spec.levels,
+        made_up_tallies(1, 0, len(levels)),
+        levels,
         CheckpointId(spec.checkpoint, spec.sha256),
         spec.mode,
     )
@@ -195,7 +196,7 @@ def test_evidence_of_something_else_is_left_out_with_a_note(
     assert found.probes and not found.fields and not found.replicate and "of 2 levels" in notes[0]
     (tmp_path / "probes.json").write_bytes(probes(spec))
     assert read_artifacts(tmp_path, spec.sha256, spec.mode, spec.levels)[1] == []
-    for text, message in ((b"{", "cannot be read"), (probes(spec).replace(b"shuffles", b"draws"), "`shuffles`")):
+    for text, message in ((b"{", "not readable as JSON"), (probes(spec).replace(b"shuffles", b"draws"), "`shuffles`")):
         (tmp_path / "probes.json").write_bytes(text)
         with pytest.raises(InputError, match=message):
             read_artifacts(tmp_path, spec.sha256, spec.mode, spec.levels)
