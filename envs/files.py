@@ -8,12 +8,14 @@ import fcntl
 import glob
 import itertools
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, TextIO
 
 from envs.errors import InputError
 
+_LONGEST_LOCK = 32  # bytes; it holds the number of a process
 _STEM = 40  # characters of a name that its temporary file keeps
 _NUMBER = itertools.count()  # tells this process's temporary files apart
 _PART = ".[0-9]*-[0-9]*.part"  # what is added to the stem of a name, as a pattern
@@ -138,7 +140,7 @@ def locked(directory: Path, *, make: bool = False) -> Iterator[None]:
         if make:
             made = [path for path in (directory, *directory.parents) if not path.exists()]
             directory.mkdir(parents=True, exist_ok=True)
-        lock = open(directory / ".lock", "a+")
+        lock = open(directory / ".lock", "a+", opener=_own_lock)
     except OSError as error:
         _remove_empty(made)
         raise InputError(f"{str(directory)[:80]}: cannot be written ({error.strerror}); choose another --out") from None
@@ -150,6 +152,21 @@ def locked(directory: Path, *, make: bool = False) -> Iterator[None]:
                 (directory / ".lock").unlink()
             _remove_empty(made)
             raise
+
+
+def _own_lock(name: str, flags: int) -> int:
+    """Open a lock of ours: what a link leads to, or anything but a number, is no file to be written over."""
+    try:
+        number = os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY, 0o666)
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
+            raise
+        raise InputError(f"{name}: not a lock of mazesteer; remove it") from None
+    found = os.fstat(number)
+    if not stat.S_ISREG(found.st_mode) or found.st_size > _LONGEST_LOCK:
+        os.close(number)
+        raise InputError(f"{name}: not a lock of mazesteer; remove it")
+    return number
 
 
 def _remove_empty(folders: Iterable[Path]) -> None:

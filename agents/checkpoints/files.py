@@ -25,11 +25,11 @@ from agents.networks.impala import ImpalaPolicyNet
 from agents.untrusted.torch_files import tensors_of
 from envs.errors import InputError, one_line
 from envs.files import write_atomic
+from envs.stored.sources import MOST_WEIGHTS
 from envs.stored.zip_members import check_zip, zip_member
 
 # A folder is searched for these, in small letters and large; what a named file is, its content tells.
 SUFFIXES = (".safetensors", ".pth", ".pt", ".zip", ".ckpt", ".bin", ".pth.tar", ".pt.tar")
-MAX_BYTES = 2**30
 FACT_BYTES = 2**24  # of the JSON in a .zip, which takes some 25 times that when read
 POLICY = "policy.pth"  # the member of a stable-baselines3 .zip that holds the tensors
 FORMAT = "mazesteer-impala-1"
@@ -44,17 +44,17 @@ def read_weights(data: bytes, path: Path) -> dict[str, Tensor]:
         except Exception as error:  # of the library and of torch, for numbers and shapes that are none
             raise InputError(f"checkpoint {path}: not a whole safetensors file ({one_line(error)})") from None
     if data[:2] == b"PK":
-        inside = check_zip(data, f"checkpoint {path}", MAX_BYTES).namelist()
+        inside = check_zip(data, f"checkpoint {path}", MOST_WEIGHTS).namelist()
         if POLICY in inside or not any(name.endswith("data.pkl") for name in inside):
-            return tensors_of(zip_member(data, f"checkpoint {path}", POLICY, MAX_BYTES), path, MAX_BYTES)
-    return tensors_of(data, path, MAX_BYTES)
+            return tensors_of(zip_member(data, f"checkpoint {path}", POLICY, MOST_WEIGHTS), path, MOST_WEIGHTS)
+    return tensors_of(data, path, MOST_WEIGHTS)
 
 
 def read_facts(data: bytes, path: Path) -> bytes | None:
     """Return the member ``data`` of a stable-baselines3 ``.zip``; None for any other file, and one that has none."""
-    if data[:2] != b"PK" or not {POLICY, "data"} <= set(check_zip(data, f"checkpoint {path}", MAX_BYTES).namelist()):
+    if data[:2] != b"PK" or not {POLICY, "data"} <= set(check_zip(data, f"checkpoint {path}", MOST_WEIGHTS).namelist()):
         return None
-    return zip_member(data, f"checkpoint {path}", "data", MAX_BYTES, FACT_BYTES)
+    return zip_member(data, f"checkpoint {path}", "data", MOST_WEIGHTS, FACT_BYTES)
 
 
 def without_suffix(path: Path) -> str:

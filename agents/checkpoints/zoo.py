@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from agents.checkpoints.cards import CardHead, checkpoint_file, load_card, zoo_names, zoo_snapshots
-from agents.checkpoints.files import MAX_BYTES, has_suffix, read_facts, read_weights, without_suffix
+from agents.checkpoints.files import has_suffix, read_facts, read_weights, without_suffix
 from agents.checkpoints.registry import network_from_weights
 from agents.checkpoints.sb3_data import saved_policy
 from agents.checkpoints.stated import NOTHING, Origin, Stated
 from agents.networks.policy import MazePolicy
 from envs.errors import InputError, nearest
 from envs.stored.json_records import from_plain, read_json
+from envs.stored.sources import MOST_WEIGHTS
 
 
 def _load_snapshot(name: str, count: str, stated: Stated) -> MazePolicy:
@@ -78,9 +79,9 @@ def load_stated(checkpoint: str | os.PathLike[str], stated: Stated) -> MazePolic
 
 
 def _load_file(path: Path, name: str, card: dict[str, Any], stated: Stated) -> MazePolicy:
-    if path.stat().st_size > MAX_BYTES:
+    if path.stat().st_size > MOST_WEIGHTS:
         raise InputError(
-            f"checkpoint {path}: {path.stat().st_size} bytes is more than such a network has ({MAX_BYTES})"
+            f"checkpoint {path}: {path.stat().st_size} bytes is more than such a network has ({MOST_WEIGHTS})"
         )
     try:
         data = path.read_bytes()

@@ -10,6 +10,7 @@ from envs.errors import InputError
 from envs.files import without_waiting
 
 MOST_JSON = 2**24  # bytes of a JSON file; the largest that a command writes has a tenth, if not said otherwise
+MOST_WEIGHTS = 2**30  # bytes of a checkpoint
 _KINDS = {
     stat.S_IFDIR: "a directory",
     stat.S_IFIFO: "a pipe",

@@ -15,6 +15,7 @@ import numpy as np
 from agents.checkpoints.cards import load_card, zoo_names
 from agents.training.history import SNAPSHOTS, read_history
 from envs.errors import InputError
+from envs.stored.sources import MOST_WEIGHTS, read_file
 from steering.analysis.compared_runs import ComparedRun
 from steering.records.comparison import LossCurve
 
@@ -191,7 +192,7 @@ def _own_history(training: Path, runs: Sequence[ComparedRun], series: Series) ->
     known = {(look.count, look.stage) for look in found}
     for run, snapshot in zip(runs, zip(series.counts, series.stages, strict=True), strict=True):
         file = training / SNAPSHOTS / f"{run.spec.checkpoint}.safetensors"
-        other = file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() != run.spec.sha256
+        other = file.is_file() and hashlib.sha256(read_file(file, MOST_WEIGHTS)).hexdigest() != run.spec.sha256
         if other or snapshot not in known:
             raise InputError(
                 f"--history {training}: {run.name} is no snapshot of that training; give the --out of its own"

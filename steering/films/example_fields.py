@@ -16,7 +16,7 @@ from envs.errors import InputError
 from envs.files import write_atomic
 from envs.maze import Maze
 from envs.recording import pack_state
-from envs.stored.json_records import from_json, to_json
+from envs.stored.json_records import read_record, to_json
 from steering.experiments.conditions import MAIN, Key
 from steering.experiments.exact import LevelEvaluator
 from steering.experiments.level_conditions import level_intervention
@@ -85,8 +85,8 @@ def keep_examples(policy: Policy, store: Store, spec: SweepSpec, directory: Path
 def _of_same(path: Path, made: ExampleFields) -> bool:
     """Return whether the file is there and readable, and of the same mazes under the same settings."""
     try:
-        found = from_json(path.read_bytes(), ExampleFields, path, "it is made anew")
-    except (OSError, InputError):
+        found = read_record(path, ExampleFields)
+    except InputError:  # it is made anew
         return False
     return dataclasses.replace(found, levels={}) == made
 

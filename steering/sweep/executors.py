@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import functools
 import itertools
-import json
 import logging
 import multiprocessing
 import os
@@ -32,6 +31,7 @@ from agents.checkpoints.zoo import policy_from_bytes
 from agents.networks.policy import MazePolicy, Policy
 from agents.workers import DEATHS, WorkerLost, Workers, environment, signals_held
 from envs.errors import InputError, one_line
+from envs.stored.json_records import read_json
 from steering.sweep.spec import SweepSpec
 from steering.sweep.units import Result, Unit, run_unit
 
@@ -245,12 +245,12 @@ def _address(cluster: Cluster) -> str | None:
     if cluster.scheduler_file is None:
         return cluster.address
     try:
-        found = json.loads(cluster.scheduler_file.read_text())["address"]
+        found = read_json(cluster.scheduler_file)["address"]
         if not isinstance(found, str):
             raise ValueError("its address is no text")
         return found
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = one_line(error) or type(error).__name__
+    except (ValueError, KeyError, TypeError) as error:
+        reason = one_line(error)
         raise InputError(f"--scheduler-file {cluster.scheduler_file}: not a scheduler's file ({reason})") from None
 
 

@@ -13,6 +13,7 @@ from agents.checkpoints.stated import NOTHING, Stated
 from agents.checkpoints.zoo import load_stated
 from envs.errors import RANGES, InputError, nearest
 from envs.maze import Maze
+from envs.stored.sources import MOST_WEIGHTS, read_file
 from steering.experiments.levels import Skip, first_levels, parse_levels, qualifying_levels
 from steering.interventions.sites import enumerate_sites, select_sites
 from steering.records.sites import SiteFacts, site_facts
@@ -171,7 +172,7 @@ def _levels(
 def read_checkpoint(options: SweepOptions, spec: SweepSpec) -> Checkpoint:
     """Return the checkpoint's bytes, read once: what happens to the file later is of no matter."""
     file = checkpoint_file(options.checkpoint)
-    checkpoint = Checkpoint(file.read_bytes(), file.suffix, spec.checkpoint, options.stated)
+    checkpoint = Checkpoint(read_file(file, MOST_WEIGHTS), file.suffix, spec.checkpoint, options.stated)
     if checkpoint.policy().sha256 != spec.sha256:
         raise InputError(f"checkpoint {options.checkpoint} changed while the sweep was planned; start again")
     return checkpoint

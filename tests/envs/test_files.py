@@ -6,6 +6,7 @@ import fcntl
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -132,3 +133,28 @@ def test_hidden_files_of_the_user_are_no_leftovers(tmp_path: Path) -> None:
         path.write_bytes(b"mine")
     remove_stale(tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted(kept)
+
+
+LOCKS: list[Callable[[Path], object]] = [
+    lambda path: path.symlink_to("../mine"),
+    lambda path: path.symlink_to("../nothing"),
+    lambda path: path.write_text("what somebody keeps there, for whatever reason"),
+    Path.mkdir,
+    os.mkfifo,
+]
+
+
+@pytest.mark.parametrize("make", LOCKS)
+def test_a_lock_that_is_not_ours_is_refused_and_nothing_is_written_over(
+    tmp_path: Path, make: Callable[[Path], object]
+) -> None:
+    """A directory from elsewhere may hold a link to any file of the user's."""
+    (tmp_path / "mine").write_text("mine")
+    lock = tmp_path / "run" / ".lock"
+    lock.parent.mkdir()
+    make(lock)
+    text = lock.read_text() if lock.is_file() else ""
+    with pytest.raises(InputError, match=r"\.lock: not a lock of mazesteer; remove it$"), locked(lock.parent):
+        pass
+    assert (tmp_path / "mine").read_text() == "mine" and sorted(p.name for p in tmp_path.iterdir()) == ["mine", "run"]
+    assert not lock.is_file() or lock.read_text() == text

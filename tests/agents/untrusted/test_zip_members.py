@@ -21,7 +21,7 @@ def test_a_zip_that_unpacks_to_too_much_is_not_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
 ) -> None:
     """Be it the archive of stable-baselines3, torch's own, or torch's inside the other."""
-    monkeypatch.setattr(files, "MAX_BYTES", 3_000_000)
+    monkeypatch.setattr(files, "MOST_WEIGHTS", 3_000_000)
     path = tmp_path / f"bomb{'.zip' if suffix == 'inside' else suffix}"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("policy.pth", bytes(3_000_001))

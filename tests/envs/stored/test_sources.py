@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import socket
 from collections.abc import Callable
@@ -12,6 +13,8 @@ import pytest
 from envs.errors import InputError
 from envs.files import remove_stale
 from envs.stored.sources import read_file
+
+ROOT = Path(__file__).parents[3]
 
 
 def sparse(path: Path) -> None:
@@ -67,3 +70,32 @@ def test_the_bytes_are_those_of_the_file_or_of_what_it_links_to(tmp_path: Path) 
 def test_a_pipe_with_the_name_of_an_unfinished_file_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / ".x.1-2.part.json")
     remove_stale(tmp_path)
+
+
+# What reads a file by other means than read_file, and why it may.
+READERS = {
+    "agents/checkpoints/cards.py": "shipped with the program",
+    "agents/checkpoints/zoo.py": "its kind and size are looked at first",
+    "envs/files.py": "locks and parts of files, whose content is of no matter",
+    "envs/stored/sources.py": "read_file itself",
+    "steering/reports/sweep_report.py": "a film, its kind and size are looked at first",
+}
+
+
+def test_files_are_read_in_one_place() -> None:
+    """Anywhere else a pipe would be waited for, and a file without end be read."""
+    found = set()
+    for room in ("agents", "envs", "steering", "videos"):
+        for path in (ROOT / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Call) and _reads(node):
+                    found.add(path.relative_to(ROOT).as_posix())
+    assert found == set(READERS)
+
+
+def _reads(call: ast.Call) -> bool:
+    """Whether a call reads a file: a method of a path, or ``open`` not for writing."""
+    if isinstance(call.func, ast.Attribute):
+        return call.func.attr in ("read_bytes", "read_text")
+    modes = [part.value for part in call.args[1:2] if isinstance(part, ast.Constant)]
+    return isinstance(call.func, ast.Name) and call.func.id == "open" and modes not in (["wb"], ["w"])

@@ -327,6 +327,7 @@ def test_a_scheduler_that_is_not_there_is_one_line(
         (json.dumps({"address": 5}), "not a scheduler's file"),
         ("[]", "not a scheduler's file"),
         ("{", "not a scheduler's file"),
+        ("[" * 10_000, "not a scheduler's file"),
     ):
         bad.write_text(text)
         with pytest.raises(InputError, match=says):
