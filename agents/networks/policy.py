@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import hashlib
+import inspect
 import itertools
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from types import MethodType
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.overrides import TorchFunctionMode
 
 from agents.networks.impala import OBS_SHAPE
@@ -19,6 +24,8 @@ from envs.errors import InputError, one_line
 
 BATCH = 256
 _TO_MOVES = torch.from_numpy(action_to_move_matrix())
+# The threads that torch computes with stay in the parent: a forked child that asks them for work waits for ever.
+os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
 class Policy(Protocol):
@@ -171,6 +178,29 @@ def _uncompiled(net: nn.Module) -> nn.Module:
     return _uncompiled(inner) if isinstance(inner, nn.Module) else net
 
 
+def _uncompiled_methods(copied: nn.Module, memo: dict[int, Any]) -> dict[str, MethodType]:
+    """Return the methods that ``torch.compile`` has wrapped, uncompiled, of a module that was copied with ``memo``.
+
+    Compiled functions are not copied, and those of an instance would run the module that they were compiled of.
+    """
+    found: dict[str, MethodType] = {}
+    for name, value in [
+        *(item for kind in type(copied).__mro__[::-1] for item in vars(kind).items()),
+        *vars(copied).items(),
+    ]:
+        plain = value
+        while (inner := getattr(plain, "_torchdynamo_orig_callable", None)) is not None:
+            plain = inner
+        if plain is value:
+            continue
+        plain = inspect.unwrap(plain)
+        if isinstance(plain, MethodType):
+            found[name] = copy.deepcopy(plain, memo)
+        elif name not in vars(copied):
+            found[name] = MethodType(plain, copied)
+    return found
+
+
 def _copied(net: nn.Module, kind: str) -> nn.Module:
     """Return a copy in float32 on the CPU, all of it uncompiled; ``kind`` names the network in error lines."""
     for key, value in itertools.chain(net.named_parameters(), net.named_buffers()):
@@ -180,15 +210,38 @@ def _copied(net: nn.Module, kind: str) -> nn.Module:
         raise InputError(
             f"as_policy: {kind} is scripted or traced, so nothing in it can be edited; give the module itself"
         )
+    memo: dict[int, Any] = {}
     try:
         with _Detached():
-            net = copy.deepcopy(net)
-        for module in list(net.modules()):
-            for name, child in list(module.named_children()):
-                setattr(module, name, _uncompiled(child))
+            net = copy.deepcopy(net, memo)
+            for module in list(net.modules()):
+                vars(module).update(_uncompiled_methods(module, memo))
+                for name, child in list(module._modules.items()):
+                    if child is not None:
+                        setattr(module, name, _uncompiled(child))
         return net.float().cpu()
     except Exception as error:  # the network's own code may run here
         raise InputError(f"as_policy: {kind} cannot be copied ({one_line(error)})") from None
+
+
+class _OriginalRan(Exception):
+    """A module of the original ran in place of its copy; the text is its name."""
+
+
+@contextlib.contextmanager
+def _without(net: nn.Module) -> Iterator[None]:
+    """Raise :class:`_OriginalRan` as soon as a module of ``net`` runs."""
+    names = {id(module): name or "itself" for name, module in net.named_modules()}
+
+    def check(module: nn.Module, _: object) -> None:
+        if id(module) in names:
+            raise _OriginalRan(names[id(module)])
+
+    handle = register_module_forward_pre_hook(check)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 @torch.no_grad()
@@ -217,7 +270,13 @@ def as_policy(net: nn.Module, name: str | None = None) -> MazePolicy:
     noise = torch.rand(3, *OBS_SHAPE, dtype=torch.float32, generator=torch.Generator().manual_seed(0))
     x = in_layout(policy.net, noise)
     try:
-        runs = [policy.net(part.clone()) for part in (x, x, *x.split(1))]
+        with _without(net):
+            runs = [policy.net(part.clone()) for part in (x, x, *x.split(1))]
+    except _OriginalRan as error:
+        raise InputError(
+            f"as_policy: {kind} keeps a function (a lambda, a compiled one) that runs its module {error}; a copy would "
+            "run that one and not its own; make the function a method"
+        ) from None
     except Exception as error:  # the network's own code runs here
         raise InputError(f"as_policy: {kind} does not take float32[n, 3, 64, 64] ({one_line(error)})") from None
     try:

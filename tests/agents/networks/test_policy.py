@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -108,3 +110,24 @@ def test_sampling_needs_a_generator_and_repeats_with_it(policy: MazePolicy, smal
 
 def test_networks_are_frozen(policy: MazePolicy) -> None:
     assert not policy.net.training and not any(p.requires_grad for p in policy.net.parameters())
+
+
+FORKED = """
+import os, signal, torch
+from agents.checkpoints.zoo import load_policy
+import numpy as np
+torch.set_num_threads(2)
+policy, frames = load_policy("region5"), np.zeros((64, 64, 64, 3), np.uint8)
+expected = policy.move_probabilities(frames)
+child = os.fork()
+if child == 0:
+    signal.alarm(120)
+    os._exit(0 if np.allclose(policy.move_probabilities(frames), expected) else 3)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_forked_process_computes_though_the_threads_of_torch_stayed_with_its_parent() -> None:
+    """It would wait for them for ever; the alarm ends it then."""
+    done = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")

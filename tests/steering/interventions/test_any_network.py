@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections import OrderedDict
 from collections.abc import Callable
 
 import numpy as np
@@ -357,7 +358,28 @@ USED: dict[str, Callable[[], nn.Module]] = {
     "pruned": lambda: used(lambda net: prune.l1_unstructured(net.conv, "weight", 0.5)),
     "compiled": lambda: compiled(Keeper()),
     "compiled within": lambda: nn.Sequential(compiled(Keeper())),
+    "a compiled forward": lambda: forward_compiled(Keeper()),
+    "a compiled forward of torch's": lambda: forward_compiled(in_a_row(Keeper())),
+    "a forward compiled in its class": lambda: CompiledInClass(),
 }
+
+
+class CompiledInClass(Keeper):
+    """Its class has compiled what its modules run in."""
+
+    @torch.compile(backend="eager")
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x)
+
+
+def in_a_row(net: Keeper) -> nn.Module:
+    return nn.Sequential(OrderedDict(conv=net.conv, flat=nn.Flatten(), head=net.head))
+
+
+def forward_compiled(net: nn.Module) -> nn.Module:
+    """The network with its ``forward`` compiled in place, as many do."""
+    net.forward = torch.compile(net.forward, backend="eager")
+    return net
 
 
 def compiled(net: nn.Module) -> nn.Module:

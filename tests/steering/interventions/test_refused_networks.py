@@ -81,3 +81,26 @@ def test_scripted_and_unfinished_networks_are_refused_in_one_line() -> None:
     for scripted in (torch.jit.script(Scripted()), torch.jit.trace(Scripted(), torch.zeros(1, 3, 64, 64))):
         with pytest.raises(InputError, match=r"^as_policy: \w+ is scripted or traced[^\n]+$"):
             as_policy(scripted)
+
+
+class Stored(nn.Module):
+    """A network that keeps one of its steps as a function, which no copy of it has as its own."""
+
+    def __init__(self, wrap: Callable[[Callable[[Tensor], Tensor]], Callable[[Tensor], Tensor]]) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(3 * 64 * 64, 15))
+        self.step = wrap(lambda x: self.layers(x))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.step(x)
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, lambda f: torch.compile(f, backend="eager")], ids=["lambda", "compiled"])
+def test_a_copy_that_would_run_the_original_is_refused(
+    wrap: Callable[[Callable[[Tensor], Tensor]], Callable[[Tensor], Tensor]],
+) -> None:
+    """Edits would not reach it, and its numbers would change when the original is trained on."""
+    net = Stored(wrap)
+    with pytest.raises(InputError, match=r"^as_policy: Stored keeps a function [^\n]+ runs its module layers; [^\n]+$"):
+        as_policy(net)
+    assert net(torch.zeros(2, 3, 64, 64)).shape == (2, 15)  # it is left as it was
