@@ -8,8 +8,9 @@ from typing import NamedTuple
 from envs.stored.ranges import AtMostOne, Horizon, LevelSeed, Mode, Name, Number, Probability
 from steering.records.sweep import CheckpointId
 
-# Move probabilities of each state of a maze: float[n_states, 5], rounded to 5 digits.
-Probabilities = tuple[tuple[Probability, ...], ...]
+# Probabilities of the five moves in each state of a maze: float[n_states, 5], rounded to 5 digits.
+Moves = tuple[Probability, Probability, Probability, Probability, Probability]
+Probabilities = tuple[Moves, ...]
 
 
 class ChosenMaze(NamedTuple):

@@ -67,7 +67,7 @@ class Artifact(Generic[T]):
         made = from_plain(found, _Header, path, REMEDY, partial=True)
         if made.checkpoint.sha256 != sha256:
             return None, f"{self.file} is of another checkpoint than the sweep and is not shown"
-        if made.of_mode != mode:
+        if made.of_mode not in ("", mode):  # none is a fault, which the whole record names
             return None, f"{self.file} is of mode {made.of_mode}, the sweep of mode {mode}; it is not shown"
         return from_plain(found, self.kind, path, REMEDY), ""
 
