@@ -52,7 +52,7 @@ class Stated:
             raise InputError(
                 f"--activation {str(self.activation)[:80]!r}: {nearest(str(self.activation), ACTIVATIONS)}"
             )
-        if self.scale_pixels not in (None, *SCALES):
+        if self.scale_pixels is not None and (type(self.scale_pixels) is not int or self.scale_pixels not in SCALES):
             shown = str(self.scale_pixels)[:80]
             raise InputError(f"--scale-pixels {shown}: give 255 (frames were divided by 255) or 1 (left as they are)")
 

@@ -70,11 +70,13 @@ def _innermost(loaded: Any, path: Path) -> Any:
     return loaded
 
 
-def _has_tensors(value: dict[Any, Any]) -> bool:
+def _has_tensors(value: dict[Any, Any], depth: int = _DEEPEST) -> bool:
     """Return whether a dictionary holds tensors by name, itself or in one within; an optimizer's do not count."""
-    inner = [each for each in dict.values(value) if isinstance(each, dict)]
-    items = [*dict.items(value), *(item for each in inner for item in dict.items(each))]
-    return "param_groups" not in value and any(type(each) in _TENSORS and type(key) is str for key, each in items)
+    if "param_groups" in value or depth == 0:
+        return False
+    if any(type(each) in _TENSORS and type(key) is str for key, each in dict.items(value)):
+        return True
+    return any(_has_tensors(each, depth - 1) for each in dict.values(value) if isinstance(each, dict))
 
 
 def _unwrapped(key: str) -> str:

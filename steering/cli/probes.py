@@ -45,7 +45,7 @@ def probe(
     from steering.sweep.spec import stated_of
     from steering.workflows.progress import bar
 
-    stated = stated_of(activation, scale_pixels, out)
+    stated = stated_of(checkpoint, activation, scale_pixels, out)
     with bar("probing") as progress:
         found = run_probes(ProbeOptions(checkpoint, out, levels, n_levels, sites, states, seed, mode, stated), progress)
     if as_json:

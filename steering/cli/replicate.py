@@ -62,7 +62,7 @@ def replicate_command(
             else "\n".join(f"{f['name']:<16}{f['what']}\n{'':<16}published: {f['published']}" for f in facts)
         )
         return
-    policy = load_stated(checkpoint, stated_of(activation, scale_pixels, out))
+    policy = load_stated(checkpoint, stated_of(checkpoint, activation, scale_pixels, out))
     settings = Settings(
         checkpoint=policy.name,
         sha256=policy.sha256,

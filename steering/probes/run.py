@@ -119,7 +119,8 @@ def _plan(options: ProbeOptions, progress: Callable[[int, int], None]) -> tuple[
     check_memory(asked * options.states * largest * BYTES_PER_VALUE, f"probes of {asked * options.states:,} frames")
     sweep = SweepSpec.load(options.out) if os.path.lexists(options.out / SPEC) else None
     if sweep is not None and sweep.sha256 != policy.sha256:
-        raise InputError(f"{options.out} is a sweep of {sweep.checkpoint}, not of {policy.name}; choose another --out")
+        swept, asked_for = f"{sweep.checkpoint} ({sweep.sha256[:12]})", f"{policy.name} ({policy.sha256[:12]})"
+        raise InputError(f"{options.out} is a sweep of {swept}, not of {asked_for}; choose another --out")
     mode = options.mode or (sweep.mode if sweep is not None else "hard")
     if candidates is not None:
         mazes, _ = qualifying_levels(candidates, mode=mode, progress=progress)

@@ -166,8 +166,15 @@ class SweepSpec:
         return spec
 
 
-def stated_of(activation: str | None, scale_pixels: int | None, run: Path) -> Stated:
-    """Return what a user states of a checkpoint: as typed, else as stated for the sweep in ``run``, if there is one."""
+def stated_of(checkpoint: str, activation: str | None, scale_pixels: int | None, run: Path) -> Stated:
+    """Return what a user states of a checkpoint: as typed, else as stated for the sweep of this very agent in ``run``.
+
+    What was stated of one network says nothing of another: a sweep of another agent counts for nothing.
+    """
+    from agents.checkpoints.zoo import load_stated  # torch, which a spec does without
+
     if (activation, scale_pixels) == (None, None) and os.path.lexists(run / SPEC):
-        return SweepSpec.load(run).stated
+        spec = SweepSpec.load(run)
+        if load_stated(checkpoint, spec.stated).sha256 == spec.sha256:
+            return spec.stated
     return Stated(activation, scale_pixels)

@@ -353,7 +353,7 @@ def test_a_zip_with_names_that_lead_out_of_it_is_refused(tmp_path: Path, name: s
 PREFIXES = ["module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module.", "net._orig_mod.module.", ""]
 
 
-@pytest.mark.parametrize("wrapped", ["state_dict", "model", "checkpoint model", ""])
+@pytest.mark.parametrize("wrapped", ["state_dict", "model", "checkpoint model", "a b c", ""])
 @pytest.mark.parametrize("prefix", PREFIXES)
 def test_what_wraps_the_tensors_is_taken_off(tmp_path: Path, prefix: str, wrapped: str) -> None:
     """Prefixes of compiled and parallel modules in any order, and the single dictionary of tensors in another."""

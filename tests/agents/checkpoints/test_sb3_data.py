@@ -310,7 +310,14 @@ def test_a_statement_that_the_file_contradicts_is_refused(weights: dict[str, Ten
             if (checkpoint, stated) != ("region5", {"activation": "relu"}):
                 with pytest.raises(InputError, match=r"this network has (tanh|255); leave it out$"):
                     load_policy(checkpoint, **stated)  # type: ignore[arg-type]
-    for wrong in ({"activation": "Relu"}, {"activation": nn.ReLU}, {"scale_pixels": 2}, {"scale_pixels": "255"}):
+    for wrong in (
+        {"activation": "Relu"},
+        {"activation": nn.ReLU},
+        {"scale_pixels": 2},
+        {"scale_pixels": "255"},
+        {"scale_pixels": True},
+        {"scale_pixels": 255.0},
+    ):
         with pytest.raises(InputError, match=r"^--(activation|scale-pixels) [^\n]+$"):
             load_policy(path, **wrong)
 

@@ -318,6 +318,12 @@ def test_what_is_stated_reaches_every_process_that_loads_the_file(
     film = ["film-sweep", out, "--checkpoint", str(file), "--size", "64", "--seconds", "0.3", "--episodes", "1"]
     assert run(monkeypatch, *film) == 0
     capsys.readouterr()
+    other = tmp_path / "other.pth"  # what was stated of one network says nothing of another
+    torch.save(sb3_policy(net_arch=[8], activation_fn=nn.ELU).state_dict(), other)
+    site = ["--site", "features_extractor.cnn.2", "--mode", "easy", "--levels", "0:6"]
+    for command in (["probe", str(other), *probe[2:]], ["replicate", "effect", "--checkpoint", str(other), *site]):
+        assert run(monkeypatch, *command, *(["--out", out] if command[0] == "replicate" else [])) == 2
+        assert "its tensors do not tell the activation" in capsys.readouterr().err
 
 
 def test_a_run_of_an_earlier_version_is_read_by_the_rule_of_then(
