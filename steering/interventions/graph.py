@@ -19,8 +19,9 @@ from agents.networks.impala import OBS_SHAPE, ResAdd
 from agents.networks.policy import in_layout, logits_and_values
 from envs.errors import InputError, one_line
 
-# Side of the square that a unit sees (None: all, or unknown); distance between units: in input pixels.
-ReceptiveField = tuple[int | None, int]
+# Side of the square that a unit sees (None: all, or unknown); distance between units; centre of the first unit's
+# square (None: unknown): in input pixels, the first pixel's centre at 0.
+ReceptiveField = tuple[int | None, int, float | None]
 
 _AFFINE = {
     *(nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.Flatten, nn.Unflatten, nn.Identity, nn.ZeroPad2d, ResAdd),
@@ -158,23 +159,33 @@ def is_affine(node: fx.Node, module: nn.Module | None, inputs: Sequence[fx.Node]
 
 def receptive_field(node: fx.Node, module: nn.Module | None, inputs: Sequence[ReceptiveField]) -> ReceptiveField:
     """Return the receptive field after the operation, in input pixels, from those of its inputs."""
-    jumps = {jump for _, jump in inputs}
-    jump = max(jumps)
-    side = None if any(s is None for s, _ in inputs) else max(s for s, _ in inputs if s is not None)
+    jumps, starts = {jump for _, jump, _ in inputs}, {start for _, _, start in inputs}
+    jump, start = max(jumps), starts.pop() if len(starts) == 1 else None
+    side = None if any(s is None for s, _, _ in inputs) else max(s for s, _, _ in inputs if s is not None)
     if side is None or len(jumps) > 1:
-        return None, jump
+        return None, jump, None
     if type(module) in _LOCAL:
         assert isinstance(module, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d)
         if getattr(module, "padding_mode", "zeros") == "circular":
-            return None, jump
+            return None, jump, None
         sizes, gaps = _pair(module.kernel_size), _pair(getattr(module, "dilation", 1))
         reach = max((size - 1) * gap for size, gap in zip(sizes, gaps, strict=True))
-        return side + reach * jump, jump * max(_pair(module.stride))
+        return side + reach * jump, jump * max(_pair(module.stride)), _start(module, jump, start)
     if module is not None:
         pointwise = type(module) in _POINTWISE or (type(module) is nn.Sequential and len(module) == 0)
     else:
         pointwise = node.target in _POINTWISE_FUNCTIONS
-    return (side if pointwise else None), jump
+    return (side, jump, start) if pointwise else (None, jump, None)
+
+
+def _start(module: nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d, jump: int, start: float | None) -> float | None:
+    """Return the centre of the first unit's square; None where rows and columns differ, or that is not known."""
+    if isinstance(module.padding, str) or start is None:
+        return None
+    sizes, gaps, pads = _pair(module.kernel_size), _pair(getattr(module, "dilation", 1)), _pair(module.padding)
+    steps = _pair(module.stride)
+    moved = {(size - 1) * gap / 2 - pad for size, gap, pad in zip(sizes, gaps, pads, strict=True)}
+    return start + moved.pop() * jump if len(moved) == 1 and steps[0] == steps[1] else None
 
 
 def _pair(value: Any) -> tuple[int, int]:

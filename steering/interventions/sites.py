@@ -72,6 +72,9 @@ class Site:
     """Side of the square that one unit sees, in input pixels (1 or more); null: the whole picture, or not known."""
     feeds_value: bool
     """Whether the value head depends on it."""
+    units: tuple[float, int] | None = None
+    """Centre of the first unit of its map and distance between units, in input pixels, alike for rows and columns;
+    null: it is no map, or that is not known."""
 
     @property
     def size(self) -> int:
@@ -153,7 +156,7 @@ def _from_graph(net: nn.Module, graph: fx.Graph) -> _Listing:
     for node, inputs in data.items():
         module = modules[str(node.target)] if node.op == "call_module" else None
         if node is source:
-            own, affine[node], fields[node], classes[node] = True, True, (1, 1), INPUT
+            own, affine[node], fields[node], classes[node] = True, True, (1, 1, 0.0), INPUT
         else:
             own = is_affine(node, module, inputs)
             affine[node] = own and all(affine[i] for i in inputs)
@@ -167,7 +170,7 @@ def _from_graph(net: nn.Module, graph: fx.Graph) -> _Listing:
             classes[node] = classes[inputs[0]] if shares else name if is_site else None
         if not is_site:
             continue
-        side = fields[node][0]
+        side, jump, start = fields[node]
         sites.append(
             Site(
                 name=name,
@@ -178,6 +181,7 @@ def _from_graph(net: nn.Module, graph: fx.Graph) -> _Listing:
                 equivalence_class=classes[node] or name,
                 receptive_field=side if side is not None and side < OBS_SHAPE[1] * 2 else None,
                 feeds_value=node in valued,
+                units=(start, jump) if start is not None and len(shapes[node]) == 3 else None,
             )
         )
     named = {site.name for site in sites}

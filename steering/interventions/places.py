@@ -1,0 +1,108 @@
+"""Places: parts of the picture, as parts of every site that is a map.
+
+The picture of 64x64 pixels is cut into 8x8 blocks of 8x8 pixels, and a place is a set of blocks. A unit of a map
+belongs to the block that holds the centre of the square which it sees. So a place is the same pixels at every site.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from envs.errors import InputError
+from envs.maze import Cell, Maze
+from steering.interventions.sites import Site
+
+SIDE = 64  # pixels of the picture
+BLOCK = 8  # pixels of a block
+BLOCKS = SIDE // BLOCK
+
+
+def check_map(site: Site) -> Site:
+    """Return the site; raise :class:`InputError` if it is no map, or the places of its units are not known."""
+    if site.units is None:
+        raise InputError(f"site {site.name} is no map whose units have a known place in the picture; choose another")
+    return site
+
+
+def block_of_units(site: Site) -> tuple[np.ndarray, np.ndarray]:
+    """Return the block row of each row of a map, and the block column of each column: ``int[h]``, ``int[w]``.
+
+    Raises:
+        InputError: for a site without places.
+    """
+    units = check_map(site).units
+    assert units is not None
+    start, jump = units
+    _, height, width = site.shape
+    rows, columns = (
+        np.clip(np.floor((start + np.arange(count) * jump) / BLOCK), 0, BLOCKS - 1).astype(int)
+        for count in (height, width)
+    )
+    return rows, columns
+
+
+def units_in(site: Site, places: np.ndarray) -> np.ndarray:
+    """Return which units of a map lie in places.
+
+    Args:
+        site: a map.
+        places: ``bool[..., 8, 8]``, block rows from the top.
+
+    Returns:
+        ``bool[..., h, w]``.
+
+    Raises:
+        InputError: for a site without places.
+    """
+    rows, columns = block_of_units(site)
+    return np.asarray(places)[..., rows, :][..., :, columns]
+
+
+def blocks_around(maze: Maze, cells: Iterable[Cell], margin: int = 0) -> np.ndarray:
+    """Return the blocks that touch the tiles of some inner cells and ``margin`` tiles around: ``bool[8, 8]``."""
+    unit = SIDE / maze.state.world_dim
+    found = np.zeros((BLOCKS, BLOCKS), dtype=bool)
+    for x, y in maze.outer(cells):
+        left, right = (x - margin) * unit, (x + 1 + margin) * unit
+        top, bottom = SIDE - (y + 1 + margin) * unit, SIDE - (y - margin) * unit
+        (r0, r1), (c0, c1) = (
+            (max(int(np.floor(low / BLOCK + 1e-9)), 0), min(int(np.ceil(high / BLOCK - 1e-9)), BLOCKS))
+            for low, high in ((top, bottom), (left, right))
+        )
+        found[r0:r1, c0:c1] = True
+    return found
+
+
+@dataclass(frozen=True)
+class PlacePatch:
+    """Put other activations into a place, state by state: what one run has there is put into another run."""
+
+    units: Tensor
+    """``bool[n, 1, h, w]``: the units to replace, for each state."""
+    other: Tensor
+    """``float[n, channels, h, w]``: the activations to put there."""
+
+    def __call__(self, activation: Tensor) -> Tensor:
+        """Edit activations: ``[n, channels, h, w] -> [n, channels, h, w]``."""
+        return torch.where(self.units, self.other, activation)
+
+
+def place_patch(site: Site, places: np.ndarray, other: Tensor) -> PlacePatch:
+    """Return the edit that puts ``other`` into places.
+
+    Args:
+        site: a map.
+        places: ``bool[n, 8, 8]``, one for each state.
+        other: ``float[n, *site]``.
+
+    Raises:
+        InputError: for a site without places, or activations of another shape.
+    """
+    if tuple(other.shape) != (len(places), *site.shape):
+        raise InputError(f"site {site.name}: activations {tuple(other.shape)}, expected {(len(places), *site.shape)}")
+    return PlacePatch(torch.from_numpy(units_in(site, places))[:, None], other)

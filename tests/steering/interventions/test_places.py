@@ -1,0 +1,120 @@
+"""Places: the same pixels at every site, each unit where the centre of what it sees lies."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from agents.networks.impala import ImpalaPolicyNet
+from agents.networks.nature import NaturePolicyNet
+from agents.networks.policy import MazePolicy
+from envs.errors import InputError
+from envs.maze import Maze
+from steering.interventions.hooks import HookedPolicy
+from steering.interventions.places import BLOCKS, block_of_units, blocks_around, place_patch, units_in
+from steering.interventions.sites import Site, enumerate_sites, find_site
+
+
+def maps(net: nn.Module) -> list[Site]:
+    return [site for site in enumerate_sites(net) if site.units is not None]
+
+
+def seen_by(net: nn.Module, site: Site, row: int, column: int) -> tuple[float, float]:
+    """The middle of the pixels on which one unit depends, by its gradient; all weights are positive."""
+    x = torch.ones(1, 3, 64, 64, requires_grad=True)
+    seen: dict[str, torch.Tensor] = {}
+    if site.name == "input":
+        return float(row), float(column)
+    module = net.get_submodule(site.name)
+    handle = module.register_forward_hook(lambda _m, _i, out: seen.update(out=out))
+    try:
+        net(x)
+    finally:
+        handle.remove()
+    seen["out"][0, :, row, column].sum().backward()
+    assert x.grad is not None
+    rows, columns = np.nonzero(x.grad[0].abs().sum(0).numpy())
+    return (rows.min() + rows.max()) / 2, (columns.min() + columns.max()) / 2
+
+
+@pytest.mark.parametrize("build", [lambda: ImpalaPolicyNet(1), lambda: NaturePolicyNet()])
+def test_centres_are_those_of_the_pixels_that_a_unit_depends_on(build: type[nn.Module]) -> None:
+    net = build()
+    with torch.no_grad():
+        for name, parameter in net.named_parameters():
+            parameter.fill_(0.01 if name.endswith("weight") else 0.0)
+    for module in net.modules():  # max pooling hands the gradient to one pixel only; the mean sees the same square
+        for name, child in module.named_children():
+            if isinstance(child, nn.MaxPool2d):
+                setattr(module, name, nn.AvgPool2d(child.kernel_size, child.stride, child.padding))
+    found = maps(net.eval())
+    assert len(found) >= 4
+    checked = 0
+    for site in found:
+        assert site.units is not None
+        start, jump = site.units
+        side = site.receptive_field
+        row, column = site.shape[1] // 2, site.shape[2] // 2 - 1
+        centres = [start + index * jump for index in (row, column)]
+        if side is None or min(centres) < side / 2 or max(centres) + side / 2 > 64:
+            continue  # it sees the edge of the picture
+        assert seen_by(net, site, row, column) == (start + row * jump, start + column * jump), site.name
+        checked += 1
+    assert checked >= 4
+
+
+def test_every_unit_is_in_one_block_and_a_place_is_the_same_pixels_everywhere(policy: MazePolicy) -> None:
+    found = maps(policy.net)
+    assert {site.name for site in found} == {s.name for s in enumerate_sites(policy.net) if len(s.shape) == 3}
+    for site in found:
+        rows, columns = block_of_units(site)
+        np.testing.assert_array_equal(rows, np.arange(site.shape[1]) * BLOCKS // site.shape[1])
+        np.testing.assert_array_equal(columns, rows)
+        each = np.eye(BLOCKS * BLOCKS, dtype=bool).reshape(-1, BLOCKS, BLOCKS)
+        assert (units_in(site, each).sum(axis=0) == 1).all()
+
+
+def test_blocks_around_cells_are_those_that_their_tiles_touch() -> None:
+    maze = Maze.from_level(2)
+    tile = 64 / 25
+    for cell in maze.cells[::9]:
+        for margin in (0, 1):
+            x, y = (int(v) for v in maze.outer([cell])[0])
+            touched = np.zeros((BLOCKS, BLOCKS), dtype=bool)
+            for column in np.arange(max((x - margin) * tile, 0), min((x + 1 + margin) * tile, 64), 0.01):
+                for row in (64 - (y + 1 + margin) * tile + 0.005, 64 - (y - margin) * tile - 0.005):
+                    if 0 <= row < 64:
+                        touched[int(row // 8), int(column // 8)] = True
+            rows = touched.any(axis=1).nonzero()[0]
+            touched[rows.min() : rows.max() + 1, touched.any(axis=0)] = True
+            np.testing.assert_array_equal(blocks_around(maze, [cell], margin), touched)
+    both = blocks_around(maze, maze.cells[:2])
+    np.testing.assert_array_equal(both, blocks_around(maze, maze.cells[:1]) | blocks_around(maze, maze.cells[1:2]))
+
+
+def test_a_patch_replaces_the_units_of_its_place_and_no_other(random_policy: MazePolicy) -> None:
+    site = find_site(random_policy.net, "embedder.block2.maxpool")
+    generator = torch.Generator().manual_seed(0)
+    a, b = (torch.rand(2, *site.shape, generator=generator) for _ in range(2))
+    places = np.zeros((2, BLOCKS, BLOCKS), dtype=bool)
+    places[0, 1, 2] = places[1, 7] = True
+    out = place_patch(site, places, b)(a)
+    expected = a.clone()
+    expected[0, :, 2:4, 4:6] = b[0, :, 2:4, 4:6]
+    expected[1, :, 14:16] = b[1, :, 14:16]
+    assert torch.equal(out, expected)
+    x = torch.rand(2, 3, 64, 64, generator=generator)
+    _, _, seen = HookedPolicy(random_policy.net).run(x, {site.name: place_patch(site, places, b)}, capture=[site.name])
+    assert torch.equal(seen[site.name][1, :, 14:16], b[1, :, 14:16])
+
+
+def test_sites_without_places_are_refused(policy: MazePolicy) -> None:
+    flat = find_site(policy.net, "embedder.fc")
+    assert flat.units is None
+    with pytest.raises(InputError, match="embedder.fc is no map"):
+        units_in(flat, np.ones((1, BLOCKS, BLOCKS), dtype=bool))
+    site = find_site(policy.net, "embedder.relu3")
+    with pytest.raises(InputError, match=r"activations \(1, 5\), expected \(2, 32, 8, 8\)"):
+        place_patch(site, np.ones((2, BLOCKS, BLOCKS), dtype=bool), torch.zeros(1, 5))
