@@ -31,14 +31,15 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"agents.training": "history muon supervised imitation dagger ppo_archive ppo card pipeline publish",
      "videos": "frames ffmpeg encode fields plots scene stage chart side_by_side rollout_film"},
     {
-        "steering.interventions": "graph sites hooks partial vectors edits",
+        "steering.interventions": "graph sites hooks partial places vectors edits",
         "steering.statistics": "bootstrap boundary formatting paired sample_size seeding",
     },
     {"steering.experiments": "conditions outcome exact profiles levels level_conditions sampled"},
-    {"steering.records": "sites boundary sweep probes readings comparison examples replication runs"},
+    {"steering.records": "sites boundary sweep probes planning readings comparison examples replication runs"},
     {"steering.sweep": "artifacts provenance spec recordings store outcome_table units executors run planning"},
     {"steering.probes": "score_records data ridge convolutional summary surroundings scores curves "
                         "position_dependence run"},
+    {"steering.planning": "pairs readers behaviour located measure summary run"},
     {"steering.analysis": "paired_effects readings summary power conclusion decision_square compared_runs "
                           "development comparison_readings comparison"},
     {"steering.replication": "tracking protocol store own_vectors transfer channels cheese_probe behaviour levels run"},
@@ -47,7 +48,7 @@ FLOORS: tuple[dict[str, str], ...] = (
 "sweep_report comparison_figures comparison_report"},
     {"steering": "bench bench_films doctor"},
     {"steering.workflows": "progress outputs sweep_runs"},
-    {"steering.cli": "options layer_sweep agents compare films probes replicate app __main__"},
+    {"steering.cli": "options layer_sweep agents compare films probes planning replicate app __main__"},
 )  # fmt: skip
 # Where each file stands: (floor, room, place in it).
 PLACES = {

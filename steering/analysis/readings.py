@@ -1,4 +1,4 @@
-"""The readings of the boundary side by side: causal (the sweep), representational and decoding (the probes).
+"""The readings of the boundary side by side: causal (the sweep), representational and decoding (the probes), planning.
 
 They say either up to which site something holds or from which on; on an axis of sites both are edges between two sites,
 so they can be compared.
@@ -9,8 +9,9 @@ from __future__ import annotations
 from steering.probes.summary import APART
 from steering.records.boundary import BoundarySummary
 from steering.records.comparison import ComparedBoundary
+from steering.records.planning import Located, PlanningSummary
 from steering.records.probes import ProbeBoundaries, RepresentationalBoundary
-from steering.records.readings import CAUSAL, DECODING, REPRESENTATIONAL, Reading
+from steering.records.readings import CAUSAL, DECODING, PLANNING, REPRESENTATIONAL, Reading
 from steering.statistics.boundary import Boundary
 
 MOVES = {
@@ -22,19 +23,36 @@ MOVES = {
 
 
 def readings(
-    boundary: Boundary | BoundarySummary | ComparedBoundary | None, probes: ProbeBoundaries | None
+    boundary: Boundary | BoundarySummary | ComparedBoundary | None,
+    probes: ProbeBoundaries | None,
+    planning: PlanningSummary | None = None,
 ) -> list[Reading]:
-    """Return the readings of a sweep's boundary and of probes, as far as there are any."""
+    """Return the readings of a sweep's boundary, of probes and of located patching, as far as there are any."""
     found: list[Reading] = []
     if boundary is not None and boundary.rule:
         what = "blindness (the part of the cheese's effect that subtraction takes away) reaches its threshold"
         found += _rule_and_change(CAUSAL, what, "blindness", boundary)
+    planned = [reading for row in planning.located for reading in _located(row)] if planning is not None else []
     if probes is None:
-        return found
+        return found + planned
     if probes.representational_boundary.rule:
         what = "at least half of the cheese's effect on activations is that of the start"
         found += _rule_and_change(REPRESENTATIONAL, what, "interaction", probes.representational_boundary)
-    return found + _decoded(probes)
+    return found + _decoded(probes) + planned
+
+
+def _located(row: Located) -> list[Reading]:
+    """Return where an effect leaves its source, and where it is at the mouse."""
+    effect = "the cheese's effect" if row.kind == "cheese" else f"the effect of a detour to the {row.goal}"
+    said = {
+        "departure": ("up to", f"{effect}: its source alone carries half"),
+        "handoff": ("from", f"{effect}: the mouse's place carries more than the source"),
+        "arrival": ("from", f"{effect}: the mouse's place carries half of the most it ever does"),
+    }
+    return [
+        Reading(PLANNING, said[reading.name][1], said[reading.name][0], reading.site, reading.low, reading.high)
+        for reading in row.readings
+    ]
 
 
 def _decoded(probes: ProbeBoundaries) -> list[Reading]:

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from envs.errors import InputError
-from steering.cli import agents, compare, films, probes, replicate
+from steering.cli import agents, compare, films, planning, probes, replicate
 from steering.cli.layer_sweep import layer_sweep
 from steering.cli.options import (
     DEFAULT_CHECKPOINT,
@@ -36,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("layer-sweep")(layer_sweep)
-for part in (agents, films, probes, replicate, compare):
+for part in (agents, films, probes, planning, replicate, compare):
     app.add_typer(part.commands)
 STOPPED_BY = (signal.SIGINT, signal.SIGTERM)
 GRACE = 10  # seconds from a signal until whatever still hangs is ended by the system

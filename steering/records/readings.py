@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from steering.records.probes import Estimate
 from steering.statistics.formatting import short_site_name
 
-CAUSAL, REPRESENTATIONAL, DECODING = "causal", "representational", "decoding"
+CAUSAL, REPRESENTATIONAL, DECODING, PLANNING = "causal", "representational", "decoding", "planning"
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Reading:
     """One reading; null is nowhere: before the first site for "up to", behind the last for "from"."""
 
     kind: str
-    """Kind of evidence: ``causal`` (the sweep), ``representational`` or ``decoding`` (the probes)."""
+    """Kind of evidence: ``causal`` (the sweep), ``representational`` or ``decoding`` (the probes), ``planning``."""
     what: str
     """The statement that holds there, in words."""
     word: str

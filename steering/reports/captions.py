@@ -80,6 +80,29 @@ FIGURES = {
         """As above. Of the half of the mazes where the cheese changes most, the one where the steered policy is
         furthest from the one without cheese, relative to what the cheese changes.""",
     ),
+    **{
+        f"detours-{goal}": (
+            f"Does it plan its way to {said}?",
+            """Pairs of mazes that differ in two far cells, where the first move of the shortest way is another one
+            (detours) or stays (idle changes). Bars: share of pairs whose most likely move is right in both, with 95%
+            intervals over mazes. Grey: readers without a network that see the maze only so many steps far.""",
+        )
+        for goal, said in (("cheese", "the cheese"), ("corner", "the top-right corner"))
+    },
+    **{
+        f"located-{kind}-{goal}": (
+            f"Where in the picture {said} is known, layer by layer",
+            """Activations of one maze are put into the run on the other, in one place of the picture at one site.
+            Carried: the part of the difference in the next move that comes with them, pooled over pairs, with 95%
+            intervals over mazes. Source: what differs and one tile around; mouse: likewise; route: the two shortest
+            ways; random: as many blocks elsewhere. Lines: departure and handoff, where there are such sites.""",
+        )
+        for kind, goal, said in (
+            ("cheese", "cheese", "the cheese"),
+            ("detour", "cheese", "a detour to the cheese"),
+            ("detour", "corner", "a detour to the corner"),
+        )
+    },
     "probes": (
         "What can be read from the activations",
         """Accuracy on held-out mazes of linear and convolutional probes at every trunk site. Planning shows where

@@ -13,7 +13,7 @@ from steering.experiments.conditions import BY_NAME, MAIN
 from steering.films.example_mazes import damaged, example_maze
 from steering.films.move_fields import MoveField, panels
 from steering.records.examples import ChosenMaze, ExampleFields
-from steering.records.readings import CAUSAL, DECODING, REPRESENTATIONAL, Reading
+from steering.records.readings import CAUSAL, DECODING, PLANNING, REPRESENTATIONAL, Reading
 from steering.records.sites import SiteFacts
 from steering.records.sweep import DecisionSquares, SiteSummary, SweepSummary
 from steering.reports.site_axis import (
@@ -22,6 +22,7 @@ from steering.reports.site_axis import (
     GREEN,
     LEGEND,
     ORANGE,
+    PINK,
     RED,
     draw_boundary,
     interval_bars,
@@ -35,7 +36,7 @@ from steering.reports.tables import DECISION_MOVES, counted_labels, position_gri
 from videos.fields import field_drawing
 from videos.plots import field_figure
 
-_KINDS = {CAUSAL: BLUE, REPRESENTATIONAL: GREEN, DECODING: ORANGE}
+_KINDS = {CAUSAL: BLUE, REPRESENTATIONAL: GREEN, DECODING: ORANGE, PLANNING: PINK}
 _LEFT = {"l": 150, "r": 20, "t": 20, "b": 60}  # margins where sites stand on the y axis
 
 

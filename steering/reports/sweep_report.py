@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import plotly.graph_objects as go
 
@@ -17,20 +17,31 @@ from steering.experiments.levels import SkipReason
 from steering.experiments.outcome import LABELS
 from steering.records.boundary import BoundarySummary, ControlReading, ControlSummary
 from steering.records.examples import ExampleFields
+from steering.records.planning import GoalBehaviour, Located, PlanningSummary
 from steering.records.probes import ProbeSummary
 from steering.records.readings import Reading
 from steering.records.sweep import DecisionSquares, EffectRecord, SkippedLevel, SweepSummary
 from steering.reports import captions, sweep_figures
 from steering.reports.page import PAGE_BYTES, Figure, write_page
-from steering.reports.probe_figures import probe_figure, representation_figure
+from steering.reports.probe_figures import detour_figure, located_figure, probe_figure, representation_figure
 from steering.reports.site_axis import labels
 from steering.reports.sweep_figures import example_figures
-from steering.reports.tables import decision_table, position_table, probe_table, replicate_table, site_table
+from steering.reports.tables import (
+    decision_table,
+    detour_table,
+    located_table,
+    position_table,
+    probe_table,
+    replicate_table,
+    site_table,
+)
 from steering.statistics import formatting
 from steering.statistics.boundary import DROP
 from steering.statistics.formatting import short_site_name
 from steering.sweep.artifacts import RunArtifacts
 from steering.sweep.provenance import format_versions, version_sets
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -74,12 +85,13 @@ def write_report(
         InputError: for evidence of a damaged file.
     """
     others = others or RunArtifacts()
-    found = readings(summary.boundary, others.probes)
+    found = readings(summary.boundary, others.probes, others.planning)
     shown = _figures(summary, decisions, others, found)
     tables = {
         "before-after": decision_table(decisions) if decisions is not None else [],
         "positions": position_table(summary),
         "probes": probe_table(others.probes) if others.probes else [],
+        **_planning(others.planning, detour_table, located_table),
     }
     sites = site_table(summary)
     sentences = " ".join(column.note for column in sites.columns if column.note)
@@ -144,6 +156,7 @@ def _figures(
     }
     if others.probes:
         made |= {"probes": probe_figure(others.probes), "representation": representation_figure(others.probes)}
+    made |= _planning(others.planning, detour_figure, located_figure)
     values = {
         "mazes": len(summary.levels.used),
         "site": named[decisions.site] if decisions is not None else "",
@@ -153,6 +166,18 @@ def _figures(
     }
     shown = [captioned(name, figure, **values) for name, figure in made.items() if figure is not None]
     return shown + (_examples(others.fields, named) if others.fields else [])
+
+
+def _planning(
+    found: PlanningSummary | None,
+    behaviour: Callable[[PlanningSummary, GoalBehaviour], T],
+    located: Callable[[PlanningSummary, Located], T],
+) -> dict[str, T]:
+    """Return what is made of each part of the readings of planning, by the name of its figure."""
+    if found is None:
+        return {}
+    made = {f"detours-{row.goal}": behaviour(found, row) for row in found.behaviour}
+    return made | {f"located-{row.kind}-{row.goal}": located(found, row) for row in found.located}
 
 
 def _examples(fields: ExampleFields, named: Mapping[str, str]) -> list[Figure]:

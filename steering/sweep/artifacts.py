@@ -17,6 +17,7 @@ from envs.stored.json_records import from_plain, read_json
 from envs.stored.ranges import Mode
 from steering.records.boundary import BoundarySummary
 from steering.records.examples import ExampleFields
+from steering.records.planning import PlanningSummary
 from steering.records.probes import ProbeSummary, check_probes
 from steering.records.replication import ReplicateSummary
 from steering.records.runs import RunIndex
@@ -26,7 +27,8 @@ T = TypeVar("T")
 DATABASE = "results.sqlite"
 SUMMARY = "summary.json"
 RUN_FORMAT = "mazesteer-run-1"
-EVIDENCE = ("probe", ".probe", "replicate", ".replicate")  # what other commands leave beside a sweep, or before it
+# What other commands leave beside a sweep, or before it.
+EVIDENCE = ("probe", ".probe", "replicate", ".replicate", "planning", ".planning")
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,9 @@ FIELDS = Artifact("fields.json", "mazesteer-fields-1", "mazesteer layer-sweep", 
 REPLICATE = Artifact(
     "replicate.json", "mazesteer-replicate-1", "mazesteer replicate", "published findings", ReplicateSummary
 )
+PLANNING = Artifact(
+    "planning.json", "mazesteer-planning-1", "mazesteer planning", "readings of planning", PlanningSummary
+)
 INDEX = Artifact("index.json", "mazesteer-runs-1", "mazesteer layer-sweep", "an index of runs", RunIndex)
 REMEDY = "remove it, or make it anew"
 
@@ -99,6 +104,8 @@ class RunArtifacts:
     """The vector fields of examples; None: none, or not of this sweep."""
     replicate: ReplicateSummary | None = None
     """The published findings, run again; None: not run, or not of this sweep."""
+    planning: PlanningSummary | None = None
+    """Readings of planning; None: not measured, or not of this sweep."""
 
 
 def read_artifacts(directory: Path, sha256: str, mode: str, levels: Collection[int]) -> tuple[RunArtifacts, list[str]]:
@@ -124,7 +131,11 @@ def read_artifacts(directory: Path, sha256: str, mode: str, levels: Collection[i
     if replicate is not None:
         where = f"{replicate.settings.site}, horizon {replicate.settings.horizon}"
         notes.append(f"the published findings were measured at {where}, on levels of their own")
-    return RunArtifacts(probes, fields, replicate), [note for note in notes if note]
+    planning, note = PLANNING.of_sweep(directory, sha256, mode)
+    notes.append(note)
+    if planning is not None and set(planning.settings.levels) != set(levels):
+        notes.append(f"planning was measured on {len(planning.settings.levels)} levels, not those of the sweep")
+    return RunArtifacts(probes, fields, replicate, planning), [note for note in notes if note]
 
 
 def read_probes(directory: Path, sha256: str, mode: str) -> tuple[ProbeSummary | None, str]:

@@ -58,6 +58,8 @@ CREATE TABLE IF NOT EXISTS measurements (
     finding TEXT NOT NULL, level INTEGER NOT NULL, basis TEXT NOT NULL, measured TEXT NOT NULL,
     PRIMARY KEY (finding, level)
 );
+CREATE TABLE IF NOT EXISTS planning (
+    part TEXT NOT NULL, level INTEGER NOT NULL, basis TEXT NOT NULL, measured TEXT NOT NULL, PRIMARY KEY (part, level));
 CREATE TABLE IF NOT EXISTS findings (finding TEXT PRIMARY KEY, basis TEXT NOT NULL, result TEXT NOT NULL);
 """
 # What could compute rows without end where a table is expected.

@@ -1,0 +1,133 @@
+"""The ``planning`` command: does an agent plan, how far ahead, and where in the network is the plan?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from steering.cli.options import DEFAULT_CHECKPOINT, Activation, Checkpoint, ScalePixels, Seed, number, path
+from steering.statistics.formatting import short_site_name
+
+if TYPE_CHECKING:
+    from steering.records.planning import GoalBehaviour, Located, PairBin, PlanningSummary, Share
+
+commands = typer.Typer()
+
+
+@commands.command()
+def planning(
+    checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
+    levels: Annotated[str | None, typer.Option(help="Seeds to consider: 0:64, or 3,7,12.")] = None,
+    n_levels: Annotated[
+        int | None,
+        number("n-levels", "Take the first N levels that qualify (default: the sweep's in --out, else 100)."),
+    ] = None,
+    kinds: Annotated[
+        str, typer.Option(help="Pairs that are patched, by commas: cheese (without, with), detour; none: ''.")
+    ] = "cheese,detour",
+    goal: Annotated[str, typer.Option(help="Goals of detours, by commas: cheese, corner (the top right).")] = (
+        "cheese,corner"
+    ),
+    pairs: Annotated[int, number("pairs", "Pairs of each kind, goal and level.")] = 8,
+    distance: Annotated[int, number("distance", "Cells between the mouse and every changed cell.")] = 5,
+    seed: Seed = 0,
+    mode: Annotated[
+        str | None,
+        typer.Option(help="Procgen's distribution mode: hard or easy (default: the sweep's in --out, else hard)."),
+    ] = None,
+    out: Annotated[Path, path("A sweep's run directory, or a new one; resumes there.")] = Path("runs/planning"),
+    activation: Activation = None,
+    scale_pixels: ScalePixels = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Detours that only a planner takes, and where in the picture the network knows of them, site by site."""
+    from envs.stored.json_records import to_json
+    from steering.planning.run import PlanningOptions, run_planning
+    from steering.sweep.artifacts import PLANNING
+    from steering.sweep.spec import stated_of
+    from steering.workflows.progress import bar
+
+    options = PlanningOptions(
+        checkpoint=checkpoint,
+        out=out,
+        levels=levels,
+        n_levels=n_levels,
+        kinds=_names(kinds),
+        goals=_names(goal),
+        pairs=pairs,
+        distance=distance,
+        seed=seed,
+        mode=mode,
+        stated=stated_of(checkpoint, activation, scale_pixels, out),
+    )
+    with bar("planning") as progress:
+        found = run_planning(options, progress)
+    if as_json:
+        print(to_json(found).decode(), end="")
+        return
+    print(f"{found.checkpoint.name}: {len(found.settings.levels)} levels; 95% intervals over mazes are in the file")
+    for goal_found in found.behaviour:
+        _show_behaviour(found, goal_found)
+    for patched in found.located:
+        _show_located(found, patched)
+    print(f"\nnumbers: {out / PLANNING.file}")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+
+
+def _show_behaviour(found: PlanningSummary, row: GoalBehaviour) -> None:
+    """Print the answers to pairs by path length, and the ladder of readers."""
+    print(f"\nto the {row.goal}: does the next move follow a far change of the walls?")
+    print(f"{'':<18}{'pairs':>6}{'right move':>17}{'right in both':>15}{'move changes':>14}")
+    print(f"{'steps to change':<18}{'':>6}{'level':>9}{'twin':>8}{'':>15}{'':>14}")
+    for name, bins in (("detour", row.detour), ("idle", row.idle)):
+        for part in bins:
+            print(f"{name + ' ' + _steps(part):<18}{part.pairs:>6}{_cells(part)}")
+    print(f"{'reader sees (steps)':<22}" + "".join(f"{name:>7}" for name in found.ladder) + f"{'agent':>8}")
+    agents = (row.right.value, row.detour[-1].follows.value)
+    ladders = (("right on all cells", row.readers), ("detours right in both", row.detour[-1].readers))
+    for (name, values), agent in zip(ladders, agents, strict=True):
+        print(f"{name:<22}" + "".join(f"{_number(value):>7}" for value in values) + f"{_number(agent):>8}")
+    depths = f"on all cells {row.equivalent_depth or 'none'}, on detours {row.detour_depth or 'none'}"
+    print(f"as good as the reader that sees: {depths}; looks ahead: {_or_none(row.look_ahead)}")
+
+
+def _or_none(steps: int | None) -> str:
+    return "nowhere" if steps is None else f"{steps} steps"
+
+
+def _steps(part: PairBin) -> str:
+    return f"{part.low} to {part.high - 1}" if part.high is not None else f"{part.low} and more"
+
+
+def _cells(part: PairBin) -> str:
+    shares = (part.right_level, part.right_twin, part.follows, part.change)
+    return "".join(f"{_of(each):>{width}}" for each, width in zip(shares, (9, 8, 15, 14), strict=True))
+
+
+def _show_located(found: PlanningSummary, row: Located) -> None:
+    """Print the part of the effect that each place carries, site by site, and the readings."""
+    what = "the cheese itself" if row.kind == "cheese" else f"a detour to the {row.goal}"
+    print(f"\nwhere {what} is known: the part of its effect that a place carries")
+    print(f"({row.pairs} pairs of {row.mazes} mazes; {row.left_out} left out, their places overlap)")
+    print(f"{'site':<24}" + "".join(f"{name:>11}" for name in found.patches[:4]) + f"{'random':>9}")
+    for site in row.sites:
+        values = "".join(f"{_of(each):>11}" for each in site.carried[:4])
+        print(f"{short_site_name(site.name):<24}{values}{_of(site.carried[4]):>9}")
+    for reading in row.readings:
+        place, low, high = (
+            short_site_name(name) if name else "nowhere" for name in (reading.site, reading.low, reading.high)
+        )
+        print(f"{reading.name:<12}{place:<24}{low} to {high}")
+
+
+def _of(value: Share) -> str:
+    return _number(value.value)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"

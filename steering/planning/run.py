@@ -1,0 +1,263 @@
+"""From options to ``planning.json``: what the ``planning`` command does, resumable level by level."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from agents.checkpoints.stated import NOTHING, Stated
+from agents.checkpoints.zoo import load_stated
+from agents.hardware import one_thread
+from agents.networks.policy import Policy
+from envs.errors import RANGES, InputError, check_random_seed, nearest, told_if_stopped
+from envs.files import write_atomic
+from envs.maze import Maze
+from envs.stored.json_records import Kinds, from_json, to_json, to_plain
+from envs.stored.ranges import LevelSeed, Text
+from steering.experiments.levels import first_levels, parse_levels, qualifying_levels
+from steering.interventions.sites import Site
+from steering.planning.behaviour import LADDER
+from steering.planning.located import PATCHES
+from steering.planning.measure import CHEESE, KINDS, LevelRow, PatchRow, behaviour_row, map_sites, patch_row
+from steering.planning.pairs import DISTANCE, Goal
+from steering.planning.summary import goal_behaviour, located, weights_of
+from steering.records.planning import PlanningSettings, PlanningSummary
+from steering.records.sweep import CheckpointId
+from steering.sweep.artifacts import PLANNING
+from steering.sweep.spec import SPEC, SweepSpec
+from steering.sweep.store import Store, run_directory
+
+DEFAULT_LEVELS = 100
+PAIRS = 8  # of each kind and goal, and states with and without cheese, of each level
+REVISION = 1  # of how a level is measured: rows of another one are measured again
+ANOTHER = "choose another --out"
+_MEASURED: Kinds = {"level": LevelSeed, "measured": Text}
+
+
+@dataclass(frozen=True)
+class PlanningOptions:
+    """The options of ``planning``, as typed."""
+
+    checkpoint: str
+    """The agent: a name of the zoo, or a file's path."""
+    out: Path
+    """The run directory, that of a sweep or a new one."""
+    levels: str | None = None
+    """Seeds to consider, ``0:64`` or ``3,7,12``; None: by ``n_levels``."""
+    n_levels: int | None = None
+    """Take the first so many that qualify; None (and no ``levels``): the sweep's in ``out``, else 100."""
+    kinds: tuple[str, ...] = KINDS
+    """Kinds of pairs that are patched, of :data:`steering.planning.measure.KINDS`."""
+    goals: tuple[str, ...] = tuple(goal.value for goal in Goal)
+    """Goals of pairs: ``cheese``, ``corner``."""
+    pairs: int = PAIRS
+    """Pairs of each kind, goal and level, at least 1."""
+    distance: int = DISTANCE
+    """Cells, Chebyshev, between the mouse and every changed cell, at least 1."""
+    seed: int = 0
+    """Seed of every random draw."""
+    mode: str | None = None
+    """Procgen's distribution mode, ``hard`` or ``easy``; None: the sweep's in ``out``, else hard."""
+    stated: Stated = field(default=NOTHING)
+    """What the user states of the checkpoint, where its file does not say it."""
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One kind of measurement of every level."""
+
+    name: str
+    """Its name in the database."""
+    kind: type[Any]
+    """Record of a level's row."""
+    measure: Callable[[Maze], Any]
+    """Function that measures a level."""
+
+
+def run_planning(
+    options: PlanningOptions, progress: Callable[[int, int], None] = lambda done, total: None
+) -> PlanningSummary:
+    """Measure what is missing, write ``planning.json``, and return what it holds.
+
+    On one torch thread, so that every machine gets the same numbers. A level measured before is not measured again.
+
+    Args:
+        options: what to measure, on which levels, and where to keep it.
+        progress: told ``(done, total)`` in measurements of a level.
+
+    Returns:
+        The content of ``planning.json``: shares with 95% intervals over mazes, and readings.
+
+    Raises:
+        InputError: in one line, for options that cannot be met, levels without a pair, a network without maps, or a
+            directory in use or of another agent.
+    """
+    policy, mazes, settings, sites = _plan(options, progress)
+    parts = list(_parts(options, policy, sites))
+    with run_directory(options.out) as directory, one_thread(), Store.open(directory) as store:
+        store.claim({"checkpoint sha256": policy.sha256, "mode": settings.mode})
+        rows = {part.name: _rows(store, part, settings) for part in parts}
+
+        def stored() -> str:
+            done = sum(all(maze.level in rows[part.name] for part in parts) for maze in mazes)
+            count = f"{done} of {len(mazes)} levels are stored in {directory}"
+            return f"mazesteer: stopped; {count}: type the same command to go on"
+
+        with told_if_stopped(stored):
+            _measure(store, parts, mazes, settings, rows, progress)
+        result = _result(options, policy, mazes, settings, sites, rows)
+        write_atomic(directory / PLANNING.file, to_json(result, indent=1))
+    return result
+
+
+def _plan(
+    options: PlanningOptions, progress: Callable[[int, int], None]
+) -> tuple[Policy, list[Maze], PlanningSettings, list[Site]]:
+    """Return the agent, the mazes, the settings and the sites; raise :class:`InputError` for wrong options."""
+    _check(options)
+    policy = load_stated(options.checkpoint, options.stated)
+    sites = map_sites(policy) if options.kinds else []
+    sweep = SweepSpec.load(options.out) if os.path.lexists(options.out / SPEC) else None
+    if sweep is not None and sweep.sha256 != policy.sha256:
+        swept, asked_for = f"{sweep.checkpoint} ({sweep.sha256[:12]})", f"{policy.name} ({policy.sha256[:12]})"
+        raise InputError(f"{options.out} is a sweep of {swept}, not of {asked_for}; {ANOTHER}")
+    mode = options.mode or (sweep.mode if sweep is not None else "hard")
+    if options.levels is not None:
+        mazes, _ = qualifying_levels(parse_levels(options.levels), mode=mode, progress=progress)
+    elif options.n_levels is None and sweep is not None and sweep.mode == mode:
+        mazes = Maze.from_levels(sweep.levels, mode)
+    else:
+        mazes, _ = first_levels(options.n_levels or DEFAULT_LEVELS, mode, progress=progress)
+    if not mazes:
+        raise InputError(f"--levels {options.levels}: none of them qualifies; take a wider range")
+    settings = PlanningSettings(
+        sites=tuple(site.name for site in sites),
+        levels=tuple(int(maze.level or 0) for maze in mazes),
+        pairs=options.pairs,
+        distance=options.distance,
+        seed=options.seed,
+        mode=mode,
+    )
+    return policy, mazes, settings, sites
+
+
+def _check(options: PlanningOptions) -> None:
+    """Raise :class:`InputError` for options that mean nothing."""
+    check_random_seed(options.seed)
+    RANGES["pairs"].check(options.pairs)
+    RANGES["distance"].check(options.distance)
+    if options.levels is not None and options.n_levels is not None:
+        raise InputError("give --levels or --n-levels, not both")
+    if options.n_levels is not None:
+        RANGES["n-levels"].check(options.n_levels)
+    known = {"--kinds": (options.kinds, KINDS), "--goal": (options.goals, [goal.value for goal in Goal])}
+    for option, (given, names) in known.items():
+        for name in given:
+            if name not in names:
+                raise InputError(f"{option} {name!r}: {nearest(name, names)}")
+    if not options.goals:
+        raise InputError("--goal: name cheese, corner or both")
+
+
+def _parts(options: PlanningOptions, policy: Policy, sites: Sequence[Site]) -> Iterator[_Part]:
+    """Yield the measurements that the options ask for; detours are patched for each goal."""
+    drawn: dict[str, Any] = {"pairs": options.pairs, "distance": options.distance, "seed": options.seed}
+    for goal in map(Goal, options.goals):
+        measure = functools.partial(behaviour_row, policy, goal=goal, **drawn)
+        yield _Part(f"behaviour {goal.value}", LevelRow, measure)
+    for kind, goal in _patched(options):
+        patch = functools.partial(patch_row, policy, kind=kind, goal=goal, sites=sites, **drawn)
+        yield _Part(f"{kind} {goal.value}", PatchRow, patch)
+
+
+def _patched(options: PlanningOptions) -> list[tuple[str, Goal]]:
+    """Return the kinds of pairs to patch, each with its goal: of the cheese's own effect there is one."""
+    goals = list(map(Goal, options.goals))
+    return [(kind, goal) for kind in options.kinds for goal in ([Goal.CHEESE] if kind == CHEESE else goals)]
+
+
+def _basis(part: _Part, settings: PlanningSettings) -> str:
+    """Return a digest of all that a level's row depends on, besides the level and the agent."""
+    shared = {**to_plain(settings), "levels": None, "part": part.name, "revision": REVISION}
+    return hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()
+
+
+def _rows(store: Store, part: _Part, settings: PlanningSettings) -> dict[int, Any]:
+    """Return the rows measured so far, by level."""
+    query = "SELECT level, measured FROM planning WHERE part = ? AND basis = ? ORDER BY level"
+    where = f"{store.path}, planning, {part.name}"
+    return {
+        level: from_json(text, part.kind, f"{where}, level {level}", ANOTHER)
+        for level, text in store.select(query, "planning", _MEASURED, part.name, _basis(part, settings))
+    }
+
+
+def _measure(
+    store: Store,
+    parts: Sequence[_Part],
+    mazes: Sequence[Maze],
+    settings: PlanningSettings,
+    rows: Mapping[str, dict[int, Any]],
+    progress: Callable[[int, int], None],
+) -> None:
+    """Measure and store what is missing, level by level."""
+    work = [(maze, part) for maze in mazes for part in parts if maze.level not in rows[part.name]]
+    progress(0, len(work))
+    for done, (maze, part) in enumerate(work, 1):
+        level, row = int(maze.level or 0), part.measure(maze)
+        text, basis = to_json(row).decode(), _basis(part, settings)
+        with store.transaction() as db:
+            db.execute("DELETE FROM planning WHERE part = ? AND basis != ?", (part.name, basis))
+            db.execute("INSERT OR REPLACE INTO planning VALUES (?, ?, ?, ?)", (part.name, level, basis, text))
+        rows[part.name][level] = row
+        progress(done, len(work))
+
+
+def _result(
+    options: PlanningOptions,
+    policy: Policy,
+    mazes: Sequence[Maze],
+    settings: PlanningSettings,
+    sites: Sequence[Site],
+    rows: Mapping[str, Mapping[int, Any]],
+) -> PlanningSummary:
+    """Return everything that ``planning.json`` says."""
+    weights = weights_of(len(mazes), settings.seed)
+    levels = settings.levels
+    behaviour = []
+    for goal in options.goals:
+        of_goal = [rows[f"behaviour {goal}"][level] for level in levels]
+        behaviour.append(goal_behaviour(goal, [r.answers for r in of_goal], [r.cells for r in of_goal], weights))
+    patches = []
+    for kind, to in _patched(options):
+        measured = [rows[f"{kind} {to.value}"][level] for level in levels]
+        results = [row.patched() for row in measured]
+        if all(result is None for result in results):
+            left_out = sum(row.left_out for row in measured)
+            why = f"places touch in all {left_out}" if left_out else f"none has changes {settings.distance} cells away"
+            raise InputError(f"no {kind} pairs to the {to.value} in these levels ({why}); take more levels, or larger")
+        patches.append(
+            located(
+                kind,
+                to.value,
+                [(site.name, site.depth) for site in sites],
+                results,
+                sum(row.left_out for row in measured),
+                weights,
+            )
+        )
+    return PlanningSummary(
+        format=PLANNING.format,
+        checkpoint=CheckpointId(policy.name, policy.sha256),
+        settings=settings,
+        ladder=LADDER,
+        patches=PATCHES,
+        behaviour=tuple(behaviour),
+        located=tuple(patches),
+    )

@@ -1,0 +1,165 @@
+"""``planning.json``: whether an agent plans, how far ahead, and where in the network its plan is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from envs.stored.ranges import AtMostOne, Count, LevelSeed, Mode, Name, Positive, Probability, RandomSeed
+from steering.records.sweep import CheckpointId
+
+
+@dataclass(frozen=True)
+class Share:
+    """A mean over pairs or cells, pooled over mazes."""
+
+    value: AtMostOne | None
+    """The mean; null where there is nothing to take it of."""
+    low: AtMostOne | None
+    """Low end of its 95% bootstrap interval over mazes; null for too few mazes."""
+    high: AtMostOne | None
+    """High end of its interval; null for too few mazes."""
+
+
+@dataclass(frozen=True)
+class PairBin:
+    """Answers to the pairs of one kind whose change is a certain path length away."""
+
+    low: Count
+    """Least path length, in steps, from the mouse to the nearer changed cell."""
+    high: Count | None
+    """Path length that is too long for this bin; null: none is."""
+    pairs: Count
+    """Number of pairs, 0 or more."""
+    mazes: Count
+    """Number of mazes that they are of."""
+    right_level: Share
+    """Probability of the right move in the level."""
+    right_twin: Share
+    """Probability of the right move in the twin."""
+    other_level: Share
+    """Probability, in the level, of the move that is right in the twin."""
+    other_twin: Share
+    """Probability, in the twin, of the move that is right in the level."""
+    follows: Share
+    """Share of pairs whose most likely move is right in both."""
+    change: Share
+    """Total variation between the moves in level and twin, 0 to 1."""
+    readers: tuple[Probability | None, ...]
+    """Probability that each reader of the ladder is right in both; null where there is no pair."""
+
+
+@dataclass(frozen=True)
+class GoalBehaviour:
+    """Next moves to one goal."""
+
+    goal: Name
+    """``cheese``, or ``corner``: the top-right cell, the cheese removed."""
+    detour: tuple[PairBin, ...]
+    """Detour pairs by path length, all of them last."""
+    idle: tuple[PairBin, ...]
+    """Idle pairs by path length, all of them last."""
+    cells: Count
+    """Number of cells asked about, of all mazes."""
+    right: Share
+    """Probability of the right move, over all cells."""
+    likely: Share
+    """Share of states whose most likely move is right."""
+    readers: tuple[Probability, ...]
+    """Probability of the right move of each reader of the ladder, over the same cells."""
+    equivalent_depth: Name | None
+    """Horizon of the first reader that does as well on all cells; null: none does."""
+    detour_depth: Name | None
+    """Horizon of the first reader that follows as many detours; null: none does, or there is no pair."""
+    look_ahead: Count | None
+    """Greatest path length of a pair within which detours are followed beyond idle pairs and the reader without
+    look-ahead, in every bin up to there; null: in none."""
+
+
+@dataclass(frozen=True)
+class PatchedSite:
+    """Effects of patching at one site."""
+
+    name: Name
+    """Name of the site."""
+    depth: Count
+    """Number of sites before it in topological order."""
+    carried: tuple[Share, ...]
+    """Part of the effect that each patch carries, in the order of ``patches``."""
+    needed: tuple[Share, ...]
+    """Part of the effect that is lost with each patch, in the order of ``patches``."""
+
+
+@dataclass(frozen=True)
+class PlanReading:
+    """One reading of located patching."""
+
+    name: Name
+    """``departure``, ``handoff`` or ``arrival``."""
+    site: Name | None
+    """The site; null: there is none."""
+    low: Name | None
+    """Low end of the 95% bootstrap interval over mazes; null: no site."""
+    high: Name | None
+    """High end of the interval; null: no site."""
+    nowhere: Probability
+    """Share of the bootstrap samples in which there is no such site."""
+
+
+@dataclass(frozen=True)
+class Located:
+    """Located patching of one kind of pairs to one goal."""
+
+    kind: Name
+    """``cheese`` (the level without and with its cheese) or ``detour`` (the level and its twin)."""
+    goal: Name
+    """``cheese`` or ``corner``."""
+    pairs: Count
+    """Number of pairs patched."""
+    mazes: Count
+    """Number of mazes that they are of."""
+    left_out: Count
+    """Number of pairs left out because the places of source and mouse overlap."""
+    apart: Share
+    """Total variation between the two next moves, 0 to 1: the effect that is traced."""
+    sites: tuple[PatchedSite, ...]
+    """The sites, in depth order."""
+    readings: tuple[PlanReading, ...]
+    """The readings."""
+
+
+@dataclass(frozen=True)
+class PlanningSettings:
+    """The settings that determine the numbers."""
+
+    sites: tuple[Name, ...]
+    """Names of the sites patched, in depth order."""
+    levels: tuple[LevelSeed, ...]
+    """Seeds of the levels."""
+    pairs: Count
+    """Pairs wanted of each kind, goal and level, 1 or more."""
+    distance: Positive
+    """Cells, Chebyshev, between the mouse and every changed cell, 1 or more."""
+    seed: RandomSeed
+    """Seed of everything drawn at random, 0 or more."""
+    mode: Mode
+    """Procgen's distribution mode of the levels."""
+
+
+@dataclass(frozen=True)
+class PlanningSummary:
+    """All of ``planning.json``."""
+
+    format: Name
+    """Name of this format."""
+    checkpoint: CheckpointId
+    """The agent."""
+    settings: PlanningSettings
+    """The settings."""
+    ladder: tuple[Name, ...]
+    """Horizons of the readers, in steps; ``all`` for no limit."""
+    patches: tuple[Name, ...]
+    """Places that are patched, then the controls."""
+    behaviour: tuple[GoalBehaviour, ...]
+    """Next moves, by goal."""
+    located: tuple[Located, ...]
+    """Located patching, by kind and goal."""

@@ -1,0 +1,134 @@
+"""The ``planning`` command: what it stores, that it resumes, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from agents.networks.policy import MazePolicy, as_policy
+from envs.errors import InputError
+from envs.maze import Maze
+from envs.stored.json_records import to_json
+from steering.planning.measure import map_sites, patch_row
+from steering.planning.pairs import Goal
+from steering.planning.run import PlanningOptions, run_planning
+from steering.sweep.artifacts import PLANNING
+from tests.helpers.command import mazesteer
+
+LEVELS = ["--levels", "2,8", "--pairs", "2"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("planning") / "run"
+    done = mazesteer("planning", "region5", *LEVELS, "--out", out)
+    assert done.returncode == 0, done.stderr
+    for words in (
+        "detour 5 and more",
+        "reader sees (steps)",
+        "where the cheese itself is known",
+        "handoff",
+        "looks ahead",
+    ):
+        assert words in done.stdout
+    assert max(map(len, done.stdout.splitlines()[:-1])) <= 80
+    return out
+
+
+def test_the_file_says_what_was_measured(run: Path, policy: MazePolicy) -> None:
+    found = PLANNING.read(run, "x")
+    assert to_json(found, indent=1) == (run / PLANNING.file).read_bytes()
+    assert found.checkpoint.sha256 == policy.sha256 and found.settings.levels == (2, 8)
+    assert found.settings.sites == tuple(site.name for site in map_sites(policy)) and len(found.settings.sites) == 14
+    assert [row.goal for row in found.behaviour] == ["cheese", "corner"]
+    assert [(row.kind, row.goal) for row in found.located] == [
+        ("cheese", "cheese"),
+        ("detour", "cheese"),
+        ("detour", "corner"),
+    ]
+    for row in found.behaviour:
+        assert row.detour[-1].pairs == row.idle[-1].pairs == 4
+        assert row.cells == sum(len(Maze.from_level(seed).cells) - 1 for seed in (2, 8))
+    for patched in found.located:
+        assert patched.pairs + patched.left_out == 4
+        assert patched.sites[0].name == "input" and patched.sites[0].carried[0].value == pytest.approx(1, abs=1e-6)
+
+
+def test_typed_again_it_measures_nothing_and_one_more_level_only_that(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = tmp_path / "again"
+    shutil.copytree(run, again)
+    with sqlite3.connect(again / "results.sqlite") as db:
+        db.execute("DELETE FROM planning WHERE level = 8 AND part LIKE 'detour%'")
+    assert mazesteer("planning", "region5", *LEVELS, "--out", again).returncode == 0
+    assert (again / PLANNING.file).read_bytes() == (run / PLANNING.file).read_bytes()
+    for name in ("behaviour_row", "patch_row"):
+        monkeypatch.setattr(f"steering.planning.run.{name}", lambda *_args, **_kwargs: pytest.fail("measured again"))
+    assert mazesteer("planning", "region5", *LEVELS, "--out", again).returncode == 0
+    assert (again / PLANNING.file).read_bytes() == (run / PLANNING.file).read_bytes()
+
+
+def test_kinds_and_goals_are_measured_alone_as_together(run: Path, tmp_path: Path) -> None:
+    whole = PLANNING.read(run, "x")
+    options = PlanningOptions("region5", tmp_path / "part", "2,8", kinds=("detour",), goals=("corner",), pairs=2)
+    part = run_planning(options)
+    assert part.behaviour == whole.behaviour[1:] and part.located == whole.located[2:]
+
+
+def test_a_sweep_has_its_levels_planned_and_another_agent_is_refused(sweep: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(sweep, out)
+    levels = tuple(json.loads((out / "spec.json").read_text())["levels"])
+    found = run_planning(PlanningOptions("region5", out, kinds=(), goals=("corner",), pairs=1))
+    assert found.settings.levels == levels and found.located == () and found.settings.sites == ()
+    with pytest.raises(InputError, match=r"is a sweep of region5 \(\w+\), not of anywhere \(\w+\)"):
+        run_planning(PlanningOptions("anywhere", out))
+
+
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({"kinds": ("detours",)}, "--kinds 'detours': did you mean 'detour'"),
+    ({"goals": ("chese",)}, "--goal 'chese': did you mean 'cheese'"),
+    ({"goals": ()}, "--goal: name cheese, corner or both"),
+    ({"pairs": 0}, "pairs 0: give 1 to 64"),
+    ({"distance": 0}, "distance 0: give 1 to 24"),
+    ({"levels": "0:4", "n_levels": 3}, "not both"),
+    ({"levels": "1"}, "none of them qualifies"),
+    ({"levels": "26"}, "no detour pairs to the cheese in these levels .none has changes 5 cells away.; take more"),
+    ({"seed": -1}, "seed -1"),
+]
+
+
+@pytest.mark.parametrize(("options", "says"), BAD, ids=[says for _, says in BAD])
+def test_bad_input_is_one_line_and_leaves_nothing(options: dict[str, Any], says: str, tmp_path: Path) -> None:
+    asked = {"levels": "26", "kinds": ("detour",), "goals": ("cheese",), **options}
+    with pytest.raises(InputError) as caught:
+        run_planning(PlanningOptions("region5", tmp_path / "new", **asked))
+    assert re.search(says, str(caught.value)) and "\n" not in str(caught.value)
+
+
+class Flat(nn.Module):
+    """No site is a map: the picture is flattened at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read = nn.Linear(3 * 64 * 64, 15)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.read(x.flatten(1))
+        return out
+
+
+def test_a_network_has_maps_if_only_its_input_and_pairs_that_touch_are_counted() -> None:
+    flat = as_policy(Flat())
+    assert [site.name for site in map_sites(flat)] == ["input"]
+    tiny = patch_row(flat, Maze.from_level(26), "cheese", Goal.CHEESE, map_sites(flat), pairs=64, distance=5, seed=0)
+    assert tiny.left_out + len(tiny.apart) == min(64, 2 * (len(Maze.from_level(26).cells) - 2)) and tiny.left_out > 0
