@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ from steering.analysis.summary import summarize
 from steering.experiments.conditions import MAIN
 from steering.probes.summary import APART
 from steering.records.comparison import ComparedRunSummary
+from steering.records.planning import Share
 from steering.statistics.formatting import short_site_name
-from steering.sweep.artifacts import read_probes
+from steering.sweep.artifacts import PLANNING, read_probes
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store
 
@@ -120,6 +122,35 @@ def test_the_page_has_all_readings(run: tuple[str, Any, Any]) -> None:
     header, *rows = table("### Readings")
     cells = {(row[0], row[1]): row[column([header], name)] for row in rows}
     assert {key: cell for key, cell in cells.items() if cell} == found
+
+
+def share(part: Share) -> str:
+    assert part.value is not None and part.low is not None and part.high is not None
+    return f"{printed(part.value, 2)} ({printed(part.low, 2)} to {printed(part.high, 2)})"
+
+
+def test_the_page_has_the_numbers_of_planning(tmp_path: Path) -> None:
+    data = lzma.open(ROOT / "docs" / "evidence" / "region5-planning.json.xz").read()
+    (tmp_path / PLANNING.file).write_bytes(data)
+    found = PLANNING.read(tmp_path, "make it anew")
+    assert found.checkpoint.sha256 == load_card("region5")["sha256"] and len(found.settings.levels) == 100
+    cheese, corner = found.behaviour
+    readers = [found.ladder.index(name) for name in ("8", "16")]
+    for k, row in enumerate(table("**It plans, to the corner")[1:]):
+        parts = (corner.detour[k], corner.idle[k], cheese.detour[k], cheese.idle[k])
+        assert row[1:5] == [share(part.follows) for part in parts]
+        assert row[5:] == [printed(corner.detour[k].readers[r] or 0.0, 2) for r in readers]
+    by_goal = {row.goal: row for row in found.located if row.kind == "detour"}
+    rows = table("**What far walls mean leaves its place")[1:]
+    assert [row[0] for row in rows] == [short_site_name(site.name) for site in by_goal["corner"].sites]
+    for row, *sites in zip(rows, by_goal["corner"].sites, by_goal["cheese"].sites, strict=True):
+        cells = [[share(site.carried[0]), *(printed(c.value or 0.0, 2) for c in site.carried[1:4])] for site in sites]
+        assert row[1:] == [*cells[0], *cells[1]]
+    for goal in ("corner", "cheese"):
+        departure, handoff, _ = by_goal[goal].readings
+        assert departure.site is not None and f"`{short_site_name(departure.site)}`" in PAGE
+        assert handoff.site is None
+    assert f"({printed(corner.right.value or 0.0, 2)}; readers of 2, 4, 8 and 16 steps" in PAGE
 
 
 def test_a_run_comes_with_the_page() -> None:
