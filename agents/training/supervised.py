@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import os
+import pickle
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -264,7 +265,9 @@ class Session:
                 for optimizer, kept in zip(self._optimizers, state["optimizers"], strict=True):
                     optimizer.load_state_dict(kept)
         except Exception as error:  # torch raises many kinds for a damaged or foreign file
-            reason = " ".join(str(error).split())[:160] or type(error).__name__
+            # What torch says of a pickle is advice for whoever wrote it.
+            damaged = isinstance(error, pickle.UnpicklingError)
+            reason = "damaged" if damaged else " ".join(str(error).split())[:160] or type(error).__name__
             raise InputError(
                 f"{self._path}: not the state of a warm start ({reason}); remove it or use another --out"
             ) from None

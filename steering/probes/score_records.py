@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from envs.errors import InputError, shown
-from envs.stored.ranges import Count, Digest, LevelSeed, Mode, Name, Number, Positive, Probability, RandomSeed
+from envs.stored.ranges import Count, Digest, LevelSeed, Mode, Name, NonNegative, Positive, Probability, RandomSeed
 from steering.records.probes import KERNELS
 
 MOVES = ("cheese", "corner", "policy")  # whose next move
@@ -47,11 +47,11 @@ class MoveScores:
 class CellScores:
     """Cells between the cheese and where it was told to be, in every frame."""
 
-    distance: tuple[Number, ...]
+    distance: tuple[NonNegative, ...]
     """``[n]``: from the linear probe's guess."""
-    control: tuple[Number, ...]
+    control: tuple[NonNegative, ...]
     """``[n]``: from the guesses of probes learned on shuffled labels, root mean square over the draws."""
-    mean: tuple[Number, ...]
+    mean: tuple[NonNegative, ...]
     """``[n]``: from the mean cell of the frames learned from."""
 
 
@@ -59,13 +59,13 @@ class CellScores:
 class MapScores:
     """Scores of a unit shared over all positions of a map, summed over the frames of each maze."""
 
-    hits: tuple[Number, ...]
+    hits: tuple[NonNegative, ...]
     """``[n_mazes]``: frames whose largest answer is where the cheese is."""
-    distance: tuple[Number, ...]
+    distance: tuple[NonNegative, ...]
     """``[n_mazes]``: cells between the cheese and the largest answer."""
-    control_hits: tuple[Number, ...]
+    control_hits: tuple[NonNegative, ...]
     """``[n_mazes]``: ``hits`` of units learned on shuffled labels, mean over the draws."""
-    control_distance: tuple[Number, ...]
+    control_distance: tuple[NonNegative, ...]
     """``[n_mazes]``: ``distance`` of units learned on shuffled labels, mean over the draws."""
 
 
