@@ -55,12 +55,15 @@ def tensors_of(data: bytes, path: Path, most: int) -> dict[str, Tensor]:
 def _innermost(loaded: Any, path: Path) -> Any:
     """Return the dictionary of tensors: the outer one, or the single one within; if there is, ``model_state_dict``."""
     for _ in range(_DEEPEST):
-        if not isinstance(loaded, dict) or any(type(value) in _TENSORS for value in dict.values(loaded)):
+        if not isinstance(loaded, dict):
             return loaded
         published = dict.get(loaded, "model_state_dict")
+        if isinstance(published, dict):  # whatever lies beside it, tensors too
+            loaded = published
+            continue
+        if any(type(value) in _TENSORS for value in dict.values(loaded)):
+            return loaded
         inner = {key: value for key, value in dict.items(loaded) if isinstance(value, dict) and _has_tensors(value)}
-        if isinstance(published, dict):
-            inner = {"model_state_dict": published}
         if len(inner) > 1:
             names = ", ".join(shown(key) for key in list(inner)[:4])
             raise InputError(f"checkpoint {path}: tensors are in several dictionaries ({names}); save one by itself")

@@ -93,7 +93,7 @@ def _show_behaviour(found: PlanningSummary, row: GoalBehaviour) -> None:
     for (name, values), agent in zip(ladders, agents, strict=True):
         print(f"{name:<22}" + "".join(f"{_number(value):>7}" for value in values) + f"{_number(agent):>8}")
     depths = f"on all cells {row.equivalent_depth or 'none'}, on detours {row.detour_depth or 'none'}"
-    print(f"as good as the reader that sees: {depths}; looks ahead: {_or_none(row.look_ahead)}")
+    print(f"as good as the reader that sees: {depths}\nlooks ahead: {_or_none(row.look_ahead)}")
 
 
 def _or_none(steps: int | None) -> str:
@@ -112,7 +112,7 @@ def _cells(part: PairBin) -> str:
 def _show_located(found: PlanningSummary, row: Located) -> None:
     """Print the part of the effect that each place carries, site by site, and the readings."""
     what = "the cheese itself" if row.kind == "cheese" else f"a detour to the {row.goal}"
-    print(f"\nwhere {what} is known: the part of its effect that a place carries")
+    print(f"\nwhere {what} is known: part of its effect that a place carries")
     print(f"({row.pairs} pairs of {row.mazes} mazes; {row.left_out} left out, their places overlap)")
     print(f"{'site':<24}" + "".join(f"{name:>11}" for name in found.patches[:4]) + f"{'random':>9}")
     for site in row.sites:

@@ -88,7 +88,7 @@ def sweep(out: Path, memory: Path, fatal: int | None, *, outputs: bool) -> list[
     known: dict[Unit | str, Any] = pickle.loads(memory.read_bytes()) if memory.exists() else {}
     plan, examples, write = sweep_runs.plan_sweep, sweep_runs.keep_examples, sweep_runs.write_outputs
 
-    def planned(options: SweepOptions) -> Any:
+    def planned(options: SweepOptions, progress: object = None) -> Any:
         if "plan" not in known:
             known["plan"] = plan(options)
         return known["plan"]

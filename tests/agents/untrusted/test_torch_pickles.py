@@ -256,5 +256,10 @@ def test_whatever_plain_things_lie_beside_weights_they_are_read(beside: Any, zip
 
 
 @pytest.mark.parametrize("zipped", [False, True])
+def test_tensors_beside_the_published_dictionary_are_left_alone(zipped: bool) -> None:
+    read_beside(torch.zeros(2, 3), 1, zipped)
+
+
+@pytest.mark.parametrize("zipped", [False, True])
 def test_a_long_list_beside_weights_is_read(zipped: bool) -> None:
     read_beside({}, 100_000, zipped)
