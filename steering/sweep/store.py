@@ -89,6 +89,7 @@ _ROW: Kinds = {
     **{name: kind | None for name, kind in kinds_of(Outcome).items()},
 }
 _LEVEL: Kinds = {"level": LevelSeed, "used": Flag, "reason": Line}
+_ONE: Kinds = {"1": Flag}
 _ANOTHER = "choose another --out"
 
 
@@ -325,9 +326,8 @@ def _remove_unused(directory: Path) -> None:
     if all(path.name == SPEC or path.name.startswith(DATABASE) for path in files):
         if (directory / DATABASE).exists():
             with Store.read(directory) as store:
-                if store.keys() or store.select(
-                    "SELECT level FROM measurements LIMIT 1", "measurements", {"level": LevelSeed}
-                ):
+                tables = ("measurements", "planning")
+                if store.keys() or any(store.select(f"SELECT 1 FROM {name} LIMIT 1", name, _ONE) for name in tables):
                     return
         for path in files:
             path.unlink(missing_ok=True)

@@ -21,6 +21,7 @@ from steering.planning.measure import map_sites, patch_row
 from steering.planning.pairs import Goal
 from steering.planning.run import PlanningOptions, run_planning
 from steering.sweep.artifacts import PLANNING
+from steering.sweep.store import Store
 from tests.helpers.command import mazesteer
 
 LEVELS = ["--levels", "2,8", "--pairs", "2"]
@@ -113,6 +114,11 @@ def test_bad_input_is_one_line_and_leaves_nothing(options: dict[str, Any], says:
     with pytest.raises(InputError) as caught:
         run_planning(PlanningOptions("region5", tmp_path / "new", **asked))
     assert re.search(says, str(caught.value)) and "\n" not in str(caught.value)
+    measured = "no detour pairs" in says  # what was measured before that was known is kept
+    assert [path.name for path in tmp_path.iterdir()] == ["new"] * measured
+    if measured:
+        with Store.read(tmp_path / "new") as store:
+            assert store.select("SELECT level FROM planning", "planning", {"level": int})
 
 
 class Flat(nn.Module):
