@@ -122,7 +122,7 @@ def _show_located(found: PlanningSummary, row: Located) -> None:
         place, low, high = (
             short_site_name(name) if name else "nowhere" for name in (reading.site, reading.low, reading.high)
         )
-        print(f"{reading.name:<12}{place:<24}{low} to {high}")
+        print(f"{reading.name:<12}{place:<25} {low} to {high}")
 
 
 def _of(value: Share) -> str:
