@@ -174,7 +174,7 @@ EFFECTS = """Differences under each condition, paired by maze, against the polic
     not differ; the test leaves them out. p: Wilcoxon signed-rank, two-sided; Holm: adjusted over the distinct
     experiments of one condition, reference and outcome. P(larger), the probability of improvement: the share of mazes
     where the value is larger than the reference, ties half."""
-READINGS = """Three kinds of evidence, each with its 95% bootstrap interval over mazes. The decoding one has no part
+READINGS = """Each kind of evidence with its 95% bootstrap interval over mazes. The decoding one has no part
     in subtraction; the representational one is what subtraction leaves of the cheese, in the activations. Up to:
     the last site where it holds; from: the first where it does. Their rules are under The boundary."""
 COMPARED = """All runs are cut to the mazes and trunk sites that all of them have; the same bootstrap resamples of
