@@ -210,7 +210,9 @@ def _points(part: SharedOutcomes, weights: np.ndarray) -> tuple[CurvePoint, ...]
     edited, clean = part.distances
     ends = [bootstrap.blindness_interval(row, clean, weights) for row in edited]
     return tuple(
-        CurvePoint(site, _defined(blind), _defined(low), _defined(high), _defined(able))
+        CurvePoint(
+            site, bootstrap.defined(blind), bootstrap.defined(low), bootstrap.defined(high), bootstrap.defined(able)
+        )
         for site, blind, (low, high), able in zip(
             part.curves.sites, part.curves.blind, ends, part.curves.able, strict=True
         )
@@ -218,7 +220,7 @@ def _points(part: SharedOutcomes, weights: np.ndarray) -> tuple[CurvePoint, ...]
 
 
 def _means(columns: Columns) -> ComparedOutcomes:
-    return ComparedOutcomes(**{outcome: _defined(float(np.nanmean(columns[outcome]))) for outcome in COMPARED})
+    return ComparedOutcomes(**{outcome: bootstrap.defined(float(np.nanmean(columns[outcome]))) for outcome in COMPARED})
 
 
 def _cheese(part: SharedOutcomes) -> tuple[CheeseEffect, ...]:
@@ -246,11 +248,11 @@ def _blindness_differences(
     return tuple(
         BlindnessDifference(
             site=site,
-            difference=_defined(value),
-            low=_defined(value - one),
-            high=_defined(value + one),
-            band_low=_defined(value - most),
-            band_high=_defined(value + most),
+            difference=bootstrap.defined(value),
+            low=bootstrap.defined(value - one),
+            high=bootstrap.defined(value + one),
+            band_low=bootstrap.defined(value - most),
+            band_high=bootstrap.defined(value + most),
             larger=float(share) if np.isfinite(value) else None,
         )
         for site, (value, one, most), share in zip(curves.sites, points, larger, strict=True)
@@ -295,11 +297,6 @@ def _mean_boundary(
     curves = [part.curves for part in shared]
     found = over_agents(curves, rng, same_mazes=True, blindness=rule.blindness, competence=rule.competence)
     return _boundary(found, shared[0].run), None
-
-
-def _defined(value: float) -> float | None:
-    """Return a number, None where it is not defined."""
-    return float(value) if np.isfinite(value) else None
 
 
 def agents_boundary(

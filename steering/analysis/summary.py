@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 import os
 from collections.abc import Sequence
@@ -272,7 +271,7 @@ def write_summary(summary: SweepSummary, path: Path) -> None:
 
 def _references(basis: _Basis) -> References:
     clean, no_cheese = basis.clean, basis.no_cheese
-    competence = _defined(bootstrap.competence(clean.p_region_first, no_cheese.p_region_first))
+    competence = bootstrap.defined(bootstrap.competence(clean.p_region_first, no_cheese.p_region_first))
     return References(CleanReference(**_means(clean), competence=competence), MeanOutcome(**_means(no_cheese)))
 
 
@@ -301,22 +300,22 @@ def _condition(basis: _Basis, condition: str, site: str, coefficient: float) -> 
     visited_low, visited_high = bootstrap.blindness_interval(*visited, weights)
     return ConditionSummary(
         coefficient=coefficient,
-        blindness=_defined(bootstrap.blindness(*blind)),
-        blindness_low=_defined(low),
-        blindness_high=_defined(high),
-        competence=_defined(bootstrap.competence(*able)),
-        competence_low=_defined(able_low),
-        competence_high=_defined(able_high),
+        blindness=bootstrap.defined(bootstrap.blindness(*blind)),
+        blindness_low=bootstrap.defined(low),
+        blindness_high=bootstrap.defined(high),
+        competence=bootstrap.defined(bootstrap.competence(*able)),
+        competence_low=bootstrap.defined(able_low),
+        competence_high=bootstrap.defined(able_high),
         **_means(columns),
-        blindness_occupancy=_defined(bootstrap.blindness(*visited)),
-        blindness_occupancy_low=_defined(visited_low),
-        blindness_occupancy_high=_defined(visited_high),
+        blindness_occupancy=bootstrap.defined(bootstrap.blindness(*visited)),
+        blindness_occupancy_low=bootstrap.defined(visited_low),
+        blindness_occupancy_high=bootstrap.defined(visited_high),
     )
 
 
 def _means(columns: Columns) -> dict[str, float | None]:
     """Return the mean of every outcome over the mazes where it is defined."""
-    return {name: _defined(np.nanmean(columns[name])) for name in OUTCOME_FIELDS}
+    return {name: bootstrap.defined(np.nanmean(columns[name])) for name in OUTCOME_FIELDS}
 
 
 def _pooled(parts: Sequence[np.ndarray], weights: np.ndarray) -> PooledProfile:
@@ -330,15 +329,10 @@ def _pooled(parts: Sequence[np.ndarray], weights: np.ndarray) -> PooledProfile:
     return PooledProfile(
         states=int(states.sum()),
         mazes=int(np.count_nonzero(states)),
-        blindness=_defined(bootstrap.blindness(tv, tv_clean)),
-        blindness_low=_defined(low),
-        blindness_high=_defined(high),
-        interaction=_defined(bootstrap.quotient(rest.sum(), difference.sum())),
-        interaction_low=_defined(rest_low),
-        interaction_high=_defined(rest_high),
+        blindness=bootstrap.defined(bootstrap.blindness(tv, tv_clean)),
+        blindness_low=bootstrap.defined(low),
+        blindness_high=bootstrap.defined(high),
+        interaction=bootstrap.defined(bootstrap.quotient(rest.sum(), difference.sum())),
+        interaction_low=bootstrap.defined(rest_low),
+        interaction_high=bootstrap.defined(rest_high),
     )
-
-
-def _defined(value: float | np.ndarray) -> float | None:
-    """Return a number that may not be defined; None for one that is not."""
-    return float(value) if math.isfinite(value) else None

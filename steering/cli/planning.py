@@ -86,7 +86,7 @@ def _show_behaviour(found: PlanningSummary, row: GoalBehaviour) -> None:
     print(f"{'steps to change':<18}{'':>6}{'level':>9}{'twin':>8}{'':>15}{'':>14}")
     for name, bins in (("detour", row.detour), ("idle", row.idle)):
         for part in bins:
-            print(f"{name + ' ' + _steps(part):<18}{part.pairs:>6}{_cells(part)}")
+            print(f"{name + ' ' + part.steps:<18}{part.pairs:>6}{_cells(part)}")
     print(f"{'reader sees (steps)':<22}" + "".join(f"{name:>7}" for name in found.ladder) + f"{'agent':>8}")
     agents = (row.right.value, row.detour[-1].follows.value)
     ladders = (("right on all cells", row.readers), ("detours right in both", row.detour[-1].readers))
@@ -98,10 +98,6 @@ def _show_behaviour(found: PlanningSummary, row: GoalBehaviour) -> None:
 
 def _or_none(steps: int | None) -> str:
     return "nowhere" if steps is None else f"{steps} steps"
-
-
-def _steps(part: PairBin) -> str:
-    return f"{part.low} to {part.high - 1}" if part.high is not None else f"{part.low} and more"
 
 
 def _cells(part: PairBin) -> str:

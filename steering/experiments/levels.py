@@ -179,6 +179,14 @@ def qualifying_levels(
     return used, skipped
 
 
+def check_levels_asked(levels: str | None, n_levels: int | None) -> None:
+    """Raise :class:`InputError` for both ways to ask for levels at once, or a number of them that there is not."""
+    if levels is not None and n_levels is not None:
+        raise InputError("give --levels or --n-levels, not both")
+    if n_levels is not None:
+        RANGES["n-levels"].check(n_levels)
+
+
 def parse_levels(text: str) -> list[int]:
     """Read ``0:64`` (end excluded), ``7`` or ``0:8,12`` as seeds; raise :class:`InputError`."""
     seeds: list[int] = []

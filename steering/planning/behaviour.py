@@ -10,9 +10,8 @@ import numpy as np
 from agents.networks.policy import Policy, batches, move_probabilities, to_input
 from envs.chain import total_variation
 from envs.maze import Maze
-from envs.simulator import procgen_env
 from steering.interventions.hooks import HookedPolicy
-from steering.planning.pairs import Goal, Pair, first_move
+from steering.planning.pairs import Goal, Pair, first_move, frames_of
 from steering.planning.readers import HORIZONS, reader_moves, reader_name
 
 
@@ -54,21 +53,12 @@ class CellAnswers:
     """Mean probability of the right move of each reader of the ladder."""
 
 
-def frames_of(pairs: Sequence[Pair]) -> np.ndarray:
-    """Return the frames of levels and twins in turn, ``uint8[2 * n, 64, 64, 3]``."""
-    views = [
-        (maze.state, maze.outer([pair.state.cell]), np.array([int(pair.state.facing)]))
-        for pair in pairs
-        for maze in (pair.level, pair.twin)
-    ]
-    return procgen_env.observe_many(views)
-
-
 def pair_answers(policy: Policy, pairs: Sequence[Pair]) -> list[PairAnswers]:
     """Return the answers of a policy and of the readers to pairs of one mode, in order."""
     if not pairs:
         return []
-    p = _moves(policy, frames_of(pairs)).reshape(len(pairs), 2, -1)
+    frames = frames_of((maze, pair.state) for pair in pairs for maze in (pair.level, pair.twin))
+    p = _moves(policy, frames).reshape(len(pairs), 2, -1)
     change = total_variation(p[:, 0], p[:, 1])
     found = []
     for k, pair in enumerate(pairs):

@@ -16,11 +16,10 @@ import torch
 from agents.networks.policy import Policy, move_probabilities, to_input
 from envs.chain import total_variation
 from envs.maze import Cell, Maze, State
-from envs.simulator import procgen_env
 from steering.interventions.partial import PartialNetwork
 from steering.interventions.places import blocks_around, place_patch
 from steering.interventions.sites import Site
-from steering.planning.pairs import Pair
+from steering.planning.pairs import Pair, frames_of
 
 PLACES = ("source", "mouse", "route", "elsewhere")
 RANDOM, OTHER = "random", "other"  # controls: a place elsewhere as large as the source; the source of another pair's B
@@ -116,7 +115,7 @@ def _chunks(pairs: Sequence[Shown]) -> Iterator[Sequence[Shown]]:
 
 def _patched(net: PartialNetwork, pairs: Sequence[Shown], sites: Sequence[Site]) -> Patched:
     masks = np.stack([[*pair.places, pair.random, pair.places[0]] for pair in pairs], axis=1)  # [patches, n, 8, 8]
-    a, b = (net.clean(to_input(_frames(pairs, side))) for side in (0, 1))
+    a, b = (net.clean(to_input(frames_of((p.mazes[side], p.state) for p in pairs))) for side in (0, 1))
     moves = {side: _moves(net.outputs(values)[0]) for side, values in (("a", a), ("b", b))}
     carried = np.zeros((len(sites), len(PATCHES), len(pairs)))
     needed = np.zeros_like(carried)
@@ -128,15 +127,6 @@ def _patched(net: PartialNetwork, pairs: Sequence[Shown], sites: Sequence[Site])
                 logits, _ = net.rerun(run, {site.name: place_patch(site, masks[k], other)})
                 found[s, k] = total_variation(_moves(logits), moves[aim])
     return Patched(total_variation(moves["a"], moves["b"]), carried, needed)
-
-
-def _frames(pairs: Sequence[Shown], side: int) -> np.ndarray:
-    """Return the frames of one side of the pairs, ``uint8[n, 64, 64, 3]``."""
-    views = []
-    for pair in pairs:
-        maze = pair.mazes[side]
-        views.append((maze.state, maze.outer([pair.state.cell]), np.array([int(pair.state.facing)])))
-    return procgen_env.observe_many(views)
 
 
 def _moves(logits: torch.Tensor) -> np.ndarray:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import enum
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ from scipy.sparse import csgraph
 from envs.actions import MOVE_OF_STEP, Facing, Move
 from envs.errors import InputError
 from envs.maze import Cell, Maze, State
+from envs.simulator import procgen_env
 from envs.simulator.state_layout import SPACE, WALL
 from steering.statistics.seeding import generator
 
@@ -222,6 +223,13 @@ def _pair(maze: Maze, goal: Cell, kind: Kind, change: _Change, m: int, facing: F
         opened=change.opened,
         distance=int(change.distances[m]),
         moves=(first_move(maze, cell, goal), first_move(twin, cell, goal)),
+    )
+
+
+def frames_of(shown: Iterable[tuple[Maze, State]]) -> np.ndarray:
+    """Return procgen's frames of one state in each of several mazes of one mode, ``uint8[n, 64, 64, 3]``."""
+    return procgen_env.observe_many(
+        [(maze.state, maze.outer([state.cell]), np.array([int(state.facing)])) for maze, state in shown]
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +19,7 @@ from envs.files import write_atomic
 from envs.maze import Maze
 from envs.stored.json_records import Kinds, from_json, to_json, to_plain
 from envs.stored.ranges import LevelSeed, Text
-from steering.experiments.levels import first_levels, parse_levels, qualifying_levels
+from steering.experiments.levels import check_levels_asked, parse_levels
 from steering.interventions.sites import Site
 from steering.planning.behaviour import LADDER
 from steering.planning.located import PATCHES
@@ -30,7 +29,7 @@ from steering.planning.summary import goal_behaviour, located, weights_of
 from steering.records.planning import PlanningSettings, PlanningSummary
 from steering.records.sweep import CheckpointId
 from steering.sweep.artifacts import PLANNING
-from steering.sweep.spec import SPEC, SweepSpec
+from steering.sweep.planning import mazes_beside_sweep
 from steering.sweep.store import Store, run_directory
 
 DEFAULT_LEVELS = 100
@@ -123,17 +122,10 @@ def _plan(
     _check(options)
     policy = load_stated(options.checkpoint, options.stated)
     sites = map_sites(policy) if options.kinds else []
-    sweep = SweepSpec.load(options.out) if os.path.lexists(options.out / SPEC) else None
-    if sweep is not None and sweep.sha256 != policy.sha256:
-        swept, asked_for = f"{sweep.checkpoint} ({sweep.sha256[:12]})", f"{policy.name} ({policy.sha256[:12]})"
-        raise InputError(f"{options.out} is a sweep of {swept}, not of {asked_for}; {ANOTHER}")
-    mode = options.mode or (sweep.mode if sweep is not None else "hard")
-    if options.levels is not None:
-        mazes, _ = qualifying_levels(parse_levels(options.levels), mode=mode, progress=progress)
-    elif options.n_levels is None and sweep is not None and sweep.mode == mode:
-        mazes = Maze.from_levels(sweep.levels, mode)
-    else:
-        mazes, _ = first_levels(options.n_levels or DEFAULT_LEVELS, mode, progress=progress)
+    candidates = parse_levels(options.levels) if options.levels is not None else None
+    mazes, mode = mazes_beside_sweep(
+        options.out, policy, candidates, options.n_levels, options.mode, progress, default=DEFAULT_LEVELS
+    )
     if not mazes:
         raise InputError(f"--levels {options.levels}: none of them qualifies; take a wider range")
     settings = PlanningSettings(
@@ -152,10 +144,7 @@ def _check(options: PlanningOptions) -> None:
     check_random_seed(options.seed)
     RANGES["pairs"].check(options.pairs)
     RANGES["distance"].check(options.distance)
-    if options.levels is not None and options.n_levels is not None:
-        raise InputError("give --levels or --n-levels, not both")
-    if options.n_levels is not None:
-        RANGES["n-levels"].check(options.n_levels)
+    check_levels_asked(options.levels, options.n_levels)
     known = {"--kinds": (options.kinds, KINDS), "--goal": (options.goals, [goal.value for goal in Goal])}
     for option, (given, names) in known.items():
         for name in given:

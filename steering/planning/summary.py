@@ -35,11 +35,7 @@ def share(top: np.ndarray, count: np.ndarray, weights: np.ndarray) -> Share:
         return Share(None, None, None)
     few = (count > 0).sum() < bootstrap.FEWEST
     low, high = (math.nan, math.nan) if few else bootstrap.ratio_interval(top, count, weights)
-    return Share(float(top.sum() / count.sum()), _defined(low), _defined(min(high, 1.0)))
-
-
-def _defined(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+    return Share(float(top.sum() / count.sum()), bootstrap.defined(low), bootstrap.defined(min(high, 1.0)))
 
 
 def goal_behaviour(
@@ -219,7 +215,7 @@ def _part(rest: np.ndarray, apart: np.ndarray, weights: np.ndarray) -> Share:
     if (apart > 0).sum() < bootstrap.FEWEST:
         return Share(value, None, None)
     low, high = bootstrap.blindness_interval(rest, apart, weights)
-    return Share(value, _defined(low), _defined(high))
+    return Share(value, bootstrap.defined(low), bootstrap.defined(high))
 
 
 def plan_readings(

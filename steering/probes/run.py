@@ -18,7 +18,7 @@ from envs.errors import RANGES, InputError, check_random_seed, told_if_stopped
 from envs.files import write_atomic
 from envs.maze import Maze
 from envs.stored.json_records import from_plain, read_json, to_json, to_plain
-from steering.experiments.levels import first_levels, parse_levels, qualifying_levels
+from steering.experiments.levels import check_levels_asked, parse_levels
 from steering.interventions.sites import INPUT, Site, find_site, select_sites
 from steering.probes.curves import Tally, boundaries, decoding_tallies, probe_curves, tallies_to_json
 from steering.probes.data import probe_data, shuffled
@@ -36,12 +36,12 @@ from steering.probes.scores import site_scores
 from steering.probes.summary import summarize_probes
 from steering.probes.surroundings import surroundings_moves
 from steering.records.probes import INTERACTION, ProbeSummary
-from steering.records.sites import SiteFacts
+from steering.records.sites import site_facts
 from steering.records.sweep import CheckpointId
 from steering.statistics import bootstrap
 from steering.statistics.seeding import generator
 from steering.sweep.artifacts import PROBES
-from steering.sweep.spec import SPEC, SweepSpec
+from steering.sweep.planning import mazes_beside_sweep
 from steering.sweep.store import run_directory
 
 SCORES = "probe_scores.json"
@@ -117,17 +117,9 @@ def _plan(options: ProbeOptions, progress: Callable[[int, int], None]) -> tuple[
     candidates = parse_levels(options.levels) if options.levels is not None else None
     asked = options.n_levels or DEFAULT_LEVELS if candidates is None else len(candidates)
     check_memory(asked * options.states * largest * BYTES_PER_VALUE, f"probes of {asked * options.states:,} frames")
-    sweep = SweepSpec.load(options.out) if os.path.lexists(options.out / SPEC) else None
-    if sweep is not None and sweep.sha256 != policy.sha256:
-        swept, asked_for = f"{sweep.checkpoint} ({sweep.sha256[:12]})", f"{policy.name} ({policy.sha256[:12]})"
-        raise InputError(f"{options.out} is a sweep of {swept}, not of {asked_for}; choose another --out")
-    mode = options.mode or (sweep.mode if sweep is not None else "hard")
-    if candidates is not None:
-        mazes, _ = qualifying_levels(candidates, mode=mode, progress=progress)
-    elif options.n_levels is None and sweep is not None and sweep.mode == mode:
-        mazes = Maze.from_levels(sweep.levels, mode)
-    else:
-        mazes, _ = first_levels(options.n_levels or DEFAULT_LEVELS, mode, progress=progress)
+    mazes, mode = mazes_beside_sweep(
+        options.out, policy, candidates, options.n_levels, options.mode, progress, default=DEFAULT_LEVELS
+    )
     levels = tuple(int(maze.level or 0) for maze in mazes)
     return policy, mazes, ProbeSpec(policy.name, policy.sha256, levels, options.states, options.seed, mode)
 
@@ -136,10 +128,7 @@ def _check(options: ProbeOptions) -> None:
     """Raise :class:`InputError` for numbers that mean nothing."""
     check_random_seed(options.seed)
     RANGES["states"].check(options.states)
-    if options.levels is not None and options.n_levels is not None:
-        raise InputError("give --levels or --n-levels, not both")
-    if options.n_levels is not None:
-        RANGES["n-levels"].check(options.n_levels)
+    check_levels_asked(options.levels, options.n_levels)
 
 
 def _site_by_site(
@@ -181,7 +170,7 @@ def _whole(known: Known, sites: Sequence[Site]) -> Mapping[str, SiteScores]:
 def _result(policy: Policy, mazes: list[Maze], spec: ProbeSpec, sites: list[Site], scores: ProbeScores) -> ProbeSummary:
     """Return everything that ``probes.json`` says."""
     samples = bootstrap.resamples(len(mazes), np.random.default_rng(spec.seed))
-    facts, names = [_facts(site) for site in sites], [site.name for site in sites]
+    facts, names = site_facts(sites), [site.name for site in sites]
     sums = position_sums(policy, mazes, sites, spec.states, spec.seed)
     tallies: dict[str, Tally] = {**decoding_tallies(names, scores), INTERACTION: interaction_tally(sums)}
     curves = probe_curves(tallies, samples)
@@ -204,19 +193,6 @@ def _result(policy: Policy, mazes: list[Maze], spec: ProbeSpec, sites: list[Site
         decoding_boundary=edges.decoding_boundary,
         representational_boundary=edges.representational_boundary,
         tallies=tallies_to_json(tallies),
-    )
-
-
-def _facts(site: Site) -> SiteFacts:
-    """Return the record of a site."""
-    return SiteFacts(
-        name=site.name,
-        depth=site.depth,
-        shape=site.shape,
-        trunk=site.trunk,
-        affine=site.affine,
-        equivalence_class=site.equivalence_class,
-        receptive_field=site.receptive_field,
     )
 
 

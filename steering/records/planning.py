@@ -47,6 +47,11 @@ class PairBin:
     readers: tuple[Probability | None, ...]
     """Probability that each reader of the ladder is right in both; null where there is no pair."""
 
+    @property
+    def steps(self) -> str:
+        """Return its path lengths in words."""
+        return f"{self.low} and more" if self.high is None else f"{self.low} to {self.high - 1}"
+
 
 @dataclass(frozen=True)
 class GoalBehaviour:

@@ -159,7 +159,7 @@ def _distance_map(figure: go.Figure, sites: Sequence[ProbedSite], vectors: Seque
 def detour_figure(found: PlanningSummary, row: GoalBehaviour) -> go.Figure:
     """Draw how often the agent is right in level and twin, by path length, beside readers that see so many steps."""
     figure, bins = go.Figure(), row.detour[:-1]
-    steps = [f"{b.low} and more" if b.high is None else f"{b.low} to {b.high - 1}" for b in bins]
+    steps = [part.steps for part in bins]
     for name, parts, colour in (("detours, agent", bins, BLUE), ("idle changes, agent", row.idle[:-1], GREEN)):
         shares = [part.follows for part in parts]
         figure.add_bar(x=steps, y=[s.value for s in shares], error_y=_bars(shares), name=name, marker={"color": colour})

@@ -11,7 +11,7 @@ import numpy as np
 from steering.analysis.readings import MOVES
 from steering.experiments.conditions import BY_NAME, CONTROLS, MAIN
 from steering.experiments.outcome import OutcomeColumn, shown_on
-from steering.records.planning import GoalBehaviour, Located, PlanningSummary, Share
+from steering.records.planning import GoalBehaviour, Located, PlanningSummary
 from steering.records.probes import Estimate, ProbeSummary
 from steering.records.replication import FindingFigure, FindingResult, ReplicateSummary
 from steering.records.sites import SiteFacts
@@ -323,10 +323,9 @@ def detour_table(found: PlanningSummary, row: GoalBehaviour) -> Table:
     rows = []
     for kind, bins in (("detour", row.detour), ("idle", row.idle)):
         for part in bins:
-            steps = f"{part.low} and more" if part.high is None else f"{part.low} to {part.high - 1}"
-            shares = map(_share, (part.right_level, part.right_twin, part.follows))
+            shares = map(format_estimate, (part.right_level, part.right_twin, part.follows))
             readers = (format_number(value, 2) for value in part.readers)
-            rows.append([kind, steps, str(part.pairs), str(part.mazes), *shares, *readers])
+            rows.append([kind, part.steps, str(part.pairs), str(part.mazes), *shares, *readers])
     return [header, *rows]
 
 
@@ -335,12 +334,11 @@ def located_table(found: PlanningSummary, row: Located) -> Table:
     header = ["site", *(f"{name} carries" for name in found.patches), *(f"lost with {name}" for name in found.patches)]
     return [
         header,
-        *([short_site_name(s.name), *map(_share, s.carried), *map(_share, s.needed)] for s in row.sites),
+        *(
+            [short_site_name(s.name), *map(format_estimate, s.carried), *map(format_estimate, s.needed)]
+            for s in row.sites
+        ),
     ]
-
-
-def _share(share: Share) -> str:
-    return format_estimate(Estimate(share.value, share.low, share.high))
 
 
 def _beside(part: Estimate, control: Estimate) -> str:

@@ -209,6 +209,11 @@ def _pooled(values: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
     return np.sum(values, axis=-1) if weights is None else np.asarray(values @ weights.T)
 
 
+def defined(value: float | np.ndarray) -> float | None:
+    """Return a number that may not be defined; None for one that is not finite."""
+    return float(value) if np.isfinite(value) else None
+
+
 def quotient(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
     """Return ``top / bottom``, NaN where ``bottom`` is not positive."""
     top, bottom = np.asarray(top, dtype=np.float64), np.asarray(bottom, dtype=np.float64)

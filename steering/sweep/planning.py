@@ -11,16 +11,17 @@ from agents.checkpoints.cards import checkpoint_file, zoo_names, zoo_snapshots
 from agents.checkpoints.files import SUFFIXES, has_suffix
 from agents.checkpoints.stated import NOTHING, Stated
 from agents.checkpoints.zoo import load_stated
+from agents.networks.policy import Policy
 from envs.errors import RANGES, InputError, nearest
 from envs.maze import Maze
 from envs.stored.sources import MOST_WEIGHTS, read_file
-from steering.experiments.levels import Skip, first_levels, parse_levels, qualifying_levels
+from steering.experiments.levels import Skip, check_levels_asked, first_levels, parse_levels, qualifying_levels
 from steering.interventions.sites import enumerate_sites, select_sites
 from steering.records.sites import SiteFacts, site_facts
 from steering.statistics import boundary
 from steering.sweep.executors import Checkpoint, Cluster, dask, local
 from steering.sweep.run import Executor
-from steering.sweep.spec import MOST_RESULTS, SweepSpec
+from steering.sweep.spec import MOST_RESULTS, SPEC, SweepSpec
 
 DEFAULT_LEVELS = 32
 MOST_RECORDINGS = 1_000_000  # files in one folder
@@ -114,10 +115,7 @@ def plan_sweep(
 
 def check_options(options: SweepOptions) -> None:
     """Raise :class:`InputError` for options that contradict one another or ask for too much."""
-    if options.levels is not None and options.n_levels is not None:
-        raise InputError("give --levels or --n-levels, not both")
-    if options.n_levels is not None:
-        RANGES["n-levels"].check(options.n_levels)
+    check_levels_asked(options.levels, options.n_levels)
     if options.workers is not None:
         RANGES["workers"].check(options.workers)
     most = max(64, 4 * (os.cpu_count() or 1))
@@ -167,6 +165,42 @@ def _levels(
             "(a decision square, and cheese outside the top-right 5x5); take a wider range"
         )
     return used, skipped
+
+
+def mazes_beside_sweep(
+    out: Path,
+    policy: Policy,
+    candidates: Sequence[int] | None,
+    n_levels: int | None,
+    mode: str | None,
+    progress: Callable[[int, int], None],
+    *,
+    default: int,
+) -> tuple[list[Maze], str]:
+    """Return the mazes that another command measures in ``out``, and their mode: those of a sweep there by default.
+
+    Args:
+        out: the run directory.
+        policy: must be the agent of the sweep, if there is one.
+        candidates: seeds asked for; None: the first that qualify.
+        n_levels: number of them.
+        mode: procgen's distribution mode; None: the sweep's, else hard.
+        progress: told while levels are looked for.
+        default: number of them where nothing is asked for and there is no sweep.
+
+    Raises:
+        InputError: for a sweep of another agent, or fewer levels that qualify than are asked for.
+    """
+    sweep = SweepSpec.load(out) if os.path.lexists(out / SPEC) else None
+    if sweep is not None and sweep.sha256 != policy.sha256:
+        swept, asked_for = f"{sweep.checkpoint} ({sweep.sha256[:12]})", f"{policy.name} ({policy.sha256[:12]})"
+        raise InputError(f"{out} is a sweep of {swept}, not of {asked_for}; choose another --out")
+    mode = mode or (sweep.mode if sweep is not None else "hard")
+    if candidates is not None:
+        return qualifying_levels(candidates, mode=mode, progress=progress)[0], mode
+    if n_levels is None and sweep is not None and sweep.mode == mode:
+        return Maze.from_levels(sweep.levels, mode), mode
+    return first_levels(n_levels or default, mode, progress=progress)[0], mode
 
 
 def read_checkpoint(options: SweepOptions, spec: SweepSpec) -> Checkpoint:

@@ -7,8 +7,8 @@ import numpy as np
 from agents.networks.policy import MazePolicy
 from envs.maze import Maze
 from steering.experiments.exact import LevelEvaluator
-from steering.planning.behaviour import cell_answers, frames_of, pair_answers
-from steering.planning.pairs import Goal, Kind, drawn_pairs, first_move
+from steering.planning.behaviour import cell_answers, pair_answers
+from steering.planning.pairs import Goal, Kind, drawn_pairs, first_move, frames_of
 from steering.planning.readers import HORIZONS, reader_moves
 
 
@@ -58,7 +58,7 @@ def test_answers_on_all_cells_are_those_of_the_exact_evaluation(policy: MazePoli
 
 def test_frames_are_the_levels_and_the_twins_in_turn(policy: MazePolicy) -> None:
     pairs = drawn_pairs(Maze.from_level(2), Kind.DETOUR, Goal.CHEESE, 2, 0)
-    frames = frames_of(pairs)
+    frames = frames_of((maze, pair.state) for pair in pairs for maze in (pair.level, pair.twin))
     for k, pair in enumerate(pairs):
         for side, maze in enumerate((pair.level, pair.twin)):
             np.testing.assert_array_equal(frames[2 * k + side], maze.observations([pair.state])[0])
