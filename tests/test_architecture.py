@@ -44,8 +44,8 @@ FLOORS: tuple[dict[str, str], ...] = (
                           "development comparison_readings comparison"},
     {"steering.replication": "tracking protocol store own_vectors transfer channels cheese_probe behaviour levels run"},
     {"steering.films": "move_fields heat_maps condition_film sweep_film site_film example_mazes example_fields"},
-    {"steering.reports": "site_axis captions tables page static_figures probe_figures sweep_figures "
-"sweep_report comparison_figures comparison_report"},
+    {"steering.figures": "site_axis tables static_figures probe_figures sweep_figures comparison_figures"},
+    {"steering.reports": "captions page sweep_report comparison_report"},
     {"steering": "bench bench_films doctor"},
     {"steering.workflows": "progress outputs sweep_runs"},
     {"steering.cli": "options layer_sweep agents compare films probes planning replicate app __main__"},
@@ -77,6 +77,7 @@ FREE_OF_TORCH = (
     "steering.statistics",
     "steering.records",
     "steering.analysis",
+    "steering.figures",
     "steering.reports",
 )
 NO_TORCH = [name for name, (_, room, _) in PLACES.items() if room in FREE_OF_TORCH and name != "envs.training.vec_env"]

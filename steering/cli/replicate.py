@@ -89,7 +89,7 @@ def _show(data: ReplicateSummary) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from steering.reports.tables import replicate_table
+    from steering.figures.tables import replicate_table
 
     console: Console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     console.print(

@@ -1,4 +1,4 @@
-"""Pages and figures from numbers; nothing is computed anew."""
+"""Pages of figures, tables and words; nothing is computed anew."""
 
 from envs.lazy import lazy_exports
 
@@ -6,7 +6,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "run_compare": "steering.reports.comparison_report",
-        "sweep_picture": "steering.reports.static_figures",
         "write_report": "steering.reports.sweep_report",
     },
 )

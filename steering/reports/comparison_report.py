@@ -30,6 +30,9 @@ from steering.analysis.development import (
     without_loss,
 )
 from steering.analysis.paired_effects import cheese_tells
+from steering.figures import comparison_figures
+from steering.figures.site_axis import labels, place
+from steering.figures.static_figures import compare_picture
 from steering.records.comparison import (
     BlindnessDifference,
     ComparedBoundary,
@@ -39,10 +42,8 @@ from steering.records.comparison import (
     Development,
     RunDifference,
 )
-from steering.reports import captions, comparison_figures
+from steering.reports import captions
 from steering.reports.page import Figure, write_page
-from steering.reports.site_axis import labels, place
-from steering.reports.static_figures import compare_picture
 from steering.statistics import bootstrap
 from steering.statistics.formatting import format_number, short_site_name
 from steering.sweep.provenance import format_versions, versions

@@ -15,18 +15,11 @@ from steering.analysis.readings import readings
 from steering.experiments.conditions import MAIN
 from steering.experiments.levels import SkipReason
 from steering.experiments.outcome import LABELS
-from steering.records.boundary import BoundarySummary, ControlReading, ControlSummary
-from steering.records.examples import ExampleFields
-from steering.records.planning import GoalBehaviour, Located, PlanningSummary
-from steering.records.probes import ProbeSummary
-from steering.records.readings import Reading
-from steering.records.sweep import DecisionSquares, EffectRecord, SkippedLevel, SweepSummary
-from steering.reports import captions, sweep_figures
-from steering.reports.page import PAGE_BYTES, Figure, write_page
-from steering.reports.probe_figures import detour_figure, located_figure, probe_figure, representation_figure
-from steering.reports.site_axis import labels
-from steering.reports.sweep_figures import example_figures
-from steering.reports.tables import (
+from steering.figures import sweep_figures
+from steering.figures.probe_figures import detour_figure, located_figure, probe_figure, representation_figure
+from steering.figures.site_axis import labels
+from steering.figures.sweep_figures import example_figures
+from steering.figures.tables import (
     decision_table,
     detour_table,
     located_table,
@@ -35,6 +28,14 @@ from steering.reports.tables import (
     replicate_table,
     site_table,
 )
+from steering.records.boundary import BoundarySummary, ControlReading, ControlSummary
+from steering.records.examples import ExampleFields
+from steering.records.planning import GoalBehaviour, Located, PlanningSummary
+from steering.records.probes import ProbeSummary
+from steering.records.readings import Reading
+from steering.records.sweep import DecisionSquares, EffectRecord, SkippedLevel, SweepSummary
+from steering.reports import captions
+from steering.reports.page import PAGE_BYTES, Figure, write_page
 from steering.statistics import formatting
 from steering.statistics.boundary import DROP
 from steering.statistics.formatting import short_site_name

@@ -19,10 +19,10 @@ from steering.analysis.decision_square import decision_squares
 from steering.analysis.summary import summarize, write_summary
 from steering.experiments.conditions import MAIN
 from steering.experiments.outcome import shown_on
+from steering.figures.static_figures import sweep_picture
 from steering.films.example_mazes import keep_mazes
 from steering.films.sweep_film import film_sweep
 from steering.records.sweep import SweepSummary
-from steering.reports.static_figures import sweep_picture
 from steering.reports.sweep_report import write_report
 from steering.statistics import boundary
 from steering.statistics.boundary import ThresholdPair

@@ -19,6 +19,7 @@ from envs.errors import InputError
 from envs.stored.json_records import from_json
 from steering.analysis.compared_runs import read_compared_runs
 from steering.analysis.development import Series, bumps, looks, loss_curves, lower_envelope, snapshots
+from steering.figures.comparison_figures import development_figure
 from steering.records.comparison import (
     ComparedOutcomes,
     ComparedReferences,
@@ -28,7 +29,6 @@ from steering.records.comparison import (
     CurvePoint,
     Development,
 )
-from steering.reports.comparison_figures import development_figure
 from steering.reports.comparison_report import run_compare
 from tests.helpers.browser import chromium, looked_at
 from tests.helpers.comparisons import boundary_of, cheese_effect, run_summary

@@ -11,6 +11,15 @@ import pytest
 from PIL import Image, ImageColor
 
 from steering.analysis.readings import readings
+from steering.figures.comparison_figures import curves_figure, development_figure, differences_figure
+from steering.figures.static_figures import sweep_picture
+from steering.figures.sweep_figures import (
+    blindness_figure,
+    decision_figure,
+    position_figure,
+    readings_figure,
+    threshold_figure,
+)
 from steering.probes.curves import cell_lost, next_move_appears, position_dependence
 from steering.records.boundary import BoundarySummary, ThresholdReach
 from steering.records.comparison import BlindnessDifference, Comparison, CurvePoint, RunDifference
@@ -35,15 +44,6 @@ from steering.records.sweep import (
     SweepSummary,
 )
 from steering.reports import site_axis
-from steering.reports.comparison_figures import curves_figure, development_figure, differences_figure
-from steering.reports.static_figures import sweep_picture
-from steering.reports.sweep_figures import (
-    blindness_figure,
-    decision_figure,
-    position_figure,
-    readings_figure,
-    threshold_figure,
-)
 from steering.statistics import bootstrap
 from steering.statistics.boundary import ThresholdPair
 from tests.helpers.comparisons import boundary_of, cheese_effect, comparison, run_summary

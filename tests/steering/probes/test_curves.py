@@ -16,6 +16,8 @@ from envs.errors import InputError
 from envs.stored.json_records import to_json, to_plain
 from steering.analysis.comparison_readings import readings_table
 from steering.analysis.readings import readings
+from steering.figures.site_axis import PALETTE
+from steering.figures.static_figures import compare_figure
 from steering.probes.curves import (
     Tallies,
     Tally,
@@ -30,8 +32,6 @@ from steering.probes.summary import APART
 from steering.records.sites import SiteFacts
 from steering.records.sweep import CheckpointId
 from steering.reports.comparison_report import run_compare
-from steering.reports.site_axis import PALETTE
-from steering.reports.static_figures import compare_figure
 from steering.statistics import bootstrap
 from steering.sweep.artifacts import PROBES
 from steering.sweep.spec import SweepSpec

@@ -17,11 +17,11 @@ from envs.errors import InputError
 from envs.stored.json_records import from_json
 from steering.analysis.readings import readings
 from steering.cli.probes import commands
+from steering.figures.probe_figures import probe_figure, representation_figure
 from steering.probes.curves import cell_lost, next_move_appears
 from steering.probes.run import OLD_SCORES_FORMAT, SCORES, ProbeOptions, run_probes
 from steering.records.probes import ProbeSummary
 from steering.records.sweep import CheckpointId
-from steering.reports.probe_figures import probe_figure, representation_figure
 from steering.sweep.artifacts import PROBES
 from steering.sweep.spec import SweepSpec
 from tests.helpers.probe_sets import made_up_site, probes_in

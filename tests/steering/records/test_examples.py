@@ -14,9 +14,9 @@ from envs.maze import Maze
 from envs.recording import pack_state
 from envs.simulator import procgen_env
 from envs.stored.json_records import from_json, from_plain, to_json, to_plain
+from steering.figures.sweep_figures import example_figures
 from steering.films.example_mazes import keep_mazes
 from steering.records.examples import ExampleFields
-from steering.reports.sweep_figures import example_figures
 
 EVIDENCE = Path(__file__).parents[3] / "docs" / "evidence"
 

@@ -24,6 +24,7 @@ from envs.maze import Maze, State
 from steering.cli.replicate import commands
 from steering.experiments.conditions import PUBLISHED_SITE
 from steering.experiments.exact import LevelEvaluator, evaluate
+from steering.figures.tables import replicate_table
 from steering.interventions.edits import Intervention, add, clamp, subtract
 from steering.interventions.hooks import HookedPolicy
 from steering.interventions.sites import find_site
@@ -34,7 +35,6 @@ from steering.replication.protocol import Settings, Setup, published_site
 from steering.replication.run import FINDINGS, chosen, read, replicate
 from steering.replication.tracking import map_cell, selection_levels, track
 from steering.replication.transfer import OFFSETS, measure_removal, offset_donors
-from steering.reports.tables import replicate_table
 from steering.statistics.formatting import published_inside
 from steering.sweep.artifacts import REPLICATE
 

@@ -20,11 +20,11 @@ from envs.stored.json_records import from_json, to_json
 from steering.analysis.decision_square import decision_squares
 from steering.analysis.readings import readings
 from steering.experiments.conditions import Key
+from steering.figures import tables
+from steering.figures.sweep_figures import example_figures
 from steering.probes.run import ProbeOptions, run_probes
 from steering.records.examples import ExampleFields
 from steering.records.sweep import CheckpointId, SweepSummary
-from steering.reports import tables
-from steering.reports.sweep_figures import example_figures
 from steering.reports.sweep_report import write_report
 from steering.statistics.formatting import format_number
 from steering.sweep.artifacts import RunArtifacts, read_artifacts

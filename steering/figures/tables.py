@@ -11,6 +11,7 @@ import numpy as np
 from steering.analysis.readings import MOVES
 from steering.experiments.conditions import BY_NAME, CONTROLS, MAIN
 from steering.experiments.outcome import OutcomeColumn, shown_on
+from steering.figures.site_axis import distance_labels, is_duplicate, labels, locality_mark
 from steering.records.planning import GoalBehaviour, Located, PlanningSummary
 from steering.records.probes import Estimate, ProbeSummary
 from steering.records.replication import FindingFigure, FindingResult, ReplicateSummary
@@ -25,7 +26,6 @@ from steering.records.sweep import (
     SiteSummary,
     SweepSummary,
 )
-from steering.reports.site_axis import distance_labels, is_duplicate, labels, locality_mark
 from steering.statistics.bootstrap import FEW
 from steering.statistics.formatting import format_estimate, format_number, published_inside, short_site_name
 

@@ -18,11 +18,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from steering.experiments.conditions import BY_NAME, CONDITIONS, CONTROLS, MAIN
-from steering.records.comparison import ComparedSite, Comparison
-from steering.records.probes import Estimate
-from steering.records.readings import CAUSAL, ComparedProbedSite, ComparedReadings, Reading
-from steering.records.sweep import SweepSummary
-from steering.reports.site_axis import (
+from steering.figures.site_axis import (
     GREY,
     PALETTE,
     RED,
@@ -32,6 +28,10 @@ from steering.reports.site_axis import (
     names,
     run_colours,
 )
+from steering.records.comparison import ComparedSite, Comparison
+from steering.records.probes import Estimate
+from steering.records.readings import CAUSAL, ComparedProbedSite, ComparedReadings, Reading
+from steering.records.sweep import SweepSummary
 
 _MARKERS = "osD^vP*"
 _PANELS = {  # each with what the surroundings tell, if there is one

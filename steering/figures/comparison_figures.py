@@ -9,10 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from steering.analysis.paired_effects import cheese_tells
-from steering.records.comparison import ComparedRunSummary, ComparedSite, Comparison, LossCurve
-from steering.records.probes import Estimate
-from steering.records.readings import ComparedReadings
-from steering.reports.site_axis import (
+from steering.figures.site_axis import (
     LEGEND,
     PALETTE,
     PINK,
@@ -25,6 +22,9 @@ from steering.reports.site_axis import (
     shade_sites,
     symbols,
 )
+from steering.records.comparison import ComparedRunSummary, ComparedSite, Comparison, LossCurve
+from steering.records.probes import Estimate
+from steering.records.readings import ComparedReadings
 from steering.statistics.formatting import short_site_name
 
 NOWHERE = "nowhere"  # the row of the site axis for a boundary before the first site

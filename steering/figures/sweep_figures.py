@@ -10,13 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from steering.experiments.conditions import BY_NAME, MAIN
-from steering.films.example_mazes import damaged, example_maze
-from steering.films.move_fields import MoveField, panels
-from steering.records.examples import ChosenMaze, ExampleFields
-from steering.records.readings import CAUSAL, DECODING, PLANNING, REPRESENTATIONAL, Reading
-from steering.records.sites import SiteFacts
-from steering.records.sweep import DecisionSquares, SiteSummary, SweepSummary
-from steering.reports.site_axis import (
+from steering.figures.site_axis import (
     BLUE,
     COLOURS,
     GREEN,
@@ -32,7 +26,13 @@ from steering.reports.site_axis import (
     shade_sites,
     symbols,
 )
-from steering.reports.tables import DECISION_MOVES, counted_labels, position_grid, starred, worlds
+from steering.figures.tables import DECISION_MOVES, counted_labels, position_grid, starred, worlds
+from steering.films.example_mazes import damaged, example_maze
+from steering.films.move_fields import MoveField, panels
+from steering.records.examples import ChosenMaze, ExampleFields
+from steering.records.readings import CAUSAL, DECODING, PLANNING, REPRESENTATIONAL, Reading
+from steering.records.sites import SiteFacts
+from steering.records.sweep import DecisionSquares, SiteSummary, SweepSummary
 from videos.fields import field_drawing
 from videos.plots import field_figure
 

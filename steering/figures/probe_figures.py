@@ -1,6 +1,6 @@
 """Figures of the readings of probes, of cheese vectors and of planning at each site.
 
-What is no finding is marked as in every figure over depth (:mod:`steering.reports.site_axis`), and so are states where
+What is no finding is marked as in every figure over depth (:mod:`steering.figures.site_axis`), and so are states where
 a vector cannot depend on the mouse (outside the receptive field: diamonds).
 """
 
@@ -14,12 +14,7 @@ from plotly.subplots import make_subplots
 
 from steering.analysis.readings import MOVES
 from steering.experiments.outcome import DISTANCES
-from steering.probes.curves import DEPENDENT
-from steering.probes.summary import APART
-from steering.records.planning import GoalBehaviour, Located, PlanningSummary, Share
-from steering.records.probes import Estimate, ProbedSite, ProbeSummary, SiteVectors, VectorReadings
-from steering.records.readings import DECODING, PLANNING, REPRESENTATIONAL, Reading
-from steering.reports.site_axis import (
+from steering.figures.site_axis import (
     BLUE,
     GREEN,
     GREY,
@@ -35,6 +30,11 @@ from steering.reports.site_axis import (
     shade_sites,
     symbols,
 )
+from steering.probes.curves import DEPENDENT
+from steering.probes.summary import APART
+from steering.records.planning import GoalBehaviour, Located, PlanningSummary, Share
+from steering.records.probes import Estimate, ProbedSite, ProbeSummary, SiteVectors, VectorReadings
+from steering.records.readings import DECODING, PLANNING, REPRESENTATIONAL, Reading
 from steering.statistics.bootstrap import FEW
 from steering.statistics.formatting import short_site_name
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from matplotlib.figure import Figure
 
+from steering.figures.static_figures import compare_figure
 from steering.records.comparison import ComparedSite, Comparison, CurvePoint
 from steering.records.probes import Estimate
 from steering.records.readings import ComparedProbedSite, ComparedReadings, ProbedCurves
-from steering.reports.static_figures import compare_figure
 from tests.helpers.comparisons import comparison, run_summary
 
 
