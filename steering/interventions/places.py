@@ -79,6 +79,74 @@ def blocks_around(maze: Maze, cells: Iterable[Cell], margin: int = 0) -> np.ndar
 
 
 @dataclass(frozen=True)
+class UnitSquares:
+    """Squares of a map's units, one for each of ``n`` states; parts of them may lie beyond the map's edge."""
+
+    rows: np.ndarray
+    """Rows of the map, ``int[n, size]``; below 0 or beyond the last where the square leaves the map."""
+    columns: np.ndarray
+    """Columns of the map, ``int[n, size]``, likewise."""
+
+    def read(self, activations: Tensor) -> Tensor:
+        """Return the units' activations ``float[n, channels, size, size]`` of ``[n, channels, h, w]``; 0 beyond."""
+        flat, inside = self._flat(activations)
+        return flat.gather(2, self._index(activations)).where(inside[:, None], 0.0).reshape(*self._shape(activations))
+
+    def write(self, values: Tensor, shape: tuple[int, ...]) -> Tensor:
+        """Return ``float[n, *shape]`` that is ``values`` ``[n, channels, size, size]`` in the squares, elsewhere 0.
+
+        What would lie beyond the map is left out: so ``(write(v) * a).sum() == (v * read(a)).sum()``.
+        """
+        out = values.new_zeros(len(values), *shape)
+        flat, inside = self._flat(out)
+        flat.scatter_add_(2, self._index(out), values.flatten(2).where(inside[:, None], 0.0))
+        return out
+
+    def _flat(self, maps: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the maps as ``[n, channels, h * w]``, and which units of the squares lie in them: ``bool[n, k]``."""
+        _, _, height, width = maps.shape
+        held = ((self.rows >= 0) & (self.rows < height))[:, :, None] & ((self.columns >= 0) & (self.columns < width))[
+            :, None, :
+        ]
+        return maps.flatten(2), torch.from_numpy(held.reshape(len(held), -1))
+
+    def _index(self, maps: Tensor) -> Tensor:
+        _, channels, height, width = maps.shape
+        rows, columns = np.clip(self.rows, 0, height - 1), np.clip(self.columns, 0, width - 1)
+        index = torch.from_numpy((rows[:, :, None] * width + columns[:, None, :]).reshape(len(rows), 1, -1))
+        return index.expand(-1, channels, -1)
+
+    def _shape(self, maps: Tensor) -> tuple[int, int, int, int]:
+        return len(self.rows), int(maps.shape[1]), self.rows.shape[1], self.columns.shape[1]
+
+
+def units_around(site: Site, tiles: np.ndarray, world: int, size: int) -> UnitSquares:
+    """Return squares of units around tiles: in the middle the unit whose square of the picture is centred nearest.
+
+    Args:
+        site: a map.
+        tiles: cells of procgen's whole grid (:meth:`envs.maze.Maze.outer`), x and y from the lower left, ``int[n, 2]``.
+        world: side of that grid, in cells.
+        size: units along a side, odd; 1 for the one unit.
+
+    Raises:
+        InputError: for a site without places.
+    """
+    units = check_map(site).units
+    assert units is not None and size % 2 == 1
+    start, jump = units
+    _, height, width = site.shape
+    tile = SIDE / world
+    x, y = np.asarray(tiles, dtype=float).reshape(-1, 2).T
+    squares = []
+    for middle, count in ((SIDE - 0.5 - (y + 0.5) * tile, height), ((x + 0.5) * tile - 0.5, width)):
+        away = np.abs(start + np.arange(count) * jump - middle[:, None])
+        nearest = np.isclose(away, away.min(axis=1, keepdims=True)).argmax(axis=1)  # of two as near, the first
+        squares.append(nearest[:, None] + np.arange(size) - size // 2)
+    return UnitSquares(*squares)
+
+
+@dataclass(frozen=True)
 class PlacePatch:
     """Put other activations into a place, state by state: what one run has there is put into another run."""
 

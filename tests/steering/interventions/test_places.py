@@ -13,7 +13,14 @@ from agents.networks.policy import MazePolicy
 from envs.errors import InputError
 from envs.maze import Maze
 from steering.interventions.hooks import HookedPolicy
-from steering.interventions.places import BLOCKS, block_of_units, blocks_around, place_patch, units_in
+from steering.interventions.places import (
+    BLOCKS,
+    block_of_units,
+    blocks_around,
+    place_patch,
+    units_around,
+    units_in,
+)
 from steering.interventions.sites import Site, enumerate_sites, find_site
 
 
@@ -118,3 +125,55 @@ def test_sites_without_places_are_refused(policy: MazePolicy) -> None:
     site = find_site(policy.net, "embedder.relu3")
     with pytest.raises(InputError, match=r"activations \(1, 5\), expected \(2, 32, 8, 8\)"):
         place_patch(site, np.ones((2, BLOCKS, BLOCKS), dtype=bool), torch.zeros(1, 5))
+
+
+def at_mouse(site: Site, tiles: np.ndarray, size: int) -> torch.Tensor:
+    """What lies in the squares of a map whose units say where they are: row and column of each."""
+    _, height, width = site.shape
+    where = np.stack(np.meshgrid(np.arange(height), np.arange(width), indexing="ij")).astype(np.float32) + 1
+    maps = torch.from_numpy(where).expand(len(tiles), -1, -1, -1)
+    return units_around(site, tiles, 25, size).read(maps)
+
+
+def test_the_unit_in_the_middle_sees_the_tile() -> None:
+    """Its square of the picture is centred within half a unit's distance of the tile's middle."""
+    tiles = np.array([(x, y) for x in range(25) for y in range(25)])
+    for site in maps(ImpalaPolicyNet(1)):
+        assert site.units is not None
+        start, jump = site.units
+        row, column = (at_mouse(site, tiles, 1)[:, k, 0, 0].numpy() - 1 for k in (0, 1))
+        middle = np.stack([63.5 - (tiles[:, 1] + 0.5) * 2.56, (tiles[:, 0] + 0.5) * 2.56 - 0.5])
+        last = start + (np.array(site.shape[1:]) - 1) * jump
+        centres = np.clip(middle, start, last[:, None])  # the map ends before the picture does
+        assert np.abs(start + np.stack([row, column]) * jump - centres).max() <= jump / 2 + 1e-6, site.name
+
+
+@pytest.mark.parametrize("size", [3, 5])
+def test_a_square_holds_the_units_around_and_nothing_beyond_the_edge(size: int) -> None:
+    site = find_site(ImpalaPolicyNet(1), "block3.maxpool")
+    tiles = np.array([(12, 12), (0, 0), (24, 24)])
+    middle, square = at_mouse(site, tiles, 1), at_mouse(site, tiles, size)
+    assert torch.equal(square[:, :, size // 2, size // 2], middle[:, :, 0, 0])
+    inner = square[0, 0, :, 0], square[0, 1, 0, :]  # rows and columns count up from the top left
+    assert all(torch.equal(each.diff(), torch.ones(size - 1)) for each in inner)
+    beyond = square[1] == 0, square[2] == 0  # the mouse in the lower left, in the upper right
+    assert torch.equal(beyond[0][0], beyond[0][1])
+    assert beyond[0][0, -1].all() and beyond[0][0, :, 0].all() and not beyond[0][0, 0, -1]
+    assert not beyond[1][0, -1, 0] and square[2, 0, size // 2, size // 2] <= 2
+
+
+def test_what_is_written_into_squares_is_what_is_read_there() -> None:
+    """Writing is the transpose of reading, at the edge too: a direction read at the mouse can be added to the map."""
+    rng = torch.Generator().manual_seed(0)
+    site = find_site(ImpalaPolicyNet(1), "block2.res1.resadd")
+    squares = units_around(site, np.array([(3, 20), (0, 0), (24, 11)]), 25, 5)
+    values = torch.randn(3, site.shape[0], 5, 5, generator=rng, dtype=torch.float64)
+    maps_ = torch.randn(3, *site.shape, generator=rng, dtype=torch.float64)
+    written = squares.write(values, site.shape)
+    torch.testing.assert_close((written * maps_).sum((1, 2, 3)), (values * squares.read(maps_)).sum((1, 2, 3)))
+    assert torch.equal(squares.read(written)[0], values[0]) and int((written[0] != 0).sum()) == values[0].numel()
+
+
+def test_a_site_that_is_no_map_has_no_unit_at_the_mouse() -> None:
+    with pytest.raises(InputError, match="no map whose units have a known place"):
+        units_around(find_site(ImpalaPolicyNet(1), "fc"), np.array([(1, 1)]), 25, 1)
