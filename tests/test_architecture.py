@@ -35,7 +35,7 @@ FLOORS: tuple[dict[str, str], ...] = (
         "steering.statistics": "bootstrap boundary formatting paired sample_size seeding",
     },
     {"steering.experiments": "conditions outcome exact profiles levels level_conditions sampled"},
-    {"steering.records": "sites boundary sweep probes planning readings comparison examples replication runs"},
+    {"steering.records": "sites boundary sweep probes planning readings comparison examples replication"},
     {"steering.sweep": "artifacts provenance spec recordings store outcome_table units executors run planning"},
     {"steering.planning": "pairs readers behaviour located measure summary run"},
     {"steering.probes": "score_records data ridge convolutional summary surroundings scores curves "

@@ -1,13 +1,13 @@
-"""Boundaries, as the files of a run keep them: the site up to which a rule holds.
+"""Boundaries, as the files of a run and ``index.json`` of several keep them: the site up to which a rule holds.
 
 An end of an interval (``low``, ``high``) is that of a 95% bootstrap interval over mazes.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from envs.stored.ranges import AtMostOne, Line, Name, Number
+from envs.stored.ranges import AtMostOne, Digest, FileName, Line, Name, Number
 from steering.statistics.boundary import Reach, ThresholdPair
 
 
@@ -89,3 +89,31 @@ class BoundarySummary:
     """The boundary by competence threshold."""
     controls: dict[Name, ControlSummary]
     """Controls by condition, as far as swept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexedRun:
+    """One finished run of the folder."""
+
+    name: Name
+    """Name of its checkpoint."""
+    sha256: Digest | None = None
+    """Digest of the checkpoint's bytes, 64 hexadecimal digits; null: not recorded."""
+    directory: FileName
+    """Its directory, from the folder."""
+    boundary: BoundarySummary | None = None
+    """Up to which site subtraction works; null: not recorded."""
+    blindness: dict[Name, AtMostOne | None] = field(default_factory=dict)
+    """Blindness of subtraction by site, 1 or less; null where the cheese changes nothing."""
+
+
+@dataclass(frozen=True)
+class RunIndex:
+    """All of ``index.json``: the runs of a folder of several, one for each checkpoint."""
+
+    format: Name
+    """Name of this format."""
+    checkpoints: tuple[Name, ...]
+    """Names of all checkpoints asked for, finished or not."""
+    runs: tuple[IndexedRun, ...]
+    """The runs that are finished."""

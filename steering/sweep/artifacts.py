@@ -15,12 +15,11 @@ from typing import Generic, TypeVar
 from envs.errors import InputError
 from envs.stored.json_records import from_plain, read_json
 from envs.stored.ranges import Mode
-from steering.records.boundary import BoundarySummary
+from steering.records.boundary import BoundarySummary, RunIndex
 from steering.records.examples import ExampleFields
 from steering.records.planning import PlanningSummary
 from steering.records.probes import ProbeSummary, check_probes
 from steering.records.replication import ReplicateSummary
-from steering.records.runs import RunIndex
 from steering.records.sweep import CheckpointId
 
 T = TypeVar("T")

@@ -17,7 +17,7 @@ from envs.files import locked, write_atomic
 from envs.stored.json_records import to_json
 from steering.experiments.conditions import MAIN
 from steering.films.example_fields import keep_examples
-from steering.records.runs import IndexedRun, RunIndex
+from steering.records.boundary import IndexedRun, RunIndex
 from steering.records.sweep import SweepSummary
 from steering.statistics.boundary import ThresholdPair
 from steering.sweep.artifacts import INDEX, read_index

@@ -10,8 +10,8 @@ import pytest
 
 from envs.errors import InputError
 from envs.stored.json_records import from_json, from_plain, to_json, to_plain
+from steering.records.boundary import IndexedRun, RunIndex
 from steering.records.replication import ReplicateSummary
-from steering.records.runs import IndexedRun, RunIndex
 from steering.sweep.artifacts import INDEX, read_index
 from tests.helpers.findings import STORED
 

@@ -17,7 +17,7 @@ from envs.errors import InputError
 from envs.stored.json_records import from_json, to_json, to_plain
 from steering.analysis.summary import maze_weights, summarize, write_summary
 from steering.experiments.outcome import OUTCOME_FIELDS
-from steering.records.runs import RunIndex
+from steering.records.boundary import RunIndex
 from steering.records.sweep import ConditionSummary, MeanOutcome, SweepSummary
 from steering.statistics import bootstrap
 from steering.sweep.artifacts import INDEX, PROBES, read_index, read_probes

@@ -32,11 +32,10 @@ from envs.trajectory import RecordedFacts, Trajectory
 from steering.experiments.outcome import Profile
 from steering.probes.run import SCORES, SCORES_FORMAT, _known
 from steering.probes.score_records import MOVES, CellScores, MoveScores, ProbeSpec, SiteScores, StoredScores
-from steering.records.boundary import BoundarySummary
+from steering.records.boundary import BoundarySummary, IndexedRun, RunIndex
 from steering.records.examples import ExampleFields
 from steering.records.probes import ProbeSummary
 from steering.records.replication import ReplicateSummary
-from steering.records.runs import IndexedRun, RunIndex
 from steering.records.sweep import CheckpointId, SweepSummary
 from steering.sweep.artifacts import (
     DATABASE,
