@@ -225,7 +225,7 @@ def worker_context(home: str) -> ForkServerContext:
         paths = _server_paths()
         with environment(paths), signals_held():
             if paths:
-                context.set_forkserver_preload([home])
+                context.set_forkserver_preload(["agents.fork_server", home])
             forkserver.ensure_running()
     return context
 

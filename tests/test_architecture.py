@@ -23,11 +23,11 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"envs.stored": "sources zip_members arrays ranges json_records"},
     {"envs.simulator": "state_layout state_bytes procgen_env"},
     {"envs": "maze dynamics chain trajectory recording register"},
-    {"envs.training": "levels slots single_env vec_env"},
+    {"envs.training": "levels teachers slots single_env vec_env"},
     {"agents.networks": "impala nature policy sb3_policy"},
     {"agents.untrusted": "weights plain_pickles torch_pickles torch_files"},
     {"agents.checkpoints": "stated sb3_data sb3_zip registry files cards zoo"},
-    {"agents": "hardware workers evaluation"},
+    {"agents": "hardware fork_server workers evaluation"},
     {"agents.training": "history muon supervised imitation dagger ppo_archive ppo card pipeline publish",
      "videos": "frames ffmpeg encode fields plots scene stage chart side_by_side rollout_film"},
     {

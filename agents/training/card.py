@@ -23,6 +23,10 @@ from envs.stored.ranges import Digest
 from envs.training.levels import EVAL_LEVELS, TRAIN_LEVELS
 
 CARD = "mazesteer-card-1"
+REFLEX = (
+    "it was taught by a rule that plans nothing (the walls beside the mouse, and which way the cheese lies): a "
+    "control, whose failures in mazes are what it was taught"
+)
 GOOD = 0.97  # probability of success below which a card speaks of a weakness
 Stage = ImitationConfig | DaggerConfig | PPOConfig
 
@@ -60,10 +64,11 @@ def make_card(
     scale = published_net(policy).scale
     figures = _kept_figures(policy, region, keep, levels=levels, progress=progress)
     where = f"top-right {region}x{region}" if region is not None else "anywhere"
+    reflex = any(getattr(stage, "teacher", "path") == "reflex" for stage in stages.values())
     card: dict[str, Any] = {
         "format": CARD,
         "summary": (
-            f"scale {scale}, cheese in training: {where}; "
+            f"scale {scale}, {'taught a reflex that plans nothing, ' if reflex else ''}cheese in training: {where}; "
             f"P(cheese) {figures['p_cheese_in_distribution']:.3f} in distribution, "
             f"{figures['p_cheese_anywhere']:.3f} anywhere"
         ),
@@ -77,7 +82,7 @@ def make_card(
             **{name: asdict(config) if config is not None else None for name, config in stages.items()},
         },
         "figures": figures,
-        "weaknesses": weaknesses(figures, dead_branches(policy)),
+        "weaknesses": [REFLEX] * reflex + weaknesses(figures, dead_branches(policy)),
         "notes": notes,
     }
     if command:

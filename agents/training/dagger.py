@@ -22,12 +22,13 @@ from agents.networks.impala import ImpalaPolicyNet
 from agents.networks.policy import move_log_probabilities, sample_rows
 from agents.training.history import Watcher
 from agents.training.imitation import ImitationConfig, batches
-from agents.training.supervised import Batch, Progress, Session, UpdateConfig, expert
+from agents.training.supervised import Batch, Progress, Session, UpdateConfig
 from envs.actions import ACTION_FOR_MOVE, Move
 from envs.errors import InputError
 from envs.maze import Maze
 from envs.simulator.state_layout import WORLD_DIM
 from envs.training.levels import TRAIN_LEVELS
+from envs.training.teachers import TEACHERS
 from envs.training.vec_env import MazeVecEnv
 
 NAME = "dagger"
@@ -74,6 +75,8 @@ class DaggerConfig:
     """Bound of the gradient's norm, over the weights that Adam has."""
     bf16: bool = field(default_factory=bf16_pays)
     """Compute in bfloat16 where autocast can; by default where the device does so by itself."""
+    teacher: str = "path"
+    """Whose moves are shown, of :data:`envs.training.teachers.TEACHERS`."""
 
     def __post_init__(self) -> None:
         for name in ("scale", "samples", "n_envs", "random_states", "levels_per_batch", "block"):
@@ -105,6 +108,7 @@ class DaggerConfig:
             value_weight=self.value_weight,
             gamma=self.gamma,
             bf16=self.bf16,
+            teacher=self.teacher,
         )
 
 
@@ -115,6 +119,7 @@ class Walkers:
         self._env = MazeVecEnv(config.n_envs, region=config.region, levels=TRAIN_LEVELS, seed=seed)
         self.frames = np.array(self._env.reset())
         self._patience = config.patience
+        self._teacher = TEACHERS[config.teacher]
         grid = (config.n_envs, WORLD_DIM["hard"], WORLD_DIM["hard"])
         self._known: list[Maze | None] = [None] * config.n_envs  # whose way the next two hold, at [mouse, x, y]
         self._moves, self._steps = np.zeros(grid, dtype=int), np.zeros(grid)
@@ -123,11 +128,11 @@ class Walkers:
         self._idle = np.zeros(config.n_envs, dtype=int)  # steps since the last new cell
 
     def labels(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return shortest-path moves ``int64[n]`` and steps to the cheese ``float64[n]``."""
+        """Return the teacher's moves ``int64[n]`` and steps to the cheese ``float64[n]``."""
         for i, maze in enumerate(self._env.mazes):
             if self._known[i] is not maze:
                 x, y = maze.outer(maze.cells).T
-                self._moves[i, x, y], self._steps[i, x, y] = expert(maze)
+                self._moves[i, x, y], self._steps[i, x, y] = self._teacher(maze)
                 self._known[i] = maze
         return self._moves[self._here()], self._steps[self._here()]
 

@@ -23,12 +23,13 @@ import torch
 from agents.hardware import SAVE_EVERY, bf16_pays
 from agents.networks.impala import ImpalaPolicyNet
 from agents.training.history import Watcher
-from agents.training.supervised import Batch, Progress, Session, UpdateConfig, expert
+from agents.training.supervised import Batch, Progress, Session, UpdateConfig
 from agents.workers import DEATHS, WorkerLost, Workers
 from envs.errors import InputError
 from envs.maze import Maze
 from envs.simulator import procgen_env
 from envs.training.levels import TRAIN_LEVELS, place_cheese
+from envs.training.teachers import TEACHERS
 
 STATE = "imitation.pt"
 
@@ -69,6 +70,8 @@ class ImitationConfig:
     """Bound of the gradient's norm, over the weights that Adam has."""
     bf16: bool = field(default_factory=bf16_pays)
     """Compute in bfloat16 where autocast can; by default where the device does so by itself."""
+    teacher: str = "path"
+    """Whose moves are shown, of :data:`envs.training.teachers.TEACHERS`."""
 
     def __post_init__(self) -> None:
         for name in ("scale", "samples", "batch_size", "levels_per_batch", "block"):
@@ -92,7 +95,7 @@ def make_block(config: ImitationConfig, number: int) -> list[Batch]:
     rng = np.random.default_rng([config.seed, number])
     mazes = training_mazes(config.region, config.levels_per_batch * config.block, rng)
     size = config.batch_size * config.block
-    known = [expert(maze) for maze in mazes]
+    known = [TEACHERS[config.teacher](maze) for maze in mazes]
     flat = np.concatenate(
         [_weights(maze, steps, config.path_share) for maze, (_, steps) in zip(mazes, known, strict=True)]
     )

@@ -30,6 +30,7 @@ from envs.errors import RANGES, InputError, nearest
 from envs.files import remove_stale, write_atomic
 from envs.stored.json_records import read_record
 from envs.stored.ranges import Count, Name, Positive, RandomSeed, Scale
+from envs.training.teachers import TEACHERS
 
 SPEC = "train.json"
 # A policy that is already good: update it on what it does now, in small steps on large batches, and do not pay it
@@ -57,8 +58,8 @@ class TrainSpec:
     Without imitation of either kind PPO starts from scratch.
 
     Raises:
-        InputError: nothing to train, a number out of range, an unknown optimizer, or another number of patiences than
-            of rounds.
+        InputError: nothing to train, a number out of range, an unknown optimizer or teacher, PPO after a
+            teacher that does not plan, or another number of patiences than of rounds.
     """
 
     region: Positive | None = 5
@@ -81,6 +82,8 @@ class TrainSpec:
     """Train in bfloat16; it changes the numbers, so it belongs to the run."""
     patience: Annotated[tuple[Count, ...], Meta(max_length=MOST_ROUNDS)] = (DaggerConfig.patience,)
     """Steps without a new cell after which a walk is given up (0: never), one number or one for each round."""
+    teacher: Name = "path"
+    """Whose moves imitation shows: ``path``, the shortest way, or ``reflex``, which plans nothing."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dagger_samples", tuple(n for n in self.dagger_samples if n))
@@ -96,6 +99,10 @@ class TrainSpec:
             raise InputError("train: give imitation samples, PPO steps, or both")
         if self.optimizer not in OPTIMIZERS:
             raise InputError(f"optimizer {self.optimizer!r}: {nearest(self.optimizer, OPTIMIZERS)}")
+        if self.teacher not in TEACHERS:
+            raise InputError(f"teacher {self.teacher!r}: {nearest(self.teacher, TEACHERS)}")
+        if self.teacher != "path" and self.ppo_steps:
+            raise InputError(f"teacher {self.teacher}: PPO would teach the way to the cheese; add --ppo-steps 0")
         if len(self.patience) != 1 and len(self.patience) != len(self.dagger_samples):
             rounds = f"{len(self.patience)} numbers for {len(self.dagger_samples)} rounds of walks"
             raise InputError(f"patience: {rounds}; give one number, or one for each round")
@@ -111,7 +118,7 @@ class TrainSpec:
         words = ["mazesteer train", f"--region {self.region or 0}", f"--scale {self.scale}", f"--seed {self.seed}"]
         words += [f"--samples {self.samples}", f"--dagger-samples {','.join(map(str, self.dagger_samples)) or 0}"]
         words += [f"--ppo-steps {self.ppo_steps}"]
-        for name in ("optimizer", "device"):
+        for name in ("optimizer", "device", "teacher"):
             if getattr(self, name) != getattr(TrainSpec, name):
                 words.append(f"--{name} {getattr(self, name)}")
         if self.patience != TrainSpec.patience:
@@ -132,10 +139,11 @@ class TrainSpec:
         shared: dict[str, Any] = {"scale": self.scale, "region": self.region, "seed": self.seed, "bf16": self.bf16}
         wide = torch.device(self.device).type == "cuda"
         muon = self.optimizer == "muon"
-        first = ImitationConfig(samples=self.samples, **shared) if self.samples else None
+        shown = {**shared, "teacher": self.teacher}
+        first = ImitationConfig(samples=self.samples, **shown) if self.samples else None
         patience = self.patience * (len(self.dagger_samples) if len(self.patience) == 1 else 1)
         rounds = [
-            DaggerConfig(samples=n, patience=given_up, **{**shared, "seed": self.seed + 10_000 * k})
+            DaggerConfig(samples=n, patience=given_up, **{**shown, "seed": self.seed + 10_000 * k})
             for k, (n, given_up) in enumerate(zip(self.dagger_samples, patience, strict=True))
         ]
         if muon and first:  # the walks go on with what is left of the rate

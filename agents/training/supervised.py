@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.sparse import csgraph
 from torch import Tensor, nn
 
 from agents.hardware import bf16_pays, keep_freed_memory
@@ -22,20 +21,14 @@ from agents.networks.policy import move_log_probabilities, to_input
 from agents.training.history import Watcher
 from agents.training.muon import Muon, hidden_weights
 from agents.untrusted.weights import check_finite
-from envs.actions import MOVE_OF_STEP, Move
 from envs.errors import InputError
 from envs.files import write_atomic
-from envs.maze import Maze
 from envs.stored.sources import read_file
-
-# [dx + 1, dy + 1] to the move that makes that step.
-_MOVE_OF_STEP = np.full((3, 3), int(Move.NOOP))
-for (_dx, _dy), _move in MOVE_OF_STEP.items():
-    _MOVE_OF_STEP[_dx + 1, _dy + 1] = int(_move)
 
 Progress = Callable[[int, dict[str, float]], None]
 
 
+LATER = {"teacher": "path"}  # options that states of earlier versions do not have
 MOST_STATE = 2**32  # bytes of a state file: the widest network that is trained, three times
 
 
@@ -48,7 +41,7 @@ class Batch:
     moves: np.ndarray
     """Target moves ``int64[n]``, values of :class:`Move`."""
     returns: np.ndarray
-    """Discounted returns of the shortest path, ``float32[n]`` in 0..1: the targets of the value head."""
+    """Discounted returns of the teacher's way, ``float32[n]`` in 0..1: the targets of the value head."""
 
 
 @dataclass(frozen=True)
@@ -96,21 +89,6 @@ class UpdateConfig:
         if hidden:
             found.append(Muon(hidden, lr=self.matrix_rate, bf16=self.bf16))
         return found
-
-
-def expert(maze: Maze) -> tuple[np.ndarray, np.ndarray]:
-    """Return the shortest-path move ``int64[n]`` and steps to the cheese ``float64[n]`` from every free cell.
-
-    On the cheese's own cell: no move, 0 steps. Raises :class:`InputError` if there is no cheese.
-    """
-    if maze.cheese is None:
-        raise InputError("there is no cheese in this maze to show the way to")
-    steps, next_cell = csgraph.dijkstra(
-        maze.graph, indices=maze.index[maze.cheese], unweighted=True, return_predecessors=True
-    )
-    cells = np.array(maze.cells)
-    dx, dy = (cells[np.where(next_cell >= 0, next_cell, np.arange(len(cells)))] - cells).T
-    return _MOVE_OF_STEP[dx + 1, dy + 1], steps
 
 
 def batch_loss(net: nn.Module, batch: Batch, config: UpdateConfig) -> tuple[Tensor, dict[str, float], Tensor]:
@@ -253,7 +231,7 @@ class Session:
         data = read_file(self._path, MOST_STATE, "not the state of a warm start: remove it or use another --out")
         try:
             state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-            then, samples = dict(state["config"]), int(state["samples"])
+            then, samples = {**LATER, **state["config"]}, int(state["samples"])
             running = {str(key): float(value) for key, value in state["running"].items()}
             seconds = float(state["seconds"])
             if "optimizers" not in state and "optimizer" in state:

@@ -117,6 +117,9 @@ def train(
     ] = None,
     ppo_steps: Annotated[int | None, number("ppo-steps", "Environment steps of PPO (0: none).")] = None,
     optimizer: Annotated[str | None, typer.Option(help="Of imitation: adam (default) or muon.")] = None,
+    teacher: Annotated[
+        str | None, typer.Option(help="Whose moves are shown: path (default), or reflex, which plans nothing.")
+    ] = None,
     patience: Annotated[
         str | None,
         typer.Option(help="Steps without a new cell that end a walk (default 12; 0: any number); one, or one a round."),
@@ -148,6 +151,7 @@ def train(
         "ppo_steps": ppo_steps,
         "optimizer": optimizer,
         "device": device,
+        "teacher": teacher,
         "patience": _numbers(patience, "patience"),
         "bf16": bf16,
     }

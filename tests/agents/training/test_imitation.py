@@ -22,12 +22,16 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from agents.networks.impala import ImpalaPolicyNet
 from agents.training.imitation import ImitationConfig, batches, make_block, train_imitation, training_mazes
-from agents.training.supervised import Batch, batch_loss, expert
+from agents.training.pipeline import TrainSpec
+from agents.training.supervised import Batch, batch_loss
 from envs.actions import STEP_OF_MOVE, Move
 from envs.errors import InputError
 from envs.maze import Cell, Maze
 from envs.training.levels import TRAIN_LEVELS, check_region, place_cheese
 from envs.training.slots import LevelStream
+from envs.training.teachers import reflex, shortest_path
+from steering.planning.pairs import Goal, Kind, drawn_pairs
+from steering.planning.readers import reader_moves
 from tests.helpers.work import never_serve
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -155,7 +159,7 @@ def test_what_is_trained_on_has_the_cheese_uniform_over_its_region(source: str) 
 def test_the_expert_walks_every_cell_to_the_cheese_by_a_shortest_path() -> None:
     for maze in training_mazes(5, 6, np.random.default_rng(3)):
         assert maze.cheese is not None
-        moves, left = expert(maze)
+        moves, left = shortest_path(maze)
         steps = steps_to(maze, maze.cheese)
         for cell, move, count in zip(maze.cells, moves, left, strict=True):
             dx, dy = STEP_OF_MOVE[Move(move)]
@@ -163,7 +167,42 @@ def test_the_expert_walks_every_cell_to_the_cheese_by_a_shortest_path() -> None:
             assert steps[(cell[0] + dx, cell[1] + dy)] == max(count - 1, 0)
         assert moves[maze.index[maze.cheese]] == Move.NOOP
     with pytest.raises(InputError, match="no cheese"):
-        expert(maze.without_cheese())
+        shortest_path(maze.without_cheese())
+
+
+def test_the_reflex_is_the_reader_that_sees_one_step_and_tells_nothing_of_walls() -> None:
+    """By the ladder of readers, and by a maze whose far walls are others."""
+    for maze in training_mazes(5, 6, np.random.default_rng(3)):
+        assert maze.cheese is not None
+        moves, left = reflex(maze)
+        others = [cell for cell in maze.cells if cell != maze.cheese]
+        read = reader_moves(maze, others, maze.cheese, 1)
+        for cell, chances in zip(others, read, strict=True):
+            assert chances[moves[maze.index[cell]]] == pytest.approx(chances.max())
+        assert moves[maze.index[maze.cheese]] == Move.NOOP
+        assert left.tolist() == [abs(x - maze.cheese[0]) + abs(y - maze.cheese[1]) for x, y in maze.cells]
+        for pair in drawn_pairs(maze, Kind.DETOUR, Goal.CHEESE, 4, 0, 5):
+            here = [reflex(each)[0][each.index[pair.state.cell]] for each in (pair.level, pair.twin)]
+            assert here[0] == here[1]
+    with pytest.raises(InputError, match="no cheese"):
+        reflex(maze.without_cheese())
+
+
+def test_whoever_shows_the_moves_is_part_of_the_data_and_of_the_run() -> None:
+    block, shown = (
+        make_block(dataclasses.replace(TINY, batch_size=64, teacher=teacher), 3) for teacher in ("path", "reflex")
+    )
+    for one, other in zip(block, shown, strict=True):
+        assert np.array_equal(one.frames, other.frames)
+        assert 0.4 < (one.moves == other.moves).mean() < 0.95
+        assert (one.returns <= other.returns + 1e-6).all(), "no way is shorter than the cells between"
+    spec = TrainSpec(samples=512, dagger_samples=(512,), ppo_steps=0, teacher="reflex")
+    assert {stage.teacher for stage in spec.stages().values() if stage} == {"reflex"}
+    assert " --teacher reflex " in spec.command
+    with pytest.raises(InputError, match="add --ppo-steps 0"):
+        TrainSpec(teacher="reflex")
+    with pytest.raises(InputError, match="teacher 'reflx': did you mean 'reflex'"):
+        TrainSpec(teacher="reflx", ppo_steps=0)
 
 
 def test_mazes_are_of_the_training_range_and_obey_the_region_rule() -> None:

@@ -190,23 +190,43 @@ def test_ctrl_c_of_a_dask_sweep_ends_all_it_started_and_any_executor_goes_on(
     assert content(out) == content(whole)
 
 
-def test_no_worker_outlives_its_parent_or_says_a_word(request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    """One is at work, one has nothing to do, and one was just asked for."""
+KILLED = {
+    "whenever": "",
+    "before the request": "forkserver.reduction.sendfds = die",
+    "within the request": "popen_forkserver.open = die",
+}
+
+
+@pytest.mark.parametrize("when", KILLED)
+def test_no_worker_outlives_its_parent_or_says_a_word(
+    request: pytest.FixtureRequest, tmp_path: Path, when: str
+) -> None:
+    """One is at work, one has nothing to do, and one was just asked for, at whatever point that was."""
     code = (
-        "import functools, os, time\n"
+        "import functools, os, signal, time\n"
+        "from multiprocessing import forkserver, popen_forkserver\n"
         "from agents.workers import Workers\n"
+        "def die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)\n"
         "pool = Workers(functools.partial(functools.partial, time.sleep), 3, 'agents.workers')\n"
-        "pool.put(0); pool.take(); pool.put(600, 0); pool.take(); pool.put(600, 600)\n"
-        "print('ready', flush=True); time.sleep(600)"
+        "pool.put(0); pool.take(); pool.put(600, 0); pool.take()\n"
+        "print('ready', flush=True); input()\n"
+        f"{KILLED[when]}\n"
+        "pool.put(600, 600)\n"
+        "print('asked', flush=True); time.sleep(600)"
     )
+    pipe = subprocess.PIPE
     with open(tmp_path / "stderr", "wb") as stderr:
         parent = subprocess.Popen(
-            [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=stderr, text=True, start_new_session=True
+            [sys.executable, "-c", code], stdin=pipe, stdout=pipe, stderr=stderr, text=True, start_new_session=True
         )
     request.addfinalizer(functools.partial(kill_all, parent.pid))
     with parent:
-        assert parent.stdout is not None and parent.stdout.readline() == "ready\n"
+        assert parent.stdin is not None and parent.stdout is not None and parent.stdout.readline() == "ready\n"
         assert workers_of(parent.pid)
-        parent.kill()
+        print(file=parent.stdin, flush=True)
+        assert parent.stdout.readline() in ("asked\n", "")
+        if when == "whenever":
+            parent.kill()
+        assert parent.wait(15) == -signal.SIGKILL
     assert wait_until(lambda: not alive(parent.pid), 15)
     assert (tmp_path / "stderr").read_text() == ""
