@@ -88,6 +88,7 @@ RANGES: dict[str, Range] = {
         ("gpus-per-unit", 0.0, 1_024.0, "GPUs"),
         ("horizon", 1, 500, "moves; procgen ends an episode after 500"),
         ("level", 0, 2**31 - 2, "seed of a level"),
+        ("maps", 0, 64, "pairs of each kind, goal and level"),
         ("n-levels", 1, 100_000, "levels"),
         ("pairs", 1, 64, "pairs of each kind, goal and level"),
         ("patience", 0, 500, "steps; 0: any number"),

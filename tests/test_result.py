@@ -147,7 +147,7 @@ def test_the_page_has_the_numbers_of_planning(tmp_path: Path) -> None:
         cells = [[share(site.carried[0]), *(printed(c.value or 0.0, 2) for c in site.carried[1:4])] for site in sites]
         assert row[1:] == [*cells[0], *cells[1]]
     for goal in ("corner", "cheese"):
-        departure, handoff, _ = by_goal[goal].readings
+        departure, handoff = by_goal[goal].readings[:2]
         assert departure.site is not None and f"`{short_site_name(departure.site)}`" in PAGE
         assert handoff.site is None
     assert f"({printed(corner.right.value or 0.0, 2)}; readers of 2, 4, 8 and 16 steps" in PAGE

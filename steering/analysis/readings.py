@@ -48,10 +48,12 @@ def _located(row: Located) -> list[Reading]:
         "departure": ("up to", f"{effect}: its source alone carries half"),
         "handoff": ("from", f"{effect}: the mouse's place carries more than the source"),
         "arrival": ("from", f"{effect}: the mouse's place carries half of the most it ever does"),
+        "spread": ("from", f"{effect}: spread over places (the source alone carries less than half, and no handoff)"),
     }
     return [
         Reading(PLANNING, said[reading.name][1], said[reading.name][0], reading.site, reading.low, reading.high)
         for reading in row.readings
+        if reading.name != "spread" or reading.site is not None
     ]
 
 

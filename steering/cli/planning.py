@@ -32,6 +32,7 @@ def planning(
     ),
     pairs: Annotated[int, number("pairs", "Pairs of each kind, goal and level.")] = 8,
     distance: Annotated[int, number("distance", "Cells between the mouse and every changed cell.")] = 5,
+    maps: Annotated[int, number("maps", "Of these, pairs with causal maps, block by block (0: none).")] = 1,
     seed: Seed = 0,
     mode: Annotated[
         str | None,
@@ -45,7 +46,7 @@ def planning(
     """Detours that only a planner takes, and where in the picture the network knows of them, site by site."""
     from envs.stored.json_records import to_json
     from steering.planning.run import PlanningOptions, run_planning
-    from steering.sweep.artifacts import PLANNING
+    from steering.sweep.artifacts import PLANNING, PLANNING_MAPS
     from steering.sweep.spec import stated_of
     from steering.workflows.progress import bar
 
@@ -58,6 +59,7 @@ def planning(
         goals=_names(goal),
         pairs=pairs,
         distance=distance,
+        maps=maps,
         seed=seed,
         mode=mode,
         stated=stated_of(checkpoint, activation, scale_pixels, out),
@@ -72,7 +74,7 @@ def planning(
         _show_behaviour(found, goal_found)
     for patched in found.located:
         _show_located(found, patched)
-    print(f"\nnumbers: {out / PLANNING.file}")
+    print(f"\nnumbers: {out / PLANNING.file}" + (f", {out / PLANNING_MAPS.file}" if found.settings.maps else ""))
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -115,10 +117,31 @@ def _show_located(found: PlanningSummary, row: Located) -> None:
         values = "".join(f"{_of(each):>11}" for each in site.carried[:4])
         print(f"{short_site_name(site.name):<24}{values}{_of(site.carried[4]):>9}")
     for reading in row.readings:
-        place, low, high = (
-            short_site_name(name) if name else "nowhere" for name in (reading.site, reading.low, reading.high)
+        if reading.name != "spread":
+            print(f"{reading.name:<12}{_place(reading.site):<25} {_place(reading.low)} to {_place(reading.high)}")
+        elif reading.site is not None:
+            print(f"{'spread':<12}from {_place(reading.site)} on, gathered behind the maps")
+    _show_by_length(row)
+
+
+def _show_by_length(row: Located) -> None:
+    """Print the readings by path length, and whether what is farther away is known later."""
+    names = ("departure", "handoff", "arrival")
+    print(f"{'steps to source':<15}{'pairs':>6}  " + "".join(f"{name:<19}" for name in names))
+    for part in row.bins:
+        found = {reading.name: reading.site for reading in part.readings}
+        places = [_place(found[name]) if name in found else "-" for name in names]
+        print(f"{part.steps:<15}{part.pairs:>6}  " + "".join(f"{place:<19}" for place in places).rstrip())
+    steps = {part.low: part.steps for part in row.bins}
+    for delay in row.delays:
+        print(
+            f"{delay.name:<12}at {steps[delay.far]} steps against {steps[delay.near]}: "
+            f"{delay.sites:+.0f} sites ({delay.low:+.0f} to {delay.high:+.0f})"
         )
-        print(f"{reading.name:<12}{place:<25} {low} to {high}")
+
+
+def _place(site: str | None) -> str:
+    return "nowhere" if site is None else short_site_name(site)
 
 
 def _of(value: Share) -> str:
@@ -126,4 +149,4 @@ def _of(value: Share) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
+    return "-" if value is None else f"{round(value, 2) + 0.0:.2f}"  # no -0

@@ -111,6 +111,30 @@ class PartialNetwork:
                 values[node] = checked_edit(name, edit, values[node])
         return self.outputs(values)
 
+    @torch.no_grad()
+    def states(self, clean: CleanValues, site: str, which: Tensor) -> CleanValues:
+        """Return what :meth:`rerun` from a site reads of a clean pass, of some of its states: a batch of their own.
+
+        Args:
+            clean: the values of all nodes, from :meth:`clean`.
+            site: name of the site that is to be edited; of others the values are not kept.
+            which: indices of states, ``int64[m]``; each may occur several times.
+
+        Raises:
+            InputError: for an unknown site.
+        """
+        start, source = self._nodes[find_site(self.net, site).name], self._nodes[INPUT]
+        taken = {node: clean[node][which] for node in {start, source}}
+
+        def value(node: fx.Node) -> Any:
+            if node not in taken:  # a constant, a shape, or what goes round the site: the same of the smaller batch
+                taken[node] = self._run(node, {before: value(before) for before in node.all_input_nodes})
+            return taken[node]
+
+        behind = {node for node, depends in self._downstream(frozenset({start})) if depends}
+        read = {before for node in behind for before in node.all_input_nodes} - behind | {start, source}
+        return {node: value(node) for node in read}
+
     def _downstream(self, edited: frozenset[fx.Node]) -> list[tuple[fx.Node, bool]]:
         """Return the nodes to visit in order, each with whether it depends on one before it (else only edited)."""
         found = self._plans.get(edited)

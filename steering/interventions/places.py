@@ -78,6 +78,13 @@ def blocks_around(maze: Maze, cells: Iterable[Cell], margin: int = 0) -> np.ndar
     return found
 
 
+def block_of(maze: Maze, cell: Cell) -> tuple[int, int]:
+    """Return row and column of the block that holds the centre of the tile of an inner cell; rows from the top."""
+    unit = SIDE / maze.state.world_dim
+    ((x, y),) = maze.outer([cell])
+    return int((SIDE - (y + 0.5) * unit) // BLOCK), int((x + 0.5) * unit // BLOCK)
+
+
 @dataclass(frozen=True)
 class UnitSquares:
     """Squares of a map's units, one for each of ``n`` states; parts of them may lie beyond the map's edge."""

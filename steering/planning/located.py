@@ -16,8 +16,8 @@ import torch
 from agents.networks.policy import Policy, move_probabilities, to_input
 from envs.chain import total_variation
 from envs.maze import Cell, Maze, State
-from steering.interventions.partial import PartialNetwork
-from steering.interventions.places import blocks_around, place_patch
+from steering.interventions.partial import CleanValues, PartialNetwork
+from steering.interventions.places import PlacePatch, blocks_around, units_in
 from steering.interventions.sites import Site
 from steering.planning.pairs import Pair, frames_of
 
@@ -25,6 +25,7 @@ PLACES = ("source", "mouse", "route", "elsewhere")
 RANDOM, OTHER = "random", "other"  # controls: a place elsewhere as large as the source; the source of another pair's B
 PATCHES = (*PLACES, RANDOM, OTHER)
 CHUNK = 32  # pairs in one pass
+STATES = 64  # states in one pass behind a site
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,17 @@ class Shown:
     """``bool[4, 8, 8]``: the blocks of each of :data:`PLACES`; every block is in one of them."""
     random: np.ndarray
     """``bool[8, 8]``: as many blocks as the source has, none of them the source's or the mouse's."""
+    nearest: Cell
+    """Changed cell that is ``distance`` steps away."""
 
 
 def shown_detour(pair: Pair, rng: np.random.Generator) -> Shown | None:
     """Return a detour pair for patching; None where the places of source and mouse overlap."""
     ways = [maze.path(pair.state.cell, pair.goal) for maze in (pair.level, pair.twin)]
-    return _shown((pair.level, pair.twin), pair.state, [pair.closed, pair.opened], ways, pair.distance, rng)
+    changed = [pair.closed, pair.opened]
+    if ways[0].index(pair.closed) != pair.distance:
+        changed.reverse()
+    return _shown((pair.level, pair.twin), pair.state, changed, ways, pair.distance, rng)
 
 
 def shown_cheese(maze: Maze, state: State, rng: np.random.Generator) -> Shown | None:
@@ -59,7 +65,7 @@ def shown_cheese(maze: Maze, state: State, rng: np.random.Generator) -> Shown | 
 def _shown(
     mazes: tuple[Maze, Maze],
     state: State,
-    changed: Sequence[Cell],
+    changed: Sequence[Cell],  # the nearest first
     ways: Sequence[Sequence[Cell]],
     distance: int,
     rng: np.random.Generator,
@@ -73,19 +79,70 @@ def _shown(
     random = np.zeros_like(source)
     rows, columns = rng.permutation(free)[: source.sum()].T
     random[rows, columns] = True
-    return Shown(mazes, state, distance, np.stack([source, mouse, route, ~(source | mouse | route)]), random)
+    places = np.stack([source, mouse, route, ~(source | mouse | route)])
+    return Shown(mazes, state, distance, places, random, changed[0])
 
 
 @dataclass(frozen=True)
 class Patched:
     """Effects of patching on ``n`` pairs at ``s`` sites; patches in the order of :data:`PATCHES`."""
 
+    distance: np.ndarray
+    """Path length of each pair, in steps, ``int[n]``."""
     apart: np.ndarray
     """TV(A, B), ``float64[n]``."""
     carried: np.ndarray
     """TV(A with B's in the place, B), ``float64[s, patches, n]``."""
     needed: np.ndarray
     """TV(B with A's in the place, A), ``float64[s, patches, n]``."""
+
+
+class PairRuns:
+    """Runs of the two frames of some pairs, and what patches of one with the other leave of their difference.
+
+    Only what lies behind a site runs again, and only for pairs that differ in the place: others give what they gave.
+
+    Args:
+        net: the network.
+        pairs: of one mode.
+    """
+
+    def __init__(self, net: PartialNetwork, pairs: Sequence[Shown]) -> None:
+        self._net = net
+        self._runs = [net.clean(to_input(frames_of((p.mazes[side], p.state) for p in pairs))) for side in (0, 1)]
+        self._moves = [_moves(net.outputs(values)[0]) for values in self._runs]
+        self.apart = total_variation(*self._moves)
+
+    def rest(self, site: Site, places: np.ndarray, *, side: int = 0, turned: bool = False) -> np.ndarray:
+        """Return how far the moves of A, with B's activations put into a place, are from those of B.
+
+        Args:
+            site: a map.
+            places: blocks of each of ``k`` places for each pair, ``bool[k, n, 8, 8]``.
+            side: 1 for the reverse: B's moves, with A's activations, from those of A.
+            turned: put in the activations of the next pair.
+
+        Returns:
+            Total variation, ``float64[k, n]``.
+
+        Raises:
+            InputError: for a site without places.
+        """
+        run, aim = self._runs[side], self._moves[1 - side]
+        here, there = (self._net.activation(values, site.name) for values in (run, self._runs[1 - side]))
+        there = torch.roll(there, 1, 0) if turned else there
+        units = torch.from_numpy(units_in(site, places))  # [k, n, h, w]
+        found = np.tile(self.apart, (len(places), 1))
+        changed = (units & (here != there).any(dim=1)).flatten(2).any(dim=2)
+        for part in changed.nonzero().split(STATES):
+            place, pair = part.T
+            edit = PlacePatch(units[place, pair][:, None], there[pair])
+            moves = _moves(self._behind(run, site, pair, edit))
+            found[place.numpy(), pair.numpy()] = total_variation(moves, aim[pair.numpy()])
+        return found
+
+    def _behind(self, run: CleanValues, site: Site, states: torch.Tensor, edit: PlacePatch) -> torch.Tensor:
+        return self._net.rerun(self._net.states(run, site.name, states), {site.name: edit})[0]
 
 
 def patched(policy: Policy, pairs: Sequence[Shown], sites: Sequence[Site]) -> Patched:
@@ -100,33 +157,36 @@ def patched(policy: Policy, pairs: Sequence[Shown], sites: Sequence[Site]) -> Pa
         InputError: for a network that cannot be traced, or a site without places.
     """
     net = PartialNetwork(policy.net)
-    parts = [_patched(net, part, sites) for part in _chunks(pairs)]
+    parts = [_patched(net, part, sites) for part in chunks(pairs)]
     return Patched(
-        np.concatenate([part.apart for part in parts]),
-        np.concatenate([part.carried for part in parts], axis=2),
-        np.concatenate([part.needed for part in parts], axis=2),
+        np.array([pair.distance for pair in pairs]),
+        np.concatenate([apart for apart, _, _ in parts]),
+        np.concatenate([carried for _, carried, _ in parts], axis=2),
+        np.concatenate([needed for _, _, needed in parts], axis=2),
     )
 
 
-def _chunks(pairs: Sequence[Shown]) -> Iterator[Sequence[Shown]]:
-    for start in range(0, len(pairs), CHUNK):
-        yield pairs[start : start + CHUNK]
+def chunks(pairs: Sequence[Shown]) -> Iterator[Sequence[Shown]]:
+    """Yield the pairs in parts of at most :data:`CHUNK`, as even as can be: no pair is alone that need not be."""
+    for part in np.array_split(np.arange(len(pairs)), -(-len(pairs) // CHUNK)):
+        yield [pairs[k] for k in part]
 
 
-def _patched(net: PartialNetwork, pairs: Sequence[Shown], sites: Sequence[Site]) -> Patched:
-    masks = np.stack([[*pair.places, pair.random, pair.places[0]] for pair in pairs], axis=1)  # [patches, n, 8, 8]
-    a, b = (net.clean(to_input(frames_of((p.mazes[side], p.state) for p in pairs))) for side in (0, 1))
-    moves = {side: _moves(net.outputs(values)[0]) for side, values in (("a", a), ("b", b))}
-    carried = np.zeros((len(sites), len(PATCHES), len(pairs)))
-    needed = np.zeros_like(carried)
-    for s, site in enumerate(sites):
-        in_a, in_b = net.activation(a, site.name), net.activation(b, site.name)
-        for k, name in enumerate(PATCHES):
-            into_a, into_b = (torch.roll(each, 1, 0) if name == OTHER else each for each in (in_b, in_a))
-            for run, other, aim, found in ((a, into_a, "b", carried), (b, into_b, "a", needed)):
-                logits, _ = net.rerun(run, {site.name: place_patch(site, masks[k], other)})
-                found[s, k] = total_variation(_moves(logits), moves[aim])
-    return Patched(total_variation(moves["a"], moves["b"]), carried, needed)
+def _patched(
+    net: PartialNetwork, pairs: Sequence[Shown], sites: Sequence[Site]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    runs = PairRuns(net, pairs)
+    own = np.stack([[*pair.places, pair.random] for pair in pairs], axis=1)  # [places, n, 8, 8]
+    carried, needed = (
+        np.stack(
+            [
+                np.concatenate([runs.rest(site, own, side=side), runs.rest(site, own[:1], side=side, turned=True)])
+                for site in sites
+            ]
+        )
+        for side in (0, 1)
+    )
+    return runs.apart, carried, needed
 
 
 def _moves(logits: torch.Tensor) -> np.ndarray:

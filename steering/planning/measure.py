@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from msgspec import Meta
 
 from agents.networks.policy import Policy
 from envs.errors import InputError
 from envs.maze import Maze, State
+from steering.interventions.places import BLOCKS
 from steering.interventions.sites import Site, enumerate_sites
 from steering.planning.behaviour import CellAnswers, PairAnswers, cell_answers, pair_answers
-from steering.planning.located import Patched, Shown, patched, shown_cheese, shown_detour
+from steering.planning.located import PATCHES, Patched, Shown, patched, shown_cheese, shown_detour
+from steering.planning.maps import BlockEffects, block_effects
 from steering.planning.pairs import Goal, Kind, drawn_pairs
 from steering.statistics.seeding import generator
 
 CHEESE, DETOUR = "cheese", "detour"
 KINDS = (CHEESE, DETOUR)  # of pairs that are patched
+Block = Annotated[int, Meta(ge=0, le=BLOCKS - 1)]  # a row or a column of blocks
 
 
 @dataclass(frozen=True)
@@ -45,15 +50,52 @@ class PatchRow:
     needed: tuple[tuple[tuple[float, ...], ...], ...]
     """The same of the reverse."""
 
+    def __post_init__(self) -> None:
+        n = len(self.apart)
+        whole = all(len(site) == len(PATCHES) and all(len(row) == n for row in site) for site in self._sites())
+        if not whole or len(self.distance) != n or len(self.carried) != len(self.needed):
+            raise ValueError("numbers are missing")
+
+    def _sites(self) -> Iterator[Sequence[Sequence[float]]]:
+        yield from self.carried
+        yield from self.needed
+
     def patched(self) -> Patched | None:
         """Return the arrays; None where no pair is left."""
         if not self.apart:
             return None
-        return Patched(np.array(self.apart), np.array(self.carried), np.array(self.needed))
+        return Patched(np.array(self.distance), np.array(self.apart), np.array(self.carried), np.array(self.needed))
+
+
+@dataclass(frozen=True)
+class MapRow:
+    """Causal maps of some patched pairs of one level, of one kind to one goal."""
+
+    source: tuple[tuple[Block, Block], ...]
+    """Row and column of the block of each pair's nearest changed tile."""
+    mouse: tuple[tuple[Block, Block], ...]
+    """Row and column of the mouse's block."""
+    apart: tuple[float, ...]
+    """Total variation between the two next moves of each pair."""
+    rest: tuple[tuple[tuple[float, ...], ...], ...]
+    """Total variation left, by site, pair and block (row by row)."""
+
+    def __post_init__(self) -> None:
+        n = len(self.apart)
+        whole = all(len(site) == n and all(len(row) == BLOCKS**2 for row in site) for site in self.rest)
+        if not whole or not len(self.source) == len(self.mouse) == n:
+            raise ValueError("numbers are missing")
+
+    def effects(self) -> BlockEffects | None:
+        """Return the arrays; None where no pair is left."""
+        if not self.apart:
+            return None
+        rest = np.array(self.rest).reshape(len(self.rest), len(self.apart), BLOCKS, BLOCKS)
+        return BlockEffects(np.array(self.source), np.array(self.mouse), np.array(self.apart), rest)
 
 
 def map_sites(policy: Policy) -> list[Site]:
-    """Return the trunk sites that are maps, one of each class of sites at which patching is the same.
+    """Return the trunk sites that are maps, in depth order.
 
     Raises:
         InputError: for a network without such sites.
@@ -74,6 +116,43 @@ def patch_row(
     policy: Policy, maze: Maze, kind: str, goal: Goal, sites: Sequence[Site], pairs: int, distance: int, seed: int
 ) -> PatchRow:
     """Return the patched pairs of one level: detours, or states with and without the cheese."""
+    shown, left_out = _shown(maze, kind, goal, pairs, distance, seed)
+    if not shown:
+        return PatchRow(left_out, (), (), (), ())
+    result = patched(policy, shown, sites)
+    return PatchRow(
+        left_out=left_out,
+        distance=tuple(map(int, result.distance)),
+        apart=_rounded(result.apart),
+        carried=_nested(result.carried),
+        needed=_nested(result.needed),
+    )
+
+
+def map_row(
+    policy: Policy,
+    maze: Maze,
+    kind: str,
+    goal: Goal,
+    sites: Sequence[Site],
+    pairs: int,
+    distance: int,
+    seed: int,
+    maps: int,
+) -> MapRow:
+    """Return the causal maps of ``maps`` of the patched pairs of one level, drawn from all that are."""
+    shown, _ = _shown(maze, kind, goal, pairs, distance, seed)
+    if not shown:
+        return MapRow((), (), (), ())
+    drawn = generator(seed, maze.level or 0, f"{kind} maps to the {goal.value}", 0).permutation(len(shown))[:maps]
+    result = block_effects(policy, [shown[k] for k in sorted(drawn)], sites)
+    source, mouse = (tuple((int(row), int(column)) for row, column in each) for each in (result.source, result.mouse))
+    rest = result.rest.reshape(len(sites), len(drawn), -1)
+    return MapRow(source, mouse, _rounded(result.apart), _nested(rest))
+
+
+def _shown(maze: Maze, kind: str, goal: Goal, pairs: int, distance: int, seed: int) -> tuple[list[Shown], int]:
+    """Return the pairs of one level that can be patched, and the number of those whose places overlap."""
     rng = generator(seed, maze.level or 0, f"{kind} places to the {goal.value}", 0)
     found: list[Shown | None]
     if kind == DETOUR:
@@ -81,16 +160,7 @@ def patch_row(
     else:
         found = [shown_cheese(maze, state, rng) for state in _states(maze, pairs, rng)]
     shown = [each for each in found if each is not None]
-    if not shown:
-        return PatchRow(len(found), (), (), (), ())
-    result = patched(policy, shown, sites)
-    return PatchRow(
-        left_out=len(found) - len(shown),
-        distance=tuple(each.distance for each in shown),
-        apart=tuple(_rounded(result.apart)),
-        carried=_nested(result.carried),
-        needed=_nested(result.needed),
-    )
+    return shown, len(found) - len(shown)
 
 
 def _states(maze: Maze, count: int, rng: np.random.Generator) -> list[State]:
@@ -98,9 +168,9 @@ def _states(maze: Maze, count: int, rng: np.random.Generator) -> list[State]:
     return [states[k] for k in rng.permutation(len(states))[:count]]
 
 
-def _rounded(values: np.ndarray) -> list[float]:
-    return [round(float(value), 9) for value in values]
+def _rounded(values: np.ndarray) -> tuple[float, ...]:
+    return tuple(round(float(value), 9) for value in values)
 
 
 def _nested(values: np.ndarray) -> tuple[tuple[tuple[float, ...], ...], ...]:
-    return tuple(tuple(tuple(_rounded(row)) for row in site) for site in values)
+    return tuple(tuple(_rounded(row) for row in site) for site in values)

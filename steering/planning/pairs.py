@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import enum
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +24,7 @@ from envs.simulator.state_layout import SPACE, WALL
 from steering.statistics.seeding import generator
 
 DISTANCE = 5  # cells, Chebyshev, between the mouse and every changed cell
-BINS = (5, 10, 15, 25)  # lower ends of the bins of path length; the last has no upper end
+BINS = (5, 10, 15, 25)  # lower ends of the bins of path length, from DISTANCE on; the last has no upper end
 
 
 class Goal(enum.Enum):
@@ -155,9 +155,14 @@ def twin_of(maze: Maze, closed: Cell, opened: Cell) -> Maze:
     return twin
 
 
-def length_bin(distance: int) -> int:
-    """Return the index in :data:`BINS` of the bin that holds a path length."""
-    return max(int(np.searchsorted(BINS, distance, side="right")) - 1, 0)
+def bins_from(least: int) -> tuple[int, ...]:
+    """Return the lower ends of the bins of path length where the shortest path has ``least`` steps, 0 or more."""
+    return (least, *(end for end in BINS if end > least))
+
+
+def length_bin(length: int, bins: Sequence[int] = BINS) -> int:
+    """Return the index of the bin that holds a path length, which is not less than the first bin's lower end."""
+    return int(np.searchsorted(bins, length, side="right")) - 1
 
 
 def drawn_pairs(maze: Maze, kind: Kind, goal: Goal, count: int, seed: int, distance: int = DISTANCE) -> list[Pair]:
@@ -180,14 +185,14 @@ def drawn_pairs(maze: Maze, kind: Kind, goal: Goal, count: int, seed: int, dista
     shown, end = _without_goal_cheese(maze, goal)
     if shown.graph.nnz != 2 * (len(shown.cells) - 1) or not _has_rooms(shown):
         raise InputError("pairs are made of mazes such as procgen's: without loops, a room on every second cell")
-    changes = list(_changes(shown, end, distance))
+    changes, bins = list(_changes(shown, end, distance)), bins_from(distance)
     rows = [
-        (number, m, length_bin(int(change.distances[m])))
+        (number, m, length_bin(int(change.distances[m]), bins))
         for number, change in enumerate(changes)
         for m in np.flatnonzero(change.detour == (kind is Kind.DETOUR))
     ]
     rng = generator(seed, maze.level or 0, f"{kind.value} pairs to the {goal.value}", 0)
-    waiting: list[list[tuple[int, int, int]]] = [[] for _ in BINS]
+    waiting: list[list[tuple[int, int, int]]] = [[] for _ in bins]
     for row in rng.permutation(len(rows)) if rows else ():
         waiting[rows[row][2]].append(rows[row])
     pairs: list[Pair] = []

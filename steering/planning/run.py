@@ -1,4 +1,4 @@
-"""From options to ``planning.json``: what the ``planning`` command does, resumable level by level."""
+"""From options to ``planning.json`` and its maps: what the ``planning`` command does, resumable level by level."""
 
 from __future__ import annotations
 
@@ -23,18 +23,31 @@ from steering.experiments.levels import check_levels_asked, parse_levels
 from steering.interventions.sites import Site
 from steering.planning.behaviour import LADDER
 from steering.planning.located import PATCHES
-from steering.planning.measure import CHEESE, KINDS, LevelRow, PatchRow, behaviour_row, map_sites, patch_row
+from steering.planning.located_summary import located
+from steering.planning.maps import causal_map
+from steering.planning.measure import (
+    CHEESE,
+    KINDS,
+    LevelRow,
+    MapRow,
+    PatchRow,
+    behaviour_row,
+    map_row,
+    map_sites,
+    patch_row,
+)
 from steering.planning.pairs import DISTANCE, Goal
-from steering.planning.summary import goal_behaviour, located, weights_of
-from steering.records.planning import PlanningSettings, PlanningSummary
+from steering.planning.summary import goal_behaviour, weights_of
+from steering.records.planning import PlanningMaps, PlanningSettings, PlanningSummary
 from steering.records.sweep import CheckpointId
-from steering.sweep.artifacts import PLANNING
+from steering.sweep.artifacts import PLANNING, PLANNING_MAPS
 from steering.sweep.planning import mazes_beside_sweep
 from steering.sweep.store import Store, run_directory
 
 DEFAULT_LEVELS = 100
 PAIRS = 8  # of each kind and goal, and states with and without cheese, of each level
-REVISION = 1  # of how a level is measured: rows of another one are measured again
+MAPS = 1  # pairs of each kind, goal and level of which causal maps are made
+REVISION = 2  # of how a level is measured: rows of another one are measured again
 ANOTHER = "choose another --out"
 _MEASURED: Kinds = {"level": LevelSeed, "measured": Text}
 
@@ -59,6 +72,8 @@ class PlanningOptions:
     """Pairs of each kind, goal and level, at least 1."""
     distance: int = DISTANCE
     """Cells, Chebyshev, between the mouse and every changed cell, at least 1."""
+    maps: int = MAPS
+    """Pairs of each kind, goal and level of which causal maps are made, at most ``pairs``; 0: none."""
     seed: int = 0
     """Seed of every random draw."""
     mode: str | None = None
@@ -112,6 +127,9 @@ def run_planning(
             _measure(store, parts, mazes, settings, rows, progress)
         result = _result(options, policy, mazes, settings, sites, rows)
         write_atomic(directory / PLANNING.file, to_json(result, indent=1))
+        if settings.maps:
+            maps = _maps(options, policy, settings, sites, rows)
+            write_atomic(directory / PLANNING_MAPS.file, to_json(maps))
     return result
 
 
@@ -135,6 +153,7 @@ def _plan(
         distance=options.distance,
         seed=options.seed,
         mode=mode,
+        maps=options.maps if options.kinds else 0,
     )
     return policy, mazes, settings, sites
 
@@ -144,6 +163,8 @@ def _check(options: PlanningOptions) -> None:
     check_random_seed(options.seed)
     RANGES["pairs"].check(options.pairs)
     RANGES["distance"].check(options.distance)
+    if RANGES["maps"].check(options.maps) > options.pairs:
+        raise InputError(f"--maps {options.maps}: give at most --pairs, {options.pairs}")
     check_levels_asked(options.levels, options.n_levels)
     known = {"--kinds": (options.kinds, KINDS), "--goal": (options.goals, [goal.value for goal in Goal])}
     for option, (given, names) in known.items():
@@ -163,6 +184,13 @@ def _parts(options: PlanningOptions, policy: Policy, sites: Sequence[Site]) -> I
     for kind, goal in _patched(options):
         patch = functools.partial(patch_row, policy, kind=kind, goal=goal, sites=sites, **drawn)
         yield _Part(f"{kind} {goal.value}", PatchRow, patch)
+        if options.maps:
+            map_ = functools.partial(map_row, policy, kind=kind, goal=goal, sites=sites, maps=options.maps, **drawn)
+            yield _Part(_map_part(kind, goal), MapRow, map_)
+
+
+def _map_part(kind: str, goal: Goal) -> str:
+    return f"maps of {kind} {goal.value}"
 
 
 def _patched(options: PlanningOptions) -> list[tuple[str, Goal]]:
@@ -173,7 +201,10 @@ def _patched(options: PlanningOptions) -> list[tuple[str, Goal]]:
 
 def _basis(part: _Part, settings: PlanningSettings) -> str:
     """Return a digest of all that a level's row depends on, besides the level and the agent."""
-    shared = {**to_plain(settings), "levels": None, "part": part.name, "revision": REVISION}
+    shared = {**to_plain(settings), "part": part.name, "revision": REVISION}
+    unused = {LevelRow: ("levels", "maps", "sites"), PatchRow: ("levels", "maps"), MapRow: ("levels",)}
+    for name in unused[part.kind]:
+        del shared[name]
     return hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()
 
 
@@ -222,7 +253,8 @@ def _result(
     behaviour = []
     for goal in options.goals:
         of_goal = [rows[f"behaviour {goal}"][level] for level in levels]
-        behaviour.append(goal_behaviour(goal, [r.answers for r in of_goal], [r.cells for r in of_goal], weights))
+        answers, cells = [row.answers for row in of_goal], [row.cells for row in of_goal]
+        behaviour.append(goal_behaviour(goal, answers, cells, weights, settings.distance))
     patches = []
     for kind, to in _patched(options):
         measured = [rows[f"{kind} {to.value}"][level] for level in levels]
@@ -239,6 +271,7 @@ def _result(
                 results,
                 sum(row.left_out for row in measured),
                 weights,
+                1 if kind == CHEESE else settings.distance,
             )
         )
     return PlanningSummary(
@@ -250,3 +283,19 @@ def _result(
         behaviour=tuple(behaviour),
         located=tuple(patches),
     )
+
+
+def _maps(
+    options: PlanningOptions,
+    policy: Policy,
+    settings: PlanningSettings,
+    sites: Sequence[Site],
+    rows: Mapping[str, Mapping[int, Any]],
+) -> PlanningMaps:
+    """Return everything that ``planning_maps.json`` says."""
+    weights, named = weights_of(len(settings.levels), settings.seed), [(site.name, site.depth) for site in sites]
+    maps = []
+    for kind, goal in _patched(options):
+        effects = [rows[_map_part(kind, goal)][level].effects() for level in settings.levels]
+        maps.append(causal_map(kind, goal.value, named, effects, weights))
+    return PlanningMaps(PLANNING_MAPS.format, CheckpointId(policy.name, policy.sha256), settings.mode, tuple(maps))

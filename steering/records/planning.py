@@ -1,10 +1,21 @@
-"""``planning.json``: whether an agent plans, how far ahead, and where in the network its plan is."""
+"""``planning.json`` and its maps: whether an agent plans, how far ahead, and where in the network its plan is."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from envs.stored.ranges import AtMostOne, Count, LevelSeed, Mode, Name, Positive, Probability, RandomSeed
+from envs.stored.ranges import (
+    AtMostOne,
+    Count,
+    LevelSeed,
+    Mode,
+    Name,
+    NonNegative,
+    Number,
+    Positive,
+    Probability,
+    RandomSeed,
+)
 from steering.records.sweep import CheckpointId
 
 
@@ -50,7 +61,12 @@ class PairBin:
     @property
     def steps(self) -> str:
         """Return its path lengths in words."""
-        return f"{self.low} and more" if self.high is None else f"{self.low} to {self.high - 1}"
+        return steps_of(self.low, self.high)
+
+
+def steps_of(low: int, high: int | None) -> str:
+    """Return a bin of path lengths in words."""
+    return f"{low} and more" if high is None else f"{low} to {high - 1}"
 
 
 @dataclass(frozen=True)
@@ -99,7 +115,7 @@ class PlanReading:
     """One reading of located patching."""
 
     name: Name
-    """``departure``, ``handoff`` or ``arrival``."""
+    """``departure``, ``handoff``, ``arrival`` or ``spread``."""
     site: Name | None
     """The site; null: there is none."""
     low: Name | None
@@ -108,6 +124,50 @@ class PlanReading:
     """High end of the interval; null: no site."""
     nowhere: Probability
     """Share of the bootstrap samples in which there is no such site."""
+
+
+@dataclass(frozen=True)
+class LocatedBin:
+    """Located patching of the pairs whose source is a certain path length away."""
+
+    low: Count
+    """Least path length, in steps, from the mouse to the source."""
+    high: Count | None
+    """Path length that is too long for this bin; null: none is."""
+    pairs: Count
+    """Number of pairs, 0 or more."""
+    mazes: Count
+    """Number of mazes that they are of."""
+    source: tuple[Share, ...]
+    """Part of the effect that the source carries, by site."""
+    mouse: tuple[Share, ...]
+    """Part of the effect that the mouse's place carries, by site."""
+    readings: tuple[PlanReading, ...]
+    """The readings of these pairs alone."""
+
+    @property
+    def steps(self) -> str:
+        """Return its path lengths in words."""
+        return steps_of(self.low, self.high)
+
+
+@dataclass(frozen=True)
+class Delay:
+    """Number of sites by which a reading is later for the farthest bin than for the nearest."""
+
+    name: Name
+    """The reading."""
+    near: Count
+    """Least path length of the nearest bin with enough mazes."""
+    far: Count
+    """Least path length of the farthest."""
+    sites: Number
+    """Sites later, of those patched; a reading that is nowhere counts as beyond the last (departure: before the
+    first)."""
+    low: Number
+    """Low end of its 95% bootstrap interval over mazes."""
+    high: Number
+    """High end of its interval."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +190,10 @@ class Located:
     """The sites, in depth order."""
     readings: tuple[PlanReading, ...]
     """The readings."""
+    bins: tuple[LocatedBin, ...] = ()
+    """The same by path length; none in files of earlier versions."""
+    delays: tuple[Delay, ...] = ()
+    """Whether what is farther away is known later; none where fewer than two bins have enough mazes."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +212,8 @@ class PlanningSettings:
     """Seed of everything drawn at random, 0 or more."""
     mode: Mode
     """Procgen's distribution mode of the levels."""
+    maps: Count = 0
+    """Pairs of each kind, goal and level of which causal maps are made; 0: none."""
 
 
 @dataclass(frozen=True)
@@ -168,3 +234,73 @@ class PlanningSummary:
     """Next moves, by goal."""
     located: tuple[Located, ...]
     """Located patching, by kind and goal."""
+
+
+@dataclass(frozen=True)
+class MapDistance:
+    """Mean distance of what blocks carry from a centre, in blocks (the larger of rows and columns)."""
+
+    value: NonNegative | None
+    """The mean, over blocks and pairs, weighted by what each block carries; null: none carries anything."""
+    low: NonNegative | None
+    """Low end of its 95% bootstrap interval over mazes; null for too few mazes."""
+    high: NonNegative | None
+    """High end of its interval; null for too few mazes."""
+
+
+@dataclass(frozen=True)
+class SiteMap:
+    """Part of an effect that single blocks carry at one site.
+
+    The maps have 15x15 blocks, the centre in the middle, the topmost row first. Each pair is mirrored so that the mouse
+    does not lie below the source or to its left.
+    """
+
+    name: Name
+    """Name of the site."""
+    depth: Count
+    """Number of sites before it in topological order."""
+    source: tuple[tuple[AtMostOne | None, ...], ...]
+    """Around the block of the source; null where no picture reaches."""
+    mouse: tuple[tuple[AtMostOne | None, ...], ...]
+    """Around the mouse's block."""
+    together: Number | None
+    """Sum over blocks of what each carries by itself; 1 where blocks add up."""
+    from_source: MapDistance
+    """Distance of what is carried from the source."""
+    from_mouse: MapDistance
+    """Distance of what is carried from the mouse."""
+
+
+@dataclass(frozen=True)
+class CausalMap:
+    """Causal maps of one kind of pairs to one goal, averaged over pairs."""
+
+    kind: Name
+    """``cheese`` or ``detour``."""
+    goal: Name
+    """``cheese`` or ``corner``."""
+    pairs: Count
+    """Number of pairs mapped."""
+    mazes: Count
+    """Number of mazes that they are of."""
+    around_source: tuple[tuple[Count, ...], ...]
+    """Number of pairs that each block around the source is the mean of."""
+    around_mouse: tuple[tuple[Count, ...], ...]
+    """Number of pairs that each block around the mouse is the mean of."""
+    sites: tuple[SiteMap, ...]
+    """The sites, in depth order."""
+
+
+@dataclass(frozen=True)
+class PlanningMaps:
+    """All of ``planning_maps.json``."""
+
+    format: Name
+    """Name of this format."""
+    checkpoint: CheckpointId
+    """The agent."""
+    mode: Mode
+    """Procgen's distribution mode of the levels."""
+    maps: tuple[CausalMap, ...]
+    """Causal maps, by kind and goal."""

@@ -17,7 +17,7 @@ from envs.stored.json_records import from_plain, read_json
 from envs.stored.ranges import Mode
 from steering.records.boundary import BoundarySummary, RunIndex
 from steering.records.examples import ExampleFields
-from steering.records.planning import PlanningSummary
+from steering.records.planning import PlanningMaps, PlanningSummary
 from steering.records.probes import ProbeSummary, check_probes
 from steering.records.replication import ReplicateSummary
 from steering.records.sweep import CheckpointId
@@ -84,6 +84,9 @@ REPLICATE = Artifact(
 PLANNING = Artifact(
     "planning.json", "mazesteer-planning-1", "mazesteer planning", "readings of planning", PlanningSummary
 )
+PLANNING_MAPS = Artifact(
+    "planning_maps.json", "mazesteer-planning-maps-1", "mazesteer planning", "causal maps", PlanningMaps
+)
 INDEX = Artifact("index.json", "mazesteer-runs-1", "mazesteer layer-sweep", "an index of runs", RunIndex)
 REMEDY = "remove it, or make it anew"
 
@@ -105,6 +108,8 @@ class RunArtifacts:
     """The published findings, run again; None: not run, or not of this sweep."""
     planning: PlanningSummary | None = None
     """Readings of planning; None: not measured, or not of this sweep."""
+    maps: PlanningMaps | None = None
+    """Causal maps; None: not made, or not of this sweep."""
 
 
 def read_artifacts(directory: Path, sha256: str, mode: str, levels: Collection[int]) -> tuple[RunArtifacts, list[str]]:
@@ -134,7 +139,9 @@ def read_artifacts(directory: Path, sha256: str, mode: str, levels: Collection[i
     notes.append(note)
     if planning is not None and set(planning.settings.levels) != set(levels):
         notes.append(f"planning was measured on {len(planning.settings.levels)} levels, not those of the sweep")
-    return RunArtifacts(probes, fields, replicate, planning), [note for note in notes if note]
+    maps, note = PLANNING_MAPS.of_sweep(directory, sha256, mode)
+    notes.append(note)
+    return RunArtifacts(probes, fields, replicate, planning, maps), [note for note in notes if note]
 
 
 def read_probes(directory: Path, sha256: str, mode: str) -> tuple[ProbeSummary | None, str]:

@@ -46,6 +46,33 @@ def _noise(shape: tuple[int, ...], seed: int) -> torch.Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
+class Bypassed(nn.Module):
+    """The value is read beside the site, and shapes are asked for: what a rerun of some states must not mix up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 2, 3)
+        self.second = nn.Conv2d(2, 2, 3)
+        self.read = nn.Linear(2 * 60 * 60, 15)
+        self.value = nn.Linear(3 * 64 * 64, 1)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        count = x.shape[0]
+        hidden = self.second(torch.relu(self.first(x)))
+        return self.read(hidden.reshape(count, -1)), self.value(x.reshape(count, -1))
+
+
+@pytest.mark.parametrize("site", ["input", "first", "second"])
+def test_some_states_run_again_as_in_a_batch_of_their_own(site: str, frames: torch.Tensor) -> None:
+    net = Bypassed()
+    partial = PartialNetwork(net)
+    which = torch.tensor([4, 0, 4, 2, 1, 1, 3, 5])
+    some = partial.states(partial.clean(frames), site, which)
+    for edits in ({site: lambda a: a}, {site: lambda a: a * 1.5 + 0.1}):
+        for found, own in zip(partial.rerun(some, edits), HookedPolicy(net).run(frames[which], edits)[:2], strict=True):
+            torch.testing.assert_close(found, own)
+
+
 def test_known_answer_network() -> None:
     net = Doubler()
     x = torch.zeros(1, 3, 64, 64)

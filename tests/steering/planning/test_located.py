@@ -7,11 +7,14 @@ import pytest
 import torch
 from torch import nn
 
-from agents.networks.policy import MazePolicy, as_policy
+from agents.networks.policy import MazePolicy, as_policy, move_probabilities, to_input
 from envs.maze import Maze
+from steering.interventions.hooks import HookedPolicy
+from steering.interventions.places import block_of, place_patch
 from steering.interventions.sites import Site, find_site, select_sites
-from steering.planning.located import PATCHES, PLACES, Patched, Shown, patched, shown_cheese, shown_detour
-from steering.planning.pairs import Goal, Kind, drawn_pairs
+from steering.planning.located import PATCHES, PLACES, Patched, Shown, chunks, patched, shown_cheese, shown_detour
+from steering.planning.maps import block_effects
+from steering.planning.pairs import Goal, Kind, drawn_pairs, frames_of
 
 SITES = ("input", "embedder.block1.maxpool", "embedder.block2.res1.resadd", "embedder.block3.maxpool", "embedder.relu3")
 
@@ -56,7 +59,7 @@ def test_at_the_input_only_the_source_carries_and_all_of_it(found: Patched) -> N
 
 def test_all_places_together_carry_all_and_none_carries_nothing(random_policy: MazePolicy, shown: list[Shown]) -> None:
     whole, none = np.ones((8, 8), dtype=bool), np.zeros((8, 8), dtype=bool)
-    pairs = [Shown(p.mazes, p.state, p.distance, np.stack([whole, none, none, none]), none) for p in shown]
+    pairs = [Shown(p.mazes, p.state, p.distance, np.stack([whole, none, none, none]), none, p.nearest) for p in shown]
     result = patched(random_policy, pairs, sites_of(random_policy))
     np.testing.assert_allclose(result.carried[:, 0], 0, atol=1e-6)
     np.testing.assert_allclose(result.needed[:, 0], 0, atol=1e-6)
@@ -65,9 +68,33 @@ def test_all_places_together_carry_all_and_none_carries_nothing(random_policy: M
             np.testing.assert_allclose(site, result.apart, atol=1e-6)
 
 
+def test_patches_are_those_of_whole_runs_with_hooks(
+    random_policy: MazePolicy, shown: list[Shown], found: Patched
+) -> None:
+    """Nothing that a patch leaves as it is is run again; the results are those of running everything."""
+    hooked = HookedPolicy(random_policy.net)
+    pairs = shown[:3]
+    frames = [to_input(frames_of((pair.mazes[side], pair.state) for pair in pairs)) for side in (0, 1)]
+    aims = [move_probabilities(hooked.run(x)[0]).numpy() for x in frames]
+    np.testing.assert_allclose(found.apart[:3], np.abs(aims[0] - aims[1]).sum(1) / 2, atol=1e-6)
+    for s, site in enumerate(sites_of(random_policy)):
+        inside = [hooked.run(x, capture=[site.name])[2][site.name] for x in frames]
+        for k in range(len(PLACES)):
+            places = np.stack([pair.places[k] for pair in pairs])
+            for side, result in enumerate((found.carried, found.needed)):
+                edit = place_patch(site, places, inside[1 - side])
+                moves = move_probabilities(hooked.run(frames[side], {site.name: edit})[0]).numpy()
+                np.testing.assert_allclose(result[s, k, :3], np.abs(moves - aims[1 - side]).sum(1) / 2, atol=1e-6)
+
+
+def test_more_pairs_than_one_pass_holds_are_split_evenly(shown: list[Shown]) -> None:
+    parts = list(chunks([shown[0]] * 33))
+    assert [len(part) for part in parts] == [17, 16] and [len(part) for part in chunks(shown[:1])] == [1]
+
+
 def test_the_reverse_is_the_reverse(random_policy: MazePolicy, shown: list[Shown]) -> None:
     """Carried of (A, B) is needed of (B, A)."""
-    turned = [Shown((p.mazes[1], p.mazes[0]), p.state, p.distance, p.places, p.random) for p in shown]
+    turned = [Shown((p.mazes[1], p.mazes[0]), p.state, p.distance, p.places, p.random, p.nearest) for p in shown]
     one, two = (patched(random_policy, pairs, sites_of(random_policy)) for pairs in (shown, turned))
     np.testing.assert_array_equal(one.carried, two.needed)
     np.testing.assert_array_equal(one.needed, two.carried)
@@ -104,13 +131,18 @@ class Looker(nn.Module):
         return logits
 
 
-def test_a_network_that_fetches_a_far_pixel_hands_over_where_it_does(shown: list[Shown]) -> None:
-    pair = shown[0]
+def fetcher(pair: Shown) -> MazePolicy:
+    """A network that reads at the mouse, and there what a layer fetches from the first changed cell."""
     changed = np.argwhere(pair.mazes[0].state.grid != pair.mazes[1].state.grid)[0]  # row from the bottom, column
     tile = 64 / 25
     here = pair.mazes[0].outer([pair.state.cell])[0]
     shift = (-round((changed[0] - here[1]) * tile), round((changed[1] - here[0]) * tile))
-    policy = as_policy(Looker(pair.places[1], shift))
+    return as_policy(Looker(pair.places[1], shift))
+
+
+def test_a_network_that_fetches_a_far_pixel_hands_over_where_it_does(shown: list[Shown]) -> None:
+    pair = shown[0]
+    policy = fetcher(pair)
     sites = [site for site in select_sites("trunk", policy.net) if site.units is not None]
     assert [site.name for site in sites] == ["input", "local", "carry", "after"]
     result = patched(policy, [pair], sites)
@@ -118,3 +150,30 @@ def test_a_network_that_fetches_a_far_pixel_hands_over_where_it_does(shown: list
     np.testing.assert_allclose(carried, [[1, 0], [1, 0], [0, 1], [0, 1]], atol=1e-5)
     near = as_policy(Looker(pair.places[1], (0, 0)))  # sees its own block only: the pair is all the same to it
     assert patched(near, [pair], sites[:1]).apart == pytest.approx(0, abs=1e-6)
+
+
+def test_maps_show_the_far_pixel_where_it_is_until_it_is_fetched(shown: list[Shown]) -> None:
+    """Block by block: all that is carried lies in the source before the layer that fetches it, then at the mouse."""
+    pair = shown[0]
+    policy = fetcher(pair)
+    sites = [site for site in select_sites("trunk", policy.net) if site.units is not None]
+    found = block_effects(policy, [pair], sites)
+    assert tuple(found.mouse[0]) == block_of(pair.mazes[0], pair.state.cell)
+    assert tuple(found.source[0]) == block_of(pair.mazes[0], pair.nearest)
+    carried = 1 - found.rest[:, 0] / found.apart[0]
+    for s, place in enumerate((0, 0, 1, 1)):  # places of the source and of the mouse
+        assert carried[s][pair.places[place]].max() > 0.1
+        np.testing.assert_allclose(found.rest[s, 0][~pair.places[place]], found.apart[0], atol=1e-5)
+
+
+def test_a_block_of_a_map_is_the_place_of_that_block(random_policy: MazePolicy, shown: list[Shown]) -> None:
+    sites, pairs = sites_of(random_policy), shown[:3]
+    maps = block_effects(random_policy, pairs, sites)
+    np.testing.assert_array_equal(maps.apart, patched(random_policy, pairs, sites).apart)
+    for k, pair in enumerate(pairs):
+        for row, column in (tuple(maps.source[k]), tuple(maps.mouse[k]), (3, 3)):
+            place = np.zeros((4, 8, 8), dtype=bool)
+            place[0, row, column] = True
+            one = Shown(pair.mazes, pair.state, pair.distance, place, place[1], pair.nearest)
+            alone = patched(random_policy, [one], sites).carried[:, 0, 0]
+            np.testing.assert_allclose(maps.rest[:, k, row, column], alone, atol=1e-6)

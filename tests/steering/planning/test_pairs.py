@@ -10,7 +10,7 @@ import pytest
 
 from envs.errors import InputError
 from envs.maze import Cell, Maze, State
-from steering.planning.pairs import BINS, Goal, Kind, Pair, drawn_pairs, length_bin, twin_of
+from steering.planning.pairs import BINS, DISTANCE, Goal, Kind, Pair, bins_from, drawn_pairs, length_bin, twin_of
 
 SEEDS = (2, 8, 100)
 SMALL = 26  # a level of 7x7
@@ -132,3 +132,16 @@ def test_mazes_without_pairs_and_twins_that_are_none() -> None:
     for text in ("...\n.#C\nM..", "..C\n..#\nM#."):
         with pytest.raises(InputError, match="such as procgen's: without loops"):
             drawn_pairs(Maze.from_ascii(text), Kind.DETOUR, Goal.CHEESE, 1, 0)
+
+
+def test_bins_follow_the_distance_of_the_changes() -> None:
+    """Without it the bin "5 to 9" would hold shorter paths too."""
+    assert bins_from(DISTANCE) == BINS and bins_from(2) == (2, *BINS) and bins_from(12) == (12, 15, 25)
+    assert bins_from(30) == (30,)
+    lows = bins_from(2)
+    found = drawn_pairs(Maze.from_level(100), Kind.DETOUR, Goal.CHEESE, 12, 0, distance=2)
+    assert min(pair.distance for pair in found) >= 2
+    assert {length_bin(pair.distance, lows) for pair in found} == set(range(len(lows)))
+    for pair in found:
+        k = length_bin(pair.distance, lows)
+        assert lows[k] <= pair.distance < (*lows, 10**6)[k + 1]

@@ -20,7 +20,7 @@ from envs.stored.json_records import to_json
 from steering.planning.measure import map_sites, patch_row
 from steering.planning.pairs import Goal
 from steering.planning.run import PlanningOptions, run_planning
-from steering.sweep.artifacts import PLANNING
+from steering.sweep.artifacts import PLANNING, PLANNING_MAPS
 from steering.sweep.store import Store
 from tests.helpers.command import mazesteer
 
@@ -78,6 +78,36 @@ def test_typed_again_it_measures_nothing_and_one_more_level_only_that(
     assert (again / PLANNING.file).read_bytes() == (run / PLANNING.file).read_bytes()
 
 
+def test_the_maps_are_of_the_patched_pairs(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, maps = PLANNING.read(run, "x"), PLANNING_MAPS.read(run, "x")
+    assert maps.checkpoint == whole.checkpoint and whole.settings.maps == 1
+    assert [(row.kind, row.goal) for row in maps.maps] == [(row.kind, row.goal) for row in whole.located]
+    for row in maps.maps:
+        assert [site.name for site in row.sites] == list(whole.settings.sites) and 1 <= row.pairs == row.mazes <= 2
+        first, last = row.sites[0], row.sites[-1]
+        assert first.from_source.value is not None and first.from_source.value <= 2  # at the input: at the source
+        assert last.from_source.value is not None and last.from_source.value > first.from_source.value
+    again = tmp_path / "again"
+    shutil.copytree(run, again)
+    monkeypatch.setattr("steering.planning.run.patch_row", lambda *_args, **_kwargs: pytest.fail("measured again"))
+    more = run_planning(PlanningOptions("region5", again, "2,8", kinds=("detour",), goals=("corner",), pairs=2, maps=2))
+    assert more.located == whole.located[2:]
+    assert sum(row.pairs for row in PLANNING_MAPS.read(again, "x").maps) == more.located[0].pairs
+
+
+@pytest.mark.parametrize("part", ["detour corner", "maps of detour corner"])
+def test_a_stored_row_with_numbers_missing_is_refused(part: str, run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(run, out)
+    with sqlite3.connect(out / "results.sqlite") as db:
+        ((text,),) = db.execute("SELECT measured FROM planning WHERE part = ? AND level = 2", (part,)).fetchall()
+        row = json.loads(text)
+        row["apart"].append(0.5)
+        db.execute("UPDATE planning SET measured = ? WHERE part = ? AND level = 2", (json.dumps(row), part))
+    done = mazesteer("planning", "region5", *LEVELS, "--out", out)
+    assert done.returncode == 2 and f"planning, {part}, level 2: numbers are missing; choose" in done.stderr
+
+
 def test_kinds_and_goals_are_measured_alone_as_together(run: Path, tmp_path: Path) -> None:
     whole = PLANNING.read(run, "x")
     options = PlanningOptions("region5", tmp_path / "part", "2,8", kinds=("detour",), goals=("corner",), pairs=2)
@@ -101,6 +131,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"goals": ()}, "--goal: name cheese, corner or both"),
     ({"pairs": 0}, "pairs 0: give 1 to 64"),
     ({"distance": 0}, "distance 0: give 1 to 24"),
+    ({"maps": 65}, "maps 65: give 0 to 64"),
+    ({"maps": 3, "pairs": 2}, "--maps 3: give at most --pairs, 2"),
     ({"levels": "0:4", "n_levels": 3}, "not both"),
     ({"levels": "1"}, "none of them qualifies"),
     ({"levels": "26"}, "no detour pairs to the cheese in these levels .none has changes 5 cells away.; take more"),
