@@ -79,6 +79,7 @@ RANGES: dict[str, Range] = {
     row[0]: Range(*row)
     for row in (
         ("behaviour-levels", 1, 100_000, "levels"),
+        ("branches", 1, 64, "free moves not chosen, of each level"),
         ("channel", 0, 65_535, "index of a channel"),
         ("coefficient", -1e6, 1e6, "multiple of the vector"),
         ("dagger-samples", 0, 10**10, "labelled states of a round"),
@@ -87,6 +88,7 @@ RANGES: dict[str, Range] = {
         ("fps", 0.01, 60.0, "frames a second"),
         ("gpus-per-unit", 0.0, 1_024.0, "GPUs"),
         ("horizon", 1, 500, "moves; procgen ends an episode after 500"),
+        ("learn-levels", 10, 10_000, "levels that readouts learn from"),
         ("level", 0, 2**31 - 2, "seed of a level"),
         ("maps", 0, 64, "pairs of each kind, goal and level"),
         ("n-levels", 1, 100_000, "levels"),
@@ -103,6 +105,7 @@ RANGES: dict[str, Range] = {
         ("seed", 0, 2**63 - 1, "seed of every random draw"),
         ("size", 64, 2_048, "pixels of a maze's side"),
         ("states", 1, 1_000, "frames of each level"),
+        ("strength", 0.001, 1e6, "multiple of the norm of the cheese vector"),
         ("threshold", -10.0, 10.0, "share of what the cheese changes"),
         ("vector-levels", 1, 256, "levels averaged over"),
         ("width", 0.001, 2.0, "width of an interval of blindness"),

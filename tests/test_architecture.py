@@ -35,11 +35,12 @@ FLOORS: tuple[dict[str, str], ...] = (
         "steering.statistics": "bootstrap boundary formatting paired sample_size seeding",
     },
     {"steering.experiments": "conditions outcome exact profiles levels level_conditions sampled"},
-    {"steering.records": "sites boundary sweep probes planning readings comparison examples replication"},
+    {"steering.records": "sites boundary sweep probes planning readings comparison examples replication written"},
     {"steering.sweep": "artifacts provenance spec recordings store outcome_table units executors run planning"},
     {"steering.planning": "pairs readers behaviour located maps measure summary located_summary run"},
     {"steering.probes": "score_records data ridge convolutional summary surroundings scores curves "
                         "position_dependence run"},
+    {"steering.readouts": "directions written written_summary written_run"},
     {"steering.analysis": "paired_effects readings summary power conclusion decision_square compared_runs "
                           "development comparison_readings comparison"},
     {"steering.replication": "tracking protocol store own_vectors transfer channels cheese_probe behaviour levels run"},

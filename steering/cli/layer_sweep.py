@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from envs.errors import RANGES, InputError
-from steering.cli.options import DEFAULT_CHECKPOINT, Activation, Horizon, Mode, ScalePixels, Seed, number, path
+from envs.errors import InputError
+from steering.cli.options import DEFAULT_CHECKPOINT, Activation, Horizon, Mode, ScalePixels, Seed, number, numbers, path
 from steering.experiments.conditions import CONDITIONS, DEFAULT_CONDITIONS
 
 
@@ -65,7 +65,7 @@ def layer_sweep(
         n_levels=n_levels,
         sites=sites,
         conditions=tuple(name.strip() for name in conditions.split(",") if name.strip()),
-        coefficients=_numbers(coefficients),
+        coefficients=numbers(coefficients, "--coefficients", "coefficient"),
         horizon=horizon,
         seed=seed,
         out=out,
@@ -84,11 +84,3 @@ def layer_sweep(
         run_layer_sweeps(options, asked)
     else:
         run_layer_sweep(options)
-
-
-def _numbers(text: str) -> tuple[float, ...]:
-    try:
-        found = tuple(dict.fromkeys(float(part) for part in text.split(",") if part.strip()))
-    except ValueError:
-        raise InputError(f"--coefficients {text!r}: write numbers separated by commas, e.g. 0.5,1,2") from None
-    return tuple(RANGES["coefficient"].check(value) for value in found)

@@ -9,13 +9,22 @@ from typing import Annotated, Any
 
 import typer
 
-from envs.errors import RANGES
+from envs.errors import RANGES, InputError
 
 
 def number(name: str, help: str, *flags: str) -> Any:
     """Return the option of a number in the range ``name`` of :data:`envs.errors.RANGES`."""
     bounds = RANGES[name]
     return typer.Option(*flags, help=help, min=bounds.low, max=bounds.high)
+
+
+def numbers(text: str, option: str, name: str) -> tuple[float, ...]:
+    """Return the numbers of an option that takes several, each once and in the range ``name``."""
+    try:
+        found = tuple(dict.fromkeys(float(part) for part in text.split(",") if part.strip()))
+    except ValueError:
+        raise InputError(f"{option} {text!r}: write numbers separated by commas, e.g. 0.5,1,2") from None
+    return tuple(RANGES[name].check(value) for value in found)
 
 
 def path(help: str) -> Any:

@@ -1,17 +1,19 @@
-"""The ``planning`` command: does an agent plan, how far ahead, and where in the network is the plan?"""
+"""The commands ``planning`` and ``write-moves``: does an agent plan, where, and is what can be read of it used?"""
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from steering.cli.options import DEFAULT_CHECKPOINT, Activation, Checkpoint, ScalePixels, Seed, number, path
+from steering.cli.options import DEFAULT_CHECKPOINT, Activation, Checkpoint, ScalePixels, Seed, number, numbers, path
 from steering.statistics.formatting import short_site_name
 
 if TYPE_CHECKING:
     from steering.records.planning import GoalBehaviour, Located, PairBin, PlanningSummary, Share
+    from steering.records.written import WrittenSummary
 
 commands = typer.Typer()
 
@@ -150,3 +152,85 @@ def _of(value: Share) -> str:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{round(value, 2) + 0.0:.2f}"  # no -0
+
+
+@commands.command("write-moves")
+def write_moves(
+    checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
+    levels: Annotated[str | None, typer.Option(help="Seeds to consider: 0:64, or 3,7,12.")] = None,
+    n_levels: Annotated[
+        int | None,
+        number("n-levels", "Take the first N levels that qualify (default: the sweep's in --out, else 50)."),
+    ] = None,
+    sites: Annotated[str, typer.Option(help="trunk, all, or names separated by commas.")] = "trunk",
+    target: Annotated[
+        str, typer.Option(help="Next move that is read and written: to the cheese, to the corner, or the policy's.")
+    ] = "cheese",
+    branches: Annotated[int, number("branches", "Free moves not chosen at junctions, of each level.")] = 8,
+    learn_levels: Annotated[int, number("learn-levels", "Other levels that readouts learn from.")] = 160,
+    strengths: Annotated[
+        str, typer.Option(help="Lengths of what is added, as multiples of the cheese vector's norm.")
+    ] = "0.25,0.5,1,2,4",
+    seed: Seed = 0,
+    mode: Annotated[
+        str | None,
+        typer.Option(help="Procgen's distribution mode: hard or easy (default: the sweep's in --out, else hard)."),
+    ] = None,
+    out: Annotated[Path, path("A sweep's run directory, or a new one; resumes there.")] = Path("runs/planning"),
+    activation: Activation = None,
+    scale_pixels: ScalePixels = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Is what a readout of the next move reads used? Its direction is written at junctions, site by site."""
+    from envs.stored.json_records import to_json
+    from steering.readouts.written_run import WriteOptions, run_write_moves
+    from steering.sweep.artifacts import WRITTEN
+    from steering.sweep.spec import stated_of
+    from steering.workflows.progress import bar
+
+    options = WriteOptions(
+        checkpoint=checkpoint,
+        out=out,
+        levels=levels,
+        n_levels=n_levels,
+        sites=sites,
+        target=target,
+        branches=branches,
+        learn_levels=learn_levels,
+        strengths=numbers(strengths, "--strengths", "strength"),
+        seed=seed,
+        mode=mode,
+        stated=stated_of(checkpoint, activation, scale_pixels, out),
+    )
+    with bar("written moves") as progress:
+        found = run_write_moves(options, progress)
+    if as_json:
+        print(to_json(found).decode(), end="")
+        return
+    _show_written(found)
+    print(f"\nnumbers: {out / WRITTEN.file}")
+
+
+def _show_written(found: WrittenSummary) -> None:
+    """Print what writing the readout's direction comes to, by site, place and strength."""
+    settings = found.settings
+    print(
+        f"{found.checkpoint.name}: {found.branches} branches of {found.mazes} mazes; next move to the {settings.target}"
+    )
+    print(f"left alone it makes such a move with probability {_of(found.clean)}")
+    for place in ("mouse", "map"):
+        rows = [(site, part) for site in found.sites for part in site.places if part.place == place]
+        if not rows:
+            continue
+        what = {"mouse": "at the mouse's place", "map": "over the whole map"}[place]
+        print(f"\nwritten {what}: rise of P(move) beyond controls, by strength")
+        print(f"{'':<22}{'read':>6}{'chance':>7}  {'':<8}" + "".join(f"{each:>7g}" for each in settings.strengths))
+        for site, part in rows:
+            for number_, direction in enumerate(each for each in part.directions if each.name in ("readout", "means")):
+                head = f"{short_site_name(site.name):<22}{_of(part.accuracy):>6}{_of(part.chance):>7}"
+                values = "".join(f"{_of(effect.beyond):>7}" for effect in direction.effects if effect.beyond)
+                print(f"{head if not number_ else '':<35}  {direction.name:<8}{values}")
+        for name in ("readout", "means"):
+            silent = [short_site_name(site.name) for site, part in rows if part.read and part.half(name) is None]
+            text = f"read, but {name} writes half at no strength: {', '.join(silent) or 'nowhere'}"
+            print(textwrap.fill(text, 80, subsequent_indent="  "))

@@ -21,13 +21,14 @@ from steering.records.planning import PlanningMaps, PlanningSummary
 from steering.records.probes import ProbeSummary, check_probes
 from steering.records.replication import ReplicateSummary
 from steering.records.sweep import CheckpointId
+from steering.records.written import WrittenSummary
 
 T = TypeVar("T")
 DATABASE = "results.sqlite"
 SUMMARY = "summary.json"
 RUN_FORMAT = "mazesteer-run-1"
 # What other commands leave beside a sweep, or before it.
-EVIDENCE = ("probe", ".probe", "replicate", ".replicate", "planning", ".planning")
+EVIDENCE = ("probe", ".probe", "replicate", ".replicate", "planning", ".planning", "written_moves", ".written_moves")
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,9 @@ PLANNING = Artifact(
 PLANNING_MAPS = Artifact(
     "planning_maps.json", "mazesteer-planning-maps-1", "mazesteer planning", "causal maps", PlanningMaps
 )
+WRITTEN = Artifact(
+    "written_moves.json", "mazesteer-written-moves-1", "mazesteer write-moves", "written moves", WrittenSummary
+)
 INDEX = Artifact("index.json", "mazesteer-runs-1", "mazesteer layer-sweep", "an index of runs", RunIndex)
 REMEDY = "remove it, or make it anew"
 
@@ -110,6 +114,8 @@ class RunArtifacts:
     """Readings of planning; None: not measured, or not of this sweep."""
     maps: PlanningMaps | None = None
     """Causal maps; None: not made, or not of this sweep."""
+    written: WrittenSummary | None = None
+    """Written moves; None: none, or not of this sweep."""
 
 
 def read_artifacts(directory: Path, sha256: str, mode: str, levels: Collection[int]) -> tuple[RunArtifacts, list[str]]:
@@ -141,7 +147,9 @@ def read_artifacts(directory: Path, sha256: str, mode: str, levels: Collection[i
         notes.append(f"planning was measured on {len(planning.settings.levels)} levels, not those of the sweep")
     maps, note = PLANNING_MAPS.of_sweep(directory, sha256, mode)
     notes.append(note)
-    return RunArtifacts(probes, fields, replicate, planning, maps), [note for note in notes if note]
+    written, note = WRITTEN.of_sweep(directory, sha256, mode)
+    notes.append(note)
+    return RunArtifacts(probes, fields, replicate, planning, maps, written), [note for note in notes if note]
 
 
 def read_probes(directory: Path, sha256: str, mode: str) -> tuple[ProbeSummary | None, str]:

@@ -24,7 +24,7 @@ from steering.sweep.spec import MOST_RESULTS, SweepSpec
 from tests.helpers.command import mazesteer
 
 ROOT = Path(__file__).parents[3]
-IN_TEXTS = {"dagger-samples", "patience", "vector-levels"}  # numbers within the text of an option
+IN_TEXTS = {"dagger-samples", "patience", "strength", "vector-levels"}  # numbers within the text of an option
 NEEDED = {"power": ["run"], "compare": ["run"], "film-sweep": ["run"], "report": ["run"], "replay": ["x.npz"]}
 
 
