@@ -41,11 +41,12 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"steering.probes": "score_records data ridge convolutional summary surroundings scores curves "
                         "position_dependence run"},
     {"steering.readouts": "directions written written_summary written_run"},
-    {"steering.analysis": "paired_effects readings summary power conclusion decision_square compared_runs "
+    {"steering.analysis": "paired_effects readings distances summary power conclusion compared_runs "
                           "development comparison_readings comparison"},
     {"steering.replication": "tracking protocol store own_vectors transfer channels cheese_probe behaviour levels run"},
     {"steering.films": "move_fields heat_maps condition_film sweep_film site_film example_mazes example_fields"},
-    {"steering.figures": "site_axis tables static_figures probe_figures sweep_figures comparison_figures"},
+    {"steering.figures": "site_axis tables weighting_figures static_figures probe_figures sweep_figures "
+"comparison_figures"},
     {"steering.reports": "captions page sweep_report comparison_report"},
     {"steering": "bench bench_films doctor"},
     {"steering.workflows": "progress outputs sweep_runs"},

@@ -16,6 +16,7 @@ import numpy as np
 
 from envs.errors import InputError, check_random_seed
 from steering.analysis.compared_runs import ComparedRun, are_training_seeds
+from steering.analysis.distances import Distances, effect_spread, weighed, weighed_curves
 from steering.analysis.summary import maze_weights, trunk_curves
 from steering.experiments.conditions import MAIN
 from steering.experiments.outcome import ATTRACTION, COMPARED
@@ -31,6 +32,7 @@ from steering.records.comparison import (
     CurvePoint,
     RunDifference,
     RunEffect,
+    WeightedCurve,
 )
 from steering.statistics import bootstrap, boundary, paired
 from steering.statistics.boundary import Boundary, Curves, ThresholdPair, agreed_thresholds, find_boundary, over_agents
@@ -38,7 +40,6 @@ from steering.sweep.outcome_table import Columns, OutcomeTable
 from steering.sweep.store import Store
 
 FORMAT = "mazesteer-compare-1"
-Distances = tuple[np.ndarray, np.ndarray]  # edited float[s, n], left alone float[n]
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ class SharedOutcomes:
     """Outcomes of the policy in the levels without their cheese."""
     curves: Curves
     """Blindness and competence over the sites."""
+    weighed: Mapping[str, Distances]
+    """Distances with the states of a maze weighed in other ways, by name."""
 
     @property
     def distances(self) -> Distances:
@@ -102,7 +105,7 @@ def compare(
         horizon=first.spec.horizon,
         mode=first.spec.mode,
         seed=seed,
-        arms=tuple(_summary(part, found, weights) for part, found in zip(shared, boundaries, strict=True)),
+        arms=tuple(_summary(part, found, rule, weights) for part, found in zip(shared, boundaries, strict=True)),
         differences=tuple(
             RunDifference(of=run.name, against=first.name, blindness=difference, effects=effect)
             for run, difference, effect in zip(runs[1:], differences, effects, strict=True)
@@ -159,14 +162,14 @@ def _cut(run: ComparedRun, sites: Sequence[str], levels: Sequence[int], weights:
         no_cheese.p_region_first,
         weights,
     )
-    return SharedOutcomes(run, edited, clean, no_cheese, curves)
+    return SharedOutcomes(run, edited, clean, no_cheese, curves, weighed(table, sites))
 
 
 def _stacked(edited: Mapping[str, Columns], outcome: str) -> np.ndarray:
     return np.array([columns[outcome] for columns in edited.values()])
 
 
-def _summary(part: SharedOutcomes, boundary: Boundary, weights: np.ndarray) -> ComparedRunSummary:
+def _summary(part: SharedOutcomes, boundary: Boundary, rule: ThresholdPair, weights: np.ndarray) -> ComparedRunSummary:
     run = part.run
     return ComparedRunSummary(
         name=run.name,
@@ -182,6 +185,8 @@ def _summary(part: SharedOutcomes, boundary: Boundary, weights: np.ndarray) -> C
         reference=ComparedReferences(clean=_means(part.clean), no_cheese=_means(part.no_cheese)),
         tv_no_cheese=float(part.clean.tv_no_cheese.mean()),
         cheese=_cheese(part),
+        weightings=_weightings(part, rule, weights),
+        spread=effect_spread(part.clean.tv_no_cheese),
     )
 
 
@@ -217,6 +222,18 @@ def _points(part: SharedOutcomes, weights: np.ndarray) -> tuple[CurvePoint, ...]
             part.curves.sites, part.curves.blind, ends, part.curves.able, strict=True
         )
     )
+
+
+def _weightings(part: SharedOutcomes, rule: ThresholdPair, weights: np.ndarray) -> tuple[WeightedCurve, ...]:
+    """Return subtraction with states weighed in other ways, each with its boundary."""
+    found = []
+    for name, curves in weighed_curves(part.curves, part.weighed, weights).items():
+        edited, clean = part.weighed[name]
+        lows, highs = zip(*(bootstrap.blindness_interval(row, clean, weights) for row in edited), strict=True)
+        blind, low, high = (tuple(map(bootstrap.defined, ends)) for ends in (curves.blind, lows, highs))
+        reach = vars(boundary.reach(curves, rule.blindness, rule.competence))
+        found.append(WeightedCurve(name, **reach, blindness=blind, blindness_low=low, blindness_high=high))
+    return tuple(found)
 
 
 def _means(columns: Columns) -> ComparedOutcomes:

@@ -2,18 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from envs.errors import InputError, nearest
+from envs.stored.ranges import AtMostOne, Count, Line, Name, Number
 from steering.analysis.summary import maze_weights, trunk_curves
 from steering.experiments.conditions import MAIN
-from steering.records.sweep import SitePower
 from steering.statistics import bootstrap, boundary
 from steering.statistics.sample_size import levels_needed
 from steering.sweep.outcome_table import OutcomeTable
 from steering.sweep.store import Store
+
+
+@dataclass(frozen=True)
+class SitePower:
+    """Number of levels that an interval of blindness of some width takes at one site, judging by a pilot run."""
+
+    site: Name
+    """Name of the site."""
+    blindness: AtMostOne
+    """Blindness of subtraction there in the pilot, at most 1."""
+    blindness_low: Number
+    """Low end of its interval."""
+    blindness_high: AtMostOne
+    """High end of its interval, at most 1."""
+    width: Number
+    """Width of the interval asked for, above 0 and up to 2."""
+    pilot: Count
+    """Number of levels of the pilot."""
+    levels: Count
+    """Number of levels needed."""
+    curve: tuple[tuple[int, float], ...]
+    """(levels, mean width of the interval) of the sizes simulated."""
+    suffices: bool
+    """Whether the pilot has as many levels as are needed."""
+    warning: Line
+    """Reason not to trust the number; empty if nothing speaks against it."""
 
 
 def power_of_run(directory: Path, width: float, site: str | None = None) -> list[SitePower]:

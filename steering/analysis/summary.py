@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,19 +11,26 @@ import numpy as np
 
 from envs.files import write_atomic
 from envs.stored.json_records import to_json
+from steering.analysis.distances import (
+    Bins,
+    effect_spread,
+    nearness_curve,
+    position_bins,
+    position_curve,
+    receptive_field_split,
+    weighed,
+    weighed_curves,
+)
 from steering.analysis.paired_effects import effects
 from steering.experiments.conditions import ALL_SITES, BY_NAME, CONTROLS, MAIN
-from steering.experiments.outcome import OUTCOME_FIELDS, PROFILE_SUMS
-from steering.records.boundary import BoundarySummary, ControlReading, ControlSummary, ThresholdReach
+from steering.experiments.outcome import OUTCOME_FIELDS
+from steering.records.boundary import BoundarySummary, ControlReading, ControlSummary, ThresholdReach, WeightedReach
 from steering.records.sweep import (
     CheckpointId,
     CleanReference,
     ConditionSummary,
     LevelsUsed,
     MeanOutcome,
-    PooledProfile,
-    PositionBin,
-    ReceptiveFieldSplit,
     References,
     SiteSummary,
     SkippedLevel,
@@ -35,12 +41,6 @@ from steering.statistics.boundary import Reach, ThresholdPair
 from steering.sweep.outcome_table import Columns, OutcomeTable
 from steering.sweep.spec import SweepSpec, labelled
 from steering.sweep.store import Store
-
-_SUMS_OF = operator.attrgetter(*PROFILE_SUMS)
-_DISTANCES = [1 + PROFILE_SUMS.index(name) for name in PROFILE_SUMS if name.startswith("tv_")]  # columns of `Bins`
-INSIDE, OUTSIDE = 0, 1  # ``outside`` of a profile
-# Of one site, by (distance, outside): ``float64[n_levels, 5]``, the number of states and the sums of the profiles.
-Bins = dict[tuple[int, int], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,7 @@ def summarize(
         all_sites=tuple(_condition(basis, ALL_SITES, "", coefficient) for coefficient in everywhere),
         boundary=boundary_readings(table, weights, sites, ThresholdPair(blindness, competence)),
         effects=tuple(effects(table)),
+        spread=effect_spread(basis.clean.tv_no_cheese),
     )
 
 
@@ -189,6 +190,10 @@ def boundary_readings(
             for condition, each in controls.items()
             if each is not None
         },
+        weightings=tuple(
+            WeightedReach(name, **vars(boundary.reach(each, blindness, competence)))
+            for name, each in weighed_curves(curves, weighed(table, curves.sites), weights).items()
+        ),
     )
 
 
@@ -223,47 +228,6 @@ def _most_blind(sites: Sequence[SiteSummary], condition: str) -> ControlReading 
     return max(found, key=lambda reading: reading.blindness, default=None)
 
 
-def position_bins(store: Store, levels: Sequence[int], coefficient: float) -> dict[str, Bins]:
-    """Return the profiles of the levels at each site, by distance and side of the receptive field.
-
-    Distances whose mean over a level's bin is rounding count as zero, as those of outcomes do.
-    """
-    row = {level: k for k, level in enumerate(levels)}
-    bins: dict[str, Bins] = {}
-    for profile in store.profiles():
-        if profile.level in row and profile.coefficient == coefficient:
-            site = bins.setdefault(profile.site, {})
-            place = profile.distance, profile.outside
-            sums = site.get(place)
-            if sums is None:
-                sums = site[place] = np.zeros((len(levels), 1 + len(PROFILE_SUMS)))
-            sums[row[profile.level]] += [profile.states, *_SUMS_OF(profile)]
-    for sums in (sums for site in bins.values() for sums in site.values()):
-        sums[:, _DISTANCES] = bootstrap.without_rounding(sums[:, _DISTANCES], sums[:, :1])
-    return bins
-
-
-def position_curve(bins: Bins, weights: np.ndarray) -> tuple[PositionBin, ...]:
-    """Return blindness and interaction of one site by distance, with intervals from ``weights``."""
-
-    def at(distance: int) -> PositionBin:
-        both = _pooled([sums for (where, _), sums in bins.items() if where == distance], weights)
-        inside, outside = (
-            _pooled([bins[distance, side]] if (distance, side) in bins else [], weights) for side in (INSIDE, OUTSIDE)
-        )
-        return PositionBin(distance, **vars(both), inside=inside, outside=outside)
-
-    return tuple(at(distance) for distance in sorted({distance for distance, _ in bins}))
-
-
-def receptive_field_split(bins: Bins, weights: np.ndarray) -> ReceptiveFieldSplit:
-    """Return blindness and interaction of one site inside and outside the receptive field."""
-    inside, outside = (
-        _pooled([sums for (_, at), sums in bins.items() if at == side], weights) for side in (INSIDE, OUTSIDE)
-    )
-    return ReceptiveFieldSplit(inside, outside)
-
-
 def write_summary(summary: SweepSummary, path: Path) -> None:
     """Write ``summary.json`` (whole or not at all)."""
     write_atomic(path, to_json(summary, indent=2))
@@ -287,6 +251,7 @@ def _site(basis: _Basis, name: str, bins: Bins) -> SiteSummary:
         },
         position_curve=position_curve(bins, basis.weights),
         receptive_field_split=receptive_field_split(bins, basis.weights),
+        nearness_curve=nearness_curve(basis.table, name, basis.weights),
     )
 
 
@@ -316,23 +281,3 @@ def _condition(basis: _Basis, condition: str, site: str, coefficient: float) -> 
 def _means(columns: Columns) -> dict[str, float | None]:
     """Return the mean of every outcome over the mazes where it is defined."""
     return {name: bootstrap.defined(np.nanmean(columns[name])) for name in OUTCOME_FIELDS}
-
-
-def _pooled(parts: Sequence[np.ndarray], weights: np.ndarray) -> PooledProfile:
-    """Return the profile of bins taken together, with intervals from ``weights``."""
-    empty = np.zeros((weights.shape[1], 1 + len(PROFILE_SUMS)))
-    states, tv, tv_clean, rest, difference = np.sum(parts or [empty], axis=0).T
-    low, high = bootstrap.blindness_interval(tv, tv_clean, weights)
-    if not tv_clean.any():  # the cheese moves nothing here: what the vector leaves of it is of no effect
-        difference = np.zeros_like(difference)
-    rest_low, rest_high = bootstrap.ratio_interval(rest, difference, weights)
-    return PooledProfile(
-        states=int(states.sum()),
-        mazes=int(np.count_nonzero(states)),
-        blindness=bootstrap.defined(bootstrap.blindness(tv, tv_clean)),
-        blindness_low=bootstrap.defined(low),
-        blindness_high=bootstrap.defined(high),
-        interaction=bootstrap.defined(bootstrap.quotient(rest.sum(), difference.sum())),
-        interaction_low=bootstrap.defined(rest_low),
-        interaction_high=bootstrap.defined(rest_high),
-    )

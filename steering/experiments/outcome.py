@@ -1,4 +1,4 @@
-"""The outcome of one level under one condition, and its profile by distance: fields and their names (no torch)."""
+"""The outcome of one level under one condition, and its sums by distance: fields and their names (no torch)."""
 
 from __future__ import annotations
 
@@ -160,3 +160,40 @@ class Profile:
     """Sum of norms ``|f(m,c) - f(m,0) - v|``: what the vector ``v`` leaves over at position m, 0 or more."""
     difference: NonNegative
     """Sum of norms ``|f(m,c) - f(m,0)|``, 0 or more."""
+
+
+# First distance of each bin, in cells between mouse and cheese; the last is open.
+CELLS = (0, 3, 6, 9, 13)
+NEARNESS_FIELDS = ("level", "site", "coefficient", "cells", "states", "tv_subtract", "tv_clean")
+
+
+@dataclass(frozen=True)
+class Nearness:
+    """Sums over the states of one level where the mouse is so far from the cheese, for one site and multiple.
+
+    Distance is the larger of the columns and the rows between the two (Chebyshev): walls do not count.
+    """
+
+    level: LevelSeed
+    """Seed of the level."""
+    site: Name
+    """Name of the site of subtraction."""
+    coefficient: Number
+    """Multiple of the vector subtracted."""
+    cells: Count
+    """First distance of the bin, in cells: one of ``CELLS``."""
+    states: Positive
+    """Number of states in the bin, 1 or more; states on the cheese's cell are left out."""
+    tv_subtract: NonNegative
+    """Sum of the total-variation distances of the edited to the no-cheese policy, 0 to ``states``."""
+    tv_clean: NonNegative
+    """Sum of those of the policy left alone, 0 to ``states``."""
+
+
+Sums = Profile | Nearness  # what a level has beside its outcomes, as stored
+
+
+def cells_label(first: int) -> str:
+    """Return the name of a bin of :data:`CELLS`, given by its first distance: ``3-5 cells``."""
+    following = [cells for cells in CELLS if cells > first]
+    return f"{first}-{following[0] - 1} cells" if following else f"{first} or more cells"

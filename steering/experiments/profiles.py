@@ -1,7 +1,8 @@
-"""Profiles of subtraction in a level: blindness and interaction against the distance of the mouse.
+"""Subtraction in a level against the distance of the mouse: from where the vector was taken, and from the cheese.
 
 For one level and site, the states are sorted by path length from where the vector was taken and by whether adding up
-is guaranteed there. Sums are kept, not ratios, so that mazes can be pooled and resampled.
+is guaranteed there (profiles), and by the cells between mouse and cheese (nearness). Sums are kept, not ratios, so that
+mazes can be pooled and resampled.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from agents.networks.policy import batches, to_input
 from envs import chain
 from envs.maze import Cell, Maze
 from steering.experiments.exact import CHUNK, LevelEvaluator, StatePolicy
-from steering.experiments.outcome import DISTANCES, Profile
+from steering.experiments.outcome import CELLS, DISTANCES, Nearness, Profile
 from steering.interventions.hooks import HookedPolicy
 from steering.interventions.sites import Site
 
@@ -53,6 +54,27 @@ def level_profiles(
                     sums = [float(part[chosen].sum()) for part in (tv, tv_clean, rest[name], difference[name])]
                     where = (maze.level or 0, name, coefficient, first, flag, int(chosen.sum()))
                     found.append(Profile(*where, *sums))
+    return found
+
+
+def level_nearness(evaluator: LevelEvaluator, subtracted: Mapping[tuple[str, float], StatePolicy]) -> list[Nearness]:
+    """Return the sums of one level by the cells between mouse and cheese, for each (site, coefficient).
+
+    States on the cheese's cell are left out.
+    """
+    maze = evaluator.maze
+    assert maze.cheese is not None
+    away = np.abs(np.array([state.cell for state in maze.states]) - np.array(maze.cheese)).max(axis=1)
+    bins = np.searchsorted(CELLS, away, side="right") - 1
+    chosen = [(first, (bins == k) & (away > 0)) for k, first in enumerate(CELLS)]
+    tv_clean = chain.total_variation(evaluator.clean.probabilities, evaluator.no_cheese.probabilities)
+    found = []
+    for (name, coefficient), field in subtracted.items():
+        tv = chain.total_variation(field.probabilities, evaluator.no_cheese.probabilities)
+        for first, here in chosen:
+            if here.any():
+                sums = int(here.sum()), float(tv[here].sum()), float(tv_clean[here].sum())
+                found.append(Nearness(maze.level or 0, name, coefficient, first, *sums))
     return found
 
 

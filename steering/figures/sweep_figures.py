@@ -32,7 +32,8 @@ from steering.films.move_fields import MoveField, panels
 from steering.records.examples import ChosenMaze, ExampleFields
 from steering.records.readings import CAUSAL, DECODING, PLANNING, REPRESENTATIONAL, Reading
 from steering.records.sites import SiteFacts
-from steering.records.sweep import DecisionSquares, SiteSummary, SweepSummary
+from steering.records.sweep import SiteSummary, SweepSummary
+from steering.sweep.outcome_table import DecisionSquares
 from videos.fields import field_drawing
 from videos.plots import field_figure
 

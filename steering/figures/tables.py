@@ -18,8 +18,6 @@ from steering.records.replication import FindingFigure, FindingResult, Replicate
 from steering.records.sites import SiteFacts
 from steering.records.sweep import (
     ConditionSummary,
-    DecisionMoves,
-    DecisionSquares,
     MeanOutcome,
     PositionBin,
     References,
@@ -28,6 +26,7 @@ from steering.records.sweep import (
 )
 from steering.statistics.bootstrap import FEW
 from steering.statistics.formatting import format_estimate, format_number, published_inside, short_site_name
+from steering.sweep.outcome_table import DecisionMoves, DecisionSquares
 
 
 @dataclass(frozen=True)

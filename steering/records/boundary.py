@@ -28,6 +28,19 @@ class ThresholdReach(Reach, ThresholdUsed):
 
 
 @dataclass(frozen=True)
+class Weighting:
+    """A way to weigh the states of a maze in blindness."""
+
+    weighting: Name
+    """Its name: ``visits``, or the cells between mouse and cheese, such as ``3-5 cells``."""
+
+
+@dataclass(frozen=True)
+class WeightedReach(Reach, Weighting):
+    """The boundary by the blindness of some states, with the competence of the whole policy."""
+
+
+@dataclass(frozen=True)
 class ControlReading:
     """Blindness of a control at one site."""
 
@@ -89,6 +102,8 @@ class BoundarySummary:
     """The boundary by competence threshold."""
     controls: dict[Name, ControlSummary]
     """Controls by condition, as far as swept."""
+    weightings: tuple[WeightedReach, ...] = ()
+    """The boundary with states weighed by visits, and of those at each distance from the cheese alone, where known."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from msgspec import UNSET, UnsetType
 
+from steering.records.boundary import WeightedReach
 from steering.records.readings import ComparedReadings
+from steering.records.sweep import EffectSpread
 from steering.statistics.boundary import Reach, ThresholdPair
 
 
@@ -70,6 +72,18 @@ class CurvePoint:
     """High end of the interval of ``blindness``, at most 1."""
     competence: float | None
     """P(top-right 5x5 first) relative to that without cheese, 0 or more; null: never reached without cheese."""
+
+
+@dataclass(frozen=True)
+class WeightedCurve(WeightedReach):
+    """Subtraction with the states of a maze weighed in another way: its boundary, and blindness at each site."""
+
+    blindness: tuple[float | None, ...]
+    """As in :class:`CurvePoint`."""
+    blindness_low: tuple[float | None, ...]
+    """Low end of the interval at each site."""
+    blindness_high: tuple[float | None, ...]
+    """High end of the interval at each site."""
 
 
 @dataclass(frozen=True)
@@ -176,6 +190,10 @@ class ComparedRunSummary:
     """Mean total-variation distance of its moves with the cheese to those without, 0 to 1."""
     cheese: tuple[CheeseEffect, ...]
     """Effect of the cheese, by outcome."""
+    weightings: tuple[WeightedCurve, ...] = ()
+    """Subtraction with states weighed by visits, and of those at each distance from the cheese alone, where known."""
+    spread: EffectSpread = EffectSpread(None, None, 0)  # noqa: RUF009  (frozen)
+    """Mazes that its blindness is about."""
 
 
 @dataclass(frozen=True)

@@ -208,6 +208,40 @@ class ReceptiveFieldSplit:
 
 
 @dataclass(frozen=True)
+class NearnessBin:
+    """Subtraction where the mouse is so many cells from the cheese: the larger of the columns and rows between them."""
+
+    cells: Count
+    """First distance of the bin: one of ``CELLS``."""
+    states: Count
+    """Number of states, 1 or more."""
+    mazes: Count
+    """Number of levels that have such states."""
+    effect: Probability | None
+    """Part of the cheese's effect on the moves that lies there, each maze's states weighing alike; null: no effect."""
+    effective_mazes: NonNegative | None
+    """Number of mazes among which that part is spread: see :class:`EffectSpread`."""
+    blindness: AtMostOne | None
+    """Blindness of subtraction there, at most 1; null: the cheese changes nothing there."""
+    blindness_low: Number | None
+    """Low end of its interval."""
+    blindness_high: AtMostOne | None
+    """High end of its interval, at most 1."""
+
+
+@dataclass(frozen=True)
+class EffectSpread:
+    """How unevenly the cheese's effect on the moves, which blindness is a share of, lies among the mazes."""
+
+    effective_mazes: NonNegative | None
+    """Number of equal mazes that would be spread as widely: 1 over the sum of squared shares; null: no effect."""
+    largest: Probability | None
+    """Share of the mazes with the largest effect, as many as ``of``; null: no effect."""
+    of: Count
+    """Number of these mazes, 20 or all there are."""
+
+
+@dataclass(frozen=True)
 class SiteSummary(SiteFacts):
     """One site: what it is, and what every condition does there."""
 
@@ -217,6 +251,8 @@ class SiteSummary(SiteFacts):
     """Subtraction by path length, nearest first; empty without profiles."""
     receptive_field_split: ReceptiveFieldSplit
     """The same over all path lengths."""
+    nearness_curve: tuple[NearnessBin, ...] = ()
+    """Subtraction by the distance between mouse and cheese, nearest first; empty in a run of an earlier version."""
 
 
 @dataclass(frozen=True)
@@ -284,57 +320,5 @@ class SweepSummary:
     """Up to which site subtraction works."""
     effects: tuple[EffectRecord, ...]
     """Paired effects, those of the cheese itself (``clean`` against ``no_cheese``) first."""
-
-
-@dataclass(frozen=True)
-class DecisionMoves:
-    """Probabilities of the moves at the decision square, one number per maze; NaN where a maze has none."""
-
-    cheese: tuple[float, ...]
-    """Towards the cheese, from 0 to 1."""
-    corner: tuple[float, ...]
-    """Towards the top-right cell, from 0 to 1."""
-    other: tuple[float, ...]
-    """Anywhere else, from 0 to 1."""
-
-
-@dataclass(frozen=True)
-class DecisionSquares:
-    """The agent's moves at the decision square of each maze, before and after."""
-
-    site: Name
-    """Name of the site of subtraction."""
-    levels: tuple[LevelSeed, ...]
-    """Seeds of the mazes, in the order of the numbers."""
-    clean: DecisionMoves
-    """Left alone."""
-    subtract: DecisionMoves
-    """With the cheese vector subtracted at ``site``."""
-    no_cheese: DecisionMoves
-    """With the cheese removed."""
-
-
-@dataclass(frozen=True)
-class SitePower:
-    """Number of levels that an interval of blindness of some width takes at one site, judging by a pilot run."""
-
-    site: Name
-    """Name of the site."""
-    blindness: AtMostOne
-    """Blindness of subtraction there in the pilot, at most 1."""
-    blindness_low: Number
-    """Low end of its interval."""
-    blindness_high: AtMostOne
-    """High end of its interval, at most 1."""
-    width: Number
-    """Width of the interval asked for, above 0 and up to 2."""
-    pilot: Count
-    """Number of levels of the pilot."""
-    levels: Count
-    """Number of levels needed."""
-    curve: tuple[tuple[int, float], ...]
-    """(levels, mean width of the interval) of the sizes simulated."""
-    suffices: bool
-    """Whether the pilot has as many levels as are needed."""
-    warning: Line
-    """Reason not to trust the number; empty if nothing speaks against it."""
+    spread: EffectSpread = EffectSpread(None, None, 0)
+    """Mazes that blindness is about."""

@@ -32,6 +32,16 @@ FIGURES = {
         + MARKS
         + TWINS,
     ),
+    "weightings": (
+        "Blindness by the distance to the cheese, and where the mouse goes",
+        """Blindness of subtraction by the cells between mouse and cheese (the larger of columns and rows; walls do not
+        count), and with states weighed by how often the policy without cheese is there (visits). The pooled curve
+        (all states) is their mean, each weighed by the part of the cheese's effect that lies there: where it lies next
+        to the cheese, the curve is about what happens next to the cheese. {spread} Bars: 95% bootstrap intervals over
+        mazes; dotted: the threshold of the boundary."""
+        + MARKS
+        + TWINS,
+    ),
     "thresholds": (
         "The boundary for every threshold",
         """Where the boundary lies if another blindness counts as working (the other threshold stays), and if another
@@ -182,6 +192,9 @@ COMPARED = """All runs are cut to the mazes and trunk sites that all of them hav
     out 0: a studentized bootstrap of the largest deviation over the distinct sites, for each pair of runs by itself.
     P-values are Holm-adjusted over all of the list. Boundary: deepest trunk site up to which blindness is at least
     {blindness:g} and competence at least {competence:g}. Seed {seed}."""
+COMPARED_WEIGHTINGS = """The rule with the states of a maze weighed by how often the policy without cheese is there
+    (visits), and of the states with so many cells between mouse and cheese alone (the larger of columns and rows;
+    walls do not count). Effective number: of equal mazes over which the cheese's effect would be spread as widely."""
 COMPARED_READINGS = """The causal reading is of this page's mazes and sites; the other two are of the {mazes} mazes and
     {sites} sites that all runs' probes share, with the same resamples for all. Probes learned from all levels of their
     own run. In brackets 95% bootstrap intervals over mazes; of the agents' mean curves over agents and mazes (of two or
@@ -200,6 +213,11 @@ CHANGE = """Change-point of the blindness curve (two constant pieces over the di
     blindness surely falls by {drop:g} or more): last site before the drop {site}, interval {low} to
     {high}."""
 ALONE = "By blindness alone: up to {site}, interval {low} to {high}."
+SPREAD = """The cheese's effect is spread over as many mazes as {effective:.0f} equal ones would be; the {of} with most
+    of it hold {largest:.0%}."""
+NO_NEARNESS = """Of this run, which an earlier version made, the distances are not known; its command, typed again, adds
+    them."""
+WEIGHTINGS = """The same rule with the states weighed in other ways: {ends}."""
 CONTROL = """Control {condition}: blindness {there} at the boundary; at most {most} at {where} among the sites that are
     not free. Change-point of its curve: {change}."""
 NO_PROBES = """Representation and decoding: not measured here; `mazesteer probe CHECKPOINT --out` this directory adds

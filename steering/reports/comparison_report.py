@@ -33,6 +33,7 @@ from steering.analysis.paired_effects import cheese_tells
 from steering.figures import comparison_figures
 from steering.figures.site_axis import labels, place
 from steering.figures.static_figures import compare_picture
+from steering.figures.weighting_figures import compared_weightings
 from steering.records.comparison import (
     BlindnessDifference,
     ComparedBoundary,
@@ -140,6 +141,8 @@ def _write_page(path: Path, found: Comparison, series: Series | None) -> None:
         table=_table(found),
         sites=_by_site(found),
         sites_caption=captions.BY_SITE if few else captions.BY_SITE_MANY,
+        weightings=compared_weightings(found) if few else [],
+        weightings_caption=captions.fill(captions.COMPARED_WEIGHTINGS),
         readings=_readings(found),
         effects=_effects(found) if few else [captions.fill(captions.MANY)],
         methods=_methods(found),

@@ -28,18 +28,20 @@ from steering.figures.tables import (
     replicate_table,
     site_table,
 )
+from steering.figures.weighting_figures import weighted_boundaries, weighting_figure, weighting_table
 from steering.records.boundary import BoundarySummary, ControlReading, ControlSummary
 from steering.records.examples import ExampleFields
 from steering.records.planning import GoalBehaviour, Located, PlanningSummary
 from steering.records.probes import ProbeSummary
 from steering.records.readings import Reading
-from steering.records.sweep import DecisionSquares, EffectRecord, SkippedLevel, SweepSummary
+from steering.records.sweep import EffectRecord, SkippedLevel, SweepSummary
 from steering.reports import captions
 from steering.reports.page import PAGE_BYTES, Figure, write_page
 from steering.statistics import formatting
 from steering.statistics.boundary import DROP
 from steering.statistics.formatting import short_site_name
 from steering.sweep.artifacts import RunArtifacts
+from steering.sweep.outcome_table import DecisionSquares
 from steering.sweep.provenance import format_versions, version_sets
 
 T = TypeVar("T")
@@ -91,6 +93,7 @@ def write_report(
     tables = {
         "before-after": decision_table(decisions) if decisions is not None else [],
         "positions": position_table(summary),
+        "weightings": weighting_table(summary),
         "probes": probe_table(others.probes) if others.probes else [],
         **_planning(others.planning, detour_table, located_table),
     }
@@ -150,6 +153,7 @@ def _figures(
     made = {
         "readings": sweep_figures.readings_figure([site for site in summary.sites if site.trunk], found),
         "blindness": sweep_figures.blindness_figure(summary),
+        "weightings": weighting_figure(summary),
         "thresholds": sweep_figures.threshold_figure(summary),
         "before-after": sweep_figures.before_after_figure(decisions) if decisions is not None else None,
         "decision": sweep_figures.decision_figure(summary),
@@ -163,10 +167,21 @@ def _figures(
         "site": named[decisions.site] if decisions is not None else "",
         "exact": exact,
         "competence": formatting.format_number(summary.reference.clean.competence, 2),
+        "spread": _spread(summary),
         "origin": "where the vector was taken" if start or "," in summary.vector else "the start",
     }
     shown = [captioned(name, figure, **values) for name, figure in made.items() if figure is not None]
     return shown + (_examples(others.fields, named) if others.fields else [])
+
+
+def _spread(summary: SweepSummary) -> str:
+    """Return the sentence about the mazes that blindness is about, and that the distances are missing if they are."""
+    spread, known = summary.spread, any(site.nearness_curve for site in summary.sites)
+    text = "" if known else captions.NO_NEARNESS
+    if spread.effective_mazes is not None and spread.largest is not None:
+        told = captions.fill(captions.SPREAD, effective=spread.effective_mazes, of=spread.of, largest=spread.largest)
+        text = f"{told} {text}"
+    return text.strip()
 
 
 def _planning(
@@ -218,6 +233,9 @@ def _boundary(found: BoundarySummary) -> list[str]:
     if found.change_site:
         low, high = (end or "none" for end in (found.change_low, found.change_high))
         lines.append(captions.fill(captions.CHANGE, drop=DROP, site=found.change_site, low=low, high=high))
+    if found.weightings:
+        ends = "; ".join(f"{name}: {where}" for name, where in weighted_boundaries(found).items())
+        lines.append(captions.fill(captions.WEIGHTINGS, ends=ends))
     return lines + [_control(condition, part) for condition, part in found.controls.items()]
 
 

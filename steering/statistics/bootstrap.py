@@ -205,6 +205,14 @@ def difference_intervals(
     return difference, error[:, 0] * one, error[:, 0] * most
 
 
+def effective_number(values: np.ndarray) -> np.ndarray:
+    """Return the number of equal parts as unevenly spread as ``float[..., n]``: squared sum over sum of squares.
+
+    Kish's effective sample size (1965), over the last axis: 1 to n, NaN where all are 0.
+    """
+    return quotient(np.sum(values, axis=-1) ** 2, np.sum(np.square(values), axis=-1))
+
+
 def _pooled(values: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
     return np.sum(values, axis=-1) if weights is None else np.asarray(values @ weights.T)
 

@@ -1,4 +1,4 @@
-"""The files that commands leave in a run directory, and which of them belong to a sweep.
+"""The files that commands leave in a run directory, the tables of its database, and what belongs to a sweep.
 
 Probes, vector fields and the published findings are files of their own; one that was made with another checkpoint or
 mode is left out of a report, which says so.
@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 from envs.errors import InputError
 from envs.stored.json_records import from_plain, read_json
 from envs.stored.ranges import Mode
+from steering.experiments.outcome import OUTCOME_FIELDS, PROFILE_SUMS
 from steering.records.boundary import BoundarySummary, RunIndex
 from steering.records.examples import ExampleFields
 from steering.records.planning import PlanningMaps, PlanningSummary
@@ -27,6 +28,41 @@ T = TypeVar("T")
 DATABASE = "results.sqlite"
 SUMMARY = "summary.json"
 RUN_FORMAT = "mazesteer-run-1"
+SCHEMA = 3
+READABLE = (2, SCHEMA)  # what 2 has is the same; it lacks the tables of the published findings, which are then added
+_SUMS = ", ".join(f"{name} REAL NOT NULL" for name in PROFILE_SUMS)
+_REALS = ", ".join(f"{name} REAL" for name in OUTCOME_FIELDS)
+TABLES = f"""
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS levels (
+    level INTEGER PRIMARY KEY, used INTEGER NOT NULL, reason TEXT NOT NULL, features TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS outcomes (
+    level INTEGER NOT NULL REFERENCES levels(level),
+    condition TEXT NOT NULL, site TEXT NOT NULL, coefficient REAL NOT NULL, draw INTEGER NOT NULL,
+    computed_at TEXT NOT NULL, source INTEGER, {_REALS},
+    PRIMARY KEY (level, condition, site, coefficient, draw)
+);
+CREATE TABLE IF NOT EXISTS profiles (
+    level INTEGER NOT NULL REFERENCES levels(level), site TEXT NOT NULL, coefficient REAL NOT NULL,
+    distance INTEGER NOT NULL, outside INTEGER NOT NULL, states INTEGER NOT NULL, {_SUMS},
+    PRIMARY KEY (level, site, coefficient, distance, outside)
+);
+CREATE TABLE IF NOT EXISTS nearness (
+    level INTEGER NOT NULL REFERENCES levels(level), site TEXT NOT NULL, coefficient REAL NOT NULL,
+    cells INTEGER NOT NULL, states INTEGER NOT NULL, tv_subtract REAL NOT NULL, tv_clean REAL NOT NULL,
+    PRIMARY KEY (level, site, coefficient, cells)
+);
+CREATE TABLE IF NOT EXISTS measurements (
+    finding TEXT NOT NULL, level INTEGER NOT NULL, basis TEXT NOT NULL, measured TEXT NOT NULL,
+    PRIMARY KEY (finding, level)
+);
+CREATE TABLE IF NOT EXISTS planning (
+    part TEXT NOT NULL, level INTEGER NOT NULL, basis TEXT NOT NULL, measured TEXT NOT NULL, PRIMARY KEY (part, level));
+CREATE TABLE IF NOT EXISTS findings (finding TEXT PRIMARY KEY, basis TEXT NOT NULL, result TEXT NOT NULL);
+"""
+# What could compute rows without end where a table is expected.
+FOREIGN = "SELECT 1 FROM sqlite_master WHERE type NOT IN ('table', 'index') OR sql LIKE 'CREATE VIRTUAL%'"
 # What other commands leave beside a sweep, or before it.
 EVIDENCE = ("probe", ".probe", "replicate", ".replicate", "planning", ".planning", "written_moves", ".written_moves")
 

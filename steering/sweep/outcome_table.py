@@ -7,7 +7,7 @@ import functools
 import io
 import operator
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,12 @@ import numpy as np
 
 from envs.errors import InputError, shown
 from envs.files import write_atomic
-from steering.experiments.conditions import BY_NAME, Key
-from steering.experiments.outcome import OUTCOME_FIELDS, Outcome
+from envs.stored.ranges import LevelSeed, Name
+from steering.experiments.conditions import BY_NAME, MAIN, Key
+from steering.experiments.outcome import CELLS, OUTCOME_FIELDS, Outcome
 from steering.records.sites import SiteFacts
 from steering.statistics.bootstrap import without_rounding
+from steering.sweep.recordings import rollout_site
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store, stored_numbers
 
@@ -62,6 +64,9 @@ class OutcomeTable:
     """Results by key, those of unfinished levels too."""
     facts: dict[str, SiteFacts]
     """Facts about the sites of the network, by name."""
+    sums: dict[tuple[int, str, float], np.ndarray] = field(default_factory=dict)
+    """By (level, site, coefficient) and bin of cells between mouse and cheese: states, distances to the policy without
+    cheese summed over them, under subtraction and left alone: ``float64[len(CELLS), 3]``."""
 
     @classmethod
     def read(cls, store: Store, spec: SweepSpec) -> OutcomeTable:
@@ -80,7 +85,11 @@ class OutcomeTable:
         for site in spec.sites:
             if site not in facts:
                 raise InputError(f"{store.path}: sites: {shown(site)} of the spec is not among them; sweep anew")
-        return cls(spec, levels, outcomes, facts)
+        sums: dict[tuple[int, str, float], np.ndarray] = {}
+        for part in store.nearness():
+            bins = sums.setdefault((part.level, part.site, part.coefficient), np.zeros((len(CELLS), 3)))
+            bins[CELLS.index(part.cells)] = part.states, part.tv_subtract, part.tv_clean
+        return cls(spec, levels, outcomes, facts, sums)
 
     @classmethod
     def read_trunk(cls, store: Store, spec: SweepSpec, condition: str, coefficient: float) -> OutcomeTable:
@@ -131,6 +140,27 @@ class OutcomeTable:
         columns = Columns({field: np.mean([part[field] for part in parts], axis=0) for field in OUTCOME_FIELDS})
         return self._conditions.setdefault((condition, site, c), columns)
 
+    def nearness(self, site: str, coefficient: float | None = None) -> np.ndarray | None:
+        """Return subtraction at a site by the cells between mouse and cheese; None if a level has no such sums.
+
+        Args:
+            site: name of the site.
+            coefficient: multiple of the vector; None: the first one swept.
+
+        Returns:
+            For each bin of ``CELLS`` and each level the number of states, and the distances to the policy without
+            cheese under subtraction and left alone, summed over the bin and divided by the number of the level's
+            states: ``float64[len(CELLS), n_levels, 3]``. So over all bins they are ``tv_no_cheese``.
+        """
+        c = self.spec.coefficients[0] if coefficient is None else coefficient
+        found = [self.sums.get((level, site, c)) for level in self.levels]
+        if any(part is None for part in found):
+            return None
+        bins = np.array(found).swapaxes(0, 1)
+        states = bins[..., :1]
+        distances = without_rounding(bins[..., 1:], states) / states.sum(axis=0)
+        return np.concatenate([states, distances], axis=-1)
+
     @functools.cached_property
     def _conditions(self) -> dict[tuple[str, str, float], Columns]:
         """Keep the conditions asked for so far: a summary asks for each several times."""
@@ -157,6 +187,71 @@ class OutcomeTable:
         columns = {field: np.array(column) for field, column in zip(OUTCOME_FIELDS, numbers, strict=True)}
         distances = {field: without_rounding(columns[field]) for field in DISTANCE_FIELDS}
         return Columns(columns | distances)
+
+
+@dataclass(frozen=True)
+class DecisionMoves:
+    """Probabilities of the moves at the decision square, one number per maze; NaN where a maze has none."""
+
+    cheese: tuple[float, ...]
+    """Towards the cheese, from 0 to 1."""
+    corner: tuple[float, ...]
+    """Towards the top-right cell, from 0 to 1."""
+    other: tuple[float, ...]
+    """Anywhere else, from 0 to 1."""
+
+
+@dataclass(frozen=True)
+class DecisionSquares:
+    """The agent's moves at the decision square of each maze, before and after."""
+
+    site: Name
+    """Name of the site of subtraction."""
+    levels: tuple[LevelSeed, ...]
+    """Seeds of the mazes, in the order of the numbers."""
+    clean: DecisionMoves
+    """Left alone."""
+    subtract: DecisionMoves
+    """With the cheese vector subtracted at ``site``."""
+    no_cheese: DecisionMoves
+    """With the cheese removed."""
+
+
+def decision_squares(store: Store, spec: SweepSpec) -> DecisionSquares | None:
+    """Return per maze the move probabilities at the decision square: clean, subtracted at one site, cheese removed.
+
+    The site is the published one if it was swept. Mazes that lack one of the three are left out; None if subtraction
+    was not swept, or no maze is left.
+    """
+    if MAIN not in spec.conditions:
+        return None
+    site = rollout_site(spec.sites)
+    outcomes = {row.key: row.outcome for row in store.rows()}
+    found = {
+        level: (
+            outcomes.get(Key(level, "clean")),
+            outcomes.get(Key(level, MAIN, site, spec.coefficients[0])),
+            outcomes.get(Key(level, "no_cheese")),
+        )
+        for level in spec.levels
+    }
+    whole = {
+        level: (clean, edited, removed)
+        for level, (clean, edited, removed) in found.items()
+        if clean is not None and edited is not None and removed is not None
+    }
+    if not whole:
+        return None
+    clean, subtracted, no_cheese = (_moves(column) for column in zip(*whole.values(), strict=True))
+    return DecisionSquares(site, tuple(whole), clean=clean, subtract=subtracted, no_cheese=no_cheese)
+
+
+def _moves(outcomes: Sequence[Outcome]) -> DecisionMoves:
+    return DecisionMoves(
+        cheese=tuple(outcome.p_cheese_decision for outcome in outcomes),
+        corner=tuple(outcome.p_corner_decision for outcome in outcomes),
+        other=tuple(outcome.p_other_decision for outcome in outcomes),
+    )
 
 
 def export_tables(store: Store, directory: Path) -> tuple[Path, Path]:

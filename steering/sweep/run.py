@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from envs.files import write_atomic
+from steering.experiments.conditions import MAIN
 from steering.sweep.recordings import rollout_keys, rollout_name, rollout_site
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store
@@ -16,8 +17,12 @@ Executor = Callable[[Sequence[Unit]], Iterator[Result]]
 
 
 def remaining(spec: SweepSpec, store: Store, folder: Path) -> list[Unit]:
-    """Return the units that the store and the folder of rollouts lack, level by level."""
-    present = store.keys()
+    """Return the units that the store and the folder of rollouts lack, level by level.
+
+    Subtraction in a run of an earlier version, which has no nearness to the cheese beside it, is computed once more.
+    """
+    near = {(part.level, part.site, part.coefficient) for part in store.nearness()}
+    present = {key for key in store.keys() if key.condition != MAIN or (key.level, key.site, key.coefficient) in near}
     site = rollout_site(spec.sites)
     units = []
     for level in spec.levels:
@@ -66,7 +71,7 @@ def run_sweep(
         for done, result in enumerate(results, 1):
             for name, data in result.files:
                 write_atomic(folder / name, data)
-            store.add(result.rows, result.profiles)
+            store.add(result.rows, result.sums)
             if progress is not None:
                 progress(done, len(units))
     return len(units)

@@ -25,45 +25,23 @@ from envs.stored.ranges import Count, Flag, LevelSeed, Line, Name, Number, Text
 from envs.stored.sources import MOST_JSON
 from steering.experiments.conditions import Key
 from steering.experiments.levels import SkipReason
-from steering.experiments.outcome import OUTCOME_FIELDS, PROFILE_FIELDS, PROFILE_SUMS, Outcome, Profile
+from steering.experiments.outcome import (
+    NEARNESS_FIELDS,
+    OUTCOME_FIELDS,
+    PROFILE_FIELDS,
+    Nearness,
+    Outcome,
+    Profile,
+    Sums,
+)
 from steering.records.sites import SiteFacts
 from steering.statistics.boundary import ThresholdPair
-from steering.sweep.artifacts import DATABASE, EVIDENCE
+from steering.sweep.artifacts import DATABASE, EVIDENCE, FOREIGN, READABLE, SCHEMA, TABLES
 from steering.sweep.provenance import version_sets
 from steering.sweep.spec import SPEC, SweepSpec
 
 T = TypeVar("T")
-SCHEMA = 3
 _FIELDS = operator.attrgetter(*OUTCOME_FIELDS)
-READABLE = (2, SCHEMA)  # what 2 has is the same; it lacks the tables of the published findings, which are then added
-_SUMS = ", ".join(f"{name} REAL NOT NULL" for name in PROFILE_SUMS)
-_REALS = ", ".join(f"{name} REAL" for name in OUTCOME_FIELDS)
-_TABLES = f"""
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS levels (
-    level INTEGER PRIMARY KEY, used INTEGER NOT NULL, reason TEXT NOT NULL, features TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS outcomes (
-    level INTEGER NOT NULL REFERENCES levels(level),
-    condition TEXT NOT NULL, site TEXT NOT NULL, coefficient REAL NOT NULL, draw INTEGER NOT NULL,
-    computed_at TEXT NOT NULL, source INTEGER, {_REALS},
-    PRIMARY KEY (level, condition, site, coefficient, draw)
-);
-CREATE TABLE IF NOT EXISTS profiles (
-    level INTEGER NOT NULL REFERENCES levels(level), site TEXT NOT NULL, coefficient REAL NOT NULL,
-    distance INTEGER NOT NULL, outside INTEGER NOT NULL, states INTEGER NOT NULL, {_SUMS},
-    PRIMARY KEY (level, site, coefficient, distance, outside)
-);
-CREATE TABLE IF NOT EXISTS measurements (
-    finding TEXT NOT NULL, level INTEGER NOT NULL, basis TEXT NOT NULL, measured TEXT NOT NULL,
-    PRIMARY KEY (finding, level)
-);
-CREATE TABLE IF NOT EXISTS planning (
-    part TEXT NOT NULL, level INTEGER NOT NULL, basis TEXT NOT NULL, measured TEXT NOT NULL, PRIMARY KEY (part, level));
-CREATE TABLE IF NOT EXISTS findings (finding TEXT PRIMARY KEY, basis TEXT NOT NULL, result TEXT NOT NULL);
-"""
-# What could compute rows without end where a table is expected.
-_FOREIGN = "SELECT 1 FROM sqlite_master WHERE type NOT IN ('table', 'index') OR sql LIKE 'CREATE VIRTUAL%'"
 
 
 @dataclass(frozen=True)
@@ -90,6 +68,11 @@ _ROW: Kinds = {
 }
 _LEVEL: Kinds = {"level": LevelSeed, "used": Flag, "reason": Line}
 _ONE: Kinds = {"1": Flag}
+# The table of each kind of sums by distance, and its columns.
+_SUMS_OF: dict[type, tuple[str, tuple[str, ...]]] = {
+    Profile: ("profiles", PROFILE_FIELDS),
+    Nearness: ("nearness", NEARNESS_FIELDS),
+}
 _ANOTHER = "choose another --out"
 
 
@@ -134,11 +117,11 @@ class Store:
                 )
             if version == 0 and connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
                 raise InputError(f"{path}: a database of something else; choose another --out")
-            if connection.execute(_FOREIGN).fetchone():
+            if connection.execute(FOREIGN).fetchone():
                 raise InputError(f"{path}: holds a view, a trigger or a virtual table: not ours; choose another --out")
             connection.execute("PRAGMA journal_mode = WAL")  # writes: only once the file is known to be ours
             connection.execute("PRAGMA synchronous = FULL")
-            connection.executescript("BEGIN;" + _TABLES + f"PRAGMA user_version = {SCHEMA}; COMMIT;")
+            connection.executescript("BEGIN;" + TABLES + f"PRAGMA user_version = {SCHEMA}; COMMIT;")
         except BaseException as error:
             connection.close()
             if isinstance(error, sqlite3.Error):
@@ -227,20 +210,20 @@ class Store:
                     (level, *new),
                 )
 
-    def add(self, rows: Iterable[Row], profiles: Iterable[Profile] = ()) -> None:
+    def add(self, rows: Iterable[Row], sums: Iterable[Sums] = ()) -> None:
         """Record the results of one group of one level in one transaction."""
-        marks = ", ".join("?" * (7 + len(OUTCOME_FIELDS)))
         self._rows = None
+        values: dict[str, list[tuple[object, ...]]] = {
+            "outcomes": [(*row.key, row.computed_at, row.source, *stored_numbers(row.outcome)) for row in rows]
+        }
+        for part in sums:
+            table, fields = _SUMS_OF[type(part)]
+            values.setdefault(table, []).append(tuple(getattr(part, name) for name in fields))
         with self.transaction():
-            self._db.executemany(
-                f"INSERT OR REPLACE INTO outcomes VALUES ({marks})",
-                [(*r.key, r.computed_at, r.source, *stored_numbers(r.outcome)) for r in rows],
-            )
-            marks = ", ".join("?" * len(PROFILE_FIELDS))
-            self._db.executemany(
-                f"INSERT OR REPLACE INTO profiles VALUES ({marks})",
-                [tuple(getattr(profile, name) for name in PROFILE_FIELDS) for profile in profiles],
-            )
+            for table, found in values.items():
+                for row in found:
+                    marks = ", ".join("?" * len(row))
+                    self._db.execute(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", row)
 
     def keys(self) -> set[Key]:
         """Return the keys of all results present."""
@@ -263,6 +246,11 @@ class Store:
         """Return all profiles, in order."""
         query = f"SELECT {', '.join(PROFILE_FIELDS)} FROM profiles ORDER BY level, site, coefficient, distance, outside"
         return [Profile(*row) for row in self.select(query, "profiles", kinds_of(Profile))]
+
+    def nearness(self) -> list[Nearness]:
+        """Return all sums by the cells between mouse and cheese, in order."""
+        query = f"SELECT {', '.join(NEARNESS_FIELDS)} FROM nearness ORDER BY level, site, coefficient, cells"
+        return [Nearness(*row) for row in self.select(query, "nearness", kinds_of(Nearness))]
 
     def levels(self) -> list[tuple[int, bool, str]]:
         """Return (level, used, reason) of all levels looked at, in level order."""

@@ -14,8 +14,8 @@ from envs.maze import Maze
 from steering.experiments.conditions import BY_NAME, GROUPS, MAIN, REFERENCES, Key
 from steering.experiments.exact import LevelEvaluator, StatePolicy
 from steering.experiments.level_conditions import LevelConditions
-from steering.experiments.outcome import Profile
-from steering.experiments.profiles import level_profiles
+from steering.experiments.outcome import Sums
+from steering.experiments.profiles import level_nearness, level_profiles
 from steering.experiments.sampled import rollouts
 from steering.interventions.sites import Site, enumerate_sites
 from steering.sweep.recordings import rollout_name
@@ -51,8 +51,8 @@ class Result:
     """The unit."""
     rows: tuple[Row, ...]
     """One result per key of the unit."""
-    profiles: tuple[Profile, ...]
-    """Profiles of subtraction, if the unit has it."""
+    sums: tuple[Sums, ...]
+    """Subtraction by distance: profiles, then nearness to the cheese; empty if the unit has no subtraction."""
     files: tuple[tuple[str, bytes], ...]
     """(name, content) of the rollouts recorded."""
 
@@ -67,8 +67,8 @@ def split(level: int, keys: Iterable[Key], recordings: Iterable[Key] = ()) -> li
     return units
 
 
-def level_rows(policy: Policy, maze: Maze, keys: Sequence[Key], spec: SweepSpec) -> tuple[list[Row], list[Profile]]:
-    """Return exact outcomes of ``keys`` on one level, and profiles of subtraction; equivalent ones are run once.
+def level_rows(policy: Policy, maze: Maze, keys: Sequence[Key], spec: SweepSpec) -> tuple[list[Row], list[Sums]]:
+    """Return exact outcomes of ``keys`` on one level, and its sums by distance; equivalent ones are run once.
 
     Vectors that are differences of activations give one policy at affine-equivalent sites, so the first site of the
     class is run and its numbers are reported for all; a random vector has no such twin.
@@ -100,28 +100,29 @@ def level_rows(policy: Policy, maze: Maze, keys: Sequence[Key], spec: SweepSpec)
             if job.site and sites[job.site].feeds_value and not sites[key.site].feeds_value:
                 outcome = replace(outcome, value_start=evaluator.clean_outcome().value_start)
             rows.append(Row(key, job.site, outcome, level.source(job)))
-    return rows, _profiles(evaluator, level, jobs, fields, sites)
+    return rows, _sums(evaluator, level, jobs, fields, sites)
 
 
-def _profiles(
+def _sums(
     evaluator: LevelEvaluator,
     level: LevelConditions,
     jobs: dict[Key, Key],
     fields: dict[Key, StatePolicy],
     sites: dict[str, Site],
-) -> list[Profile]:
-    """Return profiles of subtraction: a site's own activations, its class's policy."""
+) -> list[Sums]:
+    """Return subtraction by distance: a site's own activations, its class's policy."""
     subtracted = {(key.site, key.coefficient): fields[job] for key, job in jobs.items() if key.condition == MAIN}
     if not subtracted:
         return []
     source, vectors = level.vector, level.own()
-    return level_profiles(
+    profiles = level_profiles(
         evaluator,
         sites,
         {name: vectors[name].tensor for name, _ in subtracted},
         subtracted,
         source.cell or (level.maze.mouse if source.kind == "start" else None),
     )
+    return [*profiles, *level_nearness(evaluator, subtracted)]
 
 
 def record_rollouts(policy: Policy, maze: Maze, keys: Sequence[Key], spec: SweepSpec) -> list[tuple[str, bytes]]:
@@ -139,7 +140,7 @@ def record_rollouts(policy: Policy, maze: Maze, keys: Sequence[Key], spec: Sweep
 
 
 def run_unit(policy: Policy, unit: Unit, spec: SweepSpec) -> Result:
-    """Return everything that a unit asks for: exact outcomes, profiles and recorded rollouts.
+    """Return everything that a unit asks for: exact outcomes, sums by distance and recorded rollouts.
 
     Args:
         policy: of the sweep's checkpoint.
@@ -153,6 +154,6 @@ def run_unit(policy: Policy, unit: Unit, spec: SweepSpec) -> Result:
         InputError: for a site that the network lacks, or a vector that the level cannot give.
     """
     maze = Maze.from_level(unit.level, spec.mode)
-    rows, profiles = level_rows(policy, maze, unit.keys, spec) if unit.keys else ([], [])
+    rows, sums = level_rows(policy, maze, unit.keys, spec) if unit.keys else ([], [])
     files = record_rollouts(policy, maze, unit.recordings, spec) if unit.recordings else []
-    return Result(unit, tuple(rows), tuple(profiles), tuple(files))
+    return Result(unit, tuple(rows), tuple(sums), tuple(files))

@@ -15,7 +15,6 @@ from envs.errors import InputError
 from envs.files import write_atomic
 from envs.stored.ranges import Text
 from steering.analysis.conclusion import conclude_sweep
-from steering.analysis.decision_square import decision_squares
 from steering.analysis.summary import summarize, write_summary
 from steering.experiments.conditions import MAIN
 from steering.experiments.outcome import shown_on
@@ -28,7 +27,7 @@ from steering.statistics import boundary
 from steering.statistics.boundary import ThresholdPair
 from steering.statistics.formatting import short_site_name
 from steering.sweep.artifacts import DATABASE, FIELDS, SUMMARY, read_artifacts
-from steering.sweep.outcome_table import export_tables
+from steering.sweep.outcome_table import decision_squares, export_tables
 from steering.sweep.recordings import rollout_site
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store, run_directory

@@ -10,7 +10,8 @@ import pytest
 
 from envs.errors import InputError
 from envs.stored.json_records import from_json
-from steering.analysis.summary import position_bins, position_curve, summarize_run
+from steering.analysis.distances import position_bins, position_curve
+from steering.analysis.summary import summarize_run
 from steering.cli.app import report
 from steering.experiments.outcome import Profile
 from steering.records.sweep import SweepSummary

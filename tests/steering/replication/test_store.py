@@ -38,9 +38,9 @@ from steering.replication.protocol import Finding, FindingSummary, Sample, Setti
 from steering.replication.run import FINDINGS, read, replicate
 from steering.reports.sweep_report import write_report
 from steering.statistics.formatting import published_inside
-from steering.sweep.artifacts import DATABASE, REPLICATE, RunArtifacts, read_artifacts
+from steering.sweep.artifacts import DATABASE, REPLICATE, SCHEMA, RunArtifacts, read_artifacts
 from steering.sweep.spec import SweepSpec
-from steering.sweep.store import SCHEMA, Row, Store
+from steering.sweep.store import Row, Store
 
 SMALL = (26, 54, 208)  # small mazes with a decision square
 SITE = "features_extractor.cnn.2"

@@ -17,7 +17,6 @@ from agents.checkpoints.zoo import load_policy
 from envs.errors import InputError
 from envs.maze import Maze
 from envs.stored.json_records import from_json, to_json
-from steering.analysis.decision_square import decision_squares
 from steering.analysis.readings import readings
 from steering.experiments.conditions import Key
 from steering.figures import tables
@@ -28,6 +27,7 @@ from steering.records.sweep import CheckpointId, SweepSummary
 from steering.reports.sweep_report import write_report
 from steering.statistics.formatting import format_number
 from steering.sweep.artifacts import RunArtifacts, read_artifacts
+from steering.sweep.outcome_table import decision_squares
 from steering.sweep.provenance import used_versions
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store

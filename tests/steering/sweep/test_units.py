@@ -14,12 +14,12 @@ from envs import chain
 from envs.errors import InputError
 from envs.maze import Maze
 from envs.training.levels import EVAL_LEVELS
-from steering.analysis.summary import position_curve, receptive_field_split
+from steering.analysis.distances import position_curve, receptive_field_split
 from steering.experiments.conditions import ALL_SITES, OTHER_LEVEL, SAME_CELL, Key
 from steering.experiments.exact import LevelEvaluator
 from steering.experiments.level_conditions import level_intervention, own_vectors, trunk_experiments
 from steering.experiments.levels import VectorSource, donor, donors, skip_reason
-from steering.experiments.outcome import DISTANCES
+from steering.experiments.outcome import CELLS, DISTANCES, Nearness, Profile
 from steering.experiments.profiles import outside_field
 from steering.interventions.edits import Intervention, subtract
 from steering.interventions.hooks import HookedPolicy
@@ -132,15 +132,16 @@ def test_rows_equal_one_evaluation_each_and_name_their_source(policy: MazePolicy
         assert row.computed_at == (twins[0] if shared else row.key.site)
 
 
-def test_profiles_add_up_to_the_blindness_of_the_level(policy: MazePolicy, level: Maze) -> None:
+def test_sums_by_distance_add_up_to_the_blindness_of_the_level(policy: MazePolicy, level: Maze) -> None:
     sites = ("input", SITE, "fc_policy")
     spec = spec_of(policy, sites=sites, conditions=("subtract",), coefficients=(1.0, 2.0))
-    rows, profiles = level_rows(policy, level, spec.keys(LEVEL), spec)
+    rows, sums = level_rows(policy, level, spec.keys(LEVEL), spec)
     outcomes = {row.key: row.outcome for row in rows}
     off = 2 * (len(level.cells) - 1)
-    for site, coefficient in itertools.product(sites, (1.0, 2.0)):
-        mine = [p for p in profiles if (p.site, p.coefficient) == (site, coefficient)]
-        assert sum(p.states for p in mine) == off and {p.distance for p in mine} <= set(DISTANCES)
+    for kind, site, coefficient in itertools.product((Profile, Nearness), sites, (1.0, 2.0)):
+        mine = [p for p in sums if isinstance(p, kind) and (p.site, p.coefficient) == (site, coefficient)]
+        firsts = {p.distance if isinstance(p, Profile) else p.cells for p in mine}
+        assert sum(p.states for p in mine) == off and firsts <= set(DISTANCES if kind is Profile else CELLS)
         assert sum(p.tv_subtract for p in mine) / off == pytest.approx(
             outcomes[Key(LEVEL, "subtract", site, coefficient)].tv_no_cheese, abs=1e-6
         )
@@ -152,7 +153,8 @@ def test_profiles_add_up_to_the_blindness_of_the_level(policy: MazePolicy, level
 def test_profiles_sort_states_by_the_length_of_the_path_from_the_start(policy: MazePolicy, level: Maze) -> None:
     """Distances by a search of the free cells written here; each state's own distance to the no-cheese policy."""
     spec = spec_of(policy, conditions=("subtract",))
-    _, profiles = level_rows(policy, level, spec.keys(LEVEL), spec)
+    _, sums = level_rows(policy, level, spec.keys(LEVEL), spec)
+    profiles = [part for part in sums if isinstance(part, Profile)]
     steps, ring = {level.mouse: 0}, [level.mouse]
     while ring:
         x, y = ring.pop(0)
@@ -173,6 +175,33 @@ def test_profiles_sort_states_by_the_length_of_the_path_from_the_start(policy: M
         assert sum(p.states for p in mine) == len(parts)
         assert sum(p.tv_clean for p in mine) == pytest.approx(sum(parts), abs=1e-5)
     assert {p.distance for p in profiles} == set(expected)
+
+
+def test_nearness_sorts_states_by_the_cells_between_mouse_and_cheese(policy: MazePolicy, level: Maze) -> None:
+    """By the definition, state by state; walls do not count, and the cheese's own cell is left out."""
+    spec = spec_of(policy, conditions=("subtract",))
+    _, sums = level_rows(policy, level, spec.keys(LEVEL), spec)
+    evaluator, field = (
+        LevelEvaluator(policy, level),
+        level_intervention(policy, level, Key(LEVEL, "subtract", SITE, 1.0), spec.source, spec.seed),
+    )
+    edited = evaluator.fields([field])[0]
+    assert level.cheese is not None
+    expected: dict[int, np.ndarray] = {}
+    for i, state in enumerate(level.states):
+        away = max(abs(state.cell[0] - level.cheese[0]), abs(state.cell[1] - level.cheese[1]))
+        if away:
+            both = [
+                0.5 * np.abs(part.probabilities[i] - evaluator.no_cheese.probabilities[i]).sum()
+                for part in (edited, evaluator.clean)
+            ]
+            first = max(cells for cells in CELLS if cells <= away)
+            expected[first] = expected.get(first, np.zeros(3)) + np.array([1, *both])
+    found = {part.cells: part for part in sums if isinstance(part, Nearness)}
+    assert set(found) == set(expected) and len(expected) > 2
+    for first, values in expected.items():
+        part = found[first]
+        assert (part.states, part.tv_subtract, part.tv_clean) == pytest.approx(tuple(values), abs=1e-5)
 
 
 def test_position_curves_pool_sums_and_split_them_by_the_receptive_field() -> None:
@@ -210,7 +239,8 @@ def test_position_curves_have_the_intervals_of_the_mazes_they_pool() -> None:
 def test_interaction_is_the_definition(policy: MazePolicy, level: Maze) -> None:
     """|f(m,c) - f(m,0) - f(m0,c) + f(m0,0)| / |f(m,c) - f(m,0)|, state by state, without batches or chunks."""
     spec = spec_of(policy, conditions=("subtract",))
-    _, profiles = level_rows(policy, level, spec.keys(LEVEL), spec)
+    _, sums = level_rows(policy, level, spec.keys(LEVEL), spec)
+    profiles = [part for part in sums if isinstance(part, Profile)]
 
     def f(world: Maze, index: int) -> torch.Tensor:
         frame = to_input(world.observations([world.states[index]]))
@@ -232,13 +262,14 @@ def test_outside_the_receptive_field_nothing_is_left_over(policy: MazePolicy) ->
     maze = Maze.from_level(2)
     for site in ("embedder.block1.conv", "embedder.block1.maxpool"):
         spec = spec_of(policy, levels=(2,), sites=(site,), conditions=("subtract",))
-        _, profiles = level_rows(policy, maze, spec.keys(2), spec)
-        far = [p for p in profiles if p.outside]
+        _, sums = level_rows(policy, maze, spec.keys(2), spec)
+        far = [p for p in sums if isinstance(p, Profile) and p.outside]
         assert sum(p.states for p in far) > 20
         assert sum(p.interaction for p in far) < 1e-4 * sum(p.difference for p in far)
         assert all(p.tv_subtract < 1e-4 for p in far)
     spec = spec_of(policy, levels=(2,), sites=("embedder.block1.conv",), conditions=("subtract",), vector="mean")
-    assert not any(p.outside for p in level_rows(policy, maze, spec.keys(2), spec)[1])  # a mean is of all places
+    _, sums = level_rows(policy, maze, spec.keys(2), spec)
+    assert not any(p.outside for p in sums if isinstance(p, Profile))  # a mean is of all places
     assert not outside_field(maze, None, maze.mouse).any() and not outside_field(maze, 77, maze.mouse).any()
     wide, narrow = (outside_field(maze, field, maze.mouse) for field in (21, 5))
     assert narrow.sum() > wide.sum() and (narrow | ~wide).all()
@@ -255,7 +286,7 @@ def test_units_hold_every_key_once_and_run_to_rows(policy: MazePolicy) -> None:
     results = [run_unit(policy, unit, spec) for unit in units]
     assert {row.key for result in results for row in result.rows} == set(keys)
     assert [len(result.files) for result in results] == [1, 0, 0]
-    assert [bool(result.profiles) for result in results] == [True, False, False]
+    assert [bool(result.sums) for result in results] == [True, False, False]
 
 
 def test_vectors_of_no_size_change_nothing(policy: MazePolicy, level: Maze) -> None:
