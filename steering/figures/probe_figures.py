@@ -1,4 +1,4 @@
-"""Figures of the readings of probes, of cheese vectors and of planning at each site.
+"""Figures of the readings of probes and of cheese vectors at each site.
 
 What is no finding is marked as in every figure over depth (:mod:`steering.figures.site_axis`), and so are states where
 a vector cannot depend on the mouse (outside the receptive field: diamonds).
@@ -7,7 +7,6 @@ a vector cannot depend on the mouse (outside the receptive field: diamonds).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -17,8 +16,6 @@ from steering.experiments.outcome import DISTANCES
 from steering.figures.site_axis import (
     BLUE,
     GREEN,
-    GREY,
-    LEGEND,
     ORANGE,
     PINK,
     RED,
@@ -32,16 +29,12 @@ from steering.figures.site_axis import (
 )
 from steering.probes.curves import DEPENDENT
 from steering.probes.summary import APART
-from steering.records.planning import GoalBehaviour, Located, PlanningSummary, Share
 from steering.records.probes import Estimate, ProbedSite, ProbeSummary, SiteVectors, VectorReadings
-from steering.records.readings import DECODING, PLANNING, REPRESENTATIONAL, Reading
+from steering.records.readings import DECODING, REPRESENTATIONAL, Reading
 from steering.statistics.bootstrap import FEW
-from steering.statistics.formatting import short_site_name
 
 _COLOURS = {"cheese": ORANGE, APART: ORANGE, "corner": BLUE, "policy": GREEN}
 _NOTHING = Estimate(None, None, None)
-_SHOWN_READERS = {"4": "dot", "8": "dash", "16": "dashdot"}  # line styles
-_PLACES = (ORANGE, BLUE, GREEN, PINK, GREY)  # source, mouse, route, elsewhere, random
 _KERNELS = {"1x1": PINK, "3x3": RED}
 # Of the vectors: label, colour, and which reading.
 _VECTORS: tuple[tuple[str, str, Callable[[VectorReadings], Estimate]], ...] = (
@@ -154,53 +147,6 @@ def _distance_map(figure: go.Figure, sites: Sequence[ProbedSite], vectors: Seque
         row=2,
         col=1,
     )
-
-
-def detour_figure(found: PlanningSummary, row: GoalBehaviour) -> go.Figure:
-    """Draw how often the agent is right in level and twin, by path length, beside readers that see so many steps."""
-    figure, bins = go.Figure(), row.detour[:-1]
-    steps = [part.steps for part in bins]
-    for name, parts, colour in (("detours, agent", bins, BLUE), ("idle changes, agent", row.idle[:-1], GREEN)):
-        shares = [part.follows for part in parts]
-        figure.add_bar(x=steps, y=[s.value for s in shares], error_y=_bars(shares), name=name, marker={"color": colour})
-    for k, name in enumerate(found.ladder):
-        if name in _SHOWN_READERS:
-            values, dash = [part.readers[k] for part in bins], _SHOWN_READERS[name]
-            line = {"color": GREY, "dash": dash}
-            figure.add_scatter(
-                x=steps, y=values, name=f"detours, reader of {name} steps", mode="lines+markers", line=line
-            )
-    figure.update_xaxes(title="steps from the mouse to the nearer changed cell")
-    figure.update_yaxes(title="right in both mazes", range=[0, 1.05])
-    figure.update_layout(template="simple_white", height=420, legend=LEGEND, margin={"t": 90})
-    return figure
-
-
-def located_figure(found: PlanningSummary, row: Located) -> go.Figure:
-    """Draw over depth the part of an effect that each place carries, with the readings."""
-    figure, names_ = go.Figure(), [site.name for site in row.sites]
-    shown = [short_site_name(name) for name in names_]
-    for k, (name, colour) in enumerate(zip(found.patches, _PLACES, strict=False)):
-        shares, main = [site.carried[k] for site in row.sites], k < 2
-        line = {"color": colour, "width": 2.5 if main else 1.5, "dash": "solid" if k < 4 else "dot"}
-        bars = {**_bars(shares), "visible": main}
-        figure.add_scatter(
-            x=shown, y=[s.value for s in shares], error_y=bars, name=name, mode="lines+markers", line=line
-        )
-    figure.add_hline(y=0.5, line={"color": GREY, "dash": "dash", "width": 1})
-    for reading in row.readings[:2]:
-        word = "up to" if reading.name == "departure" else "from"
-        edges = Reading(PLANNING, reading.name, word, reading.site, reading.low, reading.high).edges(names_)
-        if reading.site is not None and edges is not None:
-            draw_boundary(figure, edges, reading.name)
-    figure.update_xaxes(tickangle=-50)
-    figure.update_yaxes(title="part of the effect carried", range=[-0.15, 1.1])
-    figure.update_layout(template="simple_white", height=520, legend=LEGEND, margin={"t": 90, "b": 150})
-    return figure
-
-
-def _bars(shares: Sequence[Share]) -> dict[str, Any]:
-    return interval_bars([s.value for s in shares], [s.low for s in shares], [s.high for s in shares])
 
 
 def _panels(*titles: str) -> go.Figure:

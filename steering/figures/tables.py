@@ -12,7 +12,6 @@ from steering.analysis.readings import MOVES
 from steering.experiments.conditions import BY_NAME, CONTROLS, MAIN
 from steering.experiments.outcome import OutcomeColumn, shown_on
 from steering.figures.site_axis import distance_labels, is_duplicate, labels, locality_mark
-from steering.records.planning import GoalBehaviour, Located, PlanningSummary
 from steering.records.probes import Estimate, ProbeSummary
 from steering.records.replication import FindingFigure, FindingResult, ReplicateSummary
 from steering.records.sites import SiteFacts
@@ -313,31 +312,6 @@ def probe_table(probes: ProbeSummary) -> Table:
             ]
         )
     return [header, *rows]
-
-
-def detour_table(found: PlanningSummary, row: GoalBehaviour) -> Table:
-    """Return the answers to pairs by path length, and those of the readers."""
-    header = ["pairs", "steps to the change", "number", "mazes", "right move in the level", "in the twin"]
-    header += ["right in both", *(f"reader {name}" for name in found.ladder)]
-    rows = []
-    for kind, bins in (("detour", row.detour), ("idle", row.idle)):
-        for part in bins:
-            shares = map(format_estimate, (part.right_level, part.right_twin, part.follows))
-            readers = (format_number(value, 2) for value in part.readers)
-            rows.append([kind, part.steps, str(part.pairs), str(part.mazes), *shares, *readers])
-    return [header, *rows]
-
-
-def located_table(found: PlanningSummary, row: Located) -> Table:
-    """Return the part of an effect that each place carries, and that is lost with it, by site."""
-    header = ["site", *(f"{name} carries" for name in found.patches), *(f"lost with {name}" for name in found.patches)]
-    return [
-        header,
-        *(
-            [short_site_name(s.name), *map(format_estimate, s.carried), *map(format_estimate, s.needed)]
-            for s in row.sites
-        ),
-    ]
 
 
 def _beside(part: Estimate, control: Estimate) -> str:

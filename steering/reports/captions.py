@@ -10,6 +10,32 @@ NAMED = """ Free: affine in the pixels; local: a unit sees only part of the pict
 TWINS = """ Open markers (hatched bars): the same experiment as a site before, which counts once."""
 IMAGES = """ Open markers: an affine image of a site before; read for itself (change-points count it once)."""
 # name: (title, what one should see).
+# Of each kind of pairs that is patched: figure, title, caption.
+_PLANNED = (
+    (
+        "located",
+        "Where in the picture EFFECT is known, layer by layer",
+        """Activations of one maze are put into the run on the other, in one place of the picture at one site.
+        Carried: the part of the difference in the next move that comes with them, pooled over pairs, with 95%
+        intervals over mazes. Source: what differs and one tile around; mouse: likewise; route: the two shortest
+        ways; random: as many blocks elsewhere. Lines: departure and handoff, where there are such sites.""",
+    ),
+    (
+        "lengths",
+        "Where EFFECT is known, by path length",
+        """As above, pairs apart by the number of steps from the mouse to what differs. If a plan spread step by step,
+        what is nearer would leave the source, and reach the mouse, at an earlier layer.""",
+    ),
+    (
+        "maps",
+        "How EFFECT travels: block by block",
+        """What single blocks of 8x8 pixels carry at each site, averaged over pairs. Upper maps are centred on the
+        source (of two changed tiles, the nearer), lower ones on the mouse; each pair is mirrored so that the mouse is
+        neither below the source nor to its left. So an effect that travels to the mouse moves up and to the right in
+        the upper maps, and from the lower left to the centre in the lower ones. Blocks that fewer than a tenth of the
+        pairs have are blank; colours end at a fifth of the whole effect.""",
+    ),
+)
 FIGURES = {
     "readings": (
         "The boundary, reading by reading",
@@ -100,18 +126,13 @@ FIGURES = {
         for goal, said in (("cheese", "the cheese"), ("corner", "the top-right corner"))
     },
     **{
-        f"located-{kind}-{goal}": (
-            f"Where in the picture {said} is known, layer by layer",
-            """Activations of one maze are put into the run on the other, in one place of the picture at one site.
-            Carried: the part of the difference in the next move that comes with them, pooled over pairs, with 95%
-            intervals over mazes. Source: what differs and one tile around; mouse: likewise; route: the two shortest
-            ways; random: as many blocks elsewhere. Lines: departure and handoff, where there are such sites.""",
-        )
+        f"{figure}-{kind}-{goal}": (title.replace("EFFECT", said), caption)
         for kind, goal, said in (
             ("cheese", "cheese", "the cheese"),
             ("detour", "cheese", "a detour to the cheese"),
             ("detour", "corner", "a detour to the corner"),
         )
+        for figure, title, caption in _PLANNED
     },
     "probes": (
         "What can be read from the activations",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -16,13 +16,12 @@ from steering.experiments.conditions import MAIN
 from steering.experiments.levels import SkipReason
 from steering.experiments.outcome import LABELS
 from steering.figures import sweep_figures
-from steering.figures.probe_figures import detour_figure, located_figure, probe_figure, representation_figure
+from steering.figures.planning_figures import planning_figures, planning_tables
+from steering.figures.probe_figures import probe_figure, representation_figure
 from steering.figures.site_axis import labels
 from steering.figures.sweep_figures import example_figures
 from steering.figures.tables import (
     decision_table,
-    detour_table,
-    located_table,
     position_table,
     probe_table,
     replicate_table,
@@ -31,7 +30,6 @@ from steering.figures.tables import (
 from steering.figures.weighting_figures import weighted_boundaries, weighting_figure, weighting_table
 from steering.records.boundary import BoundarySummary, ControlReading, ControlSummary
 from steering.records.examples import ExampleFields
-from steering.records.planning import GoalBehaviour, Located, PlanningSummary
 from steering.records.probes import ProbeSummary
 from steering.records.readings import Reading
 from steering.records.sweep import EffectRecord, SkippedLevel, SweepSummary
@@ -43,8 +41,6 @@ from steering.statistics.formatting import short_site_name
 from steering.sweep.artifacts import RunArtifacts
 from steering.sweep.outcome_table import DecisionSquares
 from steering.sweep.provenance import format_versions, version_sets
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -95,7 +91,7 @@ def write_report(
         "positions": position_table(summary),
         "weightings": weighting_table(summary),
         "probes": probe_table(others.probes) if others.probes else [],
-        **_planning(others.planning, detour_table, located_table),
+        **planning_tables(others.planning, others.maps),
     }
     sites = site_table(summary)
     sentences = " ".join(column.note for column in sites.columns if column.note)
@@ -161,7 +157,7 @@ def _figures(
     }
     if others.probes:
         made |= {"probes": probe_figure(others.probes), "representation": representation_figure(others.probes)}
-    made |= _planning(others.planning, detour_figure, located_figure)
+    made |= planning_figures(others.planning, others.maps)
     values = {
         "mazes": len(summary.levels.used),
         "site": named[decisions.site] if decisions is not None else "",
@@ -182,18 +178,6 @@ def _spread(summary: SweepSummary) -> str:
         told = captions.fill(captions.SPREAD, effective=spread.effective_mazes, of=spread.of, largest=spread.largest)
         text = f"{told} {text}"
     return text.strip()
-
-
-def _planning(
-    found: PlanningSummary | None,
-    behaviour: Callable[[PlanningSummary, GoalBehaviour], T],
-    located: Callable[[PlanningSummary, Located], T],
-) -> dict[str, T]:
-    """Return what is made of each part of the readings of planning, by the name of its figure."""
-    if found is None:
-        return {}
-    made = {f"detours-{row.goal}": behaviour(found, row) for row in found.behaviour}
-    return made | {f"located-{row.kind}-{row.goal}": located(found, row) for row in found.located}
 
 
 def _examples(fields: ExampleFields, named: Mapping[str, str]) -> list[Figure]:

@@ -17,9 +17,12 @@ from agents.networks.policy import MazePolicy, as_policy
 from envs.errors import InputError
 from envs.maze import Maze
 from envs.stored.json_records import to_json
+from steering.figures.planning_figures import planning_figures, planning_tables
 from steering.planning.measure import map_sites, patch_row
 from steering.planning.pairs import Goal
 from steering.planning.run import PlanningOptions, run_planning
+from steering.reports.captions import FIGURES
+from steering.statistics.formatting import short_site_name
 from steering.sweep.artifacts import PLANNING, PLANNING_MAPS
 from steering.sweep.store import Store
 from tests.helpers.command import mazesteer
@@ -106,6 +109,27 @@ def test_a_stored_row_with_numbers_missing_is_refused(part: str, run: Path, tmp_
         db.execute("UPDATE planning SET measured = ? WHERE part = ? AND level = 2", (json.dumps(row), part))
     done = mazesteer("planning", "region5", *LEVELS, "--out", out)
     assert done.returncode == 2 and f"planning, {part}, level 2: numbers are missing; choose" in done.stderr
+
+
+def test_figures_and_tables_show_the_numbers_of_the_files(run: Path) -> None:
+    found, maps = PLANNING.read(run, "x"), PLANNING_MAPS.read(run, "x")
+    figures, tables = planning_figures(found, maps), planning_tables(found, maps)
+    assert set(figures) == set(tables) <= set(FIGURES) and len(figures) == 2 + 3 * 3
+    for row in maps.maps:
+        name = f"maps-{row.kind}-{row.goal}"
+        heats = [trace for trace in figures[name].data if trace.type == "heatmap"]
+        assert len(heats) == 2 * len(row.sites)
+        assert heats[0].z[6][6] == pytest.approx(row.sites[0].source[7][7])  # the centre, of 13 and of 15 blocks
+        assert heats[-1].z[6][6] == pytest.approx(row.sites[-1].mouse[7][7])
+        assert [cells[0] for cells in tables[name][1:]] == [short_site_name(site.name) for site in row.sites]
+    for part in found.located:
+        name = f"lengths-{part.kind}-{part.goal}"
+        lines = [trace for trace in figures[name].data if trace.type == "scatter" and trace.x is not None]
+        shown = [each for each in part.bins if each.pairs]
+        assert len(lines) == 2 * len(shown)
+        assert list(lines[0].y) == [share.value for share in shown[0].source]
+        assert {len(cells) for cells in tables[name]} == {1 + 2 * len(part.bins)}
+    assert planning_figures(None, None) == planning_tables(None, None) == {}
 
 
 def test_kinds_and_goals_are_measured_alone_as_together(run: Path, tmp_path: Path) -> None:

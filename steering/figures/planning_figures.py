@@ -1,0 +1,233 @@
+"""Figures and tables of planning: detours, what each place carries, by path length too, and causal maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from steering.figures.site_axis import BLUE, GREEN, GREY, LEGEND, ORANGE, PINK, RED, draw_boundary, interval_bars
+from steering.figures.tables import Table
+from steering.records.planning import CausalMap, GoalBehaviour, Located, PlanningMaps, PlanningSummary, Share
+from steering.records.readings import PLANNING, Reading
+from steering.statistics.formatting import format_estimate, format_number, short_site_name
+
+_SHOWN_READERS = {"4": "dot", "8": "dash", "16": "dashdot"}  # line styles
+_PLACES = (ORANGE, BLUE, GREEN, PINK, GREY)  # source, mouse, route, elsewhere, random
+_LENGTHS = (BLUE, GREEN, ORANGE, RED, PINK)  # bins of path length, the nearest first
+_ROW = 7  # maps in a row
+_SHOWN = 6  # blocks shown in each direction around a centre
+_FEWEST = 0.1  # of the pairs: blocks that fewer have are left blank
+_MOST = 0.2  # of the effect, where the colours end: most blocks carry little by themselves
+
+
+def planning_figures(found: PlanningSummary | None, maps: PlanningMaps | None) -> dict[str, go.Figure]:
+    """Return the figures of planning, by name; those of what was measured."""
+    made: dict[str, go.Figure] = {}
+    if found is not None:
+        made |= {f"detours-{row.goal}": detour_figure(found, row) for row in found.behaviour}
+        for row in found.located:
+            made[f"located-{row.kind}-{row.goal}"] = located_figure(found, row)
+            if any(part.pairs for part in row.bins):
+                made[f"lengths-{row.kind}-{row.goal}"] = length_figure(row)
+    if maps is not None:
+        made |= {f"maps-{part.kind}-{part.goal}": map_figure(part) for part in maps.maps}
+    return made
+
+
+def planning_tables(found: PlanningSummary | None, maps: PlanningMaps | None) -> dict[str, Table]:
+    """Return the numbers that the figures of planning show, by the figure's name."""
+    made: dict[str, Table] = {}
+    if found is not None:
+        made |= {f"detours-{row.goal}": detour_table(found, row) for row in found.behaviour}
+        for row in found.located:
+            name = f"{row.kind}-{row.goal}"
+            made |= {f"located-{name}": located_table(found, row), f"lengths-{name}": length_table(row)}
+    if maps is not None:
+        made |= {f"maps-{part.kind}-{part.goal}": map_table(part) for part in maps.maps}
+    return made
+
+
+def detour_figure(found: PlanningSummary, row: GoalBehaviour) -> go.Figure:
+    """Draw how often the agent is right in level and twin, by path length, beside readers that see so many steps."""
+    figure, bins = go.Figure(), row.detour[:-1]
+    steps = [part.steps for part in bins]
+    for name, parts, colour in (("detours, agent", bins, BLUE), ("idle changes, agent", row.idle[:-1], GREEN)):
+        shares = [part.follows for part in parts]
+        figure.add_bar(x=steps, y=[s.value for s in shares], error_y=_bars(shares), name=name, marker={"color": colour})
+    for k, name in enumerate(found.ladder):
+        if name in _SHOWN_READERS:
+            values, dash = [part.readers[k] for part in bins], _SHOWN_READERS[name]
+            line = {"color": GREY, "dash": dash}
+            figure.add_scatter(
+                x=steps, y=values, name=f"detours, reader of {name} steps", mode="lines+markers", line=line
+            )
+    figure.update_xaxes(title="steps from the mouse to the nearer changed cell")
+    figure.update_yaxes(title="right in both mazes", range=[0, 1.05])
+    figure.update_layout(template="simple_white", height=420, legend=LEGEND, margin={"t": 90})
+    return figure
+
+
+def located_figure(found: PlanningSummary, row: Located) -> go.Figure:
+    """Draw over depth the part of an effect that each place carries, with the readings."""
+    figure, names_ = go.Figure(), [site.name for site in row.sites]
+    shown = [short_site_name(name) for name in names_]
+    for k, (name, colour) in enumerate(zip(found.patches, _PLACES, strict=False)):
+        shares, main = [site.carried[k] for site in row.sites], k < 2
+        line = {"color": colour, "width": 2.5 if main else 1.5, "dash": "solid" if k < 4 else "dot"}
+        bars = {**_bars(shares), "visible": main}
+        figure.add_scatter(
+            x=shown, y=[s.value for s in shares], error_y=bars, name=name, mode="lines+markers", line=line
+        )
+    figure.add_hline(y=0.5, line={"color": GREY, "dash": "dash", "width": 1})
+    for reading in row.readings[:2]:
+        word = "up to" if reading.name == "departure" else "from"
+        edges = Reading(PLANNING, reading.name, word, reading.site, reading.low, reading.high).edges(names_)
+        if reading.site is not None and edges is not None:
+            draw_boundary(figure, edges, reading.name)
+    figure.update_xaxes(tickangle=-50)
+    figure.update_yaxes(title="part of the effect carried", range=[-0.15, 1.1])
+    figure.update_layout(template="simple_white", height=520, legend=LEGEND, margin={"t": 90, "b": 150})
+    return figure
+
+
+def length_figure(row: Located) -> go.Figure:
+    """Draw over depth what source and mouse carry, a line for each bin of path length."""
+    shown = [short_site_name(site.name) for site in row.sites]
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06)
+    for k, part in enumerate(row.bins):
+        for panel, shares in ((1, part.source), (2, part.mouse)):
+            if part.pairs:
+                figure.add_scatter(
+                    x=shown,
+                    y=[share.value for share in shares],
+                    error_y=_bars(shares),
+                    name=f"{part.steps} steps ({part.pairs} pairs)",
+                    mode="lines+markers",
+                    line={"color": _LENGTHS[k % len(_LENGTHS)], "width": 2},
+                    showlegend=panel == 1,
+                    row=panel,
+                    col=1,
+                )
+    figure.add_hline(y=0.5, line={"color": GREY, "dash": "dash", "width": 1}, row=1, col=1)
+    figure.update_yaxes(title="the source carries", range=[-0.15, 1.1], row=1, col=1)
+    figure.update_yaxes(title="the mouse's place carries", row=2, col=1)
+    figure.update_xaxes(tickangle=-50, row=2, col=1)
+    figure.update_layout(template="simple_white", height=760, legend=LEGEND, margin={"t": 90, "b": 150})
+    return figure
+
+
+def map_figure(found: CausalMap) -> go.Figure:
+    """Draw what single blocks carry: around the source (upper rows) and around the mouse (lower rows), by site."""
+    sites, rows = found.sites, -(-len(found.sites) // _ROW)
+    columns = min(len(sites), _ROW)
+    titles = [short_site_name(site.name) for site in sites] + [""] * (rows * columns - len(sites))
+    figure = make_subplots(
+        rows=2 * rows,
+        cols=columns,
+        subplot_titles=titles * 2,
+        horizontal_spacing=0.012,
+        vertical_spacing=0.1 / (2 * rows),
+        row_titles=["around the source"] * rows + ["around the mouse"] * rows,
+    )
+    middle = len(found.around_source) // 2
+    part = slice(middle - _SHOWN, middle + _SHOWN + 1)
+    steps = list(range(-_SHOWN, _SHOWN + 1))
+    for centre, counts in enumerate((found.around_source, found.around_mouse)):
+        enough = np.array(counts)[part, part] >= _FEWEST * found.pairs
+        for k, site in enumerate(sites):
+            values = np.array(site.mouse if centre else site.source, dtype=float)[part, part]
+            figure.add_heatmap(
+                x=steps,
+                y=steps[::-1],
+                z=np.where(enough, values, np.nan),
+                coloraxis="coloraxis",
+                hovertemplate="%{x} to the right, %{y} up: %{z:.3f}<extra></extra>",
+                row=centre * rows + k // _ROW + 1,
+                col=k % _ROW + 1,
+            )
+            figure.add_scatter(
+                x=[0],
+                y=[0],
+                mode="markers",
+                marker={"symbol": "square-open", "size": 9, "color": "black", "line": {"width": 1.5}},
+                hoverinfo="skip",
+                showlegend=False,
+                row=centre * rows + k // _ROW + 1,
+                col=k % _ROW + 1,
+            )
+    edge = [-_SHOWN - 0.5, _SHOWN + 0.5]
+    bare = {"range": edge, "showticklabels": False, "ticks": "", "showline": False, "constrain": "domain"}
+    figure.update_xaxes(**bare)
+    figure.update_yaxes(**bare, scaleanchor="x")
+    figure.update_annotations(font_size=11)
+    figure.update_layout(
+        template="simple_white",
+        height=165 * 2 * rows + 60,
+        margin={"l": 20, "r": 20, "t": 40, "b": 20},
+        coloraxis={"colorscale": "RdBu_r", "cmin": -_MOST, "cmid": 0, "cmax": _MOST, "colorbar": {"title": "carried"}},
+    )
+    return figure
+
+
+def detour_table(found: PlanningSummary, row: GoalBehaviour) -> Table:
+    """Return the answers to pairs by path length, and those of the readers."""
+    header = ["pairs", "steps to the change", "number", "mazes", "right move in the level", "in the twin"]
+    header += ["right in both", *(f"reader {name}" for name in found.ladder)]
+    rows = []
+    for kind, bins in (("detour", row.detour), ("idle", row.idle)):
+        for part in bins:
+            shares = map(format_estimate, (part.right_level, part.right_twin, part.follows))
+            readers = (format_number(value, 2) for value in part.readers)
+            rows.append([kind, part.steps, str(part.pairs), str(part.mazes), *shares, *readers])
+    return [header, *rows]
+
+
+def located_table(found: PlanningSummary, row: Located) -> Table:
+    """Return the part of an effect that each place carries, and that is lost with it, by site."""
+    header = ["site", *(f"{name} carries" for name in found.patches), *(f"lost with {name}" for name in found.patches)]
+    return [
+        header,
+        *(
+            [short_site_name(s.name), *map(format_estimate, s.carried), *map(format_estimate, s.needed)]
+            for s in row.sites
+        ),
+    ]
+
+
+def length_table(row: Located) -> Table:
+    """Return what source and mouse carry by path length, site by site; the readings last."""
+    header = ["site", *(f"{name}, {part.steps} steps" for part in row.bins for name in ("source", "mouse"))]
+    rows = [
+        [short_site_name(site.name), *(format_estimate(of[k]) for part in row.bins for of in (part.source, part.mouse))]
+        for k, site in enumerate(row.sites)
+    ]
+    for name in ("departure", "handoff", "arrival", "spread"):
+        found = [next((each for each in part.readings if each.name == name), None) for part in row.bins]
+        cells = ("–" if each is None else short_site_name(each.site or "nowhere") for each in found)
+        rows.append([name, *(cell for place in cells for cell in (place, ""))])
+    return [header, *rows] if row.bins else []
+
+
+def map_table(found: CausalMap) -> Table:
+    """Return how far from source and mouse what single blocks carry lies, and what they carry together, by site."""
+    header = ["site", "blocks from the source", "blocks from the mouse", "single blocks together"]
+    return [
+        header,
+        *(
+            [
+                short_site_name(site.name),
+                format_estimate(site.from_source),
+                format_estimate(site.from_mouse),
+                format_number(site.together, 2),
+            ]
+            for site in found.sites
+        ),
+    ]
+
+
+def _bars(shares: Sequence[Share]) -> dict[str, Any]:
+    return interval_bars([s.value for s in shares], [s.low for s in shares], [s.high for s in shares])
