@@ -46,7 +46,7 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"steering.replication": "tracking protocol store own_vectors transfer channels cheese_probe behaviour levels run"},
     {"steering.films": "move_fields heat_maps condition_film sweep_film site_film example_mazes example_fields"},
     {"steering.figures": "site_axis tables weighting_figures static_figures probe_figures planning_figures "
-                         "sweep_figures comparison_figures"},
+                         "written_figures sweep_figures comparison_figures"},
     {"steering.reports": "captions page sweep_report comparison_report"},
     {"steering": "bench bench_films doctor"},
     {"steering.workflows": "progress outputs sweep_runs"},

@@ -231,6 +231,6 @@ def _show_written(found: WrittenSummary) -> None:
                 values = "".join(f"{_of(effect.beyond):>7}" for effect in direction.effects if effect.beyond)
                 print(f"{head if not number_ else '':<35}  {direction.name:<8}{values}")
         for name in ("readout", "means"):
-            silent = [short_site_name(site.name) for site, part in rows if part.read and part.half(name) is None]
+            silent = [short_site_name(site) for site in found.unused(place, name)]
             text = f"read, but {name} writes half at no strength: {', '.join(silent) or 'nowhere'}"
             print(textwrap.fill(text, 80, subsequent_indent="  "))

@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "WriteOptions": "steering.readouts.written_run",
         "learn_directions": "steering.readouts.directions",
+        "move_vector": "steering.readouts.directions",
         "run_write_moves": "steering.readouts.written_run",
     },
 )

@@ -126,3 +126,8 @@ class WrittenSummary:
     """Probability that the next cell visited is the branch, the policy left alone."""
     sites: tuple[WrittenSite, ...]
     """The sites, in depth order."""
+
+    def unused(self, place: str, direction: str) -> list[str]:
+        """Return the sites where the next move can be read, but the direction raises it by half at no strength."""
+        parts = [(site.name, part) for site in self.sites for part in site.places if part.place == place]
+        return [name for name, part in parts if part.read and part.half(direction) is None]

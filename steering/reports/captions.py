@@ -134,6 +134,15 @@ FIGURES = {
         )
         for figure, title, caption in _PLANNED
     },
+    "written": (
+        "Whether what a readout of the next move reads is used",
+        """At junctions the direction of a free move that the policy does not make is added at one site ({branches}
+        branches of {written_mazes} mazes; left alone it makes such a move with probability {clean}). Strength 1: the
+        norm of the cheese vector there. Rise: of the probability of that move, beyond every control of the same norm
+        (random, learned from shuffled moves, towards the cheese's cell), with 95% intervals over mazes. Grey: next
+        moves told rightly in mazes not learned from. Read, but the readout's direction raises the move by half at no
+        strength: {unused}.""",
+    ),
     "probes": (
         "What can be read from the activations",
         """Accuracy on held-out mazes of linear and convolutional probes at every trunk site. Planning shows where

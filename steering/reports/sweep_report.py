@@ -28,6 +28,7 @@ from steering.figures.tables import (
     site_table,
 )
 from steering.figures.weighting_figures import weighted_boundaries, weighting_figure, weighting_table
+from steering.figures.written_figures import written_caption, written_figure, written_table
 from steering.records.boundary import BoundarySummary, ControlReading, ControlSummary
 from steering.records.examples import ExampleFields
 from steering.records.probes import ProbeSummary
@@ -91,6 +92,7 @@ def write_report(
         "positions": position_table(summary),
         "weightings": weighting_table(summary),
         "probes": probe_table(others.probes) if others.probes else [],
+        "written": written_table(others.written) if others.written else [],
         **planning_tables(others.planning, others.maps),
     }
     sites = site_table(summary)
@@ -157,9 +159,12 @@ def _figures(
     }
     if others.probes:
         made |= {"probes": probe_figure(others.probes), "representation": representation_figure(others.probes)}
+    if others.written:
+        made["written"] = written_figure(others.written)
     made |= planning_figures(others.planning, others.maps)
     values = {
         "mazes": len(summary.levels.used),
+        **(written_caption(others.written) if others.written else {}),
         "site": named[decisions.site] if decisions is not None else "",
         "exact": exact,
         "competence": formatting.format_number(summary.reference.clean.competence, 2),

@@ -14,10 +14,12 @@ import pytest
 from agents.networks.policy import MazePolicy
 from envs.errors import InputError
 from envs.stored.json_records import from_json, to_json
+from steering.figures.written_figures import written_figure
 from steering.readouts.written import WrittenRow
 from steering.readouts.written_run import WriteOptions, run_write_moves
 from steering.readouts.written_summary import mean_share
 from steering.records.written import WrittenSummary
+from steering.statistics.formatting import format_estimate, short_site_name
 from steering.sweep.artifacts import WRITTEN
 from tests.helpers.command import mazesteer
 
@@ -124,3 +126,25 @@ def test_bad_input_is_one_line_and_leaves_nothing(options: dict[str, Any], says:
         run_write_moves(WriteOptions("region5", tmp_path / "new", **asked))
     assert re.search(says, str(caught.value)) and "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_report_shows_them_beside_the_sweep(run: Path, sweep: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(sweep, out)
+    shutil.copy(run / WRITTEN.file, out)
+    assert mazesteer("report", str(out)).returncode == 0
+    found, page = read(run), (out / "report.md").read_text()
+    title = "Whether what a readout of the next move reads is used"
+    assert title in page and title in (out / "report.html").read_text()
+    (part,) = found.sites[1].places
+    cells = [format_estimate(effect.beyond) for effect in part.directions[0].effects]
+    (row,) = (
+        line for line in page.splitlines() if line.startswith("| relufc | whole site |") and "| readout |" in line
+    )
+    assert " | ".join(cells) in row
+    assert f"whole site: {', '.join(map(short_site_name, found.unused('map', 'readout'))) or 'no site'}" in page
+    figure = written_figure(found)
+    curves = {(line.name, line.yaxis): line.y for line in figure.data}
+    strongest = [site.places[-1].directions[1].effects[-1].beyond.value for site in found.sites]
+    assert list(curves["difference of means, strength 4", "y2"]) == strongest
+    assert len(curves["next move read", "y"]) == 1 and len(curves["next move read", "y2"]) == 2
