@@ -31,7 +31,7 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"agents.training": "history muon supervised imitation dagger ppo_archive ppo card pipeline publish",
      "videos": "frames ffmpeg encode fields plots scene stage chart side_by_side rollout_film"},
     {
-        "steering.interventions": "graph sites hooks partial places vectors edits",
+        "steering.interventions": "graph sites hooks partial vectors places edits",
         "steering.statistics": "bootstrap boundary formatting paired sample_size seeding",
     },
     {"steering.experiments": "conditions outcome exact profiles levels level_conditions sampled"},

@@ -19,6 +19,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "find_site": "steering.interventions.sites",
         "mean_activation": "steering.interventions.vectors",
         "patch": "steering.interventions.edits",
+        "patch_place": "steering.interventions.edits",
         "random_vector": "steering.interventions.vectors",
         "select_sites": "steering.interventions.sites",
         "subtract": "steering.interventions.edits",

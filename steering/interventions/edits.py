@@ -7,9 +7,8 @@ One object is the store's key, the film's caption and the report's row. Interven
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -17,6 +16,8 @@ from torch import Tensor
 
 from envs.errors import InputError
 from steering.interventions.hooks import Edit, chained
+from steering.interventions.places import PatchPlace
+from steering.interventions.sites import Site
 from steering.interventions.vectors import SteeringVector
 
 
@@ -41,11 +42,11 @@ class AddVector:
 
     def __call__(self, activation: Tensor) -> Tensor:
         """Edit activations: ``[n, *site] -> [n, *site]``."""
-        return activation + self.coefficient * _fitting(self.vector, activation)
+        return activation + self.coefficient * self.vector.fitting(activation)
 
     def describe(self) -> str:
         """Return a caption such as ``-1 x cheese @ embedder.block2.res1.resadd``."""
-        return f"{self.coefficient:+g} x {_name(self.vector)} @ {self.site}"
+        return f"{self.coefficient:+g} x {self.vector.kind} @ {self.site}"
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Patch:
 
     def __call__(self, activation: Tensor) -> Tensor:
         """Edit activations: ``[n, *site] -> [n, *site]``."""
-        value = _fitting(self.vector, activation)
+        value = self.vector.fitting(activation)
         if self.channels is None:
             return value.expand_as(activation).clone()
         edited = activation.clone()
@@ -77,7 +78,7 @@ class Patch:
 
     def describe(self) -> str:
         """Return a caption such as ``patch channels 3,7 with activation @ embedder.block2.res1.resadd``."""
-        return f"patch{_of(self.channels)} with {_name(self.vector)} @ {self.site}"
+        return f"patch{_of(self.channels)} with {self.vector.kind} @ {self.site}"
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,8 @@ class Clamp:
         return f"clamp {self.index} to {self.value:g} @ {self.site}"
 
 
-AnyEdit = AddVector | Patch | Ablate | Clamp
+AnyEdit = AddVector | Patch | PatchPlace | Ablate | Clamp
+_WITH_VECTOR = AddVector | Patch | PatchPlace
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,7 @@ class Intervention:
     @property
     def vectors(self) -> dict[str, SteeringVector]:
         """Return the vectors used, by digest: what :meth:`from_json` asks for."""
-        return {edit.vector.digest: edit.vector for edit in self.edits if isinstance(edit, AddVector | Patch)}
+        return {edit.vector.digest: edit.vector for edit in self.edits if isinstance(edit, _WITH_VECTOR)}
 
     def by_site(self) -> dict[str, Edit]:
         """Return one function per site that applies the site's edits in order."""
@@ -235,6 +237,20 @@ def patch(vector: SteeringVector, channels: tuple[int, ...] | None = None) -> In
     return Intervention((Patch(vector, channels),))
 
 
+def patch_place(site: Site, vector: SteeringVector, blocks: Iterable[tuple[int, int]]) -> Intervention:
+    """Return the intervention that puts the activation ``vector`` into a place of every state: located patching.
+
+    Args:
+        site: a map; that of the vector.
+        vector: the activation to put there, of the site's shape.
+        blocks: row and column of the place's blocks of 8x8 pixels, 0 to 7, from the top left.
+
+    Raises:
+        InputError: for a site without places, or blocks that are none of the picture or repeat.
+    """
+    return Intervention((PatchPlace.at(site, vector, blocks),))
+
+
 def ablate(site: str, channels: tuple[int, ...] | None = None) -> Intervention:
     """Return the intervention that sets channels of a site to zero in every state.
 
@@ -264,14 +280,6 @@ def clamp(site: str, index: tuple[int, ...], value: float) -> Intervention:
     return Intervention((Clamp(site, index, value),))
 
 
-def _fitting(vector: SteeringVector, activation: Tensor) -> Tensor:
-    """Return the vector in the activation's type; raise :class:`InputError` for a shape that torch might broadcast."""
-    if vector.tensor.shape != activation.shape[1:]:
-        found, expected = tuple(vector.tensor.shape), tuple(activation.shape[1:])
-        raise InputError(f"site {vector.site}: the vector has shape {found}, the site {expected}")
-    return vector.tensor.to(activation)
-
-
 def _entry(edit: AnyEdit) -> dict[str, Any]:
     entry: dict[str, Any] = {"kind": edit.kind, "site": edit.site}
     if isinstance(edit, AddVector):
@@ -280,7 +288,9 @@ def _entry(edit: AnyEdit) -> dict[str, Any]:
         entry["channels"] = list(edit.channels) if edit.channels is not None else None
     if isinstance(edit, Clamp):
         entry |= {"index": list(edit.index), "value": edit.value}
-    if isinstance(edit, AddVector | Patch):
+    if isinstance(edit, PatchPlace):
+        entry |= {"blocks": [list(block) for block in edit.blocks], "units": list(edit.units)}
+    if isinstance(edit, _WITH_VECTOR):
         entry |= {"vector": edit.vector.digest, "provenance": edit.vector.provenance}
     return entry
 
@@ -298,6 +308,11 @@ def _edit(entry: Mapping[str, Any], vectors: Mapping[str, SteeringVector]) -> An
     kinds: dict[str, Callable[[], AnyEdit]] = {
         AddVector.kind: lambda: AddVector(vector(), float(entry["coefficient"])),
         Patch.kind: lambda: Patch(vector(), channels()),
+        PatchPlace.kind: lambda: PatchPlace(
+            vector(),
+            tuple((int(row), int(column)) for row, column in entry["blocks"]),
+            (float(entry["units"][0]), int(entry["units"][1])),
+        ),
         Ablate.kind: lambda: Ablate(str(entry["site"]), channels()),
         Clamp.kind: lambda: Clamp(str(entry["site"]), tuple(int(i) for i in entry["index"]), float(entry["value"])),
     }
@@ -305,7 +320,7 @@ def _edit(entry: Mapping[str, Any], vectors: Mapping[str, SteeringVector]) -> An
         raise InputError(f"intervention: unknown kind {entry.get('kind')!r}; known: {', '.join(kinds)}")
     try:
         return kinds[entry["kind"]]()
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InputError(f"intervention: {entry['kind']} without a usable {error}") from None
 
 
@@ -327,7 +342,3 @@ def _within(channels: tuple[int, ...] | None, activation: Tensor, site: str) -> 
 
 def _of(channels: tuple[int, ...] | None) -> str:
     return "" if channels is None else f" channels {','.join(map(str, channels))}"
-
-
-def _name(vector: SteeringVector) -> str:
-    return str(json.loads(vector.provenance).get("kind", "vector"))

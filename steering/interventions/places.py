@@ -6,8 +6,10 @@ belongs to the block that holds the centre of the square which it sees. So a pla
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -16,6 +18,7 @@ from torch import Tensor
 from envs.errors import InputError
 from envs.maze import Cell, Maze
 from steering.interventions.sites import Site
+from steering.interventions.vectors import SteeringVector
 
 SIDE = 64  # pixels of the picture
 BLOCK = 8  # pixels of a block
@@ -37,13 +40,14 @@ def block_of_units(site: Site) -> tuple[np.ndarray, np.ndarray]:
     """
     units = check_map(site).units
     assert units is not None
-    start, jump = units
     _, height, width = site.shape
-    rows, columns = (
-        np.clip(np.floor((start + np.arange(count) * jump) / BLOCK), 0, BLOCKS - 1).astype(int)
-        for count in (height, width)
-    )
-    return rows, columns
+    return _blocks_of(units, height), _blocks_of(units, width)
+
+
+def _blocks_of(units: tuple[float, int], count: int) -> np.ndarray:
+    """Return the block of each of ``count`` units of a row, by :attr:`Site.units`: ``int[count]``."""
+    start, jump = units
+    return np.clip(np.floor((start + np.arange(count) * jump) / BLOCK), 0, BLOCKS - 1).astype(int)
 
 
 def units_in(site: Site, places: np.ndarray) -> np.ndarray:
@@ -181,3 +185,50 @@ def place_patch(site: Site, places: np.ndarray, other: Tensor) -> PlacePatch:
     if tuple(other.shape) != (len(places), *site.shape):
         raise InputError(f"site {site.name}: activations {tuple(other.shape)}, expected {(len(places), *site.shape)}")
     return PlacePatch(torch.from_numpy(units_in(site, places))[:, None], other)
+
+
+@dataclass(frozen=True)
+class PatchPlace:
+    """Put the activation ``vector`` into a place of every state: located patching (Jenner et al. 2024)."""
+
+    vector: SteeringVector
+    """The activation to put there, of the site's shape."""
+    blocks: tuple[tuple[int, int], ...]
+    """Row and column of the place's blocks, each once, 0 to 7, from the top left; none: nothing changes."""
+    units: tuple[float, int]
+    """Centre of the first unit and distance between units, in pixels: :attr:`Site.units` of the site."""
+    kind: ClassVar[str] = "patch_place"
+
+    def __post_init__(self) -> None:
+        if len(set(self.blocks)) < len(self.blocks) or any(not 0 <= i < BLOCKS for block in self.blocks for i in block):
+            raise InputError(f"place {self.blocks}: give rows and columns of blocks, each once, 0 to {BLOCKS - 1}")
+        if self.vector.tensor.ndim != 3 or not (math.isfinite(self.units[0]) and self.units[1] > 0):
+            raise InputError(
+                f"site {self.site} is no map whose units have a known place in the picture; choose another"
+            )
+
+    @classmethod
+    def at(cls, site: Site, vector: SteeringVector, blocks: Iterable[tuple[int, int]]) -> PatchPlace:
+        """Return the patch of a site; raises :class:`InputError` for one without places, or another's vector."""
+        units = check_map(site).units
+        if vector.site != site.name or units is None:
+            raise InputError(f"site {site.name}: the vector is of {vector.site}; take one of this site")
+        return cls(vector, tuple(sorted((int(row), int(column)) for row, column in blocks)), units)
+
+    @property
+    def site(self) -> str:
+        """Return the site where it acts."""
+        return self.vector.site
+
+    def __call__(self, activation: Tensor) -> Tensor:
+        """Edit activations: ``[n, channels, h, w] -> [n, channels, h, w]``."""
+        place = np.zeros((BLOCKS, BLOCKS), dtype=bool)
+        for block in self.blocks:
+            place[block] = True
+        rows, columns = (_blocks_of(self.units, count) for count in activation.shape[2:])
+        units = torch.from_numpy(place[rows][:, columns])
+        return PlacePatch(units[None, None], self.vector.fitting(activation)[None])(activation)
+
+    def describe(self) -> str:
+        """Return a caption such as ``put activation into 4 of 64 blocks @ embedder.block2.res1.resadd``."""
+        return f"put {self.vector.kind} into {len(self.blocks)} of {BLOCKS**2} blocks @ {self.site}"

@@ -59,6 +59,22 @@ class SteeringVector:
         """Return the Euclidean norm."""
         return float(torch.linalg.vector_norm(self.tensor.double()))
 
+    @property
+    def kind(self) -> str:
+        """Return what it is, as its provenance says: ``cheese``, ``activation`` and the like."""
+        return str(json.loads(self.provenance).get("kind", "vector"))
+
+    def fitting(self, activation: Tensor) -> Tensor:
+        """Return the tensor in the type of activations ``[n, *site]``.
+
+        Raises:
+            InputError: for another shape, which torch might broadcast.
+        """
+        if self.tensor.shape != activation.shape[1:]:
+            found, expected = tuple(self.tensor.shape), tuple(activation.shape[1:])
+            raise InputError(f"site {self.site}: the vector has shape {found}, the site {expected}")
+        return self.tensor.to(activation)
+
     def save(self, path: Path) -> None:
         """Write safetensors with site and provenance (whole or not at all)."""
         metadata = {"format": _FORMAT, "site": self.site, "provenance": self.provenance}

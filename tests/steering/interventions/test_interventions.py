@@ -28,6 +28,7 @@ from steering.interventions.edits import (
     subtract,
 )
 from steering.interventions.hooks import HookedPolicy
+from steering.interventions.places import PatchPlace
 from steering.interventions.vectors import (
     SteeringVector,
     activation,
@@ -183,6 +184,11 @@ edits: st.SearchStrategy[AnyEdit] = st.one_of(
     st.builds(lambda c: Patch(vector(1.0, 3, 2, 2), c), channels),
     st.builds(Ablate, sites, channels),
     st.builds(Clamp, sites, st.lists(st.integers(0, 9), min_size=1, max_size=3).map(tuple), st.floats(-9, 9, width=32)),
+    st.builds(
+        lambda blocks, start: PatchPlace(vector(1.0, 3, 2, 2), tuple(sorted(blocks)), (start, 4)),
+        st.sets(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=4),
+        st.floats(-4, 4),
+    ),
     st.builds(lambda c: add(vector(2.0, 3, 2, 2), c).edits[0], st.floats(-9, 9)),
 )
 
@@ -196,6 +202,11 @@ def test_json_round_trip_of_every_kind(parts: tuple[AnyEdit, ...]) -> None:
 
 
 def test_json_that_lacks_something_is_refused() -> None:
+    known = vector(1.0, 3, 2, 2)
+    whole = Intervention((PatchPlace(known, ((1, 2),), (0.0, 4)),)).to_json()["edits"][0]
+    for name, wrong in (("blocks", [[1]]), ("units", []), ("units", None)):
+        with pytest.raises(InputError, match="^intervention: patch_place without a usable"):
+            Intervention.from_json({"edits": [{**whole, name: wrong}]}, {known.digest: known})
     for entry in ({"kind": "clamp", "site": "input"}, {"kind": "ablate", "site": "input"}, {"kind": "patch"}):
         with pytest.raises(InputError, match=f"^intervention: {entry['kind']} without"):
             Intervention.from_json({"edits": [entry]}, {})

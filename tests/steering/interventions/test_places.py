@@ -12,7 +12,9 @@ from agents.networks.nature import NaturePolicyNet
 from agents.networks.policy import MazePolicy
 from envs.errors import InputError
 from envs.maze import Maze
+from steering.interventions.edits import ablate, patch_place
 from steering.interventions.hooks import HookedPolicy
+from steering.interventions.partial import PartialNetwork
 from steering.interventions.places import (
     BLOCKS,
     block_of_units,
@@ -22,6 +24,7 @@ from steering.interventions.places import (
     units_in,
 )
 from steering.interventions.sites import Site, enumerate_sites, find_site
+from steering.interventions.vectors import SteeringVector, provenance
 
 
 def maps(net: nn.Module) -> list[Site]:
@@ -115,6 +118,42 @@ def test_a_patch_replaces_the_units_of_its_place_and_no_other(random_policy: Maz
     x = torch.rand(2, 3, 64, 64, generator=generator)
     _, _, seen = HookedPolicy(random_policy.net).run(x, {site.name: place_patch(site, places, b)}, capture=[site.name])
     assert torch.equal(seen[site.name][1, :, 14:16], b[1, :, 14:16])
+
+
+def test_one_case_of_located_patching_can_be_done_again_as_an_intervention(random_policy: MazePolicy) -> None:
+    """The first-class intervention gives what patching state by state gives, composes, and says what it does."""
+    site = find_site(random_policy.net, "embedder.block2.maxpool")
+    a, b = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(1)).split(1)
+    hooked, partial = HookedPolicy(random_policy.net), PartialNetwork(random_policy.net)
+    inside = hooked.run(b, capture=[site.name])[2][site.name]
+    other = SteeringVector(site.name, inside[0], provenance(kind="activation"))
+    place = np.zeros((1, BLOCKS, BLOCKS), dtype=bool)
+    place[0, 2:4, 5] = place[0, 7, 0] = True
+    spec = patch_place(site, other, [(2, 5), (3, 5), (7, 0)])
+    assert spec.describe() == "put activation into 3 of 64 blocks @ embedder.block2.maxpool"
+    expected = hooked.run(a, {site.name: place_patch(site, place, inside)})[0]
+    assert torch.equal(hooked.run(a, spec.by_site())[0], expected)
+    torch.testing.assert_close(partial.rerun(partial.clean(a), spec.by_site())[0], expected)
+    both = (spec + ablate(site.name)).by_site(), (ablate(site.name) + spec).by_site()
+    first, second = (hooked.run(a, edits, capture=[site.name])[2][site.name] for edits in both)
+    assert not first.any() and torch.equal(second[0, :, 14:, :2], inside[0, :, 14:, :2]) and not second[0, :, :4].any()
+    everything = patch_place(site, other, [(row, column) for row in range(BLOCKS) for column in range(BLOCKS)])
+    torch.testing.assert_close(hooked.run(a, everything.by_site())[0], hooked.run(b)[0])
+    assert torch.equal(hooked.run(a, patch_place(site, other, []).by_site())[0], hooked.run(a)[0])
+
+
+def test_places_that_are_none_are_refused(random_policy: MazePolicy) -> None:
+    site = find_site(random_policy.net, "embedder.block2.maxpool")
+    other = SteeringVector(site.name, torch.zeros(site.shape), provenance(kind="activation"))
+    for blocks in ([(0, 8)], [(-1, 0)], [(1, 1), (1, 1)]):
+        with pytest.raises(InputError, match="give rows and columns of blocks, each once, 0 to 7"):
+            patch_place(site, other, blocks)
+    with pytest.raises(InputError, match="the vector is of embedder.block2.maxpool"):
+        patch_place(find_site(random_policy.net, "embedder.relu3"), other, [(0, 0)])
+    with pytest.raises(InputError, match="is no map"):
+        patch_place(find_site(random_policy.net, "embedder.fc"), other, [(0, 0)])
+    with pytest.raises(InputError, match="the vector has shape"):
+        patch_place(site, other, [(0, 0)]).by_site()[site.name](torch.zeros(1, 3, 4, 4))
 
 
 def test_sites_without_places_are_refused(policy: MazePolicy) -> None:

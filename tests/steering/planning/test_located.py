@@ -10,10 +10,11 @@ from torch import nn
 from agents.networks.policy import MazePolicy, as_policy, move_probabilities, to_input
 from envs.maze import Maze
 from steering.interventions.hooks import HookedPolicy
-from steering.interventions.places import block_of, place_patch
+from steering.interventions.places import block_of, place_patch, units_in
 from steering.interventions.sites import Site, find_site, select_sites
 from steering.planning.located import PATCHES, PLACES, Patched, Shown, chunks, patched, shown_cheese, shown_detour
 from steering.planning.maps import block_effects
+from steering.planning.measure import map_sites
 from steering.planning.pairs import Goal, Kind, drawn_pairs, frames_of
 
 SITES = ("input", "embedder.block1.maxpool", "embedder.block2.res1.resadd", "embedder.block3.maxpool", "embedder.relu3")
@@ -177,3 +178,46 @@ def test_a_block_of_a_map_is_the_place_of_that_block(random_policy: MazePolicy, 
             one = Shown(pair.mazes, pair.state, pair.distance, place, place[1], pair.nearest)
             alone = patched(random_policy, [one], sites).carried[:, 0, 0]
             np.testing.assert_allclose(maps.rest[:, k, row, column], alone, atol=1e-6)
+
+
+class Pointwise(nn.Module):
+    """Every unit sees one pixel; the whole picture is read at the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 4, 1)
+        self.relu = nn.ReLU()
+        self.second = nn.Conv2d(4, 4, 1)
+        self.flatten = nn.Flatten()
+        self.read = nn.Linear(4 * 64 * 64, 15)
+        generator = torch.Generator().manual_seed(0)
+        with torch.no_grad():
+            for parameter in self.parameters():
+                parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.read(self.flatten(self.second(self.relu(self.first(x)))))
+        return logits
+
+
+def test_where_units_see_one_pixel_nothing_leaves_the_source(shown: list[Shown]) -> None:
+    policy = as_policy(Pointwise())
+    sites = [site for site in select_sites("trunk", policy.net) if site.units is not None]
+    assert [site.name for site in sites] == ["input", "first", "relu", "second"]
+    result = patched(policy, shown, sites)
+    assert (result.apart > 1e-4).all()
+    for rest in (result.carried, result.needed):
+        np.testing.assert_allclose(rest[:, PLACES.index("source")], 0, atol=1e-5)
+        for name in (*PLACES[1:], "random"):
+            np.testing.assert_array_equal(rest[:, PATCHES.index(name)], np.tile(result.apart, (len(sites), 1)))
+
+
+def test_the_four_places_are_all_there_is(random_policy: MazePolicy, shown: list[Shown]) -> None:
+    """At every trunk site with a map: each unit is in one of the four; all four at once carry everything."""
+    pair, sites = shown[0], map_sites(random_policy)
+    union = np.tile(pair.places.any(axis=0), (4, 1, 1))
+    together = Shown(pair.mazes, pair.state, pair.distance, union, pair.random, pair.nearest)
+    np.testing.assert_allclose(patched(random_policy, [together], sites).carried[:, :4], 0, atol=1e-6)
+    assert len(sites) == 14
+    for site in sites:
+        assert (units_in(site, pair.places).sum(axis=0) == 1).all()
