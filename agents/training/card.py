@@ -82,7 +82,7 @@ def make_card(
             **{name: asdict(config) if config is not None else None for name, config in stages.items()},
         },
         "figures": figures,
-        "weaknesses": [REFLEX] * reflex + weaknesses(figures, dead_branches(policy)),
+        "weaknesses": weaknesses(figures, dead_branches(policy), reflex=reflex),
         "notes": notes,
     }
     if command:
@@ -113,10 +113,17 @@ def _kept_figures(policy: MazePolicy, region: int | None, keep: Path | None, **o
     return found
 
 
-def weaknesses(figures: Mapping[str, Any], dead: Sequence[str] = ()) -> list[str]:
-    """Return the weaknesses that figures show, in words; ``dead``: see :func:`agents.evaluation.dead_branches`."""
+def weaknesses(figures: Mapping[str, Any], dead: Sequence[str] = (), *, reflex: bool = False) -> list[str]:
+    """Return the weaknesses of an agent in words.
+
+    Args:
+        figures: of its card.
+        dead: see :func:`agents.evaluation.dead_branches`.
+        reflex: it was taught the rule that plans nothing.
+    """
     number = figures["levels_by_maze_size"]
-    found = [
+    found = [REFLEX] * reflex
+    found += [
         f"fails {1 - p:.1%} of {dim}x{dim} mazes with the cheese as in training ({number[dim]} levels)"
         for dim, p in figures["p_cheese_by_maze_size"].items()
         if p < GOOD

@@ -20,11 +20,16 @@ from agents.evaluation import dead_branches, evaluation_maze
 from agents.networks.impala import ImpalaPolicyNet
 from agents.training.card import weaknesses
 from agents.training.pipeline import read_run
+from envs.actions import Facing
 from envs.chain import statistics
 from envs.errors import InputError
-from envs.maze import Maze
+from envs.maze import Maze, State
+from envs.training.levels import place_cheese
 from steering.cli.app import app
 from steering.cli.options import DEFAULT_CHECKPOINT
+from steering.planning.behaviour import pair_answers
+from steering.planning.pairs import Goal, Kind, drawn_pairs
+from steering.planning.readers import reader_moves
 
 # P(cheese) as in training on levels 0 to 255, the same of every maze size, environment steps of PPO.
 BARS = {
@@ -34,15 +39,16 @@ BARS = {
     "anywhere": (0.95, 0.0, 300_000),
     "corner": (0.91, 0.0, 300_000),  # asked for without a bar; what its short training reached
 }
+CONTROL = "reflex"  # which was taught to plan nothing, so that no maze is its aim
 SLACK = 0.01  # what PPO may cost: two and a half standard errors over 256 levels
 MEGABYTES = 60
 
 
 def test_every_agent_that_is_promised_is_shipped() -> None:
-    assert zoo_names() == sorted(BARS)
+    assert zoo_names() == sorted([*BARS, CONTROL])
 
 
-@pytest.mark.parametrize("name", zoo_names())
+@pytest.mark.parametrize("name", BARS)
 def test_the_agents_meet_their_bars(name: str) -> None:
     card, (mean, size, steps) = load_card(name), BARS[name]
     figures = card["figures"]
@@ -58,7 +64,27 @@ def test_the_agents_meet_their_bars(name: str) -> None:
 @pytest.mark.parametrize("name", zoo_names())
 def test_cards_say_what_speaks_against_the_agents(name: str) -> None:
     policy = load_policy(name)
-    assert policy.card["weaknesses"] == weaknesses(policy.card["figures"], dead_branches(policy))
+    found = weaknesses(policy.card["figures"], dead_branches(policy), reflex=name == CONTROL)
+    assert policy.card["weaknesses"] == found
+
+
+def test_the_control_does_what_it_was_taught_and_follows_no_far_detour() -> None:
+    """On mazes that no training met; of two moves that are as good either is right."""
+    policy = load_policy(CONTROL)
+    assert "plans nothing" in policy.card["summary"] and policy.card["training"]["ppo"] is None
+    right: list[bool] = []
+    followed: list[bool] = []
+    for level in Maze.from_levels(range(3000, 3040)):
+        maze = place_cheese(level, 5, np.random.default_rng(level.level))
+        assert maze.cheese is not None
+        cells = [cell for cell in maze.cells if cell != maze.cheese]
+        rule = reader_moves(maze, cells, maze.cheese, 1)
+        chosen = policy.move_probabilities(maze.observations([State(cell, Facing.RIGHT) for cell in cells])).argmax(1)
+        right += (rule[np.arange(len(cells)), chosen] > 0).tolist()
+        pairs = [pair for kind in Kind for pair in drawn_pairs(maze, kind, Goal.CHEESE, 4, 0, 5)]
+        followed += [answer.follows for answer in pair_answers(policy, pairs) if answer.kind == Kind.DETOUR.value]
+    assert np.mean(right) > 0.97 and len(followed) > 40
+    assert np.mean(followed) < 0.05
 
 
 def test_the_zoo_has_a_developmental_series_and_stays_small() -> None:
