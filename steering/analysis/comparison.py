@@ -16,7 +16,7 @@ import numpy as np
 
 from envs.errors import InputError, check_random_seed
 from steering.analysis.compared_runs import ComparedRun, are_training_seeds
-from steering.analysis.distances import Distances, effect_spread, weighed, weighed_curves
+from steering.analysis.distances import effect_spread, weighed, weighed_curves
 from steering.analysis.summary import maze_weights, trunk_curves
 from steering.experiments.conditions import MAIN
 from steering.experiments.outcome import ATTRACTION, COMPARED
@@ -36,7 +36,7 @@ from steering.records.comparison import (
 )
 from steering.statistics import bootstrap, boundary, paired
 from steering.statistics.boundary import Boundary, Curves, ThresholdPair, agreed_thresholds, find_boundary, over_agents
-from steering.sweep.outcome_table import Columns, OutcomeTable
+from steering.sweep.outcome_table import Columns, Distances, OutcomeTable
 from steering.sweep.store import Store
 
 FORMAT = "mazesteer-compare-1"

@@ -13,7 +13,7 @@ from steering.experiments.outcome import CELLS, PROFILE_SUMS, cells_label
 from steering.records.sweep import EffectSpread, NearnessBin, PooledProfile, PositionBin, ReceptiveFieldSplit
 from steering.statistics import bootstrap
 from steering.statistics.boundary import Curves
-from steering.sweep.outcome_table import OutcomeTable
+from steering.sweep.outcome_table import Distances, OutcomeTable
 from steering.sweep.store import Store
 
 _SUMS_OF = operator.attrgetter(*PROFILE_SUMS)
@@ -21,8 +21,6 @@ _DISTANCES = [1 + PROFILE_SUMS.index(name) for name in PROFILE_SUMS if name.star
 INSIDE, OUTSIDE = 0, 1  # ``outside`` of a profile
 # Of one site, by (distance, outside): ``float64[n_levels, 5]``, the number of states and the sums of the profiles.
 Bins = dict[tuple[int, int], np.ndarray]
-# Distances to the policy without cheese: edited ``float64[n_sites, n_levels]``, left alone ``float64[n_levels]``.
-Distances = tuple[np.ndarray, np.ndarray]
 LARGEST = 20  # mazes whose share of the cheese's effect is told
 VISITS = "visits"
 
@@ -74,6 +72,7 @@ def weighed(table: OutcomeTable, sites: Sequence[str]) -> dict[str, Distances]:
     """Return the distances of subtraction at ``sites`` with the states of a maze weighed in other ways, by their name.
 
     By visits, and of the states at each distance from the cheese; these only where all sites and levels have them.
+    Edited ``float64[n_sites, n_levels]``, left alone ``float64[n_levels]``.
     """
     edited = np.array([table.condition(MAIN, site).tv_no_cheese_occupancy for site in sites])
     found = {VISITS: (edited, table.reference("clean").tv_no_cheese_occupancy)}

@@ -22,7 +22,7 @@ from steering.analysis.distances import (
     weighed_curves,
 )
 from steering.analysis.paired_effects import effects
-from steering.experiments.conditions import ALL_SITES, BY_NAME, CONTROLS, MAIN
+from steering.experiments.conditions import ALL_SITES, BY_NAME, CONTROLS, MAIN, MOVE
 from steering.experiments.outcome import OUTCOME_FIELDS
 from steering.records.boundary import BoundarySummary, ControlReading, ControlSummary, ThresholdReach, WeightedReach
 from steering.records.sweep import (
@@ -127,11 +127,12 @@ def trunk_curves(table: OutcomeTable, weights: np.ndarray, condition: str = MAIN
     if not names or condition not in table.spec.conditions:
         return None
     columns = [table.condition(condition, name) for name in names]
+    edited, clean = zip(*(table.distances(condition, name) for name in names), strict=True)
     return boundary.Curves.of(
         names,
         table.classes(condition),
-        np.array([each.tv_no_cheese for each in columns]),
-        table.reference("clean").tv_no_cheese,
+        np.array(edited),
+        clean[0],
         np.array([each.p_region_first for each in columns]),
         table.reference("no_cheese").p_region_first,
         weights,
@@ -163,7 +164,7 @@ def boundary_readings(
         tuple(ThresholdReach(least, at.site, at.low, at.high, affine[at.site]) for least, at in curve)
         for curve in (boundary.threshold_curve(curves, competence), boundary.competence_curve(curves, blindness))
     )
-    trunk = [site for site in sites if site.trunk]
+    trunk, moved = [site for site in sites if site.trunk], trunk_curves(table, weights, MOVE)
     controls = {condition: trunk_curves(table, weights, condition) for condition in CONTROLS}
     return BoundarySummary(
         site=found.site,
@@ -190,6 +191,7 @@ def boundary_readings(
             for condition, each in controls.items()
             if each is not None
         },
+        moved=None if moved is None else boundary.reach(moved, blindness, None),
         weightings=tuple(
             WeightedReach(name, **vars(boundary.reach(each, blindness, competence)))
             for name, each in weighed_curves(curves, weighed(table, curves.sites), weights).items()
@@ -257,8 +259,10 @@ def _site(basis: _Basis, name: str, bins: Bins) -> SiteSummary:
 
 def _condition(basis: _Basis, condition: str, site: str, coefficient: float) -> ConditionSummary:
     columns, weights = basis.table.condition(condition, site, coefficient), basis.weights
-    blind = columns.tv_no_cheese, basis.clean.tv_no_cheese
+    blind = basis.table.distances(condition, site, coefficient)
     visited = columns.tv_no_cheese_occupancy, basis.clean.tv_no_cheese_occupancy
+    if BY_NAME[condition].to_moved:  # visits of the level without cheese say nothing of it
+        visited = np.full_like(blind[0], np.nan), np.full_like(blind[1], np.nan)
     able = columns.p_region_first, basis.no_cheese.p_region_first
     low, high = bootstrap.blindness_interval(*blind, weights)
     able_low, able_high = bootstrap.ratio_interval(*able, weights)

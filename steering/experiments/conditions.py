@@ -16,6 +16,7 @@ from envs.errors import InputError, nearest
 PUBLISHED_SITE = "embedder.block2.res1.resadd"
 OTHER_LEVEL, SAME_CELL, ALL_SITES = "other_level", "same_cell", "all_sites"
 MAIN = "subtract"
+MOVE = "move"
 
 
 class Draw(enum.Enum):
@@ -25,6 +26,7 @@ class Draw(enum.Enum):
     VECTOR = "a random vector of the cheese vector's norm"
     LEVEL = "another level that qualifies, its cheese on another cell of the picture"
     LEVEL_WITH_CHEESE_THERE = "another level, its cheese moved to this level's cell of the picture"
+    CELL = "another cell of this level for the cheese"
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class Condition:
     """Place among the controls that reports set beside the main condition, from 1; None: no control."""
     must_not_blind: bool = False
     """True for a control that speaks against the boundary if it blinds there too."""
+    to_moved: bool = False
+    """True if blindness asks how near it comes to the policy with the cheese on the cell drawn; else without cheese."""
 
     @property
     def shared_in_class(self) -> bool:
@@ -72,6 +76,8 @@ TABLE: tuple[Condition, ...] = (
               must_not_blind=True),
     Condition(SAME_CELL, "vector of another level, cheese on the same cell", "#56B4E9", "levels", "s",
               Draw.LEVEL_WITH_CHEESE_THERE, control=4),
+    Condition(MOVE, "cheese vector moved to another cell", "#009E73", "moved", "P", Draw.CELL, default=False,
+              to_moved=True),
     Condition(ALL_SITES, "cheese vector subtracted at all sites", "#999999", "own", at_one_site=False, default=False),
 )  # fmt: skip
 BY_NAME = {condition.name: condition for condition in TABLE}

@@ -83,9 +83,11 @@ class LevelEvaluator:
     @functools.cached_property
     def without_cheese(self) -> LevelEvaluator:
         """Return the same policy on the same level with its cheese removed."""
-        if self.maze.cheese is None:
-            return self
-        other = LevelEvaluator(self.policy, self.maze.without_cheese(), self.horizon, hooks_only=True)
+        return self if self.maze.cheese is None else self.world(self.maze.without_cheese())
+
+    def world(self, maze: Maze) -> LevelEvaluator:
+        """Return the same policy on the same level with its cheese elsewhere, or nowhere."""
+        other = LevelEvaluator(self.policy, maze, self.horizon, hooks_only=True)
         other._partial = self._partial  # traced once
         return other
 

@@ -12,13 +12,14 @@ from steering.experiments.conditions import (
     ALL_SITES,
     BY_NAME,
     MAIN,
+    MOVE,
     OTHER_LEVEL,
     SAME_CELL,
     Draw,
     Key,
     find_condition,
 )
-from steering.experiments.levels import VectorSource, donor, donors
+from steering.experiments.levels import VectorSource, donor, donors, moved_cheese
 from steering.interventions.edits import Intervention, add, subtract
 from steering.interventions.sites import Site, enumerate_sites, find_site
 from steering.interventions.vectors import (
@@ -71,6 +72,7 @@ class LevelConditions:
     def __post_init__(self) -> None:
         self._own: Vectors | None = None
         self._drawn: dict[tuple[str, int], tuple[int, Vectors]] = {}
+        self._moved: dict[int, tuple[Maze, Vectors]] = {}
 
     def own(self) -> Vectors:
         """Return this level's cheese vectors, by site."""
@@ -85,6 +87,13 @@ class LevelConditions:
             make = mean_cheese_vectors if self.vector.kind == "mean" else cheese_vectors
             self._drawn[condition, draw] = (other.level or 0, make(self.policy, other, self.sites))
         return self._drawn[condition, draw]
+
+    def moved(self, draw: int) -> tuple[Maze, Vectors]:
+        """Return this level with its cheese on another cell, drawn, and the cheese vectors of that."""
+        if draw not in self._moved:
+            world = moved_cheese(self.maze, self.seed, draw, self.vector.cell)
+            self._moved[draw] = world, own_vectors(self.policy, world, self.sites, self.vector, self.seed)
+        return self._moved[draw]
 
     def source(self, key: Key) -> int | None:
         """Return the level a control's vector is from, if it is another one."""
@@ -117,6 +126,11 @@ def _subtract_drawn(level: LevelConditions, key: Key) -> Intervention:
     return subtract(level.drawn(key.condition, key.draw)[1][key.site], key.coefficient)
 
 
+def _move(level: LevelConditions, key: Key) -> Intervention:
+    there = level.moved(key.draw)[1][key.site]
+    return subtract(level.own()[key.site], key.coefficient) + add(there, key.coefficient)
+
+
 def _subtract_everywhere(level: LevelConditions, key: Key) -> Intervention:
     return everywhere(level.policy, level.own(), key.coefficient)
 
@@ -130,6 +144,7 @@ EDITS: Mapping[str, Callable[[LevelConditions, Key], Intervention]] = {
     "random": _subtract_random,
     OTHER_LEVEL: _subtract_drawn,
     SAME_CELL: _subtract_drawn,
+    MOVE: _move,
     ALL_SITES: _subtract_everywhere,
 }
 

@@ -16,7 +16,7 @@ from envs.errors import RANGES, InputError
 from envs.maze import Cell, Maze
 from envs.simulator.procgen_env import check_seed
 from envs.training.levels import EVAL_LEVELS
-from steering.experiments.conditions import BY_NAME, Draw
+from steering.experiments.conditions import BY_NAME, MOVE, Draw
 from steering.statistics.seeding import generator
 
 SEARCH_LIMIT = 100_000
@@ -205,6 +205,30 @@ def parse_levels(text: str) -> list[int]:
         check_seed(high - 1)
         seeds += range(low, high)
     return list(dict.fromkeys(seeds))
+
+
+def moved_cheese(maze: Maze, seed: int, draw: int, apart_from: Cell | None = None) -> Maze:
+    """Return the level with its cheese on another cell, drawn by (seed, level, draw) from all that qualify.
+
+    Such a cell is free, not the mouse's nor the cheese's, and outside the top-right 5x5, as the cheese of a level that
+    qualifies is.
+
+    Args:
+        maze: the level, with its cheese.
+        seed: of what is drawn.
+        draw: number of the draw, from 0.
+        apart_from: a cell that the cheese is not moved to: the one where vectors are taken.
+
+    Raises:
+        InputError: if there is no such cell, or the level has no cheese.
+    """
+    if maze.cheese is None:
+        raise InputError(f"{MOVE}: level {maze.level} has no cheese to move")
+    barred = {maze.cheese, maze.mouse, apart_from, *maze.region(REGION)}
+    cells = [cell for cell in maze.cells if cell not in barred]
+    if not cells:
+        raise InputError(f"{MOVE}: level {maze.level} has no other cell for the cheese; leave the level out")
+    return maze.with_cheese(cells[int(generator(seed, maze.level or 0, MOVE, draw).integers(len(cells)))])
 
 
 _BLOCK = 16

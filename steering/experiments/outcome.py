@@ -190,7 +190,37 @@ class Nearness:
     """Sum of those of the policy left alone, 0 to ``states``."""
 
 
-Sums = Profile | Nearness  # what a level has beside its outcomes, as stored
+MOVED_FIELDS = ("level", "site", "coefficient", "draw", "column", "row", "states", "tv_edited", "tv_clean")
+
+
+@dataclass(frozen=True)
+class Moved:
+    """How near an edit that moves the cheese comes to the policy on the level with its cheese really there.
+
+    Sums over the states of one level that are on neither cell, for one site, multiple and draw.
+    """
+
+    level: LevelSeed
+    """Seed of the level."""
+    site: Name
+    """Name of the site of the edit."""
+    coefficient: Number
+    """Multiple of the vectors."""
+    draw: Count
+    """Number of the cell drawn, from 0."""
+    column: Count
+    """Column of that cell."""
+    row: Count
+    """Row of that cell."""
+    states: Positive
+    """Number of states, 1 or more."""
+    tv_edited: NonNegative
+    """Sum of the total-variation distances of the edited policy to that with the cheese really there."""
+    tv_clean: NonNegative
+    """Sum of those of the policy left alone."""
+
+
+Sums = Profile | Nearness | Moved  # what a level has beside its outcomes, as stored
 
 
 def cells_label(first: int) -> str:

@@ -19,7 +19,7 @@ from agents.networks.policy import batches, to_input
 from envs import chain
 from envs.maze import Cell, Maze
 from steering.experiments.exact import CHUNK, LevelEvaluator, StatePolicy
-from steering.experiments.outcome import CELLS, DISTANCES, Nearness, Profile
+from steering.experiments.outcome import CELLS, DISTANCES, Moved, Nearness, Profile
 from steering.interventions.hooks import HookedPolicy
 from steering.interventions.sites import Site
 
@@ -75,6 +75,31 @@ def level_nearness(evaluator: LevelEvaluator, subtracted: Mapping[tuple[str, flo
             if here.any():
                 sums = int(here.sum()), float(tv[here].sum()), float(tv_clean[here].sum())
                 found.append(Nearness(maze.level or 0, name, coefficient, first, *sums))
+    return found
+
+
+def level_moved(
+    evaluator: LevelEvaluator, edited: Mapping[tuple[str, float, int], StatePolicy], worlds: Mapping[int, Maze]
+) -> list[Moved]:
+    """Return how near each edit comes to the policy on the level with its cheese moved.
+
+    Args:
+        evaluator: of the level as it is.
+        edited: the policy under the edit, by site, coefficient and draw.
+        worlds: the level with its cheese on the cell drawn, by draw.
+
+    Returns:
+        Sums over the states on neither cell: where the mouse eats the cheese there is no policy to compare with.
+    """
+    maze, found = evaluator.maze, []
+    there = {draw: evaluator.world(world).clean.probabilities for draw, world in worlds.items()}
+    for (name, coefficient, draw), field in edited.items():
+        cell = worlds[draw].cheese
+        assert cell is not None
+        keep = np.array([state.cell not in (maze.cheese, cell) for state in maze.states])
+        away = [chain.total_variation(part.probabilities, there[draw])[keep] for part in (field, evaluator.clean)]
+        tv, tv_clean = (float(part.sum()) for part in away)
+        found.append(Moved(maze.level or 0, name, coefficient, draw, *cell, int(keep.sum()), tv, tv_clean))
     return found
 
 

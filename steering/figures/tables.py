@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from steering.analysis.readings import MOVES
-from steering.experiments.conditions import BY_NAME, CONTROLS, MAIN
+from steering.experiments.conditions import BY_NAME, CONTROLS, MAIN, MOVE
 from steering.experiments.outcome import OutcomeColumn, shown_on
 from steering.figures.site_axis import distance_labels, is_duplicate, labels, locality_mark
 from steering.records.probes import Estimate, ProbeSummary
@@ -208,9 +208,9 @@ class SiteTable:
 
 
 def site_table(summary: SweepSummary) -> SiteTable:
-    """Return the table per site of a sweep, with a column for each control swept."""
+    """Return the table per site of a sweep, with a column for each control swept and for the cheese moved."""
     swept = [site for site in summary.sites if MAIN in site.conditions]
-    controls = [name for name in CONTROLS if any(name in site.conditions for site in swept)]
+    controls = [name for name in (MOVE, *CONTROLS) if any(name in site.conditions for site in swept)]
     columns = (*_COLUMNS, *map(_control, controls), _SAME)
     texts = zip(*(column.references(summary.reference) for column in columns), strict=True)
     rows = [SiteRow(cells) for cells in texts]

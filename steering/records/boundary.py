@@ -102,6 +102,8 @@ class BoundarySummary:
     """The boundary by competence threshold."""
     controls: dict[Name, ControlSummary]
     """Controls by condition, as far as swept."""
+    moved: Reach | None = None
+    """Depth up to which moving the cheese reaches the threshold of blindness; null: not swept."""
     weightings: tuple[WeightedReach, ...] = ()
     """The boundary with states weighed by visits, and of those at each distance from the cheese alone, where known."""
 

@@ -206,9 +206,10 @@ TABLE = """P(cheese): the cheese is eaten within {horizon} moves. Competence: P(
     the activations that the vector does not account for, where a unit can see mouse and cheese at once (each state
     counts once, so large mazes count more; the probes' table takes equally many states of each maze). {columns} Other
     columns: blindness under a control (noise of the same norm; the vector added; the vector of a level with its
-    cheese elsewhere, or in the same place). Sites that share an experiment differ by an affine map only: for cheese
-    vectors they give the same policy and count once. Free: affine in the pixels, so subtraction there is
-    subtraction in the picture. Local: a unit sees only part of it."""
+    cheese elsewhere, or in the same place), and of the cheese moved, against the policy with the cheese really
+    there. Sites that share an experiment differ by an affine map only: for cheese vectors they give the same policy
+    and count once. Free: affine in the pixels, so subtraction there is subtraction in the picture. Local: a unit
+    sees only part of it."""
 EFFECTS = """Differences under each condition, paired by maze, against the policy left alone (clean) and against the
     cheese removed (no_cheese). Interval: 95%, BCa bootstrap, of the mean difference. Equal: of the mazes, those that do
     not differ; the test leaves them out. p: Wilcoxon signed-rank, two-sided; Holm: adjusted over the distinct
@@ -248,6 +249,8 @@ SPREAD = """The cheese's effect is spread over as many mazes as {effective:.0f} 
 NO_NEARNESS = """Of this run, which an earlier version made, the distances are not known; its command, typed again, adds
     them."""
 WEIGHTINGS = """The same rule with the states weighed in other ways: {ends}."""
+MOVED = """Moved to another cell in place of removed, and compared with the cheese really there: blindness reaches the
+    threshold up to {site}, interval {low} to {high}."""
 CONTROL = """Control {condition}: blindness {there} at the boundary; at most {most} at {where} among the sites that are
     not free. Change-point of its curve: {change}."""
 NO_PROBES = """Representation and decoding: not measured here; `mazesteer probe CHECKPOINT --out` this directory adds

@@ -222,6 +222,9 @@ def _boundary(found: BoundarySummary) -> list[str]:
     if found.change_site:
         low, high = (end or "none" for end in (found.change_low, found.change_high))
         lines.append(captions.fill(captions.CHANGE, drop=DROP, site=found.change_site, low=low, high=high))
+    if found.moved is not None:
+        site, low, high = (end or "nowhere" for end in (found.moved.site, found.moved.low, found.moved.high))
+        lines.append(captions.fill(captions.MOVED, site=site, low=low, high=high))
     if found.weightings:
         ends = "; ".join(f"{name}: {where}" for name, where in weighted_boundaries(found).items())
         lines.append(captions.fill(captions.WEIGHTINGS, ends=ends))

@@ -53,6 +53,11 @@ CREATE TABLE IF NOT EXISTS nearness (
     cells INTEGER NOT NULL, states INTEGER NOT NULL, tv_subtract REAL NOT NULL, tv_clean REAL NOT NULL,
     PRIMARY KEY (level, site, coefficient, cells)
 );
+CREATE TABLE IF NOT EXISTS moved (
+    level INTEGER NOT NULL REFERENCES levels(level), site TEXT NOT NULL, coefficient REAL NOT NULL,
+    draw INTEGER NOT NULL, "column" INTEGER NOT NULL, "row" INTEGER NOT NULL, states INTEGER NOT NULL,
+    tv_edited REAL NOT NULL, tv_clean REAL NOT NULL, PRIMARY KEY (level, site, coefficient, draw)
+);
 CREATE TABLE IF NOT EXISTS measurements (
     finding TEXT NOT NULL, level INTEGER NOT NULL, basis TEXT NOT NULL, measured TEXT NOT NULL,
     PRIMARY KEY (finding, level)

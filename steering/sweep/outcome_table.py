@@ -25,6 +25,8 @@ from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store, stored_numbers
 
 _NUMBERS = operator.attrgetter(*OUTCOME_FIELDS)
+# Distances of a condition and of the policy left alone to one policy, maze by maze.
+Distances = tuple[np.ndarray, np.ndarray]
 DISTANCE_FIELDS = tuple(field for field in OUTCOME_FIELDS if field.startswith("tv_"))
 
 
@@ -68,6 +70,10 @@ class OutcomeTable:
     """By (level, site, coefficient) and bin of cells between mouse and cheese: states, distances to the policy without
     cheese summed over them, under subtraction and left alone: ``float64[len(CELLS), 3]``."""
 
+    moved: dict[tuple[int, str, float], list[tuple[float, float]]] = field(default_factory=dict)
+    """By (level, site, coefficient), for each draw of the cell: mean distance to the policy on the level with its
+    cheese there, under the edit that moves the cheese and left alone, 0 to 1."""
+
     @classmethod
     def read(cls, store: Store, spec: SweepSpec) -> OutcomeTable:
         """Return the results in a run's store.
@@ -89,7 +95,11 @@ class OutcomeTable:
         for part in store.nearness():
             bins = sums.setdefault((part.level, part.site, part.coefficient), np.zeros((len(CELLS), 3)))
             bins[CELLS.index(part.cells)] = part.states, part.tv_subtract, part.tv_clean
-        return cls(spec, levels, outcomes, facts, sums)
+        moved: dict[tuple[int, str, float], list[tuple[float, float]]] = {}
+        for each in store.moved():
+            pair = each.tv_edited / each.states, each.tv_clean / each.states
+            moved.setdefault((each.level, each.site, each.coefficient), []).append(pair)
+        return cls(spec, levels, outcomes, facts, sums, moved)
 
     @classmethod
     def read_trunk(cls, store: Store, spec: SweepSpec, condition: str, coefficient: float) -> OutcomeTable:
@@ -165,6 +175,23 @@ class OutcomeTable:
     def _conditions(self) -> dict[tuple[str, str, float], Columns]:
         """Keep the conditions asked for so far: a summary asks for each several times."""
         return {}
+
+    def distances(self, condition: str, site: str = "", coefficient: float | None = None) -> Distances:
+        """Return the distances that blindness of a condition is made of, mean over draws.
+
+        To the policy without cheese, or to that with its cheese on the cell drawn (``Condition.to_moved``).
+
+        Returns:
+            Under the condition, and of the policy left alone: ``float64[n_levels]`` each, NaN where not stored.
+        """
+        if not BY_NAME[condition].to_moved:
+            edited = self.condition(condition, site, coefficient)
+            return edited.tv_no_cheese, self.reference("clean").tv_no_cheese
+        c = self.spec.coefficients[0] if coefficient is None else coefficient
+        blank = [(np.nan, np.nan)]
+        means = [np.mean(self.moved.get((level, site, c), blank), axis=0) for level in self.levels]
+        edited_moved, clean = without_rounding(np.array(means).T)
+        return edited_moved, clean
 
     def trunk(self) -> list[str]:
         """Return the trunk sites swept, in the order swept."""

@@ -33,6 +33,7 @@ from steering.experiments.conditions import (
     CONDITIONS,
     DEFAULT_CONDITIONS,
     DRAWN,
+    MOVE,
     REFERENCES,
     Key,
     find_condition,
@@ -94,7 +95,10 @@ class SweepSpec:
             raise InputError("a sweep needs at least one level, one site, one condition and one coefficient")
         check_horizon(self.horizon)
         check_mode(self.mode)
-        VectorSource.parse(self.vector)
+        if VectorSource.parse(self.vector).kind == "levels" and MOVE in self.conditions:
+            raise InputError(
+                f"condition {MOVE!r} takes its vectors in the level itself; leave out --vector {self.vector}"
+            )
         _ = self.stated
         check_record(self, "sweep")
         for name in ("levels", "sites", "conditions", "coefficients"):

@@ -26,9 +26,11 @@ from envs.stored.sources import MOST_JSON
 from steering.experiments.conditions import Key
 from steering.experiments.levels import SkipReason
 from steering.experiments.outcome import (
+    MOVED_FIELDS,
     NEARNESS_FIELDS,
     OUTCOME_FIELDS,
     PROFILE_FIELDS,
+    Moved,
     Nearness,
     Outcome,
     Profile,
@@ -72,6 +74,7 @@ _ONE: Kinds = {"1": Flag}
 _SUMS_OF: dict[type, tuple[str, tuple[str, ...]]] = {
     Profile: ("profiles", PROFILE_FIELDS),
     Nearness: ("nearness", NEARNESS_FIELDS),
+    Moved: ("moved", MOVED_FIELDS),
 }
 _ANOTHER = "choose another --out"
 
@@ -251,6 +254,12 @@ class Store:
         """Return all sums by the cells between mouse and cheese, in order."""
         query = f"SELECT {', '.join(NEARNESS_FIELDS)} FROM nearness ORDER BY level, site, coefficient, cells"
         return [Nearness(*row) for row in self.select(query, "nearness", kinds_of(Nearness))]
+
+    def moved(self) -> list[Moved]:
+        """Return how near each edit that moves the cheese comes to the cheese moved, in order."""
+        columns = ", ".join(f'"{name}"' for name in MOVED_FIELDS)
+        query = f"SELECT {columns} FROM moved ORDER BY level, site, coefficient, draw"
+        return [Moved(*row) for row in self.select(query, "moved", kinds_of(Moved))]
 
     def levels(self) -> list[tuple[int, bool, str]]:
         """Return (level, used, reason) of all levels looked at, in level order."""

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 
 from agents.networks.policy import Policy
 from envs.maze import Maze
-from steering.experiments.conditions import BY_NAME, GROUPS, MAIN, REFERENCES, Key
+from steering.experiments.conditions import BY_NAME, GROUPS, MAIN, MOVE, REFERENCES, Key
 from steering.experiments.exact import LevelEvaluator, StatePolicy
 from steering.experiments.level_conditions import LevelConditions
 from steering.experiments.outcome import Sums
-from steering.experiments.profiles import level_nearness, level_profiles
+from steering.experiments.profiles import level_moved, level_nearness, level_profiles
 from steering.experiments.sampled import rollouts
 from steering.interventions.sites import Site, enumerate_sites
 from steering.sweep.recordings import rollout_name
@@ -52,7 +52,7 @@ class Result:
     rows: tuple[Row, ...]
     """One result per key of the unit."""
     sums: tuple[Sums, ...]
-    """Subtraction by distance: profiles, then nearness to the cheese; empty if the unit has no subtraction."""
+    """Subtraction by distance: profiles, then nearness to the cheese; how near moving comes to the cheese moved."""
     files: tuple[tuple[str, bytes], ...]
     """(name, content) of the rollouts recorded."""
 
@@ -110,10 +110,13 @@ def _sums(
     fields: dict[Key, StatePolicy],
     sites: dict[str, Site],
 ) -> list[Sums]:
-    """Return subtraction by distance: a site's own activations, its class's policy."""
+    """Return subtraction by distance (a site's own activations, its class's policy), and moving against moved."""
+    edited = {(key.site, key.coefficient, key.draw): fields[job] for key, job in jobs.items() if key.condition == MOVE}
+    draws = sorted({draw for _, _, draw in edited})
+    moved = level_moved(evaluator, edited, {draw: level.moved(draw)[0] for draw in draws})
     subtracted = {(key.site, key.coefficient): fields[job] for key, job in jobs.items() if key.condition == MAIN}
     if not subtracted:
-        return []
+        return list(moved)
     source, vectors = level.vector, level.own()
     profiles = level_profiles(
         evaluator,
@@ -122,7 +125,7 @@ def _sums(
         subtracted,
         source.cell or (level.maze.mouse if source.kind == "start" else None),
     )
-    return [*profiles, *level_nearness(evaluator, subtracted)]
+    return [*profiles, *level_nearness(evaluator, subtracted), *moved]
 
 
 def record_rollouts(policy: Policy, maze: Maze, keys: Sequence[Key], spec: SweepSpec) -> list[tuple[str, bytes]]:
