@@ -1,22 +1,39 @@
-"""The three kinds of evidence side by side for several agents: the readings of each, and of their mean curves."""
+"""The kinds of evidence side by side for several agents: readings of each and of their mean curves, and planning."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from envs.stored.json_records import Kinds, from_plain
+from envs.stored.ranges import LevelSeed, Name, Text
 from steering.analysis.compared_runs import ComparedRun
 from steering.analysis.readings import readings
 from steering.probes.curves import boundaries, cut, mean_curves, probe_curves, tallies_from_json
 from steering.probes.summary import APART, CHEESE, ProbeCurves, with_interval
 from steering.records.comparison import ComparedBoundary, Comparison
+from steering.records.planning import GoalBehaviour, PlanningSummary, Share
 from steering.records.probes import CELL, INTERACTION, SURROUNDINGS, Estimate, ProbeBoundaries, ProbeSummary
-from steering.records.readings import ComparedProbedSite, ComparedReadings, ProbedCurves, Reading
+from steering.records.readings import (
+    ComparedPlan,
+    ComparedPlanning,
+    ComparedProbedSite,
+    ComparedReadings,
+    ProbedCurves,
+    Reading,
+    span,
+)
 from steering.records.sites import SiteFacts
 from steering.statistics import bootstrap
-from steering.sweep.artifacts import read_probes
+from steering.statistics.formatting import format_estimate, short_site_name
+from steering.sweep.artifacts import PLANNING, read_probes
+from steering.sweep.store import Store
+
+DETOUR = "detour"  # kind of pairs
+READINGS = ("departure", "handoff", "arrival", "spread")  # of located patching
 
 
 @dataclass(frozen=True)
@@ -137,3 +154,135 @@ def readings_table(columns: Mapping[str, Sequence[Reading]]) -> list[list[str]]:
     asked = dict.fromkeys(key for part in cells for key in part)
     rows = [[*key, *(part.get(key, "") for part in cells)] for key in asked]
     return [["evidence", "what holds", *columns], *rows]
+
+
+def planning_side_by_side(runs: Sequence[ComparedRun], seed: int) -> ComparedPlanning | None:
+    """Return what the runs measured of planning, each against the first; None where none did.
+
+    Differences are over mazes that both have, if the same pairs were drawn (number, distance, seed and mode agree).
+
+    Args:
+        runs: of agents of their own, the first is what the others are compared with.
+        seed: of the bootstrap.
+
+    Raises:
+        InputError: for a file or rows that cannot be read.
+    """
+    if len({run.spec.sha256 for run in runs}) < len(runs):
+        return None
+    files = [PLANNING.of_sweep(run.directory, run.spec.sha256, run.spec.mode) for run in runs]
+    if all(found is None for found, _ in files):
+        return None
+    arms, first = [], files[0][0]
+    for run, (found, _) in zip(runs, files, strict=True):
+        alike = found is not None and first is not None and run is not runs[0] and _drawn(found) == _drawn(first)
+        goals = () if found is None else found.behaviour
+        arms.append(
+            tuple(_plan(row, found, runs[0] if alike else None, run, seed) for row in goals if found is not None)
+        )
+    missing = [
+        f"{run.name}: {note or 'not measured'}" for run, (found, note) in zip(runs, files, strict=True) if found is None
+    ]
+    return ComparedPlanning(tuple(run.name for run in runs), tuple(arms), "; ".join(missing))
+
+
+def _drawn(found: PlanningSummary) -> tuple[int, int, int, str]:
+    """Return the settings on which the pairs of a level depend."""
+    settings = found.settings
+    return settings.pairs, settings.distance, settings.seed, settings.mode
+
+
+def _plan(
+    row: GoalBehaviour, found: PlanningSummary, first: ComparedRun | None, run: ComparedRun, seed: int
+) -> ComparedPlan:
+    difference, mazes = None, 0
+    if first is not None:
+        difference, mazes = _followed_difference(first, run, row.goal, seed)
+    located = [each for each in found.located if (each.kind, each.goal) == (DETOUR, row.goal)]
+    return ComparedPlan(
+        goal=row.goal,
+        pairs=row.detour[-1].pairs,
+        follows=row.detour[-1].follows,
+        idle=row.idle[-1].follows,
+        difference=difference,
+        mazes=mazes,
+        equivalent_depth=row.equivalent_depth,
+        detour_depth=row.detour_depth,
+        look_ahead=row.look_ahead,
+        located=located[0] if located else None,
+    )
+
+
+def _followed_difference(first: ComparedRun, run: ComparedRun, goal: str, seed: int) -> tuple[Share | None, int]:
+    """Return how many more detours the second run follows, and the number of mazes it is of."""
+    here, there = (_followed(each, goal) for each in (first, run))
+    levels = [level for level in here if level in there and len(here[level]) == len(there[level]) > 0]
+    if not levels:
+        return None, 0
+    more = np.array([sum(there[level]) - sum(here[level]) for level in levels], dtype=float)
+    count = np.array([len(here[level]) for level in levels], dtype=float)
+    weights = bootstrap.counts(bootstrap.resamples(len(levels), np.random.default_rng([seed, 2])))
+    few = len(levels) < bootstrap.FEWEST
+    ends = (np.nan, np.nan) if few else bootstrap.interval(bootstrap.quotient(weights @ more, weights @ count))
+    return Share(float(more.sum() / count.sum()), *map(bootstrap.defined, ends)), len(levels)
+
+
+def _followed(run: ComparedRun, goal: str) -> dict[int, list[bool]]:
+    """Return whether each detour pair of each level that a run stored is followed, by level."""
+    query = "SELECT level, measured FROM planning WHERE part = ? ORDER BY level"
+    kinds: Kinds = {"level": LevelSeed, "measured": Text}
+    with Store.open(run.directory) as store:
+        rows = store.select(query, "planning", kinds, f"behaviour {goal}")
+        found = {}
+        for level, text in rows:
+            where = f"{store.path}, planning, level {level}"
+            row = from_plain(json.loads(text), _StoredAnswers, where, "measure planning again", partial=True)
+            found[level] = [answer.follows for answer in row.answers if answer.kind == DETOUR]
+    return found
+
+
+@dataclass(frozen=True)
+class _StoredAnswer:
+    """The part of an answer to a pair that differences are made of."""
+
+    kind: Name
+    """``detour`` or ``idle``."""
+    follows: bool
+    """Whether the most likely move is right in both mazes."""
+
+
+@dataclass(frozen=True)
+class _StoredAnswers:
+    """The part of a level's row that differences are made of."""
+
+    answers: tuple[_StoredAnswer, ...]
+    """Answers to its pairs."""
+
+
+def planning_table(found: ComparedPlanning) -> list[list[str]]:
+    """Return a header and a row for each run and goal: detours, differences, readers, and where the detour is known."""
+    rows = [["run", "goal", "detour pairs", "detours followed", "idle changes", "against the first run"]]
+    rows[0] += ["as good as the reader of", "on detours", "looks ahead", *READINGS]
+    for name, plans in zip(found.runs, found.arms, strict=True):
+        for plan in plans:
+            known = plan.located.readings if plan.located is not None else ()
+            places = {row.name: f"{_short(row.site)} ({span(_short(row.low), _short(row.high))})" for row in known}
+            rows.append(
+                [
+                    name,
+                    plan.goal,
+                    str(plan.pairs),
+                    format_estimate(plan.follows),
+                    format_estimate(plan.idle),
+                    "" if plan.difference is None else f"{format_estimate(plan.difference)}, {plan.mazes} mazes",
+                    plan.equivalent_depth or "none",
+                    plan.detour_depth or "none",
+                    "nowhere" if plan.look_ahead is None else f"{plan.look_ahead} steps",
+                    *(places.get(each, "") for each in READINGS),
+                ]
+            )
+    return rows
+
+
+def _short(site: str | None) -> str:
+    return "nowhere" if site is None else short_site_name(site)

@@ -24,7 +24,7 @@ from steering.figures.site_axis import (
 )
 from steering.records.comparison import ComparedRunSummary, ComparedSite, Comparison, LossCurve
 from steering.records.probes import Estimate
-from steering.records.readings import ComparedReadings
+from steering.records.readings import ComparedPlan, ComparedPlanning, ComparedReadings
 from steering.statistics.formatting import short_site_name
 
 NOWHERE = "nowhere"  # the row of the site axis for a boundary before the first site
@@ -230,6 +230,73 @@ def _add_loss(figure: go.Figure, losses: Sequence[LossCurve]) -> None:
             figure.add_vrect(
                 x0=first * 0.97, x1=last * 1.03, fillcolor="#E69F00", opacity=0.3, line_width=0, row=3, col=1
             )
+
+
+def planning_figures(found: ComparedPlanning, counts: Sequence[int] | None) -> dict[str, go.Figure]:
+    """Return the figures of planning side by side; ``counts``: place of each snapshot of one training, else None."""
+    made = {"compare-detours": _followed_figure(found, counts), "compare-carried": _carried_figure(found)}
+    return {name: figure for name, figure in made.items() if figure is not None}
+
+
+def _followed_figure(found: ComparedPlanning, counts: Sequence[int] | None) -> go.Figure:
+    """Draw the share of detours followed, and of idle changes, by goal: run by run, or over training."""
+    figure = go.Figure()
+    x: list[Any] = list(found.runs) if counts is None else [max(count, 1) for count in counts]
+    for goal, colour in (("cheese", PALETTE[0]), ("corner", PALETTE[2])):
+        at = [(x[k], plan) for k, plans in enumerate(found.arms) for plan in plans if plan.goal == goal]
+        for name, dash, shares in (
+            (f"detours to the {goal} followed", "solid", [plan.follows for _, plan in at]),
+            (f"idle changes, {goal}", "dot", [plan.idle for _, plan in at]),
+        ):
+            bars = interval_bars([s.value for s in shares], [s.low for s in shares], [s.high for s in shares])
+            figure.add_scatter(
+                x=[place for place, _ in at],
+                y=[share.value for share in shares],
+                error_y=bars,
+                name=name,
+                mode="markers" if counts is None else "lines+markers",
+                line={"color": colour, "dash": dash},
+                marker={"color": colour, "size": 10, "symbol": "circle" if dash == "solid" else "circle-open"},
+            )
+    if counts is not None:
+        figure.update_xaxes(type="log", title="samples and steps of training (the first weights stand at 1)")
+    figure.update_yaxes(title="right in both mazes", range=[0, 1.05])
+    figure.update_layout(template="simple_white", height=420, legend=LEGEND, margin={"t": 90})
+    return figure
+
+
+def _carried_figure(found: ComparedPlanning) -> go.Figure | None:
+    """Draw over depth what the changed walls (solid) and the mouse's place (dashed) carry of a detour, run by run."""
+    goals = [goal for goal in ("cheese", "corner") if any(_located(plans, goal) for plans in found.arms)]
+    if not goals:
+        return None
+    titles = [f"a detour to the {goal}" for goal in goals]
+    figure = make_subplots(rows=len(goals), cols=1, vertical_spacing=0.25, subplot_titles=titles)
+    for panel, goal in enumerate(goals, 1):
+        for name, plans, colour in zip(found.runs, found.arms, run_colours(len(found.runs)), strict=True):
+            for plan in _located(plans, goal):
+                sites = plan.located.sites if plan.located is not None else ()
+                for k, (place, dash) in enumerate((("source", "solid"), ("mouse", "dash"))):
+                    figure.add_scatter(
+                        x=[short_site_name(site.name) for site in sites],
+                        y=[site.carried[k].value for site in sites],
+                        name=f"{name}, {place}",
+                        legendgroup=f"{name}, {place}",
+                        showlegend=panel == 1,
+                        mode="lines+markers",
+                        line={"color": colour, "dash": dash},
+                        row=panel,
+                        col=1,
+                    )
+    figure.add_hline(y=0.5, line={"color": "#666666", "dash": "dot", "width": 1})
+    figure.update_xaxes(tickangle=-50)
+    figure.update_yaxes(title="part of the effect carried", range=[-0.15, 1.1])
+    figure.update_layout(template="simple_white", height=440 * len(goals), legend=LEGEND, margin={"t": 110, "b": 150})
+    return figure
+
+
+def _located(plans: Sequence[ComparedPlan], goal: str) -> list[ComparedPlan]:
+    return [plan for plan in plans if plan.goal == goal and plan.located is not None]
 
 
 def _site_labels(facts: Sequence[ComparedSite]) -> dict[str | None, str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from msgspec import UNSET, UnsetType
 
 from steering.records.boundary import WeightedReach
-from steering.records.readings import ComparedReadings
+from steering.records.readings import ComparedPlanning, ComparedReadings
 from steering.records.sweep import EffectSpread
 from steering.statistics.boundary import Reach, ThresholdPair
 
@@ -302,5 +302,7 @@ class Comparison:
     """Reason why the probes are not shown side by side; empty if they are, or if no run has any."""
     unfinished: tuple[str, ...]
     """Checkpoints of the folders given that have no finished run there."""
+    planning: ComparedPlanning | None = None
+    """Planning side by side; null: no run measured it."""
     development: Development | UnsetType = UNSET
     """Over training; only there if the runs are snapshots of one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from steering.records.planning import Located, Share
 from steering.records.probes import Estimate
 from steering.statistics.formatting import short_site_name
 
@@ -108,3 +109,42 @@ class ComparedReadings:
     """Readings of the boundary, run by run."""
     over_agents: tuple[Reading, ...] | None
     """Readings of the runs' mean curves, agents and mazes drawn anew; null where there is no boundary over agents."""
+
+
+@dataclass(frozen=True)
+class ComparedPlan:
+    """What one run measured of planning to one goal."""
+
+    goal: str
+    """``cheese`` or ``corner``."""
+    pairs: int
+    """Number of its detour pairs."""
+    follows: Share
+    """Share of them whose most likely move is right in level and twin."""
+    idle: Share
+    """The same of its idle pairs."""
+    difference: Share | None
+    """``follows`` less that of the first run, over the same pairs of the mazes that both have, paired by maze; null for
+    the first run, and where they have no such pairs."""
+    mazes: int
+    """Number of mazes of ``difference``, 0 where it is null."""
+    equivalent_depth: str | None
+    """Horizon of the first reader that does as well on all cells; null: none does."""
+    detour_depth: str | None
+    """Horizon of the first reader that follows as many detours; null: none does."""
+    look_ahead: int | None
+    """Path length up to which detours are followed; null: nowhere."""
+    located: Located | None
+    """Where in the picture a detour to this goal is known; null: not patched."""
+
+
+@dataclass(frozen=True)
+class ComparedPlanning:
+    """Planning side by side, run by run."""
+
+    runs: tuple[str, ...]
+    """Names of the runs."""
+    arms: tuple[tuple[ComparedPlan, ...], ...]
+    """What each run measured, by goal; empty for a run without planning."""
+    missing: str
+    """Runs without planning, and why; empty: none."""

@@ -189,6 +189,17 @@ FIGURES = {
         + MARKS
         + IMAGES,
     ),
+    "compare-detours": (
+        "Detours followed, run by run",
+        """Share of detour pairs whose most likely move is right in level and twin, and of idle pairs, with 95%
+        intervals over mazes. Whoever looks around the mouse sees the same in both mazes, so only detours followed
+        are evidence of planning; of snapshots, look for the samples at which they come up.""",
+    ),
+    "compare-carried": (
+        "Where a detour is known, run by run",
+        """Part of the difference between level and twin that comes with the activations of the changed walls and one
+        tile around (source, solid), and of the mouse's place (mouse, dashed), site by site.""",
+    ),
     "development": (
         "Over training",
         """Top: blindness by site at each snapshot (colours from -1 to 1), and the boundary with its 95% bootstrap

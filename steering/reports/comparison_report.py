@@ -18,7 +18,12 @@ from envs.stored.json_records import to_json
 from steering.analysis import conclusion
 from steering.analysis.compared_runs import find_runs, read_compared_runs, unfinished
 from steering.analysis.comparison import compare
-from steering.analysis.comparison_readings import readings_table, side_by_side
+from steering.analysis.comparison_readings import (
+    planning_side_by_side,
+    planning_table,
+    readings_table,
+    side_by_side,
+)
 from steering.analysis.development import (
     RULE,
     Look,
@@ -105,6 +110,7 @@ def run_compare(
         readings=readings,
         no_readings=no_readings,
         unfinished=tuple(unfinished(directories)),
+        planning=planning_side_by_side(runs, seed),
         development=_development(series, looked),
     )
     try:
@@ -144,6 +150,7 @@ def _write_page(path: Path, found: Comparison, series: Series | None) -> None:
         weightings=compared_weightings(found) if few else [],
         weightings_caption=captions.fill(captions.COMPARED_WEIGHTINGS),
         readings=_readings(found),
+        planning=planning_table(found.planning) if found.planning else [],
         effects=_effects(found) if few else [captions.fill(captions.MANY)],
         methods=_methods(found),
         runs=[
@@ -239,6 +246,9 @@ def _figures(found: Comparison, series: Series | None) -> list[Figure]:
         made["compare-differences"] = comparison_figures.differences_figure(found)
     if found.readings is not None:
         made["compare-probes"] = comparison_figures.probes_figure(found.readings, [run.name for run in found.arms])
+    if found.planning is not None:
+        counts = None if series is None else series.positions()
+        made |= comparison_figures.planning_figures(found.planning, counts)
     if series is not None and isinstance(found.development, Development):
         development = found.development
         made["development"] = comparison_figures.development_figure(
@@ -313,6 +323,8 @@ def _methods(found: Comparison) -> list[str]:
     ]
     if found.no_readings:
         lines.append(f"Readings of the probes are not shown side by side: {found.no_readings}.")
+    if found.planning is not None and found.planning.missing:
+        lines.append(f"Planning is missing for {found.planning.missing}.")
     if found.unfinished:
         lines.append(f"Not compared, since their sweeps are not finished: {', '.join(found.unfinished)}.")
     if found.over_agents is not None:
