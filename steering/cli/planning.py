@@ -162,7 +162,9 @@ def write_moves(
         int | None,
         number("n-levels", "Take the first N levels that qualify (default: the sweep's in --out, else 50)."),
     ] = None,
-    sites: Annotated[str, typer.Option(help="trunk, all, or names separated by commas.")] = "trunk",
+    sites: Annotated[
+        str, typer.Option(help="distinct (one trunk site of each class), trunk, all, or names separated by commas.")
+    ] = "distinct",
     target: Annotated[
         str, typer.Option(help="Next move that is read and written: to the cheese, to the corner, or the policy's.")
     ] = "cheese",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from agents.checkpoints.stated import NOTHING, Stated
 from agents.checkpoints.zoo import load_stated
@@ -38,6 +39,7 @@ from steering.sweep.planning import mazes_beside_sweep
 from steering.sweep.store import Store, run_directory
 
 DEFAULT_LEVELS = 50
+DISTINCT = "distinct"
 LEARN_LEVELS = 160
 LEARN_FROM = EVAL_LEVELS[1] // 2  # first seed of the levels that readouts learn from
 STATES = 8  # frames of each of them
@@ -60,8 +62,9 @@ class WriteOptions:
     """Seeds to consider, ``0:64`` or ``3,7,12``; None: by ``n_levels``."""
     n_levels: int | None = None
     """Take the first so many that qualify; None (and no ``levels``): the sweep's in ``out``, else 50."""
-    sites: str = "trunk"
-    """``trunk``, ``all``, or names separated by commas; the picture itself is left out."""
+    sites: str = DISTINCT
+    """``distinct`` (trunk sites that are experiments of their own), ``trunk``, ``all``, or names separated by commas;
+    the picture itself is left out."""
     target: str = "cheese"
     """Whose next move is read and written: ``cheese``, ``corner`` or ``policy``."""
     branches: int = BRANCHES
@@ -165,9 +168,7 @@ def _plan(options: WriteOptions, progress: Callable[[int, int], None]) -> _Plan:
         raise InputError(f"--target {options.target!r}: {nearest(options.target, TARGETS)}")
     policy = load_stated(options.checkpoint, options.stated)
     net = PartialNetwork(policy.net)
-    sites = [site for site in select_sites(options.sites, policy.net) if site.name != INPUT]
-    if not sites:
-        raise InputError(f"--sites {options.sites}: no site behind the picture; see `mazesteer sites`")
+    sites = sites_to_write(options.sites, policy.net)
     frames = options.learn_levels * STATES
     check_memory(frames * max(site.size for site in sites) * BYTES_PER_VALUE, f"readouts of {frames:,} frames")
     candidates = parse_levels(options.levels) if options.levels is not None else None
@@ -195,6 +196,20 @@ def _plan(options: WriteOptions, progress: Callable[[int, int], None]) -> _Plan:
         mode=mode,
     )
     return _Plan(policy, net, mazes, learned, sites, settings)
+
+
+def sites_to_write(spec: str, net: nn.Module) -> list[Site]:
+    """Return the sites that ``spec`` asks for (see :class:`WriteOptions`), each once, in depth order.
+
+    Raises:
+        InputError: for a name that no site has, or where none is left behind the picture.
+    """
+    found = [site for site in select_sites("trunk" if spec == DISTINCT else spec, net) if site.name != INPUT]
+    if spec == DISTINCT:
+        found = [site for site in found if site.equivalence_class == site.name]
+    if not found:
+        raise InputError(f"--sites {spec}: no site behind the picture; see `mazesteer sites`")
+    return found
 
 
 def _rows(store: Store, plan: _Plan, part: str, kind: Any) -> dict[int, Any]:

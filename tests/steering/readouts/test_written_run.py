@@ -15,8 +15,9 @@ from agents.networks.policy import MazePolicy
 from envs.errors import InputError
 from envs.stored.json_records import from_json, to_json
 from steering.figures.written_figures import written_figure
+from steering.interventions.sites import enumerate_sites
 from steering.readouts.written import WrittenRow
-from steering.readouts.written_run import WriteOptions, run_write_moves
+from steering.readouts.written_run import WriteOptions, run_write_moves, sites_to_write
 from steering.readouts.written_summary import mean_share
 from steering.records.written import WrittenSummary
 from steering.statistics.formatting import format_estimate, short_site_name
@@ -90,6 +91,13 @@ def test_typed_again_it_measures_nothing_and_a_missing_level_alone(
         monkeypatch.setattr(f"steering.readouts.written_run.{name}", lambda *_: pytest.fail("measured again"))
     run_write_moves(options)
     assert (again / WRITTEN.file).read_bytes() == (run / WRITTEN.file).read_bytes()
+
+
+def test_sites_are_those_asked_for_without_the_picture(policy: MazePolicy) -> None:
+    distinct, trunk = ([site.name for site in sites_to_write(spec, policy.net)] for spec in ("distinct", "trunk"))
+    known = {site.name: site for site in enumerate_sites(policy.net)}
+    assert [name for name in trunk if known[name].equivalence_class == name] == distinct
+    assert "input" not in trunk and {"embedder.relu3", "embedder.relufc"} <= set(distinct) < set(trunk)
 
 
 def test_a_mean_that_may_be_negative_has_the_interval_of_its_resamples() -> None:
