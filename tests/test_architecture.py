@@ -44,7 +44,8 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"steering.analysis": "paired_effects readings distances summary power conclusion compared_runs "
                           "development comparison_readings comparison"},
     {"steering.replication": "tracking protocol store own_vectors transfer channels cheese_probe behaviour levels run"},
-    {"steering.films": "move_fields heat_maps condition_film sweep_film site_film example_mazes example_fields"},
+    {"steering.films": "move_fields heat_maps condition_film sweep_film site_film map_film example_mazes "
+                       "example_fields"},
     {"steering.figures": "site_axis tables weighting_figures static_figures probe_figures planning_figures "
                          "written_figures sweep_figures comparison_figures"},
     {"steering.reports": "captions page sweep_report comparison_report"},

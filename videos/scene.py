@@ -35,6 +35,8 @@ class HeatOverlay:
     """Middle of the first unit, in sides of the picture."""
     step: float
     """Distance between the middles of two units, in sides of the picture."""
+    peak: float | None = None
+    """Magnitude from which on the colour is full, above 0; None: the largest of the maps."""
 
     def __post_init__(self) -> None:
         if self.maps.ndim != 3 or 0 in self.maps.shape or not np.isfinite(self.maps).all():
@@ -46,9 +48,10 @@ class HeatOverlay:
         """Return a copy of the picture under map ``number`` (the only one, if there is one)."""
         shown = self.maps[min(number, len(self.maps) - 1)]
         rows, columns = (self._units(n, picture.shape[0]) for n in shown.shape)
-        peak = float(np.abs(self.maps).max()) or 1.0
+        peak = self.peak or float(np.abs(self.maps).max()) or 1.0
         # A border of zeros: pixels that no unit looks at.
-        mask = np.pad(np.round(255 * _OPACITY * np.abs(shown) / peak).astype(np.uint8), 1)[rows][:, columns]
+        strength = 255 * _OPACITY * np.minimum(np.abs(shown) / peak, 1.0)
+        mask = np.pad(np.round(strength).astype(np.uint8), 1)[rows][:, columns]
         colour = np.where(np.pad(shown, 1)[..., None] < 0, _BELOW, _ABOVE).astype(np.uint8)[rows][:, columns]
         mixed = Image.composite(Image.fromarray(colour), Image.fromarray(picture), Image.fromarray(mask))
         return np.array(mixed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -112,7 +113,10 @@ def field(
     coefficient: Coefficient = 1.0,
     facing: Annotated[str, typer.Option(help="left, right, or visited (the mean by expected visits).")] = "visited",
     heat: Annotated[
-        str, typer.Option(help="visits (exact, expected), path (normalized path probability), or none.")
+        str,
+        typer.Option(
+            help="visits (exact, expected), path (normalized path probability), map (causal, at --site) or none."
+        ),
     ] = "visits",
     out: Annotated[Path, path("The picture: .png, .svg or .html.")] = Path("field.png"),
     activation: Activation = None,
@@ -127,6 +131,7 @@ def field(
     from envs.maze import Maze
     from steering.experiments.exact import LevelEvaluator
     from steering.experiments.level_conditions import intervention_named
+    from steering.films.map_film import field_map
     from steering.films.move_fields import level_fields, no_cheese_field, panels
     from videos.fields import field_drawing
     from videos.plots import check_format, field_file
@@ -137,6 +142,8 @@ def field(
     name = _site(policy, site)
     evaluator = LevelEvaluator(policy, Maze.from_level(level, mode), horizon)
     edit = intervention_named(policy, evaluator.maze, condition, name, coefficient, seed)
+    blocks = field_map(policy, evaluator.maze, name) if heat == "map" else None
+    heat = "none" if blocks is not None else heat
     caption = f"level {level}, policy {policy.name}"
     if condition == "clean":
         shown = panels(level_fields(evaluator, {})[0], facing=facing, heat=heat)
@@ -147,6 +154,8 @@ def field(
         clean, other = level_fields(evaluator, {condition: edit})
         shown = panels(clean, other, facing=facing, heat=heat)
         caption += f": {condition} x {coefficient:g}" + (f" at {name}" if condition != "all_sites" else "")
+    if blocks is not None:
+        shown[0] = dataclasses.replace(shown[0], heat=blocks)
     write_atomic(out, field_file(field_drawing(shown, caption), out))
     print(f"field: {out}")
 
@@ -161,9 +170,12 @@ def film_sweep_command(
     ] = None,
     level: Annotated[
         int | None,
-        number("level", "A level of the run (default: where subtraction changes most)."),
+        number("level", "A level of the run (default: where subtraction changes most; --map: the first with a pair)."),
     ] = None,
-    out: Annotated[Path | None, path("The film (default: RUN/film-sweep.mp4).")] = None,
+    out: Annotated[Path | None, path("The film (default: RUN/film-sweep.mp4, or film-map.mp4).")] = None,
+    map_: Annotated[
+        bool, typer.Option("--map", help="In place of rollouts: what each block of the picture knows of a detour.")
+    ] = False,
     episodes: Annotated[int, number("rollouts-shown", "Rollouts shown at each site.")] = 2,
     seconds: Annotated[float, number("seconds", "Of each site, about.")] = 4.0,
     size: Size = 400,
@@ -172,6 +184,7 @@ def film_sweep_command(
 ) -> None:
     """Film a sweep: site by site in depth order, the steered field and rollouts over the growing blindness curve."""
     from agents.checkpoints.zoo import load_stated
+    from steering.films.map_film import film_map, mapped_level
     from steering.films.site_film import film_sites
     from steering.sweep.spec import SweepSpec
     from steering.workflows.progress import bar
@@ -186,6 +199,11 @@ def film_sweep_command(
         )
     look = Look(side=size, crop=crop, fps=fps, lead=0.0, hold=0.5)
     with bar("filming") as progress:
+        if map_:
+            maze = mapped_level(spec, level)
+            path = film_map(policy, maze, out or run / "film-map.mp4", seconds=seconds, look=look, progress=progress)
+            print(f"film: {path}")
+            return
         path = film_sites(
             run, spec, policy, out, level=level, episodes=episodes, seconds=seconds, look=look, progress=progress
         )
