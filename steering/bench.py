@@ -32,9 +32,14 @@ from envs.simulator import procgen_env, state_bytes
 from steering.experiments.conditions import DEFAULT_CONDITIONS
 from steering.experiments.exact import CHUNK, LevelEvaluator, evaluate
 from steering.experiments.levels import qualifying_levels
+from steering.films.map_film import film_map
 from steering.interventions.edits import subtract
 from steering.interventions.sites import enumerate_sites
 from steering.interventions.vectors import cheese_vectors
+from steering.planning.maps import block_effects
+from steering.planning.measure import CHEESE, DETOUR, behaviour_row, map_sites, patch_row, shown_pairs
+from steering.planning.pairs import DISTANCE, Goal
+from steering.planning.run import PAIRS
 from steering.sweep.spec import SweepSpec
 from steering.sweep.units import run_unit, split
 
@@ -190,6 +195,45 @@ def data_share(config: ImitationConfig | DaggerConfig, steps: int = 32) -> float
                 walkers.close()
 
 
+def planned(policy: MazePolicy, count: int = 4) -> list[tuple[str, float]]:
+    """Return (what, number): planning and its maps on ``count`` levels, processor time."""
+    mazes, _ = qualifying_levels(range(10_000), count)
+    trunk = tuple(site.name for site in enumerate_sites(policy.net) if site.trunk)
+    spec = SweepSpec(policy.name, policy.sha256, tuple(m.level or 0 for m in mazes), trunk, DEFAULT_CONDITIONS)
+    sites = map_sites(policy)
+    kinds = ((CHEESE, Goal.CHEESE), (DETOUR, Goal.CHEESE), (DETOUR, Goal.CORNER))
+
+    def swept() -> None:
+        for level in spec.levels:
+            for unit in split(level, spec.keys(level)):
+                run_unit(policy, unit, spec)
+
+    def planning() -> None:
+        for maze in mazes:
+            for goal in Goal:
+                behaviour_row(policy, maze, goal, PAIRS, DISTANCE, 0)
+            for kind, goal in kinds:
+                patch_row(policy, maze, kind, goal, sites, PAIRS, DISTANCE, 0)
+
+    shown = [pair for maze in mazes for pair in shown_pairs(maze, DETOUR, Goal.CORNER, PAIRS, DISTANCE, 0)[0]]
+    ratio = used(planning) / used(swept)
+    mapped = used(lambda: block_effects(policy, shown, sites[-12:])) / len(shown)
+    with tempfile.TemporaryDirectory() as folder:
+        film = used(lambda: film_map(policy, mazes[0], Path(folder) / "map.mp4", seconds=0.1))
+    return [
+        ("planning of some levels / their default sweep with all controls (processor time)", ratio),
+        ("causal maps of 100 pairs at the last 12 trunk sites, in minutes of one core", 100 * mapped / 60),
+        ("film-sweep --map of one pair at all trunk sites, in seconds of one core", film),
+    ]
+
+
+def used(work: Callable[[], object]) -> float:
+    """Return the processor time of ``work`` in seconds, of all threads."""
+    begun = time.process_time()
+    work()
+    return time.process_time() - begun
+
+
 def starts() -> list[tuple[str, float]]:
     """Return (what, ratio): processor time of whole commands, relative to a bare Python that imports torch."""
     with tempfile.TemporaryDirectory() as folder:
@@ -228,6 +272,8 @@ def main() -> None:
     whole, suffixes = efficiency(policy, maze)
     print(f"{whole:8.2f}  efficiency: operations per second of a 42-site sweep / of the bare network")
     print(f"{suffixes:8.2f}  the same, counting the operations of the suffixes alone", flush=True)
+    for what, number in planned(policy):
+        print(f"{number:8.2f}  {what}", flush=True)
     per_state, memory = growth(policy)
     print(f"{per_state:8.2f}  time per state: 64 levels / the first 8 of them")
     print(f"{memory:8.2f}  peak memory, of 2 GiB", flush=True)

@@ -116,7 +116,7 @@ def patch_row(
     policy: Policy, maze: Maze, kind: str, goal: Goal, sites: Sequence[Site], pairs: int, distance: int, seed: int
 ) -> PatchRow:
     """Return the patched pairs of one level: detours, or states with and without the cheese."""
-    shown, left_out = _shown(maze, kind, goal, pairs, distance, seed)
+    shown, left_out = shown_pairs(maze, kind, goal, pairs, distance, seed)
     if not shown:
         return PatchRow(left_out, (), (), (), ())
     result = patched(policy, shown, sites)
@@ -141,7 +141,7 @@ def map_row(
     maps: int,
 ) -> MapRow:
     """Return the causal maps of ``maps`` of the patched pairs of one level, drawn from all that are."""
-    shown, _ = _shown(maze, kind, goal, pairs, distance, seed)
+    shown, _ = shown_pairs(maze, kind, goal, pairs, distance, seed)
     if not shown:
         return MapRow((), (), (), ())
     drawn = generator(seed, maze.level or 0, f"{kind} maps to the {goal.value}", 0).permutation(len(shown))[:maps]
@@ -151,7 +151,7 @@ def map_row(
     return MapRow(source, mouse, _rounded(result.apart), _nested(rest))
 
 
-def _shown(maze: Maze, kind: str, goal: Goal, pairs: int, distance: int, seed: int) -> tuple[list[Shown], int]:
+def shown_pairs(maze: Maze, kind: str, goal: Goal, pairs: int, distance: int, seed: int) -> tuple[list[Shown], int]:
     """Return the pairs of one level that can be patched, and the number of those whose places overlap."""
     rng = generator(seed, maze.level or 0, f"{kind} places to the {goal.value}", 0)
     found: list[Shown | None]
