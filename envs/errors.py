@@ -86,6 +86,7 @@ RANGES: dict[str, Range] = {
         ("distance", 1, 24, "cells between the mouse and every changed cell"),
         ("episodes", 0, 1_000, "rollouts of each level and condition"),
         ("fps", 0.01, 60.0, "frames a second"),
+        ("frames", 0, 10_000_000, "frames learned from; 0: none"),
         ("gpus-per-unit", 0.0, 1_024.0, "GPUs"),
         ("horizon", 1, 500, "moves; procgen ends an episode after 500"),
         ("learn-levels", 10, 10_000, "levels that readouts learn from"),

@@ -35,19 +35,19 @@ FLOORS: tuple[dict[str, str], ...] = (
         "steering.statistics": "bootstrap boundary formatting paired sample_size seeding",
     },
     {"steering.experiments": "conditions outcome exact profiles levels level_conditions sampled"},
-    {"steering.records": "sites boundary sweep probes planning readings comparison examples replication written"},
+    {"steering.records": "sites boundary sweep probes planning readouts readings comparison examples replication"},
     {"steering.sweep": "artifacts provenance spec recordings store outcome_table units executors run planning"},
     {"steering.planning": "pairs readers behaviour located maps measure summary located_summary run"},
     {"steering.probes": "score_records data ridge convolutional summary surroundings scores curves "
                         "position_dependence run"},
-    {"steering.readouts": "directions written written_summary written_run"},
+    {"steering.readouts": "frames learners windows measure summary run directions written written_summary written_run"},
     {"steering.analysis": "paired_effects readings distances summary power conclusion compared_runs "
                           "development comparison_readings comparison"},
     {"steering.replication": "tracking protocol store own_vectors transfer channels cheese_probe behaviour levels run"},
     {"steering.films": "move_fields heat_maps condition_film sweep_film site_film map_film example_mazes "
                        "example_fields"},
     {"steering.figures": "site_axis tables weighting_figures static_figures probe_figures planning_figures "
-                         "written_figures sweep_figures comparison_figures"},
+                         "readout_figures written_figures sweep_figures comparison_figures"},
     {"steering.reports": "captions page sweep_report comparison_report"},
     {"steering": "bench bench_films doctor"},
     {"steering.workflows": "progress outputs sweep_runs"},

@@ -12,6 +12,7 @@ from steering.records.comparison import ComparedBoundary
 from steering.records.planning import Located, PlanningSummary
 from steering.records.probes import ProbeBoundaries, RepresentationalBoundary
 from steering.records.readings import CAUSAL, DECODING, PLANNING, REPRESENTATIONAL, Reading
+from steering.records.readouts import READ, ReadoutSummary
 from steering.statistics.boundary import Boundary
 
 MOVES = {
@@ -26,13 +27,15 @@ def readings(
     boundary: Boundary | BoundarySummary | ComparedBoundary | None,
     probes: ProbeBoundaries | None,
     planning: PlanningSummary | None = None,
+    readouts: ReadoutSummary | None = None,
 ) -> list[Reading]:
-    """Return the readings of a sweep's boundary, of probes and of located patching, as far as there are any."""
+    """Return the readings of a sweep's boundary, of probes, readouts and patching, as far as there are any."""
     found: list[Reading] = []
     if boundary is not None and boundary.rule:
         what = "blindness (the part of the cheese's effect that subtraction takes away) reaches its threshold"
         found += _rule_and_change(CAUSAL, what, "blindness", boundary)
     planned = [reading for row in planning.located for reading in _located(row)] if planning is not None else []
+    planned = (_followed(readouts) if readouts is not None else []) + planned
     if probes is None:
         return found + planned
     if probes.representational_boundary.rule:
@@ -55,6 +58,19 @@ def _located(row: Located) -> list[Reading]:
         for reading in row.readings
         if reading.name != "spread" or reading.site is not None
     ]
+
+
+def _followed(readouts: ReadoutSummary) -> list[Reading]:
+    """Return from which site on a readout at the mouse follows detours."""
+    found = []
+    for row in readouts.detours:
+        if row.view == READ:
+            what = f"next move ({MOVES[row.what]}) read at the mouse ({row.view} units) follows detours"
+            found.append(Reading(DECODING, what, "from", row.site, row.low, row.high))
+            if row.site is not None:
+                half = f"{what}: half of the gain over the readers"
+                found.append(Reading(DECODING, half, "from", row.half_site, row.half_low, row.half_high))
+    return found
 
 
 def _decoded(probes: ProbeBoundaries) -> list[Reading]:

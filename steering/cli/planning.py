@@ -13,7 +13,7 @@ from steering.statistics.formatting import short_site_name
 
 if TYPE_CHECKING:
     from steering.records.planning import GoalBehaviour, Located, PairBin, PlanningSummary, Share
-    from steering.records.written import WrittenSummary
+    from steering.records.readouts import WrittenSummary
 
 commands = typer.Typer()
 

@@ -13,6 +13,7 @@ from steering.statistics.formatting import short_site_name
 if TYPE_CHECKING:
     from steering.records.boundary import BoundarySummary
     from steering.records.probes import Estimate, ProbeSummary
+    from steering.records.readouts import ReadoutSummary, ToldShares
 
 WIDEST = "3x3"  # the unit whose hits are printed, of those in ``map``
 commands = typer.Typer()
@@ -33,6 +34,11 @@ def probe(
         str | None,
         typer.Option(help="Procgen's distribution mode: hard or easy (default: the sweep's in --out, else hard)."),
     ] = None,
+    frames: Annotated[
+        int, number("frames", "Frames of other mazes that readouts at the mouse learn from at most; 0: no readouts.")
+    ] = 20_480,
+    pairs: Annotated[int, number("pairs", "Detour pairs of each goal and level.")] = 8,
+    distance: Annotated[int, number("distance", "Cells between the mouse and every changed cell of a pair.")] = 5,
     out: Annotated[Path, path("A sweep's run directory, or a new one.")] = Path("runs/probes"),
     activation: Activation = None,
     scale_pixels: ScalePixels = None,
@@ -41,19 +47,31 @@ def probe(
     """Probe every layer for the cheese's cell and for next moves; compare cheese vectors between positions."""
     from envs.stored.json_records import to_json
     from steering.probes.run import ProbeOptions, run_probes
-    from steering.sweep.artifacts import PROBES, swept_boundary
+    from steering.readouts.run import ReadoutOptions, run_readouts
+    from steering.sweep.artifacts import PROBES, READOUTS, swept_boundary
     from steering.sweep.spec import stated_of
     from steering.workflows.progress import bar
 
     stated = stated_of(checkpoint, activation, scale_pixels, out)
     with bar("probing") as progress:
         found = run_probes(ProbeOptions(checkpoint, out, levels, n_levels, sites, states, seed, mode, stated), progress)
+    read: ReadoutSummary | None = None
+    if frames:
+        with bar("reading at the mouse") as progress:
+            read = run_readouts(
+                ReadoutOptions(
+                    checkpoint, out, levels, n_levels, sites, states, frames, pairs, distance, seed, mode, stated
+                ),
+                progress,
+            )
     if as_json:
         print(to_json(found).decode(), end="")
         return
     _show(found)
-    _side_by_side(found, swept_boundary(out))
-    print(f"\nnumbers: {out / PROBES.file}")
+    if read is not None:
+        show_readouts(read)
+    _side_by_side(found, swept_boundary(out), read)
+    print(f"\nnumbers: {out / PROBES.file}" + (f" and {out / READOUTS.file}" if read is not None else ""))
 
 
 def _show(found: ProbeSummary) -> None:
@@ -82,11 +100,46 @@ def _show(found: ProbeSummary) -> None:
     print(f"{'shuffled labels, at the input':<32}" + _line([pixels[name].control for name in moves_of]))
 
 
-def _side_by_side(found: ProbeSummary, swept: BoundarySummary | None) -> None:
+def show_readouts(found: ReadoutSummary) -> None:
+    """Print what readouts tell at the mouse's place, then what readers without a network do."""
+    largest, views = max(found.settings.frames), ("1x1", "3x3", "5x5", "whole")
+    pairs = " and ".join(f"{count} to the {goal}" for goal, count in found.pairs.items()) or "none"
+    print(f"\nreadouts of the units around the mouse, learned from up to {largest} frames of other mazes:")
+    print(f"next move to the cheese told rightly, and right in both mazes of a detour pair ({pairs});")
+    print("*: fewer frames, or more of them would tell more\n")
+    print(f"{'':<26}{'next move told rightly':^36}{'detours followed':^36}")
+    print(f"{'site':<26}" + "".join(f"{view:>9}" for view in views * 2))
+    for site in found.sites:
+        last = {view.view: (view.curve[-1], view.saturated) for view in site.views if view.curve}
+        told = [_told(last.get(view), "accuracy", largest) for view in views]
+        followed = [_told(last.get(view), "follows", largest) for view in views]
+        print(f"{short_site_name(site.name) + (' (free)' if site.affine else ''):<26}" + "".join(told + followed))
+    for reader in found.readers:
+        share = reader.curve[-1]
+        name = f"reader of {reader.name} steps" if reader.name.isdigit() or reader.name == "all" else reader.name
+        print(f"{name:<26}" + _pair(share.accuracy.get("cheese")) + " " * 27 + _pair(share.follows.get("cheese")))
+    print(f"{'the policy itself':<26}" + " " * 36 + _pair(found.agent.follows.get("cheese")))
+
+
+def _told(last: tuple[ToldShares, bool | None] | None, part: str, largest: int) -> str:
+    """Return what one readout gets right of the way to the cheese, in a column."""
+    value = getattr(last[0], part).get("cheese") if last else None
+    if last is None or value is None or value.value is None:
+        return f"{'-':>9}"
+    few = last[0].frames < largest
+    mark = "" if part == "follows" else "*" if last[1] is False or few else " "
+    return f"{f'{value.value:.3f}{mark}':>9}"
+
+
+def _pair(share: Estimate | None) -> str:
+    return f"{'-' if share is None or share.value is None else f'{share.value:.3f}':>8} "
+
+
+def _side_by_side(found: ProbeSummary, swept: BoundarySummary | None, read: ReadoutSummary | None) -> None:
     """Print the readings of the boundary with their intervals: the probes', beside those of a sweep in ``--out``."""
     from steering.analysis.readings import readings
 
-    rows = [(row.kind, row.what, row.place, row.interval) for row in readings(swept, found)]
+    rows = [(row.kind, row.what, row.place, row.interval) for row in readings(swept, found, readouts=read)]
     widths = [max(len(row[k]) for row in rows) + 2 for k in range(3)]
     print("\nthe boundary, reading by reading (95% bootstrap intervals over mazes)")
     for row in rows:

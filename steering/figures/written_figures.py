@@ -8,7 +8,7 @@ from plotly.subplots import make_subplots
 from steering.figures.site_axis import BLUE, GREEN, GREY, LEGEND, interval_bars
 from steering.figures.tables import Table
 from steering.records.planning import Share
-from steering.records.written import WrittenPlace, WrittenSite, WrittenSummary
+from steering.records.readouts import WrittenPlace, WrittenSite, WrittenSummary
 from steering.statistics.formatting import format_estimate, format_number, short_site_name
 
 PLACES = {"mouse": "written at the mouse's place", "map": "written over the whole site"}

@@ -34,7 +34,7 @@ def surroundings_moves(data: ProbeData) -> dict[str, np.ndarray]:
         labels, told = data.moves[whose], []
         for radius in RADII:
             if (whose, radius) not in fits:
-                features = look(data, _goals(data, whose), radius)
+                features = look(data.around, data.mouse, data.world, _goals(data, whose), radius)
                 fits[whose, radius] = features, _fitted(features, labels, data.fold)
             features, moves = fits[whose, radius]
             told.append(moves)
@@ -47,21 +47,21 @@ def surroundings_moves(data: ProbeData) -> dict[str, np.ndarray]:
     return found
 
 
-def look(data: ProbeData, goals: Sequence[np.ndarray], radius: int) -> Tensor:
+def look(around: np.ndarray, mouse: np.ndarray, world: int, goals: Sequence[np.ndarray], radius: int) -> Tensor:
     """Return features of the walls around the mouse and of the goal's direction: ``float32[n, d]``.
 
     Which cells are open up to ``radius`` rows and columns from the mouse; which of the four ways are; and of each of
     ``goals`` (cells ``int[n, 2]``) where it lies from the mouse: the two differences, which of the nine directions,
-    and for each of these which ways are open.
+    and for each of these which ways are open. ``around``, ``mouse``, ``world``: as of :class:`ProbeData`.
     """
-    near = data.around[:, REACH - radius : REACH + radius + 1, REACH - radius : REACH + radius + 1]
-    ways = np.eye(16)[open_ways(data.around)]
+    near = around[:, REACH - radius : REACH + radius + 1, REACH - radius : REACH + radius + 1]
+    ways = np.eye(16)[open_ways(around)]
     parts = [near.reshape(len(near), -1), ways]
     for goal in goals:
-        away = goal - data.mouse
+        away = goal - mouse
         columns, rows = np.sign(away).T
         direction = np.eye(9)[3 * rows + columns + 4]
-        parts += [away / data.world, direction, (ways[:, :, None] * direction[:, None]).reshape(len(ways), -1)]
+        parts += [away / world, direction, (ways[:, :, None] * direction[:, None]).reshape(len(ways), -1)]
     return torch.from_numpy(np.concatenate(parts, axis=1).astype(np.float32))
 
 

@@ -30,8 +30,8 @@ from steering.probes.score_records import MOVES as TARGETS
 from steering.readouts.directions import DRAWS, Directions, cheese_norms, learn_directions, places_of
 from steering.readouts.written import BRANCHES, MOVES, STRENGTHS, LevelWriter, WrittenRow
 from steering.readouts.written_summary import mean_share, written_place
+from steering.records.readouts import WrittenSettings, WrittenSite, WrittenSummary
 from steering.records.sweep import CheckpointId
-from steering.records.written import WrittenSettings, WrittenSite, WrittenSummary
 from steering.statistics import bootstrap
 from steering.statistics.seeding import generator
 from steering.sweep.artifacts import WRITTEN

@@ -9,7 +9,7 @@ import numpy as np
 from steering.readouts.directions import CONTROLS, DIRECTIONS
 from steering.readouts.written import WrittenRow, effects_of
 from steering.records.planning import Share
-from steering.records.written import WrittenDirection, WrittenEffect, WrittenPlace
+from steering.records.readouts import WrittenDirection, WrittenEffect, WrittenPlace
 from steering.statistics import bootstrap
 
 HALF = 0.5

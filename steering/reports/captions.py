@@ -134,6 +134,22 @@ FIGURES = {
         )
         for figure, title, caption in _PLANNED
     },
+    "readouts": (
+        "What can be read of the way to the cheese at the mouse's own place",
+        """Linear readouts of the units around the mouse (1x1, 3x3, 5x5) and of the whole site, learned from up to
+        {frames_learned} frames of other mazes (whole sites of more than 2,304 numbers from as many as their inner
+        products allow) and asked about {frames_asked} frames of these, with 95% intervals over mazes. Dotted: readers
+        without a network that see so many steps of path, and the ridge regression on the walls around. Below: pairs of
+        mazes that differ in two far cells and ask for different moves ({pairs}); a reader of the surroundings is right
+        in both of none. Dashed line: the first site whose 3x3 units follow more detours than the pixels, than such
+        readers, and than it turns the wrong way round.""",
+    ),
+    "learning": (
+        "How many frames it takes to learn a readout",
+        """The same readouts, and (dotted) boosted trees on a window of so many cells and the ridge regression on the
+        walls around, by the number of frames that they learned from: equally many for all. Where four times as many
+        frames still gain more than .01, more is there than is told: {rising}.""",
+    ),
     "written": (
         "Whether what a readout of the next move reads is used",
         """At junctions the direction of a free move that the policy does not make is added at one site ({branches}

@@ -18,6 +18,7 @@ from steering.experiments.outcome import LABELS
 from steering.figures import sweep_figures
 from steering.figures.planning_figures import planning_figures, planning_tables
 from steering.figures.probe_figures import probe_figure, representation_figure
+from steering.figures.readout_figures import learning_figure, readout_caption, readout_figure, readout_table
 from steering.figures.site_axis import labels
 from steering.figures.sweep_figures import example_figures
 from steering.figures.tables import (
@@ -85,13 +86,14 @@ def write_report(
         InputError: for evidence of a damaged file.
     """
     others = others or RunArtifacts()
-    found = readings(summary.boundary, others.probes, others.planning)
+    found = readings(summary.boundary, others.probes, others.planning, others.readouts)
     shown = _figures(summary, decisions, others, found)
     tables = {
         "before-after": decision_table(decisions) if decisions is not None else [],
         "positions": position_table(summary),
         "weightings": weighting_table(summary),
         "probes": probe_table(others.probes) if others.probes else [],
+        "readouts": readout_table(others.readouts) if others.readouts else [],
         "written": written_table(others.written) if others.written else [],
         **planning_tables(others.planning, others.maps),
     }
@@ -159,11 +161,14 @@ def _figures(
     }
     if others.probes:
         made |= {"probes": probe_figure(others.probes), "representation": representation_figure(others.probes)}
+    if others.readouts:
+        made |= {"readouts": readout_figure(others.readouts), "learning": learning_figure(others.readouts)}
     if others.written:
         made["written"] = written_figure(others.written)
     made |= planning_figures(others.planning, others.maps)
     values = {
         "mazes": len(summary.levels.used),
+        **(readout_caption(others.readouts) if others.readouts else {}),
         **(written_caption(others.written) if others.written else {}),
         "site": named[decisions.site] if decisions is not None else "",
         "exact": exact,

@@ -20,9 +20,9 @@ from steering.records.boundary import BoundarySummary, RunIndex
 from steering.records.examples import ExampleFields
 from steering.records.planning import PlanningMaps, PlanningSummary
 from steering.records.probes import ProbeSummary, check_probes
+from steering.records.readouts import ReadoutSummary, WrittenSummary
 from steering.records.replication import ReplicateSummary
 from steering.records.sweep import CheckpointId
-from steering.records.written import WrittenSummary
 
 T = TypeVar("T")
 DATABASE = "results.sqlite"
@@ -69,7 +69,9 @@ CREATE TABLE IF NOT EXISTS findings (finding TEXT PRIMARY KEY, basis TEXT NOT NU
 # What could compute rows without end where a table is expected.
 FOREIGN = "SELECT 1 FROM sqlite_master WHERE type NOT IN ('table', 'index') OR sql LIKE 'CREATE VIRTUAL%'"
 # What other commands leave beside a sweep, or before it.
-EVIDENCE = ("probe", ".probe", "replicate", ".replicate", "planning", ".planning", "written_moves", ".written_moves")
+EVIDENCE = tuple(
+    dot + name for name in ("probe", "readouts", "replicate", "planning", "written_moves") for dot in ("", ".")
+)
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,7 @@ PLANNING_MAPS = Artifact(
 WRITTEN = Artifact(
     "written_moves.json", "mazesteer-written-moves-1", "mazesteer write-moves", "written moves", WrittenSummary
 )
+READOUTS = Artifact("readouts.json", "mazesteer-readouts-1", "mazesteer probe", "readouts at the mouse", ReadoutSummary)
 INDEX = Artifact("index.json", "mazesteer-runs-1", "mazesteer layer-sweep", "an index of runs", RunIndex)
 REMEDY = "remove it, or make it anew"
 
@@ -157,6 +160,8 @@ class RunArtifacts:
     """Causal maps; None: not made, or not of this sweep."""
     written: WrittenSummary | None = None
     """Written moves; None: none, or not of this sweep."""
+    readouts: ReadoutSummary | None = None
+    """Readouts at the mouse; None: not read, or not of this sweep."""
 
 
 def read_artifacts(directory: Path, sha256: str, mode: str, levels: Collection[int]) -> tuple[RunArtifacts, list[str]]:
@@ -190,7 +195,11 @@ def read_artifacts(directory: Path, sha256: str, mode: str, levels: Collection[i
     notes.append(note)
     written, note = WRITTEN.of_sweep(directory, sha256, mode)
     notes.append(note)
-    return RunArtifacts(probes, fields, replicate, planning, maps, written), [note for note in notes if note]
+    readouts, note = READOUTS.of_sweep(directory, sha256, mode)
+    notes.append(note)
+    if readouts is not None and set(readouts.settings.levels) != set(levels):
+        notes.append(f"readouts were asked about {len(readouts.settings.levels)} levels, not those of the sweep")
+    return RunArtifacts(probes, fields, replicate, planning, maps, written, readouts), [note for note in notes if note]
 
 
 def read_probes(directory: Path, sha256: str, mode: str) -> tuple[ProbeSummary | None, str]:

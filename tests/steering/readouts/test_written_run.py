@@ -19,7 +19,7 @@ from steering.interventions.sites import enumerate_sites
 from steering.readouts.written import WrittenRow
 from steering.readouts.written_run import WriteOptions, run_write_moves, sites_to_write
 from steering.readouts.written_summary import mean_share
-from steering.records.written import WrittenSummary
+from steering.records.readouts import WrittenSummary
 from steering.statistics.formatting import format_estimate, short_site_name
 from steering.sweep.artifacts import WRITTEN
 from tests.helpers.command import mazesteer

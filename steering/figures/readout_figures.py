@@ -1,0 +1,184 @@
+"""Figures and table of readouts at the mouse: what they tell by site and by number of frames, beside readers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from steering.figures.site_axis import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PINK,
+    draw_boundary,
+    interval_bars,
+    names,
+    shade_sites,
+    symbols,
+)
+from steering.figures.tables import Table
+from steering.records.probes import Estimate
+from steering.records.readings import DECODING, Reading
+from steering.records.readouts import READ, VIEWS, ReadoutSite, ReadoutSummary, ToldShares
+from steering.statistics.formatting import format_estimate, short_site_name
+
+_COLOURS = dict(zip(VIEWS, (PINK, ORANGE, GREEN, BLUE), strict=True))
+_READERS = ("2", "4", "8", "16", "look around")  # drawn as lines; the others are in the table
+_NOTHING = Estimate(None, None, None)
+GOAL = "cheese"
+
+
+def readout_figure(found: ReadoutSummary) -> go.Figure:
+    """Draw over depth what readouts tell of the way to the cheese, on ordinary frames and on detours."""
+    figure = make_subplots(
+        rows=2,
+        cols=1,
+        shared_xaxes=True,
+        vertical_spacing=0.09,
+        subplot_titles=("next move to the cheese told rightly", "right in both mazes of a detour to the cheese"),
+    )
+    for view, colour in _COLOURS.items():
+        told = [_last(site, view) for site in found.sites]
+        for panel, part in ((1, "accuracy"), (2, "follows")):
+            values = [_NOTHING if share is None else getattr(share, part).get(GOAL, _NOTHING) for share in told]
+            _line(figure, found.sites, values, view if view == "whole" else f"{view} at the mouse", colour, panel)
+    for reader in found.readers:
+        if reader.name in _READERS:
+            words = reader.name if not reader.name.isdigit() else f"reader of {reader.name} steps"
+            _level(figure, reader.curve[-1].accuracy.get(GOAL), words, 1)
+            _level(figure, reader.curve[-1].follows.get(GOAL), words, 2)
+    _level(figure, found.agent.follows.get(GOAL), "the policy itself", 2)
+    shade_sites(figure, found.sites, panels=(1, 2))
+    for row in found.detours:
+        if (row.what, row.view) == (GOAL, READ) and row.site is not None:
+            reading = Reading(DECODING, f"{READ} follows detours", "from", row.site, row.low, row.high)
+            depths = reading.edges([site.name for site in found.sites])
+            if depths is not None:
+                draw_boundary(figure, depths, reading.what, 2)
+    figure.update_yaxes(range=[-0.03, 1.05], title="share")
+    figure.update_xaxes(categoryorder="array", categoryarray=names(found.sites), tickangle=-50)
+    legend, margin = {"orientation": "h", "y": -0.25}, {"l": 70, "r": 110, "t": 40, "b": 210}
+    figure.update_layout(template="simple_white", height=900, margin=margin, legend=legend)
+    return figure
+
+
+def learning_figure(found: ReadoutSummary) -> go.Figure:
+    """Draw accuracy against the number of frames learned from: readouts at some sites, and the readers that learn."""
+    shown = _spread([site for site in found.sites if len(site.views) == len(VIEWS)])
+    figure = make_subplots(
+        rows=1, cols=len(shown), shared_yaxes=True, subplot_titles=[short_site_name(site.name) for site in shown]
+    )
+    for column, site in enumerate(shown, 1):
+        for view in site.views:
+            _curve(figure, view.curve, view.view, _COLOURS[view.view], "solid", column)
+        for reader in found.readers:
+            if len(reader.curve) > 1:
+                _curve(figure, reader.curve, reader.name, GREY, "dot", column)
+    figure.update_xaxes(type="log", title="frames", tickvals=list(found.settings.frames))
+    figure.update_yaxes(range=[0.2, 1.02])
+    figure.update_yaxes(title="next move to the cheese told rightly", col=1)
+    legend, margin = {"orientation": "h", "y": -0.25}, {"l": 70, "r": 20, "t": 40, "b": 110}
+    figure.update_layout(template="simple_white", height=440, margin=margin, legend=legend)
+    return figure
+
+
+def readout_table(found: ReadoutSummary) -> Table:
+    """Return what each readout and each reader tells from the most frames."""
+    header = ["read", "frames", "still rising", "strongest reader that sees as far"]
+    header += [f"next move: {name}" for name in found.asked]
+    header += [f"detours to the {goal} followed" for goal in found.pairs]
+    rows = []
+    for site in found.sites:
+        for view in site.views:
+            if view.curve:
+                rising = "not measured" if view.saturated is None else "no" if view.saturated else "yes"
+                name = f"{short_site_name(site.name)}, {view.view}"
+                rows.append([name, str(view.curve[-1].frames), rising, view.reader, *_cells(found, view.curve[-1])])
+    for reader in found.readers:
+        steps = (
+            f"reader of {reader.name} steps" if not reader.name[0].isalpha() or reader.name == "all" else reader.name
+        )
+        last = reader.curve[-1]
+        rows.append([steps, str(last.frames or "none"), "", "", *_cells(found, last)])
+    rows.append(["the policy itself", "none", "", "", *_cells(found, found.agent)])
+    return [header, *rows]
+
+
+def readout_caption(found: ReadoutSummary) -> dict[str, object]:
+    """Return the numbers in the captions of readouts."""
+    most = max(found.settings.frames)
+    pairs = " and ".join(f"{count} to the {goal}" for goal, count in found.pairs.items()) or "none"
+    rising = [
+        f"{short_site_name(site.name)} ({view.view})"
+        for site in found.sites
+        for view in site.views
+        if view.saturated is False
+    ]
+    return {
+        "frames_learned": most,
+        "frames_asked": found.asked[GOAL],
+        "pairs": pairs,
+        "rising": ", ".join(rising) or "none",
+    }
+
+
+def _cells(found: ReadoutSummary, share: ToldShares) -> list[str]:
+    told = [share.accuracy.get(name, _NOTHING) for name in found.asked]
+    return [format_estimate(each) for each in [*told, *(share.follows.get(goal, _NOTHING) for goal in found.pairs)]]
+
+
+def _last(site: ReadoutSite, view: str) -> ToldShares | None:
+    curves = [each.curve for each in site.views if each.view == view]
+    return curves[0][-1] if curves and curves[0] else None
+
+
+def _spread(sites: Sequence[ReadoutSite]) -> list[ReadoutSite]:
+    """Return up to four of the sites: the last of each quarter of those that are no picture of the pixels."""
+    open_ = [site for site in sites if not site.affine] or list(sites)
+    return [open_[len(open_) * k // 4 - 1] for k in range(1, 5)] if len(open_) >= 4 else open_
+
+
+def _line(
+    figure: go.Figure, sites: Sequence[ReadoutSite], values: Sequence[Estimate], label: str, colour: str, panel: int
+) -> None:
+    figure.add_scatter(
+        x=names(sites),
+        y=[each.value for each in values],
+        error_y=interval_bars([e.value for e in values], [e.low for e in values], [e.high for e in values]),
+        name=label,
+        legendgroup=label,
+        showlegend=panel == 1,
+        mode="lines+markers",
+        line={"color": colour, "width": 2.2},
+        marker={"size": 7, "symbol": symbols(sites)},
+        row=panel,
+        col=1,
+    )
+
+
+def _level(figure: go.Figure, share: Estimate | None, words: str, panel: int) -> None:
+    """Draw what a reader tells at every depth alike."""
+    if share is not None and share.value is not None:
+        line = {"color": GREY, "dash": "dot", "width": 1}
+        where = {"annotation_position": "right", "annotation_font_size": 10}
+        figure.add_hline(y=share.value, line=line, annotation_text=words, row=panel, col=1, **where)
+
+
+def _curve(figure: go.Figure, curve: Sequence[ToldShares], label: str, colour: str, dash: str, column: int) -> None:
+    values = [share.accuracy.get(GOAL, _NOTHING) for share in curve]
+    bars = interval_bars([e.value for e in values], [e.low for e in values], [e.high for e in values])
+    figure.add_scatter(
+        x=[share.frames for share in curve],
+        y=[each.value for each in values],
+        error_y={**bars, "visible": dash == "solid"},
+        name=label,
+        legendgroup=label,
+        showlegend=column == 1,
+        mode="lines+markers",
+        line={"color": colour, "dash": dash, "width": 2.0 if dash == "solid" else 1.0},
+        row=1,
+        col=column,
+    )
