@@ -29,11 +29,13 @@ from steering.figures.site_axis import (
     run_colours,
 )
 from steering.records.comparison import ComparedSite, Comparison
+from steering.records.planning import Located
 from steering.records.probes import Estimate
-from steering.records.readings import CAUSAL, ComparedProbedSite, ComparedReadings, Reading
+from steering.records.readings import CAUSAL, ComparedPlanning, ComparedProbedSite, ComparedReadings, Reading
 from steering.records.sweep import SweepSummary
 
 _MARKERS = "osD^vP*"
+_LOCATED = ((0, "detour's effect that its\nown place carries"), (1, "... that the mouse's\nplace carries"))
 _PANELS = {  # each with what the surroundings tell, if there is one
     "next_move": ("next move to the cheese\n(share told rightly)", "surroundings"),
     "apart": ("where the corner asks\nfor another move", "apart_surroundings"),
@@ -91,10 +93,11 @@ def compare_picture(found: Comparison) -> bytes:
 
 
 def compare_figure(found: Comparison) -> Figure:
-    """Draw blindness over depth, below it what probes read, if any do; sites in the order of depth.
+    """Draw blindness over depth, below it what was measured of planning and what probes read, on one axis of sites.
 
     A line a run; with more runs than the palette has colours, along one scale and without intervals. Dotted: the
-    threshold of the boundary's rule. Dashed: what walls within three cells and the cheese's direction tell.
+    threshold of the boundary's rule, and half of a detour's effect. Dashed: what walls within three cells and the
+    cheese's direction tell.
     """
     readings = found.readings
     few = len(found.arms) <= len(PALETTE)
@@ -104,7 +107,9 @@ def compare_figure(found: Comparison) -> Figure:
     both |= {fact.name: fact for fact in found.facts}
     sites = sorted(both.values(), key=lambda fact: fact.depth)
     place = {fact.name: i for i, fact in enumerate(sites)}
-    figure, (upper, *lower) = _panels(sites, [4.6, *[2.1] * (0 if readings is None else len(_PANELS))])
+    located = _detours_located(found.planning)
+    heights = [4.6, *[2.1] * (len(_LOCATED) * bool(located) + len(_PANELS) * (readings is not None))]
+    figure, (upper, *lower) = _panels(sites, heights)
     styles = [
         {"color": colour, "marker": _MARKERS[i % len(_MARKERS)] if few else "o", "lw": 1.6}
         for i, colour in enumerate(run_colours(len(found.arms)))
@@ -121,9 +126,40 @@ def compare_figure(found: Comparison) -> Figure:
     upper.set_ylabel(f"blindness ({len(found.levels)} mazes)")
     upper.set_ylim(top=1.08)
     upper.legend(frameon=False, fontsize=8 if few else 6, ncols=1 if few else 2)
+    if located:
+        carried, lower = lower[: len(_LOCATED)], lower[len(_LOCATED) :]
+        styled = [(styles[k], part) for k, part in located.items()]
+        twin = {fact.name: is_duplicate(fact) for fact in sites}
+        _draw_located(carried, styled, place, twin, few)
     if readings is not None:
         _draw_probed(lower, readings, place, styles, few)
     return figure
+
+
+def _detours_located(found: ComparedPlanning | None) -> dict[int, Located]:
+    """Return by a run's place where its detours to the corner are known, as far as that was measured."""
+    arms = () if found is None else found.arms
+    return {k: plan.located for k, plans in enumerate(arms) for plan in plans if plan.goal == "corner" and plan.located}
+
+
+def _draw_located(
+    panels: Sequence[Axes],
+    runs: Sequence[tuple[Mapping[str, Any], Located]],
+    place: Mapping[str, int],
+    twin: Mapping[str, bool],
+    few: bool,
+) -> None:
+    """Draw what places of the picture carry of a detour's effect, a panel for each of :data:`_LOCATED`."""
+    for axes, (patch, text) in zip(panels, _LOCATED, strict=True):
+        for style, part in runs:
+            there = [site for site in part.sites if site.name in place]
+            shares = [site.carried[patch] for site in there]
+            columns = [[each.value for each in shares], [each.low for each in shares], [each.high for each in shares]]
+            where, twins = [place[site.name] for site in there], [twin[site.name] for site in there]
+            _draw(axes, where, columns if few else columns[:1], style, twins, "")
+        axes.axhline(0.5, color="0.5", lw=0.8, ls=":")
+        axes.set_ylabel(text, fontsize=9)
+        axes.set_ylim(-0.06, 1.06)
 
 
 def _draw_probed(

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from matplotlib.figure import Figure
 
 from steering.figures.static_figures import compare_figure
 from steering.records.comparison import ComparedSite, Comparison, CurvePoint
+from steering.records.planning import Located, PatchedSite, Share
 from steering.records.probes import Estimate
-from steering.records.readings import ComparedProbedSite, ComparedReadings, ProbedCurves
+from steering.records.readings import (
+    ComparedPlan,
+    ComparedPlanning,
+    ComparedProbedSite,
+    ComparedReadings,
+    ProbedCurves,
+)
 from tests.helpers.comparisons import comparison, run_summary
 
 
@@ -68,3 +77,21 @@ def test_the_line_below_explains_the_marks_that_are_there() -> None:
     assert "free: affine in the pixels" in below("f-") and "local" not in below("f-")
     assert "local: a unit sees only part of the picture" in below("l-") and "free" not in below("l-")
     assert "pen markers" in below("--", "01") and below("--") == ""
+
+
+def test_planning_stands_on_the_same_axis_as_blindness() -> None:
+    """One run was measured at two of four maps, the other not at all."""
+    share = Share(0.7, 0.6, 0.8)
+    carried = {"1": (0.9, 0.1), "3": (0.2, 0.4)}
+    sites = tuple(
+        PatchedSite(name, int(name), tuple(Share(v, v, v) for v in values), ()) for name, values in carried.items()
+    )
+    located = Located("detour", "corner", 9, 9, 0, share, sites, (), (), ())
+    plan = ComparedPlan("corner", 9, share, share, None, 0, None, None, 12, located)
+    found = replace(compared("ff-l"), planning=ComparedPlanning(("a", "b"), ((), (plan,)), "a: not measured"))
+    figure = compare_figure(found)
+    assert len(figure.axes) == 1 + 2 + 3
+    for axes, place in zip(figure.axes[1:3], (0, 1), strict=True):
+        line = axes.lines[0]
+        assert list(line.get_xdata()) == [1, 3] and list(line.get_ydata()) == [carried[n][place] for n in ("1", "3")]
+        assert line.get_color() == figure.axes[0].get_legend_handles_labels()[0][1].get_color(), "that of its run"
