@@ -130,6 +130,8 @@ def run_planning(
         if settings.maps:
             maps = _maps(options, policy, settings, sites, rows)
             write_atomic(directory / PLANNING_MAPS.file, to_json(maps))
+        else:  # those of other settings would stand beside these numbers; what was measured is kept in the database
+            (directory / PLANNING_MAPS.file).unlink(missing_ok=True)
     return result
 
 

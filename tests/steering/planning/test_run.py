@@ -96,6 +96,8 @@ def test_the_maps_are_of_the_patched_pairs(run: Path, tmp_path: Path, monkeypatc
     more = run_planning(PlanningOptions("region5", again, "2,8", kinds=("detour",), goals=("corner",), pairs=2, maps=2))
     assert more.located == whole.located[2:]
     assert sum(row.pairs for row in PLANNING_MAPS.read(again, "x").maps) == more.located[0].pairs
+    run_planning(PlanningOptions("region5", again, "2,8", kinds=("detour",), goals=("corner",), pairs=2, maps=0))
+    assert not (again / PLANNING_MAPS.file).exists()
 
 
 @pytest.mark.parametrize("part", ["detour corner", "maps of detour corner"])
