@@ -124,9 +124,10 @@ def ratio_interval(top: np.ndarray, bottom: np.ndarray, weights: np.ndarray) -> 
     """Return the 95% interval of ``sum(top) / sum(bottom)``.
 
     Studentized bootstrap (Efron and Tibshirani 1993, section 12.5) with the linearized standard error of a ratio: a few
-    mazes hold most of a sum, and there it covers where percentile and BCa intervals fall short. Percentiles serve for
-    fewer than :data:`FEWEST` mazes, and where the studentized interval has no end: where more resamples than a tail
-    holds have next to no spread, because they lack the few mazes that have it.
+    mazes hold most of a sum, and there it covers where percentile and BCa intervals fall short. Its ends are set apart
+    by :func:`_allowance`, without which it falls short with few mazes. Percentiles serve for fewer than :data:`FEWEST`
+    mazes, and where the studentized interval has no end: where more resamples than a tail holds have next to no spread,
+    because they lack the few mazes that have it.
 
     Args:
         top: numerator of each maze, not negative, ``float[n]``.
@@ -155,11 +156,34 @@ def ratio_interval(top: np.ndarray, bottom: np.ndarray, weights: np.ndarray) -> 
             t = shift / np.where(spread > NO_SPREAD * error, spread, 0.0)
         t = np.sort(t[~np.isnan(t)])
         k = int(TAIL * (len(t) + 1))
-        studentized = -error * t[[-k, k - 1]] if k else np.array([np.inf])
+        studentized = -error * _allowance(residual, bottom) * t[[-k, k - 1]] if k else np.array([np.inf])
         ends = studentized if np.isfinite(studentized).all() else None
     if ends is None:
         ends = np.nanquantile(shift, [TAIL, 1.0 - TAIL])
     return float(max(ratio + min(ends[0], 0.0), 0.0)), float(ratio + max(ends[1], 0.0))
+
+
+def _allowance(residual: np.ndarray, bottom: np.ndarray) -> float:
+    """Return the factor, 1 or more, by which a few mazes make the linearized standard error of a ratio too sure.
+
+    A maze that holds a share ``h`` of the denominator pulls the ratio to itself, so its residual is too small by
+    ``1 - h`` (jackknife; MacKinnon and White 1985). And a standard error that few mazes make is itself uncertain:
+    Student's quantile over the normal one, with Satterthwaite's degrees of freedom of a sum of squares.
+
+    Args:
+        residual: of each maze, not all 0, ``float[n]``.
+        bottom: denominator of each maze, ``float[n]``.
+    """
+    from scipy.special import ndtri, stdtrit
+
+    left = 1.0 - bottom / bottom.sum()
+    pulled = np.divide(residual, left, out=residual.copy(), where=left > 0)
+    squares = residual**2
+    even = 1.0 / len(residual)
+    uneven = (squares @ squares) / squares.sum() ** 2 - even  # 0: all mazes have the same
+    freedom = max(2.0 / max(uneven, even**2), 2.0)
+    student = stdtrit(freedom, 1.0 - TAIL) / ndtri(1.0 - TAIL)
+    return float(np.sqrt((pulled @ pulled) / squares.sum()) * student)
 
 
 def difference_intervals(

@@ -111,6 +111,54 @@ def test_percentiles_would_not_cover() -> None:
     assert hits / REPETITIONS < 0.90
 
 
+def test_the_allowance_is_the_jackknife_s_error_and_student_s_quantile() -> None:
+    """Delete-one ratios written out; equal residuals of many mazes need next to none, a single one most."""
+    rng = np.random.default_rng(2)
+    top, bottom = skewed_mazes(12, (0.6, 0.6), rng)
+    ratio = top.sum() / bottom.sum()
+    residual = top - ratio * bottom
+    without = np.array([np.delete(top, i).sum() / np.delete(bottom, i).sum() for i in range(12)])
+    jackknife = np.sqrt(((without - ratio) ** 2).sum()) * bottom.sum() / np.sqrt(residual @ residual)
+    shares = residual**2 / (residual @ residual)
+    student = scipy.stats.t.ppf(0.975, 2 / ((shares**2).sum() - 1 / 12)) / scipy.stats.norm.ppf(0.975)
+    assert bootstrap._allowance(residual, bottom) == pytest.approx(jackknife * student)
+    assert jackknife > 1.02 and student > 1.02
+    even = np.where(np.arange(500) % 2, 1.0, -1.0)
+    assert bootstrap._allowance(even, np.ones(500)) == pytest.approx(1.002, abs=2e-4)
+    assert bootstrap._allowance(7 * residual, 7 * bottom) == pytest.approx(bootstrap._allowance(residual, bottom))
+    alone = np.where(np.arange(40) == 3, 0.2, 0.0)
+    assert 2.0 < bootstrap._allowance(alone, np.ones(40)) < 2.5
+
+
+def test_without_the_allowance_few_uneven_mazes_would_not_cover(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Why it is there: 24 mazes whose effects span orders of magnitude. Bounds: three standard errors of the sample."""
+    repetitions, hits = 400, {"with": 0, "without": 0}
+    allowance, rng = bootstrap._allowance, np.random.default_rng(3)
+    for _ in range(repetitions):
+        clean = np.exp(2.0 * rng.standard_normal(24))
+        edited = clean * rng.beta(0.6, 0.6, size=24)
+        weights = bootstrap.counts(bootstrap.resamples(24, rng, draws=400))
+        for name, factor in (("with", allowance), ("without", lambda *_: 1.0)):
+            monkeypatch.setattr(bootstrap, "_allowance", factor)
+            low, high = bootstrap.blindness_interval(edited, clean, weights)
+            hits[name] += low <= 0.5 <= high
+    slack = 3 * np.sqrt(0.05 * 0.95 / repetitions)
+    assert hits["without"] / repetitions < 0.95 - slack < hits["with"] / repetitions
+
+
+@pytest.mark.parametrize("gone", [(0.6, 0.6), (0.35, 2.5)], ids=["half gone", "nearly gone"])
+def test_the_interval_of_200_mazes_covers_and_is_not_needlessly_wide(gone: tuple[float, float]) -> None:
+    rng, repetitions = np.random.default_rng(8), 300
+    truth, hits = 1.0 - gone[0] / sum(gone), 0
+    for _ in range(repetitions):
+        edited, clean = skewed_mazes(200, gone, rng)
+        weights = rng.multinomial(200, np.full(200, 1 / 200), size=300).astype(np.float64)
+        low, high = bootstrap.blindness_interval(edited, clean, weights)
+        hits += low <= truth <= high
+    slack = 3 * np.sqrt(0.05 * 0.95 / repetitions)
+    assert 0.95 - slack < hits / repetitions <= 0.995
+
+
 def test_intervals_of_blindness_at_its_ends() -> None:
     rng = np.random.default_rng(0)
     clean = rng.random(20)
