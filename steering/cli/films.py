@@ -163,7 +163,7 @@ def field(
 @commands.command("film-sweep")
 @told_if_stopped(_stopped)
 def film_sweep_command(
-    run: Annotated[Path, argument("A run directory of layer-sweep.")],
+    run: Annotated[Path, argument("A run directory of layer-sweep (--map: or of planning).")],
     checkpoint: Annotated[
         str | None,
         typer.Option(help="The policy that was swept (default: as the run names it)."),
@@ -184,29 +184,30 @@ def film_sweep_command(
 ) -> None:
     """Film a sweep: site by site in depth order, the steered field and rollouts over the growing blindness curve."""
     from agents.checkpoints.zoo import load_stated
-    from steering.films.map_film import film_map, mapped_level
+    from steering.films.map_film import MappedRun, film_map
     from steering.films.site_film import film_sites
     from steering.sweep.spec import SweepSpec
     from steering.workflows.progress import bar
     from videos.side_by_side import Look
 
-    spec = SweepSpec.load(run)
+    mapped = MappedRun.load(run) if map_ else None
+    spec = mapped or SweepSpec.load(run)
     policy = load_stated(checkpoint or spec.checkpoint, spec.stated)
     if policy.sha256 != spec.sha256:
         raise InputError(
-            f"{run} was swept with {spec.checkpoint} (sha256 {spec.sha256[:12]}), not {policy.name} "
+            f"{run} was made with {spec.checkpoint} (sha256 {spec.sha256[:12]}), not {policy.name} "
             f"({policy.sha256[:12]}); give --checkpoint"
         )
     look = Look(side=size, crop=crop, fps=fps, lead=0.0, hold=0.5)
     with bar("filming") as progress:
-        if map_:
-            maze = mapped_level(spec, level)
-            path = film_map(policy, maze, out or run / "film-map.mp4", seconds=seconds, look=look, progress=progress)
-            print(f"film: {path}")
-            return
-        path = film_sites(
-            run, spec, policy, out, level=level, episodes=episodes, seconds=seconds, look=look, progress=progress
-        )
+        if isinstance(spec, SweepSpec):
+            path = film_sites(
+                run, spec, policy, out, level=level, episodes=episodes, seconds=seconds, look=look, progress=progress
+            )
+        else:
+            drawn: dict[str, int] = {"seed": spec.seed, "distance": spec.distance}
+            film = out or run / "film-map.mp4"
+            path = film_map(policy, spec.maze(level), film, **drawn, seconds=seconds, look=look, progress=progress)
     print(f"film: {path}")
 
 

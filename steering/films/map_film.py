@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from agents.checkpoints.stated import NOTHING, Stated
 from agents.networks.policy import Policy
 from envs.errors import RANGES, InputError
 from envs.maze import Maze
@@ -25,7 +26,8 @@ from steering.planning.measure import map_sites
 from steering.planning.pairs import DISTANCE, Goal, Kind, drawn_pairs
 from steering.statistics.formatting import short_site_name
 from steering.statistics.seeding import generator
-from steering.sweep.spec import SweepSpec
+from steering.sweep.artifacts import PLANNING
+from steering.sweep.spec import SPEC, SweepSpec
 from videos.chart import curve_chart
 from videos.encode import check_film_path, write_film
 from videos.fields import Heat, signed_heat
@@ -103,19 +105,49 @@ def most_changed_pair(policy: Policy, pairs: Sequence[Shown]) -> Shown:
     return pairs[int(np.concatenate([PairRuns(net, part).apart for part in chunks(pairs)]).argmax())]
 
 
-def mapped_level(spec: SweepSpec, level: int | None, distance: int = DISTANCE) -> Maze:
-    """Return a level of a sweep to make maps of: the one asked for, or the first that has a detour pair.
+@dataclass(frozen=True)
+class MappedRun:
+    """A run of a sweep or of ``planning``, as far as its maps depend on it."""
 
-    Raises:
-        InputError: for a level that is not in it, or where none has a pair.
-    """
-    if level is not None and level not in spec.levels:
-        raise InputError(f"--level {level} is not in this run; choose one of {', '.join(map(str, spec.levels[:20]))}")
-    for seed in spec.levels if level is None else (level,):
-        maze = Maze.from_level(seed, spec.mode)
-        if level is not None or drawn_pairs(maze, Kind.DETOUR, Goal.CHEESE, 1, 0, distance):
-            return maze
-    raise InputError(f"no level of this run has a detour {distance} cells away; sweep larger levels")
+    checkpoint: str
+    """Name of the agent, as the run has it."""
+    sha256: str
+    """Digest of its file."""
+    stated: Stated
+    """What the sweep's user stated of the checkpoint."""
+    levels: tuple[int, ...]
+    """Seeds of its levels."""
+    mode: str
+    """Procgen's distribution mode."""
+    seed: int
+    """Seed of the drawing."""
+    distance: int
+    """Cells, Chebyshev, between the mouse and every changed cell."""
+
+    @classmethod
+    def load(cls, run: Path) -> MappedRun:
+        """Read a run directory; raises :class:`InputError` for anything else."""
+        if (run / SPEC).is_file():
+            spec = SweepSpec.load(run)
+            return cls(spec.checkpoint, spec.sha256, spec.stated, spec.levels, spec.mode, spec.seed, DISTANCE)
+        found = PLANNING.read(run, "give a run directory of layer-sweep or planning")
+        of, agent = found.settings, found.checkpoint
+        return cls(agent.name, agent.sha256, NOTHING, of.levels, of.mode, of.seed, of.distance)
+
+    def maze(self, level: int | None) -> Maze:
+        """Return the level asked for, or the first that has a detour to the cheese.
+
+        Raises:
+            InputError: for a level that is not in the run, or where none has a pair.
+        """
+        if level is not None and level not in self.levels:
+            some = ", ".join(map(str, self.levels[:20]))
+            raise InputError(f"--level {level} is not in this run; choose one of {some}")
+        for seed in self.levels if level is None else (level,):
+            maze = Maze.from_level(seed, self.mode)
+            if level is not None or drawn_pairs(maze, Kind.DETOUR, Goal.CHEESE, 1, self.seed, self.distance):
+                return maze
+        raise InputError(f"no level of this run has a detour {self.distance} cells away; take larger levels")
 
 
 def film_map(

@@ -11,10 +11,13 @@ import pytest
 from agents.networks.policy import MazePolicy
 from envs.errors import InputError
 from envs.maze import Maze
-from steering.films.map_film import PairMap, field_map, film_map, pair_map
+from steering.films.map_film import MappedRun, PairMap, field_map, film_map, pair_map
 from steering.interventions.places import block_of
 from steering.planning.located import PLACES
 from steering.planning.measure import map_sites
+from steering.planning.run import PlanningOptions, run_planning
+from steering.sweep.spec import SweepSpec
+from tests.helpers.command import mazesteer
 from videos.scene import HeatOverlay
 from videos.side_by_side import Look
 
@@ -50,6 +53,24 @@ def test_the_film_shows_every_site(policy: MazePolicy, tmp_path: Path) -> None:
     assert told[0] == (0, sites) and told[-1] == (sites, sites)
     with av.open(path) as film:
         assert sum(1 for _ in film.decode(video=0)) == 2 * sites
+
+
+def test_a_run_of_planning_is_mapped(tmp_path: Path) -> None:
+    run_planning(PlanningOptions("region5", tmp_path / "run", "26,2", kinds=(), goals=("corner",), pairs=1, distance=7))
+    planned = MappedRun.load(tmp_path / "run")
+    assert (planned.levels, planned.distance, planned.seed) == ((26, 2), 7, 0)
+    assert planned.maze(None).level == 2  # 26 has no detour to the cheese so far away
+    with pytest.raises(InputError, match="--level 3 is not in this run; choose one of 26, 2"):
+        planned.maze(3)
+    done = mazesteer("film-sweep", tmp_path / "run", "--map", "--checkpoint", "anywhere")
+    assert done.returncode == 2 and "was made with region5" in done.stderr
+    done = mazesteer("film-sweep", tmp_path, "--map")
+    assert done.returncode == 2 and "planning.json" in done.stderr
+
+
+def test_a_sweep_is_mapped_with_its_own_levels_and_seed(sweep: Path) -> None:
+    found, spec = MappedRun.load(sweep), SweepSpec.load(sweep)
+    assert (found.levels, found.mode, found.seed, found.sha256) == (spec.levels, spec.mode, spec.seed, spec.sha256)
 
 
 def test_levels_without_a_pair_are_refused(policy: MazePolicy, tmp_path: Path) -> None:
