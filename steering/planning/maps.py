@@ -148,7 +148,8 @@ def _mean_distance(distance: np.ndarray, gained: np.ndarray, maze: np.ndarray, w
         return MapDistance(None, None, None)
     few = (bottom > 0).sum() < bootstrap.FEWEST
     low, high = (np.nan, np.nan) if few else bootstrap.ratio_interval(top, bottom, weights)
-    return MapDistance(float(top.sum() / bottom.sum()), bootstrap.defined(low), bootstrap.defined(high))
+    farthest = min(float(high), BLOCKS - 1.0)  # no two blocks are farther apart
+    return MapDistance(float(top.sum() / bottom.sum()), bootstrap.defined(low), bootstrap.defined(farthest))
 
 
 def _rows(values: np.ndarray) -> tuple[tuple[float | None, ...], ...]:
