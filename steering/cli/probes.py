@@ -105,7 +105,8 @@ def show_readouts(found: ReadoutSummary) -> None:
     largest, views = max(found.settings.frames), ("1x1", "3x3", "5x5", "whole")
     pairs = " and ".join(f"{count} to the {goal}" for goal, count in found.pairs.items()) or "none"
     print(f"\nreadouts of the units around the mouse, learned from up to {largest} frames of other mazes:")
-    print(f"next move to the cheese told rightly, and right in both mazes of a detour pair ({pairs});")
+    print("next move to the cheese told rightly, and right in both mazes of a detour pair")
+    print(f"({pairs}; all numbers are in the file);")
     print("*: fewer frames, or more of them would tell more\n")
     print(f"{'':<26}{'next move told rightly':^36}{'detours followed':^36}")
     print(f"{'site':<26}" + "".join(f"{view:>9}" for view in views * 2))

@@ -313,7 +313,7 @@ def test_what_is_stated_reaches_every_process_that_loads_the_file(
     assert run(monkeypatch, *sweep, *stated) == 0  # resumed: nothing is left to do
     assert run(monkeypatch, *sweep, "--activation", "elu", "--scale-pixels", "255") == 2
     assert "choose another --out" in capsys.readouterr().err
-    probe = ["probe", str(file), "--levels", "0:24", "--states", "2", "--out", out, *sites]
+    probe = ["probe", str(file), "--levels", "0:24", "--states", "2", "--frames", "0", "--out", out, *sites]
     assert run(monkeypatch, *probe) == 0  # as the run was told
     film = ["film-sweep", out, "--checkpoint", str(file), "--size", "64", "--seconds", "0.3", "--episodes", "1"]
     assert run(monkeypatch, *film) == 0

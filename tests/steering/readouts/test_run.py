@@ -12,7 +12,9 @@ from envs.errors import InputError
 from envs.maze import Maze
 from envs.stored.json_records import to_json
 from steering.analysis.readings import readings
+from steering.cli.probes import show_readouts
 from steering.experiments.levels import first_levels
+from steering.figures.readout_figures import learning_figure, readout_caption, readout_figure, readout_table
 from steering.interventions.sites import find_site
 from steering.probes.summary import APART
 from steering.readouts.frames import Asked, asked_of
@@ -65,6 +67,32 @@ def test_exact_readers_are_right_and_blind_ones_follow_nothing(run: Path) -> Non
     assert trees and all(readers[name].follows["cheese"].value == 0 for name in trees)
 
 
+def test_console_table_and_figures_show_what_the_file_says(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = READOUTS.read(run, "x")
+    show_readouts(found)
+    printed = capsys.readouterr().out.splitlines()
+    assert max(map(len, printed)) <= 100
+    row = next(line for line in printed if line.startswith("block3.maxpool")).split()
+    view = next(view for view in found.sites[2].views if view.view == "3x3")
+    assert [row[2].rstrip("*"), row[6]] == [
+        f"{view.curve[-1].accuracy['cheese'].value:.3f}",
+        f"{view.curve[-1].follows['cheese'].value:.3f}",
+    ]
+    header, *rows = readout_table(found)
+    assert {len(cells) for cells in rows} == {len(header)}
+    assert len(rows) == 13 + len(found.readers) + 1
+    figure = readout_figure(found)
+    drawn = {trace.name: trace.y for trace in figure.data if trace.yaxis == "y"}
+    assert drawn["3x3 at the mouse"][2] == view.curve[-1].accuracy["cheese"].value
+    assert {trace.name for trace in learning_figure(found).data} == {
+        "1x1",
+        "3x3",
+        "5x5",
+        "whole",
+    }  # one point: no curve
+    assert readout_caption(found)["frames_learned"] == FEW
+
+
 def test_what_is_stored_is_not_asked_again(run: Path, options: ReadoutOptions, monkeypatch: pytest.MonkeyPatch) -> None:
     before = (run / READOUTS.file).read_bytes()
     monkeypatch.setattr("steering.readouts.run.asked_of", lambda *_: pytest.fail("asked again"))
@@ -72,7 +100,9 @@ def test_what_is_stored_is_not_asked_again(run: Path, options: ReadoutOptions, m
     assert (run / READOUTS.file).read_bytes() == before
 
 
-def test_a_stopped_run_goes_on_to_the_same_numbers(run: Path, options: ReadoutOptions, tmp_path: Path) -> None:
+def test_a_stopped_run_goes_on_to_the_same_numbers(
+    run: Path, options: ReadoutOptions, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Stopped when the readers are done and no readout is; then all is done but nothing that was stored."""
     other, done = dataclasses.replace(options, out=tmp_path / "run"), []
 
@@ -81,9 +111,9 @@ def test_a_stopped_run_goes_on_to_the_same_numbers(run: Path, options: ReadoutOp
         if chunks >= FEW // CHUNK:
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt) as error:
+    with pytest.raises(KeyboardInterrupt):
         run_readouts(other, stop)
-    assert "of 28 readouts and readers are stored" in str(error.value)
+    assert "of 28 readouts and readers are stored" in capsys.readouterr().err
     left = []
     run_readouts(other, lambda chunks, total: left.append(total))
     assert (tmp_path / "run" / READOUTS.file).read_bytes() == (run / READOUTS.file).read_bytes()
