@@ -14,8 +14,17 @@ from envs.stored.json_records import from_json, from_plain, to_json
 from steering.analysis.compared_runs import read_compared_runs
 from steering.analysis.comparison import compare
 from steering.records.comparison import Comparison, Development, LossCurve
+from steering.records.planning import Share
 from steering.records.probes import Estimate
-from steering.records.readings import CAUSAL, ComparedProbedSite, ComparedReadings, ProbedCurves, Reading
+from steering.records.readings import (
+    CAUSAL,
+    ComparedPlan,
+    ComparedPlanning,
+    ComparedProbedSite,
+    ComparedReadings,
+    ProbedCurves,
+    Reading,
+)
 from tests.helpers.runs import SITES, SPEC, make_run
 
 PARTS = [
@@ -37,6 +46,7 @@ PARTS = [
     "readings",
     "no_readings",
     "unfinished",
+    "planning",
 ]
 
 
@@ -60,7 +70,11 @@ def whole(compared: Comparison) -> Comparison:
     readings = ComparedReadings(20, ("input",), sites, (ProbedCurves(*[rows] * 6),), ((reading,),), (reading,))
     loss = LossCurve("imitation", (1, 10, 100), (3.0, 2.0, 1.0), ((10, 10),))
     development = Development(None, (0, 10), ("imitation", "imitation"), (loss,), ("ppo",), "a rule")
-    return replace(compared, readings=readings, development=development, versions={"python": "3.11"})
+    share = Share(0.5, None, 0.75)
+    plan = ComparedPlan("cheese", 8, share, share, share, 5, "4", None, 12, None)
+    planning = ComparedPlanning(("agent-seed0", "agent-seed1"), ((plan,), ()), "agent-seed1: not measured")
+    parts: dict[str, Any] = {"readings": readings, "planning": planning, "development": development}
+    return replace(compared, **parts, versions={"python": "3.11"})
 
 
 def read(data: bytes) -> Comparison:
