@@ -50,7 +50,7 @@ FLOORS: tuple[dict[str, str], ...] = (
                          "readout_figures written_figures sweep_figures comparison_figures"},
     {"steering.reports": "captions page sweep_report comparison_report"},
     {"steering": "bench bench_films doctor"},
-    {"steering.workflows": "progress outputs sweep_runs"},
+    {"steering.workflows": "progress outputs sweep_runs control"},
     {"steering.cli": "options layer_sweep agents compare films probes planning replicate app __main__"},
 )  # fmt: skip
 # Where each file stands: (floor, room, place in it).

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import lzma
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -13,20 +12,23 @@ from agents.checkpoints.cards import load_card, zoo_snapshots
 from steering.analysis.compared_runs import find_runs, read_compared_runs
 from steering.analysis.comparison import compare
 from steering.analysis.paired_effects import cheese_tells
-from steering.analysis.readings import readings
+from steering.analysis.readings import control_readings, readings
 from steering.analysis.summary import summarize
 from steering.experiments.conditions import MAIN
 from steering.probes.summary import APART
 from steering.records.comparison import ComparedRunSummary
-from steering.records.planning import Share
 from steering.statistics.formatting import short_site_name
-from steering.sweep.artifacts import PLANNING, read_probes
+from steering.sweep.artifacts import PLANNING, READOUTS, WRITTEN, read_probes
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store
+from steering.workflows.control import control_of_run
+from tests.helpers.result_tables import AGENTS, READ_AGENTS, WRITTEN_AGENTS, evidence, tables
+from tests.helpers.result_tables import SERIES as SNAPSHOTS
 
 ROOT = Path(__file__).resolve().parents[1]
 EVIDENCE = {path.name.removesuffix(".tar.xz"): path for path in (ROOT / "docs" / "evidence").glob("*.tar.xz")}
 SERIES = EVIDENCE.pop("region5-series")  # snapshots of a training: their outcomes alone
+CONTROL = "reflex"
 PAGE = (ROOT / "docs" / "result.md").read_text()
 
 
@@ -72,7 +74,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 def test_the_page_has_the_numbers_of_the_sweep(run: tuple[str, Any, Any]) -> None:
     name, summary, _ = run
-    assert len(summary.levels.used) == 200
+    assert len(summary.levels.used) == (100 if name == CONTROL else 200)
     trunk = {short_site_name(s.name): vars(s.conditions[MAIN]) for s in summary.sites if s.trunk}
     for heading, quantity, digits in (("### Blindness", "blindness", 3), ("### Competence", "competence", 2)):
         header, *rows = table(heading)
@@ -124,33 +126,43 @@ def test_the_page_has_all_readings(run: tuple[str, Any, Any]) -> None:
     assert {key: cell for key, cell in cells.items() if cell} == found
 
 
-def share(part: Share) -> str:
-    assert part.value is not None and part.low is not None and part.high is not None
-    return f"{printed(part.value, 2)} ({printed(part.low, 2)} to {printed(part.high, 2)})"
+@pytest.fixture(scope="module")
+def near(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Summaries of the runs that have distances between mouse and cheese."""
+    found = {}
+    for name in ("region5", CONTROL):
+        directory = tmp_path_factory.mktemp("near")
+        with tarfile.open(EVIDENCE[name]) as archive:
+            archive.extractall(directory, filter="data")
+        spec = SweepSpec.load(directory / name)
+        with Store.open(directory / name) as store:
+            found[name] = summarize(store, spec, **vars(store.thresholds()))
+    return found
 
 
-def test_the_page_has_the_numbers_of_planning(tmp_path: Path) -> None:
-    data = lzma.open(ROOT / "docs" / "evidence" / "region5-planning.json.xz").read()
-    (tmp_path / PLANNING.file).write_bytes(data)
-    found = PLANNING.read(tmp_path, "make it anew")
-    assert found.checkpoint.sha256 == load_card("region5")["sha256"] and len(found.settings.levels) == 100
-    cheese, corner = found.behaviour
-    readers = [found.ladder.index(name) for name in ("8", "16")]
-    for k, row in enumerate(table("**It plans, to the corner")[1:]):
-        parts = (corner.detour[k], corner.idle[k], cheese.detour[k], cheese.idle[k])
-        assert row[1:5] == [share(part.follows) for part in parts]
-        assert row[5:] == [printed(corner.detour[k].readers[r] or 0.0, 2) for r in readers]
-    by_goal = {row.goal: row for row in found.located if row.kind == "detour"}
-    rows = table("**What far walls mean leaves its place")[1:]
-    assert [row[0] for row in rows] == [short_site_name(site.name) for site in by_goal["corner"].sites]
-    for row, *sites in zip(rows, by_goal["corner"].sites, by_goal["cheese"].sites, strict=True):
-        cells = [[share(site.carried[0]), *(printed(c.value or 0.0, 2) for c in site.carried[1:4])] for site in sites]
-        assert row[1:] == [*cells[0], *cells[1]]
-    for goal in ("corner", "cheese"):
-        departure, handoff = by_goal[goal].readings[:2]
-        assert departure.site is not None and f"`{short_site_name(departure.site)}`" in PAGE
-        assert handoff.site is None
-    assert f"({printed(corner.right.value or 0.0, 2)}; readers of 2, 4, 8 and 16 steps" in PAGE
+def test_the_page_has_the_numbers_of_planning_readouts_and_written_moves(near: dict[str, Any], tmp_path: Path) -> None:
+    """Every table, cell by cell; of the agents that are shipped."""
+    for heading, rows in tables(tmp_path, near).items():
+        titles = [f"`{title}`" if title in AGENTS else title for title in rows[0]]
+        assert table(heading) == [titles, *rows[1:]], heading
+    for name in AGENTS:
+        assert evidence(PLANNING, name, tmp_path).checkpoint.sha256 == load_card(name)["sha256"]
+    for name in READ_AGENTS:
+        assert evidence(READOUTS, name, tmp_path).checkpoint.sha256 == load_card(name)["sha256"]
+    for name in WRITTEN_AGENTS:
+        assert evidence(WRITTEN, name, tmp_path).checkpoint.sha256 == load_card(name)["sha256"]
+    shipped = zoo_snapshots("region5")
+    for count in SNAPSHOTS:
+        assert evidence(PLANNING, f"region5-{count}", tmp_path).checkpoint.sha256 == shipped[count]["sha256"]
+
+
+def test_what_stands_beside_every_agent_is_the_control_as_it_was_measured(tmp_path: Path) -> None:
+    with tarfile.open(EVIDENCE[CONTROL]) as archive:
+        archive.extractall(tmp_path, filter="data")
+    for artifact in (PLANNING, READOUTS):
+        evidence(artifact, CONTROL, tmp_path)
+    assert control_of_run(tmp_path / CONTROL) == control_readings()
+    assert control_readings().checkpoint.sha256 == load_card(CONTROL)["sha256"]
 
 
 def test_a_run_comes_with_the_page() -> None:

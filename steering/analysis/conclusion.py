@@ -1,12 +1,13 @@
-"""The finding of a run in words, from its summary and its probes; and what speaks against drawing one."""
+"""The finding of a run in words, from its sweep, its probes and its planning; and what speaks against drawing one."""
 
 from __future__ import annotations
 
 from steering.analysis.paired_effects import cheese_tells
-from steering.analysis.readings import readings
+from steering.analysis.readings import control_readings, of_control, readings
 from steering.experiments.conditions import MAIN, MUST_NOT_BLIND
 from steering.probes.summary import APART
 from steering.records.boundary import BoundarySummary, ControlReading
+from steering.records.planning import PlanningSummary, Share
 from steering.records.probes import ProbeBoundaries
 from steering.records.readings import DECODING, REPRESENTATIONAL, Reading, span
 from steering.records.sweep import ConditionSummary, SiteSummary, SweepSummary
@@ -17,12 +18,18 @@ NO_USE = "the cheese hardly draws the agent: it raises neither P(cheese) nor P(c
 WIDE = 2 / 3  # of the distinct experiments: an interval over so many says nothing
 
 
-def conclude_sweep(summary: SweepSummary, probes: ProbeBoundaries | None = None) -> str:
-    """Return the finding in two sentences: how far the trick works, with its interval; then what that supports.
+def conclude_sweep(
+    summary: SweepSummary, probes: ProbeBoundaries | None = None, planning: PlanningSummary | None = None
+) -> str:
+    """Return the finding in a few sentences: how far the trick works, what else was read, and whether the agent plans.
+
+    The rule of the text: what the shipped control has too, an agent that was taught to plan nothing, is called no
+    evidence of planning.
 
     Args:
         summary: the numbers of the run.
         probes: the boundaries that the probes of the same run found; None: not probed.
+        planning: the readings of planning of the same run; None: not measured.
 
     Returns:
         Plain text in one line.
@@ -35,11 +42,12 @@ def conclude_sweep(summary: SweepSummary, probes: ProbeBoundaries | None = None)
             f"For {summary.checkpoint.name} the question has no answer: the cheese changes nothing or the top right is "
             "never reached."
         )
-    reasons = caveats(summary, probes)
-    text = _works_up_to(summary, with_change_point=not reasons)
+    reasons = caveats(summary)
+    parts = [_works_up_to(summary, with_change_point=not reasons)]
     if reasons:
-        return f"{text} These numbers do not support a conclusion about where planning begins: {'; '.join(reasons)}."
-    return f"{text} {_other_readings(summary, probes)}"
+        parts.append(f"These numbers do not settle where subtraction stops: {'; '.join(reasons)}.")
+    parts += [_beside_the_control(summary), _other_readings(summary, probes), _planned(summary, planning)]
+    return " ".join(part for part in parts if part)
 
 
 def _works_up_to(summary: SweepSummary, with_change_point: bool) -> str:
@@ -66,15 +74,10 @@ def _works_up_to(summary: SweepSummary, with_change_point: bool) -> str:
     return f"For {name} subtracting the cheese vector {undoes} {where}; no longer at {found.next_site} ({why})."
 
 
-def caveats(summary: SweepSummary, probes: ProbeBoundaries | None = None) -> list[str]:
-    """Return the reasons why the numbers do not support a conclusion about where planning begins.
+def caveats(summary: SweepSummary) -> list[str]:
+    """Return the reasons why the numbers of a run do not settle where subtraction stops.
 
-    Args:
-        summary: the numbers of the run.
-        probes: the boundaries that the probes of the same run found; None: not probed.
-
-    Returns:
-        One sentence per reason; empty if the numbers do support one.
+    One sentence per reason; none if they do settle it.
     """
     found, count = summary.boundary, len(summary.levels.used)
     reasons = []
@@ -99,7 +102,7 @@ def caveats(summary: SweepSummary, probes: ProbeBoundaries | None = None) -> lis
         )
     if _changes_elsewhere(found, depth):
         reasons.append(f"the curve's change-point lies elsewhere ({span(found.change_low, found.change_high)})")
-    return reasons + _decoding(summary, probes)
+    return reasons
 
 
 def _trunk(summary: SweepSummary) -> list[SiteSummary]:
@@ -123,25 +126,37 @@ def _changes_elsewhere(found: BoundarySummary, depth: dict[str | None, int]) -> 
     return depth[found.change_low] > depth[alone.high] or depth[found.change_high] < depth[alone.low]
 
 
-def _decoding(summary: SweepSummary, probes: ProbeBoundaries | None) -> list[str]:
-    """Return the caveats from the next move that probes read: none, or elsewhere than the boundary."""
-    move = _readings(probes).get("cheese")
-    if move is None:
-        return []
-    if move.site is None:
-        return ["the next move towards the cheese can be read beyond pixels and surroundings at no site"]
-    if _meet(summary, move) is False:
-        return [f"the next move towards the cheese comes in elsewhere (from {move.site} on, {_interval(move)})"]
-    return []
+def _beside_the_control(summary: SweepSummary) -> str:
+    """Return what the control that plans nothing says of the place where subtraction stops."""
+    control = control_readings()
+    name = control.checkpoint.name
+    if summary.checkpoint.sha256 == control.checkpoint.sha256:
+        return "This agent was taught to plan nothing: whatever is read of it is no evidence of planning."
+    own = readings(summary.boundary, None)[0]
+    twin = of_control(own, control)
+    meet = None if twin is None else _meet(summary, own, twin)
+    if twin is None or meet is None:
+        return (
+            f"That is no evidence of planning: {name}, an agent that was taught to plan nothing, has such a place too."
+        )
+    where = f"{name}, an agent that was taught to plan nothing, is blinded {_interval_of(twin)}"
+    if meet:
+        return f"That is no evidence of planning: {where}, as well."
+    return f"That alone is no evidence of planning: {where}."
+
+
+def _interval_of(reading: Reading) -> str:
+    place = "nowhere" if reading.site is None else f"{reading.word} {reading.site}"
+    return f"{place} ({_interval(reading)})"
 
 
 def _other_readings(summary: SweepSummary, probes: ProbeBoundaries | None) -> str:
-    """Return the caveats from probes of next moves, where subtraction has no part, and of the vectors subtracted."""
+    """Return what probes of next moves say, where subtraction has no part, and the vectors subtracted."""
     found = _readings(probes)
     parts = []
     if "cheese" in found:
-        text = "Asked independently, the next move towards the cheese can be read beyond pixels and surroundings from "
-        text += f"{found['cheese'].site} on ({_interval(found['cheese'])}"
+        text = "Asked independently, the next move towards the cheese can be read beyond pixels and surroundings "
+        text += _interval_of(found["cheese"])[:-1]
         if APART in found:
             site = found[APART].site
             text += "; where the corner asks for another move, "
@@ -149,13 +164,45 @@ def _other_readings(summary: SweepSummary, probes: ProbeBoundaries | None) -> st
         parts.append(f"{text})")
     if REPRESENTATIONAL in found:
         held = found[REPRESENTATIONAL]
-        apart = ", which does not meet the boundary" if _meet(summary, held) is False else ""
-        place = "nowhere" if held.site is None else f"up to {held.site}"
+        own = readings(summary.boundary, None)[0]
+        apart = ", which does not meet the boundary" if _meet(summary, own, held) is False else ""
         what = "at least half of the cheese's effect on the activations is what it is at the start"
-        parts.append(f"{'' if parts else 'By the vectors themselves, '}{what} {place} ({_interval(held)}{apart})")
-    if not parts:
-        return "Whether next moves come in there, as planning would have it, was not asked (`mazesteer probe` does)."
-    return f"{'; '.join(parts)}."
+        parts.append(f"{'' if parts else 'By the vectors themselves, '}{what} {_interval_of(held)[:-1]}{apart})")
+    return f"{'; '.join(parts)}." if parts else ""
+
+
+def _planned(summary: SweepSummary, planning: PlanningSummary | None) -> str:
+    """Return whether the agent follows detours that no look around shows, and where what far walls mean is known."""
+    if planning is None:
+        return "Whether it plans was not asked (`mazesteer planning` does)."
+    control = control_readings()
+    by_goal = {row.goal: row.follows for row in control.detours}
+    own = summary.checkpoint.sha256 == control.checkpoint.sha256
+    parts = []
+    for row in planning.behaviour:
+        text = (
+            f"{_share(row.detour[-1].follows)} of those to the {row.goal} (idle changes {_share(row.idle[-1].follows)}"
+        )
+        if not own and row.goal in by_goal:
+            text += f", {control.checkpoint.name} {_share(by_goal[row.goal])}"
+        far = "at no distance" if row.look_ahead is None else f"up to {row.look_ahead} steps ahead"
+        parts.append(f"{text}; {far} more than what does not look ahead)")
+    text = f"Asked by detours that no look around shows, it follows {' and '.join(parts)}."
+    ahead = {row.goal for row in planning.behaviour if row.look_ahead is not None}
+    for part in planning.located:
+        if part.kind != "detour" or part.goal not in ahead:
+            continue
+        found = {reading.name: reading for reading in part.readings}
+        leaves, hands = found["departure"], found["handoff"]
+        where = "nowhere" if leaves.site is None else f"up to {leaves.site}"
+        text += f" What far walls mean on the way to the {part.goal} is carried by their own place {where} "
+        text += f"(half of the effect; 95% interval {span(leaves.low, leaves.high)}), and by the mouse's place "
+        text += "nowhere more." if hands.site is None else f"more from {hands.site} on."
+    return text
+
+
+def _share(part: Share) -> str:
+    return format_range(part.value, part.low, part.high)
 
 
 def _readings(probes: ProbeBoundaries | None) -> dict[str, Reading]:
@@ -173,10 +220,10 @@ def _readings(probes: ProbeBoundaries | None) -> dict[str, Reading]:
     return found
 
 
-def _meet(summary: SweepSummary, other: Reading) -> bool | None:
-    """Return whether a reading's interval and the boundary's have a place in common; None if that is not known."""
+def _meet(summary: SweepSummary, one: Reading, other: Reading) -> bool | None:
+    """Return whether the intervals of two readings have a place in common; None if that is not known."""
     names = [site.name for site in summary.sites if site.trunk]
-    ends = [reading.edges(names) for reading in (readings(summary.boundary, None)[0], other)]
+    ends = [reading.edges(names) for reading in (one, other)]
     if None in ends:
         return None
     (_, low, high), (_, other_low, other_high) = (end for end in ends if end is not None)

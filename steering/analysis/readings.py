@@ -1,18 +1,32 @@
 """The readings of the boundary side by side: causal (the sweep), representational and decoding (the probes), planning.
 
 They say either up to which site something holds or from which on; on an axis of sites both are edges between two sites,
-so they can be compared.
+so they can be compared. Beside them stands what the shipped control has, an agent that was taught to plan nothing: a
+reading that it shares is no evidence of planning.
 """
 
 from __future__ import annotations
 
+import functools
+from pathlib import Path
+
+from envs.stored.json_records import from_plain, read_json
 from steering.probes.summary import APART
 from steering.records.boundary import BoundarySummary
 from steering.records.comparison import ComparedBoundary
 from steering.records.planning import Located, PlanningSummary
 from steering.records.probes import ProbeBoundaries, RepresentationalBoundary
-from steering.records.readings import CAUSAL, DECODING, PLANNING, REPRESENTATIONAL, Reading
+from steering.records.readings import (
+    CAUSAL,
+    DECODING,
+    PLANNING,
+    REPRESENTATIONAL,
+    ControlDetours,
+    ControlReadings,
+    Reading,
+)
 from steering.records.readouts import READ, ReadoutSummary
+from steering.records.sweep import SweepSummary
 from steering.statistics.boundary import Boundary
 
 MOVES = {
@@ -34,7 +48,7 @@ def readings(
     if boundary is not None and boundary.rule:
         what = "blindness (the part of the cheese's effect that subtraction takes away) reaches its threshold"
         found += _rule_and_change(CAUSAL, what, "blindness", boundary)
-    planned = [reading for row in planning.located for reading in _located(row)] if planning is not None else []
+    planned = [reading for row in _traced(planning) for reading in _located(row)] if planning is not None else []
     planned = (_followed(readouts) if readouts is not None else []) + planned
     if probes is None:
         return found + planned
@@ -42,6 +56,48 @@ def readings(
         what = "at least half of the cheese's effect on activations is that of the start"
         found += _rule_and_change(REPRESENTATIONAL, what, "interaction", probes.representational_boundary)
     return found + _decoded(probes) + planned
+
+
+CONTROL = Path(__file__).with_name("control.json")
+CONTROL_FORMAT = "mazesteer-control-1"
+
+
+@functools.cache
+def control_readings() -> ControlReadings:
+    """Return the readings of the shipped agent that was taught to plan nothing."""
+    return from_plain(read_json(CONTROL), ControlReadings, CONTROL)
+
+
+def as_control(
+    summary: SweepSummary,
+    probes: ProbeBoundaries | None,
+    planning: PlanningSummary | None,
+    readouts: ReadoutSummary | None,
+) -> ControlReadings:
+    """Return what is kept of a run's readings where its agent is the control."""
+    detours = [
+        ControlDetours(row.goal, row.detour[-1].follows, row.idle[-1].follows)
+        for row in (planning.behaviour if planning is not None else ())
+    ]
+    found = tuple(readings(summary.boundary, probes, planning, readouts))
+    return ControlReadings(CONTROL_FORMAT, summary.checkpoint, len(summary.levels.used), found, tuple(detours))
+
+
+def of_control(reading: Reading, control: ControlReadings) -> Reading | None:
+    """Return the control's reading of the same statement; None if it was not asked, or has nothing to ask about."""
+    return next((row for row in control.readings if (row.kind, row.what) == (reading.kind, reading.what)), None)
+
+
+def control_cell(reading: Reading, control: ControlReadings) -> str:
+    """Return the control's reading of the same statement in words."""
+    twin = of_control(reading, control)
+    return "nothing to ask" if twin is None else f"{twin.place} ({twin.interval})"
+
+
+def _traced(planning: PlanningSummary) -> list[Located]:
+    """Return what was patched but detours that the agent does not follow: there is nothing to trace."""
+    ahead = {row.goal for row in planning.behaviour if row.look_ahead is not None}
+    return [row for row in planning.located if row.kind == "cheese" or row.goal in ahead]
 
 
 def _located(row: Located) -> list[Reading]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from envs.stored.ranges import Count, Name
 from steering.records.planning import Located, Share
 from steering.records.probes import Estimate
+from steering.records.sweep import CheckpointId
 from steering.statistics.formatting import short_site_name
 
 CAUSAL, REPRESENTATIONAL, DECODING, PLANNING = "causal", "representational", "decoding", "planning"
@@ -48,6 +50,34 @@ class Reading:
         nowhere = -0.5 if up_to else len(names) - 0.5
         at, low, high = (nowhere if end is None else names.index(end) + (0.5 if up_to else -0.5) for end in ends)
         return at, low, high
+
+
+@dataclass(frozen=True)
+class ControlDetours:
+    """Answers of the control to pairs of one goal, at any distance."""
+
+    goal: Name
+    """``cheese`` or ``corner``."""
+    follows: Share
+    """Share of detour pairs whose most likely move is right in both mazes."""
+    idle: Share
+    """The same of idle pairs."""
+
+
+@dataclass(frozen=True)
+class ControlReadings:
+    """Readings of the shipped agent that was taught to plan nothing: what it has is no evidence of planning."""
+
+    format: Name
+    """Name of this format."""
+    checkpoint: CheckpointId
+    """The agent."""
+    levels: Count
+    """Number of mazes that the readings are of."""
+    readings: tuple[Reading, ...]
+    """The readings of its sweep, its probes and its planning."""
+    detours: tuple[ControlDetours, ...]
+    """Its answers to detours, by goal."""
 
 
 def span(low: str | None, high: str | None) -> str:

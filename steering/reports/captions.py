@@ -244,7 +244,9 @@ EFFECTS = """Differences under each condition, paired by maze, against the polic
     where the value is larger than the reference, ties half."""
 READINGS = """Each kind of evidence with its 95% bootstrap interval over mazes. The decoding one has no part
     in subtraction; the representational one is what subtraction leaves of the cheese, in the activations. Up to:
-    the last site where it holds; from: the first where it does. Their rules are under The boundary."""
+    the last site where it holds; from: the first where it does. Their rules are under The boundary. Last column: the
+    same readings of the shipped agent {control}, which was taught to plan nothing; what it has as well is no evidence
+    of planning."""
 COMPARED = """All runs are cut to the mazes and trunk sites that all of them have; the same bootstrap resamples of
     mazes serve all, so differences are paired. Two runs clearly differ at a site if its simultaneous 95% band leaves
     out 0: a studentized bootstrap of the largest deviation over the distinct sites, for each pair of runs by itself.

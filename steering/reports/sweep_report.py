@@ -11,7 +11,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from steering.analysis.conclusion import conclude_sweep
-from steering.analysis.readings import readings
+from steering.analysis.readings import control_cell, control_readings, readings
 from steering.experiments.conditions import MAIN
 from steering.experiments.levels import SkipReason
 from steering.experiments.outcome import LABELS
@@ -87,6 +87,7 @@ def write_report(
     """
     others = others or RunArtifacts()
     found = readings(summary.boundary, others.probes, others.planning, others.readouts)
+    control = control_readings()
     shown = _figures(summary, decisions, others, found)
     tables = {
         "before-after": decision_table(decisions) if decisions is not None else [],
@@ -109,15 +110,16 @@ def write_report(
             if tables.get(figure.name)
         ],
         summary=summary,
-        answer=conclude_sweep(summary, others.probes),
+        answer=conclude_sweep(summary, others.probes, others.planning),
         notes=list(notes),
         sites=sites,
         table_caption=captions.fill(captions.TABLE, horizon=summary.horizon, columns=sentences),
         effects=_effects(summary),
         effects_caption=captions.fill(captions.EFFECTS),
         replicated=replicate_table(others.replicate) if others.replicate else [],
-        readings=found,
-        readings_caption=captions.fill(captions.READINGS),
+        readings=[(row, control_cell(row, control)) for row in found],
+        control=control.checkpoint.name,
+        readings_caption=captions.fill(captions.READINGS, control=control.checkpoint.name),
         boundary_lines=_boundary(summary.boundary) + _probed(others.probes),
         methods=_methods(summary, others.probes),
         versions=[format_versions(part) for part in version_sets(versions or [])],

@@ -65,7 +65,7 @@ def write_outputs(store: Store, spec: SweepSpec, directory: Path, thresholds: Th
         notes=notes,
     )
     write_atomic(directory / "report.png", sweep_picture(summary))
-    print_summary(summary, conclude_sweep(summary, extra.probes))
+    print_summary(summary, conclude_sweep(summary, extra.probes, extra.planning))
     print(f"report: {directory / 'report.html'}, {directory / 'report.md'}")
     print(f"picture: {directory / 'report.png'}")
     print(f"numbers: {directory / 'summary.json'}, {', '.join(map(str, tables))}")

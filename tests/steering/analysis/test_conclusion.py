@@ -1,4 +1,4 @@
-"""The two sentences at the top of a report, when probes stand beside the sweep: made-up curves, no network."""
+"""The sentences at the top of a report, with probes, planning and the control beside: made-up curves, no network."""
 
 from __future__ import annotations
 
@@ -8,11 +8,22 @@ from typing import Any
 import numpy as np
 import pytest
 
+from steering.analysis import conclusion
 from steering.analysis.conclusion import caveats, conclude_sweep
+from steering.analysis.readings import readings
 from steering.analysis.summary import summarize
 from steering.experiments.conditions import Key
 from steering.experiments.outcome import Outcome
 from steering.probes.summary import APART
+from steering.records.planning import (
+    GoalBehaviour,
+    Located,
+    PairBin,
+    PlanningSettings,
+    PlanningSummary,
+    PlanReading,
+    Share,
+)
 from steering.records.probes import (
     CellBoundary,
     DecodingBoundary,
@@ -20,7 +31,8 @@ from steering.records.probes import (
     ProbeBoundaries,
     RepresentationalBoundary,
 )
-from steering.records.sweep import SweepSummary
+from steering.records.readings import CAUSAL, ControlDetours, ControlReadings, Reading
+from steering.records.sweep import CheckpointId, SweepSummary
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Row, Store
 from tests.helpers.runs import outcome
@@ -87,7 +99,7 @@ def sentences(text: str) -> list[str]:
 
 
 def test_without_probes_nothing_is_said_of_next_moves(summary: SweepSummary) -> None:
-    first, second = sentences(conclude_sweep(summary))
+    first, rule, planned = sentences(conclude_sweep(summary))
     assert caveats(summary) == [] and summary.boundary.site == "b"
     assert first.startswith(
         "For agent subtracting the cheese vector takes away 0.5 or more of the cheese's effect on the moves up to b "
@@ -95,53 +107,90 @@ def test_without_probes_nothing_is_said_of_next_moves(summary: SweepSummary) -> 
     )
     assert "64 mazes; change-point of the curve b, b only; blindness of the controls there: random" in first
     assert "; no longer at c (blindness 0.90 -> 0.10, below 0.5)" in first
-    assert "was not asked (`mazesteer probe` does)" in second
+    assert rule.startswith("That is no evidence of planning: reflex, an agent that was taught to plan nothing")
+    assert planned == "Whether it plans was not asked (`mazesteer planning` does)."
 
 
-def test_probes_that_agree_are_the_second_sentence(summary: SweepSummary) -> None:
+def test_probes_that_agree_have_a_sentence(summary: SweepSummary) -> None:
     found = probes(("c", "c", "d"), apart="d")
-    first, second = sentences(conclude_sweep(summary, found))
-    assert caveats(summary, found) == [] and first == sentences(conclude_sweep(summary))[0]
-    assert second.startswith("Asked independently, the next move towards the cheese can be read beyond")
-    assert "pixels and surroundings from c on" in second
-    assert "(95% interval c to d; where the corner asks for another move" in second
-    assert "another move, from d on)" in second
+    first, _, third, _ = sentences(conclude_sweep(summary, found))
+    assert first == sentences(conclude_sweep(summary))[0]
+    assert third.startswith("Asked independently, the next move towards the cheese can be read beyond")
+    assert "pixels and surroundings from c (95% interval c to d; where the corner asks for another move" in third
+    assert "another move, from d on)" in third
     half = "at least half of the cheese's effect on the activations is what it is at the start"
-    assert second.endswith(f"; {half} up to b (95% interval a to c).")
+    assert third.endswith(f"; {half} up to b (95% interval a to c).")
     nowhere = conclude_sweep(summary, probes(("c", "c", "d")))
     assert "another move, nowhere, so it may be the way to the corner that is read)" in nowhere
+    assert "pixels and surroundings nowhere (95% interval nowhere;" in conclude_sweep(summary, probes((None,) * 3))
+
+
+def control(*sites: str | None, sha256: str = "c" * 64) -> ControlReadings:
+    """Return a control whose trick ends at a site, with its interval."""
+    place, low, high = sites
+    what = "blindness (the part of the cheese's effect that subtraction takes away) reaches its threshold"
+    row = Reading(CAUSAL, what, "up to", place, low, high)
+    share = Share(0.05, 0.02, 0.08)
+    detours = tuple(ControlDetours(goal, share, Share(0.9, 0.8, 0.95)) for goal in ("cheese", "corner"))
+    return ControlReadings("f", CheckpointId("tame", sha256), 64, (row,), detours)
+
+
+@pytest.mark.parametrize(
+    ("sites", "said"),
+    [
+        (("b", "a", "b"), "no evidence of planning: tame, an agent that was taught to plan nothing, is blinded up"),
+        (("c", "b", "c"), "(95% interval b to c), as well."),
+        (("d", "c", "d"), "That alone is no evidence of planning: tame, an agent that was taught"),
+        ((None, None, None), "is blinded nowhere (95% interval nowhere)."),
+    ],
+)  # fmt: skip
+def test_what_the_control_has_too_is_no_evidence_of_planning(
+    summary: SweepSummary, monkeypatch: pytest.MonkeyPatch, sites: tuple[str | None, ...], said: str
+) -> None:
+    monkeypatch.setattr(conclusion, "control_readings", lambda: control(*sites))
+    assert said in conclude_sweep(summary)
+    monkeypatch.setattr(conclusion, "control_readings", lambda: control(*sites, sha256=SPEC.sha256))
+    assert "whatever is read of it is no evidence of planning" in conclude_sweep(summary)
+
+
+def planned(look_ahead: int | None) -> PlanningSummary:
+    """Return readings of planning: detours followed to the corner, their effect gone from its place behind b."""
+    share, none = Share(0.8, 0.7, 0.9), Share(None, None, None)
+    bins = (PairBin(5, None, 40, 30, share, share, none, none, share, none, ()),)
+    behaviour = GoalBehaviour("corner", bins, bins, 9, share, share, (), None, None, look_ahead)
+    found = (PlanReading("departure", "b", "a", "b", 0.0), PlanReading("handoff", None, None, None, 1.0))
+    part = Located("detour", "corner", 40, 30, 0, share, (), found, (), ())
+    settings = PlanningSettings((), (1,), 8, 5, 0, "hard", 0)
+    return PlanningSummary("f", CheckpointId("agent", "a" * 64), settings, (), (), (behaviour,), (part,))
+
+
+def test_planning_is_told_beside_the_control(summary: SweepSummary, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conclusion, "control_readings", lambda: control("b", "b", "b"))
+    *_, follows, carried = sentences(conclude_sweep(summary, None, planned(17)))
+    assert (
+        "it follows 0.80 (0.70 to 0.90) of those to the corner (idle changes 0.80 (0.70 to 0.90), tame 0.05" in follows
+    )
+    assert "up to 17 steps ahead more than what does not look ahead" in follows
+    assert (
+        "on the way to the corner is carried by their own place up to b (half of the effect; 95% interval a to b)"
+        in carried
+    )
+    assert carried.endswith("and by the mouse's place nowhere more.")
+    *_, last = sentences(conclude_sweep(summary, None, planned(None)))
+    assert "at no distance more than what does not look ahead" in last and "is carried" not in last
+    assert [len(readings(None, None, planned(ahead))) for ahead in (17, None)] == [2, 0], "nothing is traced there"
 
 
 def test_vectors_that_change_elsewhere_are_named(summary: SweepSummary) -> None:
     found = probes(("c", "c", "c"), held=("d", "d", "d"))
-    assert caveats(summary, found) == []
     assert "up to d (95% interval d only, which does not meet the boundary)" in conclude_sweep(summary, found)
     assert "at the start nowhere (95% interval nowhere, which" in conclude_sweep(
         summary, probes(("c", "c", "c"), (None,) * 3)
     )
 
 
-@pytest.mark.parametrize(
-    ("move", "reason"),
-    [
-        ((None, None, None), "can be read beyond pixels and surroundings at no site"),
-        (("a", "a", "a"), "comes in elsewhere (from a on, 95% interval a only)"),
-        (("d", "d", None), "comes in elsewhere (from d on, 95% interval d to nowhere)"),
-    ],
-)
-def test_next_moves_elsewhere_or_nowhere_support_no_conclusion(
-    summary: SweepSummary, move: tuple[Any, Any, Any], reason: str
-) -> None:
-    found = probes(move)
-    assert len(caveats(summary, found)) == 1 and reason in caveats(summary, found)[0]
-    _, second = sentences(conclude_sweep(summary, found))
-    assert (
-        second.startswith("These numbers do not support a conclusion about where planning begins") and reason in second
-    )
-
-
 def test_probes_of_other_sites_are_told_and_decide_nothing(summary: SweepSummary) -> None:
     found = probes(("elsewhere", "elsewhere", "elsewhere"))
-    assert caveats(summary, found) == [] and "from elsewhere on" in conclude_sweep(summary, found)
+    assert "from elsewhere (95% interval elsewhere only" in conclude_sweep(summary, found)
     unasked = probes(("elsewhere", "elsewhere", "elsewhere"), rule=None)
     assert conclude_sweep(summary, unasked) == conclude_sweep(summary)

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image, ImageColor
 
 from steering.analysis.readings import readings
+from steering.figures import site_axis
 from steering.figures.comparison_figures import curves_figure, development_figure, differences_figure
 from steering.figures.static_figures import sweep_picture
 from steering.figures.sweep_figures import (
@@ -43,7 +44,6 @@ from steering.records.sweep import (
     SiteSummary,
     SweepSummary,
 )
-from steering.reports import site_axis
 from steering.statistics import bootstrap
 from steering.statistics.boundary import ThresholdPair
 from tests.helpers.comparisons import boundary_of, cheese_effect, comparison, run_summary

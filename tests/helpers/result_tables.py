@@ -1,0 +1,233 @@
+"""The tables of docs/result.md about planning, as rows of text, made of the evidence that comes with the page."""
+
+from __future__ import annotations
+
+import lzma
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from steering.analysis.readings import readings
+from steering.records.planning import GoalBehaviour, Located, PlanningSummary, Share
+from steering.records.readouts import ReadoutSummary, WrittenSummary
+from steering.records.sweep import SweepSummary
+from steering.statistics.formatting import short_site_name
+from steering.sweep.artifacts import PLANNING, READOUTS, WRITTEN, Artifact
+
+T = TypeVar("T")
+AGENTS = ("region5", "region5-seed1", "region5-seed2", "anywhere", "corner", "reflex")
+EVIDENCE = Path(__file__).resolve().parents[2] / "docs" / "evidence"
+STRENGTH = 1.0  # of written moves, in norms of the cheese vector
+Table = list[list[str]]
+
+
+SERIES = (0, 131_072, 262_144, 524_288, 1_048_576, 2_097_152, 4_194_304, 12_007_936)  # snapshots of region5, in samples
+READ_AGENTS = ("region5", "anywhere", "reflex")
+WRITTEN_AGENTS = ("region5",)
+NEAR_SITES = ("embedder.block2.res1.resadd", "embedder.block3.conv", "embedder.block3.maxpool")
+
+
+def tables(scratch: Path, sweeps: Mapping[str, SweepSummary]) -> dict[str, Table]:
+    """Return the tables by the text that they stand behind.
+
+    Args:
+        scratch: folder to unpack into.
+        sweeps: summaries of the runs that have distances to the cheese.
+    """
+    plans = {name: evidence(PLANNING, name, scratch) for name in AGENTS}
+    told = {name: evidence(READOUTS, name, scratch) for name in READ_AGENTS}
+    wrote = {name: evidence(WRITTEN, name, scratch) for name in WRITTEN_AGENTS}
+    series = {count: evidence(PLANNING, f"region5-{count}", scratch) for count in SERIES}
+    return {
+        "**Do they plan?**": in_short(plans),
+        "And it is local:": nearness(sweeps, NEAR_SITES),
+        "### Planning over training": over_training(series),
+        "### Detours to the corner": detours(plans, "corner"),
+        "### Detours to the cheese": detours(plans, "cheese"),
+        "### Readers": ladder(plans["region5"]),
+        "### Carried, detours to the corner": carried(plans, "corner"),
+        "### Carried, detours to the cheese": carried(plans, "cheese"),
+        "### Where a change is known": located_readings(plans),
+        "### Later if farther": delays(plans),
+        "### At the mouse, to the corner": read(told, "corner"),
+        "### At the mouse, to the cheese": read(told, "cheese"),
+        "### Written moves": written(wrote),
+    }
+
+
+def evidence(artifact: Artifact[T], name: str, scratch: Path) -> T:
+    """Return a file of a run that lies packed beside the page."""
+    folder = scratch / name
+    folder.mkdir(exist_ok=True)
+    packed = EVIDENCE / f"{name}-{artifact.file}.xz"
+    (folder / artifact.file).write_bytes(lzma.decompress(packed.read_bytes()))
+    return artifact.read(folder, "make it anew")
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """Return a number without its leading zero; a dash for none."""
+    if value is None:
+        return "-"
+    text = f"{value:.{digits}f}"
+    return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
+
+
+def share(part: Share) -> str:
+    """Return a share with its interval, as far as it has one."""
+    if part.value is None or part.low is None or part.high is None:
+        return number(part.value)
+    return f"{number(part.value)} ({number(part.low)} to {number(part.high)})"
+
+
+def detours(plans: Mapping[str, PlanningSummary], goal: str) -> Table:
+    """Return the detours to a goal that are followed, by path length, then what reader that is as good as."""
+    by_agent = {name: _behaviour(plan, goal) for name, plan in plans.items()}
+    first = next(iter(by_agent.values()))
+    rows = [["steps to the change", *plans]]
+    for k, row in enumerate(first.detour):
+        rows.append([row.steps, *(share(found.detour[k].follows) for found in by_agent.values())])
+    rows.append(["idle changes", *(share(found.idle[-1].follows) for found in by_agent.values())])
+    rows.append(["right on all cells", *(share(found.right) for found in by_agent.values())])
+    rows.append(["as good as the reader of", *(f"{found.equivalent_depth} steps" for found in by_agent.values())])
+    depths = [found.detour_depth for found in by_agent.values()]
+    rows.append(["on detours, of", *(f"{depth} steps" if depth is not None else "-" for depth in depths)])
+    ahead = [found.look_ahead for found in by_agent.values()]
+    rows.append(["looks ahead", *(f"{far} steps" if far is not None else "not at all" for far in ahead)])
+    return rows
+
+
+def ladder(plan: PlanningSummary) -> Table:
+    """Return what each reader of the ladder does on all cells and on detours, by goal."""
+    rows = [["reader", *plan.ladder]]
+    for found in plan.behaviour:
+        rows.append([f"to the {found.goal}, all cells", *(number(value) for value in found.readers)])
+        rows.append([f"to the {found.goal}, detours", *(number(value) for value in found.detour[-1].readers)])
+    return rows
+
+
+def carried(plans: Mapping[str, PlanningSummary], goal: str) -> Table:
+    """Return what the source and the mouse's place carry of the effect of detours to a goal, site by site."""
+    parts = {name: located_of(plan, "detour", goal) for name, plan in plans.items()}
+    rows = [["site", *plans]]
+    for k, site in enumerate(next(iter(parts.values())).sites):
+        cells = [part.sites[k].carried for part in parts.values()]
+        rows.append([short_site_name(site.name), *(f"{number(c[0].value)} / {number(c[1].value)}" for c in cells)])
+    return rows
+
+
+def located_readings(plans: Mapping[str, PlanningSummary]) -> Table:
+    """Return departure, handoff, arrival and spread of every kind of pairs, with their intervals."""
+    by_agent = {
+        name: {row.what: f"{row.place} ({row.interval})" for row in readings(None, None, plan)}
+        for name, plan in plans.items()
+    }
+    whats = list(dict.fromkeys(what for found in by_agent.values() for what in found))
+    return [["what holds", *plans], *([what, *(found.get(what, "") for found in by_agent.values())] for what in whats)]
+
+
+def delays(plans: Mapping[str, PlanningSummary]) -> Table:
+    """Return by how many sites what is far away is known later than what is near."""
+    rows = [["reading", *plans]]
+    for goal in ("corner", "cheese"):
+        parts = [located_of(plan, "detour", goal) for plan in plans.values()]
+        for name in ("departure", "arrival"):
+            cells = []
+            for part in parts:
+                found = next((delay for delay in part.delays if delay.name == name), None)
+                cells.append("-" if found is None else f"{found.sites:+.0f} ({found.low:+.0f} to {found.high:+.0f})")
+            rows.append([f"{name}, detours to the {goal}", *cells])
+    return rows
+
+
+def read(found: Mapping[str, ReadoutSummary], move: str, view: str = "3x3") -> Table:
+    """Return what readouts of the units around the mouse tell: next moves rightly, and detours followed."""
+    rows = [["site", *found]]
+    first = next(iter(found.values()))
+    for k, site in enumerate(first.sites):
+        cells = []
+        for name in found:
+            for told in (part.curve[-1] for part in found[name].sites[k].views if part.view == view):
+                cells.append(f"{number(told.accuracy[move].value)} / {number(told.follows[move].value)}")
+        if cells:
+            rows.append([short_site_name(site.name), *cells])
+    for reader in first.readers:
+        told = reader.curve[-1]
+        cell = f"{number(told.accuracy[move].value)} / {number(told.follows[move].value)}"
+        rows.append([f"reader: {reader.name}", *[cell] * len(found)])
+    return rows
+
+
+def written(found: Mapping[str, WrittenSummary], place: str = "mouse") -> Table:
+    """Return how much more often a written move is made than under the best control, site by site."""
+    rows = [["site", *(f"{name}, {kind}" for name in found for kind in ("read", "readout", "means"))]]
+    for first in next(iter(found.values())).sites:
+        cells = []
+        for summary in found.values():
+            site = next((site for site in summary.sites if site.name == first.name), None)
+            part = next((part for part in site.places if part.place == place), None) if site is not None else None
+            if part is None:
+                continue
+            cells.append(number(part.accuracy.value))
+            for kind in ("readout", "means"):
+                effects = next(each for each in part.directions if each.name == kind).effects
+                beyond = next(effect for effect in effects if effect.strength == STRENGTH).beyond
+                cells.append("-" if beyond is None else share(beyond))
+        if cells:
+            rows.append([short_site_name(first.name), *cells])
+    return rows
+
+
+def in_short(plans: Mapping[str, PlanningSummary]) -> Table:
+    """Return what each agent follows, in a few rows."""
+    rows = [["", *plans]]
+    for goal in ("corner", "cheese"):
+        found = [_behaviour(plan, goal) for plan in plans.values()]
+        rows.append([f"detours to the {goal}", *(share(each.detour[-1].follows) for each in found)])
+        rows.append([f"idle changes, {goal}", *(number(each.idle[-1].follows.value) for each in found)])
+        far = ["not at all" if each.look_ahead is None else f"{each.look_ahead} steps" for each in found]
+        rows.append([f"looks ahead, {goal}", *far])
+    return rows
+
+
+def over_training(series: Mapping[int, PlanningSummary]) -> Table:
+    """Return detours followed by snapshots of a training."""
+    rows = [["samples", "detours to the corner", "idle", "looks ahead", "detours to the cheese", "idle", "looks ahead"]]
+    for count, plan in series.items():
+        cells = []
+        for goal in ("corner", "cheese"):
+            found = _behaviour(plan, goal)
+            far = "not at all" if found.look_ahead is None else f"{found.look_ahead} steps"
+            cells += [share(found.detour[-1].follows), number(found.idle[-1].follows.value), far]
+        rows.append([f"{count:,}", *cells])
+    return rows
+
+
+def nearness(found: Mapping[str, SweepSummary], sites: Sequence[str]) -> Table:
+    """Return blindness by the cells between mouse and cheese, and the part of the effect that lies there."""
+    rows = [
+        ["cells between mouse and cheese", *(f"{name}, {short_site_name(site)}" for name in found for site in sites)]
+    ]
+    rows[0] += [f"{name}, part of the effect" for name in found]
+    curves = {
+        (name, site): next(s for s in summary.sites if s.name == site).nearness_curve
+        for name, summary in found.items()
+        for site in sites
+    }
+    starts = [part.cells for part in next(iter(curves.values()))]
+    for k, start in enumerate(starts):
+        label = f"{start} to {starts[k + 1] - 1}" if k + 1 < len(starts) else f"{start} and more"
+        cells = [
+            f"{number(c[k].blindness)} ({number(c[k].blindness_low)} to {number(c[k].blindness_high)})"
+            for c in curves.values()
+        ]
+        rows.append([label, *cells, *(number(curves[name, sites[0]][k].effect) for name in found)])
+    return rows
+
+
+def located_of(plan: PlanningSummary, kind: str, goal: str) -> Located:
+    """Return the located patching of one kind of pairs."""
+    return next(row for row in plan.located if (row.kind, row.goal) == (kind, goal))
+
+
+def _behaviour(plan: PlanningSummary, goal: str) -> GoalBehaviour:
+    return next(row for row in plan.behaviour if row.goal == goal)
