@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -80,8 +80,7 @@ def sweep_picture(summary: SweepSummary) -> bytes:
         axes.axvspan(depths[1] - 0.08, depths[2] + 0.08, color=RED, alpha=0.15, lw=0)
     axes.set_ylabel(f"blindness ({len(summary.levels.used)} mazes)")
     known = [row.blindness for site in sites for label, row in site.conditions.items() if label in _SHOWN]
-    lowest = min([value for value in known if value is not None], default=0.0)
-    axes.set_ylim(max(min(lowest, 0.0) - 0.15, -1.05), 1.08)
+    axes.set_ylim(_lowest(value for value in known if value is not None), 1.08)
     if shown & set(_SHOWN):
         axes.legend(frameon=False, fontsize=8)
     return _png(figure)
@@ -124,7 +123,8 @@ def compare_figure(found: Comparison) -> Figure:
         _draw(upper, swept, columns if few else columns[:1], style, twins, run.name)
     upper.axhline(found.thresholds.blindness, color="0.5", lw=0.8, ls=":")
     upper.set_ylabel(f"blindness ({len(found.levels)} mazes)")
-    upper.set_ylim(top=1.08)
+    known = [point.blindness for run in found.arms for point in run.curve if point.blindness is not None]
+    upper.set_ylim(_lowest(known), 1.08)
     upper.legend(frameon=False, fontsize=8 if few else 6, ncols=1 if few else 2)
     if located:
         carried, lower = lower[: len(_LOCATED)], lower[len(_LOCATED) :]
@@ -137,9 +137,15 @@ def compare_figure(found: Comparison) -> Figure:
 
 
 def _detours_located(found: ComparedPlanning | None) -> dict[int, Located]:
-    """Return by a run's place where its detours to the corner are known, as far as that was measured."""
-    arms = () if found is None else found.arms
-    return {k: plan.located for k, plans in enumerate(arms) for plan in plans if plan.goal == "corner" and plan.located}
+    """Return by a run's place where its detours to the corner are known, if that was measured and it follows any."""
+    plans = [(k, plan) for k, arm in enumerate(() if found is None else found.arms) for plan in arm]
+    followed = [(k, plan) for k, plan in plans if plan.goal == "corner" and plan.look_ahead is not None]
+    return {k: plan.located for k, plan in followed if plan.located is not None}
+
+
+def _lowest(values: Iterable[float]) -> float:
+    """Return where an axis of blindness ends below: far below 0 a number says only that there is damage."""
+    return max(min([0.0, *values]) - 0.15, -1.05)
 
 
 def _draw_located(
