@@ -22,14 +22,16 @@ from steering.records.readings import (
     ComparedPlanning,
     ComparedProbedSite,
     ComparedReadings,
+    FollowedCurve,
     ProbedCurves,
     Reading,
     span,
 )
+from steering.records.readouts import READ, ReadoutSummary
 from steering.records.sites import SiteFacts
 from steering.statistics import bootstrap
 from steering.statistics.formatting import format_estimate, short_site_name
-from steering.sweep.artifacts import PLANNING, read_probes
+from steering.sweep.artifacts import PLANNING, READOUTS, read_probes
 from steering.sweep.store import Store
 
 DETOUR = "detour"  # kind of pairs
@@ -62,6 +64,7 @@ def side_by_side(runs: Sequence[ComparedRun], comparison: Comparison) -> tuple[C
         return None, shared
     samples = bootstrap.resamples(len(shared.levels), np.random.default_rng(comparison.seed))
     curves = [_curves(part, shared, samples) for part in probes]
+    readouts, no_readouts = _readouts_of(runs)
     over, mean = comparison.over_agents, None
     if over is not None:
         mean = _readings(
@@ -73,10 +76,12 @@ def side_by_side(runs: Sequence[ComparedRun], comparison: Comparison) -> tuple[C
         facts=tuple(_facts(site) for site in shared.sites),
         curves=tuple(_shown(curve) for curve in curves),
         arms=tuple(
-            _readings(run.boundary, boundaries(shared.sites, curve))
-            for run, curve in zip(comparison.arms, curves, strict=True)
+            _readings(run.boundary, boundaries(shared.sites, curve), readout)
+            for run, curve, readout in zip(comparison.arms, curves, readouts, strict=True)
         ),
         over_agents=mean,
+        readouts=tuple(_followed_curves(readout) for readout in readouts) if any(readouts) else (),
+        no_readouts=no_readouts,
     ), ""
 
 
@@ -92,6 +97,35 @@ def _probes_of(runs: Sequence[ComparedRun]) -> tuple[list[ProbeSummary], str]:
         if part is None
     ]
     return [], "; ".join(missing) if probes or any(note for _, note in files) else ""
+
+
+def _readouts_of(runs: Sequence[ComparedRun]) -> tuple[list[ReadoutSummary | None], str]:
+    """Return the readouts of each run, None without, and which runs lack them; all are made as those of the first."""
+    files = [READOUTS.of_sweep(run.directory, run.spec.sha256, run.spec.mode) for run in runs]
+    first = next((part for part, _ in files if part is not None), None)
+    found, missing = [], []
+    for run, (part, note) in zip(runs, files, strict=True):
+        alike = part is not None and first is not None and part.settings == first.settings
+        found.append(part if alike else None)
+        if not alike:
+            missing.append(f"{run.name}: {note or ('not made' if part is None else 'made with other settings')}")
+    return found, "; ".join(missing) if first is not None or any(note for _, note in files) else ""
+
+
+def _followed_curves(found: ReadoutSummary | None) -> tuple[FollowedCurve, ...]:
+    """Return the detours that readouts of the units around the mouse follow, from the most frames, by goal."""
+    if found is None:
+        return ()
+    views = [(site.name, view) for site in found.sites for view in site.views if view.view == READ and view.curve]
+    return tuple(
+        FollowedCurve(
+            goal,
+            READ,
+            tuple(name for name, view in views if goal in view.curve[-1].follows),
+            tuple(view.curve[-1].follows[goal] for _, view in views if goal in view.curve[-1].follows),
+        )
+        for goal in found.pairs
+    )
 
 
 def _shared(probes: Sequence[ProbeSummary]) -> _SharedProbes | str:
@@ -144,8 +178,10 @@ def _estimates(curve: np.ndarray) -> tuple[Estimate, ...]:
     return tuple(with_interval(row) for row in curve)
 
 
-def _readings(boundary: ComparedBoundary, probed: ProbeBoundaries) -> tuple[Reading, ...]:
-    return tuple(readings(boundary, probed))
+def _readings(
+    boundary: ComparedBoundary, probed: ProbeBoundaries, readouts: ReadoutSummary | None = None
+) -> tuple[Reading, ...]:
+    return tuple(readings(boundary, probed, readouts=readouts))
 
 
 def readings_table(columns: Mapping[str, Sequence[Reading]]) -> list[list[str]]:
@@ -266,7 +302,7 @@ def planning_table(found: ComparedPlanning) -> list[list[str]]:
     for name, plans in zip(found.runs, found.arms, strict=True):
         for plan in plans:
             known = plan.located.readings if plan.located is not None else ()
-            places = {row.name: f"{_short(row.site)} ({span(_short(row.low), _short(row.high))})" for row in known}
+            places = {row.name: f"{_short(row.site)} ({_span(row.low, row.high)})" for row in known}
             rows.append(
                 [
                     name,
@@ -286,3 +322,7 @@ def planning_table(found: ComparedPlanning) -> list[list[str]]:
 
 def _short(site: str | None) -> str:
     return "nowhere" if site is None else short_site_name(site)
+
+
+def _span(low: str | None, high: str | None) -> str:
+    return span(*(None if end is None else short_site_name(end) for end in (low, high)))

@@ -262,6 +262,8 @@ def _followed_figure(found: ComparedPlanning, counts: Sequence[int] | None) -> g
         figure.update_xaxes(type="log", title="samples and steps of training (the first weights stand at 1)")
     figure.update_yaxes(title="right in both mazes", range=[0, 1.05])
     figure.update_layout(template="simple_white", height=420, legend=LEGEND, margin={"t": 90})
+    if counts is None:
+        figure.update_layout(scattermode="group", scattergap=0.6)  # else the points of a run hide one another
     return figure
 
 

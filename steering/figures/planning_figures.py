@@ -124,13 +124,16 @@ def map_figure(found: CausalMap) -> go.Figure:
     """Draw what single blocks carry: around the source (upper rows) and around the mouse (lower rows), by site."""
     sites, rows = found.sites, -(-len(found.sites) // _ROW)
     columns = min(len(sites), _ROW)
-    titles = [short_site_name(site.name) for site in sites] + [""] * (rows * columns - len(sites))
+    # In two lines: on a narrow page seven names do not fit beside one another.
+    titles = [short_site_name(site.name).replace(".", "<br>", 1) for site in sites] + [""] * (
+        rows * columns - len(sites)
+    )
     figure = make_subplots(
         rows=2 * rows,
         cols=columns,
         subplot_titles=titles * 2,
         horizontal_spacing=0.012,
-        vertical_spacing=0.1 / (2 * rows),
+        vertical_spacing=0.16 / (2 * rows),
         row_titles=["around the source"] * rows + ["around the mouse"] * rows,
     )
     middle = len(found.around_source) // 2
@@ -166,7 +169,7 @@ def map_figure(found: CausalMap) -> go.Figure:
     figure.update_annotations(font_size=11)
     figure.update_layout(
         template="simple_white",
-        height=165 * 2 * rows + 60,
+        height=175 * 2 * rows + 60,
         margin={"l": 20, "r": 20, "t": 40, "b": 20},
         coloraxis={"colorscale": "RdBu_r", "cmin": -_MOST, "cmid": 0, "cmax": _MOST, "colorbar": {"title": "carried"}},
     )

@@ -14,6 +14,7 @@ from steering.figures.site_axis import (
     ORANGE,
     PINK,
     draw_boundary,
+    draw_levels,
     interval_bars,
     names,
     shade_sites,
@@ -41,16 +42,14 @@ def readout_figure(found: ReadoutSummary) -> go.Figure:
         subplot_titles=("next move to the cheese told rightly", "right in both mazes of a detour to the cheese"),
     )
     for view, colour in _COLOURS.items():
-        told = [_last(site, view) for site in found.sites]
+        last = [_last(site, view) for site in found.sites]
         for panel, part in ((1, "accuracy"), (2, "follows")):
-            values = [_NOTHING if share is None else getattr(share, part).get(GOAL, _NOTHING) for share in told]
+            values = [_NOTHING if share is None else getattr(share, part).get(GOAL, _NOTHING) for share in last]
             _line(figure, found.sites, values, view if view == "whole" else f"{view} at the mouse", colour, panel)
-    for reader in found.readers:
-        if reader.name in _READERS:
-            words = reader.name if not reader.name.isdigit() else f"reader of {reader.name} steps"
-            _level(figure, reader.curve[-1].accuracy.get(GOAL), words, 1)
-            _level(figure, reader.curve[-1].follows.get(GOAL), words, 2)
-    _level(figure, found.agent.follows.get(GOAL), "the policy itself", 2)
+    told = [(_short_reader(each.name), each.curve[-1]) for each in found.readers if each.name in _READERS]
+    draw_levels(figure, [(name, share.accuracy.get(GOAL, _NOTHING).value) for name, share in told], 1)
+    told.append(("the policy", found.agent))
+    draw_levels(figure, [(name, share.follows.get(GOAL, _NOTHING).value) for name, share in told], 2)
     shade_sites(figure, found.sites, panels=(1, 2))
     for row in found.detours:
         if (row.what, row.view) == (GOAL, READ) and row.site is not None:
@@ -60,7 +59,7 @@ def readout_figure(found: ReadoutSummary) -> go.Figure:
                 draw_boundary(figure, depths, reading.what, 2)
     figure.update_yaxes(range=[-0.03, 1.05], title="share")
     figure.update_xaxes(categoryorder="array", categoryarray=names(found.sites), tickangle=-50)
-    legend, margin = {"orientation": "h", "y": -0.25}, {"l": 70, "r": 110, "t": 40, "b": 210}
+    legend, margin = {"orientation": "h", "y": -0.22}, {"l": 70, "r": 150, "t": 40, "b": 190}
     figure.update_layout(template="simple_white", height=900, margin=margin, legend=legend)
     return figure
 
@@ -77,10 +76,15 @@ def learning_figure(found: ReadoutSummary) -> go.Figure:
         for reader in found.readers:
             if len(reader.curve) > 1:
                 _curve(figure, reader.curve, reader.name, GREY, "dot", column)
-    figure.update_xaxes(type="log", title="frames", tickvals=list(found.settings.frames))
+    learnt = [reader for reader in found.readers if len(reader.curve) > 1]
+    ends = [(_short_reader(each.name), each.curve[-1].accuracy.get(GOAL, _NOTHING).value) for each in learnt]
+    draw_levels(figure, ends, 1, len(shown), apart=0.03, lines=False)
+    counts = list(found.settings.frames)
+    figure.update_xaxes(type="log", title="frames", tickvals=counts, ticktext=[f"{each:,}" for each in counts])
+    figure.update_annotations(font_size=11)
     figure.update_yaxes(range=[0.2, 1.02])
     figure.update_yaxes(title="next move to the cheese told rightly", col=1)
-    legend, margin = {"orientation": "h", "y": -0.25}, {"l": 70, "r": 20, "t": 40, "b": 110}
+    legend, margin = {"orientation": "h", "y": -0.25}, {"l": 70, "r": 130, "t": 40, "b": 110}
     figure.update_layout(template="simple_white", height=440, margin=margin, legend=legend)
     return figure
 
@@ -111,15 +115,14 @@ def readout_caption(found: ReadoutSummary) -> dict[str, object]:
     """Return the numbers in the captions of readouts."""
     most = max(found.settings.frames)
     pairs = " and ".join(f"{count} to the {goal}" for goal, count in found.pairs.items()) or "none"
-    rising = [
-        f"{short_site_name(site.name)} ({view.view})"
-        for site in found.sites
-        for view in site.views
-        if view.saturated is False
-    ]
+    rising = []
+    for name in VIEWS:
+        asked = [view.saturated for site in found.sites for view in site.views if view.view == name]
+        if False in asked:
+            rising.append(f"{name} at {asked.count(False)} of {len(asked)} sites")
     return {
-        "frames_learned": most,
-        "frames_asked": found.asked[GOAL],
+        "frames_learned": f"{most:,}",
+        "frames_asked": f"{found.asked[GOAL]:,}",
         "pairs": pairs,
         "rising": ", ".join(rising) or "none",
     }
@@ -159,12 +162,9 @@ def _line(
     )
 
 
-def _level(figure: go.Figure, share: Estimate | None, words: str, panel: int) -> None:
-    """Draw what a reader tells at every depth alike."""
-    if share is not None and share.value is not None:
-        line = {"color": GREY, "dash": "dot", "width": 1}
-        where = {"annotation_position": "right", "annotation_font_size": 10}
-        figure.add_hline(y=share.value, line=line, annotation_text=words, row=panel, col=1, **where)
+def _short_reader(name: str) -> str:
+    """Return the name of a reader as a figure has room for it."""
+    return f"{name} steps" if name.isdigit() else name
 
 
 def _curve(figure: go.Figure, curve: Sequence[ToldShares], label: str, colour: str, dash: str, column: int) -> None:
@@ -176,7 +176,7 @@ def _curve(figure: go.Figure, curve: Sequence[ToldShares], label: str, colour: s
         error_y={**bars, "visible": dash == "solid"},
         name=label,
         legendgroup=label,
-        showlegend=column == 1,
+        showlegend=column == 1 and dash == "solid",
         mode="lines+markers",
         line={"color": colour, "dash": dash, "width": 2.0 if dash == "solid" else 1.0},
         row=1,

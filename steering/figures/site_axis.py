@@ -124,6 +124,50 @@ def draw_boundary(figure: go.Figure, depths: tuple[float, float, float], text: s
     figure.add_vline(x=at, line=line, opacity=1, annotation_text=text, annotation_font_color=RED, **where)
 
 
+def draw_levels(
+    figure: go.Figure,
+    levels: Sequence[tuple[str, float | None]],
+    row: int,
+    col: int = 1,
+    *,
+    apart: float = 0.05,
+    lines: bool = True,
+) -> None:
+    """Name values that are the same at every site at the right edge of a panel of shares.
+
+    Names that would overlap stand on one line.
+
+    Args:
+        figure: has subplots.
+        levels: names and values, None: not known.
+        row: of the panel.
+        col: of the panel.
+        apart: values that differ by less share a line of print.
+        lines: whether a dotted line is drawn at each value too.
+    """
+    known = sorted(((value, name) for name, value in levels if value is not None), reverse=True)
+    groups: list[list[tuple[float, str]]] = []
+    for value, name in known:
+        if lines:
+            figure.add_hline(y=value, line={"color": GREY, "dash": "dot", "width": 1}, row=row, col=col)
+        if groups and groups[-1][-1][0] - value < apart:
+            groups[-1].append((value, name))
+        else:
+            groups.append([(value, name)])
+    for group in groups:
+        figure.add_annotation(
+            text=", ".join(name for _, name in group),
+            x=1,
+            xref="x domain",
+            y=sum(value for value, _ in group) / len(group),
+            xanchor="left",
+            showarrow=False,
+            font={"size": 10},
+            row=row,
+            col=col,
+        )
+
+
 def interval_bars(
     values: Sequence[float | None], lows: Sequence[float | None], highs: Sequence[float | None]
 ) -> dict[str, Any]:

@@ -29,13 +29,22 @@ from steering.figures.site_axis import (
     run_colours,
 )
 from steering.records.comparison import ComparedSite, Comparison
-from steering.records.planning import Located
+from steering.records.planning import Located, Share
 from steering.records.probes import Estimate
-from steering.records.readings import CAUSAL, ComparedPlanning, ComparedProbedSite, ComparedReadings, Reading
+from steering.records.readings import (
+    CAUSAL,
+    ComparedPlanning,
+    ComparedProbedSite,
+    ComparedReadings,
+    FollowedCurve,
+    Reading,
+)
 from steering.records.sweep import SweepSummary
 
 _MARKERS = "osD^vP*"
-_LOCATED = ((0, "detour's effect that its\nown place carries"), (1, "... that the mouse's\nplace carries"))
+_GOAL = "corner"  # of the detours shown
+_LOCATED = ((0, f"{_GOAL} detour's effect\nthat its place carries"), (1, "... that the mouse's\nplace carries"))
+_FOLLOWED = f"{_GOAL} detours that a 3x3\nreadout at the mouse follows"
 _PANELS = {  # each with what the surroundings tell, if there is one
     "next_move": ("next move to the cheese\n(share told rightly)", "surroundings"),
     "apart": ("where the corner asks\nfor another move", "apart_surroundings"),
@@ -94,6 +103,7 @@ def compare_picture(found: Comparison) -> bytes:
 def compare_figure(found: Comparison) -> Figure:
     """Draw blindness over depth, below it what was measured of planning and what probes read, on one axis of sites.
 
+    Where runs have readouts at the mouse, these stand in place of the next moves that probes read from whole maps.
     A line a run; with more runs than the palette has colours, along one scale and without intervals. Dotted: the
     threshold of the boundary's rule, and half of a detour's effect. Dashed: what walls within three cells and the
     cheese's direction tell.
@@ -107,7 +117,9 @@ def compare_figure(found: Comparison) -> Figure:
     sites = sorted(both.values(), key=lambda fact: fact.depth)
     place = {fact.name: i for i, fact in enumerate(sites)}
     located = _detours_located(found.planning)
-    heights = [4.6, *[2.1] * (len(_LOCATED) * bool(located) + len(_PANELS) * (readings is not None))]
+    followed = {} if readings is None else _detours_followed(readings)
+    shown = [name for name in _PANELS if not followed or name == "cell"] if readings is not None else []
+    heights = [4.6, *[2.1] * (len(_LOCATED) * bool(located) + bool(followed) + len(shown))]
     figure, (upper, *lower) = _panels(sites, heights)
     styles = [
         {"color": colour, "marker": _MARKERS[i % len(_MARKERS)] if few else "o", "lw": 1.6}
@@ -126,20 +138,30 @@ def compare_figure(found: Comparison) -> Figure:
     known = [point.blindness for run in found.arms for point in run.curve if point.blindness is not None]
     upper.set_ylim(_lowest(known), 1.08)
     upper.legend(frameon=False, fontsize=8 if few else 6, ncols=1 if few else 2)
+    twin = {fact.name: is_duplicate(fact) for fact in sites}
     if located:
         carried, lower = lower[: len(_LOCATED)], lower[len(_LOCATED) :]
-        styled = [(styles[k], part) for k, part in located.items()]
-        twin = {fact.name: is_duplicate(fact) for fact in sites}
-        _draw_located(carried, styled, place, twin, few)
+        _draw_located(carried, [(styles[k], part) for k, part in located.items()], place, twin, few)
+    if followed:
+        axes, *lower = lower
+        for k, curve in followed.items():
+            _draw_shares(axes, dict(zip(curve.sites, curve.follows, strict=True)), styles[k], place, twin, few)
+        axes.set_ylabel(_FOLLOWED, fontsize=9)
+        axes.set_ylim(-0.06, 1.06)
     if readings is not None:
-        _draw_probed(lower, readings, place, styles, few)
+        _draw_probed(lower, shown, readings, place, styles, few)
     return figure
+
+
+def _detours_followed(found: ComparedReadings) -> dict[int, FollowedCurve]:
+    """Return by a run's place the detours to the corner that its readouts at the mouse follow."""
+    return {k: curve for k, curves in enumerate(found.readouts) for curve in curves if curve.goal == _GOAL}
 
 
 def _detours_located(found: ComparedPlanning | None) -> dict[int, Located]:
     """Return by a run's place where its detours to the corner are known, if that was measured and it follows any."""
     plans = [(k, plan) for k, arm in enumerate(() if found is None else found.arms) for plan in arm]
-    followed = [(k, plan) for k, plan in plans if plan.goal == "corner" and plan.look_ahead is not None]
+    followed = [(k, plan) for k, plan in plans if plan.goal == _GOAL and plan.look_ahead is not None]
     return {k: plan.located for k, plan in followed if plan.located is not None}
 
 
@@ -158,26 +180,40 @@ def _draw_located(
     """Draw what places of the picture carry of a detour's effect, a panel for each of :data:`_LOCATED`."""
     for axes, (patch, text) in zip(panels, _LOCATED, strict=True):
         for style, part in runs:
-            there = [site for site in part.sites if site.name in place]
-            shares = [site.carried[patch] for site in there]
-            columns = [[each.value for each in shares], [each.low for each in shares], [each.high for each in shares]]
-            where, twins = [place[site.name] for site in there], [twin[site.name] for site in there]
-            _draw(axes, where, columns if few else columns[:1], style, twins, "")
+            _draw_shares(axes, {site.name: site.carried[patch] for site in part.sites}, style, place, twin, few)
         axes.axhline(0.5, color="0.5", lw=0.8, ls=":")
         axes.set_ylabel(text, fontsize=9)
         axes.set_ylim(-0.06, 1.06)
 
 
+def _draw_shares(
+    axes: Axes,
+    shares: Mapping[str, Share | Estimate],
+    style: Mapping[str, Any],
+    place: Mapping[str, int],
+    twin: Mapping[str, bool],
+    few: bool,
+) -> None:
+    """Draw one run's shares by site, as far as its sites are on the axis."""
+    there = [name for name in shares if name in place]
+    known = [shares[name] for name in there]
+    columns = [[each.value for each in known], [each.low for each in known], [each.high for each in known]]
+    where, twins = [place[name] for name in there], [twin[name] for name in there]
+    _draw(axes, where, columns if few else columns[:1], style, twins, "")
+
+
 def _draw_probed(
     panels: Sequence[Axes],
+    shown: Sequence[str],
     readings: ComparedReadings,
     place: Mapping[str, int],
     styles: Sequence[Mapping[str, Any]],
     few: bool,
 ) -> None:
-    """Draw what the probes read, a panel for each of :data:`_PANELS`; ``place``: of each site on the axis."""
+    """Draw what the probes read, a panel for each curve ``shown``; ``place``: of each site on the axis."""
     where, twins = [place[fact.name] for fact in readings.facts], [is_duplicate(fact) for fact in readings.facts]
-    for axes, (name, (text, alone)) in zip(panels, _PANELS.items(), strict=True):
+    for axes, name in zip(panels, shown, strict=True):
+        text, alone = _PANELS[name]
         for curves, style in zip(readings.curves, styles, strict=True):
             rows: tuple[Estimate, ...] = getattr(curves, name)
             columns = [[row.value for row in rows], [row.low for row in rows], [row.high for row in rows]]

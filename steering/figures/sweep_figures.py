@@ -143,12 +143,13 @@ def readings_figure(sites: Sequence[SiteFacts], found: Sequence[Reading]) -> go.
     if not shown:
         return None
     figure = go.Figure()
+    said = {id(reading): textwrap.wrap(f"{reading.what} ({reading.word})", 44) for reading, _ in shown}
     for kind, colour in _KINDS.items():
         rows = [(reading, depths) for reading, depths in shown if reading.kind == kind]
         if rows:
             figure.add_scatter(
                 x=[at for _, (at, _, _) in rows],
-                y=["<br>".join(textwrap.wrap(f"{reading.what} ({reading.word})", 38)) for reading, _ in rows],
+                y=["<br>".join(said[id(reading)]) for reading, _ in rows],
                 error_x={
                     "type": "data",
                     "symmetric": False,
@@ -163,16 +164,13 @@ def readings_figure(sites: Sequence[SiteFacts], found: Sequence[Reading]) -> go.
                 hovertemplate="%{text}",
             )
     shade_sites(figure, sites)
-    figure.update_xaxes(
-        tickvals=list(range(len(sites))), ticktext=names(sites), tickangle=-50, range=[-0.7, len(sites) - 0.3]
-    )
+    nowhere = sorted({depth for _, depths in shown for depth in depths} & {-0.5, len(sites) - 0.5})
+    figure.update_xaxes(tickvals=[*range(len(sites)), *nowhere], ticktext=[*names(sites), *["nowhere"] * len(nowhere)])
+    figure.update_xaxes(tickangle=-50, range=[-0.7, len(sites) - 0.3])
     figure.update_yaxes(autorange="reversed", automargin=True, type="category")
-    figure.update_layout(
-        template="simple_white",
-        height=220 + 56 * len(shown),
-        legend=LEGEND,
-        margin={"l": 60, "r": 20, "t": 30, "b": 150},
-    )
+    height = 220 + (10 + 16 * max(map(len, said.values()))) * len(shown)
+    margin = {"l": 60, "r": 20, "t": 30, "b": 150}
+    figure.update_layout(template="simple_white", height=height, legend=LEGEND, margin=margin)
     return figure
 
 

@@ -124,6 +124,20 @@ class ProbedCurves:
 
 
 @dataclass(frozen=True)
+class FollowedCurve:
+    """Detours to one goal that a readout at the mouse of one run follows."""
+
+    goal: str
+    """``cheese`` or ``corner``."""
+    view: str
+    """Units around the mouse that are read: ``3x3``."""
+    sites: tuple[str, ...]
+    """Names of the sites with a map, in depth order."""
+    follows: tuple[Estimate, ...]
+    """Share of the pairs whose move is told rightly in level and twin, at each of these sites, 0 to 1."""
+
+
+@dataclass(frozen=True)
 class ComparedReadings:
     """The three kinds of evidence side by side, on the mazes and sites that all runs' probes share."""
 
@@ -139,6 +153,10 @@ class ComparedReadings:
     """Readings of the boundary, run by run."""
     over_agents: tuple[Reading, ...] | None
     """Readings of the runs' mean curves, agents and mazes drawn anew; null where there is no boundary over agents."""
+    readouts: tuple[tuple[FollowedCurve, ...], ...] = ()
+    """Readouts at the mouse, run by run and by goal; empty for a run without, and where no run has any."""
+    no_readouts: str = ""
+    """Runs without readouts, and why; empty: none, or no run has any."""
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,16 @@ _PLANNED = (
         """Activations of one maze are put into the run on the other, in one place of the picture at one site.
         Carried: the part of the difference in the next move that comes with them, pooled over pairs, with 95%
         intervals over mazes. Source: what differs and one tile around; mouse: likewise; route: the two shortest
-        ways; random: as many blocks elsewhere. Lines: departure and handoff, where there are such sites.""",
+        ways; elsewhere: the rest; random: as many blocks as the source has, elsewhere. Lines, each with its shaded 95%
+        interval: departure, behind the last site at which the source alone carries half, and handoff, before the
+        first at which the mouse's place carries more than the source. Where no line is, there is no such site.""",
     ),
     (
         "lengths",
         "Where EFFECT is known, by path length",
         """As above, pairs apart by the number of steps from the mouse to what differs. If a plan spread step by step,
-        what is nearer would leave the source, and reach the mouse, at an earlier layer.""",
+        what is nearer would leave the source, and reach the mouse, at an earlier layer. Bars: 95% intervals over
+        mazes, wide where few mazes have such pairs; what is below -0.15 is cut off.""",
     ),
     (
         "maps",
@@ -39,10 +42,11 @@ _PLANNED = (
 FIGURES = {
     "readings": (
         "The boundary, reading by reading",
-        """Each point is a place between two sites: up to there, or from there on, what stands beside it holds; bars
-        are 95% bootstrap intervals over mazes. If the network stops decoding the picture and starts planning in one
-        place, the readings meet there: subtraction stops working, the cheese's vector starts to depend on where the
-        mouse stands, and next moves can be read that the pixels do not hold. The cell may be lost later, or never."""
+        """Each point is a place between two sites: up to there, or from there on, what stands beside it holds
+        (at the very end: nowhere); bars are 95% bootstrap intervals over mazes. If the network stops decoding
+        the picture and starts planning in one place, the readings meet there: subtraction stops working, the
+        cheese's vector starts to depend on where the mouse stands, and next moves can be read that the pixels
+        do not hold. The cell may be lost later, or never."""
         + MARKS,
     ),
     "blindness": (
@@ -137,26 +141,29 @@ FIGURES = {
     "readouts": (
         "What can be read of the way to the cheese at the mouse's own place",
         """Linear readouts of the units around the mouse (1x1, 3x3, 5x5) and of the whole site, learned from up to
-        {frames_learned} frames of other mazes (whole sites of more than 2,304 numbers from as many as their inner
-        products allow) and asked about {frames_asked} frames of these, with 95% intervals over mazes. Dotted: readers
-        without a network that see so many steps of path, and the ridge regression on the walls around. Below: pairs of
-        mazes that differ in two far cells and ask for different moves ({pairs}); a reader of the surroundings is right
-        in both of none. Dashed line: the first site whose 3x3 units follow more detours than the pixels, than such
-        readers, and than it turns the wrong way round.""",
+        {frames_learned} frames of other mazes (large whole sites from fewer) and asked about {frames_asked} frames of
+        these mazes, with 95% intervals over mazes. Dotted, named on the right: readers without a network that see so
+        many steps of path, and a look around the mouse (a regression on the walls within three cells). Below: pairs of
+        mazes that differ in two far cells and ask for different first moves ({pairs}). Level and twin look the same
+        around the mouse, so a reader of the surroundings is right in both of none. Dashed line, its 95% interval
+        shaded: the first site whose 3x3 units follow more detours than the pixels and such readers do, and more than
+        they take the other maze's way in both.""",
     ),
     "learning": (
         "How many frames it takes to learn a readout",
-        """The same readouts, and (dotted) boosted trees on a window of so many cells and the ridge regression on the
-        walls around, by the number of frames that they learned from: equally many for all. Where four times as many
-        frames still gain more than .01, more is there than is told: {rising}.""",
+        """The same readouts at four sites, by the number of frames that they learned from. Dotted, named on the right:
+        boosted trees that see the walls within so many cells of the mouse (window), and the look around; they have
+        equally many frames. Where four times as many frames still gain more than .01, more is there than is told:
+        {rising} (report.md has the sites).""",
     ),
     "written": (
         "Whether what a readout of the next move reads is used",
         """At junctions the direction of a free move that the policy does not make is added at one site ({branches}
         branches of {written_mazes} mazes; left alone it makes such a move with probability {clean}). Strength 1: the
         norm of the cheese vector there. Rise: of the probability of that move, beyond every control of the same norm
-        (random, learned from shuffled moves, towards the cheese's cell), with 95% intervals over mazes. Grey: next
-        moves told rightly in mazes not learned from. Read, but the readout's direction raises the move by half at no
+        (random, learned from shuffled moves, towards the cheese's cell), with 95% intervals over mazes; dotted: the
+        greatest strength. Grey: next moves told rightly in mazes not learned from; dotted: after learning from
+        shuffled moves. Read, but the readout's direction raises the move by half at no
         strength: {unused}.""",
     ),
     "probes": (
@@ -197,7 +204,9 @@ FIGURES = {
     "compare-probes": (
         "What probes read, run by run",
         """One line a run, over the {probed} mazes that all runs' probes share, none of them one that the probe was
-        fitted on. Top: look for where a line leaves the height it has at the input, which is what the pixels tell,
+        fitted on. Whole maps are read here, from few frames: where the two upper lines rise depends on how many
+        numbers a site has, so they say nothing of depth (the table below has readouts at the mouse, where they were
+        made). Top: look for where a line leaves the height it has at the input, which is what the pixels tell,
         and passes the dashed one, which is what a look around the mouse tells without any network: walls within
         three cells, and the direction of the cheese (in the first run's mazes). Second: the
         same on frames where the corner asks for another move. Third: where the cheese's cell can be read. Bottom: the
@@ -255,10 +264,18 @@ COMPARED = """All runs are cut to the mazes and trunk sites that all of them hav
 COMPARED_WEIGHTINGS = """The rule with the states of a maze weighed by how often the policy without cheese is there
     (visits), and of the states with so many cells between mouse and cheese alone (the larger of columns and rows;
     walls do not count). Effective number: of equal mazes over which the cheese's effect would be spread as widely."""
-COMPARED_READINGS = """The causal reading is of this page's mazes and sites; the other two are of the {mazes} mazes and
+COMPARED_READINGS = """The causal reading is of this page's mazes and sites; the others are of the {mazes} mazes and
     {sites} sites that all runs' probes share, with the same resamples for all. Probes learned from all levels of their
-    own run. In brackets 95% bootstrap intervals over mazes; of the agents' mean curves over agents and mazes (of two or
-    three agents such an interval is rough)."""
+    own run; readouts at the mouse are of each run's own pairs. In brackets 95% bootstrap intervals over mazes; of the
+    agents' mean curves over agents and mazes (of two or three agents such an interval is rough)."""
+COMPARED_PLANNING = """Detours followed: share of pairs whose most likely move is right in level and twin, with its 95%
+    interval over mazes; idle changes: the same where the right move stays. Against the first run: difference in
+    detours followed, paired by maze. As good as the reader of: the fewest steps of path that a planner without a
+    network must see to be right as often, on all cells, and on detours. Looks ahead: the longest path length up to
+    which detours are followed beyond idle changes and beyond the reader that sees nothing. Departure: the last site
+    where the changed walls alone carry half of a detour's effect. Handoff: the first where the mouse's place carries
+    more than they do. Arrival: the first where it carries half of the most it ever does. Spread: no handoff, and from
+    there on the changed walls alone carry less than half."""
 FREE = "free: affine in the pixels"
 BY_COMPETENCE = "set by competence; blindness alone holds up to {site}"
 ARM = "{name}: sha256 {sha256}; coefficient {coefficient:g}; seed {seed}; vectors taken: {vector}."

@@ -151,6 +151,7 @@ def _write_page(path: Path, found: Comparison, series: Series | None) -> None:
         weightings_caption=captions.fill(captions.COMPARED_WEIGHTINGS),
         readings=_readings(found),
         planning=planning_table(found.planning) if found.planning else [],
+        planning_caption=captions.fill(captions.COMPARED_PLANNING),
         effects=_effects(found) if few else [captions.fill(captions.MANY)],
         methods=_methods(found),
         runs=[
@@ -318,11 +319,11 @@ def _readings(found: Comparison) -> ReadingsTable | None:
 
 def _methods(found: Comparison) -> list[str]:
     rule = found.thresholds
-    lines = [
-        captions.fill(captions.COMPARED, blindness=rule.blindness, competence=rule.competence, seed=found.seed),
-    ]
+    lines = [captions.fill(captions.COMPARED, blindness=rule.blindness, competence=rule.competence, seed=found.seed)]
     if found.no_readings:
         lines.append(f"Readings of the probes are not shown side by side: {found.no_readings}.")
+    if found.readings is not None and found.readings.no_readouts:
+        lines.append(f"Readouts at the mouse are missing for {found.readings.no_readouts}.")
     if found.planning is not None and found.planning.missing:
         lines.append(f"Planning is missing for {found.planning.missing}.")
     if found.unfinished:

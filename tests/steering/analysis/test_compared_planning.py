@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 
 from envs.stored.json_records import from_json, to_json
+from steering.analysis.comparison_readings import planning_table
 from steering.figures.comparison_figures import planning_figures
 from steering.planning.behaviour import LADDER, CellAnswers, PairAnswers
 from steering.planning.located import PATCHES
 from steering.planning.measure import LevelRow
 from steering.planning.summary import goal_behaviour, weights_of
 from steering.records.comparison import Comparison
-from steering.records.planning import PlanningSettings, PlanningSummary
+from steering.records.planning import Located, PlanningSettings, PlanningSummary, PlanReading, Share
+from steering.records.readings import ComparedPlan, ComparedPlanning
 from steering.records.sweep import CheckpointId
 from steering.reports.comparison_report import run_compare
 from steering.sweep.artifacts import PLANNING
@@ -82,6 +84,7 @@ def test_detours_followed_are_compared_maze_by_maze_and_drawn_over_training(runs
     assert list(line.x) == [4096, 65536, 1048576] and list(line.y) == [share.mean() for share in shares]
     page = (tmp_path / "out" / "compare.md").read_text()
     assert "## Planning, run by run" in page and "Detours followed, run by run" in page
+    assert "Looks ahead: " in page, "what the columns mean"
     assert 'id="planning"' in (tmp_path / "out" / "compare.html").read_text()
 
 
@@ -109,3 +112,15 @@ def test_levels_that_only_one_run_has_do_not_count(runs: list[Path], tmp_path: P
     for run in runs:
         (run / PLANNING.file).unlink()
     assert run_compare(runs, tmp_path / "out", seed=0).planning is None
+
+
+def test_a_reading_that_is_nowhere_is_not_called_a_site() -> None:
+    share = Share(0.5, 0.4, 0.6)
+    ends = {"departure": ("embedder.relu3", None), "handoff": (None, None), "arrival": ("input", "input")}
+    rows = tuple(PlanReading(name, low, low, high, 0.5) for name, (low, high) in ends.items())
+    located = Located("detour", "cheese", 9, 9, 0, share, (), rows, (), ())
+    plan = ComparedPlan("cheese", 8, share, share, None, 0, None, None, None, located)
+    header, row = planning_table(ComparedPlanning(("a",), ((plan,),), ""))
+    shown = dict(zip(header, row, strict=True))
+    assert shown["departure"] == "relu3 (relu3 to nowhere)"
+    assert shown["handoff"] == "nowhere (nowhere)" and shown["arrival"] == "input (input only)"

@@ -275,7 +275,7 @@ def test_probes_that_were_not_made_alike_are_left_out_and_the_page_says_why(
     data = run_compare(runs, tmp_path / "out", seed=0)
     assert data.readings is None and why in data.no_readings
     text = (tmp_path / "out" / "compare.md").read_text()
-    assert "## Three kinds" not in text and why in text
+    assert "## Kinds of evidence" not in text and why in text
 
 
 def test_runs_without_any_probes_need_no_excuse(tmp_path: Path) -> None:
