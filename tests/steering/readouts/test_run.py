@@ -90,7 +90,7 @@ def test_console_table_and_figures_show_what_the_file_says(run: Path, capsys: py
         "5x5",
         "whole",
     }  # one point: no curve
-    assert readout_caption(found)["frames_learned"] == FEW
+    assert readout_caption(found)["frames_learned"] == f"{FEW:,}"
 
 
 def test_what_is_stored_is_not_asked_again(run: Path, options: ReadoutOptions, monkeypatch: pytest.MonkeyPatch) -> None:
