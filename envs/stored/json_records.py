@@ -8,7 +8,7 @@ import json
 import math
 import re
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -72,9 +72,11 @@ def from_plain(
     return record
 
 
-def from_json(data: bytes | str, kind: type[T], where: object = "JSON", remedy: str = REMEDY) -> T:
+def from_json(
+    data: bytes | str, kind: type[T], where: object = "JSON", remedy: str = REMEDY, *, partial: bool = False
+) -> T:
     """Return the record of type ``kind`` in JSON text; raises as :func:`from_plain` does, and for text that is none."""
-    return from_plain(_parsed(data, where, remedy), kind, where, remedy)
+    return from_plain(_parsed(data, where, remedy), kind, where, remedy, partial=partial)
 
 
 def read_json(path: Path, remedy: str = REMEDY, most: int = MOST_JSON) -> Any:
@@ -94,6 +96,13 @@ def read_json(path: Path, remedy: str = REMEDY, most: int = MOST_JSON) -> Any:
 def read_record(path: Path, kind: type[T], remedy: str = REMEDY, most: int = MOST_JSON, *, partial: bool = False) -> T:
     """Return the record of type ``kind`` in a JSON file; raises as :func:`read_json` and :func:`from_plain` do."""
     return from_plain(read_json(path, remedy, most), kind, path, remedy, partial=partial)
+
+
+def check_parts(parts: Iterable[tuple[str, object, object]], where: object, remedy: str) -> None:
+    """Raise :class:`InputError` in one line for the first part (name, found, expected) that is not as expected."""
+    for name, found, expected in parts:
+        if found != expected:
+            raise InputError(f"{where}: {name}: expected {shown(expected)}, got {shown(found)}; {remedy}")
 
 
 def check_record(record: Any, where: object) -> None:

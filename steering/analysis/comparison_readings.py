@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from envs.stored.json_records import Kinds, from_plain
+from envs.stored.json_records import Kinds, from_json
 from envs.stored.ranges import LevelSeed, Name, Text
 from steering.analysis.compared_runs import ComparedRun
 from steering.analysis.readings import readings
 from steering.probes.curves import boundaries, cut, mean_curves, probe_curves, tallies_from_json
 from steering.probes.summary import APART, CHEESE, ProbeCurves, with_interval
 from steering.records.comparison import ComparedBoundary, Comparison
-from steering.records.planning import GoalBehaviour, PlanningSummary, Share
+from steering.records.planning import (
+    READINGS,
+    GoalBehaviour,
+    PlanningSettings,
+    PlanningSummary,
+    Share,
+    behaviour_rows,
+)
 from steering.records.probes import CELL, INTERACTION, SURROUNDINGS, Estimate, ProbeBoundaries, ProbeSummary
 from steering.records.readings import (
     ComparedPlan,
@@ -35,7 +41,7 @@ from steering.sweep.artifacts import PLANNING, READOUTS, read_probes
 from steering.sweep.store import Store
 
 DETOUR = "detour"  # kind of pairs
-READINGS = ("departure", "handoff", "arrival", "spread")  # of located patching
+_Planned = tuple[ComparedRun, PlanningSettings]  # a run, and the settings of its planning
 
 
 @dataclass(frozen=True)
@@ -195,7 +201,9 @@ def readings_table(columns: Mapping[str, Sequence[Reading]]) -> list[list[str]]:
 def planning_side_by_side(runs: Sequence[ComparedRun], seed: int) -> ComparedPlanning | None:
     """Return what the runs measured of planning, each against the first; None where none did.
 
-    Differences are over mazes that both have, if the same pairs were drawn (number, distance, seed and mode agree).
+    Differences are over mazes that both have, if the same pairs were drawn (number, distance, seed and mode agree), and
+    of rows that were measured with the settings of ``planning.json``: a command with others, stopped, leaves some that
+    were not.
 
     Args:
         runs: of agents of their own, the first is what the others are compared with.
@@ -211,11 +219,10 @@ def planning_side_by_side(runs: Sequence[ComparedRun], seed: int) -> ComparedPla
         return None
     arms, first = [], files[0][0]
     for run, (found, _) in zip(runs, files, strict=True):
-        alike = found is not None and first is not None and run is not runs[0] and _drawn(found) == _drawn(first)
-        goals = () if found is None else found.behaviour
-        arms.append(
-            tuple(_plan(row, found, runs[0] if alike else None, run, seed) for row in goals if found is not None)
-        )
+        pair: list[_Planned] = []
+        if found is not None and first is not None and run is not runs[0] and _drawn(found) == _drawn(first):
+            pair = [(runs[0], first.settings), (run, found.settings)]
+        arms.append(() if found is None else tuple(_plan(row, found, pair, seed) for row in found.behaviour))
     missing = [
         f"{run.name}: {note or 'not measured'}" for run, (found, note) in zip(runs, files, strict=True) if found is None
     ]
@@ -228,12 +235,10 @@ def _drawn(found: PlanningSummary) -> tuple[int, int, int, str]:
     return settings.pairs, settings.distance, settings.seed, settings.mode
 
 
-def _plan(
-    row: GoalBehaviour, found: PlanningSummary, first: ComparedRun | None, run: ComparedRun, seed: int
-) -> ComparedPlan:
+def _plan(row: GoalBehaviour, found: PlanningSummary, runs: Sequence[_Planned], seed: int) -> ComparedPlan:
     difference, mazes = None, 0
-    if first is not None:
-        difference, mazes = _followed_difference(first, run, row.goal, seed)
+    if runs:
+        difference, mazes = _followed_difference(runs, row.goal, seed)
     located = [each for each in found.located if (each.kind, each.goal) == (DETOUR, row.goal)]
     return ComparedPlan(
         goal=row.goal,
@@ -249,9 +254,9 @@ def _plan(
     )
 
 
-def _followed_difference(first: ComparedRun, run: ComparedRun, goal: str, seed: int) -> tuple[Share | None, int]:
+def _followed_difference(runs: Sequence[_Planned], goal: str, seed: int) -> tuple[Share | None, int]:
     """Return how many more detours the second run follows, and the number of mazes it is of."""
-    here, there = (_followed(each, goal) for each in (first, run))
+    here, there = (_followed(run, settings, goal) for run, settings in runs)
     levels = [level for level in here if level in there and len(here[level]) == len(there[level]) > 0]
     if not levels:
         return None, 0
@@ -263,16 +268,18 @@ def _followed_difference(first: ComparedRun, run: ComparedRun, goal: str, seed: 
     return Share(float(more.sum() / count.sum()), *map(bootstrap.defined, ends)), len(levels)
 
 
-def _followed(run: ComparedRun, goal: str) -> dict[int, list[bool]]:
-    """Return whether each detour pair of each level that a run stored is followed, by level."""
-    query = "SELECT level, measured FROM planning WHERE part = ? ORDER BY level"
+def _followed(run: ComparedRun, settings: PlanningSettings, goal: str) -> dict[int, list[bool]]:
+    """Return whether each detour pair that a run stored with these settings is followed, by level."""
+    query = "SELECT level, measured FROM planning WHERE part = ? AND basis = ? ORDER BY level"
     kinds: Kinds = {"level": LevelSeed, "measured": Text}
     with Store.open(run.directory) as store:
-        rows = store.select(query, "planning", kinds, f"behaviour {goal}")
+        rows = store.select(query, "planning", kinds, *behaviour_rows(settings, goal))
         found = {}
         for level, text in rows:
+            if level not in settings.levels:
+                continue
             where = f"{store.path}, planning, level {level}"
-            row = from_plain(json.loads(text), _StoredAnswers, where, "measure planning again", partial=True)
+            row = from_json(text, _StoredAnswers, where, "measure planning again", partial=True)
             found[level] = [answer.follows for answer in row.answers if answer.kind == DETOUR]
     return found
 

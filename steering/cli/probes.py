@@ -47,11 +47,13 @@ def probe(
     """Probe every layer for the cheese's cell and for next moves; compare cheese vectors between positions."""
     from envs.stored.json_records import to_json
     from steering.probes.run import ProbeOptions, run_probes
-    from steering.readouts.run import ReadoutOptions, run_readouts
+    from steering.readouts.run import ReadoutOptions, check_frames, run_readouts
     from steering.sweep.artifacts import PROBES, READOUTS, swept_boundary
     from steering.sweep.spec import stated_of
     from steering.workflows.progress import bar
 
+    if frames:
+        check_frames(frames)  # before the probes, which take long
     stated = stated_of(checkpoint, activation, scale_pixels, out)
     with bar("probing") as progress:
         found = run_probes(ProbeOptions(checkpoint, out, levels, n_levels, sites, states, seed, mode, stated), progress)

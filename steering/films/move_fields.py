@@ -94,7 +94,8 @@ class MoveField:
     def heat(self, kind: str) -> Heat | None:
         """Return the map of ``visits`` or ``path``, None for ``none``; raises :class:`InputError` for another."""
         if kind not in HEATS:
-            raise InputError(f"unknown heat map {kind!r} of a field; {nearest(kind, HEATS)}")
+            known = nearest(kind, [*HEATS, "map"])  # the last is drawn by the command itself
+            raise InputError(f"unknown heat map {kind!r} of a field; {known}")
         if kind == "visits":
             return visits_heat(self.visits(), f"expected visits within {self.horizon} moves")
         if kind == "path":

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +15,7 @@ from agents.networks.policy import Policy
 from envs.errors import RANGES, InputError, check_random_seed, nearest, told_if_stopped
 from envs.files import write_atomic
 from envs.maze import Maze
-from envs.stored.json_records import Kinds, from_json, to_json, to_plain
+from envs.stored.json_records import Kinds, from_json, to_json
 from envs.stored.ranges import LevelSeed, Text
 from steering.experiments.levels import check_levels_asked, parse_levels
 from steering.interventions.sites import Site
@@ -38,7 +36,7 @@ from steering.planning.measure import (
 )
 from steering.planning.pairs import DISTANCE, Goal
 from steering.planning.summary import goal_behaviour, weights_of
-from steering.records.planning import PlanningMaps, PlanningSettings, PlanningSummary
+from steering.records.planning import PlanningMaps, PlanningSettings, PlanningSummary, basis_of
 from steering.records.sweep import CheckpointId
 from steering.sweep.artifacts import PLANNING, PLANNING_MAPS
 from steering.sweep.planning import mazes_beside_sweep
@@ -47,7 +45,6 @@ from steering.sweep.store import Store, run_directory
 DEFAULT_LEVELS = 100
 PAIRS = 8  # of each kind and goal, and states with and without cheese, of each level
 MAPS = 1  # pairs of each kind, goal and level of which causal maps are made
-REVISION = 2  # of how a level is measured: rows of another one are measured again
 ANOTHER = "choose another --out"
 _MEASURED: Kinds = {"level": LevelSeed, "measured": Text}
 
@@ -203,11 +200,8 @@ def _patched(options: PlanningOptions) -> list[tuple[str, Goal]]:
 
 def _basis(part: _Part, settings: PlanningSettings) -> str:
     """Return a digest of all that a level's row depends on, besides the level and the agent."""
-    shared = {**to_plain(settings), "part": part.name, "revision": REVISION}
     unused = {LevelRow: ("levels", "maps", "sites"), PatchRow: ("levels", "maps"), MapRow: ("levels",)}
-    for name in unused[part.kind]:
-        del shared[name]
-    return hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()
+    return basis_of(settings, part.name, unused[part.kind])
 
 
 def _rows(store: Store, part: _Part, settings: PlanningSettings) -> dict[int, Any]:

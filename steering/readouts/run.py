@@ -91,6 +91,14 @@ def learning_sizes(frames: int) -> tuple[int, ...]:
     return tuple(CHUNK * number for number in chunks if number >= FOLDS)
 
 
+def check_frames(frames: int) -> tuple[int, ...]:
+    """Return :func:`learning_sizes`; raise :class:`InputError` for fewer frames than readouts can learn from."""
+    sizes = learning_sizes(RANGES["frames"].check(frames))
+    if not sizes:
+        raise InputError(f"frames {frames}: give {CHUNK * (FOLDS - 1) + 1} at least, or 0 for no readouts")
+    return sizes
+
+
 def run_readouts(
     options: ReadoutOptions, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> ReadoutSummary:
@@ -131,9 +139,7 @@ def _plan(
     for name in ("states", "frames", "pairs", "distance"):
         RANGES[name].check(getattr(options, name))
     check_levels_asked(options.levels, options.n_levels)
-    sizes = learning_sizes(options.frames)
-    if not sizes:
-        raise InputError(f"frames {options.frames}: give {CHUNK * (FOLDS - 1) + 1} at least, or 0 for no readouts")
+    sizes = check_frames(options.frames)
     policy = load_stated(options.checkpoint, options.stated)
     sites = select_sites(options.sites, policy.net)
     if INPUT not in [site.name for site in sites]:  # the baseline of every comparison

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Collection
 from dataclasses import dataclass
 
+from envs.stored.json_records import to_plain
 from envs.stored.ranges import (
     AtMostOne,
     Count,
@@ -17,6 +21,11 @@ from envs.stored.ranges import (
     RandomSeed,
 )
 from steering.records.sweep import CheckpointId
+
+REVISION = 2  # of how a level is measured: rows of another one are measured again
+GOALS, KINDS = ("cheese", "corner"), ("cheese", "detour")
+READINGS = ("departure", "handoff", "arrival", "spread")
+MAP_SIDE = 15  # blocks of a causal map
 
 
 @dataclass(frozen=True)
@@ -304,3 +313,23 @@ class PlanningMaps:
     """Procgen's distribution mode of the levels."""
     maps: tuple[CausalMap, ...]
     """Causal maps, by kind and goal."""
+
+
+def basis_of(settings: PlanningSettings, part: str, unused: Collection[str]) -> str:
+    """Return a digest of all that a level's row depends on, besides the level and the agent.
+
+    Args:
+        settings: of the command that measured it.
+        part: name of what was measured.
+        unused: names of the settings that the row does not depend on.
+    """
+    shared = {**to_plain(settings), "part": part, "revision": REVISION}
+    for name in unused:
+        del shared[name]
+    return hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()
+
+
+def behaviour_rows(settings: PlanningSettings, goal: str) -> tuple[str, str]:
+    """Return (part, basis) of the rows in a run's database that hold the answers to the pairs of a goal."""
+    part = f"behaviour {goal}"
+    return part, basis_of(settings, part, ("levels", "maps", "sites"))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from envs.stored.json_records import check_parts
 from envs.stored.ranges import Count, Name
-from steering.records.planning import Located, Share
+from steering.records.planning import GOALS, KINDS, MAP_SIDE, READINGS, Located, PlanningMaps, PlanningSummary, Share
 from steering.records.probes import Estimate
 from steering.records.sweep import CheckpointId
 from steering.statistics.formatting import short_site_name
@@ -196,3 +197,54 @@ class ComparedPlanning:
     """What each run measured, by goal; empty for a run without planning."""
     missing: str
     """Runs without planning, and why; empty: none."""
+
+
+def check_planning(found: PlanningSummary, where: object, remedy: str) -> None:
+    """Raise :class:`InputError` in one line if the parts of ``found`` do not belong together."""
+    check_parts(_planning_parts(found), where, remedy)
+
+
+def _planning_parts(found: PlanningSummary) -> Iterator[tuple[str, object, object]]:
+    """Yield names of parts of ``planning.json``, what they are, and what they must be."""
+    ladder, patches, sites = len(found.ladder), len(found.patches), len(found.settings.sites)
+    goals, located = [row.goal for row in found.behaviour], [(row.kind, row.goal) for row in found.located]
+    yield "patches", found.patches[:2], ("source", "mouse")
+    yield "goals of behaviour", sorted(goals), sorted(set(goals) & set(GOALS))
+    yield "kinds and goals of located", sorted(located), sorted(set(located) & _KINDS_AND_GOALS)
+    for row in found.behaviour:
+        yield f"{row.goal}: bins of detours and idle pairs", (bool(row.detour), bool(row.idle)), (True, True)
+        for part in (*row.detour, *row.idle):
+            yield f"{row.goal}: readers at {part.steps} steps", len(part.readers), ladder
+        yield f"{row.goal}: readers", len(row.readers), ladder
+    for each in found.located:
+        name = f"{each.kind} {each.goal}"
+        yield f"{name}: sites", tuple(site.name for site in each.sites), found.settings.sites
+        for site in each.sites:
+            yield f"{name}: places at {site.name}", (len(site.carried), len(site.needed)), (patches, patches)
+        for readings in (each.readings, *(part.readings for part in each.bins)):
+            named = [reading.name for reading in readings]
+            yield f"{name}: readings", named, [reading for reading in READINGS if reading in named]
+        for bin_ in each.bins:
+            yield f"{name}: sites at {bin_.steps} steps", (len(bin_.source), len(bin_.mouse)), (sites, sites)
+
+
+_KINDS_AND_GOALS = {(kind, goal) for kind in KINDS for goal in GOALS}
+
+
+def check_maps(found: PlanningMaps, where: object, remedy: str) -> None:
+    """Raise :class:`InputError` in one line if the parts of ``found`` do not belong together."""
+    check_parts(_map_parts(found), where, remedy)
+
+
+def _map_parts(found: PlanningMaps) -> Iterator[tuple[str, object, object]]:
+    """Yield names of parts of ``planning_maps.json``, what they are, and what they must be."""
+    square, of = [MAP_SIDE] * MAP_SIDE, [(part.kind, part.goal) for part in found.maps]
+    yield "kinds and goals", sorted(of), sorted(set(of) & _KINDS_AND_GOALS)
+    for part in found.maps:
+        name = f"{part.kind} {part.goal}"
+        yield f"{name}: any site", bool(part.sites), True
+        for centre, counts in (("source", part.around_source), ("mouse", part.around_mouse)):
+            yield f"{name}: blocks around the {centre}, by row", list(map(len, counts)), square
+        for site in part.sites:
+            for centre, blocks in (("source", site.source), ("mouse", site.mouse)):
+                yield f"{name}: blocks around the {centre} at {site.name}, by row", list(map(len, blocks)), square

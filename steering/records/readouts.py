@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from envs.stored.json_records import check_parts
 from envs.stored.ranges import Count, LevelSeed, Line, Mode, Name, NonNegative, Positive, RandomSeed
-from steering.records.planning import Share
+from steering.records.planning import GOALS, Share
 from steering.records.probes import Estimate
 from steering.records.sites import SiteFacts
 from steering.records.sweep import CheckpointId
@@ -279,3 +281,55 @@ class WrittenSummary:
         """Return the sites where the next move can be read, but the direction raises it by half at no strength."""
         parts = [(site.name, part) for site in self.sites for part in site.places if part.place == place]
         return [name for name, part in parts if part.read and part.half(direction) is None]
+
+
+WRITTEN_PLACES, WRITTEN_DIRECTIONS = ("mouse", "map"), ("readout", "means")
+
+
+def check_readouts(found: ReadoutSummary, where: object, remedy: str) -> None:
+    """Raise :class:`InputError` in one line if the parts of ``found`` do not belong together."""
+    check_parts(_readout_parts(found), where, remedy)
+
+
+def _readout_parts(found: ReadoutSummary) -> Iterator[tuple[str, object, object]]:
+    """Yield names of parts of ``readouts.json``, what they are, and what they must be."""
+    sizes = found.settings.frames
+    yield "settings: frames", (bool(sizes), list(sizes)), (True, sorted(set(sizes)))
+    yield "asked: cheese", "cheese" in found.asked, True
+    yield "pairs: goals", [goal for goal in found.pairs if goal not in GOALS], []
+    yield "goals of detours", [row.what for row in found.detours if row.what not in GOALS], []
+    yield "any site with all views", any(len(site.views) == len(VIEWS) for site in found.sites), True
+    for reader in found.readers:
+        yield f"reader {reader.name!r}: name and curve", (bool(reader.name), bool(reader.curve)), (True, True)
+    for site in found.sites:
+        views = [view.view for view in site.views]
+        yield f"{site.name}: views", views, [view for view in VIEWS if view in views]
+        for view in site.views:
+            learned = [share.frames for share in view.curve]
+            yield f"{site.name}, {view.view}: frames", learned, [size for size in sizes if size in learned]
+
+
+def check_written(found: WrittenSummary, where: object, remedy: str) -> None:
+    """Raise :class:`InputError` in one line if the parts of ``found`` do not belong together."""
+    check_parts(_written_parts(found), where, remedy)
+
+
+def _written_parts(found: WrittenSummary) -> Iterator[tuple[str, object, object]]:
+    """Yield names of parts of ``written_moves.json``, what they are, and what they must be."""
+    strengths = list(found.settings.strengths)
+    yield "settings: any strength", bool(strengths), True
+    yield "settings: any site", bool(found.settings.sites), True
+    yield "sites", tuple(site.name for site in found.sites), found.settings.sites
+    for site in found.sites:
+        places = [part.place for part in site.places]
+        yield f"{site.name}: the whole site", "map" in places, True
+        yield f"{site.name}: places", places, [place for place in WRITTEN_PLACES if place in places]
+        for part in site.places:
+            name = f"{site.name}, {part.place}"
+            own = [each.name for each in part.directions if each.name in WRITTEN_DIRECTIONS]
+            yield f"{name}: directions", own, list(WRITTEN_DIRECTIONS)
+            for each in part.directions:
+                given = [effect.strength for effect in each.effects]
+                yield f"{name}, {each.name}: strengths", given, strengths
+                beyond = {effect.beyond is not None for effect in each.effects}
+                yield f"{name}, {each.name}: beyond controls", beyond, {each.name in WRITTEN_DIRECTIONS}

@@ -7,10 +7,10 @@ mode is left out of a report, which says so.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from envs.errors import InputError
 from envs.stored.json_records import from_plain, read_json
@@ -20,7 +20,8 @@ from steering.records.boundary import BoundarySummary, RunIndex
 from steering.records.examples import ExampleFields
 from steering.records.planning import PlanningMaps, PlanningSummary
 from steering.records.probes import ProbeSummary, check_probes
-from steering.records.readouts import ReadoutSummary, WrittenSummary
+from steering.records.readings import check_maps, check_planning
+from steering.records.readouts import ReadoutSummary, WrittenSummary, check_readouts, check_written
 from steering.records.replication import ReplicateSummary
 from steering.records.sweep import CheckpointId
 
@@ -88,6 +89,8 @@ class Artifact(Generic[T]):
     """Its content in words."""
     kind: type[T]
     """The record in it."""
+    check: Callable[[Any, object, str], None] = lambda found, where, remedy: None
+    """Function (record, where, remedy) that raises :class:`InputError` if parts of a record do not belong together."""
 
     def read(self, directory: Path, remedy: str) -> T:
         """Return the record in a directory's file; raise :class:`InputError` with ``remedy`` for anything else."""
@@ -95,7 +98,7 @@ class Artifact(Generic[T]):
         found = read_json(path, remedy)
         if not self._made(found):
             raise InputError(f"{path}: not {self.what}; {remedy}")
-        return from_plain(found, self.kind, path, remedy)
+        return self._whole(found, path, remedy)
 
     def of_sweep(self, directory: Path, sha256: str, mode: str) -> tuple[T | None, str]:
         """Return the record and "", or None and why it is not shown with a sweep; None, "" without the file.
@@ -114,27 +117,47 @@ class Artifact(Generic[T]):
             return None, f"{self.file} is of another checkpoint than the sweep and is not shown"
         if made.of_mode not in ("", mode):  # none is a fault, which the whole record names
             return None, f"{self.file} is of mode {made.of_mode}, the sweep of mode {mode}; it is not shown"
-        return from_plain(found, self.kind, path, REMEDY), ""
+        return self._whole(found, path, REMEDY), ""
+
+    def _whole(self, found: object, path: Path, remedy: str) -> T:
+        """Return the record, its fields and what they have to do with one another checked."""
+        record = from_plain(found, self.kind, path, remedy)
+        self.check(record, path, remedy)
+        return record
 
     def _made(self, found: object) -> bool:
         return isinstance(found, dict) and found.get("format") == self.format
 
 
-PROBES = Artifact("probes.json", "mazesteer-probes-5", "mazesteer probe", "readings of probes", ProbeSummary)
+PROBES = Artifact(
+    "probes.json", "mazesteer-probes-5", "mazesteer probe", "readings of probes", ProbeSummary, check_probes
+)
 FIELDS = Artifact("fields.json", "mazesteer-fields-1", "mazesteer layer-sweep", "fields of moves", ExampleFields)
 REPLICATE = Artifact(
     "replicate.json", "mazesteer-replicate-1", "mazesteer replicate", "published findings", ReplicateSummary
 )
 PLANNING = Artifact(
-    "planning.json", "mazesteer-planning-1", "mazesteer planning", "readings of planning", PlanningSummary
+    "planning.json",
+    "mazesteer-planning-1",
+    "mazesteer planning",
+    "readings of planning",
+    PlanningSummary,
+    check_planning,
 )
 PLANNING_MAPS = Artifact(
-    "planning_maps.json", "mazesteer-planning-maps-1", "mazesteer planning", "causal maps", PlanningMaps
+    "planning_maps.json", "mazesteer-planning-maps-1", "mazesteer planning", "causal maps", PlanningMaps, check_maps
 )
 WRITTEN = Artifact(
-    "written_moves.json", "mazesteer-written-moves-1", "mazesteer write-moves", "written moves", WrittenSummary
+    "written_moves.json",
+    "mazesteer-written-moves-1",
+    "mazesteer write-moves",
+    "written moves",
+    WrittenSummary,
+    check_written,
 )
-READOUTS = Artifact("readouts.json", "mazesteer-readouts-1", "mazesteer probe", "readouts at the mouse", ReadoutSummary)
+READOUTS = Artifact(
+    "readouts.json", "mazesteer-readouts-1", "mazesteer probe", "readouts at the mouse", ReadoutSummary, check_readouts
+)
 INDEX = Artifact("index.json", "mazesteer-runs-1", "mazesteer layer-sweep", "an index of runs", RunIndex)
 REMEDY = "remove it, or make it anew"
 
@@ -210,10 +233,7 @@ def read_probes(directory: Path, sha256: str, mode: str) -> tuple[ProbeSummary |
     Raises:
         InputError: for a file that cannot be read.
     """
-    found, note = PROBES.of_sweep(directory, sha256, mode)
-    if found is not None:
-        check_probes(found, directory / PROBES.file, REMEDY)
-    return found, note
+    return PROBES.of_sweep(directory, sha256, mode)
 
 
 def swept_boundary(directory: Path) -> BoundarySummary | None:

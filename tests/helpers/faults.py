@@ -132,3 +132,11 @@ def admits(kind: inspect.Type, value: Any) -> bool:
 def kind_admits(kind: Any, value: Any) -> bool:
     """Return whether a value is of a Python type with ranges."""
     return admits(msgspec.inspect.type_info(kind), value)
+
+
+def changed(data: Any, path: tuple[str | int, ...], value: Any) -> Any:
+    """Return ``data`` with the list at ``path`` one short (``value`` is :data:`MISSING`), or ``value`` put there."""
+    part = data
+    for step in path:
+        part = part[step]
+    return Fault(path, part[:-1] if value is MISSING else value).within(data)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from envs.errors import InputError
 from envs.stored.json_records import from_json, to_json
 from steering.analysis.comparison_readings import planning_table
 from steering.figures.comparison_figures import planning_figures
@@ -16,7 +17,7 @@ from steering.planning.located import PATCHES
 from steering.planning.measure import LevelRow
 from steering.planning.summary import goal_behaviour, weights_of
 from steering.records.comparison import Comparison
-from steering.records.planning import Located, PlanningSettings, PlanningSummary, PlanReading, Share
+from steering.records.planning import Located, PlanningSettings, PlanningSummary, PlanReading, Share, behaviour_rows
 from steering.records.readings import ComparedPlan, ComparedPlanning
 from steering.records.sweep import CheckpointId
 from steering.reports.comparison_report import run_compare
@@ -40,10 +41,11 @@ def planned(directory: Path, name: str, sha256: str, follows: np.ndarray, distan
     behaviour = goal_behaviour("cheese", answers, [cells] * len(LEVELS), weights_of(len(LEVELS), 0), distance)
     summary = PlanningSummary(PLANNING.format, CheckpointId(name, sha256), settings, LADDER, PATCHES, (behaviour,), ())
     (directory / PLANNING.file).write_bytes(to_json(summary))
+    part, basis = behaviour_rows(settings, "cheese")
     with Store.open(directory) as store, store.transaction() as db:
         for level, row in zip(LEVELS, answers, strict=True):
             text = to_json(LevelRow(row, cells)).decode()
-            db.execute("INSERT INTO planning VALUES (?, ?, ?, ?)", ("behaviour cheese", level, "basis", text))
+            db.execute("INSERT INTO planning VALUES (?, ?, ?, ?)", (part, level, basis, text))
 
 
 @pytest.fixture
@@ -124,3 +126,19 @@ def test_a_reading_that_is_nowhere_is_not_called_a_site() -> None:
     shown = dict(zip(header, row, strict=True))
     assert shown["departure"] == "relu3 (relu3 to nowhere)"
     assert shown["handoff"] == "nowhere (nowhere)" and shown["arrival"] == "input (input only)"
+
+
+def test_rows_of_another_command_do_not_count(runs: list[Path], tmp_path: Path) -> None:
+    """A command with other settings that was stopped has replaced some rows, ``planning.json`` is the former's."""
+    with Store.open(runs[1]) as store, store.transaction() as db:
+        db.execute("UPDATE planning SET basis = 'another' WHERE level < 5")
+    data = run_compare(runs[:2], tmp_path / "out", seed=0)
+    assert data.planning is not None and data.planning.arms[1][0].mazes == len(LEVELS) - 5
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"answers": [{"kind": "detour", "follows": NaN}]}'])
+def test_a_damaged_row_is_refused_in_one_line(text: str, runs: list[Path], tmp_path: Path) -> None:
+    with Store.open(runs[1]) as store, store.transaction() as db:
+        db.execute("UPDATE planning SET measured = ? WHERE level = ?", (text, LEVELS[0]))
+    with pytest.raises(InputError, match=rf"^\S+sqlite, planning, level {LEVELS[0]}: .*; measure planning again$"):
+        run_compare(runs[:2], tmp_path / "out", seed=0)

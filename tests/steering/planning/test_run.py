@@ -23,9 +23,10 @@ from steering.planning.pairs import Goal
 from steering.planning.run import PlanningOptions, run_planning
 from steering.reports.captions import FIGURES
 from steering.statistics.formatting import short_site_name
-from steering.sweep.artifacts import PLANNING, PLANNING_MAPS
+from steering.sweep.artifacts import PLANNING, PLANNING_MAPS, Artifact
 from steering.sweep.store import Store
 from tests.helpers.command import mazesteer
+from tests.helpers.faults import MISSING, changed
 
 LEVELS = ["--levels", "2,8", "--pairs", "2"]
 
@@ -111,6 +112,35 @@ def test_a_stored_row_with_numbers_missing_is_refused(part: str, run: Path, tmp_
         db.execute("UPDATE planning SET measured = ? WHERE part = ? AND level = 2", (json.dumps(row), part))
     done = mazesteer("planning", "region5", *LEVELS, "--out", out)
     assert done.returncode == 2 and f"planning, {part}, level 2: numbers are missing; choose" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("of", "path", "value", "words"),
+    [
+        (PLANNING, ("ladder",), MISSING, "cheese: readers at"),
+        (PLANNING, ("patches", 1), "x", "patches: expected"),
+        (PLANNING, ("behaviour", 0, "goal"), "x", "goals of behaviour"),
+        (PLANNING, ("behaviour", 0, "detour"), [], "cheese: bins"),
+        (PLANNING, ("behaviour", 1, "idle", 0, "readers"), MISSING, "corner: readers at"),
+        (PLANNING, ("behaviour", 1, "readers"), MISSING, "corner: readers: expected 7, got 6"),
+        (PLANNING, ("located", 0, "kind"), "detour", "kinds and goals"),
+        (PLANNING, ("located", 0, "sites"), MISSING, "cheese cheese: sites"),
+        (PLANNING, ("located", 1, "sites", 3, "needed"), MISSING, "detour cheese: places at"),
+        (PLANNING, ("located", 2, "bins", 0, "mouse"), MISSING, "detour corner: sites at"),
+        (PLANNING, ("located", 2, "readings", 0, "name"), "arrival", "detour corner: readings"),
+        (PLANNING_MAPS, ("maps", 0, "sites"), [], "cheese cheese: any site"),
+        (PLANNING_MAPS, ("maps", 0, "goal"), "x", "kinds and goals"),
+        (PLANNING_MAPS, ("maps", 1, "around_source", 3), MISSING, "detour cheese: blocks around the source, by row"),
+        (PLANNING_MAPS, ("maps", 1, "sites", 2, "mouse"), MISSING, "detour cheese: blocks around the mouse at"),
+    ],
+)
+def test_parts_that_do_not_belong_together_are_refused(
+    of: Artifact[Any], path: tuple[str | int, ...], value: Any, words: str, run: Path, tmp_path: Path
+) -> None:
+    data = json.loads((run / of.file).read_text())
+    (tmp_path / of.file).write_text(json.dumps(changed(data, path, value)))
+    with pytest.raises(InputError, match=rf"^{re.escape(str(tmp_path / of.file))}: {words}.*; make it anew$"):
+        of.read(tmp_path, "make it anew")
 
 
 def test_figures_and_tables_show_the_numbers_of_the_files(run: Path) -> None:

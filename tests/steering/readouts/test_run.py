@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import shutil
+import sqlite3
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from agents.networks.policy import MazePolicy
 from envs.errors import InputError
-from envs.maze import Maze
 from envs.stored.json_records import to_json
 from steering.analysis.readings import readings
 from steering.cli.probes import show_readouts
 from steering.experiments.levels import first_levels
 from steering.figures.readout_figures import learning_figure, readout_caption, readout_figure, readout_table
 from steering.interventions.sites import find_site
+from steering.planning.readers import reader_name
 from steering.probes.summary import APART
 from steering.readouts.frames import Asked, asked_of
-from steering.readouts.measure import CHUNK, reach
+from steering.readouts.measure import CHUNK, Reading, frames_to_learn, learn_narrow, reach
 from steering.readouts.run import ReadoutOptions, learning_sizes, run_readouts
-from steering.readouts.summary import blind_readers, strongest
+from steering.readouts.summary import Shares, appearances, blind_readers, strongest
+from steering.readouts.windows import ladder_told, readers_told
+from steering.statistics import bootstrap
 from steering.sweep.artifacts import READOUTS
+from tests.helpers.faults import changed
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 FEW = 5 * CHUNK
@@ -103,21 +111,29 @@ def test_what_is_stored_is_not_asked_again(run: Path, options: ReadoutOptions, m
 def test_a_stopped_run_goes_on_to_the_same_numbers(
     run: Path, options: ReadoutOptions, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Stopped when the readers are done and no readout is; then all is done but nothing that was stored."""
-    other, done = dataclasses.replace(options, out=tmp_path / "run"), []
+    """Of what is missing, stopped when the small readout is done and the large one is not; the rest is kept."""
+    other, told = dataclasses.replace(options, out=tmp_path / "run"), []
+    shutil.copytree(run, other.out)
+    (other.out / READOUTS.file).unlink()
+    with sqlite3.connect(other.out / "results.sqlite") as db:
+        missing = (
+            f"readouts whole of fc_policy from {FEW}",
+            f"readouts whole of embedder.block1.maxpool from {FEW}",
+        )
+        assert db.execute("DELETE FROM planning WHERE part IN (?, ?)", missing).rowcount == 2 * 8
 
     def stop(chunks: int, total: int) -> None:
-        done.append((chunks, total))
-        if chunks >= FEW // CHUNK:
+        told.append((chunks, total))
+        if chunks > FEW // CHUNK:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         run_readouts(other, stop)
-    assert "of 28 readouts and readers are stored" in capsys.readouterr().err
+    assert "27 of 28 readouts and readers are stored" in capsys.readouterr().err
     left = []
     run_readouts(other, lambda chunks, total: left.append(total))
-    assert (tmp_path / "run" / READOUTS.file).read_bytes() == (run / READOUTS.file).read_bytes()
-    assert set(left) == {done[0][1] - FEW // CHUNK}
+    assert (other.out / READOUTS.file).read_bytes() == (run / READOUTS.file).read_bytes()
+    assert {total for _, total in told} == {2 * FEW // CHUNK} and set(left) == {FEW // CHUNK}
 
 
 def test_what_sees_no_change_follows_no_detour(run: Path) -> None:
@@ -163,10 +179,44 @@ def test_too_few_frames_to_learn_from_are_refused(options: ReadoutOptions) -> No
         run_readouts(dataclasses.replace(options, frames=300))
 
 
-def test_mazes_too_small_for_a_pair_are_still_read(tmp_path: Path) -> None:
+def test_mazes_too_small_for_a_pair_are_still_read(policy: MazePolicy) -> None:
     """With changes asked for farther away than any maze is wide there is no detour, and no site that follows one."""
-    found = run_readouts(
-        ReadoutOptions("region5", tmp_path, n_levels=8, sites="fc_policy", states=2, frames=FEW, distance=24)
+    mazes = first_levels(2)[0]
+    asked = asked_of(policy, mazes, 2, 2, 24, 0)
+    counts = asked.counts()
+    assert [level.follows for level in counts] == [{}, {}] and all(level.right["cheese"] == 2 for level in counts)
+    readers = ladder_told(asked, mazes) | readers_told(asked, frames_to_learn(mazes, CHUNK, 0))
+    reading, found = Reading(find_site(policy.net, "fc_policy"), "whole"), []
+    learn_narrow(
+        policy, mazes, asked, [reading], [FEW], 0, lambda size, _, levels: found.append((size, levels)), lambda: None
     )
-    assert found.pairs == {} and found.detours == ()
-    assert Maze.from_level(found.settings.levels[0]).cheese is not None
+    assert [size for size, _ in found] == [FEW]
+    for levels in (*readers.values(), found[0][1]):
+        assert [level.follows for level in levels] == [{}, {}] and set(levels[0].right) <= set(counts[0].right)
+    named = {reader_name(name) if name is None or isinstance(name, int) else name: row for name, row in readers.items()}
+    shares = Shares(counts, bootstrap.resamples(2, np.random.default_rng(0)))
+    sites = [find_site(policy.net, name) for name in ("input", "embedder.block3.maxpool")]
+    assert appearances(sites, lambda *_: counts, named, 24, shares)[0] == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        (("settings", "frames"), [], "settings: frames"),
+        (("asked",), {}, "asked: cheese"),
+        (("pairs",), {"x": 1}, "pairs: goals"),
+        (("sites",), [], "any site with all views"),
+        (("readers", 2, "curve"), [], "reader .*: name and curve"),
+        (("readers", 2, "name"), "", "reader '': name and curve"),
+        (("sites", 1, "views", 0, "view"), "whole", "embedder.block1.maxpool: views"),
+        (("sites", 1, "views", 0, "curve", 0, "frames"), 7, "embedder.block1.maxpool, 1x1: frames"),
+        (("detours", 0, "what"), "x", "goals of detours"),
+    ],
+)
+def test_parts_that_do_not_belong_together_are_refused(
+    path: tuple[str | int, ...], value: Any, words: str, run: Path, tmp_path: Path
+) -> None:
+    data = json.loads((run / READOUTS.file).read_text())
+    (tmp_path / READOUTS.file).write_text(json.dumps(changed(data, path, value)))
+    with pytest.raises(InputError, match=rf"^\S+readouts.json: {words}: expected .*; make it anew$"):
+        READOUTS.read(tmp_path, "make it anew")

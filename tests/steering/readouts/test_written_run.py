@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import sqlite3
@@ -23,6 +24,7 @@ from steering.records.readouts import WrittenSummary
 from steering.statistics.formatting import format_estimate, short_site_name
 from steering.sweep.artifacts import WRITTEN
 from tests.helpers.command import mazesteer
+from tests.helpers.faults import MISSING, changed
 
 LEVELS = "0:14"
 SITES = "embedder.block3.maxpool,embedder.relufc"
@@ -156,3 +158,24 @@ def test_a_report_shows_them_beside_the_sweep(run: Path, sweep: Path, tmp_path: 
     strongest = [site.places[-1].directions[1].effects[-1].beyond.value for site in found.sites]
     assert list(curves["difference of means, strength 4", "y2"]) == strongest
     assert len(curves["next move read", "y"]) == 1 and len(curves["next move read", "y2"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        (("settings", "strengths"), [], "settings: any strength"),
+        (("sites",), MISSING, "sites"),
+        (("sites", 0, "places", 0, "place"), "x", ".*: places"),
+        (("sites", 0, "places", -1, "place"), "x", ".*: the whole site"),
+        (("sites", 0, "places", 0, "directions", 0, "name"), "x", ".*: directions"),
+        (("sites", 0, "places", 0, "directions", 0, "effects"), MISSING, ".*: strengths"),
+        (("sites", 0, "places", 0, "directions", 0, "effects", 0, "beyond"), None, ".*: beyond controls"),
+    ],
+)
+def test_parts_that_do_not_belong_together_are_refused(
+    path: tuple[str | int, ...], value: Any, words: str, run: Path, tmp_path: Path
+) -> None:
+    data = json.loads((run / WRITTEN.file).read_text())
+    (tmp_path / WRITTEN.file).write_text(json.dumps(changed(data, path, value)))
+    with pytest.raises(InputError, match=rf"^\S+written_moves.json: {words}: expected .*; make it anew$"):
+        WRITTEN.read(tmp_path, "make it anew")
