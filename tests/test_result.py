@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from agents.checkpoints.cards import load_card, zoo_snapshots
+from envs.stored.json_records import from_json
 from steering.analysis.compared_runs import find_runs, read_compared_runs
 from steering.analysis.comparison import compare
 from steering.analysis.paired_effects import cheese_tells
@@ -17,6 +19,7 @@ from steering.analysis.summary import summarize
 from steering.experiments.conditions import MAIN
 from steering.probes.summary import APART
 from steering.records.comparison import ComparedRunSummary
+from steering.records.sweep import SweepSummary
 from steering.statistics.formatting import short_site_name
 from steering.sweep.artifacts import PLANNING, READOUTS, WRITTEN, read_probes
 from steering.sweep.spec import SweepSpec
@@ -154,6 +157,17 @@ def test_the_page_has_the_numbers_of_planning_readouts_and_written_moves(near: d
     shipped = zoo_snapshots("region5")
     for count in SNAPSHOTS:
         assert evidence(PLANNING, f"region5-{count}", tmp_path).checkpoint.sha256 == shipped[count]["sha256"]
+
+
+def test_the_page_has_the_numbers_of_the_cheese_moved() -> None:
+    found = from_json(
+        lzma.decompress((ROOT / "docs" / "evidence" / "region5-move-summary.json.xz").read_bytes()), SweepSummary
+    )
+    assert found.checkpoint.sha256 == load_card("region5")["sha256"] and len(found.levels.used) == 64
+    said = PAGE[PAGE.index("Moving the cheese instead") :]
+    rows = {short_site_name(site.name): site.conditions["move"] for site in found.sites}
+    for site in ("block2.res1.resadd", "block3.conv", "block3.maxpool"):
+        assert f"{ranged(vars(rows[site]), 'blindness', 2)} at `{site}`" in said
 
 
 def test_what_stands_beside_every_agent_is_the_control_as_it_was_measured(tmp_path: Path) -> None:
