@@ -143,6 +143,6 @@ def test_bins_follow_the_distance_of_the_changes() -> None:
     assert min(pair.distance for pair in many) >= 2
     every, found = ({length_bin(pair.distance, lows) for pair in pairs} for pairs in (many, few))
     assert found == every and len(every) > 3, "a few pairs are of all the bins that there are pairs of"
-    for pair in found:
+    for pair in many:
         k = length_bin(pair.distance, lows)
         assert lows[k] <= pair.distance < (*lows, 10**6)[k + 1]
