@@ -31,9 +31,9 @@ SITES = [made_up_site(name, depth, affine=name == "input") for depth, name in en
 FOLLOWED = ((0.0, 0.25), (0.0, 0.5))  # by run: 3x3 units at the two sites with a map
 
 
-def told(share: float) -> ToldShares:
+def told(share: float, frames: int = 80) -> ToldShares:
     estimate = {"corner": Estimate(share, share, share)}
-    return ToldShares(80, {"policy": Estimate(0.5, 0.5, 0.5)}, estimate, {"corner": Estimate(0.0, 0.0, 0.0)})
+    return ToldShares(frames, {"cheese": Estimate(0.5, 0.5, 0.5)}, estimate, {"corner": Estimate(0.0, 0.0, 0.0)})
 
 
 def readouts(run: int, name: str, sha256: str, states: int = 8) -> ReadoutSummary:
@@ -42,7 +42,7 @@ def readouts(run: int, name: str, sha256: str, states: int = 8) -> ReadoutSummar
     for depth, site in enumerate(SITES):
         views = [view for view in VIEWS if depth < 2 or view == "whole"]
         shares = [FOLLOWED[run][depth] if view == READ else 1.0 for view in views]
-        curves = [(told(0.9), told(share)) for share in shares]
+        curves = [(told(0.9, 20), told(share)) for share in shares]
         made = [View(view, 1, None, "all", curve, {}, None) for view, curve in zip(views, curves, strict=True)]
         sites.append(ReadoutSite(**vars(site), views=tuple(made)))
     where = Appearance("corner", READ, "surroundings", "a", "a", "b", "b", "a", None)
@@ -53,7 +53,7 @@ def readouts(run: int, name: str, sha256: str, states: int = 8) -> ReadoutSummar
         checkpoint,
         settings,
         {},
-        {"policy": 160},
+        {"cheese": 160},
         pairs,
         told(1.0),
         (),

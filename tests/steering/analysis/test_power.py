@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.stats
 from typer.testing import CliRunner
 
 from envs.errors import InputError
@@ -28,13 +29,15 @@ def pilot(n: int, sd: float) -> np.ndarray:
 
 @pytest.mark.parametrize("width", [0.1, 0.05, 0.03])
 def test_a_mean_needs_what_the_formula_says(width: float) -> None:
-    """With the same TV everywhere blindness is one minus a mean: n = (2 * 1.96 * sd / width)^2.
+    """With the same TV everywhere blindness is one minus a mean: n = (2 t sd / width)^2, t Student's quantile.
 
-    Within 8%: the formula takes the standard error for known, and 64 studies have noise of their own.
+    Within 8%: the quantile's degrees of freedom are estimated, and 64 studies have noise of their own.
     """
     sd = 0.3
+    known = (2 * 1.96 * sd / width) ** 2
+    expected = (2 * scipy.stats.t.ppf(0.975, known - 1) * sd / width) ** 2
     found = levels_needed(pilot(300, sd), np.ones(300), width, np.random.default_rng(1))
-    assert found.levels == pytest.approx((2 * 1.96 * sd / width) ** 2, rel=0.08)
+    assert found.levels == pytest.approx(expected, rel=0.08)
     assert (found.levels > SIZES[-1]) == (width == 0.03)
 
 
