@@ -155,7 +155,8 @@ def _other_readings(summary: SweepSummary, probes: ProbeBoundaries | None) -> st
     found = _readings(probes)
     parts = []
     if "cheese" in found:
-        text = "Asked independently, the next move towards the cheese can be read beyond pixels and surroundings "
+        text = "By probes of whole maps, which are short of frames, the next move towards the cheese can be read "
+        text += "beyond pixels and surroundings "
         text += _interval_of(found["cheese"])[:-1]
         if APART in found:
             site = found[APART].site

@@ -115,7 +115,7 @@ def test_probes_that_agree_have_a_sentence(summary: SweepSummary) -> None:
     found = probes(("c", "c", "d"), apart="d")
     first, _, third, _ = sentences(conclude_sweep(summary, found))
     assert first == sentences(conclude_sweep(summary))[0]
-    assert third.startswith("Asked independently, the next move towards the cheese can be read beyond")
+    assert third.startswith("By probes of whole maps, which are short of frames, the next move towards the cheese can")
     assert "pixels and surroundings from c (95% interval c to d; where the corner asks for another move" in third
     assert "another move, from d on)" in third
     half = "at least half of the cheese's effect on the activations is what it is at the start"
