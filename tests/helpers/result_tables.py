@@ -22,7 +22,7 @@ Table = list[list[str]]
 
 
 SERIES = (0, 131_072, 262_144, 524_288, 1_048_576, 2_097_152, 4_194_304, 12_007_936)  # snapshots of region5, in samples
-READ_AGENTS = ("region5", "anywhere", "reflex")
+READ_AGENTS = ("region5", "region5-seed1", "region5-seed2", "anywhere", "reflex")
 WRITTEN_AGENTS = ("region5", "reflex")
 NEAR_SITES = ("embedder.block2.res1.resadd", "embedder.block3.conv", "embedder.block3.maxpool")
 
