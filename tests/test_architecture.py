@@ -37,7 +37,7 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"steering.experiments": "conditions outcome exact profiles levels level_conditions sampled"},
     {"steering.records": "sites boundary sweep probes planning readouts readings comparison examples replication"},
     {"steering.sweep": "artifacts provenance spec recordings store outcome_table units executors run planning"},
-    {"steering.planning": "pairs readers behaviour located maps measure summary located_summary run"},
+    {"steering.planning": "pairs readers behaviour located maps measure rows summary located_summary run"},
     {"steering.probes": "score_records data ridge convolutional summary surroundings scores curves "
                         "position_dependence run"},
     {"steering.readouts": "frames learners windows measure summary run directions written written_summary written_run"},

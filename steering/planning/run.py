@@ -15,8 +15,7 @@ from agents.networks.policy import Policy
 from envs.errors import RANGES, InputError, check_random_seed, nearest, told_if_stopped
 from envs.files import write_atomic
 from envs.maze import Maze
-from envs.stored.json_records import Kinds, from_json, to_json
-from envs.stored.ranges import LevelSeed, Text
+from envs.stored.json_records import to_json
 from steering.experiments.levels import check_levels_asked, parse_levels
 from steering.interventions.sites import Site
 from steering.planning.behaviour import LADDER
@@ -35,6 +34,7 @@ from steering.planning.measure import (
     patch_row,
 )
 from steering.planning.pairs import DISTANCE, Goal
+from steering.planning.rows import keep_rows, stored_rows
 from steering.planning.summary import goal_behaviour, weights_of
 from steering.records.planning import PlanningMaps, PlanningSettings, PlanningSummary, basis_of
 from steering.records.sweep import CheckpointId
@@ -45,8 +45,6 @@ from steering.sweep.store import Store, run_directory
 DEFAULT_LEVELS = 100
 PAIRS = 8  # of each kind and goal, and states with and without cheese, of each level
 MAPS = 1  # pairs of each kind, goal and level of which causal maps are made
-ANOTHER = "choose another --out"
-_MEASURED: Kinds = {"level": LevelSeed, "measured": Text}
 
 
 @dataclass(frozen=True)
@@ -113,7 +111,7 @@ def run_planning(
     parts = list(_parts(options, policy, sites))
     with run_directory(options.out) as directory, one_thread(), Store.open(directory) as store:
         store.claim({"checkpoint sha256": policy.sha256, "mode": settings.mode})
-        rows = {part.name: _rows(store, part, settings) for part in parts}
+        rows = {part.name: stored_rows(store, part.name, _basis(part, settings), part.kind) for part in parts}
 
         def stored() -> str:
             done = sum(all(maze.level in rows[part.name] for part in parts) for maze in mazes)
@@ -204,16 +202,6 @@ def _basis(part: _Part, settings: PlanningSettings) -> str:
     return basis_of(settings, part.name, unused[part.kind])
 
 
-def _rows(store: Store, part: _Part, settings: PlanningSettings) -> dict[int, Any]:
-    """Return the rows measured so far, by level."""
-    query = "SELECT level, measured FROM planning WHERE part = ? AND basis = ? ORDER BY level"
-    where = f"{store.path}, planning, {part.name}"
-    return {
-        level: from_json(text, part.kind, f"{where}, level {level}", ANOTHER)
-        for level, text in store.select(query, "planning", _MEASURED, part.name, _basis(part, settings))
-    }
-
-
 def _measure(
     store: Store,
     parts: Sequence[_Part],
@@ -227,10 +215,7 @@ def _measure(
     progress(0, len(work))
     for done, (maze, part) in enumerate(work, 1):
         level, row = int(maze.level or 0), part.measure(maze)
-        text, basis = to_json(row).decode(), _basis(part, settings)
-        with store.transaction() as db:
-            db.execute("DELETE FROM planning WHERE part = ? AND basis != ?", (part.name, basis))
-            db.execute("INSERT OR REPLACE INTO planning VALUES (?, ?, ?, ?)", (part.name, level, basis, text))
+        keep_rows(store, _basis(part, settings), {part.name: {level: row}})
         rows[part.name][level] = row
         progress(done, len(work))
 

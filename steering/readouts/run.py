@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -16,12 +14,12 @@ from agents.networks.policy import Policy
 from envs.errors import RANGES, InputError, check_random_seed, told_if_stopped
 from envs.files import write_atomic
 from envs.maze import Maze
-from envs.stored.json_records import Kinds, from_json, to_json, to_plain
-from envs.stored.ranges import LevelSeed, Text
+from envs.stored.json_records import to_json, to_plain
 from steering.experiments.levels import check_levels_asked, parse_levels
 from steering.interventions.sites import INPUT, Site, find_site, select_sites
 from steering.planning.pairs import DISTANCE
 from steering.planning.readers import HORIZONS, reader_name
+from steering.planning.rows import digest_of, keep_rows, stored_rows
 from steering.readouts.frames import Asked, agent_told, asked_of
 from steering.readouts.learners import FOLDS, Moments
 from steering.readouts.measure import (
@@ -47,9 +45,7 @@ FRAMES = 20_480
 PAIRS = 8
 DEFAULT_LEVELS = 200  # as of the probes
 REVISION = 1  # of how readouts are learned and asked: what another one told is asked again
-ANOTHER = "choose another --out"
 COUNTS, AGENT = "readouts asked", "readouts agent"
-_MEASURED: Kinds = {"level": LevelSeed, "measured": Text}
 
 
 @dataclass(frozen=True)
@@ -179,15 +175,8 @@ class _Work:
         self._store, self._policy, self._mazes, self._sites = store, policy, mazes, sites
         self._settings, self._progress = settings, progress
         shared = {**to_plain(settings), "frames": None, "revision": REVISION}
-        self._basis = hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()
-        self._known: dict[str, dict[int, Told]] = {}
-        query = "SELECT level, measured FROM planning WHERE part = ? AND basis = ? ORDER BY level"
-        for part in self._parts():
-            where = f"{store.path}, planning, {part}"
-            self._known[part] = {
-                level: from_json(text, Told, f"{where}, level {level}", ANOTHER)
-                for level, text in store.select(query, "planning", _MEASURED, part, self._basis)
-            }
+        self._basis = digest_of(shared)
+        self._known = {part: stored_rows(store, part, self._basis, Told) for part in self._parts()}
 
     @property
     def told(self) -> str:
@@ -269,13 +258,9 @@ class _Work:
 
     def _keep(self, found: Mapping[str, Levels]) -> None:
         """Store what was told of every level."""
-        with self._store.transaction() as db:
-            for part, levels in found.items():
-                db.execute("DELETE FROM planning WHERE part = ?", (part,))
-                for level, told in zip(self._settings.levels, levels, strict=True):
-                    row = (part, level, self._basis, to_json(told).decode())
-                    db.execute("INSERT INTO planning VALUES (?, ?, ?, ?)", row)
-                    self._known[part][level] = told
+        rows = {part: dict(zip(self._settings.levels, levels, strict=True)) for part, levels in found.items()}
+        keep_rows(self._store, self._basis, rows)
+        self._known |= rows
 
     def _levels(self, part: str) -> Levels | None:
         """Return what was told, level by level; None: not learned."""

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from torch import nn
@@ -19,12 +16,12 @@ from agents.networks.policy import Policy
 from envs.errors import RANGES, InputError, check_random_seed, nearest, told_if_stopped
 from envs.files import write_atomic
 from envs.maze import Maze
-from envs.stored.json_records import Kinds, from_json, to_json, to_plain
-from envs.stored.ranges import LevelSeed, Text
+from envs.stored.json_records import to_json, to_plain
 from envs.training.levels import EVAL_LEVELS
 from steering.experiments.levels import check_levels_asked, parse_levels, qualifying_levels
 from steering.interventions.partial import PartialNetwork
 from steering.interventions.sites import INPUT, Site, select_sites
+from steering.planning.rows import digest_of, keep_rows, stored_rows
 from steering.probes.data import probe_data
 from steering.probes.score_records import MOVES as TARGETS
 from steering.readouts.directions import DRAWS, Directions, cheese_norms, learn_directions, places_of
@@ -45,9 +42,7 @@ LEARN_FROM = EVAL_LEVELS[1] // 2  # first seed of the levels that readouts learn
 STATES = 8  # frames of each of them
 BYTES_PER_VALUE = 16  # of memory, for each activation of each frame
 REVISION = 1  # of how a level is measured: rows of another one are measured again
-ANOTHER = "choose another --out"
 _WRITTEN, _READOUTS = "written moves", "readouts of written moves"  # parts of the table
-_MEASURED: Kinds = {"level": LevelSeed, "measured": Text}
 
 
 @dataclass(frozen=True)
@@ -115,7 +110,7 @@ class _Plan:
     def basis(self) -> str:
         """Return a digest of all that a level's row depends on, besides the level and the agent."""
         shared = {**to_plain(self.settings), "levels": None, "revision": REVISION}
-        return hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()
+        return digest_of(shared)
 
 
 def run_write_moves(
@@ -140,7 +135,7 @@ def run_write_moves(
     plan = _plan(options, progress)
     with run_directory(options.out) as directory, one_thread(), Store.open(directory) as store:
         store.claim({"checkpoint sha256": plan.policy.sha256, "mode": plan.settings.mode})
-        rows: dict[int, WrittenRow] = _rows(store, plan, _WRITTEN, WrittenRow)
+        rows = stored_rows(store, _WRITTEN, plan.basis(), WrittenRow)
 
         def stored() -> str:
             done = sum(maze.level in rows for maze in plan.mazes)
@@ -212,29 +207,12 @@ def sites_to_write(spec: str, net: nn.Module) -> list[Site]:
     return found
 
 
-def _rows(store: Store, plan: _Plan, part: str, kind: Any) -> dict[int, Any]:
-    """Return the rows of a part measured so far, by level."""
-    query = "SELECT level, measured FROM planning WHERE part = ? AND basis = ? ORDER BY level"
-    return {
-        level: from_json(text, kind, f"{store.path}, planning, {part}, level {level}", ANOTHER)
-        for level, text in store.select(query, "planning", _MEASURED, part, plan.basis())
-    }
-
-
-def _keep(store: Store, plan: _Plan, part: str, level: int, row: object) -> None:
-    """Store a row; those of another basis go."""
-    with store.transaction() as db:
-        db.execute("DELETE FROM planning WHERE part = ? AND basis != ?", (part, plan.basis()))
-        text = to_json(row).decode()
-        db.execute("INSERT OR REPLACE INTO planning VALUES (?, ?, ?, ?)", (part, level, plan.basis(), text))
-
-
 def _measure(
     store: Store, plan: _Plan, rows: dict[int, WrittenRow], progress: Callable[[int, int], None]
 ) -> Mapping[str, LearnedSite]:
     """Measure and store what is missing, level by level; return what the readouts are."""
     first = plan.settings.learned[0]
-    known = _rows(store, plan, _READOUTS, dict[str, LearnedSite])
+    known = stored_rows(store, _READOUTS, plan.basis(), dict[str, LearnedSite])
     missing = [maze for maze in plan.mazes if maze.level not in rows]
     if not missing and first in known:
         readouts: Mapping[str, LearnedSite] = known[first]
@@ -246,13 +224,13 @@ def _measure(
         directions.append(found)
         progress(done, total)
     readouts = {each.site.name: _learned_site(each) for each in directions}
-    _keep(store, plan, _READOUTS, first, readouts)
+    keep_rows(store, plan.basis(), {_READOUTS: {first: readouts}})
     for done, maze in enumerate(missing, len(plan.sites) + 1):
         level = int(maze.level or 0)
         row = LevelWriter(plan.policy, plan.net, maze, plan.settings.branches, plan.settings.seed).row(
             directions, plan.settings.strengths
         )
-        _keep(store, plan, _WRITTEN, level, row)
+        keep_rows(store, plan.basis(), {_WRITTEN: {level: row}})
         rows[level] = row
         progress(done, total)
     return readouts
