@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.ndimage import distance_transform_cdt
 
 from agents.networks.policy import Policy, move_probabilities, to_input
 from envs.chain import total_variation
@@ -22,7 +23,7 @@ from steering.interventions.sites import Site
 from steering.planning.pairs import Pair, frames_of
 
 PLACES = ("source", "mouse", "route", "elsewhere")
-RANDOM, OTHER = "random", "other"  # controls: a place elsewhere as large as the source; the source of another pair's B
+RANDOM, OTHER = "random", "other"  # controls: a place as large as the source and as far; the source of another pair's B
 PATCHES = (*PLACES, RANDOM, OTHER)
 CHUNK = 32  # pairs in one pass
 STATES = 64  # states in one pass behind a site
@@ -41,7 +42,7 @@ class Shown:
     places: np.ndarray
     """``bool[4, 8, 8]``: the blocks of each of :data:`PLACES`; every block is in one of them."""
     random: np.ndarray
-    """``bool[8, 8]``: as many blocks as the source has, none of them the source's or the mouse's."""
+    """``bool[8, 8]``: as many blocks as the source has, of :func:`far_from_both`."""
     nearest: Cell
     """Changed cell that is ``distance`` steps away."""
 
@@ -75,12 +76,31 @@ def _shown(
     if (source & mouse).any():
         return None
     route = blocks_around(mazes[0], [cell for way in ways for cell in way]) & ~source & ~mouse
-    free = np.argwhere(~source & ~mouse)
-    random = np.zeros_like(source)
-    rows, columns = rng.permutation(free)[: source.sum()].T
-    random[rows, columns] = True
+    random = far_from_both(source, mouse, rng)
     places = np.stack([source, mouse, route, ~(source | mouse | route)])
     return Shown(mazes, state, distance, places, random, changed[0])
+
+
+def far_from_both(source: np.ndarray, mouse: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw as many blocks as the source has, as far from source and mouse as these are from one another.
+
+    Where too few are so far from both, the farthest of the others join them. Distances are in blocks, Chebyshev.
+
+    Args:
+        source: ``bool[8, 8]``.
+        mouse: ``bool[8, 8]``, without a block of the source.
+        rng: of the draw.
+
+    Returns:
+        ``bool[8, 8]``, none of the blocks the source's or the mouse's.
+    """
+    from_source, from_mouse = (distance_transform_cdt(~place, "chessboard") for place in (source, mouse))
+    far = np.minimum(np.minimum(from_source, from_mouse), from_source[mouse].min())
+    drawn = rng.permutation(np.argwhere(~source & ~mouse))
+    farthest = drawn[np.argsort(-far[tuple(drawn.T)], kind="stable")]
+    found = np.zeros_like(source)
+    found[tuple(farthest[: source.sum()].T)] = True
+    return found
 
 
 @dataclass(frozen=True)

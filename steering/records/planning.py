@@ -22,7 +22,7 @@ from envs.stored.ranges import (
 )
 from steering.records.sweep import CheckpointId
 
-REVISION = 2  # of how a level is measured: rows of another one are measured again
+REVISION = 3  # of how a level is measured: rows of another one are measured again
 GOALS, KINDS = ("cheese", "corner"), ("cheese", "detour")
 READINGS = ("departure", "handoff", "arrival", "spread")
 MAP_SIDE = 15  # blocks of a causal map

@@ -49,6 +49,21 @@ def test_places_cover_the_picture_once_and_source_and_mouse_do_not_touch(shown: 
     assert None in together and any(each is not None for each in together)
 
 
+def test_the_random_place_is_as_far_from_both_as_they_are_apart_or_as_there_is_room(shown: list[Shown]) -> None:
+    held = 0
+    for pair in shown:
+        source, mouse = (np.argwhere(place) for place in pair.places[:2])
+        apart = min(np.abs(mouse - block).max(axis=1).min() for block in source)
+        far = {  # of every other block, from source and mouse, as the king walks
+            (row, column): min(np.abs(np.concatenate([source, mouse]) - (row, column)).max(axis=1).min(), apart)
+            for row, column in np.argwhere(~pair.places[:2].any(axis=0))
+        }
+        chosen = {(row, column) for row, column in np.argwhere(pair.random)}
+        assert min(far[block] for block in chosen) >= max(far[block] for block in far.keys() - chosen)
+        held += min(far[block] for block in chosen) == apart
+    assert held  # in some there is room for all of it
+
+
 def test_at_the_input_only_the_source_carries_and_all_of_it(found: Patched) -> None:
     assert (found.apart > 0).all()
     np.testing.assert_allclose(found.carried[0, PLACES.index("source")], 0, atol=1e-6)
