@@ -19,8 +19,9 @@ _PLANNED = (
         Carried: the part of the difference in the next move that comes with them, pooled over pairs, with 95%
         intervals over mazes. Source: what differs and one tile around; mouse: likewise; route: the two shortest
         ways; elsewhere: the rest; random: as many blocks as the source has, as far from both. Lines, each with its
-        shaded 95% interval: departure, behind the last site at which the source alone carries half, and handoff, before the
-        first at which the mouse's place carries more than the source. Where no line is, there is no such site.""",
+        shaded 95% interval: departure, behind the last site at which the source alone carries half, and handoff,
+        before the first at which the mouse's place carries more than the source. Where no line is, there is no such
+        site.""",
     ),
     (
         "lengths",
