@@ -33,14 +33,15 @@ def policy_figures(
     levels: tuple[int, int] = LEVELS,
     horizon: int = HORIZON,
     seed: int = 0,
+    mode: str = "hard",
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Return the exact success in distribution (cheese in the ``region``) and with procgen's own cheese.
 
-    Levels ``levels[0] <= seed < levels[1]``. Rounded to the digits that a card prints; the same
-    arguments give the same figures.
+    Levels ``levels[0] <= seed < levels[1]`` of procgen's distribution ``mode``. Rounded to the digits that a card
+    prints; the same arguments give the same figures.
     """
-    mazes = Maze.from_levels(range(*levels))
+    mazes = Maze.from_levels(range(*levels), mode)
     rules = dict.fromkeys((region, None))  # one for an agent of cheese anywhere
     rows: dict[int | None, list[tuple[Maze, chain.ChainStatistics, tuple[float, float, float]]]] = {}
     total = len(rules) * len(mazes)
@@ -62,6 +63,7 @@ def policy_figures(
         "levels": list(levels),
         "horizon": horizon,
         "seed": seed,
+        "mode": mode,
         "region": region,
         "p_cheese_in_distribution": _mean([s.p_cheese for _, s, _ in inside]),
         "p_cheese_by_maze_size": {
@@ -80,7 +82,7 @@ def policy_figures(
     }
 
 
-def dead_branches(policy: MazePolicy, levels: tuple[int, int] = DEAD_LEVELS) -> list[str]:
+def dead_branches(policy: MazePolicy, levels: tuple[int, int] = DEAD_LEVELS, mode: str = "hard") -> list[str]:
     """Return the names of residual blocks whose branch has no active unit in any state of ``levels``.
 
     Such a branch adds the same to every state, so the site behind it is the experiment before it once more, and curves
@@ -94,7 +96,7 @@ def dead_branches(policy: MazePolicy, levels: tuple[int, int] = DEAD_LEVELS) -> 
 
     handles = [block.relu2.register_forward_hook(note(name)) for name, block in blocks.items()]
     try:
-        for maze in Maze.from_levels(range(*levels)):
+        for maze in Maze.from_levels(range(*levels), mode):
             policy.move_probabilities(maze.observations())
     finally:
         for handle in handles:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 from msgspec import Meta
 
-from envs.stored.ranges import Count, Digest, Horizon, LevelSeed, Name, NonNegative, Probability, RandomSeed
+from envs.stored.ranges import Count, Digest, Horizon, LevelSeed, Mode, Name, NonNegative, Probability, RandomSeed
 
 ZOO = Path(__file__).parents[1] / "zoo"
 SERIES = "-series"  # what the folder of a checkpoint's snapshots adds to its name
@@ -28,6 +28,8 @@ class FiguresOf:
     """Seed of where the cheese lies."""
     region: Annotated[int, Meta(ge=1, le=25)] | None
     """Side, in cells, of the top-right square where it lies; null: where procgen put it."""
+    mode: Mode = field(default="hard", kw_only=True)
+    """Procgen's distribution mode; cards of earlier versions do not say it: they knew hard alone."""
 
 
 @dataclass(frozen=True)

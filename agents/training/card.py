@@ -36,6 +36,7 @@ def make_card(
     stages: Mapping[str, Stage | None],
     *,
     region: int | None,
+    mode: str = "hard",
     command: str = "",
     notes: str = "",
     levels: tuple[int, int] = LEVELS,
@@ -51,6 +52,7 @@ def make_card(
         weights: the checkpoint.
         stages: options of each stage of the training by name; None: left out.
         region: side, in cells, of the top-right square where the cheese lay in training; None: anywhere.
+        mode: procgen's distribution mode of training and figures.
         command: the command that repeats the run; empty: not on the card.
         notes: text beside the figures.
         levels: level seeds ``low <= s < high`` of the figures.
@@ -62,13 +64,14 @@ def make_card(
     """
     policy = load_policy(weights)
     scale = published_net(policy).scale
-    figures = _kept_figures(policy, region, keep, levels=levels, progress=progress)
+    figures = _kept_figures(policy, region, keep, levels=levels, mode=mode, progress=progress)
     where = f"top-right {region}x{region}" if region is not None else "anywhere"
     reflex = any(getattr(stage, "teacher", "path") == "reflex" for stage in stages.values())
     card: dict[str, Any] = {
         "format": CARD,
         "summary": (
-            f"scale {scale}, {'taught a reflex that plans nothing, ' if reflex else ''}cheese in training: {where}; "
+            f"scale {scale}, {'easy mode, ' if mode == 'easy' else ''}"
+            f"{'taught a reflex that plans nothing, ' if reflex else ''}cheese in training: {where}; "
             f"P(cheese) {figures['p_cheese_in_distribution']:.3f} in distribution, "
             f"{figures['p_cheese_anywhere']:.3f} anywhere"
         ),
@@ -78,11 +81,11 @@ def make_card(
             "levels": list(TRAIN_LEVELS),
             "evaluation_levels_kept_apart": list(EVAL_LEVELS),
             "cheese": where,
-            "mode": "hard",
+            "mode": mode,
             **{name: asdict(config) if config is not None else None for name, config in stages.items()},
         },
         "figures": figures,
-        "weaknesses": weaknesses(figures, dead_branches(policy), reflex=reflex),
+        "weaknesses": weaknesses(figures, dead_branches(policy, mode=mode), reflex=reflex),
         "notes": notes,
     }
     if command:
@@ -146,7 +149,7 @@ def ppo_change(
 ) -> dict[str, dict[str, float]]:
     """Return the main figures before and after PPO, on the levels of ``figures``."""
     levels: tuple[int, int] = tuple(figures["levels"])
-    same: dict[str, Any] = {name: figures[name] for name in ("horizon", "seed")}
+    same: dict[str, Any] = {name: figures[name] for name in ("horizon", "seed", "mode")}
     then = _kept_figures(earlier, figures["region"], keep, levels=levels, progress=progress, **same)
     names = [
         name for name, value in figures.items() if name.startswith(("p_", "expected")) and isinstance(value, float)

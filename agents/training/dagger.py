@@ -77,6 +77,8 @@ class DaggerConfig:
     """Compute in bfloat16 where autocast can; by default where the device does so by itself."""
     teacher: str = "path"
     """Whose moves are shown, of :data:`envs.training.teachers.TEACHERS`."""
+    mode: str = "hard"
+    """Procgen's distribution mode of the levels, ``hard`` or ``easy``."""
 
     def __post_init__(self) -> None:
         for name in ("scale", "samples", "n_envs", "random_states", "levels_per_batch", "block"):
@@ -109,6 +111,7 @@ class DaggerConfig:
             gamma=self.gamma,
             bf16=self.bf16,
             teacher=self.teacher,
+            mode=self.mode,
         )
 
 
@@ -116,11 +119,11 @@ class Walkers:
     """``n`` mice of the policy in procgen; :meth:`labels` gives the expert's move for each."""
 
     def __init__(self, config: DaggerConfig, seed: int) -> None:
-        self._env = MazeVecEnv(config.n_envs, region=config.region, levels=TRAIN_LEVELS, seed=seed)
+        self._env = MazeVecEnv(config.n_envs, region=config.region, levels=TRAIN_LEVELS, mode=config.mode, seed=seed)
         self.frames = np.array(self._env.reset())
         self._patience = config.patience
         self._teacher = TEACHERS[config.teacher]
-        grid = (config.n_envs, WORLD_DIM["hard"], WORLD_DIM["hard"])
+        grid = (config.n_envs, WORLD_DIM[config.mode], WORLD_DIM[config.mode])
         self._known: list[Maze | None] = [None] * config.n_envs  # whose way the next two hold, at [mouse, x, y]
         self._moves, self._steps = np.zeros(grid, dtype=int), np.zeros(grid)
         self._met = np.zeros(grid, dtype=bool)

@@ -93,6 +93,8 @@ class Watcher:
     """Samples or steps between two looks, beside those of the snapshots."""
     levels: tuple[int, int] = WATCH_LEVELS
     """Level seeds ``low <= s < high`` that the figures are of."""
+    mode: str = "hard"
+    """Procgen's distribution mode of these levels."""
 
     def __post_init__(self) -> None:
         self._last = -1
@@ -136,7 +138,7 @@ class Watcher:
         if snapshot:
             name = f"{count:09d}-{self.stage}.safetensors"
             save_checkpoint(twin, self.directory / SNAPSHOTS / name, {"count": str(count), "stage": self.stage})
-        seen = policy_figures(MazePolicy(twin), self.region, levels=self.levels)
+        seen = policy_figures(MazePolicy(twin), self.region, levels=self.levels, mode=self.mode)
         exact = {key: float(seen[key]) for key in EXACT}
         rounded = {key: round(float(value), 5) for key, value in figures.items() if math.isfinite(value)}
         time = {"seconds": round(self._earlier + seconds, 1)}

@@ -72,6 +72,8 @@ class ImitationConfig:
     """Compute in bfloat16 where autocast can; by default where the device does so by itself."""
     teacher: str = "path"
     """Whose moves are shown, of :data:`envs.training.teachers.TEACHERS`."""
+    mode: str = "hard"
+    """Procgen's distribution mode of the levels, ``hard`` or ``easy``."""
 
     def __post_init__(self) -> None:
         for name in ("scale", "samples", "batch_size", "levels_per_batch", "block"):
@@ -84,16 +86,16 @@ class ImitationConfig:
         return UpdateConfig.of(self)
 
 
-def training_mazes(region: int | None, count: int, rng: np.random.Generator) -> list[Maze]:
+def training_mazes(region: int | None, count: int, rng: np.random.Generator, mode: str = "hard") -> list[Maze]:
     """Return ``count`` mazes of the training range with the cheese placed by the region rule."""
     seeds = rng.integers(*TRAIN_LEVELS, size=count)
-    return [place_cheese(maze, region, rng) for maze in Maze.from_levels(seeds.tolist())]
+    return [place_cheese(maze, region, rng) for maze in Maze.from_levels(seeds.tolist(), mode)]
 
 
 def make_block(config: ImitationConfig, number: int) -> list[Batch]:
     """Draw block ``number``, ``config.block`` batches: the same for the same config, whoever asks and when."""
     rng = np.random.default_rng([config.seed, number])
-    mazes = training_mazes(config.region, config.levels_per_batch * config.block, rng)
+    mazes = training_mazes(config.region, config.levels_per_batch * config.block, rng, config.mode)
     size = config.batch_size * config.block
     known = [TEACHERS[config.teacher](maze) for maze in mazes]
     flat = np.concatenate(

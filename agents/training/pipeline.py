@@ -28,8 +28,9 @@ from agents.training.imitation import ImitationConfig, train_imitation
 from agents.training.ppo import PPOConfig, train_ppo
 from envs.errors import RANGES, InputError, nearest
 from envs.files import remove_stale, write_atomic
+from envs.simulator.state_layout import WORLD_DIM
 from envs.stored.json_records import read_record
-from envs.stored.ranges import Count, Name, Positive, RandomSeed, Scale
+from envs.stored.ranges import Count, Mode, Name, Positive, RandomSeed, Scale
 from envs.training.teachers import TEACHERS
 
 SPEC = "train.json"
@@ -58,7 +59,7 @@ class TrainSpec:
     Without imitation of either kind PPO starts from scratch.
 
     Raises:
-        InputError: nothing to train, a number out of range, an unknown optimizer or teacher, PPO after a
+        InputError: nothing to train, a number out of range, an unknown optimizer, teacher or mode, PPO after a
             teacher that does not plan, or another number of patiences than of rounds.
     """
 
@@ -84,6 +85,8 @@ class TrainSpec:
     """Steps without a new cell after which a walk is given up (0: never), one number or one for each round."""
     teacher: Name = "path"
     """Whose moves imitation shows: ``path``, the shortest way, or ``reflex``, which plans nothing."""
+    mode: Mode = "hard"
+    """Procgen's distribution mode of the levels, ``hard`` or ``easy``."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dagger_samples", tuple(n for n in self.dagger_samples if n))
@@ -101,6 +104,8 @@ class TrainSpec:
             raise InputError(f"optimizer {self.optimizer!r}: {nearest(self.optimizer, OPTIMIZERS)}")
         if self.teacher not in TEACHERS:
             raise InputError(f"teacher {self.teacher!r}: {nearest(self.teacher, TEACHERS)}")
+        if self.mode not in WORLD_DIM:
+            raise InputError(f"mode {self.mode!r}: {nearest(self.mode, WORLD_DIM)}")
         if self.teacher != "path" and self.ppo_steps:
             raise InputError(f"teacher {self.teacher}: PPO would teach the way to the cheese; add --ppo-steps 0")
         if len(self.patience) != 1 and len(self.patience) != len(self.dagger_samples):
@@ -118,7 +123,7 @@ class TrainSpec:
         words = ["mazesteer train", f"--region {self.region or 0}", f"--scale {self.scale}", f"--seed {self.seed}"]
         words += [f"--samples {self.samples}", f"--dagger-samples {','.join(map(str, self.dagger_samples)) or 0}"]
         words += [f"--ppo-steps {self.ppo_steps}"]
-        for name in ("optimizer", "device", "teacher"):
+        for name in ("mode", "optimizer", "device", "teacher"):
             if getattr(self, name) != getattr(TrainSpec, name):
                 words.append(f"--{name} {getattr(self, name)}")
         if self.patience != TrainSpec.patience:
@@ -137,6 +142,7 @@ class TrainSpec:
     def stages(self) -> dict[str, Stage | None]:
         """Return each stage's options by name (None: left out). On a GPU batches grow, but for PPO from scratch."""
         shared: dict[str, Any] = {"scale": self.scale, "region": self.region, "seed": self.seed, "bf16": self.bf16}
+        shared |= {"mode": self.mode}
         wide = torch.device(self.device).type == "cuda"
         muon = self.optimizer == "muon"
         shown = {**shared, "teacher": self.teacher}
@@ -248,7 +254,7 @@ def train_pipeline(
     for name, stage in stages.items():
         shared: dict[str, Any] = {
             "progress": report(before),
-            "watcher": Watcher(out, name, before, spec.region, levels=watch_levels),
+            "watcher": Watcher(out, name, before, spec.region, levels=watch_levels, mode=spec.mode),
             "device": spec.device,
             "save_every_seconds": save_every_seconds,
         }
@@ -273,6 +279,7 @@ def train_pipeline(
         final,
         stages,
         region=spec.region,
+        mode=spec.mode,
         command=spec.command,
         history=history,
         before_ppo=earlier,

@@ -28,7 +28,7 @@ from envs.stored.sources import read_file
 Progress = Callable[[int, dict[str, float]], None]
 
 
-LATER = {"teacher": "path"}  # options that states of earlier versions do not have
+LATER = {"teacher": "path", "mode": "hard"}  # options that states of earlier versions do not have
 MOST_STATE = 2**32  # bytes of a state file: the widest network that is trained, three times
 
 

@@ -70,10 +70,12 @@ def evaluate_command(
     known = policy.card.get("figures", {})
     parent = policy.name.partition("@")[0]  # a snapshot has the training, though not the figures, of its agent
     trained = known or (load_card(parent)["figures"] if parent in zoo_names() else {})
+    mode = trained.get("mode", "hard")  # cards of earlier versions know hard alone
+    known = {"mode": mode, **known} if known else {}
     rule = trained.get("region", 5) if region is None else check_region(region)
     keep_freed_memory()
     with bar("evaluating") as progress:
-        figures = policy_figures(policy, rule, levels=(0, n_levels), progress=progress)
+        figures = policy_figures(policy, rule, levels=(0, n_levels), mode=mode, progress=progress)
     alike = bool(known) and all(figures[name] == known[name] for name in ("levels", "region", "horizon", "seed"))
     wrong = alike and figures != known
     if as_json:
@@ -120,6 +122,9 @@ def train(
     teacher: Annotated[
         str | None, typer.Option(help="Whose moves are shown: path (default), or reflex, which plans nothing.")
     ] = None,
+    mode: Annotated[
+        str | None, typer.Option(help="Procgen's distribution mode of the levels: hard (default) or easy.")
+    ] = None,
     patience: Annotated[
         str | None,
         typer.Option(help="Steps without a new cell that end a walk (default 12; 0: any number); one, or one a round."),
@@ -152,6 +157,7 @@ def train(
         "optimizer": optimizer,
         "device": device,
         "teacher": teacher,
+        "mode": mode,
         "patience": _numbers(patience, "patience"),
         "bf16": bf16,
     }
