@@ -14,7 +14,7 @@ import matplotlib
 import numpy as np
 
 from envs.errors import InputError
-from envs.maze import Maze
+from envs.maze import Cell, Maze
 
 WALL = (70, 74, 82)
 FREE = (255, 255, 255)
@@ -106,6 +106,8 @@ class FieldPanel:
     """Colours of the cells and their key; None: all white."""
     unit: float = 0.85
     """Length, in cells, of the arrow of a vector of length 1."""
+    mouse: Cell | None = None
+    """Cell of a mouse that has left its start; None: none is drawn."""
 
     def __post_init__(self) -> None:
         n = len(self.maze.cells)
@@ -199,7 +201,8 @@ def arrows(maze: Maze, vectors: np.ndarray, unit: float = 0.85) -> np.ndarray:
 def field_drawing(panels: Sequence[FieldPanel], caption: str = "", *, region: int = 5) -> Drawing:
     """Return the drawing of panels from left to right under one caption.
 
-    A circle is the start, a square the cheese, corners bracket the decision square, dashes surround the region.
+    A circle is the start, a disc a mouse elsewhere, a square the cheese; corners bracket the decision square, dashes
+    surround the region.
 
     Args:
         panels: one or more mazes.
@@ -219,6 +222,8 @@ def field_drawing(panels: Sequence[FieldPanel], caption: str = "", *, region: in
         rasters.append(_cells(panel, corner))
         strokes += _marks(panel.maze, corner, region)
         cell = 1 / panel.maze.dim
+        if panel.mouse is not None:
+            strokes.append(Strokes([_ring(panel.mouse, 0.2) * cell + corner], INK, 0.4 * cell))
         pointed = arrows(panel.maze, panel.vectors, panel.unit) * cell + corner
         strokes.append(Strokes(list(pointed), INK, 0.07 * cell))
         letters.append(Letters(corner[0] + 0.5, BOTTOM + 1.03, panel.title, _TITLE))
@@ -263,9 +268,7 @@ def _marks(maze: Maze, corner: np.ndarray, region: int) -> list[Strokes]:
     low = max(0, maze.dim - region)
     if region:
         marks.append(Strokes([_box(low, low, maze.dim - low) * cell + corner], (0, 114, 178), 0.006, dashed=True))
-    turn = np.linspace(0, 2 * np.pi, 25)
-    ring = np.array(maze.mouse) + 0.5 + 0.36 * np.stack([np.cos(turn), np.sin(turn)], axis=1)
-    marks.append(Strokes([ring * cell + corner], (0, 158, 115), 0.1 * cell))
+    marks.append(Strokes([_ring(maze.mouse, 0.36) * cell + corner], (0, 158, 115), 0.1 * cell))
     if maze.cheese is not None:
         x, y = maze.cheese
         marks.append(Strokes([_box(x + 0.18, y + 0.18, 0.64) * cell + corner], (213, 94, 0), 0.12 * cell))
@@ -277,6 +280,12 @@ def _marks(maze: Maze, corner: np.ndarray, region: int) -> list[Strokes]:
         ]
         marks.append(Strokes([np.array(side) * cell + corner for side in sides], (204, 121, 167), 0.1 * cell))
     return marks
+
+
+def _ring(cell: Cell, radius: float) -> np.ndarray:
+    """Return a closed circle around a cell's middle, ``float[25, 2]``."""
+    turn = np.linspace(0, 2 * np.pi, 25)
+    return np.asarray(np.array(cell) + 0.5 + radius * np.stack([np.cos(turn), np.sin(turn)], axis=1))
 
 
 def _box(x: float, y: float, side: float) -> np.ndarray:

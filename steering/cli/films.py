@@ -155,7 +155,7 @@ def field(
         shown = panels(clean, other, facing=facing, heat=heat)
         caption += f": {condition} x {coefficient:g}" + (f" at {name}" if condition != "all_sites" else "")
     if blocks is not None:
-        shown[0] = dataclasses.replace(shown[0], heat=blocks)
+        shown[0] = dataclasses.replace(shown[0], heat=blocks[0], mouse=blocks[1])
     write_atomic(out, field_file(field_drawing(shown, caption), out))
     print(f"field: {out}")
 

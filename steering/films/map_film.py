@@ -16,7 +16,7 @@ import numpy as np
 from agents.checkpoints.stated import NOTHING, Stated
 from agents.networks.policy import Policy
 from envs.errors import RANGES, InputError
-from envs.maze import Maze
+from envs.maze import Cell, Maze
 from steering.interventions.partial import PartialNetwork
 from steering.interventions.places import BLOCKS, block_of, check_map
 from steering.interventions.sites import Site, find_site
@@ -208,10 +208,10 @@ def film_map(
     return write_film(path, frames(), look.fps)
 
 
-def field_map(policy: Policy, maze: Maze, site: str) -> Heat:
-    """Return what each block carries of the cheese's effect on the next move, a number for each cell.
+def field_map(policy: Policy, maze: Maze, site: str) -> tuple[Heat, Cell]:
+    """Return what each block carries of the cheese's effect on the next move, for each cell, and where the mouse is.
 
-    The mouse stands where the cheese changes its move most; the label says where, and how much.
+    The mouse stands where the cheese changes its move most; the label says how much.
 
     Args:
         policy: of a network that can be traced.
@@ -234,5 +234,5 @@ def field_map(policy: Policy, maze: Maze, site: str) -> Heat:
     size = float(effects.apart[0])
     carried = 1 - effects.rest[0, 0] / (size or 1.0)
     values = np.array([carried[block_of(maze, cell)] for cell in maze.cells])
-    x, y = shown.state.cell
-    return signed_heat(values, f"carried at {short_site_name(where.name)}; mouse at ({x}, {y}), TV {size:.2f}")
+    label = f"carried at {short_site_name(where.name)} to the mouse (disc), TV {size:.2f}"
+    return signed_heat(values, label), shown.state.cell

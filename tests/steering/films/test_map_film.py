@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from agents.networks.policy import MazePolicy
+from envs.chain import total_variation
 from envs.errors import InputError
 from envs.maze import Maze
 from steering.films.map_film import MappedRun, PairMap, field_map, film_map, pair_map
@@ -81,8 +82,12 @@ def test_levels_without_a_pair_are_refused(policy: MazePolicy, tmp_path: Path) -
 
 def test_a_field_is_coloured_by_the_blocks_of_its_cells(policy: MazePolicy) -> None:
     maze = Maze.from_level(LEVEL)
-    heat = field_map(policy, maze, "block1.conv")
-    assert heat.label.startswith("carried at block1.conv; mouse at (") and heat.signed
+    heat, mouse = field_map(policy, maze, "block1.conv")
+    assert heat.label.startswith("carried at block1.conv to the mouse (disc), TV ") and heat.signed
+    with_cheese, without = (policy.move_probabilities(each.observations()) for each in (maze, maze.without_cheese()))
+    apart = total_variation(with_cheese, without)
+    here = [f"{tv:.2f}" for state, tv in zip(maze.states, apart, strict=True) if state.cell == mouse]
+    assert heat.label.split()[-1] in here and float(heat.label.split()[-1]) > np.median(apart)
     by_block: dict[tuple[int, int], set[float]] = {}
     for cell, value in zip(maze.cells, heat.values, strict=True):
         by_block.setdefault(block_of(maze, cell), set()).add(float(value))
