@@ -1,4 +1,4 @@
-"""Figures and table of readouts at the mouse: what they tell by site and by number of frames, beside readers."""
+"""Figures and table of readouts at the mouse: by site and by number of frames, beside readers; of several runs."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from steering.figures.site_axis import (
     BLUE,
     GREEN,
     GREY,
+    LEGEND,
     ORANGE,
     PINK,
     draw_boundary,
     draw_levels,
     interval_bars,
     names,
+    run_colours,
     shade_sites,
     symbols,
 )
 from steering.figures.tables import Table
 from steering.records.probes import Estimate
-from steering.records.readings import DECODING, Reading
+from steering.records.readings import DECODING, ComparedReadings, Reading
 from steering.records.readouts import READ, VIEWS, ReadoutSite, ReadoutSummary, ToldShares
 from steering.statistics.formatting import format_estimate, short_site_name
 
@@ -62,6 +64,43 @@ def readout_figure(found: ReadoutSummary) -> go.Figure:
     legend, margin = {"orientation": "h", "y": -0.22}, {"l": 70, "r": 150, "t": 40, "b": 190}
     figure.update_layout(template="simple_white", height=900, margin=margin, legend=legend)
     return figure
+
+
+def compared_readouts(found: ComparedReadings, runs: Sequence[str]) -> dict[str, go.Figure]:
+    """Draw over depth the detours that each run's readout at the mouse follows, a panel for each goal.
+
+    Args:
+        found: readings of the runs.
+        runs: their names.
+
+    Returns:
+        The figure by its name; nothing where no run has readouts.
+    """
+    goals = list(dict.fromkeys(curve.goal for curves in found.readouts for curve in curves))
+    if not goals:
+        return {}
+    titles = [f"detours to the {goal}" for goal in goals]
+    figure = make_subplots(rows=len(goals), cols=1, vertical_spacing=0.25, subplot_titles=titles)
+    for name, curves, colour in zip(runs, found.readouts, run_colours(len(runs)), strict=True):
+        for curve in curves:
+            panel = 1 + goals.index(curve.goal)
+            values, lows, highs = zip(*((each.value, each.low, each.high) for each in curve.follows), strict=True)
+            figure.add_scatter(
+                x=[short_site_name(site) for site in curve.sites],
+                y=values,
+                error_y=interval_bars(values, lows, highs),
+                name=name,
+                legendgroup=name,
+                showlegend=curve is curves[0],
+                mode="lines+markers",
+                line={"color": colour},
+                row=panel,
+                col=1,
+            )
+    figure.update_xaxes(tickangle=-50)
+    figure.update_yaxes(title="followed", range=[-0.03, 1.05])
+    figure.update_layout(template="simple_white", height=440 * len(goals), legend=LEGEND, margin={"t": 110, "b": 150})
+    return {"compare-readouts": figure}
 
 
 def learning_figure(found: ReadoutSummary) -> go.Figure:

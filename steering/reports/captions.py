@@ -226,6 +226,11 @@ FIGURES = {
         """Part of the difference between level and twin that comes with the activations of the changed walls and one
         tile around (source, solid), and of the mouse's place (mouse, dashed), site by site.""",
     ),
+    "compare-readouts": (
+        "What is read at the mouse, run by run",
+        """Share of detour pairs whose next move a linear readout of the 3x3 units around the mouse tells rightly in
+        level and twin, site by site, with 95% intervals over mazes.""",
+    ),
     "development": (
         "Over training",
         """Top: blindness by site at each snapshot (colours from -1 to 1), and the boundary with its 95% bootstrap

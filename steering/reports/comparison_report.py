@@ -36,6 +36,7 @@ from steering.analysis.development import (
 )
 from steering.analysis.paired_effects import cheese_tells
 from steering.figures import comparison_figures
+from steering.figures.readout_figures import compared_readouts
 from steering.figures.site_axis import labels, place
 from steering.figures.static_figures import compare_picture
 from steering.figures.weighting_figures import compared_weightings
@@ -246,7 +247,9 @@ def _figures(found: Comparison, series: Series | None) -> list[Figure]:
     if len(found.arms) <= FEW_RUNS:
         made["compare-differences"] = comparison_figures.differences_figure(found)
     if found.readings is not None:
-        made["compare-probes"] = comparison_figures.probes_figure(found.readings, [run.name for run in found.arms])
+        names = [run.name for run in found.arms]
+        made["compare-probes"] = comparison_figures.probes_figure(found.readings, names)
+        made |= compared_readouts(found.readings, names)
     if found.planning is not None:
         counts = None if series is None else series.positions()
         made |= comparison_figures.planning_figures(found.planning, counts)
@@ -270,21 +273,18 @@ def _figures(found: Comparison, series: Series | None) -> list[Figure]:
 
 
 def _table(found: Comparison) -> list[list[str]]:
-    rows = []
-    for run in found.arms:
-        boundary = run.boundary
-        rows.append(
-            [
-                run.name,
-                place(boundary.site),
-                f"{place(boundary.low)} to {place(boundary.high)}",
-                short_site_name(boundary.change_site) if boundary.change_site else "none",
-                format_number(run.reference.clean.p_cheese),
-                format_number(run.reference.no_cheese.p_region),
-                "; ".join(_run_caveats(run)),
-            ]
-        )
-    return rows
+    return [
+        [
+            run.name,
+            place(run.boundary.site),
+            f"{place(run.boundary.low)} to {place(run.boundary.high)}",
+            short_site_name(run.boundary.change_site) if run.boundary.change_site else "none",
+            format_number(run.reference.clean.p_cheese),
+            format_number(run.reference.no_cheese.p_region),
+            "; ".join(_run_caveats(run)),
+        ]
+        for run in found.arms
+    ]
 
 
 def _by_site(found: Comparison) -> list[list[str]]:

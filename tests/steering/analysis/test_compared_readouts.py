@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from envs.stored.json_records import from_json, to_json
+from steering.figures.readout_figures import compared_readouts
 from steering.figures.static_figures import compare_figure
 from steering.records.comparison import Comparison
 from steering.records.probes import Estimate
@@ -92,6 +93,9 @@ def test_readouts_stand_among_the_readings_and_in_the_picture(runs: list[Path], 
     drawn = named["corner detours that a 3x3 readout at the mouse follows"]
     assert not any("next move" in name or "another move" in name for name in named), "whole maps give way"
     assert next(line.get_ydata().tolist() for line in drawn.lines if len(line.get_xdata()) == 2) == [0.0, 0.25]
+    on_page = compared_readouts(data.readings, [run.name for run in data.arms])["compare-readouts"]
+    assert [(line.name, tuple(line.y)) for line in on_page.data] == [("agent-0", FOLLOWED[0]), ("agent-1", FOLLOWED[1])]
+    assert "What is read at the mouse, run by run" in (tmp_path / "out" / "compare.html").read_text()
 
 
 def test_readouts_of_other_settings_are_left_out_and_named(runs: list[Path], tmp_path: Path) -> None:
@@ -104,4 +108,4 @@ def test_readouts_of_other_settings_are_left_out_and_named(runs: list[Path], tmp
     for run in runs:
         (run / READOUTS.file).unlink()
     bare = run_compare(runs, tmp_path / "out", seed=0).readings
-    assert bare is not None and (bare.readouts, bare.no_readouts) == ((), "")
+    assert bare is not None and (bare.readouts, bare.no_readouts) == ((), "") and not compared_readouts(bare, [])
