@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import lzma
 import tarfile
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +21,14 @@ from steering.analysis.summary import summarize
 from steering.experiments.conditions import MAIN
 from steering.probes.summary import APART
 from steering.records.comparison import ComparedRunSummary
+from steering.records.probes import ProbeSummary
 from steering.records.sweep import SweepSummary
 from steering.statistics.formatting import short_site_name
 from steering.sweep.artifacts import PLANNING, READOUTS, WRITTEN, read_probes
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store
 from steering.workflows.control import control_of_run
-from tests.helpers.result_tables import AGENTS, READ_AGENTS, WRITTEN_AGENTS, evidence, tables
+from tests.helpers.result_tables import AGENTS, evidence, tables
 from tests.helpers.result_tables import SERIES as SNAPSHOTS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,22 +63,29 @@ def ranged(part: dict[str, Any], name: str, digits: int) -> str:
     return value if low == high == value else f"{value} ({low} to {high})"
 
 
-@pytest.fixture(scope="module", params=sorted(EVIDENCE))
-def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Any, Any]:
+@functools.cache
+def measured(name: str) -> tuple[SweepSummary, ProbeSummary]:
+    """Summary and probes of a run that comes with the page."""
+    with tempfile.TemporaryDirectory() as scratch:
+        with tarfile.open(EVIDENCE[name]) as archive:
+            archive.extractall(scratch, filter="data")
+        directory = Path(scratch) / name
+        spec = SweepSpec.load(directory)
+        assert spec.sha256 == load_card(name)["sha256"], "another agent is shipped under this name now"
+        with Store.open(directory) as store:
+            summary = summarize(store, spec, **vars(store.thresholds()))
+        probes, note = read_probes(directory, spec.sha256, spec.mode)
+    assert note == "" and probes is not None
+    return summary, probes
+
+
+@pytest.fixture(params=sorted(EVIDENCE))
+def run(request: pytest.FixtureRequest) -> tuple[str, SweepSummary, ProbeSummary]:
     """Name, summary and probes of a run that comes with the page."""
-    name, directory = request.param, tmp_path_factory.mktemp("evidence")
-    with tarfile.open(EVIDENCE[name]) as archive:
-        archive.extractall(directory, filter="data")
-    spec = SweepSpec.load(directory / name)
-    assert spec.sha256 == load_card(name)["sha256"], "another agent is shipped under this name now"
-    with Store.open(directory / name) as store:
-        summary = summarize(store, spec, **vars(store.thresholds()))
-    probes, note = read_probes(directory / name, spec.sha256, spec.mode)
-    assert note == ""
-    return name, summary, probes
+    return (request.param, *measured(request.param))
 
 
-def test_the_page_has_the_numbers_of_the_sweep(run: tuple[str, Any, Any]) -> None:
+def test_the_page_has_the_numbers_of_the_sweep(run: tuple[str, SweepSummary, ProbeSummary]) -> None:
     name, summary, _ = run
     assert len(summary.levels.used) == (100 if name == CONTROL else 200)
     trunk = {short_site_name(s.name): vars(s.conditions[MAIN]) for s in summary.sites if s.trunk}
@@ -100,7 +110,7 @@ def test_the_page_has_the_numbers_of_the_sweep(run: tuple[str, Any, Any]) -> Non
         assert row[column([header], name)] == ranged(expected, "blindness", 2)
 
 
-def test_the_page_has_the_numbers_of_the_probes(run: tuple[str, Any, Any]) -> None:
+def test_the_page_has_the_numbers_of_the_probes(run: tuple[str, SweepSummary, ProbeSummary]) -> None:
     name, _, probes = run
     probed = {short_site_name(site.name): site for site in probes.sites}
     vectors = {short_site_name(site.name): site.inside for site in probes.representation}
@@ -121,7 +131,7 @@ def test_the_page_has_the_numbers_of_the_probes(run: tuple[str, Any, Any]) -> No
         assert len(rows) == (13 if heading in moves else 12)
 
 
-def test_the_page_has_all_readings(run: tuple[str, Any, Any]) -> None:
+def test_the_page_has_all_readings(run: tuple[str, SweepSummary, ProbeSummary]) -> None:
     name, summary, probes = run
     found = {(row.kind, row.what): f"{row.place} ({row.interval})" for row in readings(summary.boundary, probes)}
     header, *rows = table("### Readings")
@@ -129,31 +139,14 @@ def test_the_page_has_all_readings(run: tuple[str, Any, Any]) -> None:
     assert {key: cell for key, cell in cells.items() if cell} == found
 
 
-@pytest.fixture(scope="module")
-def near(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Summaries of the runs that have distances between mouse and cheese."""
-    found = {}
-    for name in ("region5", CONTROL):
-        directory = tmp_path_factory.mktemp("near")
-        with tarfile.open(EVIDENCE[name]) as archive:
-            archive.extractall(directory, filter="data")
-        spec = SweepSpec.load(directory / name)
-        with Store.open(directory / name) as store:
-            found[name] = summarize(store, spec, **vars(store.thresholds()))
-    return found
-
-
-def test_the_page_has_the_numbers_of_planning_readouts_and_written_moves(near: dict[str, Any], tmp_path: Path) -> None:
+def test_the_page_has_the_numbers_of_planning_readouts_and_written_moves(tmp_path: Path) -> None:
     """Every table, cell by cell; of the agents that are shipped."""
-    for heading, rows in tables(tmp_path, near).items():
+    for heading, rows in tables(tmp_path, {name: measured(name)[0] for name in AGENTS}).items():
         titles = [f"`{title}`" if title in AGENTS else title for title in rows[0]]
         assert table(heading) == [titles, *rows[1:]], heading
     for name in AGENTS:
-        assert evidence(PLANNING, name, tmp_path).checkpoint.sha256 == load_card(name)["sha256"]
-    for name in READ_AGENTS:
-        assert evidence(READOUTS, name, tmp_path).checkpoint.sha256 == load_card(name)["sha256"]
-    for name in WRITTEN_AGENTS:
-        assert evidence(WRITTEN, name, tmp_path).checkpoint.sha256 == load_card(name)["sha256"]
+        for artifact in (PLANNING, READOUTS, WRITTEN):
+            assert evidence(artifact, name, tmp_path).checkpoint.sha256 == load_card(name)["sha256"]
     shipped = zoo_snapshots("region5")
     for count in SNAPSHOTS:
         assert evidence(PLANNING, f"region5-{count}", tmp_path).checkpoint.sha256 == shipped[count]["sha256"]

@@ -207,10 +207,10 @@ class Session:
                 self._writer.add_scalar(f"exact/{key}", value, self.count)
 
     def save(self) -> None:
-        """Write the state file now."""
+        """Write the state file now; that of a stage that is over keeps no optimiser, and is a third as large."""
         state: dict[str, Any] = {
             "net": self.net.state_dict(),
-            "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
+            "optimizers": [] if self.over else [optimizer.state_dict() for optimizer in self._optimizers],
             "samples": self.done,
             "config": self._options,
             "running": self._running,
@@ -240,8 +240,9 @@ class Session:
                 for key, value in state["net"].items():
                     check_finite(key, value, str(self._path))
                 self.net.load_state_dict(state["net"])
-                for optimizer, kept in zip(self._optimizers, state["optimizers"], strict=True):
-                    optimizer.load_state_dict(kept)
+                if samples < self.config.samples:
+                    for optimizer, kept in zip(self._optimizers, state["optimizers"], strict=True):
+                        optimizer.load_state_dict(kept)
         except Exception as error:  # torch raises many kinds for a damaged or foreign file
             # What torch says of a pickle is advice for whoever wrote it.
             damaged = isinstance(error, pickle.UnpicklingError)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import lzma
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,8 +23,6 @@ Table = list[list[str]]
 
 
 SERIES = (0, 131_072, 262_144, 524_288, 1_048_576, 2_097_152, 4_194_304, 12_007_936)  # snapshots of region5, in samples
-READ_AGENTS = ("region5", "region5-seed1", "region5-seed2", "anywhere", "reflex")
-WRITTEN_AGENTS = ("region5", "reflex")
 NEAR_SITES = ("embedder.block2.res1.resadd", "embedder.block3.conv", "embedder.block3.maxpool")
 
 
@@ -32,15 +31,15 @@ def tables(scratch: Path, sweeps: Mapping[str, SweepSummary]) -> dict[str, Table
 
     Args:
         scratch: folder to unpack into.
-        sweeps: summaries of the runs that have distances to the cheese.
+        sweeps: summaries of the runs by agent.
     """
     plans = {name: evidence(PLANNING, name, scratch) for name in AGENTS}
-    told = {name: evidence(READOUTS, name, scratch) for name in READ_AGENTS}
-    wrote = {name: evidence(WRITTEN, name, scratch) for name in WRITTEN_AGENTS}
+    told = {name: evidence(READOUTS, name, scratch) for name in AGENTS}
+    wrote = {name: evidence(WRITTEN, name, scratch) for name in AGENTS}
     series = {count: evidence(PLANNING, f"region5-{count}", scratch) for count in SERIES}
     return {
         "**Do they plan?**": in_short(plans),
-        "And it is local:": nearness(sweeps, NEAR_SITES),
+        "And it is local:": nearness({name: sweeps[name] for name in ("region5", "reflex")}, NEAR_SITES),
         "### Planning over training": over_training(series),
         "### Detours to the corner": detours(plans, "corner"),
         "### Detours to the cheese": detours(plans, "cheese"),
@@ -51,7 +50,9 @@ def tables(scratch: Path, sweeps: Mapping[str, SweepSummary]) -> dict[str, Table
         "### Later if farther": delays(plans),
         "### At the mouse, to the corner": read(told, "corner"),
         "### At the mouse, to the cheese": read(told, "cheese"),
-        "### Written moves": written(wrote),
+        "### Written moves": written(wrote, "means"),
+        "### Written moves, by the readout": written(wrote, "readout"),
+        "### By distance to the cheese": nearness(sweeps, NEAR_SITES),
     }
 
 
@@ -157,9 +158,9 @@ def read(found: Mapping[str, ReadoutSummary], move: str, view: str = "3x3") -> T
     return rows
 
 
-def written(found: Mapping[str, WrittenSummary], place: str = "mouse") -> Table:
+def written(found: Mapping[str, WrittenSummary], direction: str, place: str = "mouse") -> Table:
     """Return how much more often a written move is made than under the best control, site by site."""
-    rows = [["site", *(f"{name}, {kind}" for name in found for kind in ("read", "readout", "means"))]]
+    rows = [["site", *found]]
     for first in next(iter(found.values())).sites:
         cells = []
         for summary in found.values():
@@ -167,11 +168,9 @@ def written(found: Mapping[str, WrittenSummary], place: str = "mouse") -> Table:
             part = next((part for part in site.places if part.place == place), None) if site is not None else None
             if part is None:
                 continue
-            cells.append(number(part.accuracy.value))
-            for kind in ("readout", "means"):
-                effects = next(each for each in part.directions if each.name == kind).effects
-                beyond = next(effect for effect in effects if effect.strength == STRENGTH).beyond
-                cells.append("-" if beyond is None else share(beyond))
+            effects = next(each for each in part.directions if each.name == direction).effects
+            beyond = next(effect for effect in effects if effect.strength == STRENGTH).beyond
+            cells.append("-" if beyond is None else share(beyond))
         if cells:
             rows.append([short_site_name(first.name), *cells])
     return rows
@@ -204,23 +203,17 @@ def over_training(series: Mapping[int, PlanningSummary]) -> Table:
 
 def nearness(found: Mapping[str, SweepSummary], sites: Sequence[str]) -> Table:
     """Return blindness by the cells between mouse and cheese, and the part of the effect that lies there."""
-    rows = [
-        ["cells between mouse and cheese", *(f"{name}, {short_site_name(site)}" for name in found for site in sites)]
-    ]
-    rows[0] += [f"{name}, part of the effect" for name in found]
-    curves = {
-        (name, site): next(s for s in summary.sites if s.name == site).nearness_curve
-        for name, summary in found.items()
-        for site in sites
-    }
-    starts = [part.cells for part in next(iter(curves.values()))]
-    for k, start in enumerate(starts):
-        label = f"{start} to {starts[k + 1] - 1}" if k + 1 < len(starts) else f"{start} and more"
-        cells = [
-            f"{number(c[k].blindness)} ({number(c[k].blindness_low)} to {number(c[k].blindness_high)})"
-            for c in curves.values()
-        ]
-        rows.append([label, *cells, *(number(curves[name, sites[0]][k].effect) for name in found)])
+    first = next(iter(found.values())).sites[0].nearness_curve
+    bins = [f"{part.cells} to {later.cells - 1}" for part, later in itertools.pairwise(first)]
+    rows = [["cells between mouse and cheese", *bins, f"{first[-1].cells} and more"]]
+    for name, summary in found.items():
+        curves = {site.name: site.nearness_curve for site in summary.sites}
+        for site in sites:
+            cells = [
+                f"{number(c.blindness)} ({number(c.blindness_low)} to {number(c.blindness_high)})" for c in curves[site]
+            ]
+            rows.append([f"{name}, {short_site_name(site)}", *cells])
+        rows.append([f"{name}, part of the effect", *(number(part.effect) for part in curves[sites[0]])])
     return rows
 
 

@@ -310,7 +310,9 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(
     resumed = train_imitation(config, tmp_path / "parts")
     assert whole.state_dict().keys() == resumed.state_dict().keys()
     assert all(torch.equal(v, whole.state_dict()[k]) for k, v in resumed.state_dict().items())
-    # Once more: nothing is left to do, and the stored weights are those returned.
+    # Once more: nothing is left to do, and the stored weights, which are all that is kept, are those returned.
+    kept = torch.load(tmp_path / "parts" / "imitation.pt", weights_only=True)
+    assert kept["optimizers"] == [] and kept["net"].keys() == whole.state_dict().keys()
     done = train_imitation(config, tmp_path / "parts")
     assert all(torch.equal(v, whole.state_dict()[k]) for k, v in done.state_dict().items())
     assert {p.name for p in (tmp_path / "parts").iterdir()} == {"imitation.pt", "tensorboard"}
