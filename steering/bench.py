@@ -25,7 +25,7 @@ from agents.training.dagger import DaggerConfig, Walkers
 from agents.training.dagger import step as walked
 from agents.training.imitation import ImitationConfig, make_block
 from agents.training.imitation import batches as imitation_batches
-from agents.training.supervised import Session
+from agents.training.supervised import SupervisedSession
 from envs.chain import statistics
 from envs.maze import Maze
 from envs.simulator import procgen_env, state_bytes
@@ -169,7 +169,9 @@ def data_share(config: ImitationConfig | DaggerConfig, steps: int = 32) -> float
     ready = [batch for number in range(steps // drawn.block) for batch in make_block(ImitationConfig(), number)]
     with tempfile.TemporaryDirectory() as folder:
         net = ImpalaPolicyNet(config.scale, generator=torch.Generator().manual_seed(0))
-        session = Session(net, config.update, {}, Path(folder) / "state.pt", save_every_seconds=math.inf, progress=None)
+        session = SupervisedSession(
+            net, config.update, {}, Path(folder) / "state.pt", save_every_seconds=math.inf, progress=None
+        )
         data = imitation_batches(drawn, 0)
         walkers = Walkers(config, seed=0) if isinstance(config, DaggerConfig) else None
 

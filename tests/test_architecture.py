@@ -28,7 +28,8 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"agents.untrusted": "weights plain_pickles torch_pickles torch_files"},
     {"agents.checkpoints": "stated sb3_data sb3_zip registry files cards zoo"},
     {"agents": "hardware fork_server workers evaluation"},
-    {"agents.training": "history muon supervised imitation dagger ppo_archive ppo card pipeline publish",
+    {"agents.sessions": "history muon session"},
+    {"agents.training": "supervised imitation dagger ppo_archive ppo card pipeline publish",
      "videos": "frames ffmpeg encode fields plots scene stage chart side_by_side rollout_film"},
     {
         "steering.interventions": "graph sites hooks partial vectors places edits",
@@ -85,7 +86,7 @@ FREE_OF_TORCH = (
 )
 NO_TORCH = [name for name, (_, room, _) in PLACES.items() if room in FREE_OF_TORCH and name != "envs.training.vec_env"]
 NO_TORCH += [*PACKAGES, *(room for rooms in FLOORS for room in rooms), "agents.checkpoints.cards", "steering.doctor"]
-NO_TORCH += ["agents.checkpoints.stated", "agents.training.history", "steering.films.move_fields"]
+NO_TORCH += ["agents.checkpoints.stated", "agents.sessions.history", "steering.films.move_fields"]
 NO_TORCH += [f"steering.probes.{name}" for name in ("score_records", "summary", "curves")]
 NO_TORCH += [name for name, (_, room, _) in PLACES.items() if room == "steering.cli"]
 NO_TORCH += ["steering.workflows.progress", "steering.workflows.outputs"]

@@ -20,9 +20,10 @@ import torch
 from agents.hardware import SAVE_EVERY, bf16_pays
 from agents.networks.impala import ImpalaPolicyNet
 from agents.networks.policy import move_log_probabilities, sample_rows
-from agents.training.history import Watcher
+from agents.sessions.history import Watcher
+from agents.sessions.session import Progress, UpdateConfig
 from agents.training.imitation import ImitationConfig, batches
-from agents.training.supervised import Batch, Progress, Session, UpdateConfig
+from agents.training.supervised import Batch, SupervisedSession
 from envs.actions import ACTION_FOR_MOVE, Move
 from envs.errors import InputError
 from envs.maze import Maze
@@ -58,7 +59,7 @@ class DaggerConfig:
     learning_rate: float = 6e-4
     """Full learning rate of Adam."""
     matrix_rate: float = 0.0
-    """Full rate of :class:`agents.training.muon.Muon` for the hidden weights; 0: Adam has them all."""
+    """Full rate of :class:`agents.sessions.muon.Muon` for the hidden weights; 0: Adam has them all."""
     decay_to: float = 0.0
     """Share of the full rates left after ``samples``, 0..1."""
     warmup_samples: int = 20_000
@@ -181,7 +182,7 @@ def train_dagger(
     """
     net = ImpalaPolicyNet(config.scale)
     net.load_state_dict(start.state_dict())
-    session = Session(
+    session = SupervisedSession(
         net,
         config.update,
         asdict(config),
@@ -204,7 +205,9 @@ def train_dagger(
     return net.to("cpu")
 
 
-def step(config: DaggerConfig, session: Session, walkers: Walkers, drawn: Batch, rng: np.random.Generator) -> None:
+def step(
+    config: DaggerConfig, session: SupervisedSession, walkers: Walkers, drawn: Batch, rng: np.random.Generator
+) -> None:
     """Make one update on where the mice stand and on a batch ``drawn`` at random, then one step of every mouse."""
     n = config.n_envs
     moves, steps = walkers.labels()

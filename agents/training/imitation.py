@@ -22,8 +22,9 @@ import torch
 
 from agents.hardware import SAVE_EVERY, bf16_pays
 from agents.networks.impala import ImpalaPolicyNet
-from agents.training.history import Watcher
-from agents.training.supervised import Batch, Progress, Session, UpdateConfig
+from agents.sessions.history import Watcher
+from agents.sessions.session import Progress, UpdateConfig
+from agents.training.supervised import Batch, SupervisedSession
 from agents.workers import DEATHS, WorkerLost, Workers
 from envs.errors import InputError
 from envs.maze import Maze
@@ -55,7 +56,7 @@ class ImitationConfig:
     learning_rate: float = 1e-3
     """Full learning rate of Adam."""
     matrix_rate: float = 0.0
-    """Full rate of :class:`agents.training.muon.Muon` for the hidden weights; 0: Adam has them all."""
+    """Full rate of :class:`agents.sessions.muon.Muon` for the hidden weights; 0: Adam has them all."""
     decay_to: float = 0.0
     """Share of the full rates left after ``samples``, 0..1."""
     warmup_samples: int = 50_000
@@ -172,7 +173,7 @@ def train_imitation(
     (0: this one does, which is enough beside a network on the processor).
     """
     net = ImpalaPolicyNet(config.scale, generator=torch.Generator().manual_seed(config.seed))
-    session = Session(
+    session = SupervisedSession(
         net,
         config.update,
         asdict(config),

@@ -1,7 +1,7 @@
 """From nothing to a policy with its card: imitation, on-policy imitation, PPO, evaluation.
 
 A run lives in one directory: ``train.json`` (its options), the state files of its stages,
-``snapshots/`` and ``history.jsonl`` (:mod:`agents.training.history`), TensorBoard events, and at the end
+``snapshots/`` and ``history.jsonl`` (:mod:`agents.sessions.history`), TensorBoard events, and at the end
 ``policy.safetensors`` with its card ``policy.json`` and learning curves ``policy.png``.
 """
 
@@ -21,9 +21,9 @@ from agents.checkpoints.files import save_checkpoint
 from agents.evaluation import LEVELS
 from agents.hardware import SAVE_EVERY, bf16_pays, check_device, hardware_class
 from agents.networks.impala import ImpalaPolicyNet
+from agents.sessions.history import SNAPSHOTS, WATCH_LEVELS, Watcher, learning_curves, read_history
 from agents.training.card import Stage, make_card, write_card
 from agents.training.dagger import DaggerConfig, train_dagger
-from agents.training.history import SNAPSHOTS, WATCH_LEVELS, Watcher, learning_curves, read_history
 from agents.training.imitation import ImitationConfig, train_imitation
 from agents.training.ppo import PPOConfig, train_ppo
 from envs.errors import RANGES, InputError, nearest

@@ -18,7 +18,7 @@ import numpy as np
 from agents.hardware import SAVE_EVERY, bf16_pays, keep_freed_memory
 from agents.networks.impala import ImpalaPolicyNet
 from agents.networks.sb3_policy import MazeActorCriticPolicy, MazePPO
-from agents.training.history import Watcher
+from agents.sessions.history import Watcher
 from agents.training.ppo_archive import ARCHIVE, read_state, restore, save_run, warm_weights
 from envs.errors import InputError
 from envs.training.levels import TRAIN_LEVELS

@@ -20,8 +20,8 @@ from agents.checkpoints.cards import SERIES, ZOO, CardHead
 from agents.checkpoints.files import save_checkpoint
 from agents.checkpoints.registry import published_net
 from agents.checkpoints.zoo import load_policy
+from agents.sessions.history import EXACT, FIRST_SNAPSHOT, SNAPSHOTS, learning_curves, read_history
 from agents.training.card import write_card
-from agents.training.history import EXACT, FIRST_SNAPSHOT, SNAPSHOTS, learning_curves, read_history
 from envs.errors import InputError
 from envs.files import write_atomic
 from envs.stored.json_records import from_plain, read_json

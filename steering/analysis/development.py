@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from agents.checkpoints.cards import load_card, zoo_names
-from agents.training.history import SNAPSHOTS, read_history
+from agents.sessions.history import SNAPSHOTS, read_history
 from envs.errors import InputError
 from envs.stored.sources import MOST_WEIGHTS, read_file
 from steering.analysis.compared_runs import ComparedRun
@@ -139,7 +139,7 @@ class Series:
 def snapshots(checkpoints: Sequence[str]) -> Series | None:
     """Return the series that ``checkpoints`` are, if all are different snapshots of one training; else None.
 
-    Either ``AGENT@COUNT`` of one shipped agent, or ``COUNT-STAGE`` as :class:`agents.training.history.Watcher` names
+    Either ``AGENT@COUNT`` of one shipped agent, or ``COUNT-STAGE`` as :class:`agents.sessions.history.Watcher` names
     its files; such names do not say of which training they are.
     """
     for pattern in (r"(?P<name>[^@]+)@(?P<count>[0-9]+)(?P<stage>)", r"(?P<name>)(?P<count>[0-9]{9,})-(?P<stage>.+)"):

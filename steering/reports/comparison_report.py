@@ -11,7 +11,7 @@ from pathlib import Path
 
 from msgspec import UNSET, UnsetType
 
-from agents.training.history import FILE as HISTORY
+from agents.sessions.history import FILE as HISTORY
 from envs.errors import InputError
 from envs.files import check_folder, write_atomic
 from envs.stored.json_records import to_json

@@ -20,8 +20,8 @@ from agents.checkpoints.zoo import load_policy
 from agents.evaluation import policy_figures
 from agents.networks.impala import ImpalaPolicyNet
 from agents.networks.policy import MazePolicy
+from agents.sessions.history import EXACT, SNAPSHOTS, read_history
 from agents.training import card, imitation
-from agents.training.history import EXACT, SNAPSHOTS, read_history
 from agents.training.imitation import ImitationConfig, make_block, train_imitation
 from agents.training.pipeline import TrainSpec, read_run, start_run, train_pipeline
 from agents.training.ppo import PPOConfig, train_ppo

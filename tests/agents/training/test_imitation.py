@@ -336,7 +336,7 @@ def test_what_was_logged_before_the_first_save_is_logged_once(tmp_path: Path) ->
 @pytest.mark.parametrize("data", [b"", b"hello", b"\x80\x04N."])
 def test_a_damaged_state_is_refused(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "imitation.pt").write_bytes(data)
-    with pytest.raises(InputError, match="^[^\n]*imitation.pt: not the state of a warm start[^\n]*$"):
+    with pytest.raises(InputError, match="^[^\n]*imitation.pt: not the state of a training stage[^\n]*$"):
         train_imitation(TINY, tmp_path)
     assert (tmp_path / "imitation.pt").read_bytes() == data
 

@@ -15,8 +15,8 @@ from agents.checkpoints.files import export_checkpoint
 from agents.checkpoints.zoo import load_policy
 from agents.hardware import check_device
 from agents.networks.impala import ImpalaPolicyNet
+from agents.sessions.history import EXACT, SNAPSHOTS, Watcher, learning_curves, read_history, snapshot_due
 from agents.training.dagger import DaggerConfig
-from agents.training.history import EXACT, SNAPSHOTS, Watcher, learning_curves, read_history, snapshot_due
 from agents.training.imitation import ImitationConfig
 from agents.training.pipeline import SPEC, TrainSpec, read_run, start_run
 from agents.training.ppo import PPOConfig

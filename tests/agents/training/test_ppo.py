@@ -17,7 +17,7 @@ from agents.checkpoints.files import save_checkpoint
 from agents.checkpoints.zoo import load_policy
 from agents.networks.impala import ImpalaPolicyNet
 from agents.networks.sb3_policy import MazeActorCriticPolicy, MazePPO, monte_carlo_returns
-from agents.training.history import Watcher, learning_curves, read_history
+from agents.sessions.history import Watcher, learning_curves, read_history
 from agents.training.ppo import LinearDecay, PPOConfig, train_ppo
 from envs.errors import InputError
 from envs.training.vec_env import make_vec_env

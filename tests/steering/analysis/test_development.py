@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.training.history import FILE, SNAPSHOTS
+from agents.sessions.history import FILE, SNAPSHOTS
 from envs.errors import InputError
 from envs.stored.json_records import from_json
 from steering.analysis.compared_runs import read_compared_runs

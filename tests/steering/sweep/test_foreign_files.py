@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from agents.checkpoints.cards import ZOO, CardHead, load_card
 from agents.checkpoints.zoo import load_policy
-from agents.training.history import FILE, RowHead, read_history
+from agents.sessions.history import FILE, RowHead, read_history
 from agents.training.pipeline import SPEC as TRAIN
 from agents.training.pipeline import TrainSpec, read_run
 from envs.errors import InputError

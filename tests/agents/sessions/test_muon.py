@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from agents.networks.impala import ImpalaPolicyNet
-from agents.training.muon import Muon, hidden_weights, orthogonalized
+from agents.sessions.muon import Muon, hidden_weights, orthogonalized
 
 
 def random(*shape: int, seed: int = 0) -> Tensor:
