@@ -2,7 +2,7 @@
 # goes to pip, PYTEST_ARGS=... to pytest: `make test PYTEST_ARGS="-x tests/envs"`.
 SHELL := /bin/bash
 BIN := .venv/bin
-CODE := agents envs steering videos tests
+CODE := agents envs steering videos mazesteer.py tests
 PYTEST_ARGS ?= -n 2 --dist worksteal
 export PYTHON PIP_ARGS
 # What Python compiles is kept within .venv, even where the environment forbids to keep it: every start of the program

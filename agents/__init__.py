@@ -10,7 +10,11 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "NaturePolicyNet": "agents.networks.nature",
         "Policy": "agents.networks.policy",
         "as_policy": "agents.networks.policy",
+        "export_checkpoint": "agents.checkpoints.files",
+        "load_card": "agents.checkpoints.cards",
         "load_policy": "agents.checkpoints.zoo",
         "policy_figures": "agents.evaluation",
+        "save_checkpoint": "agents.checkpoints.files",
+        "zoo_names": "agents.checkpoints.cards",
     },
 )

@@ -15,6 +15,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("agents", "envs", "steering", "videos")
+MODULE = "mazesteer.py"  # all their names under one import
 
 
 def run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -44,7 +45,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = tmp_path_factory.mktemp("source")
     for name in PACKAGES:
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("setup.cfg", "pyproject.toml", "LICENSE", "README.md"):
+    for name in (MODULE, "setup.cfg", "pyproject.toml", "LICENSE", "README.md"):
         shutil.copy(ROOT / name, source)
     out = tmp_path_factory.mktemp("wheel")
     offline = ("--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check")
@@ -70,7 +71,7 @@ def venv(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(wheel: Path) -> None:
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    assert packed == product_files()
+    assert packed == product_files() | {MODULE}
 
 
 def test_the_wheel_holds_a_trained_policy_with_its_card(wheel: Path) -> None:
@@ -83,10 +84,17 @@ def test_the_wheel_holds_a_trained_policy_with_its_card(wheel: Path) -> None:
 
 
 def test_the_packages_import_from_an_empty_folder(venv: Path, tmp_path: Path) -> None:
-    code = "import agents, envs, steering, videos\nfor m in (agents, envs, steering, videos): print(m.__file__)"
+    names = ", ".join((*PACKAGES, "mazesteer"))
+    code = f"import {names}\nfor m in ({names}): print(m.__file__)"
     places = succeeded(venv / "bin" / "python", "-c", code, cwd=tmp_path).split()
-    assert [Path(place).is_relative_to(venv) for place in places] == [True] * 4
+    assert [Path(place).is_relative_to(venv) for place in places] == [True] * 5
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_version_is_the_one_that_pip_knows(venv: Path, tmp_path: Path) -> None:
+    code = "import mazesteer, importlib.metadata as m\nprint(mazesteer.__version__, m.version('mazesteer'))"
+    told, known = succeeded(venv / "bin" / "python", "-c", code, cwd=tmp_path).split()
+    assert told == known
 
 
 def test_a_shipped_policy_loads_from_an_empty_folder(venv: Path, tmp_path: Path) -> None:
@@ -98,6 +106,7 @@ def test_a_shipped_policy_loads_from_an_empty_folder(venv: Path, tmp_path: Path)
 def test_the_command_answers_from_an_empty_folder(venv: Path, tmp_path: Path) -> None:
     done = run(venv / "bin" / "mazesteer", "--help", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
+    assert run(venv / "bin" / "python", "-m", "mazesteer", "--help", cwd=tmp_path).stdout == done.stdout
     for command in ("layer-sweep", "outcome", "sites", "video", "evaluate", "doctor"):
         assert command in done.stdout
     assert list(tmp_path.iterdir()) == []

@@ -59,7 +59,7 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a path need not be valid text, a terminal not UTF-8
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="mazesteer", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except _USAGE as error:  # an option that does not exist, a number that is none
         print(f"mazesteer: {' '.join(error.format_message().split())}; see `mazesteer --help`", file=sys.stderr)
