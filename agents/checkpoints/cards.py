@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 from msgspec import Meta
 
+from envs.simulator.procgen_env import check_mode
 from envs.stored.ranges import Count, Digest, Horizon, LevelSeed, Mode, Name, NonNegative, Probability, RandomSeed
 
 ZOO = Path(__file__).parents[1] / "zoo"
@@ -95,6 +97,36 @@ def load_card(name: str) -> dict[str, Any]:
     """
     card: dict[str, Any] = json.loads((ZOO / f"{name}.json").read_text())
     return card
+
+
+def trained_figures(name: str, card: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the figures of an agent's card, for a snapshot of a shipped one those of its agent; empty: there is none.
+
+    Args:
+        name: the policy's, ``NAME@COUNT`` for a snapshot.
+        card: the policy's: a card, the row of a snapshot in its series, or empty.
+    """
+    parent = name.partition("@")[0]
+    if card and "figures" not in card and parent in zoo_names():
+        card = load_card(parent)
+    figures: Mapping[str, Any] = card.get("figures", {})
+    return figures
+
+
+def mode_for(mode: str | None, name: str, card: Mapping[str, Any]) -> str:
+    """Return procgen's distribution mode that an agent is asked in: as given, else that of its training, else hard.
+
+    Args:
+        mode: ``hard`` or ``easy``; None: not given.
+        name: the policy's name.
+        card: its card; of an agent without one nothing says the mode.
+
+    Raises:
+        InputError: procgen has no mazes of this mode.
+    """
+    if mode is None:
+        mode = trained_figures(name, card).get("mode", "hard")  # cards of earlier versions know hard alone
+    return check_mode(mode)
 
 
 def zoo_snapshots(name: str) -> dict[int, dict[str, Any]]:

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from agents.networks.impala import ImpalaPolicyNet
-from agents.untrusted.torch_files import tensors_of
+from agents.untrusted.torch_files import tensors_of, unwrapped
 from envs.errors import InputError, one_line
 from envs.files import write_atomic
 from envs.stored.sources import MOST_WEIGHTS
@@ -40,9 +40,10 @@ def read_weights(data: bytes, path: Path) -> dict[str, Tensor]:
     called_so = path.suffix.lower() == ".safetensors" and data[:2] not in (b"PK", b"\x80\x02")
     if _is_safetensors(data) or called_so:
         try:
-            return safetensors.torch.load(data)
+            weights = safetensors.torch.load(data)
         except Exception as error:  # of the library and of torch, for numbers and shapes that are none
             raise InputError(f"checkpoint {path}: not a whole safetensors file ({one_line(error)})") from None
+        return unwrapped(weights, path)
     if data[:2] == b"PK":
         inside = check_zip(data, f"checkpoint {path}", MOST_WEIGHTS).namelist()
         if POLICY in inside or not any(name.endswith("data.pkl") for name in inside):

@@ -15,6 +15,7 @@ from agents.networks.impala import ImpalaPolicyNet
 from agents.networks.nature import NaturePolicyNet
 from agents.networks.policy import MazePolicy
 from agents.untrusted.weights import fill
+from envs.actions import N_ACTIONS
 from envs.errors import InputError, shown
 
 Weights = Mapping[str, Tensor]
@@ -34,6 +35,8 @@ class Architecture:
     blank: Callable[[Weights, Origin], tuple[nn.Module, Weights]]
     """Build it on the meta device for (weights, the file they come from); return the network, and the weights that fill
     it by the names of its ``state_dict``. What shapes do not tell it asks :meth:`Origin.settle` for."""
+    head: str = ""
+    """Name of the layer that gives the logits, of which there must be 15; empty: shapes alone tell."""
     published: bool = False
     """True for the network of the published agents, which is trained and exported here and has the published sites."""
 
@@ -60,10 +63,10 @@ def _blank_impala(weights: Weights, origin: Origin) -> tuple[ImpalaPolicyNet, We
 
 
 PUBLISHED = Architecture(
-    "the published IMPALA network", ImpalaPolicyNet, _recognises_impala, _blank_impala, published=True
+    "the published IMPALA network", ImpalaPolicyNet, _recognises_impala, _blank_impala, "fc_policy", published=True
 )
 ARCHITECTURES: tuple[Architecture, ...] = (
-    Architecture("the Nature CNN of a CnnPolicy", NaturePolicyNet, is_sb3, blank_from_sb3),
+    Architecture("the Nature CNN of a CnnPolicy", NaturePolicyNet, is_sb3, blank_from_sb3, "action_net"),
     PUBLISHED,
 )
 
@@ -81,9 +84,20 @@ def network_from_weights(weights: Weights, origin: Origin) -> nn.Module:
     """
     known = next((each for each in ARCHITECTURES if each.recognises(weights)), PUBLISHED)
     net, own = known.blank(weights, origin)
+    _check_head(own.get(f"{known.head}.weight"), known.head, origin.where)
     origin.check_used(known.name)
     fill(net, own, origin.where)
     return net
+
+
+def _check_head(found: Tensor | None, name: str, where: str) -> None:
+    """Raise :class:`InputError` for a layer of logits that is of another number of actions than procgen's."""
+    if found is not None and found.ndim == 2 and len(found) != N_ACTIONS:
+        is_, expected = shown(tuple(found.shape)), (N_ACTIONS, found.shape[1])
+        raise InputError(
+            f"checkpoint {where}: {name}.weight is {is_}, expected {expected}: a network of {len(found)} actions, and "
+            f"procgen has {N_ACTIONS}; give one that was trained on procgen"
+        )
 
 
 def published_from_weights(weights: Weights, where: str) -> ImpalaPolicyNet:

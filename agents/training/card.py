@@ -107,9 +107,9 @@ def _kept_figures(policy: MazePolicy, region: int | None, keep: Path | None, **o
         from_plain(known, dict[Digest, Figures], keep)
     except InputError:  # they are found anew
         known = {}
-    asked = {"region": region, "levels": list(options["levels"])}
+    asked = {"region": region, "levels": list(options["levels"]), "mode": options["mode"]}
     found: dict[str, Any] | None = known.get(policy.sha256)
-    if found is None or any(found[name] != value for name, value in asked.items()):
+    if found is None or any(found.get(name) != value for name, value in asked.items()):
         found = policy_figures(policy, region, **options)
         if keep is not None:
             write_atomic(keep, json.dumps({**known, policy.sha256: found}).encode())

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import pickle
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,15 +46,33 @@ def tensors_of(data: bytes, path: Path, most: int) -> dict[str, Tensor]:
         dense = tensor.layout is torch.strided and tensor.device.type == "cpu" and not tensor.is_nested
         if not dense or tensor.untyped_storage().nbytes() < tensor.numel() * tensor.element_size():
             raise InputError(f"checkpoint {path}: {shown(key)} is a tensor without its numbers, expected a dense one")
-        name = _unwrapped(key)
-        if name in weights:
+        weights[key] = tensor.resolve_neg()  # a bit that says "all with the other sign" is lost elsewhere
+    return unwrapped(weights, path)
+
+
+def unwrapped(weights: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """Return tensors by their names without what ``torch.compile``, ``DataParallel`` and our training's class add.
+
+    Raises :class:`InputError` if two have one name then.
+    """
+    found: dict[str, Tensor] = {}
+    for key, tensor in weights.items():
+        parts = [part for part in key.split(".") if part != "_orig_mod"]
+        while len(parts) > 1 and parts[0] in ("module", "net"):
+            del parts[0]
+        name = ".".join(parts)
+        if name in found:
             raise InputError(f"checkpoint {path}: two tensors are called {shown(name)}, expected one")
-        weights[name] = tensor.resolve_neg()  # a bit that says "all with the other sign" is lost elsewhere
-    return weights
+        found[name] = tensor
+    return found
 
 
 def _innermost(loaded: Any, path: Path) -> Any:
-    """Return the dictionary of tensors: the outer one, or the single one within; if there is, ``model_state_dict``."""
+    """Return the dictionary of tensors: the outer one, or the single one within; if there is, ``model_state_dict``.
+
+    Tensors beside the one within are not of the network (a step count, the state of a generator), unless one has the
+    dotted name of a module's.
+    """
     for _ in range(_DEEPEST):
         if not isinstance(loaded, dict):
             return loaded
@@ -61,9 +80,10 @@ def _innermost(loaded: Any, path: Path) -> Any:
         if isinstance(published, dict):  # whatever lies beside it, tensors too
             loaded = published
             continue
-        if any(type(value) in _TENSORS for value in dict.values(loaded)):
-            return loaded
+        own = [key for key, value in dict.items(loaded) if type(value) in _TENSORS]
         inner = {key: value for key, value in dict.items(loaded) if isinstance(value, dict) and _has_tensors(value)}
+        if any("." in str(key) for key in own) or (own and not inner):
+            return loaded
         if len(inner) > 1:
             names = ", ".join(shown(key) for key in list(inner)[:4])
             raise InputError(f"checkpoint {path}: tensors are in several dictionaries ({names}); save one by itself")
@@ -80,14 +100,6 @@ def _has_tensors(value: dict[Any, Any], depth: int = _DEEPEST) -> bool:
     if any(type(each) in _TENSORS and type(key) is str for key, each in dict.items(value)):
         return True
     return any(_has_tensors(each, depth - 1) for each in dict.values(value) if isinstance(each, dict))
-
-
-def _unwrapped(key: str) -> str:
-    """Return a tensor's name without what ``torch.compile``, ``DataParallel`` and our training's class add to it."""
-    parts = [part for part in key.split(".") if part != "_orig_mod"]
-    while len(parts) > 1 and parts[0] in ("module", "net"):
-        del parts[0]
-    return ".".join(parts)
 
 
 def _load(data: bytes, path: Path, most: int) -> Any:

@@ -113,6 +113,7 @@ def summarize(
         boundary=boundary_readings(table, weights, sites, ThresholdPair(blindness, competence)),
         effects=tuple(effects(table)),
         spread=effect_spread(basis.clean.tv_no_cheese),
+        mode=spec.mode,
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from envs.errors import InputError, check_random_seed, told_if_stopped
-from steering.cli.options import DEFAULT_CHECKPOINT, Activation, Checkpoint, ScalePixels, argument, number, path
+from steering.cli.options import DEFAULT_CHECKPOINT, Activation, Checkpoint, Mode, ScalePixels, argument, number, path
 
 if TYPE_CHECKING:
     from agents.training.pipeline import TrainSpec
@@ -31,13 +31,13 @@ def checkpoints_command(
     if as_json:
         print(json.dumps({name: {**load_card(name), "snapshots": list(zoo_snapshots(name))} for name in names}))
         return
-    head = f"{'name':<16}{'scale':>5}  {'cheese in training':<20}{'P(cheese): as in training':>26}{'anywhere':>10}"
-    print(head + f"{'P(top-right 5x5)':>18}")
+    head = f"{'name':<16}{'scale':>5}  {'mode':<6}{'cheese in training':<20}{'P(cheese): as in training':>26}"
+    print(head + f"{'anywhere':>10}{'P(top-right 5x5)':>18}")
     for name in names:
         card = load_card(name)
         figures = card["figures"]
         print(
-            f"{name:<16}{card['scale']:>5}  {card['training']['cheese']:<20}"
+            f"{name:<16}{card['scale']:>5}  {card['training']['mode']:<6}{card['training']['cheese']:<20}"
             f"{figures['p_cheese_in_distribution']:>26.4f}{figures['p_cheese_anywhere']:>10.4f}"
             f"{figures['p_region_anywhere']:>18.4f}"
         )
@@ -51,6 +51,7 @@ def evaluate_command(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
     region: Annotated[int | None, number("region", "Cheese in the top-right r x r; 0: anywhere.")] = None,
     n_levels: Annotated[int, number("n-levels", "Levels 0 to N-1.")] = 256,
+    mode: Mode = None,
     activation: Activation = None,
     scale_pixels: ScalePixels = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -59,7 +60,7 @@ def evaluate_command(
 
     Exit code 1 if they were asked for as on the card and differ from it.
     """
-    from agents.checkpoints.cards import load_card, zoo_names
+    from agents.checkpoints.cards import mode_for, trained_figures
     from agents.checkpoints.zoo import load_policy
     from agents.evaluation import policy_figures
     from agents.hardware import keep_freed_memory
@@ -67,22 +68,21 @@ def evaluate_command(
     from steering.workflows.progress import bar
 
     policy = load_policy(checkpoint, activation=activation, scale_pixels=scale_pixels)
-    known = policy.card.get("figures", {})
-    parent = policy.name.partition("@")[0]  # a snapshot has the training, though not the figures, of its agent
-    trained = known or (load_card(parent)["figures"] if parent in zoo_names() else {})
-    mode = trained.get("mode", "hard")  # cards of earlier versions know hard alone
-    known = {"mode": mode, **known} if known else {}
+    known = {"mode": "hard", **figures} if (figures := policy.card.get("figures", {})) else {}
+    trained, mode = trained_figures(policy.name, policy.card), mode_for(mode, policy.name, policy.card)
     rule = trained.get("region", 5) if region is None else check_region(region)
     keep_freed_memory()
     with bar("evaluating") as progress:
         figures = policy_figures(policy, rule, levels=(0, n_levels), mode=mode, progress=progress)
-    alike = bool(known) and all(figures[name] == known[name] for name in ("levels", "region", "horizon", "seed"))
+    alike = bool(known) and all(
+        figures[name] == known[name] for name in ("levels", "mode", "region", "horizon", "seed")
+    )
     wrong = alike and figures != known
     if as_json:
         print(json.dumps(figures))
         raise typer.Exit(int(wrong))
     print(f"{policy.name}  sha256 {policy.sha256}")
-    print(f"levels 0 to {n_levels - 1}, exact, within {figures['horizon']} moves")
+    print(f"levels 0 to {n_levels - 1} of mode {mode}, exact, within {figures['horizon']} moves")
     print(
         f"  P(cheese), cheese {f'in the top-right {rule}x{rule}' if rule else 'where procgen put it'}   "
         f"{figures['p_cheese_in_distribution']:.4f}"
@@ -99,7 +99,11 @@ def evaluate_command(
     if alike:
         print("NOT equal to the card" if wrong else "equal to the card")
     else:
-        print("(its card has other levels or another region)" if known else "(there is no card to compare with)")
+        print(
+            "(its card has other levels, another mode or another region)"
+            if known
+            else "(there is no card to compare with)"
+        )
     raise typer.Exit(int(wrong))
 
 

@@ -86,13 +86,14 @@ def outcome(
     coefficient: Coefficient = 1.0,
     horizon: Horizon = 256,
     seed: Seed = 0,
-    mode: Mode = "hard",
+    mode: Mode = None,
     activation: Activation = None,
     scale_pixels: ScalePixels = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     field: Annotated[bool, typer.Option("--field", help="Add the move probabilities of every state.")] = False,
 ) -> None:
     """The exact outcome of one level under one condition."""
+    from agents.checkpoints.cards import mode_for
     from agents.checkpoints.zoo import load_policy
     from envs.maze import Maze
     from steering.experiments.exact import LevelEvaluator, field_to_json
@@ -100,6 +101,7 @@ def outcome(
     from steering.interventions.sites import find_site
 
     policy = load_policy(checkpoint, activation=activation, scale_pixels=scale_pixels)
+    mode = mode_for(mode, policy.name, policy.card)
     site = find_site(policy.net, site).name if site is not None else None
     evaluator = LevelEvaluator(policy, Maze.from_level(level, mode), horizon)
     edit = intervention_named(policy, evaluator.maze, condition, site, coefficient, seed)
@@ -108,6 +110,7 @@ def outcome(
     result = evaluator.no_cheese_outcome() if blind else evaluator.outcome_of(found)
     report: dict[str, Any] = {
         "level": level,
+        "mode": mode,
         "site": site,
         "condition": condition,
         "coefficient": coefficient,
@@ -119,7 +122,7 @@ def outcome(
     if as_json:
         print(json.dumps(report, allow_nan=False))
         return
-    print(f"level {level}, {condition}" + (f" at {site}" if site else "") + f", within {horizon} moves")
+    print(f"level {level}, mode {mode}, {condition}" + (f" at {site}" if site else "") + f", within {horizon} moves")
     for name, value in result.to_json().items():
         print(f"  {name:<26}{'-' if value is None else f'{value:.4f}'}")
     for row in report.get("field", []):

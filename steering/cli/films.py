@@ -64,9 +64,10 @@ def video(
     fps: Fps = 12,
     horizon: Horizon = 256,
     seed: Seed = 0,
-    mode: Mode = "hard",
+    mode: Mode = None,
 ) -> None:
     """Film conditions side by side: same level, same random numbers, real procgen frames."""
+    from agents.checkpoints.cards import mode_for
     from agents.checkpoints.zoo import load_policy
     from envs.files import check_folder, write_atomic
     from envs.maze import Maze
@@ -84,6 +85,7 @@ def video(
     check_film_path(out)
     if record is not None:
         check_folder(record)
+    mode = mode_for(mode, policy.name, policy.card)
     mazes = Maze.from_levels(parse_levels(level), mode)
     rows, heats = [], []
     with bar("filming") as progress:
@@ -95,7 +97,7 @@ def video(
         film_of(rows, out, look=look, grid=grid, heats=heats)
     for track in (track for row in rows for track in row):
         end = "reached the cheese" if track.reached_cheese else "did not reach the cheese"
-        print(f"level {track.facts.level}, {track.facts.condition}: {end} in {len(track)} moves")
+        print(f"level {track.facts.level}, mode {mode}, {track.facts.condition}: {end} in {len(track)} moves")
         if record is not None:
             file = record / f"level{track.facts.level or 0:05d}_{track.facts.condition}.npz"
             write_atomic(file, track.to_bytes())
@@ -123,9 +125,10 @@ def field(
     scale_pixels: ScalePixels = None,
     horizon: Horizon = 256,
     seed: Seed = 0,
-    mode: Mode = "hard",
+    mode: Mode = None,
 ) -> None:
     """Draw vector fields: clean, steered and their difference, over exact expected visits."""
+    from agents.checkpoints.cards import mode_for
     from agents.checkpoints.zoo import load_policy
     from envs.files import check_folder, write_atomic
     from envs.maze import Maze
@@ -139,12 +142,12 @@ def field(
     check_format(out)
     check_folder(out.parent)
     policy = load_policy(checkpoint, activation=activation, scale_pixels=scale_pixels)
-    name = _site(policy, site)
+    name, mode = _site(policy, site), mode_for(mode, policy.name, policy.card)
     evaluator = LevelEvaluator(policy, Maze.from_level(level, mode), horizon)
     edit = intervention_named(policy, evaluator.maze, condition, name, coefficient, seed)
     blocks = field_map(policy, evaluator.maze, name) if heat == "map" else None
     heat = "none" if blocks is not None else heat
-    caption = f"level {level}, policy {policy.name}"
+    caption = f"level {level}{'' if mode == 'hard' else f' ({mode})'}, policy {policy.name}"
     if condition == "clean":
         shown = panels(level_fields(evaluator, {})[0], facing=facing, heat=heat)
     elif condition == "no_cheese":
@@ -157,7 +160,7 @@ def field(
     if blocks is not None:
         shown[0] = dataclasses.replace(shown[0], heat=blocks[0], mouse=blocks[1])
     write_atomic(out, field_file(field_drawing(shown, caption), out))
-    print(f"field: {out}")
+    print(f"field: {out} (mode {mode})")
 
 
 @commands.command("film-sweep")

@@ -31,7 +31,7 @@ def layer_sweep(
     horizon: Horizon = 256,
     seed: Seed = 0,
     out: Annotated[Path, path("Run directory; an interrupted run resumes there.")] = Path("runs/sweep"),
-    mode: Mode = "hard",
+    mode: Mode = None,
     vector: Annotated[
         str, typer.Option(help="Where cheese vectors are taken: start, mean (all states), levels:32, or a cell X,Y.")
     ] = "start",

@@ -51,7 +51,10 @@ def _named(text: str) -> Path:
 
 Horizon = Annotated[int, number("horizon", "Moves within which outcomes are counted.")]
 Seed = Annotated[int, number("seed", "Seed of every random draw.")]
-Mode = Annotated[str, typer.Option(help="Procgen's distribution mode: hard or easy.")]
+Mode = Annotated[
+    str | None,
+    typer.Option(help="Procgen's distribution mode: hard or easy (default: the run's, else as trained, else hard)."),
+]
 SiteName = Annotated[str | None, typer.Option("--site", help="Site name (see `sites`).")]
 Coefficient = Annotated[float, number("coefficient", "Multiple of the vector.")]
 Activation = Annotated[

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from steering.cli.options import DEFAULT_CHECKPOINT, Activation, Checkpoint, ScalePixels, Seed, number, numbers, path
+from steering.cli.options import (
+    DEFAULT_CHECKPOINT,
+    Activation,
+    Checkpoint,
+    Mode,
+    ScalePixels,
+    Seed,
+    number,
+    numbers,
+    path,
+)
 from steering.statistics.formatting import short_site_name
 
 if TYPE_CHECKING:
@@ -36,10 +46,7 @@ def planning(
     distance: Annotated[int, number("distance", "Cells between the mouse and every changed cell.")] = 5,
     maps: Annotated[int, number("maps", "Of these, pairs with causal maps, block by block (0: none).")] = 1,
     seed: Seed = 0,
-    mode: Annotated[
-        str | None,
-        typer.Option(help="Procgen's distribution mode: hard or easy (default: the sweep's in --out, else hard)."),
-    ] = None,
+    mode: Mode = None,
     out: Annotated[Path, path("A sweep's run directory, or a new one; resumes there.")] = Path("runs/planning"),
     activation: Activation = None,
     scale_pixels: ScalePixels = None,
@@ -71,7 +78,10 @@ def planning(
     if as_json:
         print(to_json(found).decode(), end="")
         return
-    print(f"{found.checkpoint.name}: {len(found.settings.levels)} levels; 95% intervals over mazes are in the file")
+    print(
+        f"{found.checkpoint.name}: {len(found.settings.levels)} levels of mode {found.settings.mode}; "
+        "95% intervals over mazes are in the file"
+    )
     for goal_found in found.behaviour:
         _show_behaviour(found, goal_found)
     for patched in found.located:
@@ -174,10 +184,7 @@ def write_moves(
         str, typer.Option(help="Lengths of what is added, as multiples of the cheese vector's norm.")
     ] = "0.25,0.5,1,2,4",
     seed: Seed = 0,
-    mode: Annotated[
-        str | None,
-        typer.Option(help="Procgen's distribution mode: hard or easy (default: the sweep's in --out, else hard)."),
-    ] = None,
+    mode: Mode = None,
     out: Annotated[Path, path("A sweep's run directory, or a new one; resumes there.")] = Path("runs/planning"),
     activation: Activation = None,
     scale_pixels: ScalePixels = None,
@@ -217,7 +224,8 @@ def _show_written(found: WrittenSummary) -> None:
     """Print what writing the readout's direction comes to, by site, place and strength."""
     settings = found.settings
     print(
-        f"{found.checkpoint.name}: {found.branches} branches of {found.mazes} mazes; next move to the {settings.target}"
+        f"{found.checkpoint.name}: {found.branches} branches of {found.mazes} mazes of mode {settings.mode}; "
+        f"next move to the {settings.target}"
     )
     print(f"left alone it makes such a move with probability {_of(found.clean)}")
     for place in ("mouse", "map"):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from steering.cli.options import DEFAULT_CHECKPOINT, Activation, Checkpoint, ScalePixels, Seed, number, path
+from steering.cli.options import DEFAULT_CHECKPOINT, Activation, Checkpoint, Mode, ScalePixels, Seed, number, path
 from steering.statistics.formatting import short_site_name
 
 if TYPE_CHECKING:
@@ -30,10 +30,7 @@ def probe(
     sites: Annotated[str, typer.Option(help="trunk, all, or names separated by commas.")] = "trunk",
     states: Annotated[int, number("states", "Frames of each level.")] = 8,
     seed: Seed = 0,
-    mode: Annotated[
-        str | None,
-        typer.Option(help="Procgen's distribution mode: hard or easy (default: the sweep's in --out, else hard)."),
-    ] = None,
+    mode: Mode = None,
     frames: Annotated[
         int, number("frames", "Frames of other mazes that readouts at the mouse learn from at most; 0: no readouts.")
     ] = 20_480,
@@ -83,7 +80,7 @@ def _show(found: ProbeSummary) -> None:
     moves_of = {"cheese": "cheese", APART: "(apart)", "corner": "corner", "policy": "policy"}  # whose next move
     columns = (*moves_of.values(), "cell R2", "hits", "cosine", "ratio")
     inside = {row.name: row.inside for row in found.representation}
-    size = f"{len(found.levels)} levels, {found.frames} frames"
+    size = f"{len(found.levels)} levels of mode {found.mode}, {found.frames} frames"
     print(f"{found.checkpoint.name}: {size}, told about mazes not learned from;")
     print(f"(apart): to the cheese, in the {found.asked[APART]} frames where it is not the move to the corner;")
     print("95% intervals over mazes are in the file\n")

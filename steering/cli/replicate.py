@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from envs.errors import told_if_stopped
-from steering.cli.options import Activation, Horizon, ScalePixels, Seed, number, path
+from steering.cli.options import Activation, Horizon, Mode, ScalePixels, Seed, number, path
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -36,7 +36,7 @@ def replicate_command(
     ] = None,
     horizon: Horizon = 256,
     seed: Seed = 0,
-    mode: Annotated[str, typer.Option(help="Procgen's distribution mode: hard or easy.")] = "hard",
+    mode: Mode = None,
     out: Annotated[Path, path("A sweep's run directory, or one of its own; resumes there.")] = Path("runs/replicate"),
     activation: Activation = None,
     scale_pixels: ScalePixels = None,
@@ -50,11 +50,12 @@ def replicate_command(
     from steering.replication.protocol import Settings, published_site
     from steering.replication.run import chosen, replicate
     from steering.sweep.artifacts import DATABASE, REPLICATE
+    from steering.sweep.planning import mode_in
     from steering.sweep.spec import stated_of
     from steering.workflows.progress import bar
 
-    findings = chosen(names or (), None if show_list else mode)
     if show_list:
+        findings = chosen(names or ())
         facts = [{"name": f.name, "what": f.what, "published": f.published} for f in findings]
         print(
             json.dumps(facts)
@@ -63,6 +64,8 @@ def replicate_command(
         )
         return
     policy = load_stated(checkpoint, stated_of(checkpoint, activation, scale_pixels, out))
+    mode = mode_in(out, policy, mode)
+    findings = chosen(names or (), mode)
     settings = Settings(
         checkpoint=policy.name,
         sha256=policy.sha256,
@@ -93,7 +96,7 @@ def _show(data: ReplicateSummary) -> None:
 
     console: Console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     console.print(
-        f"\n{data.checkpoint.name} at {data.settings.site}, exact within "
+        f"\n{data.checkpoint.name} at {data.settings.site}, mode {data.settings.mode}, exact within "
         f"{data.settings.horizon} moves; intervals: 95%, bootstrap over mazes; inside: whether the "
         "published number lies in it"
     )

@@ -73,7 +73,8 @@ class ReadoutOptions:
     seed: int = 0
     """Seed of every random draw."""
     mode: str | None = None
-    """Procgen's distribution mode, ``hard`` or ``easy``; None: the sweep's in ``out``, else hard."""
+    """Procgen's distribution mode, ``hard`` or ``easy``; None: that of the run in ``out``, else of its training,
+    else hard."""
     stated: Stated = NOTHING
     """What the user states of the checkpoint, where its file does not say it."""
 

@@ -16,6 +16,7 @@ from envs.stored.ranges import (
     Horizon,
     LevelSeed,
     Line,
+    Mode,
     Name,
     NonNegative,
     Number,
@@ -322,3 +323,5 @@ class SweepSummary:
     """Paired effects, those of the cheese itself (``clean`` against ``no_cheese``) first."""
     spread: EffectSpread = EffectSpread(None, None, 0)
     """Mazes that blindness is about."""
+    mode: Mode = "hard"
+    """Procgen's mode of the levels: ``hard`` or ``easy``."""

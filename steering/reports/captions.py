@@ -313,9 +313,9 @@ NO_CELL = "The cheese's cell cannot be read linearly at any site, better than by
 REPRESENTED = "Rule of the representational reading: {rule}."
 PROBE_RULES = "Rules of the probes. Next move: {move}. Cell: {cell}."
 NO_MOVES = "not asked, as no site is known not to be affine in the pixels"
-SETTINGS = """Checkpoint {name}, sha256 {sha256}; horizon {horizon} moves; coefficients {coefficients}; seed {seed};
-    vectors taken: {vector}. Answer, boundary, effects and figures are of the coefficient {first} where no other is
-    named. Levels with a decision square whose cheese lies outside the top-right 5x5."""
+SETTINGS = """Checkpoint {name}, sha256 {sha256}; mode {mode}; horizon {horizon} moves; coefficients {coefficients};
+    seed {seed}; vectors taken: {vector}. Answer, boundary, effects and figures are of the coefficient {first} where
+    no other is named. Levels with a decision square whose cheese lies outside the top-right 5x5."""
 PROBED = """Probes: {mazes} mazes, {states} states of each ({frames} frames), no maze both fitted on and asked about;
     {shuffles} draws of shuffled labels; seed {seed}; {versions}."""
 EXACT = """Every outcome is exact: the network is run once for each position and facing of the mouse, on procgen's

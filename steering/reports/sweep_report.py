@@ -291,6 +291,7 @@ def _methods(summary: SweepSummary, probes: ProbeSummary | None) -> list[str]:
         captions.SETTINGS,
         name=summary.checkpoint.name,
         sha256=summary.checkpoint.sha256,
+        mode=summary.mode,
         horizon=summary.horizon,
         coefficients=", ".join(f"{c:g}" for c in summary.coefficients),
         first=f"{summary.coefficients[0]:g}",

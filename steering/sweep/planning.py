@@ -7,21 +7,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agents.checkpoints.cards import checkpoint_file, zoo_names, zoo_snapshots
+from agents.checkpoints.cards import checkpoint_file, mode_for, zoo_names, zoo_snapshots
 from agents.checkpoints.files import SUFFIXES, has_suffix
 from agents.checkpoints.stated import NOTHING, Stated
 from agents.checkpoints.zoo import load_stated
-from agents.networks.policy import Policy
+from agents.networks.policy import MazePolicy
 from envs.errors import RANGES, InputError, nearest
 from envs.maze import Maze
+from envs.stored.ranges import Mode
 from envs.stored.sources import MOST_WEIGHTS, read_file
 from steering.experiments.levels import Skip, check_levels_asked, first_levels, parse_levels, qualifying_levels
 from steering.interventions.sites import enumerate_sites, select_sites
 from steering.records.sites import SiteFacts, site_facts
 from steering.statistics import boundary
+from steering.sweep.artifacts import DATABASE
 from steering.sweep.executors import Checkpoint, Cluster, dask, local
 from steering.sweep.run import Executor
 from steering.sweep.spec import MOST_RESULTS, SPEC, SweepSpec
+from steering.sweep.store import Store
 
 DEFAULT_LEVELS = 32
 MOST_RECORDINGS = 1_000_000  # files in one folder
@@ -52,8 +55,8 @@ class SweepOptions:
     """Seed of everything drawn at random, 0 or more."""
     out: Path
     """Run directory."""
-    mode: str
-    """Procgen's mode of the levels: ``hard`` or ``easy``."""
+    mode: str | None
+    """Procgen's mode of the levels, ``hard`` or ``easy``; null: see :func:`mode_in`."""
     random_draws: int
     """Results per site and coefficient of what is drawn at random, 1 or more."""
     episodes: int
@@ -83,6 +86,7 @@ def plan_sweep(
     """
     check_options(options)
     policy = load_stated(options.checkpoint, options.stated)
+    mode = mode_in(options.out, policy, options.mode)
     sites = select_sites(options.sites, policy.net)
     asked = SweepSpec(  # complains about options before levels are looked for
         checkpoint=policy.name,
@@ -94,7 +98,7 @@ def plan_sweep(
         draws=options.random_draws,
         horizon=options.horizon,
         seed=options.seed,
-        mode=options.mode,
+        mode=mode,
         episodes=options.episodes,
         vector=options.vector,
         activation=options.stated.activation,
@@ -102,7 +106,7 @@ def plan_sweep(
     )
     candidates = parse_levels(options.levels) if options.levels is not None else None
     check_size(asked, len(candidates) if candidates is not None else options.n_levels or DEFAULT_LEVELS)
-    used, skipped = _levels(options, candidates, progress)
+    used, skipped = _levels(options, mode, candidates, progress)
     spec = replace(
         asked,
         levels=tuple(int(maze.level or 0) for maze in used),
@@ -151,14 +155,14 @@ def check_size(spec: SweepSpec, levels: int) -> None:
 
 
 def _levels(
-    options: SweepOptions, candidates: Sequence[int] | None, progress: Callable[[int, int], None]
+    options: SweepOptions, mode: str, candidates: Sequence[int] | None, progress: Callable[[int, int], None]
 ) -> tuple[list[Maze], list[Skip]]:
     """Return the mazes to use, and the levels left out."""
     if candidates is not None:
-        used, skipped = qualifying_levels(candidates, None, options.mode, options.vector, progress)
+        used, skipped = qualifying_levels(candidates, None, mode, options.vector, progress)
     else:
         wanted = options.n_levels or DEFAULT_LEVELS
-        used, skipped = first_levels(wanted, options.mode, options.vector, progress)
+        used, skipped = first_levels(wanted, mode, options.vector, progress)
     if not used:
         raise InputError(
             f"--levels {options.levels}: none of {len(skipped)} levels qualifies "
@@ -167,9 +171,28 @@ def _levels(
     return used, skipped
 
 
+def mode_in(out: Path, policy: MazePolicy, mode: str | None) -> str:
+    """Return procgen's mode for a command that goes on in ``out``.
+
+    Args:
+        out: its directory, which need not be there.
+        policy: the agent.
+        mode: as typed; None: that of the run in ``out``, else as the agent was trained, else hard.
+
+    Raises:
+        InputError: for a mode without mazes, or a run that cannot be read.
+    """
+    if mode is None and os.path.lexists(out / SPEC):
+        mode = SweepSpec.load(out).mode
+    elif mode is None and (out / DATABASE).is_file():
+        with Store.read(out) as store:
+            mode = store.meta("mode", Mode, "") or None
+    return mode_for(mode, policy.name, policy.card)
+
+
 def mazes_beside_sweep(
     out: Path,
-    policy: Policy,
+    policy: MazePolicy,
     candidates: Sequence[int] | None,
     n_levels: int | None,
     mode: str | None,
@@ -184,7 +207,7 @@ def mazes_beside_sweep(
         policy: must be the agent of the sweep, if there is one.
         candidates: seeds asked for; None: the first that qualify.
         n_levels: number of them.
-        mode: procgen's distribution mode; None: the sweep's, else hard.
+        mode: procgen's distribution mode; None: see :func:`mode_in`.
         progress: told while levels are looked for.
         default: number of them where nothing is asked for and there is no sweep.
 
@@ -195,7 +218,7 @@ def mazes_beside_sweep(
     if sweep is not None and sweep.sha256 != policy.sha256:
         swept, asked_for = f"{sweep.checkpoint} ({sweep.sha256[:12]})", f"{policy.name} ({policy.sha256[:12]})"
         raise InputError(f"{out} is a sweep of {swept}, not of {asked_for}; choose another --out")
-    mode = mode or (sweep.mode if sweep is not None else "hard")
+    mode = mode_in(out, policy, mode)
     if candidates is not None:
         return qualifying_levels(candidates, mode=mode, progress=progress)[0], mode
     if n_levels is None and sweep is not None and sweep.mode == mode:

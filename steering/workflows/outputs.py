@@ -132,7 +132,7 @@ def print_summary(summary: SweepSummary, answer: str) -> None:
     to.print(console_table(["site", "blindness", "95% interval", "competence", *headings, "random"], rows))
     to.print(
         f"\nclean: {', '.join(told)}; cheese removed: {', '.join(kept)}; "
-        f"{len(summary.levels.used)} levels used, {len(summary.levels.skipped)} skipped\n"
+        f"{len(summary.levels.used)} levels of mode {summary.mode} used, {len(summary.levels.skipped)} skipped\n"
     )
 
 

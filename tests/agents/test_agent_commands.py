@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from agents.checkpoints.cards import ZOO
+from agents.checkpoints.zoo import load_policy
 from agents.evaluation import LEVELS, policy_figures
 from agents.networks.policy import MazePolicy
 from agents.training import pipeline
+from envs.maze import Maze
+from steering.experiments.exact import LevelEvaluator
 from tests.helpers.command import mazesteer, started
 
 
@@ -69,8 +72,36 @@ def test_a_training_by_command_ends_in_a_policy_that_can_be_evaluated(
     assert json.loads(same.stdout) == json.loads(found.stdout)
 
 
+def test_an_agent_trained_in_easy_mode_is_asked_in_easy_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "run"
+    few = functools.partial(pipeline.train_pipeline, card_levels=(0, 4), watch_levels=(90_000, 90_001))
+    monkeypatch.setattr(pipeline, "train_pipeline", few)
+    options = ["--samples", "512", "--dagger-samples", "256", "--ppo-steps", "0"]
+    done = mazesteer("train", "--mode", "easy", "--out", out, *options)
+    assert done.returncode == 0, done.stderr
+    other = mazesteer("train", "--mode", "hard", "--out", out, "--resume")
+    assert other.returncode == 2 and "--mode: the run in" in other.stderr and "begun with easy" in other.stderr
+    weights, card = out / "policy.safetensors", json.loads((out / "policy.json").read_text())
+    training, policy = card["training"], load_policy(weights)
+    assert "easy mode" in card["summary"] and " --mode easy " in training["command"]
+    assert {training["mode"], training["imitation"]["mode"], training["dagger"]["mode"]} == {"easy"}
+    assert card["figures"] == policy_figures(policy, 5, levels=(0, 4), mode="easy")
+    watched = policy_figures(policy, 5, levels=(90_000, 90_001), mode="easy")
+    assert card["history"][-1]["p_cheese_anywhere"] == watched["p_cheese_anywhere"]
+    for mode in ("easy", "hard"):
+        said = () if mode == "easy" else ("--mode", mode)
+        found = mazesteer("evaluate", weights, "--n-levels", "4", *said)
+        alike = "equal to the card\n" if mode == "easy" else "(its card has other levels, another mode"
+        assert found.returncode == 0 and f"levels 0 to 3 of mode {mode}, " in found.stdout and alike in found.stdout
+        asked = mazesteer("outcome", weights, "--level", "3", "--json", *said)
+        report = json.loads(asked.stdout)
+        expected = LevelEvaluator(policy, Maze.from_level(3, mode)).clean_outcome().to_json()
+        assert (report["mode"], report["outcome"]) == (mode, expected)
+
+
 def test_a_training_that_cannot_begin_leaves_nothing(tmp_path: Path) -> None:
-    for args in (("--out", tmp_path / ("n" * 300)), ("--out", tmp_path / "run", "--patience", "1,2,3")):
+    wrong = (("--patience", "1,2,3"), ("--mode", "memory"), ("--mode", "esy"))
+    for args in (("--out", tmp_path / ("n" * 300)), *(("--out", tmp_path / "run", *each) for each in wrong)):
         done = mazesteer("train", "--samples", "64", *args)
         assert done.returncode == 2 and done.stderr.count("\n") == 1 and not done.stdout
     assert not list(tmp_path.iterdir())

@@ -196,7 +196,7 @@ BAD_WEIGHTS: dict[str, tuple[Callable[[], Any], str]] = {
     "shape": (lambda: change(KEY, lambda t: t[:-1]), f"{KEY} is (31, 32, 3, 3), expected (32, 32, 3, 3)"),
     "actions": (
         lambda: change("fc_policy.weight", lambda t: t[:5]),
-        "fc_policy.weight is (5, 256), expected (15, 256)",
+        "fc_policy.weight is (5, 256), expected (15, 256): a network of 5 actions, and procgen has 15",
     ),
     "width": (lambda: change("embedder.block1.conv.weight", lambda t: t[:12]), "embedder.block1.conv.weight is (12,"),
     "flat": (lambda: change("embedder.block1.conv.weight", lambda t: t.flatten()), "expected (16, 3, 3, 3)"),
@@ -366,6 +366,43 @@ def test_what_wraps_the_tensors_is_taken_off(tmp_path: Path, prefix: str, wrappe
         value = {"epoch": 3, "optimizer": optimizer.state_dict(), name: value, "seeds": {"a": 1}}
     net.load_state_dict(load_policy(write_pth(tmp_path / "x.pth", value)).net.state_dict())
     torch.testing.assert_close(logits(tmp_path / "x.pth"), expected_logits(net), rtol=1e-5, atol=1e-6)
+
+
+def on_gpu(data: bytes) -> bytes:
+    """The same torch file as a machine with a GPU writes it: of each storage it says where it lay."""
+    cpu, cuda = b"X\x03\x00\x00\x00cpu", b"X\x06\x00\x00\x00cuda:0"
+    if data[:2] != b"PK":
+        return data.replace(cpu, cuda)
+    made = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(made, "w") as new:
+        for member in old.namelist():
+            content = old.read(member)
+            new.writestr(member, content.replace(cpu, cuda) if member.endswith("data.pkl") else content)
+    return made.getvalue()
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_what_a_training_on_a_gpu_keeps_beside_its_weights_is_left_aside(tmp_path: Path, zipped: bool) -> None:
+    net, path = network(), tmp_path / "x.pth"
+    optimizer = torch.optim.Adam(net.parameters())
+    kept = {"optimizer": optimizer.state_dict(), "steps": torch.tensor(5), "rng": torch.get_rng_state(), "lr": 0.1}
+    torch.save({**kept, "state_dict": net.state_dict()}, path, _use_new_zipfile_serialization=zipped)
+    path.write_bytes(on_gpu(path.read_bytes()))
+    assert b"cuda:0" in path.read_bytes()
+    loaded = load_policy(path).net.state_dict()
+    assert all(torch.equal(value, loaded[key]) for key, value in net.state_dict().items())
+    # Tensors with the names of a module's are weights, wherever they lie, and none of them is dropped.
+    write_pth(path, {**net.state_dict(), "more": {"lstm.weight": torch.zeros(3)}})
+    with pytest.raises(InputError, match="more is a dict, expected a tensor$"):
+        load_policy(path)
+
+
+@pytest.mark.parametrize("prefix", PREFIXES[:3])
+def test_what_wraps_the_names_of_safetensors_is_taken_off_too(tmp_path: Path, prefix: str) -> None:
+    net, path = network(), tmp_path / "x.safetensors"
+    path.write_bytes(safetensors.torch.save(with_prefix(dict(net.state_dict()), prefix)))
+    loaded = load_policy(path).net.state_dict()
+    assert all(torch.equal(value, loaded[key]) for key, value in net.state_dict().items())
 
 
 def test_of_two_dictionaries_of_tensors_none_is_chosen(tmp_path: Path) -> None:

@@ -36,15 +36,16 @@ def _distances(maze: Maze) -> dict[Cell, int]:
     return found
 
 
-def test_labels_lead_to_the_cheese_wherever_the_mice_are() -> None:
-    walkers = Walkers(TINY, seed=1)
+@pytest.mark.parametrize("mode", ["hard", "easy"])
+def test_labels_lead_to_the_cheese_wherever_the_mice_are(mode: str) -> None:
+    walkers = Walkers(replace(TINY, mode=mode), seed=1)
     rng = np.random.default_rng(0)
     try:
         for _ in range(30):
             moves, steps = walkers.labels()
             env = walkers._env
             for maze, state, move, left in zip(env.mazes, env.states, moves, steps, strict=True):
-                assert maze.level is not None and maze.level >= 1_000_000
+                assert maze.level is not None and maze.level >= 1_000_000 and maze.mode == mode
                 assert maze.cheese in maze.region(5)
                 distances = _distances(maze)
                 dx, dy = STEP_OF_MOVE[Move(int(move))]

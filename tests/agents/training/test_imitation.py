@@ -27,6 +27,7 @@ from agents.training.supervised import Batch, batch_loss
 from envs.actions import STEP_OF_MOVE, Move
 from envs.errors import InputError
 from envs.maze import Cell, Maze
+from envs.simulator.state_layout import WORLD_DIM
 from envs.training.levels import TRAIN_LEVELS, check_region, place_cheese
 from envs.training.slots import LevelStream
 from envs.training.teachers import reflex, shortest_path
@@ -41,7 +42,7 @@ TINY = ImitationConfig(samples=25 * 8, batch_size=8, levels_per_batch=2, block=4
 def mazes_of(config: ImitationConfig, number: int) -> list[Maze]:
     """The mazes that block ``number`` was drawn from: its generator's first use."""
     return training_mazes(
-        config.region, config.levels_per_batch * config.block, np.random.default_rng([config.seed, number])
+        config.region, config.levels_per_batch * config.block, np.random.default_rng([config.seed, number]), config.mode
     )
 
 
@@ -79,10 +80,12 @@ def recognized(mazes: list[Maze], frames: np.ndarray) -> list[list[tuple[Maze, C
     return [known[frame.tobytes()] for frame in frames]
 
 
-@pytest.mark.parametrize("region", [5, None])
-def test_labels_lead_to_the_cheese_and_returns_are_discounted_steps(region: int | None) -> None:
-    config = ImitationConfig(region=region, batch_size=75, levels_per_batch=2, block=4, seed=2)
+@pytest.mark.parametrize(("region", "mode"), [(5, "hard"), (None, "hard"), (5, "easy")])
+def test_labels_lead_to_the_cheese_and_returns_are_discounted_steps(region: int | None, mode: str) -> None:
+    config = ImitationConfig(region=region, batch_size=75, levels_per_batch=2, block=4, seed=2, mode=mode)
     batch, mazes = whole_block(config, 7), mazes_of(config, 7)
+    assert {(maze.mode, maze.state.world_dim) for maze in mazes} == {(mode, WORLD_DIM[mode])}
+    assert all(maze.dim <= WORLD_DIM[mode] for maze in mazes)
     assert batch.frames.shape == (300, 64, 64, 3) and batch.moves.shape == batch.returns.shape == (300,)
     ambiguous = 0
     for places, move, value in zip(recognized(mazes, batch.frames), batch.moves, batch.returns, strict=True):

@@ -93,6 +93,8 @@ def test_damaged_options_are_refused(tmp_path: Path, text: str) -> None:
         ({"scale": 33}, "1 to 32"),
         ({"optimizer": "sgd"}, "optimizer 'sgd'"),
         ({"samples": -1}, "samples -1: give 0 to"),
+        ({"mode": "memory"}, "mode 'memory'"),
+        ({"mode": "esy"}, "mode 'esy': did you mean 'easy'"),
     ],
 )
 def test_options_that_no_training_can_have(options: dict[str, Any], words: str) -> None:
@@ -141,6 +143,22 @@ def test_patience_is_one_number_or_one_for_each_round(tmp_path: Path) -> None:
     assert read_run(tmp_path / "run") == replace(begun, patience=(12,))
 
 
+def test_the_mode_is_every_stages_and_that_of_a_run_of_before_is_hard(tmp_path: Path) -> None:
+    spec = TrainSpec(samples=512, dagger_samples=(512, 512), ppo_steps=64)
+    for mode in ("hard", "easy"):
+        asked = replace(spec, mode=mode)
+        assert {stage.mode for stage in asked.stages().values() if stage} == {mode}
+        assert (" --mode easy " in asked.command) is (mode == "easy") and asked.total == spec.total
+    begun = start_run(tmp_path / "run", spec)
+    options = json.loads((tmp_path / "run" / SPEC).read_text())
+    assert options.pop("mode") == "hard"
+    (tmp_path / "run" / SPEC).write_text(json.dumps(options))
+    assert read_run(tmp_path / "run") == begun
+    (tmp_path / "run" / SPEC).write_text(json.dumps({**options, "mode": "memory"}))
+    with pytest.raises(InputError, match="train.json: .*mode"):
+        read_run(tmp_path / "run")
+
+
 @pytest.mark.parametrize(
     ("option", "value", "same"),
     [
@@ -153,6 +171,9 @@ def test_patience_is_one_number_or_one_for_each_round(tmp_path: Path) -> None:
         ("device", "cuda", False),
         ("seed", 0, True),
         ("optimizer", "adan", False),
+        ("mode", "hard", True),
+        ("mode", "easy", False),
+        ("mode", "memory", False),
         ("ppo_steps", 7, False),
     ],
 )
