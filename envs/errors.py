@@ -100,7 +100,7 @@ RANGES: dict[str, Range] = {
         ("region", 0, 25, "cells of a side; 0: anywhere"),
         ("rollouts-shown", 1, 4, "rollouts shown side by side"),
         ("samples", 0, 10**10, "labelled states"),
-        ("scale", 1, 32, "width; beyond, the weights are more than a checkpoint may have"),
+        ("scale", 1 / 16, 32.0, "width, in steps of 1/16; beyond, the weights are more than a checkpoint may have"),
         ("scale-pixels", 1, 255, "divisor of the frames: 255, or 1 where they were left as they are"),
         ("seconds", 0.1, 600.0, "seconds of film"),
         ("seed", 0, 2**63 - 1, "seed of every random draw"),

@@ -55,7 +55,7 @@ def _blank_impala(weights: Weights, origin: Origin) -> tuple[ImpalaPolicyNet, We
     if first is None:
         some = ", ".join(map(shown, list(weights)[:3])) or "none"
         raise InputError(f"checkpoint {where}: no {_WIDTH_KEY}: not the published IMPALA network (keys: {some})")
-    scale = max(first.shape[0] // 16, 1) if first.ndim == 4 else 1
+    scale = (first.shape[0] or 16) / 16 if first.ndim == 4 else 1
     if scale > 64:
         raise InputError(f"checkpoint {where}: {_WIDTH_KEY} has {first.shape[0]} channels, at most 1024 make sense")
     with torch.device("meta"):

@@ -14,14 +14,26 @@ import torch
 from torch import Tensor, nn
 
 from envs.actions import N_ACTIONS
+from envs.errors import InputError
 
 OBS_SHAPE = (3, 64, 64)
 HIDDEN = 256
+SCALE_STEP = 1 / 16  # of scales: the first block has 16 times the scale
 
 
-def block_channels(scale: int) -> tuple[int, int, int]:
+def check_scale(scale: float) -> float:
+    """Return a scale that a network can have, whole ones as ``int``.
+
+    Raises :class:`InputError` for one that is not above 0, or of which a block has no whole number of channels.
+    """
+    if not (scale > 0 and scale % SCALE_STEP == 0):
+        raise InputError(f"scale is {scale}, must be a multiple of {SCALE_STEP}: 16 times it is a number of channels")
+    return int(scale) if scale % 1 == 0 else float(scale)
+
+
+def block_channels(scale: float) -> tuple[int, int, int]:
     """Return the channels of the three blocks: 16, 32 and 32 times ``scale`` (4 in the published agent)."""
-    return 16 * scale, 32 * scale, 32 * scale
+    return int(16 * scale), int(32 * scale), int(32 * scale)
 
 
 class ResAdd(nn.Module):
@@ -66,7 +78,7 @@ class ImpalaBlock(nn.Module):
 class Embedder(nn.Module):
     """Three blocks, relu, flatten, fc, relu: ``[n, 3, 64, 64] -> [n, 256]``."""
 
-    def __init__(self, scale: int) -> None:
+    def __init__(self, scale: float) -> None:
         super().__init__()
         c1, c2, c3 = block_channels(scale)
         self.block1 = ImpalaBlock(OBS_SHAPE[0], c1)
@@ -87,11 +99,11 @@ class ImpalaPolicyNet(nn.Module):
     """Observations ``float[n, 3, 64, 64]`` in 0..1 to logits ``[n, 15]`` and values ``[n]``.
 
     Args:
-        scale: the blocks have 16, 32 and 32 times as many channels; 4 in the published agents.
+        scale: the blocks have 16, 32 and 32 times as many channels, whole numbers; 4 in the published agents.
         generator: source of the first weights (:meth:`initialize`); None: those of torch, from its global generator.
 
     Raises:
-        ValueError: ``scale`` is below 1.
+        InputError: ``scale`` is no multiple of 1/16 above 0.
 
     Source: Espeholt et al. 2018 (arXiv 1802.01561), figure 3.
     """
@@ -99,12 +111,10 @@ class ImpalaPolicyNet(nn.Module):
     channels_last: ClassVar[bool] = True
     """The memory layout in which its convolutions are fastest."""
 
-    def __init__(self, scale: int = 1, *, generator: torch.Generator | None = None) -> None:
+    def __init__(self, scale: float = 1, *, generator: torch.Generator | None = None) -> None:
         super().__init__()
-        if scale < 1:
-            raise ValueError(f"scale is {scale}, must be 1 or more")
-        self.scale = scale
-        self.embedder = Embedder(scale)
+        self.scale = check_scale(scale)
+        self.embedder = Embedder(self.scale)
         self.fc_policy = nn.Linear(HIDDEN, N_ACTIONS)
         self.fc_value = nn.Linear(HIDDEN, 1)
         self.float()  # whatever torch's default type is: weights are stored, and frames come, in float32

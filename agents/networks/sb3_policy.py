@@ -31,7 +31,7 @@ class MazeActorCriticPolicy(ActorCriticPolicy):
     stable-baselines3 gives them, ``uint8[n, 3, 64, 64]``, and are divided by 255.
     """
 
-    def __init__(self, *args: Any, scale: int = 1, bf16: bool = False, init_seed: int = 0, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, scale: float = 1, bf16: bool = False, init_seed: int = 0, **kwargs: Any) -> None:
         self.scale = scale
         self.bf16 = bf16
         self.init_seed = init_seed

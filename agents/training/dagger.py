@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from agents.hardware import SAVE_EVERY, bf16_pays
-from agents.networks.impala import ImpalaPolicyNet
+from agents.networks.impala import ImpalaPolicyNet, check_scale
 from agents.networks.policy import move_log_probabilities, sample_rows
 from agents.sessions.history import Watcher
 from agents.sessions.session import Progress, UpdateConfig
@@ -40,7 +40,7 @@ _ACTIONS = np.array([ACTION_FOR_MOVE[move] for move in Move])
 class DaggerConfig:
     """Options of a round of imitation on the policy's own walks."""
 
-    scale: int = 1
+    scale: float = 1
     """Scale of the network, 1 or more (:func:`agents.networks.impala.block_channels`)."""
     region: int | None = 5
     """Side, in cells, of the top-right square where the cheese lies; None: anywhere."""
@@ -82,7 +82,8 @@ class DaggerConfig:
     """Procgen's distribution mode of the levels, ``hard`` or ``easy``."""
 
     def __post_init__(self) -> None:
-        for name in ("scale", "samples", "n_envs", "random_states", "levels_per_batch", "block"):
+        object.__setattr__(self, "scale", check_scale(self.scale))
+        for name in ("samples", "n_envs", "random_states", "levels_per_batch", "block"):
             if getattr(self, name) < 1:
                 raise InputError(f"dagger: {name} is {getattr(self, name)}, must be at least 1")
         if self.patience < 0:

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from agents.hardware import SAVE_EVERY, bf16_pays
-from agents.networks.impala import ImpalaPolicyNet
+from agents.networks.impala import ImpalaPolicyNet, check_scale
 from agents.sessions.history import Watcher
 from agents.sessions.session import Progress, UpdateConfig
 from agents.training.supervised import Batch, SupervisedSession
@@ -39,7 +39,7 @@ STATE = "imitation.pt"
 class ImitationConfig:
     """Options of the warm start."""
 
-    scale: int = 1
+    scale: float = 1
     """Scale of the network, 1 or more (:func:`agents.networks.impala.block_channels`)."""
     region: int | None = 5
     """Side, in cells, of the top-right square where the cheese lies; None: anywhere."""
@@ -77,7 +77,8 @@ class ImitationConfig:
     """Procgen's distribution mode of the levels, ``hard`` or ``easy``."""
 
     def __post_init__(self) -> None:
-        for name in ("scale", "samples", "batch_size", "levels_per_batch", "block"):
+        object.__setattr__(self, "scale", check_scale(self.scale))
+        for name in ("samples", "batch_size", "levels_per_batch", "block"):
             if getattr(self, name) < 1:
                 raise InputError(f"imitation: {name} is {getattr(self, name)}, must be at least 1")
 

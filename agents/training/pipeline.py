@@ -20,7 +20,7 @@ from msgspec import Meta
 from agents.checkpoints.files import save_checkpoint
 from agents.evaluation import LEVELS
 from agents.hardware import SAVE_EVERY, bf16_pays, check_device, hardware_class
-from agents.networks.impala import ImpalaPolicyNet
+from agents.networks.impala import ImpalaPolicyNet, check_scale
 from agents.sessions.history import SNAPSHOTS, WATCH_LEVELS, Watcher, learning_curves, read_history
 from agents.training.card import Stage, make_card, write_card
 from agents.training.dagger import DaggerConfig, train_dagger
@@ -66,7 +66,7 @@ class TrainSpec:
     region: Positive | None = 5
     """Side, in cells, of the top-right square where the cheese lies; None: anywhere."""
     scale: Scale = 1
-    """Scale of the network, 1 to 32; 4 in the published agents."""
+    """Scale of the network, 1/16 to 32 in steps of 1/16; 4 in the published agents."""
     seed: RandomSeed = 0
     """Seed of weights, levels and moves, 0 or more."""
     samples: Count = 3_000_000
@@ -92,7 +92,7 @@ class TrainSpec:
         object.__setattr__(self, "dagger_samples", tuple(n for n in self.dagger_samples if n))
         RANGES["samples"].check(self.samples)
         RANGES["ppo-steps"].check(self.ppo_steps)
-        RANGES["scale"].check(self.scale)
+        object.__setattr__(self, "scale", check_scale(RANGES["scale"].check(self.scale)))
         for name, values in (("dagger-samples", self.dagger_samples), ("patience", self.patience)):
             for value in values:
                 RANGES[name].check(value)

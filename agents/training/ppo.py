@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from agents.hardware import SAVE_EVERY, bf16_pays, keep_freed_memory
-from agents.networks.impala import ImpalaPolicyNet
+from agents.networks.impala import ImpalaPolicyNet, check_scale
 from agents.networks.sb3_policy import MazeActorCriticPolicy, MazePPO
 from agents.sessions.history import Watcher
 from agents.training.ppo_archive import ARCHIVE, read_state, restore, save_run, warm_weights
@@ -41,7 +41,7 @@ class PPOConfig:
     first.
     """
 
-    scale: int = 1
+    scale: float = 1
     """Scale of the network, 1 or more (:func:`agents.networks.impala.block_channels`)."""
     region: int | None = 5
     """Side, in cells, of the top-right square where the cheese lies; None: anywhere."""
@@ -83,7 +83,8 @@ class PPOConfig:
     """Compute convolutions and ``fc`` in bfloat16 (ours); by default where the machine can: half the time."""
 
     def __post_init__(self) -> None:
-        for name in ("scale", "total_steps", "n_envs", "n_steps", "epochs", "minibatches"):
+        object.__setattr__(self, "scale", check_scale(self.scale))
+        for name in ("total_steps", "n_envs", "n_steps", "epochs", "minibatches"):
             if getattr(self, name) < 1:
                 raise InputError(f"ppo: {name} is {getattr(self, name)}, must be at least 1")
         if self.rollout % self.minibatches or self.rollout // self.minibatches < 2:

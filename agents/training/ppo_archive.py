@@ -130,7 +130,7 @@ def restore(model: MazePPO, state: RunState, path: Path) -> None:
     rms.mean, rms.var, rms.count = map(np.float64, (kept.mean, kept.var, kept.count))
 
 
-def warm_weights(source: Path | ImpalaPolicyNet, scale: int) -> dict[str, torch.Tensor]:
+def warm_weights(source: Path | ImpalaPolicyNet, scale: float) -> dict[str, torch.Tensor]:
     """Return the weights of a network, checkpoint or ``imitation.pt``; raise :class:`InputError` at another scale."""
     if isinstance(source, ImpalaPolicyNet):
         net = source

@@ -60,7 +60,7 @@ Draws = Annotated[int, _of("random-draws")]
 """Results of what is drawn at random."""
 Episodes = Annotated[int, _of("episodes")]
 """Rollouts recorded."""
-Scale = Annotated[int, _of("scale")]
+Scale = Annotated[float, _of("scale")]
 """Width of a network of the published architecture."""
 Threshold = Annotated[float, _of("threshold")]
 """A threshold of blindness or of competence."""

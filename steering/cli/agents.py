@@ -114,7 +114,9 @@ def train(
         int | None,
         number("region", "Cheese in the top-right r x r (default 5), of a smaller maze anywhere; 0: anywhere."),
     ] = None,
-    scale: Annotated[int | None, number("scale", "Width: 1 here (default), 4 in the published agent.")] = None,
+    scale: Annotated[
+        float | None, number("scale", "Width: 1 here (default), 0.5 is half, 4 that of the published agent.")
+    ] = None,
     seed: Annotated[int | None, number("seed", "Seed of every random draw (default 0).")] = None,
     samples: Annotated[int | None, number("samples", "Imitation samples (0: none).")] = None,
     dagger_samples: Annotated[

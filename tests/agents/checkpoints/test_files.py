@@ -28,8 +28,8 @@ from tests.helpers.sb3_zips import OURS, Bomb, facts
 FRAMES = np.random.default_rng(0).integers(256, size=(2, 64, 64, 3), dtype=np.uint8)
 
 
-def network(scale: int = 1) -> ImpalaPolicyNet:
-    return ImpalaPolicyNet(scale, generator=torch.Generator().manual_seed(scale)).eval()
+def network(scale: float = 1) -> ImpalaPolicyNet:
+    return ImpalaPolicyNet(scale, generator=torch.Generator().manual_seed(int(scale))).eval()
 
 
 def logits(path: Path | str) -> Tensor:
@@ -67,8 +67,8 @@ def write_pth(path: Path, value: Any) -> Path:
     return path
 
 
-@pytest.mark.parametrize("scale", [1, 4])
-def test_every_layout_gives_the_same_network(tmp_path: Path, scale: int) -> None:
+@pytest.mark.parametrize("scale", [0.5, 1, 4])
+def test_every_layout_gives_the_same_network(tmp_path: Path, scale: float) -> None:
     net = network(scale)
     weights = {key: value.clone() for key, value in net.state_dict().items()}
     half = {key: value.half() for key, value in weights.items()}
@@ -87,7 +87,7 @@ def test_every_layout_gives_the_same_network(tmp_path: Path, scale: int) -> None
     ]
     expected = expected_logits(net)
     rounded = load_policy(write_pth(tmp_path / "half.pth", {"model_state_dict": with_prefix(half, "module.")}))
-    assert rounded.net.scale == scale
+    assert str(rounded.net.scale) == str(scale), "1 and not 1.0"
     assert all(torch.equal(v, half[k].float()) for k, v in rounded.net.state_dict().items())
     for file in files:
         policy = load_policy(file)
@@ -198,7 +198,10 @@ BAD_WEIGHTS: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: change("fc_policy.weight", lambda t: t[:5]),
         "fc_policy.weight is (5, 256), expected (15, 256): a network of 5 actions, and procgen has 15",
     ),
-    "width": (lambda: change("embedder.block1.conv.weight", lambda t: t[:12]), "embedder.block1.conv.weight is (12,"),
+    "width": (
+        lambda: change("embedder.block1.conv.weight", lambda t: t[:12]),
+        "block1.conv.bias is (16,), expected (12,)",
+    ),
     "flat": (lambda: change("embedder.block1.conv.weight", lambda t: t.flatten()), "expected (16, 3, 3, 3)"),
     "beyond float32": (lambda: change(KEY, lambda t: fill(1e39)(t.double())), f"{KEY} holds NaN or infinite weights"),
     "integers": (lambda: change(KEY, lambda t: t.int()), f"{KEY} holds torch.int32, expected floating-point"),

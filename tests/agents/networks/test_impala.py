@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from agents.networks.impala import ImpalaPolicyNet, block_channels
+from agents.networks.impala import ImpalaPolicyNet, block_channels, check_scale
+from envs.errors import InputError
 
 
-def parameters_by_hand(scale: int) -> int:
+def parameters_by_hand(scale: float) -> int:
     """Weights and biases: a 3x3 convolution a -> b has 9ab + b, a linear map ab + b."""
     total, before = 0, 3
     for channels in (16 * scale, 32 * scale, 32 * scale):
@@ -17,8 +20,8 @@ def parameters_by_hand(scale: int) -> int:
     return total + (before * 64 + 1) * 256 + (256 + 1) * (15 + 1)
 
 
-@pytest.mark.parametrize("scale", [1, 2, 4])
-def test_parameter_counts(scale: int) -> None:
+@pytest.mark.parametrize("scale", [1, 2, 4, 0.5, 1.25, 0.0625])
+def test_parameter_counts(scale: float) -> None:
     with torch.device("meta"):
         net = ImpalaPolicyNet(scale)
     assert sum(p.numel() for p in net.parameters()) == parameters_by_hand(scale)
@@ -93,3 +96,17 @@ def test_initial_weights_are_a_function_of_the_generator() -> None:
 def test_scale_must_be_positive() -> None:
     with pytest.raises(ValueError, match="scale is 0"):
         ImpalaPolicyNet(0)
+
+
+@pytest.mark.parametrize("scale", [0.3, 1 / 32, -0.5, 0.0, float("nan"), float("inf")])
+def test_a_scale_has_whole_channels_or_is_refused(scale: float) -> None:
+    with pytest.raises(InputError, match="^scale is [^\n]*, must be a multiple of 0.0625: [^\n]*$"):
+        check_scale(scale)
+
+
+@given(st.integers(1, 512))
+def test_every_width_of_the_first_block_is_a_scale(channels: int) -> None:
+    """Also: whole scales are printed as ever, others by all of their digits."""
+    scale = check_scale(channels / 16)
+    assert block_channels(scale) == (channels, 2 * channels, 2 * channels)
+    assert (str(scale) == str(channels // 16)) is (channels % 16 == 0) and check_scale(float(str(scale))) == scale

@@ -65,6 +65,15 @@ def test_each_round_of_walks_is_a_stage_with_levels_of_its_own() -> None:
     )
 
 
+@pytest.mark.parametrize(("given", "shown"), [(0.5, "0.5"), (2, "2"), (2.0, "2")])
+def test_a_width_is_a_runs_and_its_stages(tmp_path: Path, given: float, shown: str) -> None:
+    spec = start_run(tmp_path / "run", TrainSpec(scale=given, samples=512, dagger_samples=(512,), ppo_steps=64))
+    assert read_run(tmp_path / "run") == spec and json.loads((tmp_path / "run" / SPEC).read_text())["scale"] == given
+    assert f" --scale {shown} " in spec.command and f" --scale {shown} " in read_run(tmp_path / "run").command
+    assert {stage.scale for stage in spec.stages().values() if stage} == {given}
+    assert spec.agrees("scale", given) and not spec.agrees("scale", 0.53)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -73,6 +82,8 @@ def test_each_round_of_walks_is_a_stage_with_levels_of_its_own() -> None:
         '{"region": "5"}',
         '{"region": 0}',
         '{"seed": -5}',
+        '{"scale": 0.3}',
+        '{"scale": "1"}',
         '{"unknown": 1}',
         '{"samples": 1.5, "dagger_samples": []}',
         '{"dagger_samples": 5}',
@@ -89,8 +100,10 @@ def test_damaged_options_are_refused(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"scale": 0}, "scale 0: give 1 to 32"),
-        ({"scale": 33}, "1 to 32"),
+        ({"scale": 0}, "scale 0: give 0.0625 to 32"),
+        ({"scale": 33}, "0.0625 to 32"),
+        ({"scale": float("nan")}, "scale nan: give 0.0625 to 32"),
+        ({"scale": 0.3}, "scale is 0.3, must be a multiple of 0.0625"),
         ({"optimizer": "sgd"}, "optimizer 'sgd'"),
         ({"samples": -1}, "samples -1: give 0 to"),
         ({"mode": "memory"}, "mode 'memory'"),
