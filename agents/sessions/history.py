@@ -171,6 +171,7 @@ def learning_curves(rows: list[dict[str, Any]], path: Path, title: str = "") -> 
         for key, label, style in (
             ("accuracy", "accuracy of imitation", "o-"),
             ("loss", "loss of imitation", "s--"),
+            ("reward", "exact return, share of the reward", "d-"),
             ("success", "share of PPO episodes won", "^:"),
         ):
             # PPO's loss, of another kind, is not drawn.

@@ -7,7 +7,7 @@ import io
 import os
 import pickle
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -145,10 +145,14 @@ class Session:
         """Return whether all samples have been shown."""
         return self.done >= self.config.samples
 
-    def descend(self, loss: Tensor) -> None:
-        """Make one step of the optimisers down ``loss``, at the rates of the samples shown so far."""
+    def descend(self, losses: Iterable[Tensor]) -> None:
+        """Make one step of the optimisers down the sum of ``losses``, at the rates of the samples shown so far.
+
+        They are asked for one by one, each only when the gradient of the one before is found and its memory free.
+        """
         self.net.zero_grad(set_to_none=True)
-        loss.backward()
+        for loss in losses:
+            loss.backward()
         nn.utils.clip_grad_norm_(self._clipped, self.config.grad_norm)
         for optimizer, rate in zip(
             self._optimizers, (self.config.learning_rate, self.config.matrix_rate), strict=False
@@ -206,7 +210,8 @@ class Session:
         data = read_file(self._path, MOST_STATE, "not the state of a training stage: remove it or use another --out")
         try:
             state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-            then, samples = {**LATER, **state["config"]}, int(state["samples"])
+            later = {name: value for name, value in LATER.items() if name in self._options}
+            then, samples = {**later, **state["config"]}, int(state["samples"])
             number = int(state.get("batches", samples // self.config.batch_size))  # earlier versions kept no number
             running = {str(key): float(value) for key, value in state["running"].items()}
             seconds = float(state["seconds"])

@@ -1,4 +1,4 @@
-"""Imitation, DAgger, PPO, and the card that comes of it."""
+"""Imitation, DAgger, exact gradients, PPO, and the card that comes of it."""
 
 from envs.lazy import lazy_exports
 

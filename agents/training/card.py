@@ -14,6 +14,7 @@ from agents.checkpoints.zoo import load_policy
 from agents.evaluation import DEAD_LEVELS, LEVELS, dead_branches, policy_figures
 from agents.networks.policy import MazePolicy
 from agents.training.dagger import DaggerConfig
+from agents.training.exact import ExactConfig
 from agents.training.imitation import ImitationConfig
 from agents.training.ppo import PPOConfig
 from envs.errors import InputError
@@ -27,8 +28,11 @@ REFLEX = (
     "it was taught by a rule that plans nothing (the walls beside the mouse, and which way the cheese lies): a "
     "control, whose failures in mazes are what it was taught"
 )
+VALUELESS = (
+    "its value head was never trained: values read from it are those of its first weights, or of the stage before"
+)
 GOOD = 0.97  # probability of success below which a card speaks of a weakness
-Stage = ImitationConfig | DaggerConfig | PPOConfig
+Stage = ImitationConfig | DaggerConfig | ExactConfig | PPOConfig
 
 
 def make_card(
@@ -66,12 +70,14 @@ def make_card(
     scale = published_net(policy).scale
     figures = _kept_figures(policy, region, keep, levels=levels, mode=mode, progress=progress)
     where = f"top-right {region}x{region}" if region is not None else "anywhere"
+    exact = any(isinstance(stage, ExactConfig) for stage in stages.values())
     reflex = any(getattr(stage, "teacher", "path") == "reflex" for stage in stages.values())
     card: dict[str, Any] = {
         "format": CARD,
         "summary": (
             f"scale {scale}, {'easy mode, ' if mode == 'easy' else ''}"
-            f"{'taught a reflex that plans nothing, ' if reflex else ''}cheese in training: {where}; "
+            f"{'taught a reflex that plans nothing, ' if reflex else ''}"
+            f"{'exact gradients of the reward, ' if exact else ''}cheese in training: {where}; "
             f"P(cheese) {figures['p_cheese_in_distribution']:.3f} in distribution, "
             f"{figures['p_cheese_anywhere']:.3f} anywhere"
         ),
@@ -85,7 +91,7 @@ def make_card(
             **{name: asdict(config) if config is not None else None for name, config in stages.items()},
         },
         "figures": figures,
-        "weaknesses": weaknesses(figures, dead_branches(policy, mode=mode), reflex=reflex),
+        "weaknesses": weaknesses(figures, dead_branches(policy, mode=mode), reflex=reflex) + [VALUELESS] * exact,
         "notes": notes,
     }
     if command:

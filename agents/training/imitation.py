@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import itertools
 from collections.abc import Generator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -22,10 +21,10 @@ import torch
 
 from agents.hardware import SAVE_EVERY, bf16_pays
 from agents.networks.impala import ImpalaPolicyNet, check_scale
+from agents.sessions.data import in_order
 from agents.sessions.history import Watcher
 from agents.sessions.session import Progress, UpdateConfig
 from agents.training.supervised import Batch, SupervisedSession
-from agents.workers import DEATHS, WorkerLost, Workers
 from envs.errors import InputError
 from envs.maze import Maze
 from envs.simulator import procgen_env
@@ -129,32 +128,11 @@ def _weights(maze: Maze, steps: np.ndarray, path_share: float) -> np.ndarray:
 def batches(config: ImitationConfig, first: int, workers: int = 0) -> Generator[Batch, None, None]:
     """Yield batches ``first``, ``first + 1``, ..., made here as they are needed, or ahead by ``workers`` processes."""
     number, skip = divmod(first, config.block)
-    with contextlib.closing(_made_ahead(config, number, workers) if workers else _made_here(config, number)) as blocks:
+    make = functools.partial(make_block, config)
+    with contextlib.closing(in_order(make, number, workers, __name__)) as blocks:
         for block in blocks:
             yield from block[skip:]
             skip = 0
-
-
-def _made_here(config: ImitationConfig, first: int) -> Generator[list[Batch], None, None]:
-    for number in itertools.count(first):
-        yield make_block(config, number)
-
-
-def _made_ahead(config: ImitationConfig, first: int, workers: int) -> Generator[list[Batch], None, None]:
-    done: dict[int, list[Batch]] = {}
-    with Workers(functools.partial(functools.partial, make_block, config), workers, __name__) as pool:
-        pool.put(*range(first, first + 2 * workers))
-        for number in itertools.count(first):
-            try:
-                while number not in done:
-                    done.update(pool.take())
-            except WorkerLost as lost:
-                raise InputError(
-                    f"training data: {DEATHS} processes that made them died one after the other (the last: {lost}); "
-                    "what was trained is stored: free memory and add --resume to go on"
-                ) from None
-            pool.put(number + 2 * workers)
-            yield done.pop(number)
 
 
 def train_imitation(

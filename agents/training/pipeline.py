@@ -1,4 +1,4 @@
-"""From nothing to a policy with its card: imitation, on-policy imitation, PPO, evaluation.
+"""From nothing to a policy with its card: imitation, on-policy imitation, exact gradients or PPO, evaluation.
 
 A run lives in one directory: ``train.json`` (its options), the state files of its stages,
 ``snapshots/`` and ``history.jsonl`` (:mod:`agents.sessions.history`), TensorBoard events, and at the end
@@ -24,13 +24,14 @@ from agents.networks.impala import ImpalaPolicyNet, check_scale
 from agents.sessions.history import SNAPSHOTS, WATCH_LEVELS, Watcher, learning_curves, read_history
 from agents.training.card import Stage, make_card, write_card
 from agents.training.dagger import DaggerConfig, train_dagger
+from agents.training.exact import ExactConfig, train_exact
 from agents.training.imitation import ImitationConfig, train_imitation
 from agents.training.ppo import PPOConfig, train_ppo
 from envs.errors import RANGES, InputError, nearest
 from envs.files import remove_stale, write_atomic
 from envs.simulator.state_layout import WORLD_DIM
 from envs.stored.json_records import read_record
-from envs.stored.ranges import Count, Mode, Name, Positive, RandomSeed, Scale
+from envs.stored.ranges import Count, Mode, Name, Positive, RandomSeed, Scale, Share
 from envs.training.teachers import TEACHERS
 
 SPEC = "train.json"
@@ -56,11 +57,12 @@ RATES = (0.02, 0.01)  # of Muon: imitation, each round of walks
 class TrainSpec:
     """Options of a training run; the defaults are those of the shipped ``region5``, but for its ``patience`` of 0.
 
-    Without imitation of either kind PPO starts from scratch.
+    Without imitation of either kind PPO, or the training by exact gradients, starts from scratch.
 
     Raises:
-        InputError: nothing to train, a number out of range, an unknown optimizer, teacher or mode, PPO after a
-            teacher that does not plan, or another number of patiences than of rounds.
+        InputError: nothing to train, a number out of range, an unknown optimizer, teacher or mode, a reward after a
+            teacher that does not plan, PPO beside exact gradients, uniform starts without these, or another number of
+            patiences than of rounds.
     """
 
     region: Positive | None = 5
@@ -87,19 +89,29 @@ class TrainSpec:
     """Whose moves imitation shows: ``path``, the shortest way, or ``reflex``, which plans nothing."""
     mode: Mode = "hard"
     """Procgen's distribution mode of the levels, ``hard`` or ``easy``."""
+    exact_samples: Count = 0
+    """States that exact gradients are found from, once for each time they go through the network; 0: none."""
+    uniform_starts: Share = ExactConfig.uniform_starts
+    """Share of the episodes, in exact gradients, that begin anywhere in the maze."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dagger_samples", tuple(n for n in self.dagger_samples if n))
         RANGES["samples"].check(self.samples)
         RANGES["ppo-steps"].check(self.ppo_steps)
+        RANGES["exact-samples"].check(self.exact_samples)
+        RANGES["uniform-starts"].check(self.uniform_starts)
         object.__setattr__(self, "scale", check_scale(RANGES["scale"].check(self.scale)))
         for name, values in (("dagger-samples", self.dagger_samples), ("patience", self.patience)):
             for value in values:
                 RANGES[name].check(value)
         if len(self.dagger_samples) > MOST_ROUNDS:
             raise InputError(f"train: {len(self.dagger_samples)} rounds of walks; give at most {MOST_ROUNDS}")
-        if self.samples + sum(self.dagger_samples) + self.ppo_steps == 0:
-            raise InputError("train: give imitation samples, PPO steps, or both")
+        if self.samples + sum(self.dagger_samples) + self.exact_samples + self.ppo_steps == 0:
+            raise InputError("train: give imitation samples, PPO steps, or both, or exact samples")
+        if self.exact_samples and self.ppo_steps:
+            raise InputError("train: exact gradients take the place of PPO; add --exact, or leave out --ppo-steps")
+        if self.uniform_starts != TrainSpec.uniform_starts and not self.exact_samples:
+            raise InputError("train: only exact gradients have --uniform-starts; add --exact, or leave them out")
         if self.optimizer not in OPTIMIZERS:
             raise InputError(f"optimizer {self.optimizer!r}: {nearest(self.optimizer, OPTIMIZERS)}")
         if self.teacher not in TEACHERS:
@@ -108,6 +120,8 @@ class TrainSpec:
             raise InputError(f"mode {self.mode!r}: {nearest(self.mode, WORLD_DIM)}")
         if self.teacher != "path" and self.ppo_steps:
             raise InputError(f"teacher {self.teacher}: PPO would teach the way to the cheese; add --ppo-steps 0")
+        if self.teacher != "path" and self.exact_samples:
+            raise InputError(f"teacher {self.teacher}: exact gradients would teach the way; leave out --exact-samples")
         if len(self.patience) != 1 and len(self.patience) != len(self.dagger_samples):
             rounds = f"{len(self.patience)} numbers for {len(self.dagger_samples)} rounds of walks"
             raise InputError(f"patience: {rounds}; give one number, or one for each round")
@@ -123,9 +137,9 @@ class TrainSpec:
         words = ["mazesteer train", f"--region {self.region or 0}", f"--scale {self.scale}", f"--seed {self.seed}"]
         words += [f"--samples {self.samples}", f"--dagger-samples {','.join(map(str, self.dagger_samples)) or 0}"]
         words += [f"--ppo-steps {self.ppo_steps}"]
-        for name in ("mode", "optimizer", "device", "teacher"):
+        for name in ("exact_samples", "uniform_starts", "mode", "optimizer", "device", "teacher"):
             if getattr(self, name) != getattr(TrainSpec, name):
-                words.append(f"--{name} {getattr(self, name)}")
+                words.append(f"--{name.replace('_', '-')} {getattr(self, name)}")
         if self.patience != TrainSpec.patience:
             words.append(f"--patience {','.join(map(str, self.patience))}")
         words.append("--bf16" if self.bf16 else "--no-bf16")
@@ -167,14 +181,20 @@ class TrainSpec:
         if wide and shape:
             shape = {**shape, "n_envs": 256, "learning_rate": 2 * GENTLE["learning_rate"]}
         third = PPOConfig(total_steps=self.ppo_steps, **shape, **shared) if self.ppo_steps else None
+        exact = None
+        if self.exact_samples:
+            exact = ExactConfig(samples=self.exact_samples, uniform_starts=self.uniform_starts, **shared)
         walks = {"dagger" if k == 0 else f"dagger_{k + 1}": config for k, config in enumerate(rounds)}
-        return {"imitation": first, **walks, "ppo": third}
+        last: dict[str, Stage | None] = {"exact": exact} if exact else {"ppo": third}
+        return {"imitation": first, **walks, **last}
 
 
 def _length(stage: Stage | None) -> int:
     """Return the samples or steps of a stage."""
     if stage is None:
         return 0
+    if isinstance(stage, ExactConfig):
+        return stage.samples
     return stage.steps if isinstance(stage, PPOConfig) else stage.update.total
 
 
@@ -242,7 +262,7 @@ def train_pipeline(
     total = spec.total
 
     def report(before: int) -> Callable[..., None]:
-        return lambda done, *_: progress(before + done, total) if progress is not None else None
+        return lambda done, *_: progress(min(before + done, total), total) if progress is not None else None
 
     remove_stale(out, out / "ppo", out / SNAPSHOTS)
     stages = spec.stages()
@@ -263,6 +283,8 @@ def train_pipeline(
         elif isinstance(stage, DaggerConfig):
             net = net or ImpalaPolicyNet(spec.scale, generator=torch.Generator().manual_seed(spec.seed))
             net = train_dagger(stage, out, net, name=name, workers=workers, **shared)
+        elif isinstance(stage, ExactConfig):
+            net = train_exact(stage, out, net, workers=workers, **shared)
         elif isinstance(stage, PPOConfig):
             if net is not None:
                 earlier = out / "before-ppo.safetensors"

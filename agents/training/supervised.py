@@ -50,6 +50,6 @@ class SupervisedSession(Session):
         """
         loss, figures, logits = batch_loss(self.net, batch, self.config)
         figures.update({name: figure(logits) for name, figure in extra.items()})
-        self.descend(loss)
+        self.descend([loss])
         self.advance(self.config.batch_size, figures)
         return logits

@@ -60,6 +60,8 @@ Draws = Annotated[int, _of("random-draws")]
 """Results of what is drawn at random."""
 Episodes = Annotated[int, _of("episodes")]
 """Rollouts recorded."""
+Share = Annotated[float, _of("uniform-starts")]
+"""A share that is asked for, 0 to 1."""
 Scale = Annotated[float, _of("scale")]
 """Width of a network of the published architecture."""
 Threshold = Annotated[float, _of("threshold")]

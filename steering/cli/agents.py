@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 PUBLISHED_STEPS = 80_000_000  # of PPO alone, as the published agent was trained
+EXACT_SAMPLES = 10_000_000  # of exact gradients alone
 
 
 @commands.command("checkpoints")
@@ -138,6 +139,16 @@ def train(
     from_scratch: Annotated[
         bool, typer.Option("--from-scratch", help="PPO alone, with the published options.")
     ] = False,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Reward alone, its gradient exact: no labels, no critic, no walks.")
+    ] = False,
+    exact_samples: Annotated[
+        int | None,
+        number("exact-samples", f"States of exact gradients, each pass counted (with --exact: {EXACT_SAMPLES:,})."),
+    ] = None,
+    uniform_starts: Annotated[
+        float | None, number("uniform-starts", "Share of these episodes that begin anywhere (default 0.1).")
+    ] = None,
     device: Annotated[str | None, typer.Option(help="cpu (default) or cuda.")] = None,
     bf16: Annotated[
         bool | None,
@@ -148,7 +159,7 @@ def train(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
 ) -> None:
-    """Train a policy: imitation, on-policy imitation, then PPO; snapshots, history and a card."""
+    """Train a policy: imitation, on-policy imitation, then PPO, or by --exact; snapshots, history and a card."""
     from agents.training.pipeline import TrainSpec, start_run, train_pipeline
     from envs.files import locked
     from steering.workflows.progress import bar
@@ -165,11 +176,13 @@ def train(
         "teacher": teacher,
         "mode": mode,
         "patience": _numbers(patience, "patience"),
+        "exact_samples": exact_samples,
+        "uniform_starts": uniform_starts,
         "bf16": bf16,
     }
-    given = _training_options(typed, from_scratch=from_scratch, resume=resume)
+    given = _training_options(typed, from_scratch=from_scratch, exact=exact, resume=resume)
     if resume:
-        spec = _begun_with(out, given, from_scratch)
+        spec = _begun_with(out, given, from_scratch, exact)
     given.pop("bf16", None)
     command = f"mazesteer train --out {shlex.quote(str(out))} --resume"
     with told_if_stopped(lambda: f"\nstopped; `{command}` goes on"):
@@ -181,8 +194,8 @@ def train(
     print(f"weights: {result}\ncard:    {result.with_suffix('.json')}\ncurves:  {result.with_suffix('.png')}")
 
 
-def _training_options(typed: Mapping[str, Any], *, from_scratch: bool, resume: bool) -> dict[str, Any]:
-    """Return the options of a :class:`TrainSpec` that were given, by name, ``from_scratch`` and the region resolved.
+def _training_options(typed: Mapping[str, Any], *, from_scratch: bool, exact: bool, resume: bool) -> dict[str, Any]:
+    """Return the options of a :class:`TrainSpec` by name: those that were given, and what the two flags imply.
 
     Raises:
         InputError: for options that do not go together, a region or a seed that there is none of.
@@ -190,6 +203,10 @@ def _training_options(typed: Mapping[str, Any], *, from_scratch: bool, resume: b
     from envs.training.levels import check_region
 
     given = {name: value for name, value in typed.items() if value is not None}
+    if exact and from_scratch:
+        raise InputError("--exact and --from-scratch are two trainings; leave one out")
+    if exact and not resume:
+        given = {"samples": 0, "dagger_samples": (), "ppo_steps": 0, "exact_samples": EXACT_SAMPLES, **given}
     if from_scratch:
         if given.get("samples") or any(given.get("dagger_samples", ())):
             raise InputError("--from-scratch has no imitation; leave out --samples and --dagger-samples")
@@ -201,11 +218,13 @@ def _training_options(typed: Mapping[str, Any], *, from_scratch: bool, resume: b
     return given
 
 
-def _begun_with(out: Path, given: Mapping[str, Any], from_scratch: bool) -> TrainSpec:
+def _begun_with(out: Path, given: Mapping[str, Any], from_scratch: bool, exact: bool) -> TrainSpec:
     """Return the options of the run in ``out``; raise :class:`InputError` if one of those ``given`` is another."""
     from agents.training.pipeline import read_run
 
     spec = read_run(out)
+    if exact and not spec.exact_samples:
+        raise InputError(f"--exact: the run in {out} was begun without it; leave it out")
     for name, value in given.items():
         if not spec.agrees(name, value):
             begun, option = getattr(spec, name), name.replace("_", "-")

@@ -63,6 +63,8 @@ def test_a_training_by_command_ends_in_a_policy_that_can_be_evaluated(
     scratch = mazesteer("train", "--out", out, "--resume", "--from-scratch")
     assert scratch.returncode == 2 and "--from-scratch: the run in" in scratch.stderr
     assert "begun with imitation; leave it out" in scratch.stderr
+    exact = mazesteer("train", "--out", out, "--resume", "--exact")
+    assert exact.returncode == 2 and "--exact: the run in" in exact.stderr and "begun without it" in exact.stderr
     card = json.loads((out / "policy.json").read_text())
     found = mazesteer("evaluate", out / "policy.safetensors", "--json", "--n-levels", "4")
     assert found.returncode == 0 and json.loads(found.stdout)["region"] is card["figures"]["region"] is None
