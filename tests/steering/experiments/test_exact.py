@@ -23,7 +23,7 @@ TRUNK = tuple(site.name for site in enumerate_sites(ImpalaPolicyNet(1)) if site.
 
 @pytest.fixture(scope="module")
 def levels(policy: MazePolicy, maze: Maze, small_maze: Maze) -> list[LevelEvaluator]:
-    return [LevelEvaluator(policy, maze), LevelEvaluator(policy, small_maze)]
+    return [LevelEvaluator(policy, each) for each in (maze, small_maze, Maze.from_level(54, "easy"))]
 
 
 @pytest.fixture(scope="module")

@@ -94,10 +94,13 @@ def test_alignment_of_the_published_network(random_policy: MazePolicy, site: str
     assert found.share(0) == pytest.approx((start + 0.5) / 64)
 
 
+@pytest.mark.parametrize("mode", ["hard", "easy"])
 @pytest.mark.parametrize("site", ["input", "embedder.block1.maxpool", "embedder.block2.res1.resadd"])
-def test_the_peak_of_a_synthetic_activation_lies_on_its_cell(one_pixel_net: ImpalaPolicyNet, site: str) -> None:
+def test_the_peak_of_a_synthetic_activation_lies_on_its_cell(
+    one_pixel_net: ImpalaPolicyNet, site: str, mode: str
+) -> None:
     """One white pixel in the middle of a cell's tile: what the overlay colours holds the middle of the cell."""
-    maze, net = Maze.from_level(0), one_pixel_net
+    maze, net = Maze.from_level(0, mode), one_pixel_net
     where = alignment(net, site)
     grey = np.full((512, 512, 3), 128, dtype=np.uint8)
     for cell in maze.cells[::17]:

@@ -12,6 +12,7 @@ from agents.networks.nature import NaturePolicyNet
 from agents.networks.policy import MazePolicy
 from envs.errors import InputError
 from envs.maze import Maze
+from envs.simulator.state_layout import WORLD_DIM
 from steering.interventions.edits import ablate, patch_place
 from steering.interventions.hooks import HookedPolicy
 from steering.interventions.partial import PartialNetwork
@@ -86,17 +87,17 @@ def test_every_unit_is_in_one_block_and_a_place_is_the_same_pixels_everywhere(po
         assert (units_in(site, each).sum(axis=0) == 1).all()
 
 
-def test_blocks_around_cells_are_those_that_their_tiles_touch() -> None:
-    maze = Maze.from_level(2)
-    tile = 64 / 25
+@pytest.mark.parametrize(("level", "mode"), [(2, "hard"), (6, "easy")])
+def test_blocks_around_cells_are_those_that_their_tiles_touch(level: int, mode: str) -> None:
+    maze = Maze.from_level(level, mode)
+    tile = 64 / WORLD_DIM[mode]
     for cell in maze.cells[::9]:
         for margin in (0, 1):
             x, y = (int(v) for v in maze.outer([cell])[0])
             touched = np.zeros((BLOCKS, BLOCKS), dtype=bool)
             for column in np.arange(max((x - margin) * tile, 0), min((x + 1 + margin) * tile, 64), 0.01):
                 for row in (64 - (y + 1 + margin) * tile + 0.005, 64 - (y - margin) * tile - 0.005):
-                    if 0 <= row < 64:
-                        touched[int(row // 8), int(column // 8)] = True
+                    touched[int(min(max(row, 0), 63) // 8), int(column // 8)] = True
             rows = touched.any(axis=1).nonzero()[0]
             touched[rows.min() : rows.max() + 1, touched.any(axis=0)] = True
             np.testing.assert_array_equal(blocks_around(maze, [cell], margin), touched)
@@ -166,32 +167,34 @@ def test_sites_without_places_are_refused(policy: MazePolicy) -> None:
         place_patch(site, np.ones((2, BLOCKS, BLOCKS), dtype=bool), torch.zeros(1, 5))
 
 
-def at_mouse(site: Site, tiles: np.ndarray, size: int) -> torch.Tensor:
+def at_mouse(site: Site, tiles: np.ndarray, size: int, world: int) -> torch.Tensor:
     """What lies in the squares of a map whose units say where they are: row and column of each."""
     _, height, width = site.shape
     where = np.stack(np.meshgrid(np.arange(height), np.arange(width), indexing="ij")).astype(np.float32) + 1
     maps = torch.from_numpy(where).expand(len(tiles), -1, -1, -1)
-    return units_around(site, tiles, 25, size).read(maps)
+    return units_around(site, tiles, world, size).read(maps)
 
 
-def test_the_unit_in_the_middle_sees_the_tile() -> None:
+@pytest.mark.parametrize("world", WORLD_DIM.values(), ids=WORLD_DIM)
+def test_the_unit_in_the_middle_sees_the_tile(world: int) -> None:
     """Its square of the picture is centred within half a unit's distance of the tile's middle."""
-    tiles = np.array([(x, y) for x in range(25) for y in range(25)])
+    tiles, side = np.array([(x, y) for x in range(world) for y in range(world)]), 64 / world
     for site in maps(ImpalaPolicyNet(1)):
         assert site.units is not None
         start, jump = site.units
-        row, column = (at_mouse(site, tiles, 1)[:, k, 0, 0].numpy() - 1 for k in (0, 1))
-        middle = np.stack([63.5 - (tiles[:, 1] + 0.5) * 2.56, (tiles[:, 0] + 0.5) * 2.56 - 0.5])
+        row, column = (at_mouse(site, tiles, 1, world)[:, k, 0, 0].numpy() - 1 for k in (0, 1))
+        middle = np.stack([63.5 - (tiles[:, 1] + 0.5) * side, (tiles[:, 0] + 0.5) * side - 0.5])
         last = start + (np.array(site.shape[1:]) - 1) * jump
         centres = np.clip(middle, start, last[:, None])  # the map ends before the picture does
         assert np.abs(start + np.stack([row, column]) * jump - centres).max() <= jump / 2 + 1e-6, site.name
 
 
+@pytest.mark.parametrize("world", WORLD_DIM.values(), ids=WORLD_DIM)
 @pytest.mark.parametrize("size", [3, 5])
-def test_a_square_holds_the_units_around_and_nothing_beyond_the_edge(size: int) -> None:
+def test_a_square_holds_the_units_around_and_nothing_beyond_the_edge(size: int, world: int) -> None:
     site = find_site(ImpalaPolicyNet(1), "block3.maxpool")
-    tiles = np.array([(12, 12), (0, 0), (24, 24)])
-    middle, square = at_mouse(site, tiles, 1), at_mouse(site, tiles, size)
+    tiles = np.array([(world // 2, world // 2), (0, 0), (world - 1, world - 1)])
+    middle, square = at_mouse(site, tiles, 1, world), at_mouse(site, tiles, size, world)
     assert torch.equal(square[:, :, size // 2, size // 2], middle[:, :, 0, 0])
     inner = square[0, 0, :, 0], square[0, 1, 0, :]  # rows and columns count up from the top left
     assert all(torch.equal(each.diff(), torch.ones(size - 1)) for each in inner)

@@ -12,7 +12,7 @@ from envs.errors import InputError
 from envs.maze import Cell, Maze, State
 from steering.planning.pairs import BINS, DISTANCE, Goal, Kind, Pair, bins_from, drawn_pairs, length_bin, twin_of
 
-SEEDS = (2, 8, 100)
+LEVELS = ((2, "hard"), (8, "hard"), (100, "hard"), (6, "easy"), (16, "easy"))
 SMALL = 26  # a level of 7x7
 
 
@@ -20,10 +20,10 @@ SMALL = 26  # a level of 7x7
 def pairs() -> list[Pair]:
     return [
         pair
-        for seed in SEEDS
+        for seed, mode in LEVELS
         for goal in Goal
         for kind in Kind
-        for pair in drawn_pairs(Maze.from_level(seed), kind, goal, 8, 0)
+        for pair in drawn_pairs(Maze.from_level(seed, mode), kind, goal, 8, 0)
     ]
 
 
@@ -44,7 +44,7 @@ def way(free: set[Cell], start: Cell, goal: Cell) -> list[Cell]:
 
 
 def test_a_twin_differs_in_two_far_cells_and_nothing_else(pairs: list[Pair]) -> None:
-    assert len(pairs) == 8 * 4 * len(SEEDS)
+    assert len(pairs) == 8 * 4 * len(LEVELS)
     for pair in pairs:
         changed = np.argwhere(pair.level.state.grid != pair.twin.state.grid)
         margin = pair.level.state.margin

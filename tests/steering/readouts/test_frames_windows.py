@@ -15,9 +15,9 @@ from steering.readouts.windows import WAYS, look_told, trees_told, window_featur
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-@pytest.fixture(scope="module")
-def mazes() -> list[Maze]:
-    return first_levels(6)[0]
+@pytest.fixture(scope="module", params=["hard", "easy"])
+def mazes(request: pytest.FixtureRequest) -> list[Maze]:
+    return first_levels(6, request.param)[0]
 
 
 @pytest.fixture(scope="module")
