@@ -1,0 +1,116 @@
+"""The docs site: built as `make docs` builds it, whole, self-contained, and searched in a real browser."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import importlib.util
+import re
+import subprocess
+import threading
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tests.helpers.browser import chromium
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+# What a page or a style sheet loads by itself; a link that a reader may click is not among it.
+LOADED = re.compile(
+    r"""<(?:script|img|iframe|source)[^>]*\ssrc="(?:https?:)?//|<link[^>]*\shref="(?:https?:)?//|url\(["']?https?:"""
+)
+
+
+@pytest.fixture(scope="module")
+def conf() -> ModuleType:
+    """The settings of the site, as a module."""
+    spec = importlib.util.spec_from_file_location("site_conf", DOCS / "conf.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("link", "base", "on_the_site"),
+    [
+        ("[a](docs/result.md#x)", ROOT, "[a](result.md#x)"),
+        ("[a](result.md#x)", DOCS, "[a](result.md#x)"),
+        ("[a](../README.md)", DOCS, "[a](start.md)"),
+        ("![a](docs/images/result.png)", ROOT, "![a](images/result.png)"),
+        ("[a](LICENSE)", ROOT, "[a](../LICENSE)"),
+        ("[cards](../agents/zoo)", DOCS, "cards (`agents/zoo`)"),
+        ("[a](#x) and [b](https://example.org/b)", ROOT, "[a](#x) and [b](https://example.org/b)"),
+    ],
+)
+def test_links_of_a_code_host_are_right_on_the_site(conf: ModuleType, link: str, base: Path, on_the_site: str) -> None:
+    assert conf.moved_links(link, base, DOCS) == on_the_site
+
+
+def test_a_public_name_without_an_entry_is_named(conf: ModuleType) -> None:
+    names = conf.missing_names([])
+    assert {"agents.load_policy", "envs.Maze", "steering.add", "videos.write_film"} <= set(names)
+    assert conf.missing_names([name for name in names if name != "steering.add"]) == ["steering.add"]
+
+
+def test_every_page_is_in_a_list_of_the_start_page() -> None:
+    listed = {
+        page + ".md" for page in re.findall(r"^- \[[^\]]+\]\(([^)#:]+)\.md\)", (DOCS / "index.md").read_text(), re.M)
+    }
+    assert {page.name for page in DOCS.glob("*.md")} - {"index.md"} == {page for page in listed if "/" not in page}
+
+
+def test_the_site_is_whole_loads_nothing_from_elsewhere_and_can_be_searched(conf: ModuleType, tmp_path: Path) -> None:
+    """Built once for all that is asked of it: a build takes half a minute."""
+    site = tmp_path / "site"
+    built = subprocess.run(
+        ["make", "--no-print-directory", "-o", "setup", "docs", f"SITE={site}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert built.returncode == 0, built.stdout + built.stderr
+    entries = {
+        name for page in site.glob("reference/*.html") for name in re.findall(r' id="([\w.]+)"', page.read_text())
+    }
+    assert conf.missing_names(entries) == []
+    files = [path for kind in ("html", "css") for path in site.rglob(f"*.{kind}")]
+    assert {path.name: found[0] for path in files if (found := LOADED.findall(path.read_text()))} == {}
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(QuietHandler, directory=str(site)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        with chromium() as browser:
+            looked_through(browser, f"http://127.0.0.1:{server.server_port}/")
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    """Serves files and says nothing."""
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+def looked_through(browser: Any, home: str) -> None:
+    """Look at pages on a screen and on a phone: nothing is asked of others or wider than the screen; search finds."""
+    for width in (1400, 390):
+        page = browser.new_page(viewport={"width": width, "height": 900})
+        asked: list[str] = []
+        complaints: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))  # noqa: B023
+        page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)  # noqa: B023
+        for name in ("index.html", "result.html", "reference/steering.html"):
+            page.goto(home + name)
+            wide, shown = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+            assert wide <= shown, f"{name} is wider than the screen"
+        page.goto(home + "search.html?q=blindness")
+        page.wait_for_selector("#search-results ul.search li a")
+        found = page.locator("#search-results ul.search li a").all_inner_texts()
+        assert any("Method" in title for title in found), found
+        assert [url for url in asked if not url.startswith((home, "data:"))] == [] and complaints == []
+        page.close()
