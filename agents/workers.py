@@ -24,6 +24,7 @@ from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
+from types import ModuleType
 from typing import Generic, TypeVar
 
 from agents.hardware import keep_freed_memory
@@ -35,7 +36,7 @@ Result = TypeVar("Result")
 DEATHS = 3  # of workers at one item, or of workers in a row that never began: more are no accident
 _ENDED_SECONDS = 5.0  # to wait for word of how a worker ended, once it has
 _PAUSE = 1.0  # seconds before a start after one that failed
-_SERVER = threading.Lock()  # one thread at a time changes the environment for the server's start
+_SERVER = threading.Lock()  # one thread at a time changes what the server, or what is born of it, is started with
 
 
 class _Told(Exception):
@@ -184,7 +185,7 @@ def _start(home: str, stillborn: int) -> _Worker[Item]:
         if stillborn:
             time.sleep(_PAUSE)
             worker_context(home)
-        with its, contextlib.suppress(OSError, EOFError), signals_held():
+        with its, contextlib.suppress(OSError, EOFError), signals_held(), _program_hidden():
             process.start()
 
     threading.Thread(target=start, daemon=True).start()
@@ -224,10 +225,21 @@ def worker_context(home: str) -> ForkServerContext:
         resource_tracker.ensure_running()  # which lets signals through again when it starts
         paths = _server_paths()
         with environment(paths), signals_held():
-            if paths:
-                context.set_forkserver_preload(["agents.fork_server", home])
+            context.set_forkserver_preload(["agents.fork_server", home] if paths else [])
             forkserver.ensure_running()
     return context
+
+
+@contextlib.contextmanager
+def _program_hidden() -> Iterator[None]:
+    """Hide the program that runs from a process that is born: it would run a script again, up to its own start."""
+    with _SERVER:
+        program = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = program
 
 
 def _server_paths() -> dict[str, str]:

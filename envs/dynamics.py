@@ -33,6 +33,12 @@ def transition_table(maze: Maze) -> np.ndarray:
     Returns:
         Indices into ``maze.states``, ``int64[n_states, 5]``, read-only; columns in the order of :class:`Move`.
 
+    Example:
+        >>> maze = Maze.from_ascii("C..\\n.##\\nM..")
+        >>> start = maze.state_index(maze.mouse, maze.facing)
+        >>> maze.states[transition_table(maze)[start, Move.UP]].cell
+        (0, 1)
+
     Source: ``BasicAbstractGame::set_action_xy`` and ``MazeGame::game_step`` of procgen 0.10.7.
     """
     moves_to = np.empty((len(maze.cells), N_MOVES), dtype=np.int64)

@@ -39,6 +39,75 @@ def shown(value: object) -> str:
     return text if text.isprintable() else repr(text)
 
 
+# What to do about an argument of the wrong kind: by what is due, then by the class of what was given.
+_REMEDIES: dict[str, dict[str, str]] = {
+    "a policy": {
+        "str": "load it: load_policy({value!r})",
+        "PosixPath": "load it: load_policy(path)",
+        "Module": "wrap it: as_policy(net)",
+        "Maze": "the policy comes first, then the maze",
+    },
+    "a network": {"str": "load it: load_policy({value!r}).net", "MazePolicy": "give its network: policy.net"},
+    "a shipped name or a file": {
+        "Module": "wrap it: as_policy(net)",
+        "MazePolicy": "it is loaded already; to make a file of it: save_checkpoint(policy.net, path)",
+    },
+    "a maze": {
+        "int": "make it: Maze.from_level({value!r})",
+        "str": "make it: Maze.from_ascii(text)",
+        "MazePolicy": "the policy comes first, then the maze",
+    },
+    "an intervention": {
+        "SteeringVector": "wrap it: subtract(v) or add(v)",
+        "list": "join them: a + b",
+        "tuple": "join them: a + b",
+        "dict": "wrap one of its vectors: subtract(vectors[site])",
+    },
+    "a steering vector": {
+        "Tensor": "name its site: SteeringVector(site, tensor)",
+        "ndarray": "name its site: SteeringVector(site, array)",
+        "list": "name its site: SteeringVector(site, numbers)",
+        "dict": "take one of its vectors: vectors[site]",
+        "Intervention": "it is one already; its vectors are in .vectors",
+    },
+    "a random generator": {
+        "int": "make it: np.random.default_rng({value!r})",
+        "RandomState": "make it: np.random.default_rng(seed)",
+        "Generator": "make it: np.random.default_rng(seed)",
+    },
+    "the name of a site": {
+        "list": "for several use cheese_vectors",
+        "tuple": "for several use cheese_vectors",
+        "Site": "give its name: site.name",
+    },
+    "names of sites": {"str": "put it in a list: [{value!r}], or use cheese_vector"},
+    "a number": {"SteeringVector": "vectors are added and subtracted, and multiplied by a number"},
+}
+
+
+def check_kind(fits: bool, value: object, due: str, where: str) -> None:
+    """Raise :class:`InputError` where an argument is of the wrong kind, in one line that names the remedy.
+
+    Args:
+        fits: whether it is of the right kind.
+        value: the argument.
+        due: the right kind in words, one of those with remedies.
+        where: the function that was called.
+    """
+    if fits:
+        return
+    known = _REMEDIES[due]
+    name = next((kind.__name__ for kind in type(value).__mro__ if kind.__name__ in known), "")
+    remedy = "; " + known[name].format(value=value) if name else ""
+    raise InputError(f"{where}: found {_kind_of(value)}, expected {due}{remedy[:200]}")
+
+
+def _kind_of(value: object) -> str:
+    """Return the kind of an argument in words, such as ``a SteeringVector``."""
+    name = type(value).__name__
+    return "None" if value is None else f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+
+
 @contextlib.contextmanager
 def told_if_stopped(message: Callable[[], str]) -> Iterator[None]:
     """Print ``message()`` on standard error if a signal ends what runs inside; also a decorator."""

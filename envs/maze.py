@@ -20,9 +20,11 @@ from scipy.sparse import csgraph, csr_array
 
 from envs.actions import MOVE_OF_STEP, Facing, Move, facing_after
 from envs.errors import InputError
+from envs.shown.displays import html_picture, png_bytes
 from envs.simulator import procgen_env, state_bytes
+from envs.simulator.ascii_states import ascii_state
 from envs.simulator.state_bytes import MazeState
-from envs.simulator.state_layout import CHEESE, SPACE, WALL, WORLD_DIM
+from envs.simulator.state_layout import SPACE, WALL
 
 Cell = tuple[int, int]
 # All that a picture of procgen's depends on, besides the grid and the mouse.
@@ -38,11 +40,16 @@ class State(NamedTuple):
     """Direction in which its sprite looks."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Maze:
     """A maze with a mouse and, usually, a cheese.
 
     Build one with :meth:`from_level`, :meth:`from_ascii` or :meth:`from_state`.
+
+    Example:
+        >>> maze = Maze.from_ascii("C..\\n.##\\nM..")
+        >>> maze.cheese, maze.corner, len(maze.states)
+        ((0, 2), (2, 2), 14)
     """
 
     walls: tuple[str, ...]
@@ -104,39 +111,7 @@ class Maze:
         holds another character, lacks a mouse or a cheese, or if no path leads from the mouse to
         the cheese. (Where the top-right cell is walled off there is no decision square.)
         """
-        rows = [line.strip() for line in text.strip().splitlines()]
-        dim = len(rows)
-        world = WORLD_DIM.get(mode)
-        if world is None:
-            raise InputError(f"maze mode {mode!r} is not supported; use 'hard' or 'easy'")
-        if dim < 3 or dim % 2 == 0 or dim > world or any(len(row) != dim for row in rows):
-            raise InputError(
-                f"ASCII maze: {dim} rows of lengths {sorted({len(r) for r in rows})}; "
-                f"a {mode} maze is a square of odd side 3 to {world}"
-            )
-        for number, row in enumerate(rows, 1):
-            for char in row:
-                if char not in "#.MC":
-                    raise InputError(f"ASCII maze: row {number} holds {char!r}; use # . M C only")
-        marks = {c: [(x, dim - 1 - r) for r in range(dim) for x in range(dim) if rows[r][x] == c] for c in "MC"}
-        for char, name in (("M", "mouse"), ("C", "cheese")):
-            if len(marks[char]) != 1:
-                raise InputError(f"ASCII maze: {len(marks[char])} {name} cells ({char}); there must be exactly one")
-        base = procgen_env.template(mode)
-        grid = np.full((world, world), WALL, dtype="<i4")
-        margin = (world - dim) // 2
-        for r, row in enumerate(rows):
-            for x, char in enumerate(row):
-                grid[margin + dim - 1 - r, margin + x] = {"#": WALL, "C": CHEESE}.get(char, SPACE)
-        x, y = marks["M"][0]
-        # The template's mouse must never stand in the new grid's wall: move both in one edit.
-        open_grid = np.full((world, world), WALL, dtype="<i4")
-        open_grid[margin : margin + dim, margin : margin + dim] = SPACE
-        start = base.mouse
-        open_grid[start[1], start[0]] = SPACE
-        moved = dataclasses.replace(base, values={**base.values, "grid": open_grid, "maze_dim": world})
-        state = moved.with_mouse((x + margin, y + margin), Facing.LEFT).with_grid(grid, dim)
-        maze = cls.from_state(state)
+        maze = cls.from_state(ascii_state(text, mode))
         if maze.cheese is None or not maze.connected(maze.mouse, maze.cheese):
             raise InputError(
                 f"ASCII maze: no path from the mouse at {maze.mouse} to the cheese at {maze.cheese}; open one"
@@ -342,3 +317,17 @@ class Maze:
             rows[self.cheese[1]][self.cheese[0]] = "C"
         rows[self.mouse[1]][self.mouse[0]] = "M"
         return "\n".join("".join(row) for row in reversed(rows))
+
+    def __repr__(self) -> str:
+        return f"{self._words}\n{self.to_ascii()}"
+
+    def _repr_html_(self) -> str:
+        (frame,) = self.observations([State(self.mouse, self.facing)], human=True)
+        return html_picture(png_bytes(frame), self._words)
+
+    @property
+    def _words(self) -> str:
+        """Return in a line which maze it is."""
+        level = "maze of one's own" if self.level is None else f"level {self.level}"
+        cheese = "no cheese" if self.cheese is None else f"cheese on {self.cheese}"
+        return f"{level}, {self.mode}, {self.dim}x{self.dim}, mouse on {self.mouse}, {cheese}"

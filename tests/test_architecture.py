@@ -20,8 +20,9 @@ ROOT = Path(__file__).resolve().parents[1]
 # from files listed before it in its own room; rooms of one floor are blind to each other.
 FLOORS: tuple[dict[str, str], ...] = (
     {"envs": "errors lazy files actions"},
+    {"envs.shown": "displays"},
     {"envs.stored": "sources zip_members arrays ranges json_records"},
-    {"envs.simulator": "state_layout state_bytes procgen_env"},
+    {"envs.simulator": "state_layout state_bytes procgen_env ascii_states"},
     {"envs": "maze dynamics chain trajectory recording register"},
     {"envs.training": "levels teachers returns slots single_env vec_env"},
     {"agents.networks": "impala nature policy sb3_policy"},
@@ -32,7 +33,7 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"agents.training": "supervised imitation dagger exact ppo_archive ppo card pipeline publish",
      "videos": "frames ffmpeg encode fields plots scene stage chart side_by_side rollout_film"},
     {
-        "steering.interventions": "graph sites hooks partial vectors places edits",
+        "steering.interventions": "graph sites hooks partial vectors places edit_kinds edits",
         "steering.statistics": "bootstrap boundary formatting paired sample_size seeding",
     },
     {"steering.experiments": "conditions outcome exact profiles levels level_conditions sampled"},
@@ -51,7 +52,7 @@ FLOORS: tuple[dict[str, str], ...] = (
                          "readout_figures written_figures sweep_figures comparison_figures"},
     {"steering.reports": "captions page sweep_report comparison_report"},
     {"steering": "bench bench_films doctor"},
-    {"steering.workflows": "progress outputs sweep_runs control"},
+    {"steering.workflows": "progress outputs finished sweep_runs control"},
     {"steering.cli": "options layer_sweep agents compare films probes planning replicate app __main__"},
 )  # fmt: skip
 # Where each file stands: (floor, room, place in it).
@@ -74,6 +75,7 @@ PROCGEN = {
 # each room's own docstring and names, and what `mazesteer --help`, `mazesteer doctor` and `mazesteer report` need.
 FREE_OF_TORCH = (
     "envs",
+    "envs.shown",
     "envs.simulator",
     "envs.stored",
     "envs.training",
@@ -89,7 +91,7 @@ NO_TORCH += [*PACKAGES, *(room for rooms in FLOORS for room in rooms), "agents.c
 NO_TORCH += ["agents.checkpoints.stated", "agents.sessions.history", "steering.films.move_fields"]
 NO_TORCH += [f"steering.probes.{name}" for name in ("score_records", "summary", "curves")]
 NO_TORCH += [name for name, (_, room, _) in PLACES.items() if room == "steering.cli"]
-NO_TORCH += ["steering.workflows.progress", "steering.workflows.outputs"]
+NO_TORCH += [f"steering.workflows.{name}" for name in ("progress", "outputs", "finished")]
 MOST_FILES = 10  # of a room
 MOST_LINES = 350  # of a file
 
@@ -195,7 +197,8 @@ def test_imports_point_downward(package: str) -> None:
 def test_every_library_imported_is_one_that_is_installed() -> None:
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
-    needs = config["options"]["install_requires"] + config["options.extras_require"]["cluster"]
+    extras = config["options.extras_require"]
+    needs = config["options"]["install_requires"] + extras["cluster"] + extras["pandas"]
     lines = [line for line in needs.splitlines() if line and line[0] != "#"]
     declared = {re.split("[<>=~!]", line)[0].replace("-", "_") for line in lines} | {"procgen", "gym3"}
     by_module = {
@@ -205,6 +208,7 @@ def test_every_library_imported_is_one_that_is_installed() -> None:
     }
     used = set().union(*by_module.values())
     assert [module for module, names in by_module.items() if "distributed" in names] == ["steering.sweep.executors"]
+    assert [module for module, names in by_module.items() if "pandas" in names] == ["steering.workflows.finished"]
     third_party = used - set(PACKAGES) - set(sys.stdlib_module_names)
     assert {{"PIL": "pillow", "sklearn": "scikit_learn"}.get(name, name) for name in third_party} - declared == set()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -15,12 +16,32 @@ TEXT = (ROOT / "README.md").read_text()
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
+def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run code from a page in another folder, with this checkout's modules."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=folder, env=env)
+
+
 def test_the_python_example_runs(tmp_path: Path) -> None:
     (code,) = re.findall(r"```python\n(.*?)```", TEXT, re.S)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
+    done = run(code, tmp_path)
     assert done.returncode == 0, done.stderr
     steered, clean = (float(word) for word in done.stdout.split())
     assert 0.0 <= steered <= 1.0 and 0.0 <= clean <= 1.0 and steered != clean
+
+
+def test_the_example_of_the_python_page_shows_three_columns(tmp_path: Path) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "python.md").read_text(), re.S)
+    done = run(code, tmp_path)
+    assert done.returncode == 0, done.stderr
+    title, heads, *lines = done.stdout.splitlines()
+    assert title.startswith("region5, level 5, -1 x cheese @ ") and heads.split() == [
+        "outcome",
+        "clean",
+        "no",
+        "cheese",
+    ]
+    assert len(lines) > 16
 
 
 def test_the_curve_of_a_module_of_ones_own(tmp_path: Path) -> None:
@@ -29,7 +50,7 @@ def test_the_curve_of_a_module_of_ones_own(tmp_path: Path) -> None:
     assert "range(100_000), 32)" in code
     made = "from agents.networks.impala import ImpalaPolicyNet\nmy_module = ImpalaPolicyNet(1)\n"
     code = made + code.replace("range(100_000), 32)", "range(100_000), 2)")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
+    done = run(code, tmp_path)
     assert done.returncode == 0, done.stderr
     blind = ast.literal_eval(done.stdout)
     assert len(blind) == 18 and blind["input"] == pytest.approx(1.0, abs=0.01) and max(blind.values()) <= 1.0
@@ -42,7 +63,7 @@ def test_every_command_named_is_a_command() -> None:
 
     known = set(get_command(app).commands)  # type: ignore[attr-defined]
     named = set(re.findall(r"mazesteer ([a-z][a-z-]+)", "\n".join(p.read_text() for p in DOCS)))
-    assert "layer-sweep" in named and named <= known | {"is", "measures", "lets"}, named - known
+    assert "layer-sweep" in named and named <= known | {"is", "measures", "lets", "import"}, named - known
 
 
 @pytest.mark.parametrize("page", DOCS, ids=lambda p: p.name)

@@ -79,7 +79,12 @@ class CardHead:
 
 
 def zoo_names() -> list[str]:
-    """Return the names of the shipped checkpoints, in alphabetical order."""
+    """Return the names of the shipped checkpoints, in alphabetical order.
+
+    Example:
+        >>> "region5" in zoo_names()
+        True
+    """
     return sorted(path.stem for path in ZOO.glob("*.safetensors"))
 
 
@@ -94,6 +99,10 @@ def load_card(name: str) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: there is no such checkpoint.
+
+    Example:
+        >>> load_card("region5")["sha256"] == load_policy("region5").sha256
+        True
     """
     card: dict[str, Any] = json.loads((ZOO / f"{name}.json").read_text())
     return card

@@ -13,7 +13,7 @@ from agents.checkpoints.registry import network_from_weights
 from agents.checkpoints.sb3_data import saved_policy
 from agents.checkpoints.stated import NOTHING, Origin, Stated
 from agents.networks.policy import MazePolicy
-from envs.errors import InputError, nearest
+from envs.errors import InputError, check_kind, nearest
 from envs.stored.json_records import from_plain, read_json
 from envs.stored.sources import MOST_WEIGHTS
 
@@ -53,12 +53,18 @@ def load_policy(
     Raises:
         InputError: there is no such name or file, or the file is damaged, holds code, is of another architecture,
             holds NaN or infinite weights, does not say what its network is, or says otherwise than is stated.
+
+    Example:
+        >>> load_policy("region5")
+        MazePolicy 'region5', sha256 3ae07d4f4794: ImpalaPolicyNet with 626,256 parameters, modules
+        embedder.block1.conv to fc_value (42)
     """
     return load_stated(checkpoint, Stated(activation, scale_pixels))
 
 
 def load_stated(checkpoint: str | os.PathLike[str], stated: Stated) -> MazePolicy:
     """Return a policy as :func:`load_policy` does."""
+    check_kind(isinstance(checkpoint, str | os.PathLike), checkpoint, "a shipped name or a file", "load_policy")
     text = os.fspath(checkpoint)
     shipped = zoo_names()
     name, at, count = text.partition("@")

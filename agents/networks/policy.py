@@ -20,7 +20,7 @@ from torch.overrides import TorchFunctionMode
 
 from agents.networks.impala import OBS_SHAPE
 from envs.actions import N_ACTIONS, action_to_move_matrix
-from envs.errors import InputError, one_line
+from envs.errors import InputError, check_kind, one_line
 
 BATCH = 256
 _TO_MOVES = torch.from_numpy(action_to_move_matrix())
@@ -37,6 +37,11 @@ class Policy(Protocol):
     """Name in reports, captions and error lines."""
     sha256: str
     """64 hexadecimal digits that identify the weights; empty if not known."""
+
+
+def check_policy(policy: object, where: str) -> None:
+    """Raise :class:`InputError` for what is no :class:`Policy`, naming the remedy; ``where`` is the function called."""
+    check_kind(isinstance(getattr(policy, "net", None), nn.Module), policy, "a policy", where)
 
 
 def to_input(observations: np.ndarray, device: torch.device | None = None) -> Tensor:
@@ -114,6 +119,13 @@ class MazePolicy:
         self.name = name
         self.sha256 = sha256
         self.card = card or {}
+
+    def __repr__(self) -> str:
+        count = sum(weight.numel() for weight in self.net.parameters())
+        leaves = [name for name, module in self.net.named_modules() if not list(module.children())]
+        of = f", sha256 {self.sha256[:12]}" if self.sha256 else ""
+        told = f"{type(self.net).__name__} with {count:,} parameters"
+        return f"MazePolicy {self.name!r}{of}: {told}, modules {leaves[0]} to {leaves[-1]} ({len(leaves)})"
 
     @torch.no_grad()
     def logits_and_values(self, observations: np.ndarray) -> tuple[Tensor, Tensor]:
@@ -261,6 +273,10 @@ def as_policy(net: nn.Module, name: str | None = None) -> MazePolicy:
     Raises:
         InputError: other shapes, numbers that are not finite, weights that a lazy module has not made yet, code that
             was scripted, or logits that depend on chance, on earlier calls or on the other frames of the batch.
+
+    Example:
+        >>> as_policy(ImpalaPolicyNet(1), "mine").name
+        'mine'
     """
     net = _uncompiled(net)
     kind = type(net).__name__

@@ -147,14 +147,7 @@ def sites_command(
     if as_json:
         print(to_json(site_facts(sites)).decode(), end="")
         return
-    print(f"{'depth':>5}  {'site':<30}{'shape':<14}{'where':<8}{'affine':<8}{'sees':<9}same experiment as")
-    for site in sites:
-        shape = "x".join(map(str, site.shape))
-        sees = f"{site.receptive_field} px" if site.receptive_field else "all"
-        same = site.equivalence_class if site.equivalence_class != site.name else ""
-        where = {True: "trunk", False: "branch", None: "?"}[site.trunk]
-        affine = {True: "free", False: "", None: "?"}[site.affine]
-        print(f"{site.depth:>5}  {site.name:<30}{shape:<14}{where:<8}{affine:<8}{sees:<9}{same}".rstrip())
+    print(sites)
 
 
 @app.command()
@@ -166,9 +159,9 @@ def report(
     """Write summary.json, outcomes.csv and report.html again from what a run has stored."""
     gc.disable()  # what a report is made of lives to its end: going through it again and again frees nothing
     try:
-        from steering.workflows.outputs import rewrite_outputs
+        from steering.workflows.outputs import print_outputs, rewrite_outputs
 
-        rewrite_outputs(run, blindness_threshold, competence_threshold)
+        print_outputs(rewrite_outputs(run, blindness_threshold, competence_threshold))
     finally:
         gc.enable()
 

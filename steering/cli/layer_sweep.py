@@ -54,6 +54,7 @@ def layer_sweep(
     from agents.checkpoints.stated import Stated
     from steering.sweep.executors import Cluster
     from steering.sweep.planning import SweepOptions, expand_checkpoints
+    from steering.workflows.outputs import print_outputs
     from steering.workflows.sweep_runs import run_layer_sweep, run_layer_sweeps
 
     if checkpoint is not None and checkpoints:
@@ -83,4 +84,4 @@ def layer_sweep(
     if several:
         run_layer_sweeps(options, asked)
     else:
-        run_layer_sweep(options)
+        print_outputs(run_layer_sweep(options))

@@ -149,6 +149,11 @@ def qualifying_levels(
 
     Raises:
         InputError: for a seed or a vector that is none.
+
+    Example:
+        >>> used, skipped = qualifying_levels([26, 54])
+        >>> [maze.level for maze in used], skipped
+        ([26, 54], [])
     """
     used: list[Maze] = []
     skipped: list[Skip] = []

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
+from envs.shown.displays import html_table, text_table
 from envs.stored.ranges import Count, Flag, LevelSeed, Name, NonNegative, Number, Positive, Probability
 from steering.experiments.conditions import REFERENCES
+from steering.statistics.bootstrap import blindness, without_rounding
 
 HORIZON = 256
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Outcome:
     """Statistics of one (level, condition), exact up to floating point; NaN where undefined.
 
@@ -61,10 +64,78 @@ class Outcome:
 
     def to_json(self) -> dict[str, float | None]:
         """Return plain numbers; NaN becomes null."""
-        return {key: (None if np.isnan(value) else value) for key, value in dataclasses.asdict(self).items()}
+        numbers = {name: getattr(self, name) for name in OUTCOME_FIELDS}
+        return {name: (None if np.isnan(value) else value) for name, value in numbers.items()}
+
+    def __repr__(self) -> str:
+        return text_table(["Outcome", ""], outcome_texts([self]))
+
+    def _repr_html_(self) -> str:
+        return html_table(["Outcome", ""], outcome_texts([self]))
 
 
 OUTCOME_FIELDS = tuple(f.name for f in dataclasses.fields(Outcome))
+# The fields as an outcome shows itself: group, then words and field.
+GROUPS: dict[str, dict[str, str]] = {
+    "P(reached)": {
+        "cheese": "p_cheese",
+        "cell of the cheese": "p_cheese_cell",
+        "top-right cell": "p_corner",
+        "top-right 5x5": "p_region",
+        "top-right 5x5 before the cheese's cell": "p_region_first",
+    },
+    "P(move at the decision square)": {
+        "to the cheese": "p_cheese_decision",
+        "to the top right": "p_corner_decision",
+        "another": "p_other_decision",
+    },
+    "path probability": {"to the cheese": "path_probability_cheese", "to the top right": "path_probability_corner"},
+    "episode": {"moves made": "expected_steps", "value at the start": "value_start"},
+    "distance of the moves": {
+        "to clean": "tv_clean",
+        "to no cheese": "tv_no_cheese",
+        "to clean, by visits": "tv_clean_occupancy",
+        "to no cheese, by visits": "tv_no_cheese_occupancy",
+    },
+}
+
+
+def outcome_texts(outcomes: Sequence[Outcome]) -> list[list[str]]:
+    """Return a row of texts for each field, by group: its words, then its value in each outcome, - where undefined."""
+    rows = []
+    for group, members in GROUPS.items():
+        rows.append([group] + [""] * len(outcomes))
+        for words, name in members.items():
+            values = [getattr(outcome, name) for outcome in outcomes]
+            rows.append([f"  {words}", *("-" if np.isnan(value) else f"{value:.3f}" for value in values)])
+    return rows
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Evaluation(Outcome):
+    """The outcome of one level, beside those that it is read against; equal to another of equal numbers."""
+
+    clean: Outcome
+    """Outcome of the policy left alone."""
+    no_cheese: Outcome
+    """Outcome of the policy left alone on the level without its cheese."""
+    title: str
+    """The policy, the level, the intervention and the horizon in words."""
+
+    @property
+    def blindness(self) -> float:
+        """Return blindness on this level, at most 1: 1 as without cheese, 0 as left alone; NaN without an effect."""
+        edited, clean = without_rounding(np.array([[self.tv_no_cheese], [self.clean.tv_no_cheese]]))
+        return float(blindness(edited, clean))
+
+    def __repr__(self) -> str:
+        return f"{self.title}\n{text_table(_BESIDE, outcome_texts([self, self.clean, self.no_cheese]))}"
+
+    def _repr_html_(self) -> str:
+        return html_table(_BESIDE, outcome_texts([self, self.clean, self.no_cheese]), self.title)
+
+
+_BESIDE = ("", "outcome", "clean", "no cheese")
 Page = Literal["console", "site table"]
 
 

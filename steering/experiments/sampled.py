@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from agents.networks.policy import Policy, move_probabilities, sample_rows, to_input
+from agents.networks.policy import Policy, check_policy, move_probabilities, sample_rows, to_input
 from envs.actions import ACTION_FOR_MOVE, Move
 from envs.chain import MAX_HORIZON, check_horizon
 from envs.dynamics import step
-from envs.errors import InputError, check_random_seed
+from envs.errors import InputError, check_kind, check_random_seed
 from envs.maze import Maze, State
 from envs.recording import place_of, state_in
 from envs.simulator import procgen_env, state_bytes
@@ -54,12 +54,21 @@ def rollouts(
 
     Raises:
         InputError: for no episodes, a bad horizon or seed, or an edit that does not fit the network.
+
+    Example:
+        >>> tracks = rollouts(load_policy("region5"), Maze.from_level(26), episodes=2, seed=0, horizon=5)
+        >>> [track.states[0].cell for track in tracks]
+        [(0, 0), (0, 0)]
     """
+    check_policy(policy, "rollouts")
+    check_kind(isinstance(maze, Maze), maze, "a maze", "rollouts")
+    applied = Intervention() if intervention is None else intervention
+    check_kind(isinstance(applied, Intervention), applied, "an intervention", "rollouts")
     check_horizon(horizon)
     check_random_seed(seed)
     if episodes < 1:
         raise InputError(f"{episodes} episodes; a rollout needs at least 1")
-    edits = (intervention or Intervention()).by_site()
+    edits = applied.by_site()
     hooked = HookedPolicy(policy.net)
     running = [
         _Episode(maze, np.random.default_rng([seed, maze.level or 0, e]).random(horizon)) for e in range(episodes)
@@ -88,7 +97,7 @@ def rollouts(
     finally:
         env.close()
     info: dict[str, Any] = {"condition": condition, "seed": seed, "horizon": horizon, "policy": policy.name}
-    info |= {"checkpoint": policy.sha256, "intervention": (intervention or Intervention()).to_json()}
+    info |= {"checkpoint": policy.sha256, "intervention": applied.to_json()}
     info |= place_of(maze)
     return [episode.trajectory({**info, "episode": e}) for e, episode in enumerate(running)]
 

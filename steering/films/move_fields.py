@@ -18,9 +18,14 @@ from envs import chain
 from envs.actions import STEP_OF_MOVE, Facing, Move
 from envs.errors import InputError, nearest
 from envs.maze import Maze
-from videos.fields import FieldPanel, Heat, signed_heat, visits_heat
+from steering.experiments.outcome import HORIZON
+from videos.fields import FieldPanel, Heat, field_drawing, signed_heat, visits_heat
+from videos.plots import field_figure
 
 if TYPE_CHECKING:  # fields that were computed before are drawn without torch
+    import plotly.graph_objects as go
+
+    from agents.networks.policy import Policy
     from steering.experiments.exact import LevelEvaluator
     from steering.interventions.edits import Intervention
 
@@ -115,6 +120,46 @@ def no_cheese_field(evaluator: LevelEvaluator) -> MoveField:
     """Return the field of the policy left alone on the level without its cheese."""
     world = evaluator.maze.without_cheese()
     return MoveField("no cheese", world, evaluator.no_cheese.probabilities, evaluator.horizon)
+
+
+def show_field(
+    policy: Policy,
+    maze: Maze,
+    intervention: Intervention | None = None,
+    *,
+    facing: str = VISITED,
+    heat: str = "visits",
+    horizon: int = HORIZON,
+    title: str = "steered",
+) -> go.Figure:
+    """Return the exact vector field of a policy on a level as a plotly figure, to be shown, styled or saved.
+
+    Args:
+        policy: its network is read by hooks and left as it was.
+        maze: the level.
+        intervention: edits of activations; None: the policy left alone, in one panel. Else there are three: clean,
+            steered, and their difference.
+        facing: ``left``, ``right``, or ``visited`` (the mean by expected visits).
+        heat: ``visits`` (exact, expected), ``path`` (normalized path probability) or ``none``.
+        horizon: most moves of an episode, 1 to 500.
+        title: words above the steered panel.
+
+    Raises:
+        InputError: for an unknown facing or heat map, a bad horizon, or an edit that does not fit the network.
+
+    Example:
+        >>> figure = show_field(load_policy("region5"), Maze.from_level(26))
+        >>> figure = figure.update_layout(title="region5, left alone")
+    """
+    from steering.experiments.exact import LevelEvaluator
+
+    evaluator = LevelEvaluator(policy, maze, horizon)
+    fields = level_fields(evaluator, {} if intervention is None else {title: intervention})
+    where = "maze of one's own" if maze.level is None else f"level {maze.level}"
+    told = "" if intervention is None else f": {intervention.describe()}"
+    return field_figure(
+        field_drawing(panels(*fields, facing=facing, heat=heat), f"{where}, policy {policy.name}{told}")
+    )
 
 
 def panels(

@@ -1,145 +1,21 @@
 """Interventions: frozen, hashable specs of what is done to activations.
 
 One object is the store's key, the film's caption and the report's row. Interventions compose:
-``subtract(v) + patch(w)`` does both, in this order at a shared site. Each kind of edit maps
-``[n, *site] -> [n, *site]`` and returns a new tensor.
+``subtract(v) + patch(w)`` does both, in this order at a shared site.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
-from torch import Tensor
-
-from envs.errors import InputError
+from envs.errors import InputError, check_kind
+from steering.interventions.edit_kinds import WITH_VECTOR, Ablate, AddVector, AnyEdit, Clamp, Patch
 from steering.interventions.hooks import Edit, chained
 from steering.interventions.places import PatchPlace
 from steering.interventions.sites import Site
 from steering.interventions.vectors import SteeringVector
-
-
-@dataclass(frozen=True)
-class AddVector:
-    """Add ``coefficient * vector`` to the activation of every state at the vector's site."""
-
-    vector: SteeringVector
-    """The tensor to add, of the site's shape."""
-    coefficient: float
-    """Its multiple, a finite number; negative to subtract."""
-    kind: ClassVar[str] = "add_vector"
-
-    def __post_init__(self) -> None:
-        if not math.isfinite(self.coefficient):
-            raise InputError(f"coefficient {self.coefficient} is not a finite number")
-
-    @property
-    def site(self) -> str:
-        """Return the site where it acts."""
-        return self.vector.site
-
-    def __call__(self, activation: Tensor) -> Tensor:
-        """Edit activations: ``[n, *site] -> [n, *site]``."""
-        return activation + self.coefficient * self.vector.fitting(activation)
-
-    def describe(self) -> str:
-        """Return a caption such as ``-1 x cheese @ embedder.block2.res1.resadd``."""
-        return f"{self.coefficient:+g} x {self.vector.kind} @ {self.site}"
-
-
-@dataclass(frozen=True)
-class Patch:
-    """Put the activation ``vector`` in the place of every state's own (resampling, mean ablation)."""
-
-    vector: SteeringVector
-    """The activation to put there, of the site's shape."""
-    channels: tuple[int, ...] | None = None
-    """Indices of the site's first axis, each once, from 0 up; None: the whole site."""
-    kind: ClassVar[str] = "patch"
-
-    def __post_init__(self) -> None:
-        _check_channels(self.channels, self.vector.tensor.shape[0] if self.vector.tensor.ndim else 0)
-
-    @property
-    def site(self) -> str:
-        """Return the site where it acts."""
-        return self.vector.site
-
-    def __call__(self, activation: Tensor) -> Tensor:
-        """Edit activations: ``[n, *site] -> [n, *site]``."""
-        value = self.vector.fitting(activation)
-        if self.channels is None:
-            return value.expand_as(activation).clone()
-        edited = activation.clone()
-        edited[:, list(self.channels)] = value[list(self.channels)]
-        return edited
-
-    def describe(self) -> str:
-        """Return a caption such as ``patch channels 3,7 with activation @ embedder.block2.res1.resadd``."""
-        return f"patch{_of(self.channels)} with {self.vector.kind} @ {self.site}"
-
-
-@dataclass(frozen=True)
-class Ablate:
-    """Set channels of a site to zero in every state."""
-
-    site: str
-    """Name of the site."""
-    channels: tuple[int, ...] | None = None
-    """Indices of the site's first axis, each once, from 0 up; None: all."""
-    kind: ClassVar[str] = "ablate"
-
-    def __post_init__(self) -> None:
-        _check_channels(self.channels, None)
-
-    def __call__(self, activation: Tensor) -> Tensor:
-        """Edit activations: ``[n, *site] -> [n, *site]``."""
-        edited = activation.clone()
-        edited[:, _within(self.channels, activation, self.site)] = 0.0
-        return edited
-
-    def describe(self) -> str:
-        """Return a caption such as ``zero channels 3,7 @ embedder.block2.res1.resadd``."""
-        return f"zero{_of(self.channels)} @ {self.site}"
-
-
-@dataclass(frozen=True)
-class Clamp:
-    """Set one activation of a site in every state (retargeting)."""
-
-    site: str
-    """Name of the site."""
-    index: tuple[int, ...]
-    """Position of the activation on each axis of the site, from 0 up."""
-    value: float
-    """The activation to set there, a finite number."""
-    kind: ClassVar[str] = "clamp"
-
-    def __post_init__(self) -> None:
-        if not math.isfinite(self.value):
-            raise InputError(f"clamp at {self.site}: value {self.value} is not a finite number")
-        if not self.index or min(self.index) < 0:
-            raise InputError(f"clamp at {self.site}: index {self.index} must be one or more numbers from 0 up")
-
-    def __call__(self, activation: Tensor) -> Tensor:
-        """Edit activations: ``[n, *site] -> [n, *site]``."""
-        shape = tuple(activation.shape[1:])
-        if len(self.index) != len(shape) or any(i >= side for i, side in zip(self.index, shape, strict=True)):
-            raise InputError(f"clamp at {self.site}: index {self.index} is not inside the site's shape {shape}")
-        edited = activation.clone()
-        where: tuple[slice | int, ...] = (slice(None), *self.index)
-        edited[where] = self.value
-        return edited
-
-    def describe(self) -> str:
-        """Return a caption such as ``clamp (55, 4, 9) to 5.6 @ embedder.block2.res1.resadd``."""
-        return f"clamp {self.index} to {self.value:g} @ {self.site}"
-
-
-AnyEdit = AddVector | Patch | PatchPlace | Ablate | Clamp
-_WITH_VECTOR = AddVector | Patch | PatchPlace
 
 
 @dataclass(frozen=True)
@@ -149,12 +25,17 @@ class Intervention:
     Raises:
         InputError: by the edits, for a coefficient or value that is not finite, or channels or an index that no site
             has. An edit that does not fit the network's site raises it when it is applied.
+
+    Example:
+        >>> (ablate("input", (0,)) + clamp("embedder.fc", (0,), 1.0)).sites
+        ('input', 'embedder.fc')
     """
 
     edits: tuple[AnyEdit, ...] = ()
     """The edits, in the order in which they act at a shared site."""
 
     def __add__(self, other: Intervention) -> Intervention:
+        check_kind(isinstance(other, Intervention), other, "an intervention", "intervention +")
         return Intervention(self.edits + other.edits)
 
     @property
@@ -165,7 +46,7 @@ class Intervention:
     @property
     def vectors(self) -> dict[str, SteeringVector]:
         """Return the vectors used, by digest: what :meth:`from_json` asks for."""
-        return {edit.vector.digest: edit.vector for edit in self.edits if isinstance(edit, _WITH_VECTOR)}
+        return {edit.vector.digest: edit.vector for edit in self.edits if isinstance(edit, WITH_VECTOR)}
 
     def by_site(self) -> dict[str, Edit]:
         """Return one function per site that applies the site's edits in order."""
@@ -206,6 +87,10 @@ def subtract(vector: SteeringVector, coefficient: float = 1.0) -> Intervention:
     Raises:
         InputError: for a coefficient that is not finite.
 
+    Example:
+        >>> subtract(SteeringVector("embedder.fc", np.ones(256)), 2).describe()
+        '-2 x given @ embedder.fc'
+
     Source: Turner et al. 2023.
     """
     return Intervention((AddVector(vector, -coefficient),))
@@ -220,6 +105,10 @@ def add(vector: SteeringVector, coefficient: float = 1.0) -> Intervention:
 
     Raises:
         InputError: for a coefficient that is not finite.
+
+    Example:
+        >>> add(SteeringVector("embedder.fc", np.ones(256))).describe()
+        '+1 x given @ embedder.fc'
     """
     return Intervention((AddVector(vector, coefficient),))
 
@@ -233,6 +122,10 @@ def patch(vector: SteeringVector, channels: tuple[int, ...] | None = None) -> In
 
     Raises:
         InputError: for channels that the vector lacks, that repeat, or none.
+
+    Example:
+        >>> patch(SteeringVector("embedder.fc", np.ones(256))).describe()
+        'patch with given @ embedder.fc'
     """
     return Intervention((Patch(vector, channels),))
 
@@ -262,6 +155,10 @@ def ablate(site: str, channels: tuple[int, ...] | None = None) -> Intervention:
 
     Raises:
         InputError: for channels that repeat, are negative, or none.
+
+    Example:
+        >>> ablate("embedder.block3.conv", (3, 7)).describe()
+        'zero channels 3,7 @ embedder.block3.conv'
     """
     return Intervention((Ablate(site, channels),))
 
@@ -276,6 +173,10 @@ def clamp(site: str, index: tuple[int, ...], value: float) -> Intervention:
 
     Raises:
         InputError: for a negative or empty index, or a value that is not finite.
+
+    Example:
+        >>> clamp("embedder.block2.res1.resadd", (5, 4, 9), 5.6).describe()
+        'clamp (5, 4, 9) to 5.6 @ embedder.block2.res1.resadd'
     """
     return Intervention((Clamp(site, index, value),))
 
@@ -290,7 +191,7 @@ def _entry(edit: AnyEdit) -> dict[str, Any]:
         entry |= {"index": list(edit.index), "value": edit.value}
     if isinstance(edit, PatchPlace):
         entry |= {"blocks": [list(block) for block in edit.blocks], "units": list(edit.units)}
-    if isinstance(edit, _WITH_VECTOR):
+    if isinstance(edit, WITH_VECTOR):
         entry |= {"vector": edit.vector.digest, "provenance": edit.vector.provenance}
     return entry
 
@@ -322,23 +223,3 @@ def _edit(entry: Mapping[str, Any], vectors: Mapping[str, SteeringVector]) -> An
         return kinds[entry["kind"]]()
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InputError(f"intervention: {entry['kind']} without a usable {error}") from None
-
-
-def _check_channels(channels: tuple[int, ...] | None, count: int | None) -> None:
-    if channels is None:
-        return
-    if not channels or len(set(channels)) < len(channels) or min(channels) < 0:
-        raise InputError(f"channels {channels}: give one or more, each once, from 0 up")
-    if count is not None and max(channels) >= count:
-        raise InputError(f"channels {channels}: the vector has {count}, 0 to {count - 1}")
-
-
-def _within(channels: tuple[int, ...] | None, activation: Tensor, site: str) -> list[int]:
-    count = activation.shape[1]
-    if channels is not None and max(channels) >= count:
-        raise InputError(f"site {site}: channels {channels}, but it has {count}, 0 to {count - 1}")
-    return list(range(count)) if channels is None else list(channels)
-
-
-def _of(channels: tuple[int, ...] | None) -> str:
-    return "" if channels is None else f" channels {','.join(map(str, channels))}"

@@ -22,6 +22,7 @@ trunk and affine are None (not known), and no two count as equivalent.
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections import Counter
 from collections.abc import Mapping
@@ -34,7 +35,8 @@ from torch import Tensor, fx, nn
 
 from agents.networks.impala import OBS_SHAPE
 from agents.networks.policy import logits_and_values
-from envs.errors import InputError, nearest
+from envs.errors import InputError, check_kind, nearest
+from envs.shown.displays import html_table, text_table
 from steering.interventions.graph import (
     ReceptiveField,
     data_inputs,
@@ -47,6 +49,7 @@ from steering.interventions.graph import (
     trial_frames,
 )
 
+SITE_HEADINGS = ("depth", "site", "shape", "where", "affine", "sees", "same experiment as")
 INPUT = "input"
 LOGITS = "logits"
 _ALIASES = {"pixels": INPUT}
@@ -79,10 +82,7 @@ class Site:
     @property
     def size(self) -> int:
         """Return the number of activations of one frame."""
-        size = 1
-        for side in self.shape:
-            size *= side
-        return size
+        return math.prod(self.shape)
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,32 @@ class _Listing:
 _LISTINGS: weakref.WeakKeyDictionary[nn.Module, _Listing] = weakref.WeakKeyDictionary()
 
 
-def enumerate_sites(net: nn.Module) -> tuple[Site, ...]:
+class SiteTable(tuple[Site, ...]):
+    """Sites in depth order, shown as a table."""
+
+    def rows(self) -> list[list[str]]:
+        """Return a row of texts for each site, under :data:`SITE_HEADINGS`."""
+        return [
+            [
+                str(site.depth),
+                site.name,
+                "x".join(map(str, site.shape)),
+                {True: "trunk", False: "branch", None: "?"}[site.trunk],
+                {True: "free", False: "", None: "?"}[site.affine],
+                f"{site.receptive_field} px" if site.receptive_field else "all",
+                site.equivalence_class if site.equivalence_class != site.name else "",
+            ]
+            for site in self
+        ]
+
+    def __repr__(self) -> str:
+        return text_table(SITE_HEADINGS, self.rows(), left=len(SITE_HEADINGS))
+
+    def _repr_html_(self) -> str:
+        return html_table(SITE_HEADINGS, self.rows(), left=len(SITE_HEADINGS))
+
+
+def enumerate_sites(net: nn.Module) -> SiteTable:
     """Return all sites of a network in eval mode, the input first.
 
     Args:
@@ -112,11 +137,16 @@ def enumerate_sites(net: nn.Module) -> tuple[Site, ...]:
 
     Raises:
         InputError: for a network that gives anything else for blank frames.
+
+    Example:
+        >>> len(enumerate_sites(ImpalaPolicyNet(1)))
+        42
     """
-    return _listing(net).sites
+    return SiteTable(_listing(net).sites)
 
 
 def _listing(net: nn.Module) -> _Listing:
+    check_kind(isinstance(net, nn.Module), net, "a network", "sites")
     if net not in _LISTINGS:
         with in_eval_mode(net), torch.no_grad():
             _LISTINGS[net] = _enumerate(net)
@@ -271,16 +301,16 @@ def find_site(net: nn.Module, name: str) -> Site:
 
     Raises:
         InputError: that names the nearest site.
+
+    Example:
+        >>> find_site(ImpalaPolicyNet(1), "block2.res1.resadd").shape
+        (32, 16, 16)
     """
     listing = _listing(net)
     sites = {site.name: site for site in listing.sites}
     wanted = (listing.logits or name) if name == LOGITS and name not in sites else _ALIASES.get(name, name)
-    for candidate in (
-        wanted,
-        wanted.removesuffix("_out"),
-        f"embedder.{wanted}",
-        f"embedder.{wanted.removesuffix('_out')}",
-    ):
+    plain = wanted.removesuffix("_out")
+    for candidate in (wanted, plain, f"embedder.{wanted}", f"embedder.{plain}"):
         if candidate in sites:
             return sites[candidate]
         if candidate in listing.before:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import numbers
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import safetensors
@@ -20,37 +22,48 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from agents.networks.policy import Policy, batches, to_input
-from envs.errors import InputError
+from agents.networks.policy import Policy, batches, check_policy, to_input
+from envs.errors import InputError, check_kind, one_line
 from envs.files import write_atomic
 from envs.maze import Cell, Maze, State
 from steering.interventions.hooks import HookedPolicy
 from steering.interventions.sites import find_site
 
 _FORMAT = "mazesteer-vector-1"
+_LONGEST_KIND = 60  # characters of a sum's kind
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SteeringVector:
-    """A tensor at a site. Equality and hash go by site, digest and provenance.
+    """A tensor at a site: ``v + w``, ``v - w``, ``2 * v`` and ``-v`` are vectors too.
+
+    Equality and hash go by site, digest and provenance.
 
     Raises:
-        InputError: for a tensor with NaN or infinite values.
+        InputError: for what is no array of finite real numbers; in a sum, for vectors of two sites.
+
+    Example:
+        >>> v = SteeringVector("embedder.fc", [3.0, 4.0])
+        >>> v.norm, (2 * v - v).tensor.tolist(), (-v).kind
+        (5.0, [3.0, 4.0], '-1 x given')
     """
+
+    __array_ufunc__: ClassVar[None] = None  # a number of NumPy's times a vector is a vector
 
     site: str
     """Full name of the site."""
     tensor: Tensor = field(compare=False, repr=False)
-    """``float32[*site]``, in units of activations (of pixels, 0 to 1, at ``input``)."""
-    provenance: str
+    """``float32[*site]``, in units of activations (of pixels, 0 to 1, at ``input``); made of any array or list."""
+    provenance: str = '{"kind": "given"}'
     """A JSON object as text: kind, level, cell, checkpoint, seed and the like."""
     digest: str = field(init=False)
     """First 32 hexadecimal digits of the tensor's SHA-256."""
 
     def __post_init__(self) -> None:
-        if not torch.isfinite(self.tensor).all():
+        check_kind(isinstance(self.site, str), self.site, "the name of a site", "SteeringVector")
+        tensor = _as_tensor(self.tensor, self.site)
+        if not torch.isfinite(tensor).all():
             raise InputError(f"steering vector at {self.site}: holds NaN or infinite values")
-        tensor = self.tensor.detach().float().contiguous()
         object.__setattr__(self, "tensor", tensor)
         object.__setattr__(self, "digest", hashlib.sha256(tensor.numpy().tobytes()).hexdigest()[:32])
 
@@ -64,6 +77,40 @@ class SteeringVector:
         """Return what it is, as its provenance says: ``cheese``, ``activation`` and the like."""
         return str(json.loads(self.provenance).get("kind", "vector"))
 
+    def __repr__(self) -> str:
+        return f"SteeringVector {self.kind} @ {self.site}: float32{list(self.tensor.shape)}, norm {self.norm:.4g}"
+
+    def __add__(self, other: SteeringVector) -> SteeringVector:
+        return self._combined(other, "+", 1.0)
+
+    def __sub__(self, other: SteeringVector) -> SteeringVector:
+        return self._combined(other, "-", -1.0)
+
+    def __mul__(self, factor: float) -> SteeringVector:
+        fits = isinstance(factor, numbers.Real)
+        check_kind(fits, factor, "a number", "steering vector")
+        facts = {
+            "kind": f"{float(factor):g} x {self.kind}",
+            "times": float(factor),
+            "of": [json.loads(self.provenance)],
+        }
+        return SteeringVector(self.site, self.tensor.double() * float(factor), provenance(**facts))
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> SteeringVector:
+        return self * -1.0
+
+    def _combined(self, other: SteeringVector, sign: str, factor: float) -> SteeringVector:
+        check_kind(isinstance(other, SteeringVector), other, "a steering vector", f"steering vector {sign}")
+        if (self.site, self.tensor.shape) != (other.site, other.tensor.shape):
+            raise InputError(
+                f"steering vector {sign}: one is of {self.site}, one of {other.site}; take both at one site"
+            )
+        kind, of = f"({self.kind} {sign} {other.kind})", [json.loads(each.provenance) for each in (self, other)]
+        facts = {"kind": kind if len(kind) <= _LONGEST_KIND else "sum", "signs": f"+{sign}", "of": of}
+        return SteeringVector(self.site, self.tensor.double() + factor * other.tensor.double(), provenance(**facts))
+
     def fitting(self, activation: Tensor) -> Tensor:
         """Return the tensor in the type of activations ``[n, *site]``.
 
@@ -75,13 +122,13 @@ class SteeringVector:
             raise InputError(f"site {self.site}: the vector has shape {found}, the site {expected}")
         return self.tensor.to(activation)
 
-    def save(self, path: Path) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write safetensors with site and provenance (whole or not at all)."""
         metadata = {"format": _FORMAT, "site": self.site, "provenance": self.provenance}
-        write_atomic(path, safetensors.torch.save({"vector": self.tensor}, metadata))
+        write_atomic(Path(path), safetensors.torch.save({"vector": self.tensor}, metadata))
 
     @classmethod
-    def load(cls, path: Path) -> SteeringVector:
+    def load(cls, path: str | os.PathLike[str]) -> SteeringVector:
         """Read a file written by :meth:`save`.
 
         Raises:
@@ -95,6 +142,17 @@ class SteeringVector:
                 return cls(metadata["site"], handle.get_tensor("vector"), metadata["provenance"])
         except (safetensors.SafetensorError, OSError, KeyError) as error:
             raise InputError(f"{path}: not a steering vector file ({error})") from None
+
+
+def _as_tensor(values: Any, site: str) -> Tensor:
+    """Return a copy of a tensor, an array or a list as ``float32[*site]`` on the CPU."""
+    try:
+        tensor = torch.as_tensor(np.ascontiguousarray(values) if isinstance(values, np.ndarray) else values)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(f"steering vector at {site}: not an array of numbers ({one_line(error)})") from None
+    if tensor.is_complex():
+        raise InputError(f"steering vector at {site}: holds complex numbers; give real ones")
+    return tensor.detach().to("cpu", torch.float32, copy=True).contiguous()
 
 
 def provenance(**facts: Any) -> str:
@@ -127,7 +185,12 @@ def _standing(maze: Maze, cell: Cell | None) -> State:
     return State(maze.mouse, maze.facing) if cell is None else maze.arrival(cell)
 
 
-def _need_cheese(maze: Maze) -> None:
+def _need_cheese(policy: Policy, maze: Maze, sites: Sequence[str]) -> None:
+    check_policy(policy, "cheese vector")
+    check_kind(isinstance(maze, Maze), maze, "a maze", "cheese vector")
+    check_kind(not isinstance(sites, str), sites, "names of sites", "cheese_vectors")
+    for site in sites:
+        check_kind(isinstance(site, str), site, "the name of a site", "cheese vector")
     if maze.cheese is None:
         raise InputError("cheese vector: this maze has no cheese; take it from a level that has one")
 
@@ -149,9 +212,14 @@ def cheese_vectors(
     Raises:
         InputError: without a cheese, or for a site that the network lacks.
 
+    Example:
+        >>> found = cheese_vectors(load_policy("region5"), Maze.from_level(26), ["input", "block3.conv"])
+        >>> [(site, vector.site) for site, vector in found.items()]
+        [('input', 'input'), ('block3.conv', 'embedder.block3.conv')]
+
     Source: Turner et al. 2023.
     """
-    _need_cheese(maze)
+    _need_cheese(policy, maze, sites)
     state = _standing(maze, cell)
     facts = _origin(policy, maze, "cheese", cell=list(state.cell), facing=state.facing.label)
     frames = np.concatenate([maze.observations([state]), maze.without_cheese().observations([state])])
@@ -177,6 +245,10 @@ def cheese_vector(policy: Policy, maze: Maze, site: str, cell: Cell | None = Non
 
     Raises:
         InputError: without a cheese, or for a site that the network lacks.
+
+    Example:
+        >>> cheese_vector(load_policy("region5"), Maze.from_level(26), "relu3").tensor.shape
+        torch.Size([32, 8, 8])
     """
     return cheese_vectors(policy, maze, [site], cell)[site]
 
@@ -187,7 +259,7 @@ def mean_cheese_vectors(policy: Policy, maze: Maze, sites: Sequence[str]) -> dic
     Raises:
         InputError: without a cheese.
     """
-    _need_cheese(maze)
+    _need_cheese(policy, maze, sites)
     states = [state for state in maze.states if state.cell != maze.cheese]
     with_cheese, without = (_mean_activations(policy, m, states, sites) for m in (maze, maze.without_cheese()))
     facts = _origin(policy, maze, "cheese", cell="mean over all states")
@@ -245,7 +317,14 @@ def random_vector(like: SteeringVector, rng: np.random.Generator) -> SteeringVec
 
     Returns:
         ``float32[*site]``, with ``like``'s digest in its provenance.
+
+    Example:
+        >>> like = SteeringVector("embedder.fc", np.ones(256))
+        >>> round(random_vector(like, np.random.default_rng(0)).norm, 3), like.norm
+        (16.0, 16.0)
     """
+    check_kind(isinstance(like, SteeringVector), like, "a steering vector", "random_vector")
+    check_kind(isinstance(rng, np.random.Generator), rng, "a random generator", "random_vector")
     noise = rng.standard_normal(tuple(like.tensor.shape))
     size = np.linalg.norm(noise)
     scaled = torch.from_numpy(noise * (like.norm / size)).float()

@@ -281,18 +281,17 @@ def _moves(outcomes: Sequence[Outcome]) -> DecisionMoves:
     )
 
 
+def outcome_rows(store: Store) -> tuple[list[str], list[tuple[object, ...]]]:
+    """Return the names of the columns of ``outcomes.csv``, and its rows; None where a number is undefined."""
+    names = [*Key._fields, "computed_at", "source", *OUTCOME_FIELDS]
+    return names, [(*row.key, row.computed_at, row.source, *stored_numbers(row.outcome)) for row in store.rows()]
+
+
 def export_tables(store: Store, directory: Path) -> tuple[Path, Path]:
     """Write all results as one table, ``outcomes.csv`` and ``outcomes.parquet`` (each whole or not at all)."""
-    names = [*Key._fields, "computed_at", "source", *OUTCOME_FIELDS]
-    rows = [(*row.key, row.computed_at, row.source, *stored_numbers(row.outcome)) for row in store.rows()]
-    kinds = {
-        "level": "int64",
-        "condition": "string",
-        "site": "string",
-        "draw": "int64",
-        "computed_at": "string",
-        "source": "int64",
-    }
+    names, rows = outcome_rows(store)
+    kinds = dict.fromkeys(("level", "draw", "source"), "int64")
+    kinds |= dict.fromkeys(("condition", "site", "computed_at"), "string")
     return write_table(directory / "outcomes", names, rows, kinds)
 
 

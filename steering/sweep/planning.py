@@ -16,7 +16,9 @@ from envs.errors import RANGES, InputError, nearest
 from envs.maze import Maze
 from envs.stored.ranges import Mode
 from envs.stored.sources import MOST_WEIGHTS, read_file
+from steering.experiments.conditions import DEFAULT_CONDITIONS
 from steering.experiments.levels import Skip, check_levels_asked, first_levels, parse_levels, qualifying_levels
+from steering.experiments.outcome import HORIZON
 from steering.interventions.sites import enumerate_sites, select_sites
 from steering.records.sites import SiteFacts, site_facts
 from steering.statistics import boundary
@@ -39,29 +41,29 @@ class SweepOptions:
 
     checkpoint: str
     """Shipped name or file."""
-    levels: str | None
+    levels: str | None = None
     """Seeds, such as ``0:64`` or ``3,7``; null: the first that qualify."""
-    n_levels: int | None
+    n_levels: int | None = None
     """Number of qualifying levels, 1 or more; null: :data:`DEFAULT_LEVELS`."""
-    sites: str
+    sites: str = "trunk"
     """``trunk``, ``all`` or names with commas."""
-    conditions: tuple[str, ...]
+    conditions: tuple[str, ...] = DEFAULT_CONDITIONS
     """Names of conditions; a name given twice counts once."""
-    coefficients: tuple[float, ...]
+    coefficients: tuple[float, ...] = (1.0,)
     """Multiples of the vector."""
-    horizon: int
+    horizon: int = HORIZON
     """Most moves of an episode, 1 or more."""
-    seed: int
+    seed: int = 0
     """Seed of everything drawn at random, 0 or more."""
-    out: Path
+    out: Path = Path("runs/sweep")
     """Run directory."""
-    mode: str | None
+    mode: str | None = None
     """Procgen's mode of the levels, ``hard`` or ``easy``; null: see :func:`mode_in`."""
-    random_draws: int
+    random_draws: int = 1
     """Results per site and coefficient of what is drawn at random, 1 or more."""
-    episodes: int
+    episodes: int = 2
     """Rollouts recorded per level and condition, 0 or more."""
-    workers: int | None
+    workers: int | None = None
     """Number of processes, 1 or more; null: one per core."""
     vector: str = "start"
     """Place where cheese vectors are taken: see :class:`steering.experiments.levels.VectorSource`."""

@@ -6,6 +6,7 @@ import dataclasses
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -17,7 +18,7 @@ from envs.stored.ranges import Text
 from steering.analysis.conclusion import conclude_sweep
 from steering.analysis.summary import summarize, write_summary
 from steering.experiments.conditions import MAIN
-from steering.experiments.outcome import shown_on
+from steering.experiments.outcome import OutcomeColumn, shown_on
 from steering.figures.static_figures import sweep_picture
 from steering.films.example_mazes import keep_mazes
 from steering.films.sweep_film import film_sweep
@@ -32,8 +33,22 @@ from steering.sweep.recordings import rollout_site
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store, run_directory
 
+OUTCOMES_SHOWN = shown_on("console")
 
-def rewrite_outputs(directory: Path, blindness: float | None = None, competence: float | None = None) -> SweepSummary:
+
+@dataclass(frozen=True)
+class Outputs:
+    """All that was written of a run."""
+
+    summary: SweepSummary
+    """The numbers."""
+    answer: str
+    """The finding in words."""
+    files: tuple[str, ...]
+    """A line for each kind of file, with its paths."""
+
+
+def rewrite_outputs(directory: Path, blindness: float | None = None, competence: float | None = None) -> Outputs:
     """Write all outputs again from a run's store; thresholds not given are those of its last sweep command."""
     spec = SweepSpec.load(directory)
     if not (directory / DATABASE).is_file():
@@ -43,8 +58,8 @@ def rewrite_outputs(directory: Path, blindness: float | None = None, competence:
         return write_outputs(store, spec, directory, rule)
 
 
-def write_outputs(store: Store, spec: SweepSpec, directory: Path, thresholds: ThresholdPair) -> SweepSummary:
-    """Write summary, CSV, film and report from the store; print answer, table and paths."""
+def write_outputs(store: Store, spec: SweepSpec, directory: Path, thresholds: ThresholdPair) -> Outputs:
+    """Write summary, CSV, film and report from the store."""
     summary = summarize(store, spec, blindness=thresholds.blindness, competence=thresholds.competence)
     write_summary(summary, directory / SUMMARY)
     tables = export_tables(store, directory)
@@ -65,13 +80,20 @@ def write_outputs(store: Store, spec: SweepSpec, directory: Path, thresholds: Th
         notes=notes,
     )
     write_atomic(directory / "report.png", sweep_picture(summary))
-    print_summary(summary, conclude_sweep(summary, extra.probes, extra.planning))
-    print(f"report: {directory / 'report.html'}, {directory / 'report.md'}")
-    print(f"picture: {directory / 'report.png'}")
-    print(f"numbers: {directory / 'summary.json'}, {', '.join(map(str, tables))}")
-    if film is not None:
-        print(f"video: {film}")
-    return summary
+    files = [
+        f"report: {directory / 'report.html'}, {directory / 'report.md'}",
+        f"picture: {directory / 'report.png'}",
+        f"numbers: {directory / 'summary.json'}, {', '.join(map(str, tables))}",
+    ]
+    files += [f"video: {film}"] if film is not None else []
+    return Outputs(summary, conclude_sweep(summary, extra.probes, extra.planning), tuple(files))
+
+
+def print_outputs(written: Outputs) -> None:
+    """Print answer, table and paths on standard output."""
+    print_summary(written.summary, written.answer, console())
+    for line in written.files:
+        print(line)
 
 
 def _with_thresholds(store: Store, directory: Path, thresholds: ThresholdPair) -> str:
@@ -97,10 +119,27 @@ def console() -> Console:
     return Console(width=None if sys.stdout.isatty() else 120, highlight=False)
 
 
-def print_summary(summary: SweepSummary, answer: str) -> None:
-    """Print the ``answer`` and a table per site on standard output."""
-    outcomes = shown_on("console")
-    headings = [column.label.replace(" | ", "|") for column in outcomes]
+def print_summary(summary: SweepSummary, answer: str, to: Console) -> None:
+    """Print the ``answer`` and a table with a row for each site."""
+    headings, rows = summary_rows(summary)
+    clean, removed = summary.reference.clean, summary.reference.no_cheese
+    told = [f"{_heading(column)} {_number(getattr(clean, column.name))}" for column in OUTCOMES_SHOWN]
+    # Those that compare across worlds by another field say nothing of a level without cheese.
+    kept = [
+        f"{_heading(column)} {_number(getattr(removed, column.name))}"
+        for column in OUTCOMES_SHOWN
+        if not column.across_worlds
+    ]
+    to.print("\n" + answer + "\n")
+    to.print(console_table(headings, rows))
+    to.print(
+        f"\nclean: {', '.join(told)}; cheese removed: {', '.join(kept)}; "
+        f"{len(summary.levels.used)} levels of mode {summary.mode} used, {len(summary.levels.skipped)} skipped\n"
+    )
+
+
+def summary_rows(summary: SweepSummary) -> tuple[list[str], list[list[str]]]:
+    """Return the headings of a sweep's table, and a row for each site that was subtracted at."""
     rows = []
     for site in summary.sites:
         found = site.conditions.get(MAIN)
@@ -115,25 +154,15 @@ def print_summary(summary: SweepSummary, answer: str) -> None:
                 _number(found.blindness),
                 f"{_number(found.blindness_low)} to {_number(found.blindness_high)}",
                 _number(found.competence),
-                *(_number(getattr(found, column.name), column.digits) for column in outcomes),
+                *(_number(getattr(found, column.name), column.digits) for column in OUTCOMES_SHOWN),
                 _number(None if noise is None else noise.blindness),
             ]
         )
-    clean, removed = summary.reference.clean, summary.reference.no_cheese
-    told = [f"{name} {_number(getattr(clean, column.name))}" for name, column in zip(headings, outcomes, strict=True)]
-    # Those that compare across worlds by another field say nothing of a level without cheese.
-    kept = [
-        f"{name} {_number(getattr(removed, column.name))}"
-        for name, column in zip(headings, outcomes, strict=True)
-        if not column.across_worlds
-    ]
-    to = console()
-    to.print("\n" + answer + "\n")
-    to.print(console_table(["site", "blindness", "95% interval", "competence", *headings, "random"], rows))
-    to.print(
-        f"\nclean: {', '.join(told)}; cheese removed: {', '.join(kept)}; "
-        f"{len(summary.levels.used)} levels of mode {summary.mode} used, {len(summary.levels.skipped)} skipped\n"
-    )
+    return ["site", "blindness", "95% interval", "competence", *map(_heading, OUTCOMES_SHOWN), "random"], rows
+
+
+def _heading(column: OutcomeColumn) -> str:
+    return column.label.replace(" | ", "|")
 
 
 def _number(value: float | None, digits: int = 3) -> str:

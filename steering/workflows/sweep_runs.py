@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import operator
+import os
 import shlex
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from agents.checkpoints.stated import NOTHING, Stated
 from agents.checkpoints.zoo import load_stated
-from envs.errors import InputError, told_if_stopped
+from envs.errors import RANGES, InputError, check_kind, nearest, told_if_stopped
 from envs.files import locked, write_atomic
 from envs.stored.json_records import to_json
 from steering.experiments.conditions import MAIN
@@ -25,14 +29,26 @@ from steering.sweep.planning import SweepOptions, executor, plan_sweep, read_che
 from steering.sweep.provenance import used_versions
 from steering.sweep.run import run_sweep
 from steering.sweep.store import Store, run_directory
-from steering.workflows.outputs import write_outputs
+from steering.workflows.finished import Run, load_run
+from steering.workflows.outputs import Outputs, print_outputs, write_outputs
 from steering.workflows.progress import bar
 
 ANOTHER = "choose another --out"
 
 
-def run_layer_sweep(options: SweepOptions) -> SweepSummary:
-    """Plan, compute what is missing, write all outputs, print the answer; return the summary."""
+def run_layer_sweep(options: SweepOptions, command: str = "") -> Outputs:
+    """Plan, compute what is missing, write all outputs.
+
+    Args:
+        options: the sweep's.
+        command: what was typed, for the report; empty: the command line of this process.
+
+    Returns:
+        The numbers, the answer in words, and where it all lies.
+
+    Raises:
+        InputError: for options that do not fit, before anything is computed, and for a directory of another sweep.
+    """
     with told_if_stopped(
         lambda: f"mazesteer: stopped before anything was computed for {options.out}: type the same command to go on"
     ):
@@ -50,7 +66,7 @@ def run_layer_sweep(options: SweepOptions) -> SweepSummary:
         with told_if_stopped(stored):
             store.claim(spec.shared())
             store.claim({"sites": facts})
-            store.describe("command", "mazesteer " + shlex.join(sys.argv[1:]))
+            store.describe("command", command or "mazesteer " + shlex.join(sys.argv[1:]))
             store.describe("versions", used_versions(store.versions()))
             thresholds = ThresholdPair(options.blindness, options.competence)
             store.describe("thresholds", thresholds)
@@ -61,6 +77,81 @@ def run_layer_sweep(options: SweepOptions) -> SweepSummary:
             policy = checkpoint.policy()
             keep_examples(policy, store, spec, directory)
             return write_outputs(store, spec, directory, thresholds)
+
+
+def layer_sweep(
+    checkpoint: str | os.PathLike[str],
+    *,
+    out: str | os.PathLike[str] = SweepOptions.out,
+    n_levels: int | None = None,
+    levels: str | Iterable[int] | None = None,
+    sites: str | Iterable[str] = SweepOptions.sites,
+    conditions: str | Iterable[str] = SweepOptions.conditions,
+    coefficients: float | Iterable[float] = SweepOptions.coefficients,
+    activation: str | None = None,
+    scale_pixels: int | None = None,
+    **settings: Any,
+) -> Run:
+    """Subtract the cheese vector at every layer, as ``mazesteer layer-sweep`` does, and return the finished run.
+
+    Interrupted, it goes on where it stopped when it is called again. Progress is told on standard error.
+
+    Args:
+        checkpoint: a shipped name or a file, as :func:`agents.checkpoints.zoo.load_policy` takes it.
+        out: the run directory.
+        n_levels: the first so many levels that qualify; None: 32, or all of ``levels``.
+        levels: seeds to consider, numbers or a text such as ``"0:64"``; None: the first that qualify.
+        sites: ``"trunk"``, ``"all"``, or names.
+        conditions: names of conditions.
+        coefficients: multiples of the vector; the boundary is that of the first.
+        activation: stated of the file, as ``load_policy`` takes it.
+        scale_pixels: stated of the file, as ``load_policy`` takes it.
+        settings: other fields of :class:`steering.sweep.planning.SweepOptions`: ``mode``, ``horizon``, ``seed``,
+            ``vector``, ``random_draws``, ``episodes``, ``workers``, ``blindness``, ``competence`` and so on.
+
+    Returns:
+        The run, as :func:`steering.workflows.finished.load_run` reads it again later.
+
+    Raises:
+        InputError: for what the command refuses, in the same words.
+    """
+    check_kind(isinstance(checkpoint, str | os.PathLike), checkpoint, "a shipped name or a file", "layer_sweep")
+    known = [each.name for each in fields(SweepOptions)]
+    for name in settings:
+        if name not in known:
+            raise InputError(f"layer_sweep: no setting {name!r}; {nearest(name, known)}")
+        if name.replace("_", "-") in RANGES and settings[name] is not None:
+            RANGES[name.replace("_", "-")].check(settings[name])
+    given = SweepOptions(
+        checkpoint=os.fspath(checkpoint),
+        out=Path(out),
+        n_levels=n_levels,
+        levels=levels if isinstance(levels, str | None) else ",".join(str(operator.index(seed)) for seed in levels),
+        sites=sites if isinstance(sites, str) else ",".join(sites),
+        conditions=tuple(_words(conditions)),
+        coefficients=tuple(coefficients) if isinstance(coefficients, Iterable) else (coefficients,),
+        stated=Stated(activation, scale_pixels),
+        **settings,
+    )
+    run_layer_sweep(given, _call(given))
+    return load_run(given.out)
+
+
+def _words(given: str | Iterable[str]) -> list[str]:
+    """Return names, given as a text with commas or one by one."""
+    return [word.strip() for word in given.split(",") if word.strip()] if isinstance(given, str) else list(given)
+
+
+def _call(options: SweepOptions) -> str:
+    """Return the call that has these options, without those that are as by default."""
+    plain = SweepOptions(options.checkpoint)
+    changed = {each.name: getattr(options, each.name) for each in fields(options)[1:]}
+    changed = {name: value for name, value in changed.items() if value != getattr(plain, name)}
+    changed |= {name: str(value) for name, value in changed.items() if isinstance(value, Path)}
+    stated = changed.pop("stated", NOTHING)
+    changed |= {name: value for name, value in vars(stated).items() if value != getattr(NOTHING, name)}
+    parts = [f"{name}={value!r}" for name, value in changed.items()]
+    return f"layer_sweep({', '.join([repr(options.checkpoint), *parts])})"
 
 
 def run_layer_sweeps(options: SweepOptions, checkpoints: Sequence[str]) -> RunIndex:
@@ -90,7 +181,9 @@ def run_layer_sweeps(options: SweepOptions, checkpoints: Sequence[str]) -> RunIn
         finished: list[IndexedRun] = []
         for number, (name, part) in enumerate(parts.items(), 1):
             print(f"\n[{number}/{len(parts)}] {name}", flush=True)
-            finished.append(_indexed(run_layer_sweep(part), name))
+            written = run_layer_sweep(part)
+            print_outputs(written)
+            finished.append(_indexed(written.summary, name))
             names = (*(run.name for run in others), *parts)
             index = RunIndex(INDEX.format, names, (*others, *finished))
             write_atomic(options.out / INDEX.file, to_json(index, indent=2))

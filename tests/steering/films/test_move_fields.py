@@ -14,8 +14,8 @@ from envs.errors import InputError
 from envs.maze import Maze
 from steering.experiments.exact import LevelEvaluator
 from steering.films.heat_maps import alignment, heat_map
-from steering.films.move_fields import MoveField, level_fields, move_vectors, no_cheese_field, panels
-from steering.interventions.edits import Intervention, subtract
+from steering.films.move_fields import MoveField, level_fields, move_vectors, no_cheese_field, panels, show_field
+from steering.interventions.edits import Intervention, ablate, subtract
 from steering.interventions.hooks import HookedPolicy
 from steering.interventions.vectors import cheese_vector
 from videos.frames import cell_rect
@@ -115,6 +115,17 @@ def test_the_peak_of_a_synthetic_activation_lies_on_its_cell(
         apart = np.array([columns.mean() + 0.5 - (x + 0.5) * 8, rows.mean() + 0.5 - (y + 0.5) * 8])
         assert np.abs(apart).max() <= 4 * where.step + 8, (cell, apart)
         assert columns.min() <= (x + 0.5) * 8 <= columns.max() and rows.min() <= (y + 0.5) * 8 <= rows.max()
+
+
+def test_a_field_is_shown_in_one_panel_or_three(random_policy: MazePolicy, small_maze: Maze) -> None:
+    edit = ablate("embedder.block1.conv")
+    alone, steered = (show_field(random_policy, small_maze, each, title="ablated") for each in (None, edit))
+    titles = [[note.text for note in figure.layout.annotations] for figure in (alone, steered)]
+    assert "clean" in titles[0] and "ablated" not in titles[0]
+    assert {"clean", "ablated", "ablated - clean (arrows at half scale)"} <= set(titles[1])
+    assert any(edit.describe() in title for title in titles[1])
+    steered.update_layout(title="my own")  # a plotly figure: it can be styled
+    assert steered.layout.title.text == "my own"
 
 
 def test_bad_requests_are_one_line(random_policy: MazePolicy, small_maze: Maze) -> None:

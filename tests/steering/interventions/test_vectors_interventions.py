@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from agents.networks.policy import MazePolicy, to_input
 from envs.errors import InputError
 from envs.maze import Maze, State
-from steering.interventions.edits import AddVector, Intervention, add, subtract
+from steering.interventions.edit_kinds import AddVector
+from steering.interventions.edits import Intervention, add, subtract
 from steering.interventions.hooks import HookedPolicy
 from steering.interventions.vectors import SteeringVector, cheese_vector, cheese_vectors, provenance, random_vector
 
@@ -78,6 +79,49 @@ def test_foreign_vector_files_are_refused(tmp_path: Path) -> None:
             SteeringVector.load(path)
     with pytest.raises(InputError):
         SteeringVector.load(tmp_path / "missing.safetensors")
+
+
+VALUES = st.lists(st.floats(-100, 100, width=32), min_size=3, max_size=3)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(VALUES, VALUES, st.floats(-10, 10))
+def test_vectors_are_added_and_multiplied_as_their_numbers_are(a: list[float], b: list[float], times: float) -> None:
+    v, w = SteeringVector(SITE, a), SteeringVector(SITE, np.array(b))
+    for found, expected in (
+        (v + w, np.add(a, b)),
+        (v - w, np.subtract(a, b)),
+        (-v, np.negative(a)),
+        (times * v, np.multiply(times, a)),
+        (np.float64(times) * v, np.multiply(times, a)),
+    ):
+        np.testing.assert_allclose(found.tensor.numpy(), expected, rtol=1e-6, atol=1e-6)
+        assert found.site == SITE and {part["kind"] for part in json.loads(found.provenance)["of"]} == {"given"}
+    assert (v * times).digest == (times * v).digest and v.norm == pytest.approx(np.linalg.norm(a), rel=1e-6)
+
+
+def test_a_multiple_of_a_vector_is_that_multiple_subtracted(random_policy: MazePolicy, small_maze: Maze) -> None:
+    vector = cheese_vector(random_policy, small_maze, SITE)
+    x = to_input(small_maze.observations()[:4])
+    runs = [
+        HookedPolicy(random_policy.net).run(x, edit.by_site())[0]
+        for edit in (subtract(2 * vector), subtract(vector, 2), add(-vector) + add(vector - 2 * vector))
+    ]
+    assert all(torch.allclose(run, runs[0], atol=1e-5) for run in runs)
+
+
+def test_vectors_of_two_sites_are_not_added() -> None:
+    with pytest.raises(InputError, match="one is of input, one of fc_policy; take both at one site"):
+        SteeringVector("input", [1.0]) + SteeringVector("fc_policy", [1.0])
+
+
+def test_a_vector_keeps_its_own_numbers_and_a_path_may_be_text(tmp_path: Path) -> None:
+    numbers = np.ones(3, dtype=np.float32)
+    vector = SteeringVector(SITE, numbers)
+    numbers[0] = 5.0
+    vector.save(str(tmp_path / "v.safetensors"))
+    again = SteeringVector.load(str(tmp_path / "v.safetensors"))
+    assert again == vector and again.tensor.tolist() == [1.0, 1.0, 1.0]
 
 
 def test_non_finite_vectors_and_coefficients_are_refused() -> None:
