@@ -48,9 +48,10 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"steering.replication": "tracking protocol store own_vectors transfer channels cheese_probe behaviour levels run"},
     {"steering.films": "move_fields heat_maps condition_film sweep_film site_film map_film example_mazes "
                        "example_fields"},
-    {"steering.figures": "site_axis tables weighting_figures static_figures probe_figures planning_figures "
-                         "readout_figures written_figures sweep_figures comparison_figures"},
-    {"steering.reports": "captions page sweep_report comparison_report"},
+    {"steering.marks": "colours site_axis"},
+    {"steering.figures": "tables weighting_figures static_figures probe_figures planning_figures "
+                         "readout_figures written_figures sweep_figures hero_figure comparison_figures"},
+    {"steering.reports": "captions page first_screen sweep_report comparison_report"},
     {"steering": "bench bench_films doctor"},
     {"steering.workflows": "progress outputs finished sweep_runs control"},
     {"steering.cli": "options layer_sweep agents compare films probes planning replicate app __main__"},
@@ -83,6 +84,7 @@ FREE_OF_TORCH = (
     "steering.statistics",
     "steering.records",
     "steering.analysis",
+    "steering.marks",
     "steering.figures",
     "steering.reports",
 )

@@ -12,7 +12,7 @@ from steering.records.probes import ProbeBoundaries
 from steering.records.readings import DECODING, REPRESENTATIONAL, Reading, span
 from steering.records.sweep import ConditionSummary, SiteSummary, SweepSummary
 from steering.statistics import bootstrap
-from steering.statistics.formatting import format_number, format_range
+from steering.statistics.formatting import format_number, format_range, short_site_name
 
 NO_USE = "the cheese hardly draws the agent: it raises neither P(cheese) nor P(cheese | decision square) by a sure 0.01"
 WIDE = 2 / 3  # of the distinct experiments: an interval over so many says nothing
@@ -48,6 +48,25 @@ def conclude_sweep(
         parts.append(f"These numbers do not settle where subtraction stops: {'; '.join(reasons)}.")
     parts += [_beside_the_control(summary), _other_readings(summary, probes), _planned(summary, planning)]
     return " ".join(part for part in parts if part)
+
+
+def headline(summary: SweepSummary) -> str:
+    """Return the finding of a sweep in one sentence of at most 30 words."""
+    found, name, rows = summary.boundary, summary.checkpoint.name, _trunk(summary)
+    if found.rule is None:
+        return "No site was swept under subtraction, so nothing is said of where it stops."
+    if rows[0].conditions[MAIN].blindness is None or rows[0].conditions[MAIN].competence is None:
+        return f"Of {name} nothing can be said: the cheese changes nothing, or the top right is never reached."
+    settled = not caveats(summary)
+    verb = "blinds" if settled else "seems to blind"
+    start = f"Subtracting the cheese vector {verb} {name}"
+    if found.site is None:
+        text = f"{start} nowhere, not even at {short_site_name(rows[0].name)}"
+    elif found.next_site is None:
+        text = f"{start} at every site swept, up to {short_site_name(found.site)}"
+    else:
+        text = f"{start} up to {short_site_name(found.site)}; at {short_site_name(found.next_site)} it no longer does"
+    return f"{text}." if settled else f"{text}; this is not settled (In full says why)."
 
 
 def _works_up_to(summary: SweepSummary, with_change_point: bool) -> str:

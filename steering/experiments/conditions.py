@@ -64,19 +64,19 @@ class Condition:
         return self.at_one_site and self.draws is not Draw.VECTOR
 
 
-# Colours: Okabe and Ito's colour-blind-safe palette.
+# Colours: what they mean in all figures is in :mod:`steering.marks.colours`; controls are grey.
 TABLE: tuple[Condition, ...] = (
     Condition("clean", "left alone", "#666666", "own", reference=True, at_one_site=False),
-    Condition("no_cheese", "cheese removed", "#E69F00", "own", reference=True, at_one_site=False),
-    Condition(MAIN, "cheese vector subtracted", "#0072B2", "own"),
-    Condition("add", "cheese vector added", "#E69F00", "own", "^", control=2, must_not_blind=True),
+    Condition("no_cheese", "cheese removed", "#009E73", "own", reference=True, at_one_site=False),
+    Condition(MAIN, "cheese vector subtracted", "#D55E00", "own"),
+    Condition("add", "cheese vector added", "#8C8C8C", "own", "^", control=2, must_not_blind=True),
     Condition("random", "noise of the same norm", "#666666", "random", "D", Draw.VECTOR, control=1,
               must_not_blind=True),
-    Condition(OTHER_LEVEL, "vector of another level", "#CC79A7", "levels", "v", Draw.LEVEL, control=3,
+    Condition(OTHER_LEVEL, "vector of another level", "#A6A6A6", "levels", "v", Draw.LEVEL, control=3,
               must_not_blind=True),
-    Condition(SAME_CELL, "vector of another level, cheese on the same cell", "#56B4E9", "levels", "s",
+    Condition(SAME_CELL, "vector of another level, cheese on the same cell", "#333333", "levels", "s",
               Draw.LEVEL_WITH_CHEESE_THERE, control=4),
-    Condition(MOVE, "cheese vector moved to another cell", "#009E73", "moved", "P", Draw.CELL, default=False,
+    Condition(MOVE, "cheese vector moved to another cell", "#E69F00", "moved", "P", Draw.CELL, default=False,
               to_moved=True),
     Condition(ALL_SITES, "cheese vector subtracted at all sites", "#999999", "own", at_one_site=False, default=False),
 )  # fmt: skip

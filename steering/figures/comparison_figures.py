@@ -9,16 +9,13 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from steering.analysis.paired_effects import cheese_tells
-from steering.figures.site_axis import (
+from steering.marks.colours import ABLE, CHEESE, CORNER, GREY, RUN_COLOURS, TRICK, UNSIGNED, faded, run_colours
+from steering.marks.site_axis import (
     LEGEND,
-    PALETTE,
-    PINK,
-    RED,
     Site,
     interval_bars,
     labels,
     names,
-    run_colours,
     shade_sites,
     symbols,
 )
@@ -67,7 +64,7 @@ def probes_figure(readings: ComparedReadings, runs: Sequence[str]) -> go.Figure:
         # By the mazes alone: the same for all that were probed on the same.
         told = None if alone is None else getattr(readings.curves[0], alone)[0].value
         if told is not None:
-            figure.add_hline(y=told, line={"color": "#333333", "dash": "dash", "width": 1}, row=row, col=1)
+            figure.add_hline(y=told, line={"color": GREY, "dash": "dash", "width": 1}, row=row, col=1)
     shade_sites(figure, readings.facts, panels=(1, 2, 3, 4))
     for row in (1, 2, 3):
         figure.update_yaxes(range=[-0.1, 1.1], title="share", row=row)
@@ -94,13 +91,13 @@ def differences_figure(found: Comparison) -> go.Figure:
             name=f"{difference.of} minus {difference.against}",
             mode="markers",
             marker={
-                "color": PALETTE[(i + 1) % len(PALETTE)],
+                "color": RUN_COLOURS[(i + 1) % len(RUN_COLOURS)],
                 "size": 8,
                 "symbol": symbols(found.facts, _SHAPES[i % len(_SHAPES)]),
             },
         )
     shade_sites(figure, found.facts)
-    figure.add_hline(y=0, line={"color": "#999999", "width": 1})
+    figure.add_hline(y=0, line={"color": GREY, "width": 1})
     figure.update_yaxes(title="difference of blindness")
     figure.update_xaxes(tickangle=-50)
     figure.update_layout(
@@ -155,7 +152,7 @@ def _add_boundary(
         hoverongaps=False,
         zmin=-1,
         zmax=1,
-        colorscale="cividis",
+        colorscale=UNSIGNED,
         colorbar={"title": "blindness", "len": 0.5, "y": 0.78},
         row=1,
         col=1,
@@ -167,9 +164,9 @@ def _add_boundary(
         name="its 95% interval",
         mode="lines",
         fill="toself",
-        fillcolor="rgba(213, 94, 0, 0.3)",
+        fillcolor=faded(TRICK, 0.3),
         hoverinfo="skip",
-        line={"color": RED, "width": 1, "dash": "dot"},
+        line={"color": TRICK, "width": 1, "dash": "dot"},
         row=1,
         col=1,
     )
@@ -178,7 +175,7 @@ def _add_boundary(
         y=[label[run.boundary.site] for run in runs],
         mode="lines+markers",
         name="boundary",
-        line={"color": RED, "width": 2},
+        line={"color": TRICK, "width": 2},
         marker={"symbol": ["circle" if cheese_tells(run.cheese) else "circle-open" for run in runs], "size": 9},
         row=1,
         col=1,
@@ -191,8 +188,8 @@ def _add_policy(
     """Add how well the policy does, and its competence, to the middle panel; returns the highest competence, or 0."""
     label = _site_labels(facts)
     rows = {
-        "P(cheese), left alone": ("#0072B2", [run.reference.clean.p_cheese for run in runs]),
-        "P(top-right 5x5), cheese removed": ("#009E73", [run.reference.no_cheese.p_region for run in runs]),
+        "P(cheese), left alone": (CHEESE, [run.reference.clean.p_cheese for run in runs]),
+        "P(top-right 5x5), cheese removed": (CORNER, [run.reference.no_cheese.p_region for run in runs]),
     }
     for name, (colour, values) in rows.items():
         figure.add_scatter(x=x, y=values, name=name, mode="lines+markers", line={"color": colour}, row=2, col=1)
@@ -207,7 +204,7 @@ def _add_policy(
         text=[label[point.site] for point in points],
         hovertemplate="%{y:.3f} at %{text}",
         marker={"symbol": ["diamond" if site else "diamond-open" for site in found], "size": 9},
-        line={"color": PINK, "dash": "dash"},
+        line={"color": ABLE, "dash": "dash"},
         row=2,
         col=1,
     )
@@ -222,14 +219,12 @@ def _add_loss(figure: go.Figure, losses: Sequence[LossCurve]) -> None:
             y=curve.loss,
             name=f"loss, {curve.stage}",
             mode="lines",
-            line={"color": "#333333", "dash": _DASHES[i % len(_DASHES)]},
+            line={"color": GREY, "dash": _DASHES[i % len(_DASHES)]},
             row=3,
             col=1,
         )
         for first, last in curve.bumps:
-            figure.add_vrect(
-                x0=first * 0.97, x1=last * 1.03, fillcolor="#E69F00", opacity=0.3, line_width=0, row=3, col=1
-            )
+            figure.add_vrect(x0=first * 0.97, x1=last * 1.03, fillcolor=GREY, opacity=0.3, line_width=0, row=3, col=1)
 
 
 def planning_figures(found: ComparedPlanning, counts: Sequence[int] | None) -> dict[str, go.Figure]:
@@ -242,7 +237,7 @@ def _followed_figure(found: ComparedPlanning, counts: Sequence[int] | None) -> g
     """Draw the share of detours followed, and of idle changes, by goal: run by run, or over training."""
     figure = go.Figure()
     x: list[Any] = list(found.runs) if counts is None else [max(count, 1) for count in counts]
-    for goal, colour in (("cheese", PALETTE[0]), ("corner", PALETTE[2])):
+    for goal, colour in (("cheese", CHEESE), ("corner", CORNER)):
         at = [(x[k], plan) for k, plans in enumerate(found.arms) for plan in plans if plan.goal == goal]
         for name, dash, shares in (
             (f"detours to the {goal} followed", "solid", [plan.follows for _, plan in at]),
@@ -290,7 +285,7 @@ def _carried_figure(found: ComparedPlanning) -> go.Figure | None:
                         row=panel,
                         col=1,
                     )
-    figure.add_hline(y=0.5, line={"color": "#666666", "dash": "dot", "width": 1})
+    figure.add_hline(y=0.5, line={"color": GREY, "dash": "dot", "width": 1})
     figure.update_xaxes(tickangle=-50)
     figure.update_yaxes(title="part of the effect carried", range=[-0.15, 1.1])
     figure.update_layout(template="simple_white", height=440 * len(goals), legend=LEGEND, margin={"t": 110, "b": 150})
@@ -309,7 +304,7 @@ def _site_labels(facts: Sequence[ComparedSite]) -> dict[str | None, str]:
 def _lines(runs: int) -> list[dict[str, Any]]:
     """Return a line for each run: apart by colour and dash, or, where there are many, along one scale of colours."""
     colours = run_colours(runs)
-    if runs <= len(PALETTE):
+    if runs <= len(RUN_COLOURS):
         return [{"color": colour, "dash": _DASHES[i % len(_DASHES)], "width": 2.5} for i, colour in enumerate(colours)]
     return [{"color": colour, "dash": "solid", "width": 2} for colour in colours]
 
@@ -328,7 +323,7 @@ def _curve(
     return go.Scatter(
         x=names(facts),
         y=values,
-        error_y=interval_bars(values, lows, highs) if line.get("color") in PALETTE else None,
+        error_y=interval_bars(values, lows, highs) if line.get("color") in RUN_COLOURS else None,
         mode="lines+markers",
         line=dict(line),
         marker={"size": 8, "symbol": symbols(facts)},

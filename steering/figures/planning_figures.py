@@ -9,15 +9,15 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from steering.figures.site_axis import BLUE, GREEN, GREY, LEGEND, ORANGE, PINK, RED, draw_boundary, interval_bars
 from steering.figures.tables import Table
+from steering.marks.colours import GREY, INK, MOUSE, PALE, SIGNED, SOURCE, shades
+from steering.marks.site_axis import LEGEND, draw_boundary, interval_bars
 from steering.records.planning import CausalMap, GoalBehaviour, Located, PlanningMaps, PlanningSummary, Share
 from steering.records.readings import PLANNING, Reading
 from steering.statistics.formatting import format_estimate, format_number, short_site_name
 
 _SHOWN_READERS = {"4": "dot", "8": "dash", "16": "dashdot"}  # line styles
-_PLACES = (ORANGE, BLUE, GREEN, PINK, GREY)  # source, mouse, route, elsewhere, random
-_LENGTHS = (BLUE, GREEN, ORANGE, RED, PINK)  # bins of path length, the nearest first
+_PLACES = (SOURCE, MOUSE, INK, PALE, GREY)  # source, mouse, route, elsewhere, random
 _ROW = 7  # maps in a row
 _SHOWN = 6  # blocks shown in each direction around a centre
 _FEWEST = 0.1  # of the pairs: blocks that fewer have are left blank
@@ -55,7 +55,7 @@ def detour_figure(found: PlanningSummary, row: GoalBehaviour) -> go.Figure:
     """Draw how often the agent is right in level and twin, by path length, beside readers that see so many steps."""
     figure, bins = go.Figure(), row.detour[:-1]
     steps = [part.steps for part in bins]
-    for name, parts, colour in (("detours, agent", bins, BLUE), ("idle changes, agent", row.idle[:-1], GREEN)):
+    for name, parts, colour in (("detours, agent", bins, MOUSE), ("idle changes, agent", row.idle[:-1], PALE)):
         shares = [part.follows for part in parts]
         figure.add_bar(x=steps, y=[s.value for s in shares], error_y=_bars(shares), name=name, marker={"color": colour})
     for k, name in enumerate(found.ladder):
@@ -98,8 +98,9 @@ def length_figure(row: Located) -> go.Figure:
     """Draw over depth what source and mouse carry, a line for each bin of path length."""
     shown = [short_site_name(site.name) for site in row.sites]
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06)
-    for k, part in enumerate(row.bins):
-        for panel, shares in ((1, part.source), (2, part.mouse)):
+    hues = zip(row.bins, shades(SOURCE, len(row.bins)), shades(MOUSE, len(row.bins)), strict=True)
+    for part, *colours in hues:
+        for panel, shares, colour in ((1, part.source, colours[0]), (2, part.mouse, colours[1])):
             if part.pairs:
                 figure.add_scatter(
                     x=shown,
@@ -107,7 +108,7 @@ def length_figure(row: Located) -> go.Figure:
                     error_y=_bars(shares),
                     name=f"{part.steps} steps ({part.pairs} pairs)",
                     mode="lines+markers",
-                    line={"color": _LENGTHS[k % len(_LENGTHS)], "width": 2},
+                    line={"color": colour, "width": 2},
                     showlegend=panel == 1,
                     row=panel,
                     col=1,
@@ -171,7 +172,7 @@ def map_figure(found: CausalMap) -> go.Figure:
         template="simple_white",
         height=175 * 2 * rows + 60,
         margin={"l": 20, "r": 20, "t": 40, "b": 20},
-        coloraxis={"colorscale": "RdBu_r", "cmin": -_MOST, "cmid": 0, "cmax": _MOST, "colorbar": {"title": "carried"}},
+        coloraxis={"colorscale": SIGNED, "cmin": -_MOST, "cmid": 0, "cmax": _MOST, "colorbar": {"title": "carried"}},
     )
     return figure
 

@@ -1,6 +1,6 @@
 """Figures of the readings of probes and of cheese vectors at each site.
 
-What is no finding is marked as in every figure over depth (:mod:`steering.figures.site_axis`), and so are states where
+What is no finding is marked as in every figure over depth (:mod:`steering.marks.site_axis`), and so are states where
 a vector cannot depend on the mouse (outside the receptive field: diamonds).
 """
 
@@ -13,12 +13,8 @@ from plotly.subplots import make_subplots
 
 from steering.analysis.readings import MOVES
 from steering.experiments.outcome import DISTANCES
-from steering.figures.site_axis import (
-    BLUE,
-    GREEN,
-    ORANGE,
-    PINK,
-    RED,
+from steering.marks.colours import CHEESE, CORNER, INK, TOLD, TRICK, UNSIGNED, VECTOR, shades
+from steering.marks.site_axis import (
     distance_labels,
     draw_boundary,
     interval_bars,
@@ -33,14 +29,14 @@ from steering.records.probes import Estimate, ProbedSite, ProbeSummary, SiteVect
 from steering.records.readings import DECODING, REPRESENTATIONAL, Reading
 from steering.statistics.bootstrap import FEW
 
-_COLOURS = {"cheese": ORANGE, APART: ORANGE, "corner": BLUE, "policy": GREEN}
+_COLOURS = {"cheese": CHEESE, APART: CHEESE, "corner": CORNER, "policy": INK}
 _NOTHING = Estimate(None, None, None)
-_KERNELS = {"1x1": PINK, "3x3": RED}
+_KERNELS = dict(zip(("1x1", "3x3"), shades(TOLD, 2), strict=True))
 # Of the vectors: label, colour, and which reading.
 _VECTORS: tuple[tuple[str, str, Callable[[VectorReadings], Estimate]], ...] = (
-    ("cosine", BLUE, lambda part: part.cosine),
-    ("norm ratio", ORANGE, lambda part: part.norm_ratio),
-    ("interaction", RED, lambda part: part.interaction),
+    ("cosine", shades(VECTOR, 2)[0], lambda part: part.cosine),
+    ("norm ratio", VECTOR, lambda part: part.norm_ratio),
+    ("interaction", TRICK, lambda part: part.interaction),
 )
 
 
@@ -87,8 +83,8 @@ def _move_lines(figure: go.Figure, summary: ProbeSummary, name: str) -> None:
 
 def _cell_lines(figure: go.Figure, sites: Sequence[ProbedSite]) -> None:
     """Draw what is told of the cheese's cell, linearly and by units shared over all positions."""
-    _line(figure, sites, [site.cell.r2 for site in sites], "cell, linear probe: variance explained", BLUE, 3)
-    _line(figure, sites, [site.cell.control_r2 for site in sites], "the same, shuffled labels", BLUE, 3, dash="dot")
+    _line(figure, sites, [site.cell.r2 for site in sites], "cell, linear probe: variance explained", TOLD, 3)
+    _line(figure, sites, [site.cell.control_r2 for site in sites], "the same, shuffled labels", TOLD, 3, dash="dot")
     for kernel, colour in _KERNELS.items():
         maps = [site.map[kernel] if site.map else None for site in sites]
         _line(figure, sites, [part.hits if part else None for part in maps], f"cell, {kernel} unit: hits", colour, 3)
@@ -141,7 +137,7 @@ def _distance_map(figure: go.Figure, sites: Sequence[ProbedSite], vectors: Seque
         z=table,
         zmin=-1,
         zmax=1,
-        colorscale="cividis",
+        colorscale=UNSIGNED,
         texttemplate="%{z:.2f}",
         colorbar={"title": "cosine", "len": 0.4, "y": 0.2},
         row=2,

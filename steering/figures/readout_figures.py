@@ -7,28 +7,23 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from steering.figures.site_axis import (
-    BLUE,
-    GREEN,
-    GREY,
+from steering.figures.tables import Table
+from steering.marks.colours import GREY, INK, TOLD, run_colours, shades
+from steering.marks.site_axis import (
     LEGEND,
-    ORANGE,
-    PINK,
     draw_boundary,
     draw_levels,
     interval_bars,
     names,
-    run_colours,
     shade_sites,
     symbols,
 )
-from steering.figures.tables import Table
 from steering.records.probes import Estimate
 from steering.records.readings import DECODING, ComparedReadings, Reading
 from steering.records.readouts import READ, VIEWS, ReadoutSite, ReadoutSummary, ToldShares
 from steering.statistics.formatting import format_estimate, short_site_name
 
-_COLOURS = dict(zip(VIEWS, (PINK, ORANGE, GREEN, BLUE), strict=True))
+_COLOURS = dict(zip(VIEWS, (*shades(TOLD, 3), INK), strict=True))
 _READERS = ("2", "4", "8", "16", "look around")  # drawn as lines; the others are in the table
 _NOTHING = Estimate(None, None, None)
 GOAL = "cheese"

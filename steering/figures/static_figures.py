@@ -18,15 +18,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from steering.experiments.conditions import BY_NAME, CONDITIONS, CONTROLS, MAIN
-from steering.figures.site_axis import (
-    GREY,
-    PALETTE,
-    RED,
+from steering.marks.colours import GREY, RUN_COLOURS, TRICK, run_colours
+from steering.marks.site_axis import (
     Site,
     is_duplicate,
     locality_mark,
     names,
-    run_colours,
 )
 from steering.records.comparison import ComparedSite, Comparison
 from steering.records.planning import Located, Share
@@ -85,8 +82,8 @@ def sweep_picture(summary: SweepSummary) -> bytes:
     reading = Reading(CAUSAL, "boundary", "up to", found.site, found.low, found.high)
     depths = reading.edges([site.name for site in sites])
     if found.site is not None and depths is not None:
-        axes.axvline(depths[0], color=RED, ls="--", lw=1.6)
-        axes.axvspan(depths[1] - 0.08, depths[2] + 0.08, color=RED, alpha=0.15, lw=0)
+        axes.axvline(depths[0], color=TRICK, ls="--", lw=1.6)
+        axes.axvspan(depths[1] - 0.08, depths[2] + 0.08, color=TRICK, alpha=0.15, lw=0)
     axes.set_ylabel(f"blindness ({len(summary.levels.used)} mazes)")
     known = [row.blindness for site in sites for label, row in site.conditions.items() if label in _SHOWN]
     axes.set_ylim(_lowest(value for value in known if value is not None), 1.08)
@@ -109,7 +106,7 @@ def compare_figure(found: Comparison) -> Figure:
     cheese's direction tell.
     """
     readings = found.readings
-    few = len(found.arms) <= len(PALETTE)
+    few = len(found.arms) <= len(RUN_COLOURS)
     both: dict[str, ComparedSite | ComparedProbedSite] = {}
     if readings is not None:
         both |= {fact.name: fact for fact in readings.facts}

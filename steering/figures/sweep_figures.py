@@ -10,14 +10,13 @@ import numpy as np
 import plotly.graph_objects as go
 
 from steering.experiments.conditions import BY_NAME, MAIN
-from steering.figures.site_axis import (
-    BLUE,
+from steering.figures.tables import DECISION_MOVES, counted_labels, position_grid, starred, worlds
+from steering.films.example_mazes import damaged, example_maze
+from steering.films.move_fields import MoveField, panels
+from steering.marks.colours import ABLE, CHEESE, CORNER, MOUSE, PALE, TOLD, TRICK, UNSIGNED, VECTOR, faded
+from steering.marks.site_axis import (
     COLOURS,
-    GREEN,
     LEGEND,
-    ORANGE,
-    PINK,
-    RED,
     draw_boundary,
     interval_bars,
     is_duplicate,
@@ -26,9 +25,6 @@ from steering.figures.site_axis import (
     shade_sites,
     symbols,
 )
-from steering.figures.tables import DECISION_MOVES, counted_labels, position_grid, starred, worlds
-from steering.films.example_mazes import damaged, example_maze
-from steering.films.move_fields import MoveField, panels
 from steering.records.examples import ChosenMaze, ExampleFields
 from steering.records.readings import CAUSAL, DECODING, PLANNING, REPRESENTATIONAL, Reading
 from steering.records.sites import SiteFacts
@@ -37,7 +33,7 @@ from steering.sweep.outcome_table import DecisionSquares
 from videos.fields import field_drawing
 from videos.plots import field_figure
 
-_KINDS = {CAUSAL: BLUE, REPRESENTATIONAL: GREEN, DECODING: ORANGE, PLANNING: PINK}
+_KINDS = {CAUSAL: TRICK, REPRESENTATIONAL: VECTOR, DECODING: TOLD, PLANNING: MOUSE}
 _LEFT = {"l": 150, "r": 20, "t": 20, "b": 60}  # margins where sites stand on the y axis
 
 
@@ -62,7 +58,7 @@ def blindness_figure(summary: SweepSummary) -> go.Figure:
     shade_sites(figure, summary.sites)
     alone = summary.reference.clean.competence
     if alone is not None:
-        figure.add_hline(y=alone, line={"color": GREEN, "dash": "dot", "width": 1})
+        figure.add_hline(y=alone, line={"color": ABLE, "dash": "dot", "width": 1})
     found = summary.boundary
     if found.site is not None:
         reading = Reading(CAUSAL, "boundary", "up to", found.site, found.low, found.high)
@@ -122,7 +118,7 @@ def _competence_line(figure: go.Figure, trunk: Sequence[SiteSummary], label: str
         ),
         name=f"competence, {label}",
         mode="lines+markers",
-        line={"color": GREEN if main else _colour(label), "dash": "dash", "width": 2 if main else 1},
+        line={"color": ABLE if main else _colour(label), "dash": "dash", "width": 2 if main else 1},
         marker={"size": 6, "symbol": symbols(trunk, "triangle-up")},
         visible=True if main else "legendonly",
     )
@@ -183,9 +179,9 @@ def decision_figure(summary: SweepSummary) -> go.Figure:
     figure = go.Figure()
     to_cheese, to_corner, elsewhere = DECISION_MOVES
     parts = (
-        (to_cheese, ORANGE, [row.p_cheese_decision for row in rows]),
-        (to_corner, BLUE, [row.p_corner_decision for row in rows]),
-        (elsewhere, "#BBBBBB", [row.p_other_decision for row in rows]),
+        (to_cheese, CHEESE, [row.p_cheese_decision for row in rows]),
+        (to_corner, CORNER, [row.p_corner_decision for row in rows]),
+        (elsewhere, PALE, [row.p_other_decision for row in rows]),
     )
     for label, colour, values in parts:
         figure.add_bar(
@@ -224,7 +220,7 @@ def position_figure(summary: SweepSummary) -> go.Figure | None:
         texttemplate="%{text}",
         zmin=-1,
         zmax=1,
-        colorscale="cividis",
+        colorscale=UNSIGNED,
         colorbar={"title": "blindness"},
     )
     figure.update_traces(textfont={"size": 10})
@@ -244,23 +240,22 @@ def threshold_figure(summary: SweepSummary) -> go.Figure | None:
     depth = order.index
     kept = found.thresholds
     kinds = (
-        (found.threshold_curve, f"of blindness (competence at least {kept.competence:g})", RED, "213,94,0", "circle"),
+        (found.threshold_curve, f"of blindness (competence at least {kept.competence:g})", TRICK, "circle"),
         (
             found.competence_curve,
             f"of competence (blindness at least {kept.blindness:g})",
-            GREEN,
-            "0,158,115",
+            ABLE,
             "square",
         ),
     )
     figure = go.Figure()
-    for curve, label, colour, shade, symbol in kinds:
+    for curve, label, colour, symbol in kinds:
         x = [row.threshold for row in curve]
         figure.add_scatter(
             x=[*x, *reversed(x)],
             y=[*(depth(row.high) for row in curve), *(depth(row.low) for row in reversed(curve))],
             fill="toself",
-            fillcolor=f"rgba({shade},.18)",
+            fillcolor=faded(colour, 0.18),
             line={"width": 0},
             hoverinfo="skip",
             showlegend=False,

@@ -11,7 +11,7 @@ import numpy as np
 from steering.analysis.readings import MOVES
 from steering.experiments.conditions import BY_NAME, CONTROLS, MAIN, MOVE
 from steering.experiments.outcome import OutcomeColumn, shown_on
-from steering.figures.site_axis import distance_labels, is_duplicate, labels, locality_mark
+from steering.marks.site_axis import distance_labels, is_duplicate, labels, locality_mark
 from steering.records.probes import Estimate, ProbeSummary
 from steering.records.replication import FindingFigure, FindingResult, ReplicateSummary
 from steering.records.sites import SiteFacts

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
-from plotly.colors import sample_colorscale
 
 from steering.analysis.distances import VISITS
 from steering.experiments.conditions import MAIN
 from steering.experiments.outcome import CELLS, cells_label
-from steering.figures.site_axis import GREEN, LEGEND, interval_bars, labels, names, place, shade_sites, symbols
 from steering.figures.tables import Table
+from steering.marks.colours import ABLE, GREY, INK, TRICK, shades
+from steering.marks.site_axis import LEGEND, interval_bars, labels, names, place, shade_sites, symbols
 from steering.records.boundary import BoundarySummary
 from steering.records.comparison import Comparison
 from steering.records.sweep import SiteSummary, SweepSummary
@@ -60,8 +60,7 @@ def weighting_figure(summary: SweepSummary) -> go.Figure | None:
         return None
     lines = _lines(sites)
     near = [line.name for line in lines[2:]]
-    scale = sample_colorscale("plasma", [0.85 * k / max(len(near) - 1, 1) for k in range(len(near))])
-    colours = {POOLED: "#333333", VISITS: GREEN, **dict(zip(near, scale, strict=True))}
+    colours = {POOLED: INK, VISITS: ABLE, **dict(zip(near, shades(TRICK, len(near)), strict=True))}
     figure = go.Figure()
     for line in lines:
         values, lows, highs = zip(*line.values, strict=True)
@@ -80,7 +79,7 @@ def weighting_figure(summary: SweepSummary) -> go.Figure | None:
             marker={"size": 7, "symbol": symbols(sites)},
         )
     shade_sites(figure, sites)
-    figure.add_hline(y=summary.boundary.thresholds.blindness, line={"color": "#666666", "dash": "dot", "width": 1})
+    figure.add_hline(y=summary.boundary.thresholds.blindness, line={"color": GREY, "dash": "dot", "width": 1})
     lowest = min((value for line in lines for value, _, _ in line.values if value is not None), default=0.0)
     figure.update_yaxes(range=[max(min(lowest, 0.0) - 0.1, -1.0), 1.1], title="blindness")
     figure.update_xaxes(categoryorder="array", categoryarray=names(sites), tickangle=-50)

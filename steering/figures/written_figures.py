@@ -5,14 +5,15 @@ from __future__ import annotations
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from steering.figures.site_axis import BLUE, GREEN, GREY, LEGEND, interval_bars
 from steering.figures.tables import Table
+from steering.marks.colours import GREY, MOUSE, TOLD
+from steering.marks.site_axis import LEGEND, interval_bars
 from steering.records.planning import Share
 from steering.records.readouts import WrittenPlace, WrittenSite, WrittenSummary
 from steering.statistics.formatting import format_estimate, format_number, short_site_name
 
 PLACES = {"mouse": "written at the mouse's place", "map": "written over the whole site"}
-_NAMES = {"readout": ("the readout's direction", BLUE), "means": ("difference of means", GREEN)}
+_NAMES = {"readout": ("the readout's direction", TOLD), "means": ("difference of means", MOUSE)}
 
 
 def written_figure(found: WrittenSummary) -> go.Figure:

@@ -41,6 +41,11 @@ _PLANNED = (
     ),
 )
 FIGURES = {
+    "hero": (
+        "",
+        """Over the layers from the picture to the moves. Shaded: 95% intervals over mazes (the controls: their range);
+        dotted: one half; grey line: what walls within three cells tell.""",
+    ),
     "readings": (
         "The boundary, reading by reading",
         """Each point is a place between two sites: up to there, or from there on, what stands beside it holds
@@ -284,7 +289,7 @@ COMPARED_PLANNING = """Detours followed: share of pairs whose most likely move i
     there on the changed walls alone carry less than half."""
 FREE = "free: affine in the pixels"
 BY_COMPETENCE = "set by competence; blindness alone holds up to {site}"
-ARM = "{name}: sha256 {sha256}; coefficient {coefficient:g}; seed {seed}; vectors taken: {vector}."
+ARM = "{run.name}: sha256 {run.sha256}; coefficient {run.coefficient:g}; seed {run.seed}; vectors taken: {run.vector}."
 COMPARED_SETTINGS = "Horizon {horizon} moves; mode {mode}."
 MANY_READINGS = "The readings of each of so many runs are in compare.json."
 BY_SITE = "Blindness with its 95% bootstrap interval over the mazes, then competence."
@@ -305,8 +310,6 @@ MOVED = """Moved to another cell in place of removed, and compared with the chee
     threshold up to {site}, interval {low} to {high}."""
 CONTROL = """Control {condition}: blindness {there} at the boundary; at most {most} at {where} among the sites that are
     not free. Change-point of its curve: {change}."""
-NO_PROBES = """Representation and decoding: not measured here; `mazesteer probe CHECKPOINT --out` this directory adds
-    two readings, where the cheese's vector depends on the mouse and where the next move can be told."""
 CELL = """The cheese's cell can be read linearly from {first} on (95% interval {first_low} to {first_high}), best at
     {best} ({best_low} to {best_high})."""
 NO_CELL = "The cheese's cell cannot be read linearly at any site, better than by chance."

@@ -37,9 +37,9 @@ from steering.analysis.development import (
 from steering.analysis.paired_effects import cheese_tells
 from steering.figures import comparison_figures
 from steering.figures.readout_figures import compared_readouts
-from steering.figures.site_axis import labels, place
 from steering.figures.static_figures import compare_picture
 from steering.figures.weighting_figures import compared_weightings
+from steering.marks.site_axis import labels, place
 from steering.records.comparison import (
     BlindnessDifference,
     ComparedBoundary,
@@ -50,12 +50,20 @@ from steering.records.comparison import (
     RunDifference,
 )
 from steering.reports import captions
+from steering.reports.first_screen import compared_headline
 from steering.reports.page import Figure, write_page
 from steering.statistics import bootstrap
 from steering.statistics.formatting import format_number, short_site_name
 from steering.sweep.provenance import format_versions, versions
 
 FEW_RUNS = 5  # with more, differences to the first are a table only
+_SECTION_OF = {
+    "compare-curves": "hero",
+    "compare-probes": "read",
+    "compare-readouts": "read",
+    "development": "training",
+}
+_SECTION_OF |= {"compare-detours": "planning", "compare-carried": "planning"}
 
 
 @dataclass(frozen=True)
@@ -144,8 +152,9 @@ def _write_page(path: Path, found: Comparison, series: Series | None) -> None:
         path,
         _figures(found, series),
         data=found,
+        headline=compared_headline(found),
         answer=conclude_comparison(found),
-        table=_table(found),
+        table_rows=_table(found),
         sites=_by_site(found),
         sites_caption=captions.BY_SITE if few else captions.BY_SITE_MANY,
         weightings=compared_weightings(found) if few else [],
@@ -155,17 +164,7 @@ def _write_page(path: Path, found: Comparison, series: Series | None) -> None:
         planning_caption=captions.fill(captions.COMPARED_PLANNING),
         effects=_effects(found) if few else [captions.fill(captions.MANY)],
         methods=_methods(found),
-        runs=[
-            captions.fill(
-                captions.ARM,
-                name=run.name,
-                sha256=run.sha256,
-                coefficient=run.coefficient,
-                seed=run.seed,
-                vector=run.vector,
-            )
-            for run in found.arms
-        ],
+        runs=[captions.fill(captions.ARM, run=run) for run in found.arms],
         commands={"this comparison": found.command} | _by_runs(found, lambda run: run.command),
         versions={"this comparison": format_versions(found.versions)}
         | _by_runs(found, lambda run: "; also ".join(map(format_versions, run.versions))),
@@ -268,7 +267,7 @@ def _figures(found: Comparison, series: Series | None) -> list[Figure]:
     figures = []
     for name, figure in made.items():
         title, caption = (captions.fill(text, **values) for text in captions.FIGURES[name])
-        figures.append(Figure(name, title, caption, figure))
+        figures.append(Figure(name, title, caption, figure, _SECTION_OF.get(name, "curves")))
     return figures
 
 
@@ -278,8 +277,8 @@ def _table(found: Comparison) -> list[list[str]]:
             run.name,
             place(run.boundary.site),
             f"{place(run.boundary.low)} to {place(run.boundary.high)}",
-            short_site_name(run.boundary.change_site) if run.boundary.change_site else "none",
             format_number(run.reference.clean.p_cheese),
+            short_site_name(run.boundary.change_site) if run.boundary.change_site else "none",
             format_number(run.reference.no_cheese.p_region),
             "; ".join(_run_caveats(run)),
         ]

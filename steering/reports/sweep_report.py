@@ -10,16 +10,16 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from steering.analysis.conclusion import conclude_sweep
+from steering.analysis.conclusion import conclude_sweep, headline
 from steering.analysis.readings import control_cell, control_readings, readings
 from steering.experiments.conditions import MAIN
 from steering.experiments.levels import SkipReason
 from steering.experiments.outcome import LABELS
 from steering.figures import sweep_figures
+from steering.figures.hero_figure import hero_figure
 from steering.figures.planning_figures import planning_figures, planning_tables
 from steering.figures.probe_figures import probe_figure, representation_figure
 from steering.figures.readout_figures import learning_figure, readout_caption, readout_figure, readout_table
-from steering.figures.site_axis import labels
 from steering.figures.sweep_figures import example_figures
 from steering.figures.tables import (
     decision_table,
@@ -30,12 +30,14 @@ from steering.figures.tables import (
 )
 from steering.figures.weighting_figures import weighted_boundaries, weighting_figure, weighting_table
 from steering.figures.written_figures import written_caption, written_figure, written_table
+from steering.marks.site_axis import labels
 from steering.records.boundary import BoundarySummary, ControlReading, ControlSummary
 from steering.records.examples import ExampleFields
 from steering.records.probes import ProbeSummary
 from steering.records.readings import Reading
 from steering.records.sweep import EffectRecord, SkippedLevel, SweepSummary
 from steering.reports import captions
+from steering.reports.first_screen import cards
 from steering.reports.page import PAGE_BYTES, Figure, write_page
 from steering.statistics import formatting
 from steering.statistics.boundary import DROP
@@ -43,6 +45,20 @@ from steering.statistics.formatting import short_site_name
 from steering.sweep.artifacts import RunArtifacts
 from steering.sweep.outcome_table import DecisionSquares
 from steering.sweep.provenance import format_versions, version_sets
+
+# The sections of figures: anchor, title, what is in it.
+_SECTIONS = {
+    "trick": ("Does the trick work?", "blindness by layer, distance, position and threshold; the table of sites"),
+    "place": ("Does it plan, and where is the cheese's effect?", "detours, and what each place in the picture carries"),
+    "read": ("Can the next move be read?", "readouts at the mouse, probes, and what comes of writing a move"),
+    "examples": ("Three mazes", "where subtraction works as usual, best and worst"),
+}
+# The section of a figure by the first part of its name; without an entry it is about the trick.
+_SECTION_OF = {
+    **dict.fromkeys(("detours", "located", "lengths", "maps"), "place"),
+    **dict.fromkeys(("readouts", "learning", "written", "probes", "representation"), "read"),
+    **{"fields": "examples", "readings": "readings", "hero": "hero"},
+}
 
 
 @dataclass(frozen=True)
@@ -110,6 +126,11 @@ def write_report(
             if tables.get(figure.name)
         ],
         summary=summary,
+        headline=headline(summary),
+        cards=cards(summary, others.probes, others.planning, others.readouts),
+        sections={
+            name: told for name, told in _SECTIONS.items() if name == "trick" or name in {f.section for f in shown}
+        },
         answer=conclude_sweep(summary, others.probes, others.planning),
         notes=list(notes),
         sites=sites,
@@ -152,7 +173,9 @@ def _figures(
     start = summary.vector == "start" and summary.coefficients[0] == 1
     exact = "There it is exact by construction at every trunk site (one of the two facings); what" if start else "What"
     named = {site.name: label for site, label in zip(summary.sites, labels(summary.sites), strict=True)}
+    parts = (summary, others.probes, others.planning, others.readouts)
     made = {
+        "hero": hero_figure(*parts),
         "readings": sweep_figures.readings_figure([site for site in summary.sites if site.trunk], found),
         "blindness": sweep_figures.blindness_figure(summary),
         "weightings": weighting_figure(summary),
@@ -178,7 +201,8 @@ def _figures(
         "spread": _spread(summary),
         "origin": "where the vector was taken" if start or "," in summary.vector else "the start",
     }
-    shown = [captioned(name, figure, **values) for name, figure in made.items() if figure is not None]
+    narrow = {"hero": hero_figure(*parts, narrow=True)}
+    shown = [captioned(name, figure, narrow.get(name), **values) for name, figure in made.items() if figure is not None]
     return shown + (_examples(others.fields, named) if others.fields else [])
 
 
@@ -196,15 +220,15 @@ def _examples(fields: ExampleFields, named: Mapping[str, str]) -> list[Figure]:
     """Return the figures of the example mazes; ``named`` are the labels of sites."""
     site = named.get(fields.site, "")
     return [
-        captioned(f"fields-{name}", made.figure, level=made.level, blindness=f"{made.blindness:.2f}", site=site)
+        captioned(f"fields-{name}", made.figure, None, level=made.level, blindness=f"{made.blindness:.2f}", site=site)
         for name, made in example_figures(fields).items()
     ]
 
 
-def captioned(name: str, figure: go.Figure, **values: Any) -> Figure:
+def captioned(name: str, figure: go.Figure, narrow: go.Figure | None, **values: Any) -> Figure:
     """Return a figure with its title and caption of :mod:`steering.reports.captions`."""
-    title, caption = captions.FIGURES[name]
-    return Figure(name, captions.fill(title, **values), captions.fill(caption, **values), figure)
+    title, caption = (captions.fill(text, **values) for text in captions.FIGURES[name])
+    return Figure(name, title, caption, figure, _SECTION_OF.get(name.split("-")[0], "trick"), narrow)
 
 
 def _effects(summary: SweepSummary) -> dict[str, list[EffectRow]]:
@@ -255,9 +279,9 @@ def _blindness(found: ControlReading | None) -> str:
 
 
 def _probed(probes: ProbeSummary | None) -> list[str]:
-    """Return the rules of the readings that probes give, or how to get them."""
+    """Return the rules of the readings that probes give, none without probes."""
     if probes is None:
-        return [captions.fill(captions.NO_PROBES)]
+        return []
     cell, next_move = probes.decoding_boundary.cell, probes.decoding_boundary.next_move
     lines = [captions.fill(captions.NO_CELL)]
     if cell.first is not None:

@@ -43,6 +43,8 @@ def chromium() -> Iterator[Any]:
 def looked_at(browser: Any, path: Path, *expected: str) -> None:
     """A page on a screen and on a phone: no complaint, no request but for itself, every figure drawn, nothing cut off.
 
+    Its sentence, its figure and its cards are on the first screen; everything else is unfolded and looked at too.
+
     ``expected`` are ids of figures that must be among them.
     """
     for width, height in ((1200, 900), (390, 844)):
@@ -54,6 +56,12 @@ def looked_at(browser: Any, path: Path, *expected: str) -> None:
         page.on("request", lambda request: asked.append(request.url))  # noqa: B023
         page.goto(f"file://{path}")
         page.wait_for_selector("figure .main-svg")
+        assert len(page.locator(".answer").inner_text().split()) <= 30
+        ends = page.locator(".answer, figure:first-of-type .plot, .card").evaluate_all(
+            "parts => parts.map((part) => part.getBoundingClientRect().bottom)"
+        )
+        assert max(ends) <= height, "what a page says first is not on its first screen"
+        unfold(page)
         assert not complaints, complaints[0]
         assert [url for url in asked if url != f"file://{path}" and not url.startswith(("data:", "blob:"))] == []
         figures = page.locator("figure")
@@ -63,9 +71,21 @@ def looked_at(browser: Any, path: Path, *expected: str) -> None:
             figure = figures.nth(i)
             assert figure.locator(".main-svg").count() > 0, "a figure was not drawn"
             assert len(figure.locator("figcaption").inner_text()) > 60
+        tables = page.locator("table").evaluate_all(
+            "all => all.map((t) => t.scrollWidth - t.parentElement.clientWidth)"
+        )
+        assert width < 1000 or max(tables, default=0) <= 1, "a table is wider than its page"
         wide, shown = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
         assert wide <= shown, "the page is wider than the screen"
         picture = np.array(Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("L"))
         rows = picture.reshape(-1, picture.shape[1]).std(axis=1)
         assert picture.shape[1] == width and (rows > 0).mean() > 0.3, "most of the page is blank"
         page.close()
+
+
+def unfold(page: Any) -> None:
+    """Open everything that is folded, and have every figure drawn, which a page does where it comes into view."""
+    page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+    for plot in page.locator(".plot").all():
+        plot.scroll_into_view_if_needed()
+        plot.locator(".main-svg").first.wait_for()

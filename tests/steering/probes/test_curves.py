@@ -16,8 +16,8 @@ from envs.errors import InputError
 from envs.stored.json_records import to_json, to_plain
 from steering.analysis.comparison_readings import readings_table
 from steering.analysis.readings import readings
-from steering.figures.site_axis import PALETTE
 from steering.figures.static_figures import compare_figure
+from steering.marks.colours import RUN_COLOURS
 from steering.probes.curves import (
     Tallies,
     Tally,
@@ -220,8 +220,8 @@ def test_a_comparison_holds_and_draws_the_curves_behind_its_readings(tmp_path: P
     assert drawn.height > without.height, "panels for what the probes read"
     for picture in (without, drawn):
         seen = {colour for _, colour in picture.getcolors(maxcolors=2**24) or []}
-        assert all(ImageColor.getrgb(colour) in seen for colour in PALETTE[:2])
-        assert ImageColor.getrgb(PALETTE[2]) not in seen
+        assert all(ImageColor.getrgb(colour) in seen for colour in RUN_COLOURS[:2])
+        assert ImageColor.getrgb(RUN_COLOURS[2]) not in seen
 
 
 def test_mazes_and_sites_are_found_by_name_in_each_run(tmp_path: Path) -> None:

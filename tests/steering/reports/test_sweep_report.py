@@ -54,16 +54,34 @@ def test_the_page_opens_without_a_complaint_and_asks_nothing_of_the_network(run:
         looked_at(browser, run / "report.html", "blindness", "thresholds", "before-after", "positions")
         page = browser.new_page()
         page.goto(f"file://{run}/report.html")
-        page.wait_for_selector("#figure-blindness .main-svg")
+        page.wait_for_selector("#figure-hero .main-svg")
         assert page.evaluate("document.querySelector('video').src").startswith("data:video/mp4;base64,")
-        rows = page.locator("details:not([open]) td, details:not([open]) li")
+        rows = page.locator("#trick td:not(.more), #methods li")
         assert rows.count() > 20 and not rows.last.is_visible()
         page.emulate_media(media="print")
         heights = rows.evaluate_all("cells => cells.map((cell) => cell.getBoundingClientRect().height)")
         assert min(heights) > 5, "what is folded on the screen is missing on paper"
+        assert not page.locator("#effects").is_visible()
         paper = page.pdf(format="A4")
         assert paper.startswith(b"%PDF") and len(paper) > 20_000
-        assert page.locator("details:not([open])").count() == 0  # opened for printers that know no such style
+
+
+def test_tables_are_sorted_and_widened_and_a_link_opens_its_section(run: Path) -> None:
+    with chromium() as browser:
+        page = browser.new_page()
+        page.goto(f"file://{run}/report.html")
+        page.click(".card[href='#trick']")
+        table = page.locator("#trick table")
+        assert table.is_visible() and not table.locator(".more").first.is_visible()
+        page.click("#trick button.columns")
+        assert table.locator(".more").first.is_visible()
+        column = "rows => rows.map((row) => row.cells[1].innerText)"
+        before = table.locator("tr:has(td)").evaluate_all(column)
+        table.locator("th button").nth(1).click()
+        after = [float(text) for text in table.locator("tr:has(td)").evaluate_all(column)]
+        assert after == sorted(map(float, before), reverse=True)
+        table.locator("th button").first.click()
+        assert table.locator("tr:has(td)").evaluate_all(column) == before
 
 
 def test_markdown_and_page_give_the_numbers_of_the_summary(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,13 +221,13 @@ def test_evidence_of_something_else_is_left_out_with_a_note(
 
 
 def test_the_report_shows_the_probes_of_its_run(run: Path) -> None:
-    assert "Representation and decoding: not measured here" in (run / "report.md").read_text()
+    assert "Can the next move be read? Not measured: `mazesteer probe" in (run / "report.md").read_text()
     sites = ("input", "embedder.block2.res1.resadd", "embedder.relu3")
     run_probes(ProbeOptions("region5", run, levels="0:40", sites=",".join(sites), states=4))
     try:
         rewrite_outputs(run)
         text, page = (run / "report.md").read_text(), (run / "report.html").read_text()
-        assert "figure-probes" in page and "figure-readings" in page
+        assert "figure-probes" in page and "figure-readings" in page and "Not measured: `mazesteer probe" not in page
         found = probes_in(run)
         assert found is not None
         boundary = summary_of(run).boundary

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 import plotly.graph_objects as go
-from plotly.colors import sample_colorscale
 
 from steering.experiments.conditions import TABLE
 from steering.experiments.outcome import DISTANCES
+from steering.marks.colours import GREY, TRICK, faded
 from steering.statistics.formatting import short_site_name
 
 
@@ -38,10 +38,6 @@ class Site(Protocol):
         """Return the side of the square that one unit sees; None: the whole picture, or not known."""
 
 
-# Okabe and Ito's colour-blind-safe palette.
-BLUE, ORANGE, GREEN, RED, PINK, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
-GREY = "#666666"
-PALETTE = (BLUE, RED, GREEN, PINK, ORANGE, SKY, "#333333")  # for up to seven runs
 COLOURS = {condition.name: condition.colour for condition in TABLE}
 LEGEND = {"orientation": "h", "x": 0, "y": 1.04, "yanchor": "bottom"}
 # Opacities are said because the template has its own for shapes; all lie below what they mark.
@@ -52,14 +48,6 @@ _FRAME = {
     "line": {"color": GREY, "width": 1.5, "dash": "dot"},
     "layer": "below",
 }
-
-
-def run_colours(runs: int) -> list[str]:
-    """Return a colour for each run: of the palette, or, where there are more, along one scale."""
-    if runs <= len(PALETTE):
-        return list(PALETTE[:runs])
-    scale = sample_colorscale("cividis", [i / (runs - 1) for i in range(runs)], colortype="tuple")
-    return ["#" + "".join(f"{round(255 * part):02x}" for part in colour) for colour in scale]
 
 
 def place(name: str | None) -> str:
@@ -115,13 +103,51 @@ def shade_sites(figure: go.Figure, sites: Sequence[Site], panels: Sequence[int] 
             )
 
 
-def draw_boundary(figure: go.Figure, depths: tuple[float, float, float], text: str, panel: int | None = None) -> None:
-    """Draw a line between two sites at ``depths[0]``, named ``text``, and shade its interval ``depths[1:]``."""
+def draw_boundary(
+    figure: go.Figure,
+    depths: tuple[float, float, float],
+    text: str,
+    panel: int | None = None,
+    colour: str = TRICK,
+    **style: Any,
+) -> None:
+    """Draw a line between two sites at ``depths[0]``, named ``text``, and shade its interval ``depths[1:]``.
+
+    ``style``: of its name, as ``add_vline`` takes it.
+    """
     where = {} if panel is None else {"row": panel, "col": 1}
     at, low, high = depths
-    line = {"color": RED, "dash": "dash", "width": 2}
-    figure.add_vrect(x0=low - 0.08, x1=high + 0.08, fillcolor=RED, opacity=0.15, line_width=0, layer="below", **where)
-    figure.add_vline(x=at, line=line, opacity=1, annotation_text=text, annotation_font_color=RED, **where)
+    line = {"color": colour, "dash": "dash", "width": 2}
+    shade = {"fillcolor": colour, "opacity": 0.12, "line_width": 0, "layer": "below"}
+    figure.add_vrect(x0=low - 0.08, x1=high + 0.08, **shade, **where)
+    figure.add_vline(x=at, line=line, opacity=1, annotation_text=text, annotation_font_color=colour, **style, **where)
+
+
+def draw_band(
+    figure: go.Figure,
+    x: Sequence[Any],
+    lows: Sequence[float | None],
+    highs: Sequence[float | None],
+    colour: str,
+    panel: int | None = None,
+    *,
+    opacity: float = 0.2,
+) -> None:
+    """Shade the places between ``lows`` and ``highs`` over ``x``; those that are not known are left out."""
+    where = {} if panel is None else {"row": panel, "col": 1}
+    ends = zip(x, lows, highs, strict=True)
+    known = [(at, low, high) for at, low, high in ends if low is not None and high is not None]
+    figure.add_scatter(
+        x=[*(at for at, _, _ in known), *(at for at, _, _ in reversed(known))],
+        y=[*(low for _, low, _ in known), *(high for _, _, high in reversed(known))],
+        fill="toself",
+        fillcolor=faded(colour, opacity),
+        line={"width": 0},
+        mode="lines",
+        hoverinfo="skip",
+        showlegend=False,
+        **where,
+    )
 
 
 def draw_levels(

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from plotly.subplots import make_subplots
 
-from steering.figures.site_axis import draw_levels
 from steering.figures.sweep_figures import readings_figure
+from steering.marks.site_axis import draw_levels
 from steering.records.readings import CAUSAL, PLANNING, Reading
 from steering.records.sites import SiteFacts
 

@@ -1,0 +1,117 @@
+(() => {
+  "use strict";
+  const CONFIG = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["lasso2d", "select2d"] };
+  const NARROW = 560, COLUMN = 342;  // pixels: below the first the layout of a phone; width of a column of print
+  const all = (what, root = document) => [...root.querySelectorAll(what)];
+  let paper = false;
+
+  // What a figure for a wide page has to give up on a narrow one.
+  function narrowed(layout) {
+    for (const [name, axis] of Object.entries(layout)) {
+      if (!/^[xy]axis\d*$/.test(name)) continue;
+      axis.tickfont = { ...axis.tickfont, size: 9 };
+      if (axis.tickangle === -50) axis.tickangle = -90;
+      if (axis.title) axis.title = { ...axis.title, font: { size: 10 }, standoff: 4 };
+    }
+    const margin = layout.margin || {};
+    layout.margin = { ...margin, l: Math.min(margin.l ?? 60, 110), r: Math.min(margin.r ?? 20, 20), t: Math.min(margin.t ?? 40, 40) };
+    if (margin.l < 80) layout.margin.l = 40;
+    layout.legend = { ...layout.legend, font: { size: 10 } };
+    for (const note of layout.annotations || []) {
+      note.font = { ...note.font, size: Math.min(note.font?.size ?? 12, 9) };
+      if (note.x === 1 && note.xanchor === "left") Object.assign(note, { xanchor: "right", yanchor: "bottom" });
+    }
+    return layout;
+  }
+
+  function draw(plot) {
+    const held = JSON.parse(plot.nextElementSibling.textContent);
+    const small = paper || plot.clientWidth < NARROW;
+    const { data, layout } = small && held.narrow ? held.narrow : held.wide;
+    layout.font = { ...layout.font, family: "system-ui, sans-serif" };
+    if (small && !held.narrow) narrowed(layout);
+    if (paper) layout.width = plot.closest(".figures") ? COLUMN : 2 * COLUMN;
+    plot.dataset.drawn = small ? "narrow" : "wide";
+    return Plotly.react(plot, data, layout, { ...CONFIG, displayModeBar: small ? false : "hover" });
+  }
+
+  const seen = new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) if (isIntersecting && !target.dataset.drawn) draw(target);
+  }, { rootMargin: "300px" });
+
+  function reveal(id) {
+    const part = document.getElementById(id);
+    for (let node = part; node; node = node.parentElement) if (node.tagName === "DETAILS") node.open = true;
+    const own = part?.querySelector(":scope > details");
+    if (own) own.open = true;
+    part?.scrollIntoView();
+  }
+
+  function sorted(table, column) {
+    const head = table.rows[0].cells, rows = [...table.rows].slice(1), other = head[column].ariaSort === "descending";
+    const value = (row) => {
+      if (column === 0) return Number(row.dataset.place);
+      const text = row.cells[column].innerText, number = parseFloat(text.replace("\u2013", ""));
+      return Number.isNaN(number) ? text : number;
+    };
+    for (const cell of head) cell.removeAttribute("aria-sort");
+    const up = column === 0 || other;
+    head[column].ariaSort = up ? "ascending" : "descending";
+    const of = (a) => (typeof a === "string" ? 1 : 0);
+    rows.sort((a, b) => {
+      const [x, y] = [value(a), value(b)];
+      if (of(x) !== of(y)) return of(x) - of(y);
+      return (x < y ? -1 : x > y ? 1 : 0) * (up ? 1 : -1);
+    });
+    rows[0]?.parentElement.append(...rows);
+  }
+
+  function prepare(table) {
+    [...table.rows].slice(1).forEach((row, place) => { row.dataset.place = place; });
+    [...table.rows[0].cells].forEach((cell, column) => {
+      const button = document.createElement("button");
+      button.append(...cell.childNodes);
+      button.onclick = () => sorted(table, column);
+      cell.append(button);
+    });
+    if (!table.querySelector(".more")) return;
+    const button = document.createElement("button"), name = () => (table.classList.contains("all") ? "fewer columns" : "more columns");
+    button.className = "columns";
+    button.textContent = name();
+    button.onclick = () => { table.classList.toggle("all"); button.textContent = name(); };
+    table.parentElement.before(button);
+  }
+
+  addEventListener("DOMContentLoaded", () => {
+    all(".plot").forEach((plot) => seen.observe(plot));
+    all("table.sortable").forEach(prepare);
+    const list = document.querySelector(".contents");
+    for (const part of all("section.part")) {
+      const link = document.createElement("a");
+      link.href = `#${part.id}`;
+      link.textContent = part.querySelector("h2").textContent;
+      list?.append(link);
+    }
+    if (location.hash) reveal(location.hash.slice(1));
+  });
+  addEventListener("click", (event) => {
+    const link = event.target.closest?.("a[href^='#']");
+    if (!link) return;
+    event.preventDefault();
+    history.replaceState(null, "", link.hash);
+    reveal(link.hash.slice(1));
+  });
+  addEventListener("resize", () => all(".plot[data-drawn]").forEach((plot) => {
+    if (!paper && plot.clientWidth && plot.dataset.drawn !== (plot.clientWidth < NARROW ? "narrow" : "wide")) draw(plot);
+  }));
+  addEventListener("beforeprint", () => {
+    paper = true;
+    all("details:not([open])").forEach((part) => { part.open = true; part.dataset.opened = "1"; });
+    all(".plot").forEach(draw);
+  });
+  addEventListener("afterprint", () => {
+    paper = false;
+    all(".plot").forEach((plot) => { delete plot.dataset.drawn; Plotly.purge(plot); seen.unobserve(plot); seen.observe(plot); });
+    all("details[data-opened]").forEach((part) => { part.open = false; delete part.dataset.opened; });
+  });
+})();
