@@ -71,9 +71,10 @@ def hero_figure(
     depths = _edges(
         Reading(CAUSAL, "", "up to", summary.boundary.site, summary.boundary.low, summary.boundary.high), sites
     )
-    for row in range(1, len(shown) + 1) if depths is not None else ():
-        text = "boundary" if row == 1 else ""
-        draw_boundary(figure, depths, text, row, annotation_position="top right", annotation_font_size=12)
+    if depths is not None:
+        for row in range(1, len(shown) + 1):
+            text = "boundary" if row == 1 else ""
+            draw_boundary(figure, depths, text, row, annotation_position="top right", annotation_font_size=12)
     figure.update_xaxes(
         tickvals=list(range(last + 1)), ticktext=names(sites), range=[-0.75, last + 0.75], tickangle=-50
     )

@@ -43,7 +43,7 @@ def shades(colour: str, count: int) -> list[str]:
     light = tuple(round(part + (255 - part) * _LIGHT) for part in parts)
     dark = tuple(round(part * (1 - _DARK)) for part in parts)
     scale = ["rgb({},{},{})".format(*ends) for ends in (light, parts, dark)]
-    return _hex(scale, [i / (count - 1) for i in range(count)]) if count > 1 else [colour]
+    return _hex(scale, [i / (count - 1) for i in range(count)]) if count > 1 else [colour][:count]
 
 
 def faded(colour: str, opacity: float) -> str:
