@@ -43,6 +43,7 @@ html_theme = "furo"
 html_title = project
 html_show_sourcelink = False
 html_copy_source = False
+html_search_scorer = str(DOCS / "search.js")
 
 
 def moved_links(text: str, base: Path, page: Path) -> str:

@@ -101,16 +101,19 @@ def looked_through(browser: Any, home: str) -> None:
     for width in (1400, 390):
         page = browser.new_page(viewport={"width": width, "height": 900})
         asked: list[str] = []
-        complaints: list[str] = []
+        missing: list[str] = []
         page.on("request", lambda request: asked.append(request.url))  # noqa: B023
-        page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)  # noqa: B023
+        page.on("response", lambda answer: missing.append(answer.url) if answer.status >= 400 else None)  # noqa: B023
+        page.on("pageerror", lambda error: missing.append(str(error)))  # noqa: B023
         for name in ("index.html", "result.html", "reference/steering.html"):
             page.goto(home + name)
             wide, shown = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
             assert wide <= shown, f"{name} is wider than the screen"
         page.goto(home + "search.html?q=blindness")
-        page.wait_for_selector("#search-results ul.search li a")
-        found = page.locator("#search-results ul.search li a").all_inner_texts()
-        assert any("Method" in title for title in found), found
-        assert [url for url in asked if not url.startswith((home, "data:"))] == [] and complaints == []
+        page.get_by_text("Search finished").wait_for()
+        found = page.locator("#search-results ul.search > li > a").all_inner_texts()
+        fields = [place for place, title in enumerate(found) if title.startswith("steering.records.")]
+        assert fields and found.index("Method") < fields[0] and found.index("steering.statistics.blindness") < fields[0]
+        assert [url for url in asked if not url.startswith((home, "data:"))] == []
+        assert [url for url in missing if url != home + "favicon.ico"] == []
         page.close()
