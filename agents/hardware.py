@@ -10,22 +10,52 @@ from collections.abc import Iterator
 
 import torch
 
+from agents.networks.policy import MazePolicy
 from envs.errors import InputError
 
 SAVE_EVERY = 30.0  # seconds between two states of a training on disk
 
 
-def check_device(name: str) -> torch.device:
-    """Return ``cpu`` or ``cuda`` (``cuda:1``), if this torch can use it; else :class:`InputError`."""
+def device_named(name: str) -> torch.device:
+    """Return the device that a user names, be it here or not: ``auto`` is ``cuda`` where torch sees one, else ``cpu``.
+
+    Raises:
+        InputError: for a name other than ``auto``, ``cpu``, ``cuda`` or ``cuda:1``, ``cuda:2``, ...
+    """
     try:
-        device = torch.device(name)
+        device = torch.device(("cuda" if torch.cuda.device_count() else "cpu") if name == "auto" else name)
     except RuntimeError:
-        raise InputError(f"device {name!r} does not exist; use cpu or cuda") from None
+        raise InputError(f"device {name[:80]!r} does not exist; use auto, cpu or cuda") from None
     if device.type not in ("cpu", "cuda"):
-        raise InputError(f"device {name!r} is not supported; use cpu or cuda")
+        raise InputError(f"device {name!r} is not supported; use auto, cpu or cuda")
+    return device
+
+
+def check_device(name: str) -> torch.device:
+    """Return :func:`device_named`, if this torch can use it; else :class:`InputError`."""
+    device = device_named(name)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise InputError(f"device {name!r}: torch sees {torch.cuda.device_count()} CUDA devices here; use --device cpu")
     return device
+
+
+def on_device(policy: MazePolicy, name: str) -> MazePolicy:
+    """Move a policy to the device that a user names, and return it.
+
+    On a GPU torch is told, for the whole process, to compute with algorithms that give the same bits each time, and in
+    float32 throughout. On the processor nothing changes.
+
+    Raises:
+        InputError: for a device that is not here.
+    """
+    device = check_device(name)
+    if device.type == "cpu":
+        return policy
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when cuBLAS is first used
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False  # 10 bits of a fraction, not 23
+    return policy.to(device)
 
 
 def check_memory(needed: int, what: str) -> None:

@@ -52,13 +52,19 @@ def to_input(observations: np.ndarray, device: torch.device | None = None) -> Te
     return frames.float().div_(255.0)
 
 
+def device_of(net: nn.Module) -> torch.device:
+    """Return where a network computes: where its first weights are; the processor for one that has none."""
+    first = next(itertools.chain(net.parameters(), net.buffers()), None)
+    return torch.device("cpu") if first is None else first.device
+
+
 def in_layout(net: nn.Module, x: Tensor) -> Tensor:
-    """Return ``x[n, 3, 64, 64]`` laid out as ``net`` wants it: channels last if its weights are, else a plain copy.
+    """Return ``x[n, 3, 64, 64]`` where ``net`` computes, channels last if its weights are, else as a plain copy.
 
     The networks of this package run faster on channels last; a network of another's may ask for
     a ``view`` that only the plain layout has, or write into what it is given.
     """
-    last = torch.channels_last
+    x, last = x.to(device_of(net)), torch.channels_last
     for weight in net.parameters():
         if weight.ndim == 4 and weight.is_contiguous(memory_format=last) and not weight.is_contiguous():
             return x.contiguous(memory_format=last)
@@ -68,8 +74,8 @@ def in_layout(net: nn.Module, x: Tensor) -> Tensor:
 def logits_and_values(output: object, n: int) -> tuple[Tensor, Tensor]:
     """Return a network's output for ``n`` frames as ``(logits[n, 15], values[n])``, values NaN if it gives none.
 
-    It may give logits, or a tuple or list of logits and values (``[n]`` or ``[n, 1]``). Raises
-    :class:`InputError` for anything else.
+    Both are on the processor, wherever the network computes. It may give logits, or a tuple or list of logits and
+    values (``[n]`` or ``[n, 1]``). Raises :class:`InputError` for anything else.
     """
     parts = list(output) if isinstance(output, tuple | list) else [output]
     if len(parts) not in (1, 2) or not isinstance(parts[0], Tensor):
@@ -81,11 +87,11 @@ def logits_and_values(output: object, n: int) -> tuple[Tensor, Tensor]:
             f"the network gives logits {tuple(logits.shape)} of {logits.dtype}, expected ({n}, {N_ACTIONS}) of floats"
         )
     if values is None:
-        return logits, torch.full((n,), torch.nan, dtype=torch.float32)
+        return logits.cpu(), torch.full((n,), torch.nan, dtype=torch.float32)
     if not isinstance(values, Tensor) or values.shape not in ((n,), (n, 1)):
         found = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
         raise InputError(f"the network gives values {found}, expected ({n},) or ({n}, 1)")
-    return logits, values.reshape(n)
+    return logits.cpu(), values.reshape(n).cpu()
 
 
 def move_probabilities(logits: Tensor) -> Tensor:
@@ -119,6 +125,11 @@ class MazePolicy:
         self.name = name
         self.sha256 = sha256
         self.card = card or {}
+
+    def to(self, device: torch.device) -> MazePolicy:
+        """Move the network to a device and return the policy; what is read of it is on the processor all the same."""
+        self.net.to(device)
+        return self
 
     def __repr__(self) -> str:
         count = sum(weight.numel() for weight in self.net.parameters())

@@ -34,6 +34,8 @@ Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 """A SHA-256 in hexadecimal digits."""
 Mode = Annotated[str, Meta(pattern=r"^(hard|easy)\Z")]
 """Procgen's distribution mode."""
+Device = Annotated[str, Meta(pattern=r"^(cpu|cuda)\Z")]
+"""Kind of device that the network computed on."""
 
 Count = Annotated[int, Meta(ge=0, le=MOST)]
 """A number of things, 0 or more."""

@@ -149,7 +149,9 @@ def train(
     uniform_starts: Annotated[
         float | None, number("uniform-starts", "Share of these episodes that begin anywhere (default 0.1).")
     ] = None,
-    device: Annotated[str | None, typer.Option(help="cpu (default) or cuda.")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="Where to train: cpu (default), cuda (cuda:1, ...), or auto.")
+    ] = None,
     bf16: Annotated[
         bool | None,
         typer.Option(
@@ -160,6 +162,7 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
 ) -> None:
     """Train a policy: imitation, on-policy imitation, then PPO, or by --exact; snapshots, history and a card."""
+    from agents.hardware import device_named
     from agents.training.pipeline import TrainSpec, start_run, train_pipeline
     from envs.files import locked
     from steering.workflows.progress import bar
@@ -172,7 +175,7 @@ def train(
         "dagger_samples": _numbers(dagger_samples, "dagger-samples"),
         "ppo_steps": ppo_steps,
         "optimizer": optimizer,
-        "device": device,
+        "device": None if device is None else str(device_named(device)),
         "teacher": teacher,
         "mode": mode,
         "patience": _numbers(patience, "patience"),

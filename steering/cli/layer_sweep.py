@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 
 from envs.errors import InputError
-from steering.cli.options import DEFAULT_CHECKPOINT, Activation, Horizon, Mode, ScalePixels, Seed, number, numbers, path
+from steering.cli.options import (
+    DEFAULT_CHECKPOINT,
+    Activation,
+    Device,
+    Horizon,
+    Mode,
+    ScalePixels,
+    Seed,
+    number,
+    numbers,
+    path,
+)
 from steering.experiments.conditions import CONDITIONS, DEFAULT_CONDITIONS
 
 
@@ -37,13 +48,14 @@ def layer_sweep(
     ] = "start",
     random_draws: Annotated[int, number("random-draws", "Random vectors, and levels drawn, per site and level.")] = 1,
     episodes: Annotated[int, number("episodes", "Rollouts recorded per level and condition.")] = 2,
-    workers: Annotated[int | None, number("workers", "Processes (default: one per core).")] = None,
+    workers: Annotated[int | None, number("workers", "Processes (default: one per core; on a GPU at most 8).")] = None,
     executor: Annotated[str, typer.Option(help="local (processes) or dask (a cluster).")] = "local",
     scheduler: Annotated[
         str | None,
         typer.Option(help="Address of a Dask scheduler, e.g. tcp://10.0.0.5:8786."),
     ] = None,
     scheduler_file: Annotated[Path | None, path("The file a Dask scheduler writes.")] = None,
+    device: Device = "cpu",
     gpus_per_unit: Annotated[float, number("gpus-per-unit", "Dask resource GPU asked for each unit.")] = 0.0,
     activation: Activation = None,
     scale_pixels: ScalePixels = None,
@@ -80,6 +92,7 @@ def layer_sweep(
         blindness=blindness_threshold,
         competence=competence_threshold,
         stated=Stated(activation, scale_pixels),
+        device=device,
     )
     if several:
         run_layer_sweeps(options, asked)

@@ -65,6 +65,7 @@ ScalePixels = Annotated[
     int | None,
     number("scale-pixels", "What frames were divided by, where the file does not say: 255, or 1 (left as they are)."),
 ]
+Device = Annotated[str, typer.Option(help="Where the network computes: cpu, cuda (cuda:1, ...), or auto.")]
 DEFAULT_CHECKPOINT = "region5"
 Threshold = Annotated[float | None, number("threshold", "Of the boundary's rule (default: the run's).")]
 Checkpoint = Annotated[str, typer.Argument(help="A shipped policy (see `checkpoints`) or a file.")]

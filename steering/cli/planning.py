@@ -12,6 +12,7 @@ from steering.cli.options import (
     DEFAULT_CHECKPOINT,
     Activation,
     Checkpoint,
+    Device,
     Mode,
     ScalePixels,
     Seed,
@@ -48,6 +49,7 @@ def planning(
     seed: Seed = 0,
     mode: Mode = None,
     out: Annotated[Path, path("A sweep's run directory, or a new one; resumes there.")] = Path("runs/planning"),
+    device: Device = "cpu",
     activation: Activation = None,
     scale_pixels: ScalePixels = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -72,6 +74,7 @@ def planning(
         seed=seed,
         mode=mode,
         stated=stated_of(checkpoint, activation, scale_pixels, out),
+        device=device,
     )
     with bar("planning") as progress:
         found = run_planning(options, progress)
@@ -186,6 +189,7 @@ def write_moves(
     seed: Seed = 0,
     mode: Mode = None,
     out: Annotated[Path, path("A sweep's run directory, or a new one; resumes there.")] = Path("runs/planning"),
+    device: Device = "cpu",
     activation: Activation = None,
     scale_pixels: ScalePixels = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -210,6 +214,7 @@ def write_moves(
         seed=seed,
         mode=mode,
         stated=stated_of(checkpoint, activation, scale_pixels, out),
+        device=device,
     )
     with bar("written moves") as progress:
         found = run_write_moves(options, progress)

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from steering.cli.options import DEFAULT_CHECKPOINT, Activation, Checkpoint, Mode, ScalePixels, Seed, number, path
+from steering.cli.options import (
+    DEFAULT_CHECKPOINT,
+    Activation,
+    Checkpoint,
+    Device,
+    Mode,
+    ScalePixels,
+    Seed,
+    number,
+    path,
+)
 from steering.statistics.formatting import short_site_name
 
 if TYPE_CHECKING:
@@ -37,6 +47,7 @@ def probe(
     pairs: Annotated[int, number("pairs", "Detour pairs of each goal and level.")] = 8,
     distance: Annotated[int, number("distance", "Cells between the mouse and every changed cell of a pair.")] = 5,
     out: Annotated[Path, path("A sweep's run directory, or a new one.")] = Path("runs/probes"),
+    device: Device = "cpu",
     activation: Activation = None,
     scale_pixels: ScalePixels = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -53,16 +64,12 @@ def probe(
         check_frames(frames)  # before the probes, which take long
     stated = stated_of(checkpoint, activation, scale_pixels, out)
     with bar("probing") as progress:
-        found = run_probes(ProbeOptions(checkpoint, out, levels, n_levels, sites, states, seed, mode, stated), progress)
+        shared = (checkpoint, out, levels, n_levels, sites, states)
+        found = run_probes(ProbeOptions(*shared, seed, mode, stated, device), progress)
     read: ReadoutSummary | None = None
     if frames:
         with bar("reading at the mouse") as progress:
-            read = run_readouts(
-                ReadoutOptions(
-                    checkpoint, out, levels, n_levels, sites, states, frames, pairs, distance, seed, mode, stated
-                ),
-                progress,
-            )
+            read = run_readouts(ReadoutOptions(*shared, frames, pairs, distance, seed, mode, stated, device), progress)
     if as_json:
         print(to_json(found).decode(), end="")
         return

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from envs.errors import told_if_stopped
-from steering.cli.options import Activation, Horizon, Mode, ScalePixels, Seed, number, path
+from steering.cli.options import Activation, Device, Horizon, Mode, ScalePixels, Seed, number, path
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,6 +38,7 @@ def replicate_command(
     seed: Seed = 0,
     mode: Mode = None,
     out: Annotated[Path, path("A sweep's run directory, or one of its own; resumes there.")] = Path("runs/replicate"),
+    device: Device = "cpu",
     activation: Activation = None,
     scale_pixels: ScalePixels = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
@@ -45,6 +46,8 @@ def replicate_command(
 ) -> None:
     """Run the published findings again and print measured beside published."""
     from agents.checkpoints.zoo import load_stated
+    from agents.hardware import on_device
+    from agents.networks.policy import device_of
     from envs.stored.json_records import to_plain
     from steering.experiments.levels import parse_levels
     from steering.replication.protocol import Settings, published_site
@@ -63,7 +66,7 @@ def replicate_command(
             else "\n".join(f"{f['name']:<16}{f['what']}\n{'':<16}published: {f['published']}" for f in facts)
         )
         return
-    policy = load_stated(checkpoint, stated_of(checkpoint, activation, scale_pixels, out))
+    policy = on_device(load_stated(checkpoint, stated_of(checkpoint, activation, scale_pixels, out)), device)
     mode = mode_in(out, policy, mode)
     findings = chosen(names or (), mode)
     settings = Settings(
@@ -75,6 +78,7 @@ def replicate_command(
         horizon=horizon,
         seed=seed,
         mode=mode,
+        device=device_of(policy.net).type,
     )
     stored = f"what was measured is stored in {shlex.quote(str(out))}"
     with told_if_stopped(lambda: f"\nmazesteer: stopped; {stored}: type the same command to go on"):

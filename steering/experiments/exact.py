@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from agents.networks.policy import Policy, batches, check_policy, move_probabilities, to_input
+from agents.networks.policy import Policy, batches, check_policy, device_of, move_probabilities, to_input
 from envs import chain
 from envs.actions import Move
 from envs.errors import InputError, check_kind
@@ -26,6 +26,7 @@ from steering.interventions.hooks import HookedPolicy
 from steering.interventions.partial import PartialNetwork
 
 CHUNK = 32  # states in one pass: larger ones do not stay in the processor's cache
+GPU_CHUNK = 1024  # the same on a GPU: a whole level, of which there are 674 states at most
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,8 @@ class LevelEvaluator:
     def _fields(self, interventions: Sequence[Intervention]) -> list[StatePolicy]:
         logits: list[list[torch.Tensor]] = [[] for _ in interventions]
         values: list[list[torch.Tensor]] = [[] for _ in interventions]
-        for frames in batches(self.frames, CHUNK):
+        chunk = CHUNK if device_of(self.policy.net).type == "cpu" else GPU_CHUNK
+        for frames in batches(self.frames, chunk):
             x = to_input(frames)
             clean = self._partial.clean(x) if self._partial is not None else None
             for i, intervention in enumerate(interventions):

@@ -44,7 +44,7 @@ class HookedPolicy:
 
         Returns:
             Logits ``[n, 15]``; values ``[n]``, NaN from a network that gives none; activations ``[n, *site]`` by full
-            name, after the edits.
+            name, after the edits. All are on the processor, wherever the network computes; edits are made there.
 
         Raises:
             InputError: for an unknown site, an edit that changes the shape, or a site that does not run exactly once
@@ -64,7 +64,7 @@ class HookedPolicy:
             if edit is not None:
                 value = checked_edit(name, edit, value)
             if name in wanted:
-                seen[name] = value.detach().clone()
+                seen[name] = value.detach().to("cpu", copy=True)
             return value if edit is not None else None
 
         x = in_layout(self.net, x)

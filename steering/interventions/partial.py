@@ -95,7 +95,7 @@ class PartialNetwork:
             edits: functions ``[n, *site] -> [n, *site]`` by the name of their site.
 
         Returns:
-            Logits ``[n, 15]``; values ``[n]``, NaN from a network that gives none.
+            Logits ``[n, 15]``; values ``[n]``, NaN from a network that gives none; both on the processor.
 
         Raises:
             InputError: for an unknown site, or an edit that changes the shape.
@@ -153,7 +153,7 @@ class PartialNetwork:
         return logits_and_values(values[self._output], len(values[self._nodes[INPUT]]))
 
     def activation(self, values: CleanValues, site: str) -> Tensor:
-        """Return the activation ``[n, ...]`` at ``site`` in a clean pass."""
+        """Return the activation ``[n, ...]`` at ``site`` in a clean pass, where the network computes."""
         value: Tensor = values[self._nodes[find_site(self.net, site).name]]
         return value
 

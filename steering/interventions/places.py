@@ -168,7 +168,7 @@ class PlacePatch:
 
     def __call__(self, activation: Tensor) -> Tensor:
         """Edit activations: ``[n, channels, h, w] -> [n, channels, h, w]``."""
-        return torch.where(self.units, self.other, activation)
+        return torch.where(self.units.to(activation.device), self.other.to(activation.device), activation)
 
 
 def place_patch(site: Site, places: np.ndarray, other: Tensor) -> PlacePatch:

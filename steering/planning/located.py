@@ -151,10 +151,10 @@ class PairRuns:
         run, aim = self._runs[side], self._moves[1 - side]
         here, there = (self._net.activation(values, site.name) for values in (run, self._runs[1 - side]))
         there = torch.roll(there, 1, 0) if turned else there
-        units = torch.from_numpy(units_in(site, places))  # [k, n, h, w]
+        units = torch.from_numpy(units_in(site, places)).to(here.device)  # [k, n, h, w]
         found = np.tile(self.apart, (len(places), 1))
         changed = (units & (here != there).any(dim=1)).flatten(2).any(dim=2)
-        for part in changed.nonzero().split(STATES):
+        for part in changed.nonzero().cpu().split(STATES):
             place, pair = part.T
             edit = PlacePatch(units[place, pair][:, None], there[pair])
             moves = _moves(self._behind(run, site, pair, edit))

@@ -10,8 +10,8 @@ from typing import Any
 
 from agents.checkpoints.stated import NOTHING, Stated
 from agents.checkpoints.zoo import load_stated
-from agents.hardware import one_thread
-from agents.networks.policy import Policy
+from agents.hardware import on_device, one_thread
+from agents.networks.policy import Policy, device_of
 from envs.errors import RANGES, InputError, check_random_seed, nearest, told_if_stopped
 from envs.files import write_atomic
 from envs.maze import Maze
@@ -76,6 +76,8 @@ class PlanningOptions:
     else hard."""
     stated: Stated = field(default=NOTHING)
     """What the user states of the checkpoint, where its file does not say it."""
+    device: str = "cpu"
+    """Device of the network: ``cpu``, ``cuda``, ``cuda:1`` or ``auto``."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def run_planning(
     policy, mazes, settings, sites = _plan(options, progress)
     parts = list(_parts(options, policy, sites))
     with run_directory(options.out) as directory, one_thread(), Store.open(directory) as store:
-        store.claim({"checkpoint sha256": policy.sha256, "mode": settings.mode})
+        store.claim({"device": settings.device, "checkpoint sha256": policy.sha256, "mode": settings.mode})
         rows = {part.name: stored_rows(store, part.name, _basis(part, settings), part.kind) for part in parts}
 
         def stored() -> str:
@@ -136,7 +138,7 @@ def _plan(
 ) -> tuple[Policy, list[Maze], PlanningSettings, list[Site]]:
     """Return the agent, the mazes, the settings and the sites; raise :class:`InputError` for wrong options."""
     _check(options)
-    policy = load_stated(options.checkpoint, options.stated)
+    policy = on_device(load_stated(options.checkpoint, options.stated), options.device)
     sites = map_sites(policy) if options.kinds else []
     candidates = parse_levels(options.levels) if options.levels is not None else None
     mazes, mode = mazes_beside_sweep(
@@ -151,6 +153,7 @@ def _plan(
         distance=options.distance,
         seed=options.seed,
         mode=mode,
+        device=device_of(policy.net).type,
         maps=options.maps if options.kinds else 0,
     )
     return policy, mazes, settings, sites

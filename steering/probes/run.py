@@ -12,8 +12,8 @@ import numpy as np
 
 from agents.checkpoints.stated import NOTHING, Stated
 from agents.checkpoints.zoo import load_stated
-from agents.hardware import check_memory, one_thread
-from agents.networks.policy import Policy
+from agents.hardware import check_memory, on_device, one_thread
+from agents.networks.policy import Policy, device_of
 from envs.errors import RANGES, InputError, check_random_seed, told_if_stopped
 from envs.files import write_atomic
 from envs.maze import Maze
@@ -77,6 +77,8 @@ class ProbeOptions:
     else hard."""
     stated: Stated = NOTHING
     """What the user states of the checkpoint, where its file does not say it."""
+    device: str = "cpu"
+    """Device of the network: ``cpu``, ``cuda``, ``cuda:1`` or ``auto``."""
 
 
 def run_probes(options: ProbeOptions, progress: Callable[[int, int], None] = lambda done, total: None) -> ProbeSummary:
@@ -113,7 +115,7 @@ def run_probes(options: ProbeOptions, progress: Callable[[int, int], None] = lam
 def _plan(options: ProbeOptions, progress: Callable[[int, int], None]) -> tuple[Policy, list[Maze], ProbeSpec]:
     """Return the agent, the mazes and what determines the numbers; raise :class:`InputError` for wrong options."""
     _check(options)
-    policy = load_stated(options.checkpoint, options.stated)
+    policy = on_device(load_stated(options.checkpoint, options.stated), options.device)
     largest = max(site.size for site in select_sites(options.sites, policy.net))
     candidates = parse_levels(options.levels) if options.levels is not None else None
     asked = options.n_levels or DEFAULT_LEVELS if candidates is None else len(candidates)
@@ -122,7 +124,11 @@ def _plan(options: ProbeOptions, progress: Callable[[int, int], None]) -> tuple[
         options.out, policy, candidates, options.n_levels, options.mode, progress, default=DEFAULT_LEVELS
     )
     levels = tuple(int(maze.level or 0) for maze in mazes)
-    return policy, mazes, ProbeSpec(policy.name, policy.sha256, levels, options.states, options.seed, mode)
+    return (
+        policy,
+        mazes,
+        ProbeSpec(policy.name, policy.sha256, levels, options.states, options.seed, mode, device_of(policy.net).type),
+    )
 
 
 def _check(options: ProbeOptions) -> None:
@@ -184,6 +190,7 @@ def _result(policy: Policy, mazes: list[Maze], spec: ProbeSpec, sites: list[Site
         frames=len(scores.maze),
         seed=spec.seed,
         mode=spec.mode,
+        device=spec.device,
         shuffles=SHUFFLES,
         versions={name: version(name) for name in ("mazesteer", "numpy", "scikit-learn", "torch")},
         asked=decoded.asked,
@@ -207,8 +214,9 @@ def _known(directory: Path, spec: ProbeSpec) -> Known:
     if not os.path.lexists(path):
         return {}
     stored = from_plain(read_json(path, remedy, MOST_SCORES), StoredScores, path, remedy)
-    if stored.format not in (SCORES_FORMAT, OLD_SCORES_FORMAT) or stored.spec != to_plain(spec):
-        raise InputError(f"{path} belongs to another checkpoint, other levels, states, seed or mode; {remedy}")
+    asked = {"device": "cpu", **stored.spec}  # earlier versions knew no other
+    if stored.format not in (SCORES_FORMAT, OLD_SCORES_FORMAT) or asked != to_plain(spec):
+        raise InputError(f"{path} belongs to another checkpoint, other levels, states, seed, mode or device; {remedy}")
     known: Known = {}
     for name, site in stored.scores.items():
         where = f"{path}: {name}"

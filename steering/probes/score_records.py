@@ -9,7 +9,18 @@ from typing import Any
 import numpy as np
 
 from envs.errors import InputError, shown
-from envs.stored.ranges import Count, Digest, LevelSeed, Mode, Name, NonNegative, Positive, Probability, RandomSeed
+from envs.stored.ranges import (
+    Count,
+    Device,
+    Digest,
+    LevelSeed,
+    Mode,
+    Name,
+    NonNegative,
+    Positive,
+    Probability,
+    RandomSeed,
+)
 from steering.records.probes import KERNELS
 
 MOVES = ("cheese", "corner", "policy")  # whose next move
@@ -31,6 +42,8 @@ class ProbeSpec:
     """Seed of every random draw."""
     mode: Mode
     """Procgen's distribution mode: ``hard`` or ``easy``."""
+    device: Device = "cpu"
+    """Kind of device that the network computed on."""
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from agents.checkpoints.stated import NOTHING, Stated
 from agents.checkpoints.zoo import load_stated
-from agents.hardware import check_memory, one_thread
-from agents.networks.policy import Policy
+from agents.hardware import check_memory, on_device, one_thread
+from agents.networks.policy import Policy, device_of
 from envs.errors import RANGES, InputError, check_random_seed, told_if_stopped
 from envs.files import write_atomic
 from envs.maze import Maze
@@ -77,6 +77,8 @@ class ReadoutOptions:
     else hard."""
     stated: Stated = NOTHING
     """What the user states of the checkpoint, where its file does not say it."""
+    device: str = "cpu"
+    """Device of the network: ``cpu``, ``cuda``, ``cuda:1`` or ``auto``."""
 
 
 def learning_sizes(frames: int) -> tuple[int, ...]:
@@ -115,7 +117,7 @@ def run_readouts(
     """
     policy, mazes, sites, settings = _plan(options, progress)
     with run_directory(options.out) as directory, one_thread(), Store.open(directory) as store:
-        store.claim({"checkpoint sha256": policy.sha256, "mode": settings.mode})
+        store.claim({"device": settings.device, "checkpoint sha256": policy.sha256, "mode": settings.mode})
         work = _Work(store, policy, mazes, sites, settings, progress)
 
         def stored() -> str:
@@ -137,7 +139,7 @@ def _plan(
         RANGES[name].check(getattr(options, name))
     check_levels_asked(options.levels, options.n_levels)
     sizes = check_frames(options.frames)
-    policy = load_stated(options.checkpoint, options.stated)
+    policy = on_device(load_stated(options.checkpoint, options.stated), options.device)
     sites = select_sites(options.sites, policy.net)
     if INPUT not in [site.name for site in sites]:  # the baseline of every comparison
         sites = [find_site(policy.net, INPUT), *sites]
@@ -157,6 +159,7 @@ def _plan(
         frames=sizes,
         seed=options.seed,
         mode=mode,
+        device=device_of(policy.net).type,
     )
     return policy, mazes, sites, settings
 
@@ -176,6 +179,7 @@ class _Work:
         self._store, self._policy, self._mazes, self._sites = store, policy, mazes, sites
         self._settings, self._progress = settings, progress
         shared = {**to_plain(settings), "frames": None, "revision": REVISION}
+        del shared["device"]  # of which a directory has one
         self._basis = digest_of(shared)
         self._known = {part: stored_rows(store, part, self._basis, Told) for part in self._parts()}
 

@@ -7,6 +7,7 @@ edited, whether the mouse enters the branch and whether it then goes on. Elsewhe
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -189,7 +190,7 @@ class LevelWriter:
         """
         added = at_site(found, place, directions[self._ways], self._tiles, self.maze.state.world_dim)
         for strength in strengths:
-            logits, _ = self._net.rerun(self._clean, {found.site.name: (strength * added).add})
+            logits, _ = self._net.rerun(self._clean, {found.site.name: functools.partial(_plus, strength * added)})
             yield self.moves(logits)
 
     def moves(self, logits: Tensor) -> np.ndarray:
@@ -203,6 +204,11 @@ class LevelWriter:
             entered, goes_on = chain.follow(probabilities[:, k])
             sums += np.stack([probabilities[:, k, :, branch.move].mean(axis=1), entered, goes_on], axis=1)
         return [Taken(*(round(float(value), 9) for value in row)) for row in sums]
+
+
+def _plus(added: Tensor, activation: Tensor) -> Tensor:
+    """Return ``activation + added``, where the network computes."""
+    return activation + added.to(activation.device)
 
 
 _FIELDS = ("taken", "entered", "goes_on")

@@ -11,8 +11,8 @@ from torch import nn
 
 from agents.checkpoints.stated import NOTHING, Stated
 from agents.checkpoints.zoo import load_stated
-from agents.hardware import check_memory, one_thread
-from agents.networks.policy import Policy
+from agents.hardware import check_memory, on_device, one_thread
+from agents.networks.policy import Policy, device_of
 from envs.errors import RANGES, InputError, check_random_seed, nearest, told_if_stopped
 from envs.files import write_atomic
 from envs.maze import Maze
@@ -75,6 +75,8 @@ class WriteOptions:
     else hard."""
     stated: Stated = NOTHING
     """What the user states of the checkpoint, where its file does not say it."""
+    device: str = "cpu"
+    """Device of the network: ``cpu``, ``cuda``, ``cuda:1`` or ``auto``."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +111,9 @@ class _Plan:
     """The settings."""
 
     def basis(self) -> str:
-        """Return a digest of all that a level's row depends on, besides the level and the agent."""
+        """Return a digest of all that a level's row depends on, besides the level, the agent and the device."""
         shared = {**to_plain(self.settings), "levels": None, "revision": REVISION}
+        del shared["device"]
         return digest_of(shared)
 
 
@@ -135,7 +138,8 @@ def run_write_moves(
     """
     plan = _plan(options, progress)
     with run_directory(options.out) as directory, one_thread(), Store.open(directory) as store:
-        store.claim({"checkpoint sha256": plan.policy.sha256, "mode": plan.settings.mode})
+        settings = plan.settings
+        store.claim({"device": settings.device, "checkpoint sha256": plan.policy.sha256, "mode": settings.mode})
         rows = stored_rows(store, _WRITTEN, plan.basis(), WrittenRow)
 
         def stored() -> str:
@@ -162,7 +166,7 @@ def _plan(options: WriteOptions, progress: Callable[[int, int], None]) -> _Plan:
         raise InputError("--strengths: write numbers separated by commas, e.g. 0.5,1,2")
     if options.target not in TARGETS:
         raise InputError(f"--target {options.target!r}: {nearest(options.target, TARGETS)}")
-    policy = load_stated(options.checkpoint, options.stated)
+    policy = on_device(load_stated(options.checkpoint, options.stated), options.device)
     net = PartialNetwork(policy.net)
     sites = sites_to_write(options.sites, policy.net)
     frames = options.learn_levels * STATES
@@ -190,6 +194,7 @@ def _plan(options: WriteOptions, progress: Callable[[int, int], None]) -> _Plan:
         moves=MOVES,
         seed=options.seed,
         mode=mode,
+        device=device_of(policy.net).type,
     )
     return _Plan(policy, net, mazes, learned, sites, settings)
 

@@ -11,6 +11,7 @@ from envs.stored.json_records import to_plain
 from envs.stored.ranges import (
     AtMostOne,
     Count,
+    Device,
     LevelSeed,
     Mode,
     Name,
@@ -223,6 +224,8 @@ class PlanningSettings:
     """Procgen's distribution mode of the levels."""
     maps: Count = 0
     """Pairs of each kind, goal and level of which causal maps are made; 0: none."""
+    device: Device = "cpu"
+    """Kind of device that the network computed on."""
 
 
 @dataclass(frozen=True)
@@ -316,7 +319,7 @@ class PlanningMaps:
 
 
 def basis_of(settings: PlanningSettings, part: str, unused: Collection[str]) -> str:
-    """Return a digest of all that a level's row depends on, besides the level and the agent.
+    """Return a digest of all that a level's row depends on, besides the level, the agent and the device.
 
     Args:
         settings: of the command that measured it.
@@ -324,7 +327,7 @@ def basis_of(settings: PlanningSettings, part: str, unused: Collection[str]) -> 
         unused: names of the settings that the row does not depend on.
     """
     shared = {**to_plain(settings), "part": part, "revision": REVISION}
-    for name in unused:
+    for name in (*unused, "device"):
         del shared[name]
     return hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()
 

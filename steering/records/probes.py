@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from envs.errors import InputError, shown
-from envs.stored.ranges import Count, LevelSeed, Line, Mode, Name, Number, Positive, RandomSeed
+from envs.stored.ranges import Count, Device, LevelSeed, Line, Mode, Name, Number, Positive, RandomSeed
 from steering.records.sites import SiteFacts
 from steering.records.sweep import CheckpointId
 
@@ -275,6 +275,8 @@ class ProbeSummary(ProbeBoundaries, ProbeReadings):
 
     tallies: dict[Name, TallySums]
     """By name of a curve (:mod:`steering.probes.curves`): with these, mazes and agents can be drawn anew."""
+    device: Device = "cpu"
+    """Kind of device that the network computed on."""
 
 
 def check_probes(found: ProbeSummary, where: object, remedy: str) -> None:

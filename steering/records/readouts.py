@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from envs.stored.json_records import check_parts
-from envs.stored.ranges import Count, LevelSeed, Line, Mode, Name, NonNegative, Positive, RandomSeed
+from envs.stored.ranges import Count, Device, LevelSeed, Line, Mode, Name, NonNegative, Positive, RandomSeed
 from steering.records.planning import GOALS, Share
 from steering.records.probes import Estimate
 from steering.records.sites import SiteFacts
@@ -127,6 +127,8 @@ class ReadoutSettings:
     """Seed of everything drawn at random."""
     mode: Mode
     """Procgen's distribution mode of the levels."""
+    device: Device = "cpu"
+    """Kind of device that the network computed on."""
 
 
 @dataclass(frozen=True)
@@ -254,6 +256,8 @@ class WrittenSettings:
     """Seed of everything drawn at random, 0 or more."""
     mode: Mode
     """Procgen's distribution mode of the levels."""
+    device: Device = "cpu"
+    """Kind of device that the network computed on."""
 
 
 @dataclass(frozen=True)

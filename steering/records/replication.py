@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from envs.stored.ranges import Digest, Horizon, LevelSeed, Line, Mode, Name, Number, Positive, RandomSeed
+from envs.stored.ranges import Device, Digest, Horizon, LevelSeed, Line, Mode, Name, Number, Positive, RandomSeed
 from steering.records.sweep import CheckpointId
 
 # What was measured in one maze, by name: numbers, or rows of numbers; null where undefined.
@@ -73,6 +73,8 @@ class ReplicateSettings:
     """Seed of everything drawn at random, 0 or more."""
     mode: Mode
     """Procgen's distribution mode of the mazes."""
+    device: Device = "cpu"
+    """Kind of device that the network computed on."""
 
 
 @dataclass(frozen=True)

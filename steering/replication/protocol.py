@@ -55,6 +55,8 @@ class Settings:
     """Seed of everything drawn at random, 0 or more."""
     mode: str = "hard"
     """Procgen's mode of the levels: ``hard`` or ``easy``."""
+    device: str = "cpu"
+    """Kind of device that the network computes on: ``cpu`` or ``cuda``."""
 
     def __post_init__(self) -> None:
         check_horizon(self.horizon)
@@ -66,7 +68,7 @@ class Settings:
         return {
             key: value
             for key, value in dataclasses.asdict(self).items()
-            if key not in ("checkpoint", "levels", "behaviour_levels")
+            if key not in ("checkpoint", "levels", "behaviour_levels", "device")
         }
 
 

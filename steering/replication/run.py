@@ -139,7 +139,7 @@ def export(kept: FindingStore, settings: Settings, directory: Path) -> Replicate
     data = ReplicateSummary(
         format=REPLICATE.format,
         checkpoint=CheckpointId(settings.checkpoint, settings.sha256),
-        settings=ReplicateSettings(**settings.shared()),
+        settings=ReplicateSettings(**settings.shared(), device=settings.device),
         findings={name: results[name] for name in FINDINGS if name in results},
         rows=kept.all_rows(),
     )

@@ -30,6 +30,7 @@ class FindingStore:
     def claim(self, settings: Settings) -> None:
         """Record what all rows share; raises :class:`InputError` if it is not what is recorded."""
         shared = settings.shared()
+        self._store.claim({"device": settings.device})
         self._store.claim({"checkpoint sha256": shared.pop("sha256"), "mode": shared.pop("mode")})
         self._store.claim({f"findings {name}": value for name, value in shared.items()})
 

@@ -35,6 +35,7 @@ _SUMS = ", ".join(f"{name} REAL NOT NULL" for name in PROFILE_SUMS)
 _REALS = ", ".join(f"{name} REAL" for name in OUTCOME_FIELDS)
 TABLES = f"""
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+INSERT OR IGNORE INTO meta SELECT 'device', '"cpu"' WHERE EXISTS (SELECT 1 FROM meta);  -- runs of earlier versions
 CREATE TABLE IF NOT EXISTS levels (
     level INTEGER PRIMARY KEY, used INTEGER NOT NULL, reason TEXT NOT NULL, features TEXT NOT NULL
 );

@@ -28,6 +28,7 @@ import torch
 
 from agents.checkpoints.stated import NOTHING, Stated
 from agents.checkpoints.zoo import policy_from_bytes
+from agents.hardware import device_named, on_device
 from agents.networks.policy import MazePolicy, Policy
 from agents.workers import DEATHS, WorkerLost, Workers, environment, signals_held
 from envs.errors import InputError, one_line
@@ -37,6 +38,7 @@ from steering.sweep.units import Result, Unit, run_unit
 
 RETRIES = 2  # of a unit that fails; one whose worker is lost is taken elsewhere by Dask itself
 CONNECT_SECONDS = 30
+SHARE_A_GPU = 8  # processes: while one renders and solves chains, others keep it busy; each takes memory of it
 SILENCE = 60.0  # seconds without a result, after which the cause is looked for
 NEED = "a worker takes up to 0.9 GiB, and Dask pauses it at 80% of its limit: allow it 1.2 GiB"
 _ONE_AT_A_TIME = threading.Lock()  # a worker of several threads: hooks and procgen serve one unit at a time
@@ -54,15 +56,17 @@ class Checkpoint:
     """Name of the policy in messages and results."""
     stated: Stated = NOTHING
     """What its user states of it."""
+    device: str = "cpu"
+    """Device that units run on, by the name it has on the worker's machine."""
 
     def policy(self) -> MazePolicy:
-        """Return the policy that the file holds."""
+        """Return the policy that the file holds, on the processor."""
         return policy_from_bytes(self.data, self.suffix, self.name, self.stated)
 
 
 @functools.lru_cache(maxsize=2)
 def _policy(checkpoint: Checkpoint) -> Policy:
-    return checkpoint.policy()
+    return on_device(checkpoint.policy(), checkpoint.device)
 
 
 def compute(checkpoint: Checkpoint, unit: Unit, spec: SweepSpec) -> Result:
@@ -72,13 +76,19 @@ def compute(checkpoint: Checkpoint, unit: Unit, spec: SweepSpec) -> Result:
         return run_unit(_policy(checkpoint), unit, spec)
 
 
+def usual_workers(device: str) -> int:
+    """Return the number of processes where none is given: one per core, but few that share a GPU."""
+    cores = os.cpu_count() or 1
+    return cores if device_named(device).type == "cpu" else min(cores, SHARE_A_GPU)
+
+
 # -- local processes ----------------------------------------------------------------------------
 
 
 def local(
     checkpoint: Checkpoint, units: Sequence[Unit], spec: SweepSpec, workers: int | None = None
 ) -> Iterator[Result]:
-    """Return the results of ``units`` from ``workers`` processes (default: one per core).
+    """Return the results of ``units`` from ``workers`` processes (default: :func:`usual_workers`).
 
     A process that dies is replaced, and its unit done again.
 
@@ -86,7 +96,7 @@ def local(
         InputError: if processes die again and again at one unit, or as they start.
     """
     begin = functools.partial(_begin, checkpoint, spec, __file__)
-    with Workers(begin, workers or os.cpu_count() or 1, __name__) as pool:
+    with Workers(begin, workers or usual_workers(checkpoint.device), __name__) as pool:
         pool.put(*units)
         try:
             while done := pool.take():
@@ -139,7 +149,7 @@ def dask(
         raise InputError("--executor dask: distributed is not installed; `pip install mazesteer[cluster]`") from None
     resources = {"GPU": cluster.gpus_per_unit} if cluster.gpus_per_unit else None
     small = replace(spec, levels=spec.levels[:1], skipped=())  # a unit names its level itself
-    with _client(cluster, workers) as client:
+    with _client(cluster, workers or usual_workers(checkpoint.device)) as client:
         package = _scattered(client, checkpoint)
         queue = iter(units)
         running = as_completed(loop=client.loop)
@@ -301,13 +311,13 @@ def _own_cluster(count: int) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def _client(cluster: Cluster, workers: int | None) -> Iterator[Any]:
+def _client(cluster: Cluster, workers: int) -> Iterator[Any]:
     from distributed import Client
 
     address = _address(cluster)
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what goes wrong is told in one line
     with contextlib.ExitStack() as stack:
-        here = address or stack.enter_context(_own_cluster(workers or os.cpu_count() or 1))
+        here = address or stack.enter_context(_own_cluster(workers))
         try:
             client = stack.enter_context(Client(here, timeout=CONNECT_SECONDS, set_as_default=False))
             client.wait_for_workers(1, timeout=CONNECT_SECONDS)

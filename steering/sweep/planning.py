@@ -7,11 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
+
 from agents.checkpoints.cards import checkpoint_file, mode_for, zoo_names, zoo_snapshots
 from agents.checkpoints.files import SUFFIXES, has_suffix
 from agents.checkpoints.stated import NOTHING, Stated
 from agents.checkpoints.zoo import load_stated
-from agents.networks.policy import MazePolicy
+from agents.hardware import check_device, device_named
+from agents.networks.policy import MazePolicy, device_of
 from envs.errors import RANGES, InputError, nearest
 from envs.maze import Maze
 from envs.stored.ranges import Mode
@@ -77,6 +80,8 @@ class SweepOptions:
     """Least competence of every site up to the boundary, from -10 to 10."""
     stated: Stated = NOTHING
     """What the user states of the checkpoint, where its file does not say it."""
+    device: str = "cpu"
+    """Device of the network: ``cpu``, ``cuda``, ``cuda:1`` or ``auto``; on the machines of a cluster, theirs."""
 
 
 def plan_sweep(
@@ -105,6 +110,7 @@ def plan_sweep(
         vector=options.vector,
         activation=options.stated.activation,
         scale_pixels=options.stated.scale_pixels,
+        device=device_of_units(options).type,
     )
     candidates = parse_levels(options.levels) if options.levels is not None else None
     check_size(asked, len(candidates) if candidates is not None else options.n_levels or DEFAULT_LEVELS)
@@ -136,7 +142,22 @@ def check_options(options: SweepOptions) -> None:
         raise InputError("give --scheduler or --scheduler-file, not both")
     if options.cluster.scheduler_file is not None and not options.cluster.scheduler_file.is_file():
         raise InputError(f"--scheduler-file {options.cluster.scheduler_file}: no such file; start the scheduler first")
+    device_of_units(options)
     boundary.check_thresholds(options.blindness, options.competence)
+
+
+def device_of_units(options: SweepOptions) -> torch.device:
+    """Return the device that units run on; raise :class:`InputError` for one that is not there, or GPUs not used.
+
+    What another machine has is not known here: its workers look for it.
+    """
+    cluster = options.cluster
+    elsewhere = cluster.address is not None or cluster.scheduler_file is not None
+    name = "cuda" if options.device == "auto" and cluster.gpus_per_unit else options.device
+    device = device_named(name) if elsewhere else check_device(name)
+    if cluster.gpus_per_unit and device.type == "cpu":
+        raise InputError(f"--gpus-per-unit {cluster.gpus_per_unit:g}: units would not use them; add --device cuda")
+    return device
 
 
 def check_size(spec: SweepSpec, levels: int) -> None:
@@ -206,7 +227,7 @@ def mazes_beside_sweep(
 
     Args:
         out: the run directory.
-        policy: must be the agent of the sweep, if there is one.
+        policy: must be the agent of the sweep, if there is one, on a device of the same kind.
         candidates: seeds asked for; None: the first that qualify.
         n_levels: number of them.
         mode: procgen's distribution mode; None: see :func:`mode_in`.
@@ -214,12 +235,15 @@ def mazes_beside_sweep(
         default: number of them where nothing is asked for and there is no sweep.
 
     Raises:
-        InputError: for a sweep of another agent, or fewer levels that qualify than are asked for.
+        InputError: for a sweep of another agent or on another kind of device, or fewer levels that qualify than are
+            asked for.
     """
     sweep = SweepSpec.load(out) if os.path.lexists(out / SPEC) else None
     if sweep is not None and sweep.sha256 != policy.sha256:
         swept, asked_for = f"{sweep.checkpoint} ({sweep.sha256[:12]})", f"{policy.name} ({policy.sha256[:12]})"
         raise InputError(f"{out} is a sweep of {swept}, not of {asked_for}; choose another --out")
+    if sweep is not None and sweep.device != (kind := device_of(policy.net).type):
+        raise InputError(f"{out} is a sweep on --device {sweep.device}, not {kind}; choose another --out")
     mode = mode_in(out, policy, mode)
     if candidates is not None:
         return qualifying_levels(candidates, mode=mode, progress=progress)[0], mode
@@ -231,7 +255,8 @@ def mazes_beside_sweep(
 def read_checkpoint(options: SweepOptions, spec: SweepSpec) -> Checkpoint:
     """Return the checkpoint's bytes, read once: what happens to the file later is of no matter."""
     file = checkpoint_file(options.checkpoint)
-    checkpoint = Checkpoint(read_file(file, MOST_WEIGHTS), file.suffix, spec.checkpoint, options.stated)
+    data, device = read_file(file, MOST_WEIGHTS), str(device_of_units(options))
+    checkpoint = Checkpoint(data, file.suffix, spec.checkpoint, options.stated, device)
     if checkpoint.policy().sha256 != spec.sha256:
         raise InputError(f"checkpoint {options.checkpoint} changed while the sweep was planned; start again")
     return checkpoint

@@ -18,6 +18,7 @@ from envs.simulator.procgen_env import check_mode
 from envs.stored.json_records import check_record, from_plain, read_json, to_json, to_plain
 from envs.stored.ranges import (
     Coefficient,
+    Device,
     Digest,
     Draws,
     Episodes,
@@ -87,6 +88,8 @@ class SweepSpec:
     """Activation that the user stated of the checkpoint (see :class:`Stated`); null: none."""
     scale_pixels: Annotated[int, Meta(ge=1, le=255)] | None = None
     """Divisor of the frames that the user stated of the checkpoint, 255 or 1; null: none."""
+    device: Device = "cpu"
+    """Kind of device that the network computes on: ``cpu`` or ``cuda``."""
 
     def __post_init__(self) -> None:
         for condition in self.conditions:
@@ -142,6 +145,7 @@ class SweepSpec:
     def shared(self) -> dict[str, object]:
         """Return the settings that all runs into one directory must share."""
         return {
+            "device": self.device,
             "checkpoint sha256": self.sha256,
             "horizon": self.horizon,
             "seed": self.seed,
