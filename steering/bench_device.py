@@ -30,6 +30,7 @@ from steering.sweep.units import level_rows
 
 TESTS = Path(__file__).resolve().parents[1] / "tests" / "steering" / "test_devices.py"
 LEVELS = (2, 26, 54)
+PROBABILITIES = tuple(name for name in OUTCOME_FIELDS if name.startswith(("p_", "tv_", "path_")))
 
 
 def tested() -> bool:
@@ -41,11 +42,11 @@ def tested() -> bool:
 
 
 def swept(policy: MazePolicy, level: int) -> np.ndarray:
-    """Return the outcomes of a level under every default condition at all trunk sites."""
+    """Return the outcomes of a level, those that are probabilities, under every default condition at trunk sites."""
     sites = tuple(site.name for site in map_sites(policy))
     spec = SweepSpec(policy.name, policy.sha256, (level,), sites)
     rows, _ = level_rows(policy, Maze.from_level(level), spec.keys(level), spec)
-    return np.array([[getattr(row.outcome, name) for name in OUTCOME_FIELDS] for row in rows])
+    return np.array([[getattr(row.outcome, name) for name in PROBABILITIES] for row in rows])
 
 
 def planned(policy: MazePolicy, level: int) -> np.ndarray:

@@ -26,7 +26,7 @@ from steering.interventions.hooks import HookedPolicy
 from steering.interventions.partial import PartialNetwork
 
 CHUNK = 32  # states in one pass: larger ones do not stay in the processor's cache
-GPU_CHUNK = 1024  # the same on a GPU: a whole level, of which there are 674 states at most
+GPU_CHUNK = 256  # the same on a GPU; at scale 4 the kept values of so many take 2 GB
 
 
 @dataclass(frozen=True)

@@ -100,4 +100,10 @@ def _placed(part: Any) -> Any:
 def second_device() -> Iterator[torch.device]:
     """Yield a device to put a network on; its numbers are the processor's, bit for bit."""
     with _Second():
-        yield SECOND
+        torch._C._set_only_lift_cpu_tensors(
+            True
+        )  # what is made of Python's lists goes there by a copy that is seen here
+        try:
+            yield SECOND
+        finally:
+            torch._C._set_only_lift_cpu_tensors(False)
