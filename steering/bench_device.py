@@ -19,7 +19,7 @@ import torch
 from agents.checkpoints.zoo import load_policy
 from agents.hardware import check_device, hardware_class, on_device
 from agents.networks.policy import MazePolicy
-from agents.training.history import read_history
+from agents.sessions.history import read_history
 from envs.errors import InputError
 from envs.maze import Maze
 from steering.experiments.outcome import OUTCOME_FIELDS
