@@ -23,6 +23,7 @@ Table = list[list[str]]
 
 
 SERIES = (0, 131_072, 262_144, 524_288, 1_048_576, 2_097_152, 4_194_304, 12_007_936)  # snapshots of region5, in samples
+NEAR_AGENTS = ("region5", "anywhere", "reflex")  # whose sweeps have distances to the cheese
 NEAR_SITES = ("embedder.block2.res1.resadd", "embedder.block3.conv", "embedder.block3.maxpool")
 
 
@@ -52,7 +53,7 @@ def tables(scratch: Path, sweeps: Mapping[str, SweepSummary]) -> dict[str, Table
         "### At the mouse, to the cheese": read(told, "cheese"),
         "### Written moves": written(wrote, "means"),
         "### Written moves, by the readout": written(wrote, "readout"),
-        "### By distance to the cheese": nearness(sweeps, NEAR_SITES),
+        "### By distance to the cheese": nearness({name: sweeps[name] for name in NEAR_AGENTS}, NEAR_SITES),
     }
 
 
