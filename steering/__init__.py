@@ -5,6 +5,7 @@ from envs.lazy import lazy_exports
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
+        "Evaluation": "steering.experiments.outcome",
         "HookedPolicy": "steering.interventions.hooks",
         "Intervention": "steering.interventions.edits",
         "LevelEvaluator": "steering.experiments.exact",

@@ -13,7 +13,7 @@ import mazesteer
 
 # What is not called by itself: kinds of things, and what writes files or takes a finished run.
 WITHOUT = {
-    "Facing", "FieldPanel", "Heat", "HeatOverlay", "HookedPolicy", "ImpalaPolicyNet", "InputError",
+    "Evaluation", "Facing", "FieldPanel", "Heat", "HeatOverlay", "HookedPolicy", "ImpalaPolicyNet", "InputError",
     "LevelEvaluator", "Look", "MazePolicy", "Move", "NaturePolicyNet", "Outcome", "OutcomeTable", "Panel", "Policy",
     "Run", "Site", "State", "Store", "SweepSpec", "SweepSummary", "Trajectory", "caption_bar", "check_encoder",
     "compare", "export_checkpoint", "field_drawing", "field_figure", "field_file", "film_frames", "grid_frames",

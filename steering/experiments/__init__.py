@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "CONDITIONS": "steering.experiments.conditions",
         "Condition": "steering.experiments.conditions",
+        "Evaluation": "steering.experiments.outcome",
         "Key": "steering.experiments.conditions",
         "LevelEvaluator": "steering.experiments.exact",
         "MAIN": "steering.experiments.conditions",
