@@ -56,6 +56,12 @@ def test_a_public_name_without_an_entry_is_named(conf: ModuleType) -> None:
     assert conf.missing_names([name for name in names if name != "steering.add"]) == ["steering.add"]
 
 
+def test_every_public_name_and_every_room_has_an_entry(conf: ModuleType) -> None:
+    """The build fails without one, too; this says so at once."""
+    pages = "".join(page.read_text() for page in (DOCS / "reference").glob("*.md"))
+    assert conf.missing_names(re.findall(r"^\.\. auto\w+:: ([\w.]+)$", pages, re.M)) == []
+
+
 def test_every_page_is_in_a_list_of_the_start_page() -> None:
     listed = {
         page + ".md" for page in re.findall(r"^- \[[^\]]+\]\(([^)#:]+)\.md\)", (DOCS / "index.md").read_text(), re.M)
