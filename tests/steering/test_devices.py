@@ -34,6 +34,8 @@ from steering.readouts.directions import MOUSE, READOUT, Directions
 from steering.readouts.measure import activations_of
 from steering.readouts.written import LevelWriter
 from steering.records.planning import PlanningSettings, basis_of
+from steering.sweep.executors import Cluster
+from steering.sweep.planning import SweepOptions, device_of_units
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store
 from steering.sweep.units import run_unit, split
@@ -256,3 +258,23 @@ def test_the_second_device_computes_like_the_processor() -> None:
         y[:, [1, 2]] = 0.0
         assert y.cpu().tolist() == [[0, 0, 0, 3], [4, 0, 0, 7], [8, 0, 0, 11]] and float(y.sum()) == 33
         assert isinstance(torch.zeros(2, device=device) + 1, SecondTensor) and y[torch.tensor([1])].cpu()[0, 3] == 7
+
+
+def test_gpus_asked_of_a_cluster_are_used(tmp_path: Path) -> None:
+    """What its machines have is not known here; on this one a GPU must be seen."""
+    said = {"levels": "1", "n_levels": None, "sites": "input", "conditions": ("clean",), "coefficients": (1.0,)}
+    drawn = {"horizon": 1, "seed": 0, "mode": "hard", "random_draws": 1, "episodes": 0, "workers": None}
+    options = SweepOptions("region5", out=tmp_path / "run", executor="dask", **said, **drawn)  # type: ignore[arg-type]
+
+    def asked(device: str, address: str | None, gpus: float) -> str:
+        cluster = Cluster(address, gpus_per_unit=gpus)
+        return str(device_of_units(dataclasses.replace(options, device=device, cluster=cluster)))
+
+    there = "tcp://10.0.0.5:8786"
+    assert asked("cpu", there, 0) == "cpu" and asked("cuda:1", there, 0) == "cuda:1"
+    assert asked("auto", there, 0.25) == asked("cuda", there, 1) == "cuda"
+    with pytest.raises(InputError, match="^--gpus-per-unit 1: units would not use them; add --device cuda"):
+        asked("cpu", there, 1)
+    if not GPU:
+        with pytest.raises(InputError, match="torch sees 0 CUDA devices here"):
+            asked("cuda", None, 1)
