@@ -30,7 +30,7 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"agents.checkpoints": "stated sb3_data sb3_zip registry files cards zoo"},
     {"agents": "hardware fork_server workers evaluation"},
     {"agents.sessions": "history muon session data"},
-    {"agents.training": "supervised imitation dagger exact ppo_archive ppo card pipeline publish",
+    {"agents.training": "supervised imitation dagger exact ppo_archive ppo race card pipeline publish",
      "videos": "frames ffmpeg encode fields plots scene stage chart side_by_side rollout_film"},
     {
         "steering.interventions": "graph sites hooks partial vectors places edit_kinds edits",
