@@ -51,7 +51,7 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"steering.marks": "colours site_axis"},
     {"steering.figures": "tables weighting_figures static_figures probe_figures planning_figures "
                          "readout_figures written_figures sweep_figures hero_figure comparison_figures"},
-    {"steering.reports": "captions page first_screen sweep_report comparison_report"},
+    {"steering.reports": "captions page first_screen network_diagram sweep_report comparison_report"},
     {"steering": "bench bench_films bench_device doctor"},
     {"steering.workflows": "progress outputs finished sweep_runs control"},
     {"steering.cli": "options layer_sweep agents compare films probes planning replicate app __main__"},

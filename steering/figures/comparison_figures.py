@@ -43,6 +43,7 @@ def curves_figure(found: Comparison) -> go.Figure:
         blind, low, high = [p.blindness for p in points], [p.low for p in points], [p.high for p in points]
         figure.add_trace(_curve(blind, low, high, found.facts, line, name=run.name))
     shade_sites(figure, found.facts)
+    figure.add_hline(y=found.thresholds.blindness, line={"color": GREY, "dash": "dot", "width": 1})
     lowest = min([point.low for run in found.arms for point in run.curve if point.low is not None], default=0.0)
     figure.update_yaxes(title="blindness", range=[max(min(lowest - 0.1, -0.6), -1.05), 1.1])
     figure.update_xaxes(tickangle=-50)

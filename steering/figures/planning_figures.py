@@ -24,6 +24,9 @@ _FEWEST = 0.1  # of the pairs: blocks that fewer have are left blank
 _MOST = 0.2  # of the effect, where the colours end: most blocks carry little by themselves
 
 
+NARROW_ROW = 4  # of maps, on a phone
+
+
 def planning_figures(found: PlanningSummary | None, maps: PlanningMaps | None) -> dict[str, go.Figure]:
     """Return the figures of planning, by name; those of what was measured."""
     made: dict[str, go.Figure] = {}
@@ -121,10 +124,10 @@ def length_figure(row: Located) -> go.Figure:
     return figure
 
 
-def map_figure(found: CausalMap) -> go.Figure:
-    """Draw what single blocks carry: around the source (upper rows) and around the mouse (lower rows), by site."""
-    sites, rows = found.sites, -(-len(found.sites) // _ROW)
-    columns = min(len(sites), _ROW)
+def map_figure(found: CausalMap, row_of: int = _ROW) -> go.Figure:
+    """Draw what single blocks carry around the source (upper rows) and the mouse, by site, ``row_of`` maps a row."""
+    sites, rows = found.sites, -(-len(found.sites) // row_of)
+    columns = min(len(sites), row_of)
     # In two lines: on a narrow page seven names do not fit beside one another.
     titles = [short_site_name(site.name).replace(".", "<br>", 1) for site in sites] + [""] * (
         rows * columns - len(sites)
@@ -150,8 +153,8 @@ def map_figure(found: CausalMap) -> go.Figure:
                 z=np.where(enough, values, np.nan),
                 coloraxis="coloraxis",
                 hovertemplate="%{x} to the right, %{y} up: %{z:.3f}<extra></extra>",
-                row=centre * rows + k // _ROW + 1,
-                col=k % _ROW + 1,
+                row=centre * rows + k // row_of + 1,
+                col=k % row_of + 1,
             )
             figure.add_scatter(
                 x=[0],
@@ -160,8 +163,8 @@ def map_figure(found: CausalMap) -> go.Figure:
                 marker={"symbol": "square-open", "size": 9, "color": "black", "line": {"width": 1.5}},
                 hoverinfo="skip",
                 showlegend=False,
-                row=centre * rows + k // _ROW + 1,
-                col=k % _ROW + 1,
+                row=centre * rows + k // row_of + 1,
+                col=k % row_of + 1,
             )
     edge = [-_SHOWN - 0.5, _SHOWN + 0.5]
     bare = {"range": edge, "showticklabels": False, "ticks": "", "showline": False, "constrain": "domain"}
@@ -170,7 +173,8 @@ def map_figure(found: CausalMap) -> go.Figure:
     figure.update_annotations(font_size=11)
     figure.update_layout(
         template="simple_white",
-        height=175 * 2 * rows + 60,
+        height=(175 if row_of == _ROW else 120) * 2 * rows + 60,
+        plot_bgcolor="#e4e4e4",
         margin={"l": 20, "r": 20, "t": 40, "b": 20},
         coloraxis={"colorscale": SIGNED, "cmin": -_MOST, "cmid": 0, "cmax": _MOST, "colorbar": {"title": "carried"}},
     )

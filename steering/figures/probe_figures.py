@@ -170,6 +170,7 @@ def _line(
         y=[end.value for end in ends],
         error_y={**bars, "visible": main},
         name=label,
+        showlegend=main and panel != 2,
         mode="lines+markers",
         line={"color": colour, "width": 2.5 if main else 1.2, "dash": dash},
         marker={"size": 7 if main else 5, "symbol": symbols(sites, symbol)},

@@ -98,9 +98,12 @@ def compared_readouts(found: ComparedReadings, runs: Sequence[str]) -> dict[str,
     return {"compare-readouts": figure}
 
 
-def learning_figure(found: ReadoutSummary) -> go.Figure:
-    """Draw accuracy against the number of frames learned from: readouts at some sites, and the readers that learn."""
-    shown = _spread([site for site in found.sites if len(site.views) == len(VIEWS)])
+def learning_figure(found: ReadoutSummary, *, narrow: bool = False) -> go.Figure:
+    """Draw accuracy against the frames learned from: readouts at some sites, and readers that learn.
+
+    ``narrow``: for a phone, of the last of these sites.
+    """
+    shown = _spread([site for site in found.sites if len(site.views) == len(VIEWS)])[-1 if narrow else 0 :]
     figure = make_subplots(
         rows=1, cols=len(shown), shared_yaxes=True, subplot_titles=[short_site_name(site.name) for site in shown]
     )

@@ -39,6 +39,11 @@ from steering.records.readings import (
 from steering.records.sweep import SweepSummary
 
 _MARKERS = "osD^vP*"
+_ABOVE: dict[str, Any] = {
+    "frameon": False,
+    "loc": "lower center",
+    "bbox_to_anchor": (0.5, 1.0),
+}  # of the data: a legend
 _GOAL = "corner"  # of the detours shown
 _LOCATED = ((0, f"{_GOAL} detour's effect\nthat its place carries"), (1, "... that the mouse's\nplace carries"))
 _FOLLOWED = f"{_GOAL} detours that a 3x3\nreadout at the mouse follows"
@@ -87,8 +92,9 @@ def sweep_picture(summary: SweepSummary) -> bytes:
     axes.set_ylabel(f"blindness ({len(summary.levels.used)} mazes)")
     known = [row.blindness for site in sites for label, row in site.conditions.items() if label in _SHOWN]
     axes.set_ylim(_lowest(value for value in known if value is not None), 1.08)
+    axes.axhline(found.thresholds.blindness, color="0.5", lw=0.8, ls=":")
     if shown & set(_SHOWN):
-        axes.legend(frameon=False, fontsize=8)
+        axes.legend(**_ABOVE, fontsize=8, ncols=2)
     return _png(figure)
 
 
@@ -134,7 +140,7 @@ def compare_figure(found: Comparison) -> Figure:
     upper.set_ylabel(f"blindness ({len(found.levels)} mazes)")
     known = [point.blindness for run in found.arms for point in run.curve if point.blindness is not None]
     upper.set_ylim(_lowest(known), 1.08)
-    upper.legend(frameon=False, fontsize=8 if few else 6, ncols=1 if few else 2)
+    upper.legend(**_ABOVE, fontsize=8 if few else 6, ncols=4)
     twin = {fact.name: is_duplicate(fact) for fact in sites}
     if located:
         carried, lower = lower[: len(_LOCATED)], lower[len(_LOCATED) :]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -17,6 +18,7 @@ from steering.marks.colours import ABLE, CHEESE, CORNER, MOUSE, PALE, TOLD, TRIC
 from steering.marks.site_axis import (
     COLOURS,
     LEGEND,
+    distance_labels,
     draw_boundary,
     interval_bars,
     is_duplicate,
@@ -28,12 +30,14 @@ from steering.marks.site_axis import (
 from steering.records.examples import ChosenMaze, ExampleFields
 from steering.records.readings import CAUSAL, DECODING, PLANNING, REPRESENTATIONAL, Reading
 from steering.records.sites import SiteFacts
-from steering.records.sweep import SiteSummary, SweepSummary
+from steering.records.sweep import ConditionSummary, SiteSummary, SweepSummary
+from steering.statistics.bootstrap import FEW
 from steering.sweep.outcome_table import DecisionSquares
 from videos.fields import field_drawing
 from videos.plots import field_figure
 
 _KINDS = {CAUSAL: TRICK, REPRESENTATIONAL: VECTOR, DECODING: TOLD, PLANNING: MOUSE}
+_BELOW = {"l": 60, "r": 20, "t": 30, "b": 150}  # margins where sites stand on the x axis
 _LEFT = {"l": 150, "r": 20, "t": 20, "b": 60}  # margins where sites stand on the y axis
 
 
@@ -45,8 +49,8 @@ def blindness_figure(summary: SweepSummary) -> go.Figure:
     conditions = list(dict.fromkeys(label for site in trunk for label in site.conditions))
     for label in conditions:
         _blindness_line(figure, trunk, label)
-    for label in conditions:
-        _competence_line(figure, trunk, label)
+    if MAIN in conditions:
+        _competence_line(figure, trunk, MAIN)
     if branch and MAIN in branch[0].conditions:
         figure.add_scatter(
             x=names(branch),
@@ -58,8 +62,10 @@ def blindness_figure(summary: SweepSummary) -> go.Figure:
     shade_sites(figure, summary.sites)
     alone = summary.reference.clean.competence
     if alone is not None:
-        figure.add_hline(y=alone, line={"color": ABLE, "dash": "dot", "width": 1})
+        figure.add_hline(y=alone, line={"color": ABLE, "dash": "longdashdot", "width": 1})
     found = summary.boundary
+    for least, colour in ((found.thresholds.blindness, TRICK), (found.thresholds.competence, ABLE)):
+        figure.add_hline(y=least, line={"color": colour, "dash": "dot", "width": 1})
     if found.site is not None:
         reading = Reading(CAUSAL, "boundary", "up to", found.site, found.low, found.high)
         depths = reading.edges([site.name for site in summary.sites])
@@ -72,7 +78,7 @@ def blindness_figure(summary: SweepSummary) -> go.Figure:
     figure.update_layout(
         template="simple_white",
         height=540,
-        margin={"l": 60, "r": 20, "t": 30, "b": 150},
+        margin=_BELOW,
         legend=LEGEND,
         hovermode="x unified",
     )
@@ -89,11 +95,7 @@ def _blindness_line(figure: go.Figure, trunk: Sequence[SiteSummary], label: str)
     figure.add_scatter(
         x=names(trunk),
         y=[row.blindness for row in rows],
-        error_y=interval_bars(
-            [row.blindness for row in rows],
-            [row.blindness_low for row in rows],
-            [row.blindness_high for row in rows],
-        ),
+        error_y=_bars(rows, "blindness"),
         name=f"blindness, {label}",
         mode="lines+markers",
         line={
@@ -106,22 +108,23 @@ def _blindness_line(figure: go.Figure, trunk: Sequence[SiteSummary], label: str)
 
 
 def _competence_line(figure: go.Figure, trunk: Sequence[SiteSummary], label: str) -> None:
-    """Draw competence under one condition, with its intervals; that of a control is shown on demand."""
-    rows, main = [site.conditions[label] for site in trunk], label == MAIN
+    """Draw competence under one condition, with its intervals."""
+    rows = [site.conditions[label] for site in trunk]
     figure.add_scatter(
         x=names(trunk),
         y=[row.competence for row in rows],
-        error_y=interval_bars(
-            [row.competence for row in rows],
-            [row.competence_low for row in rows],
-            [row.competence_high for row in rows],
-        ),
+        error_y=_bars(rows, "competence"),
         name=f"competence, {label}",
         mode="lines+markers",
-        line={"color": ABLE if main else _colour(label), "dash": "dash", "width": 2 if main else 1},
+        line={"color": ABLE, "dash": "dash", "width": 2},
         marker={"size": 6, "symbol": symbols(trunk, "triangle-up")},
-        visible=True if main else "legendonly",
     )
+
+
+def _bars(rows: Sequence[ConditionSummary], name: str) -> dict[str, Any]:
+    """Return the error bars of one score."""
+    value, low, high = ([getattr(row, name + end) for row in rows] for end in ("", "_low", "_high"))
+    return interval_bars(value, low, high)
 
 
 def _colour(label: str) -> str:
@@ -165,8 +168,7 @@ def readings_figure(sites: Sequence[SiteFacts], found: Sequence[Reading]) -> go.
     figure.update_xaxes(tickangle=-50, range=[-0.7, len(sites) - 0.3])
     figure.update_yaxes(autorange="reversed", automargin=True, type="category")
     height = 220 + (10 + 16 * max(map(len, said.values()))) * len(shown)
-    margin = {"l": 60, "r": 20, "t": 30, "b": 150}
-    figure.update_layout(template="simple_white", height=height, legend=LEGEND, margin=margin)
+    figure.update_layout(template="simple_white", height=height, legend=LEGEND, margin=_BELOW)
     return figure
 
 
@@ -191,22 +193,17 @@ def decision_figure(summary: SweepSummary) -> go.Figure:
             marker={"color": colour, "pattern": {"shape": hatched, "solidity": 0.2}},
         )
     shade_sites(figure, trunk, first=1)
-    figure.update_layout(
-        barmode="stack",
-        template="simple_white",
-        height=440,
-        legend=LEGEND,
-        margin={"l": 60, "r": 20, "t": 30, "b": 150},
-    )
+    figure.update_layout(barmode="stack", template="simple_white", height=440, legend=LEGEND, margin=_BELOW)
     figure.update_yaxes(range=[0, 1.12], title="mean probability of the move")
     figure.update_xaxes(tickangle=-50)
     return figure
 
 
-def position_figure(summary: SweepSummary) -> go.Figure | None:
+def position_figure(summary: SweepSummary, *, narrow: bool = False) -> go.Figure | None:
     """Return blindness by depth and distance from where the vector was taken, with intervals; None without profiles.
 
-    Starred: more than half of these states are outside the receptive field, where the network cannot but add up.
+    Starred: more than half of these states are outside the receptive field, where the network cannot but add up. Cells
+    of few mazes are greyed. ``narrow``: for a phone, without intervals.
     """
     found = position_grid(summary)
     if not found.sites:
@@ -216,17 +213,27 @@ def position_figure(summary: SweepSummary) -> go.Figure | None:
         x=counted_labels(found),
         y=labels(found.sites),
         z=[[part and part.blindness for part in line] for line in found.bins],
-        text=[[starred(part, "<br>") for part in line] for line in found.bins],
+        text=[[starred(part, "<br>").partition("<br>" if narrow else "\n")[0] for part in line] for line in found.bins],
         texttemplate="%{text}",
         zmin=-1,
         zmax=1,
         colorscale=UNSIGNED,
         colorbar={"title": "blindness"},
     )
+    for y, line in enumerate(found.bins):
+        for x, part in enumerate(line):
+            if part is not None and part.mazes < FEW:
+                cell = {"x0": x - 0.5, "x1": x + 0.5, "y0": y - 0.5, "y1": y + 0.5}
+                figure.add_shape(**cell, fillcolor="#dddddd", opacity=0.75, line_width=0)
     figure.update_traces(textfont={"size": 10})
     figure.update_yaxes(autorange="reversed")
     figure.update_xaxes(title="path length from where the vector was taken", type="category")
     figure.update_layout(template="simple_white", height=120 + 38 * len(found.sites), margin=_LEFT)
+    if narrow:
+        figure.update_xaxes(tickvals=counted_labels(found), ticktext=distance_labels(found.distances), tickangle=-90)
+        figure.update_traces(showscale=False, textfont={"size": 8})
+        margin = {"l": 112, "r": 6, "t": 10, "b": 70}
+        figure.update_layout(height=110 + 24 * len(found.sites), margin=margin, font_size=9)
     return figure
 
 
@@ -288,10 +295,8 @@ def before_after_figure(decisions: DecisionSquares) -> go.Figure:
             y=y,
             name=world.label,
             marker={"color": world.colour, "size": 4},
-            boxpoints="all",
-            jitter=0.5,
-            pointpos=0,
             line={"width": 1.5},
+            **{"boxpoints": "all", "jitter": 0.5, "pointpos": 0},
         )
     figure.update_layout(
         boxmode="group", template="simple_white", height=440, legend=LEGEND, margin={"l": 60, "r": 20, "t": 30, "b": 40}

@@ -152,6 +152,7 @@ def _write_page(path: Path, found: Comparison, series: Series | None) -> None:
         path,
         _figures(found, series),
         data=found,
+        marks=captions.fill(captions.MARKS),
         headline=compared_headline(found),
         answer=conclude_comparison(found),
         table_rows=_table(found),

@@ -17,7 +17,7 @@ from steering.experiments.levels import SkipReason
 from steering.experiments.outcome import LABELS
 from steering.figures import sweep_figures
 from steering.figures.hero_figure import hero_figure
-from steering.figures.planning_figures import planning_figures, planning_tables
+from steering.figures.planning_figures import NARROW_ROW, map_figure, planning_figures, planning_tables
 from steering.figures.probe_figures import probe_figure, representation_figure
 from steering.figures.readout_figures import learning_figure, readout_caption, readout_figure, readout_table
 from steering.figures.sweep_figures import example_figures
@@ -38,6 +38,7 @@ from steering.records.readings import Reading
 from steering.records.sweep import EffectRecord, SkippedLevel, SweepSummary
 from steering.reports import captions
 from steering.reports.first_screen import cards
+from steering.reports.network_diagram import network_diagram
 from steering.reports.page import PAGE_BYTES, Figure, write_page
 from steering.statistics import formatting
 from steering.statistics.boundary import DROP
@@ -126,6 +127,8 @@ def write_report(
             if tables.get(figure.name)
         ],
         summary=summary,
+        diagram=network_diagram(summary, others.planning, others.readouts),
+        marks=captions.fill(captions.MARKS),
         headline=headline(summary),
         cards=cards(summary, others.probes, others.planning, others.readouts),
         sections={
@@ -201,7 +204,14 @@ def _figures(
         "spread": _spread(summary),
         "origin": "where the vector was taken" if start or "," in summary.vector else "the start",
     }
-    narrow = {"hero": hero_figure(*parts, narrow=True)}
+    narrow = {
+        "hero": hero_figure(*parts, narrow=True),
+        "positions": sweep_figures.position_figure(summary, narrow=True),
+    }
+    if others.readouts:
+        narrow["learning"] = learning_figure(others.readouts, narrow=True)
+    for part in others.maps.maps if others.maps else ():
+        narrow[f"maps-{part.kind}-{part.goal}"] = map_figure(part, NARROW_ROW)
     shown = [captioned(name, figure, narrow.get(name), **values) for name, figure in made.items() if figure is not None]
     return shown + (_examples(others.fields, named) if others.fields else [])
 

@@ -3,6 +3,7 @@
   const CONFIG = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["lasso2d", "select2d"] };
   const NARROW = 560, COLUMN = 342;  // pixels: below the first the layout of a phone; width of a column of print
   const all = (what, root = document) => [...root.querySelectorAll(what)];
+  const PRINTED = 0.72;  // of their height, figures on paper
   let paper = false;
 
   // What a figure for a wide page has to give up on a narrow one.
@@ -24,13 +25,29 @@
     return layout;
   }
 
+  // Intervals of lines as pale bands, so that lines that cross stay apart.
+  function shaded(data, small) {
+    for (const trace of data) {
+      const bars = trace.error_y, colour = trace.line?.color ?? trace.marker?.color;
+      if (trace.type === "bar" || !bars || !/^#[0-9a-f]{6}$/i.test(colour)) continue;
+      Object.assign(bars, { color: `${colour}44`, thickness: small ? 4 : 8, width: 0 });
+    }
+  }
+
   function draw(plot) {
     const held = JSON.parse(plot.nextElementSibling.textContent);
     const small = paper || plot.clientWidth < NARROW;
     const { data, layout } = small && held.narrow ? held.narrow : held.wide;
     layout.font = { ...layout.font, family: "system-ui, sans-serif" };
-    if (small && !held.narrow) narrowed(layout);
-    if (paper) layout.width = plot.closest(".figures") ? COLUMN : 2 * COLUMN;
+    const room = paper ? (plot.closest(".figures") ? COLUMN : 2 * COLUMN) : plot.clientWidth;
+    if (layout.width > room) {  // a picture keeps its proportions
+      layout.height *= room / layout.width;
+      for (const note of layout.annotations || []) note.font = { ...note.font, size: 8 };
+      layout.width = room;
+    } else if (small && !held.narrow) narrowed(layout);
+    if (paper) Object.assign(layout, { width: room, height: layout.height * (plot.closest(".picture, #hero") ? 1 : PRINTED) });
+    plot.style.minHeight = small ? "0" : "";
+    shaded(data, small);
     plot.dataset.drawn = small ? "narrow" : "wide";
     return Plotly.react(plot, data, layout, { ...CONFIG, displayModeBar: small ? false : "hover" });
   }
@@ -94,6 +111,15 @@
     }
     if (location.hash) reveal(location.hash.slice(1));
   });
+  function choose(event) {
+    const site = event.target.closest?.(".site");
+    if (!site || (event.key && event.key !== "Enter" && event.key !== " ")) return;
+    event.preventDefault();
+    all(".site").forEach((other) => other.classList.toggle("chosen", other === site));
+    all(".facts").forEach((facts) => { facts.hidden = facts.dataset.of !== site.dataset.site; });
+  }
+  addEventListener("click", choose);
+  addEventListener("keydown", choose);
   addEventListener("click", (event) => {
     const link = event.target.closest?.("a[href^='#']");
     if (!link) return;

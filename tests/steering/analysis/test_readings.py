@@ -304,8 +304,10 @@ def test_competence_has_its_intervals_and_its_thresholds() -> None:
     summary = made_up_summary()
     lines = {trace.name: trace for trace in blindness_figure(summary).data}
     able = lines["competence, subtract"]
-    assert able.visible is True and list(able.error_y.array) == pytest.approx([0.1] * 5)
-    assert lines["competence, random"].visible == "legendonly"
+    assert list(able.error_y.array) == pytest.approx([0.1] * 5)
+    assert set(lines) == {"blindness, subtract", "blindness, random", "competence, subtract"}
+    levels = {shape.y0 for shape in blindness_figure(summary).layout.shapes if shape.y0 == shape.y1}
+    assert {0.5, 0.8} <= levels, "thresholds are drawn where they decide"
     figure = threshold_figure(summary)
     assert figure is not None
     curves = {trace.name: trace for trace in figure.data if trace.mode == "lines+markers"}
