@@ -3,7 +3,8 @@
   const CONFIG = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["lasso2d", "select2d"] };
   const NARROW = 560, COLUMN = 342;  // pixels: below the first the layout of a phone; width of a column of print
   const all = (what, root = document) => [...root.querySelectorAll(what)];
-  const PRINTED = 0.72;  // of their height, figures on paper
+  const BELOW = 96;  // pixels, for names of sites that stand upright
+  const PRINTED = 0.66;  // of their height, figures on paper
   let paper = false;
 
   // What a figure for a wide page has to give up on a narrow one.
@@ -17,7 +18,11 @@
     const margin = layout.margin || {};
     layout.margin = { ...margin, l: Math.min(margin.l ?? 60, 110), r: Math.min(margin.r ?? 20, 20), t: Math.min(margin.t ?? 40, 40) };
     if (margin.l < 80) layout.margin.l = 40;
-    layout.legend = { ...layout.legend, font: { size: 10 } };
+    const saved = Math.max((margin.b ?? 80) - BELOW, 0);
+    layout.margin.b = (margin.b ?? 80) - saved;
+    if (layout.height) layout.height -= saved;
+    const above = layout.legend?.y < 0 ? { y: 1.05, yanchor: "bottom" } : {};
+    layout.legend = { ...layout.legend, ...above, font: { size: 10 } };
     for (const note of layout.annotations || []) {
       note.font = { ...note.font, size: Math.min(note.font?.size ?? 12, 9) };
       if (note.x === 1 && note.xanchor === "left") Object.assign(note, { xanchor: "right", yanchor: "bottom" });

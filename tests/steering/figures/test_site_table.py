@@ -53,7 +53,7 @@ def test_the_worked_diff_of_the_documentation_adds_a_statistic(run: Path) -> Non
     assert header[at - 1 : at + 2] == ["interaction", "detour", "blindness, weighted by visits"]
     assert (clean[at], removed[at], first[at]) == ("1", "", "1.000")
     sentence = "Detour: moves made relative to those of the policy left alone."
-    assert sentence in text and sentence in page and "<th>detour</th>" in page
+    assert sentence in text and sentence in page and ">detour</th>" in page
 
 
 def test_the_worked_diff_of_the_documentation_adds_a_figure(run: Path) -> None:
