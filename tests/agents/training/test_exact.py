@@ -14,7 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from agents.checkpoints.zoo import load_policy
 from agents.networks.impala import ImpalaPolicyNet
-from agents.networks.policy import MazePolicy, move_log_probabilities
+from agents.networks.policy import move_log_probabilities
 from agents.sessions.history import EXACT, SNAPSHOTS, read_history
 from agents.training.exact import ExactConfig, Goal, make_batch, mirror_loss, train_exact
 from agents.training.pipeline import SPEC, TrainSpec, read_run, start_run, train_pipeline
@@ -125,23 +125,6 @@ def test_the_size_of_a_chunk_changes_rounding_alone(tmp_path: Path, one_thread: 
     short = replace(TINY, samples=1)
     nets = [train_exact(replace(short, chunk=chunk), tmp_path / str(chunk)).state_dict() for chunk in (3, 512)]
     assert all(torch.allclose(value, nets[1][name], atol=1e-4) for name, value in nets[0].items())
-
-
-def test_a_small_maze_is_begun_to_be_learned(tmp_path: Path) -> None:
-    """Its return rises from that of the first weights to that of right moves, if not yet in the right states."""
-    config = replace(TINY, samples=2_000, region=1, gamma=0.9, entropy=0.0)
-    maze = Maze.from_level(LEVEL, "easy")
-    maze = maze.with_cheese(maze.corner)
-    chains = Chains.of([maze])
-
-    def expected(net: ImpalaPolicyNet) -> float:
-        p = MazePolicy(net).move_probabilities(maze.observations())
-        return exact_returns(chains, p, config.gamma).expected
-
-    before = expected(ImpalaPolicyNet(1, generator=torch.Generator().manual_seed(config.seed)))
-    best = 10 * 0.9 ** (len(maze.path(maze.mouse, maze.corner)) - 2)
-    after = expected(train_exact(config, tmp_path))
-    assert before < 0.1 * best and after > 0.6 * best
 
 
 def test_a_run_ends_in_a_card_that_says_what_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
