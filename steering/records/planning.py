@@ -327,7 +327,8 @@ def basis_of(settings: PlanningSettings, part: str, unused: Collection[str]) -> 
         unused: names of the settings that the row does not depend on.
     """
     shared = {**to_plain(settings), "part": part, "revision": REVISION}
-    for name in (*unused, "device"):
+    shared.pop("device", None)  # a file of an earlier version names none
+    for name in unused:
         del shared[name]
     return hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()
 
