@@ -107,7 +107,7 @@ def layer_sweep(
         activation: stated of the file, as ``load_policy`` takes it.
         scale_pixels: stated of the file, as ``load_policy`` takes it.
         settings: other fields of :class:`steering.sweep.planning.SweepOptions`: ``mode``, ``horizon``, ``seed``,
-            ``vector``, ``random_draws``, ``episodes``, ``workers``, ``blindness``, ``competence`` and so on.
+            ``vector``, ``random_draws``, ``episodes``, ``workers``, ``device``, ``blindness``, ``competence`` ...
 
     Returns:
         The run, as :func:`steering.workflows.finished.load_run` reads it again later.

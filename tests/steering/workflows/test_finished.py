@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import builtins
+import inspect
 import io
 import os
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,13 @@ import pytest
 
 from envs.errors import InputError
 from envs.stored.json_records import to_json
+from steering.cli.layer_sweep import layer_sweep as command
+from steering.cli.options import numbers
 from steering.sweep.outcome_table import export_tables
+from steering.sweep.planning import SweepOptions
 from steering.sweep.store import Store
 from steering.workflows.finished import load_run
+from steering.workflows.sweep_runs import layer_sweep
 from tests.helpers.command import mazesteer
 from tests.helpers.runs import SITES, SPEC, make_run
 
@@ -76,6 +82,22 @@ def test_it_shows_itself_on_one_screen(made: Path) -> None:
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=str(tmp_path)):
         load_run(tmp_path)
+
+
+def test_the_call_and_the_command_have_the_same_defaults() -> None:
+    """A command's texts are read as the command reads them."""
+    typed = {name: each.default for name, each in inspect.signature(command).parameters.items()}
+    plain, called = SweepOptions("agent"), inspect.signature(layer_sweep).parameters
+    assert typed.pop("blindness_threshold") == plain.blindness and typed.pop("competence_threshold") == plain.competence
+    assert tuple(typed.pop("conditions").split(",")) == plain.conditions
+    assert numbers(typed.pop("coefficients"), "--coefficients", "coefficient") == plain.coefficients
+    shared = {each.name for each in fields(SweepOptions)} & set(typed) - {"checkpoint"}
+    assert {name: typed[name] for name in shared} == {name: getattr(plain, name) for name in shared} and len(
+        shared
+    ) > 10
+    assert all(
+        called[name].default == getattr(plain, name) for name in called if hasattr(plain, name) and name != "checkpoint"
+    )
 
 
 SCRIPT = """
