@@ -4,7 +4,7 @@
   const NARROW = 560, COLUMN = 342;  // pixels: below the first the layout of a phone; width of a column of print
   const all = (what, root = document) => [...root.querySelectorAll(what)];
   const BELOW = 96;  // pixels, for names of sites that stand upright
-  const PRINTED = 0.66;  // of their height, figures on paper
+  const PRINTED = 0.6;  // of their height, figures on paper
   let paper = false;
 
   // What a figure for a wide page has to give up on a narrow one.
@@ -51,7 +51,7 @@
       layout.width = room;
     } else if (small && !held.narrow) narrowed(layout);
     if (paper) Object.assign(layout, { width: room, height: layout.height * (plot.closest(".picture, #hero") ? 1 : PRINTED) });
-    plot.style.minHeight = small ? "0" : "";
+    Object.assign(plot.style, { minHeight: "0", height: `${layout.height}px` });  // which a later change of size keeps
     shaded(data, small);
     plot.dataset.drawn = small ? "narrow" : "wide";
     return Plotly.react(plot, data, layout, { ...CONFIG, displayModeBar: small ? false : "hover" });
@@ -96,9 +96,9 @@
       button.onclick = () => sorted(table, column);
       cell.append(button);
     });
-    if (!table.querySelector(".more")) return;
+    if (!table.querySelector(".more, .late")) return;
     const button = document.createElement("button"), name = () => (table.classList.contains("all") ? "fewer columns" : "more columns");
-    button.className = "columns";
+    button.className = table.querySelector(".more") ? "columns" : "columns phone";
     button.textContent = name();
     button.onclick = () => { table.classList.toggle("all"); button.textContent = name(); };
     table.parentElement.before(button);

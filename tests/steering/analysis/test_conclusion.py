@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from steering.analysis import conclusion
-from steering.analysis.conclusion import caveats, conclude_sweep
+from steering.analysis.conclusion import caveats, conclude_sweep, headline
 from steering.analysis.readings import readings
 from steering.analysis.summary import summarize
 from steering.experiments.conditions import Key
@@ -109,6 +110,19 @@ def test_without_probes_nothing_is_said_of_next_moves(summary: SweepSummary) -> 
     assert "; no longer at c (blindness 0.90 -> 0.10, below 0.5)" in first
     assert rule.startswith("That is no evidence of planning: reflex, an agent that was taught to plan nothing")
     assert planned == "Whether it plans was not asked (`mazesteer planning` does)."
+
+
+def test_the_headline_is_one_short_sentence_whatever_was_found(summary: SweepSummary) -> None:
+    assert headline(summary) == "Subtracting the cheese vector blinds agent up to b; at c it no longer does."
+    found = summary.boundary
+    nowhere = replace(summary, boundary=replace(found, site=None, next_site="input", low=None, high=None))
+    everywhere = replace(summary, boundary=replace(found, site="d", next_site=None, high="d"))
+    few = replace(summary, levels=replace(summary.levels, used=summary.levels.used[:3]))
+    unasked = replace(summary, boundary=replace(found, rule=None))
+    said = [headline(each) for each in (nowhere, everywhere, few, unasked)]
+    assert "nowhere, not even at input" in said[0] and "at every site swept, up to d" in said[1]
+    assert "seems to blind" in said[2] and "not settled" in said[2] and "nothing is said" in said[3]
+    assert all(len(text.split()) <= 30 and text.count(". ") == 0 for text in said)
 
 
 def test_probes_that_agree_have_a_sentence(summary: SweepSummary) -> None:
