@@ -57,7 +57,7 @@ def looked_at(browser: Any, path: Path, *expected: str) -> None:
         page.goto(f"file://{path}")
         page.wait_for_selector("figure .main-svg")
         assert len(page.locator(".answer").inner_text().split()) <= 30
-        ends = page.locator(".answer, figure:first-of-type .plot, .card").evaluate_all(
+        ends = page.locator(".answer, main > figure .plot, .card").evaluate_all(
             "parts => parts.map((part) => part.getBoundingClientRect().bottom)"
         )
         assert max(ends) <= height, "what a page says first is not on its first screen"
