@@ -90,7 +90,7 @@ def located_figure(found: PlanningSummary, row: Located) -> go.Figure:
         word = "up to" if reading.name == "departure" else "from"
         edges = Reading(PLANNING, reading.name, word, reading.site, reading.low, reading.high).edges(names_)
         if reading.site is not None and edges is not None:
-            draw_boundary(figure, edges, reading.name)
+            draw_boundary(figure, edges, reading.name, colour=SOURCE if reading.name == "departure" else MOUSE)
     figure.update_xaxes(tickangle=-50)
     figure.update_yaxes(title="part of the effect carried", range=[-0.15, 1.1])
     figure.update_layout(template="simple_white", height=520, legend=LEGEND, margin={"t": 90, "b": 150})

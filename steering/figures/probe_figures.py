@@ -13,7 +13,7 @@ from plotly.subplots import make_subplots
 
 from steering.analysis.readings import MOVES
 from steering.experiments.outcome import DISTANCES
-from steering.marks.colours import CHEESE, CORNER, INK, TOLD, TRICK, UNSIGNED, VECTOR, shades
+from steering.marks.colours import CHEESE, CORNER, INK, TOLD, UNSIGNED, VECTOR, shades
 from steering.marks.site_axis import (
     distance_labels,
     draw_boundary,
@@ -36,7 +36,7 @@ _KERNELS = dict(zip(("1x1", "3x3"), shades(TOLD, 2), strict=True))
 _VECTORS: tuple[tuple[str, str, Callable[[VectorReadings], Estimate]], ...] = (
     ("cosine", shades(VECTOR, 2)[0], lambda part: part.cosine),
     ("norm ratio", VECTOR, lambda part: part.norm_ratio),
-    ("interaction", TRICK, lambda part: part.interaction),
+    ("interaction", INK, lambda part: part.interaction),
 )
 
 
@@ -184,7 +184,7 @@ def _line(
 def _edge(figure: go.Figure, sites: Sequence[ProbedSite], reading: Reading, panel: int) -> None:
     depths = reading.edges([site.name for site in sites])
     if reading.site is not None and depths is not None:
-        draw_boundary(figure, depths, reading.what, panel)
+        draw_boundary(figure, depths, reading.what, panel, TOLD if reading.kind == DECODING else VECTOR)
 
 
 def _finish(figure: go.Figure, sites: Sequence[ProbedSite], height: int) -> None:

@@ -53,7 +53,7 @@ def readout_figure(found: ReadoutSummary) -> go.Figure:
             reading = Reading(DECODING, f"{READ} follows detours", "from", row.site, row.low, row.high)
             depths = reading.edges([site.name for site in found.sites])
             if depths is not None:
-                draw_boundary(figure, depths, reading.what, 2)
+                draw_boundary(figure, depths, reading.what, 2, TOLD)
     figure.update_yaxes(range=[-0.03, 1.05], title="share")
     figure.update_xaxes(categoryorder="array", categoryarray=names(found.sites), tickangle=-50)
     legend, margin = {"orientation": "h", "y": -0.22}, {"l": 70, "r": 150, "t": 40, "b": 190}
