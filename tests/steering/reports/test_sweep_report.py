@@ -56,7 +56,7 @@ def test_the_page_opens_without_a_complaint_and_asks_nothing_of_the_network(run:
         page.goto(f"file://{run}/report.html")
         page.wait_for_selector("#figure-hero .main-svg")
         assert page.evaluate("document.querySelector('video').src").startswith("data:video/mp4;base64,")
-        rows = page.locator("#trick td:not(.more), #methods li")
+        rows = page.locator("#trick td:not(.more), #methods p")
         assert rows.count() > 20 and not rows.last.is_visible()
         page.emulate_media(media="print")
         heights = rows.evaluate_all("cells => cells.map((cell) => cell.getBoundingClientRect().height)")
