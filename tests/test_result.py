@@ -157,10 +157,24 @@ def test_the_page_has_the_numbers_of_the_cheese_moved() -> None:
         lzma.decompress((ROOT / "docs" / "evidence" / "region5-move-summary.json.xz").read_bytes()), SweepSummary
     )
     assert found.checkpoint.sha256 == load_card("region5")["sha256"] and len(found.levels.used) == 64
-    said = PAGE[PAGE.index("Moving the cheese instead") :]
+    said = " ".join(PAGE[PAGE.index("Moving the cheese instead") :].split())
     rows = {short_site_name(site.name): site.conditions["move"] for site in found.sites}
     for site in ("block2.res1.resadd", "block3.conv", "block3.maxpool"):
         assert f"{ranged(vars(rows[site]), 'blindness', 2)} at `{site}`" in said
+
+
+def test_the_page_says_among_how_many_mazes_the_effect_lies() -> None:
+    header, visits, effective, largest = table("How widely the effect is spread over the 200 mazes:")
+    for name in header[1:]:
+        summary, _ = measured(name.strip("`"))
+        site = next(site for site in summary.sites if short_site_name(site.name) == "block3.conv")
+        cells = [row[column([header], name.strip("`"))] for row in (visits, effective, largest)]
+        assert summary.spread is not None and summary.spread.of == 20
+        assert cells == [
+            printed(site.conditions[MAIN].blindness_occupancy, 2),
+            f"{summary.spread.effective_mazes:.0f}",
+            f"{summary.spread.largest:.0%}",
+        ]
 
 
 def test_what_stands_beside_every_agent_is_the_control_as_it_was_measured(tmp_path: Path) -> None:

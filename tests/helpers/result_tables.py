@@ -40,7 +40,10 @@ def tables(scratch: Path, sweeps: Mapping[str, SweepSummary]) -> dict[str, Table
     series = {count: evidence(PLANNING, f"region5-{count}", scratch) for count in SERIES}
     return {
         "**Do they plan?**": in_short(plans),
-        "And it is local:": nearness({name: sweeps[name] for name in ("region5", "reflex")}, NEAR_SITES),
+        "The **handoff**": handoffs({name: plan for name, plan in plans.items() if name != "reflex"}),
+        "Subtraction fails first where the cheese is close:": nearness(
+            {name: sweeps[name] for name in ("region5", "reflex")}, NEAR_SITES
+        ),
         "### Planning over training": over_training(series),
         "### Detours to the corner": detours(plans, "corner"),
         "### Detours to the cheese": detours(plans, "cheese"),
@@ -125,6 +128,23 @@ def located_readings(plans: Mapping[str, PlanningSummary]) -> Table:
     }
     whats = list(dict.fromkeys(what for found in by_agent.values() for what in found))
     return [["what holds", *plans], *([what, *(found.get(what, "") for found in by_agent.values())] for what in whats)]
+
+
+def handoffs(plans: Mapping[str, PlanningSummary]) -> Table:
+    """Return where the mouse's place takes over from the source, and in how many resamples it never does."""
+    rows = [["handoff", *plans]]
+    for goal in ("corner", "cheese"):
+        found = [located_of(plan, "detour", goal) for plan in plans.values()]
+        parts = [next(part for part in located.readings if part.name == "handoff") for located in found]
+        rows.append([f"detours to the {goal}", *(_place(part.site, part.low, part.high) for part in parts)])
+        rows.append(["nowhere in, of the resamples", *(f"{part.nowhere:.0%}" for part in parts)])
+    return rows
+
+
+def _place(*sites: str | None) -> str:
+    """Return a site with its interval; one word where there is none."""
+    site, low, high = (short_site_name(end) if end else "nowhere" for end in sites)
+    return site if site == "nowhere" else f"{site} ({low} to {high})"
 
 
 def delays(plans: Mapping[str, PlanningSummary]) -> Table:
