@@ -382,7 +382,7 @@ def test_learning_rate_rises_and_falls_linearly() -> None:
 
 @pytest.mark.parametrize("field", ["scale", "samples", "batch_size", "levels_per_batch", "block"])
 def test_options_must_be_positive(field: str) -> None:
-    with pytest.raises(InputError, match=f"^imitation: {field} is 0"):
+    with pytest.raises(InputError, match=rf"^(imitation: )?{field} is 0, must be"):
         ImitationConfig(**{field: 0})
 
 

@@ -130,7 +130,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path: Path, request: p
 
 
 def test_killed_at_any_moment_it_ends_like_one_left_alone(tmp_path: Path) -> None:
-    """SIGKILL before each begin and end of a transaction and before each file is put in place: 30 moments, one a sweep.
+    """SIGKILL before each begin and end of a transaction and before each file is put in place: 31 moments, one a sweep.
 
     What was stored is there, nothing is there by halves, and each sweep, gone on with, ends like one left alone; so
     does one sweep that is killed again and again. The sweeps are forked from one process: tests/helpers/killed_sweeps.
@@ -138,7 +138,7 @@ def test_killed_at_any_moment_it_ends_like_one_left_alone(tmp_path: Path) -> Non
     subprocess.run([sys.executable, "-m", "tests.helpers.killed_sweeps", tmp_path], check=True, cwd=ROOT, timeout=600)
     moments, whole = json.loads((tmp_path / "moments.json").read_text()), tmp_path / "whole"
     results = FEW_RESULTS * len(str(OPTIONS.levels).split(","))
-    assert len(moments) == 30 and moments.count("COMMIT") == 2 + 4, "two to begin with, one for each unit"
+    assert len(moments) == 31 and moments.count("COMMIT") == 2 + 4, "two to begin with, one for each unit"
     found = []
     for number, name in enumerate(moments):
         count, _ = stored(tmp_path / f"killed-{number}")
