@@ -318,10 +318,13 @@ def _client(cluster: Cluster, workers: int) -> Iterator[Any]:
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what goes wrong is told in one line
     with contextlib.ExitStack() as stack:
         here = address or stack.enter_context(_own_cluster(workers))
+        client = None
         try:
             client = stack.enter_context(Client(here, timeout=CONNECT_SECONDS, set_as_default=False))
             client.wait_for_workers(1, timeout=CONNECT_SECONDS)
         except (OSError, ValueError, TypeError, RuntimeError, asyncio.TimeoutError) as error:
+            if client is not None and (reason := _all_paused(client.scheduler_info(n_workers=-1)["workers"].values())):
+                raise InputError(f"--executor dask: {reason}") from None
             reason = one_line(error) or type(error).__name__
             where = address or "this machine"
             raise InputError(f"no Dask scheduler with a worker answers at {where} ({reason})") from None

@@ -288,8 +288,8 @@ def test_a_cluster_whose_workers_cannot_even_begin_says_why(
     from distributed import Client
 
     with Client(scheduler_file=str(scheduler_file), set_as_default=False, timeout=60) as client:
-        while not client.nthreads():
-            time.sleep(0.1)
+        while [each["status"] for each in client.scheduler_info()["workers"].values()] != ["paused"]:
+            time.sleep(0.1)  # it is not as soon as it is there
     monkeypatch.setattr("steering.sweep.executors.CONNECT_SECONDS", 5)
     with pytest.raises(InputError, match="^--executor dask: Dask has paused all 1 workers"):
         next(dask(checkpoint, units, spec, Cluster(scheduler_file=scheduler_file)))
