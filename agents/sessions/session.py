@@ -30,6 +30,13 @@ LATER = {"teacher": "path", "mode": "hard"}  # options that states of earlier ve
 MOST_STATE = 2**32  # bytes of a state file: the widest network that is trained, three times
 
 
+def check_counts(options: object, stage: str, *names: str) -> None:
+    """Raise :class:`InputError` for an option of a stage, one of ``names``, that is below 1."""
+    for name in names:
+        if (count := getattr(options, name)) < 1:
+            raise InputError(f"{stage}: {name} is {count}, must be at least 1")
+
+
 @dataclass(frozen=True)
 class UpdateConfig:
     """Options of an update from a batch: linear warm-up, then linear decay of the rates."""

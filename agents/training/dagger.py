@@ -21,7 +21,7 @@ from agents.hardware import SAVE_EVERY, bf16_pays
 from agents.networks.impala import ImpalaPolicyNet, check_scale
 from agents.networks.policy import move_log_probabilities, sample_rows
 from agents.sessions.history import Watcher
-from agents.sessions.session import Progress, UpdateConfig
+from agents.sessions.session import Progress, UpdateConfig, check_counts
 from agents.training.imitation import ImitationConfig, batches
 from agents.training.supervised import Batch, SupervisedSession
 from envs.actions import ACTION_FOR_MOVE, Move
@@ -41,7 +41,7 @@ class DaggerConfig:
     """Options of a round of imitation on the policy's own walks."""
 
     scale: float = 1
-    """Scale of the network, 1 or more (:func:`agents.networks.impala.block_channels`)."""
+    """Scale of the network, a multiple of 1/16 (:func:`agents.networks.impala.block_channels`)."""
     region: int | None = 5
     """Side, in cells, of the top-right square where the cheese lies; None: anywhere."""
     seed: int = 0
@@ -83,9 +83,7 @@ class DaggerConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scale", check_scale(self.scale))
-        for name in ("samples", "n_envs", "random_states", "levels_per_batch", "block"):
-            if getattr(self, name) < 1:
-                raise InputError(f"dagger: {name} is {getattr(self, name)}, must be at least 1")
+        check_counts(self, "dagger", "samples", "n_envs", "random_states", "levels_per_batch", "block")
         if self.patience < 0:
             raise InputError(f"dagger: patience is {self.patience}, must be 0 (none needed) or more")
 

@@ -24,7 +24,7 @@ from agents.networks.impala import ImpalaPolicyNet, check_scale
 from agents.networks.policy import move_log_probabilities, to_input
 from agents.sessions.data import in_order
 from agents.sessions.history import Watcher
-from agents.sessions.session import Progress, Session, UpdateConfig
+from agents.sessions.session import Progress, Session, UpdateConfig, check_counts
 from envs.actions import N_MOVES
 from envs.errors import InputError
 from envs.simulator import procgen_env
@@ -41,7 +41,7 @@ class ExactConfig:
     """Options of a training by exact gradients."""
 
     scale: float = 1
-    """Scale of the network, 1 or more (:func:`agents.networks.impala.block_channels`)."""
+    """Scale of the network, a multiple of 1/16 (:func:`agents.networks.impala.block_channels`)."""
     region: int | None = 5
     """Side, in cells, of the top-right square where the cheese lies; None: anywhere."""
     levels: tuple[int, int] = TRAIN_LEVELS
@@ -80,9 +80,7 @@ class ExactConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scale", check_scale(self.scale))
-        for name in ("samples", "levels_per_batch", "passes", "chunk"):
-            if getattr(self, name) < 1:
-                raise InputError(f"exact: {name} is {getattr(self, name)}, must be at least 1")
+        check_counts(self, "exact", "samples", "levels_per_batch", "passes", "chunk")
         if not self.mirror_step > 0.0:
             raise InputError(f"exact: mirror_step is {self.mirror_step}, must be above 0")
         for name in ("entropy", "learning_rate"):

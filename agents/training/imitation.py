@@ -23,9 +23,8 @@ from agents.hardware import SAVE_EVERY, bf16_pays
 from agents.networks.impala import ImpalaPolicyNet, check_scale
 from agents.sessions.data import in_order
 from agents.sessions.history import Watcher
-from agents.sessions.session import Progress, UpdateConfig
+from agents.sessions.session import Progress, UpdateConfig, check_counts
 from agents.training.supervised import Batch, SupervisedSession
-from envs.errors import InputError
 from envs.maze import Maze
 from envs.simulator import procgen_env
 from envs.training.levels import TRAIN_LEVELS, place_cheese
@@ -39,7 +38,7 @@ class ImitationConfig:
     """Options of the warm start."""
 
     scale: float = 1
-    """Scale of the network, 1 or more (:func:`agents.networks.impala.block_channels`)."""
+    """Scale of the network, a multiple of 1/16 (:func:`agents.networks.impala.block_channels`)."""
     region: int | None = 5
     """Side, in cells, of the top-right square where the cheese lies; None: anywhere."""
     seed: int = 0
@@ -77,9 +76,7 @@ class ImitationConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scale", check_scale(self.scale))
-        for name in ("samples", "batch_size", "levels_per_batch", "block"):
-            if getattr(self, name) < 1:
-                raise InputError(f"imitation: {name} is {getattr(self, name)}, must be at least 1")
+        check_counts(self, "imitation", "samples", "batch_size", "levels_per_batch", "block")
 
     @property
     def update(self) -> UpdateConfig:

@@ -19,6 +19,7 @@ from agents.hardware import SAVE_EVERY, bf16_pays, keep_freed_memory
 from agents.networks.impala import ImpalaPolicyNet, check_scale
 from agents.networks.sb3_policy import MazeActorCriticPolicy, MazePPO
 from agents.sessions.history import Watcher
+from agents.sessions.session import check_counts
 from agents.training.ppo_archive import ARCHIVE, read_state, restore, save_run, warm_weights
 from envs.errors import InputError
 from envs.training.levels import TRAIN_LEVELS
@@ -42,7 +43,7 @@ class PPOConfig:
     """
 
     scale: float = 1
-    """Scale of the network, 1 or more (:func:`agents.networks.impala.block_channels`)."""
+    """Scale of the network, a multiple of 1/16 (:func:`agents.networks.impala.block_channels`)."""
     region: int | None = 5
     """Side, in cells, of the top-right square where the cheese lies; None: anywhere."""
     levels: tuple[int, int] = TRAIN_LEVELS
@@ -84,9 +85,7 @@ class PPOConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scale", check_scale(self.scale))
-        for name in ("total_steps", "n_envs", "n_steps", "epochs", "minibatches"):
-            if getattr(self, name) < 1:
-                raise InputError(f"ppo: {name} is {getattr(self, name)}, must be at least 1")
+        check_counts(self, "ppo", "total_steps", "n_envs", "n_steps", "epochs", "minibatches")
         if self.rollout % self.minibatches or self.rollout // self.minibatches < 2:
             raise InputError(
                 f"ppo: {self.n_envs} environments x {self.n_steps} steps do not divide into {self.minibatches} "

@@ -212,7 +212,7 @@ def _finished(running: Any, client: Any, moved: set[str]) -> Iterator[Any]:
         if time.monotonic() < quiet_until:
             continue
         quiet_until = time.monotonic() + SILENCE
-        workers = client.scheduler_info(n_workers=-1)["workers"]
+        workers = _workers_of(client)
         paused = [address for address, worker in workers.items() if worker["status"] == "paused"]
         if reason := _all_paused(workers.values()):
             if not told:
@@ -222,6 +222,12 @@ def _finished(running: Any, client: Any, moved: set[str]) -> Iterator[Any]:
             held = {key for keys in client.processing(paused).values() for key in keys}
             moved |= held
             client.cancel([future for future in list(running.futures) if future.key in held])
+
+
+def _workers_of(client: Any) -> Mapping[str, Any]:
+    """Return what the scheduler knows of its workers, by address: all of them, where Dask would give a few."""
+    known: Mapping[str, Any] = client.scheduler_info(n_workers=-1)["workers"]
+    return known
 
 
 def _all_paused(workers: Collection[Mapping[str, Any]]) -> str:
@@ -243,8 +249,7 @@ def _scattered(client: Any, checkpoint: Checkpoint) -> Any:
         client.wait_for_workers(1, timeout=CONNECT_SECONDS)
         return client.scatter(checkpoint, broadcast=True)
     except (TimeoutError, asyncio.TimeoutError, ValueError):  # nobody to send it to, or paused before all had it
-        workers = client.scheduler_info(n_workers=-1)["workers"].values()
-        reason = _all_paused(workers) or "all workers are gone, and no new one came"
+        reason = _all_paused(_workers_of(client).values()) or "all workers are gone, and no new one came"
         raise InputError(
             f"--executor dask: {reason}; what was finished is stored: type the same command to go on"
         ) from None
@@ -323,12 +328,12 @@ def _client(cluster: Cluster, workers: int) -> Iterator[Any]:
             client = stack.enter_context(Client(here, timeout=CONNECT_SECONDS, set_as_default=False))
             client.wait_for_workers(1, timeout=CONNECT_SECONDS)
         except (OSError, ValueError, TypeError, RuntimeError, asyncio.TimeoutError) as error:
-            if client is not None and (reason := _all_paused(client.scheduler_info(n_workers=-1)["workers"].values())):
+            if client is not None and (reason := _all_paused(_workers_of(client).values())):
                 raise InputError(f"--executor dask: {reason}") from None
             reason = one_line(error) or type(error).__name__
             where = address or "this machine"
             raise InputError(f"no Dask scheduler with a worker answers at {where} ({reason})") from None
-        able = [info["resources"].get("GPU", 0) for info in client.scheduler_info(n_workers=-1)["workers"].values()]
+        able = [info["resources"].get("GPU", 0) for info in _workers_of(client).values()]
         if max(able, default=0) < cluster.gpus_per_unit:
             raise InputError(
                 f"--gpus-per-unit {cluster.gpus_per_unit:g}: no worker has as many; start them with --resources GPU=1"
