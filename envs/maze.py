@@ -11,8 +11,10 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -25,8 +27,10 @@ from envs.simulator import procgen_env, state_bytes
 from envs.simulator.ascii_states import ascii_state
 from envs.simulator.state_bytes import MazeState
 from envs.simulator.state_layout import SPACE, WALL
+from envs.stored.sources import read_file
 
 Cell = tuple[int, int]
+_MOST_TEXT = 2**14  # bytes of a maze drawn in characters; the largest has 650
 # All that a picture of procgen's depends on, besides the grid and the mouse.
 _THEME = ("background_index", "bg_tile_ratio", "bg_pct_x", "use_backgrounds", "use_monochrome_assets")
 
@@ -118,6 +122,15 @@ class Maze:
             )
         return maze
 
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str], mode: str = "hard") -> Maze:
+        """Return the maze drawn in a text file; :class:`InputError` names it and says what :meth:`from_ascii` does."""
+        text = read_file(Path(path), _MOST_TEXT, "give the text of a maze").decode(errors="replace")
+        try:
+            return cls.from_ascii(text, mode)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+
     # -- cells ------------------------------------------------------------------------------
 
     @property
@@ -158,6 +171,11 @@ class Maze:
         """Return the free cells of the top-right r x r square (``x, y >= dim - r``)."""
         side = range(max(self.dim - r, 0), self.dim)
         return frozenset((x, y) for y in side for x in side if self.walls[y][x] == ".")
+
+    @property
+    def label(self) -> str:
+        """Return the maze's name in captions: ``level 26``, or ``maze of one's own``."""
+        return "maze of one's own" if self.level is None else f"level {self.level}"
 
     # -- variants ---------------------------------------------------------------------------
 
@@ -328,6 +346,5 @@ class Maze:
     @property
     def _words(self) -> str:
         """Return in a line which maze it is."""
-        level = "maze of one's own" if self.level is None else f"level {self.level}"
         cheese = "no cheese" if self.cheese is None else f"cheese on {self.cheese}"
-        return f"{level}, {self.mode}, {self.dim}x{self.dim}, mouse on {self.mouse}, {cheese}"
+        return f"{self.label}, {self.mode}, {self.dim}x{self.dim}, mouse on {self.mouse}, {cheese}"

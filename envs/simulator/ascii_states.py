@@ -30,8 +30,9 @@ def ascii_state(text: str, mode: str) -> MazeState:
     if world is None:
         raise InputError(f"maze mode {mode!r} is not supported; use 'hard' or 'easy'")
     if dim < 3 or dim % 2 == 0 or dim > world or any(len(row) != dim for row in rows):
+        lengths = sorted({len(row) for row in rows}) or [0]
         raise InputError(
-            f"ASCII maze: {dim} rows of lengths {sorted({len(r) for r in rows})}; "
+            f"ASCII maze: {dim} rows of {lengths[0]} to {lengths[-1]} characters; "
             f"a {mode} maze is a square of odd side 3 to {world}"
         )
     for number, row in enumerate(rows, 1):

@@ -21,13 +21,16 @@ from steering.cli.options import (
     Checkpoint,
     Coefficient,
     Horizon,
+    Level,
+    MazeFile,
     Mode,
     ScalePixels,
     Seed,
     SiteName,
     Threshold,
     argument,
-    number,
+    one_maze,
+    site_named,
 )
 
 app = typer.Typer(
@@ -80,7 +83,8 @@ def main() -> None:
 @app.command()
 def outcome(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
-    level: Annotated[int, number("level", "Procgen level seed.")] = 0,
+    level: Level = None,
+    maze: MazeFile = None,
     site: SiteName = None,
     condition: Annotated[str, typer.Option(help="clean, no_cheese, or a condition of layer-sweep.")] = "clean",
     coefficient: Coefficient = 1.0,
@@ -92,39 +96,49 @@ def outcome(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     field: Annotated[bool, typer.Option("--field", help="Add the move probabilities of every state.")] = False,
 ) -> None:
-    """The exact outcome of one level under one condition."""
+    """Compute the exact outcome of one level under one condition, beside clean and cheese removed."""
     from agents.checkpoints.cards import mode_for
     from agents.checkpoints.zoo import load_policy
-    from envs.maze import Maze
+    from envs.shown.displays import text_table
+    from steering.experiments.conditions import find_condition
     from steering.experiments.exact import LevelEvaluator, field_to_json
     from steering.experiments.level_conditions import intervention_named
-    from steering.interventions.sites import find_site
+    from steering.experiments.outcome import outcome_texts
 
+    chosen = find_condition(condition)
     policy = load_policy(checkpoint, activation=activation, scale_pixels=scale_pixels)
     mode = mode_for(mode, policy.name, policy.card)
-    site = find_site(policy.net, site).name if site is not None else None
-    evaluator = LevelEvaluator(policy, Maze.from_level(level, mode), horizon)
-    edit = intervention_named(policy, evaluator.maze, condition, site, coefficient, seed)
+    world = one_maze(level, maze, mode)
+    site = site_named(policy, site) if chosen.at_one_site and not chosen.reference else None
+    evaluator = LevelEvaluator(policy, world, horizon)
+    edit = intervention_named(policy, world, condition, site, coefficient, seed)
     blind = condition == "no_cheese"
     found = evaluator.no_cheese if blind else evaluator.fields([edit])[0]
     result = evaluator.no_cheese_outcome() if blind else evaluator.outcome_of(found)
     report: dict[str, Any] = {
-        "level": level,
+        "policy": policy.name,
+        "level": world.level,
+        "maze": world.to_ascii(),
         "mode": mode,
         "site": site,
         "condition": condition,
         "coefficient": coefficient,
         "horizon": horizon,
         "outcome": result.to_json(),
+        "clean": evaluator.clean_outcome().to_json(),
+        "no_cheese": evaluator.no_cheese_outcome().to_json(),
     }
     if field:
-        report["field"] = field_to_json(evaluator.maze, found)
+        report["field"] = field_to_json(world, found)
     if as_json:
         print(json.dumps(report, allow_nan=False))
         return
-    print(f"level {level}, mode {mode}, {condition}" + (f" at {site}" if site else "") + f", within {horizon} moves")
-    for name, value in result.to_json().items():
-        print(f"  {name:<26}{'-' if value is None else f'{value:.4f}'}")
+    beside = {"clean": evaluator.clean_outcome(), "cheese removed": evaluator.no_cheese_outcome()}
+    times = f" x {coefficient:g}" if not chosen.reference else ""
+    print(f"{policy.name}, {world.label}, mode {mode}, within {horizon} moves, exact")
+    print(f"{condition}{times}" + (f" at {site}" if site else "") + "\n")
+    shown = beside if chosen.reference else {condition.replace("_", " "): result, **beside}
+    print(text_table(["", *shown], outcome_texts(list(shown.values()))))
     for row in report.get("field", []):
         moves = "  ".join(f"{move} {p:.3f}" for move, p in row["probabilities"].items())
         print(f"  {tuple(row['cell'])} {row['facing']:<5}  {moves}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -14,17 +14,22 @@ from steering.cli.options import (
     Activation,
     Checkpoint,
     Coefficient,
+    Level,
+    MazeFile,
     Mode,
     ScalePixels,
     Seed,
+    SiteName,
     argument,
     number,
+    one_maze,
     path,
+    several_mazes,
+    site_named,
 )
 
 commands = typer.Typer()
 
-Site = Annotated[str | None, typer.Option("--site", help="Site name (see `sites`; default: the published one).")]
 Horizon = Annotated[int, number("horizon", "Moves at most.")]
 Size = Annotated[int, number("size", "Pixels of a maze's side.")]
 Fps = Annotated[float, number("fps", "Frames, and moves, a second.")]
@@ -41,8 +46,9 @@ def _stopped() -> str:
 @told_if_stopped(_stopped)
 def video(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
-    level: Annotated[str, typer.Option(help="Procgen level seeds: 3, or 3,7,12, or 0:4.")] = "0",
-    site: Site = None,
+    level: Annotated[str | None, typer.Option(help="Procgen level seeds: 3, or 3,7,12, or 0:4 (default: 0).")] = None,
+    maze: MazeFile = None,
+    site: SiteName = None,
     conditions: Annotated[
         str,
         typer.Option(
@@ -70,8 +76,6 @@ def video(
     from agents.checkpoints.cards import mode_for
     from agents.checkpoints.zoo import load_policy
     from envs.files import check_folder, write_atomic
-    from envs.maze import Maze
-    from steering.experiments.levels import parse_levels
     from steering.films.condition_film import Cast, heat_overlays, roll
     from steering.workflows.progress import bar
     from videos.encode import check_film_path
@@ -81,25 +85,27 @@ def video(
     look = Look(side=size, crop=crop, fps=fps)
     policy = load_policy(checkpoint, activation=activation, scale_pixels=scale_pixels)
     named = tuple(part.strip() for part in conditions.split(",") if part.strip())
-    cast = Cast(named, _site(policy, site), coefficient, seed, horizon, heat, channel)
+    cast = Cast(named, site_named(policy, site), coefficient, seed, horizon, heat, channel)
     check_film_path(out)
     if record is not None:
         check_folder(record)
     mode = mode_for(mode, policy.name, policy.card)
-    mazes = Maze.from_levels(parse_levels(level), mode)
+    mazes = several_mazes(level, maze, mode)
     rows, heats = [], []
     with bar("filming") as progress:
-        for done, maze in enumerate(mazes):
+        for done, world in enumerate(mazes):
             progress(done, len(mazes) + 1)
-            rows.append(roll(policy, maze, cast))
-            heats.append(heat_overlays(policy, maze, rows[-1], cast))
+            rows.append(roll(policy, world, cast))
+            heats.append(heat_overlays(policy, world, rows[-1], cast))
         progress(len(mazes), len(mazes) + 1)
         film_of(rows, out, look=look, grid=grid, heats=heats)
+    labels = {world.level: world.label for world in mazes}
     for track in (track for row in rows for track in row):
         end = "reached the cheese" if track.reached_cheese else "did not reach the cheese"
-        print(f"level {track.facts.level}, mode {mode}, {track.facts.condition}: {end} in {len(track)} moves")
+        print(f"{labels[track.facts.level]}, mode {mode}, {track.facts.condition}: {end} in {len(track)} moves")
         if record is not None:
-            file = record / f"level{track.facts.level or 0:05d}_{track.facts.condition}.npz"
+            stem = f"level{track.facts.level:05d}" if track.facts.level is not None else "maze"
+            file = record / f"{stem}_{track.facts.condition}.npz"
             write_atomic(file, track.to_bytes())
             print(f"  rollout: {file}")
     print(f"film: {out}")
@@ -109,8 +115,9 @@ def video(
 @told_if_stopped(_stopped)
 def field(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
-    level: Annotated[int, number("level", "Procgen level seed.")] = 0,
-    site: Site = None,
+    level: Level = None,
+    maze: MazeFile = None,
+    site: SiteName = None,
     condition: Annotated[str, typer.Option(help="What clean is compared with; clean: that alone.")] = "subtract",
     coefficient: Coefficient = 1.0,
     facing: Annotated[str, typer.Option(help="left, right, or visited (the mean by expected visits).")] = "visited",
@@ -131,7 +138,6 @@ def field(
     from agents.checkpoints.cards import mode_for
     from agents.checkpoints.zoo import load_policy
     from envs.files import check_folder, write_atomic
-    from envs.maze import Maze
     from steering.experiments.exact import LevelEvaluator
     from steering.experiments.level_conditions import intervention_named
     from steering.films.map_film import field_map
@@ -142,12 +148,12 @@ def field(
     check_format(out)
     check_folder(out.parent)
     policy = load_policy(checkpoint, activation=activation, scale_pixels=scale_pixels)
-    name, mode = _site(policy, site), mode_for(mode, policy.name, policy.card)
-    evaluator = LevelEvaluator(policy, Maze.from_level(level, mode), horizon)
+    name, mode = site_named(policy, site), mode_for(mode, policy.name, policy.card)
+    evaluator = LevelEvaluator(policy, one_maze(level, maze, mode), horizon)
     edit = intervention_named(policy, evaluator.maze, condition, name, coefficient, seed)
     blocks = field_map(policy, evaluator.maze, name) if heat == "map" else None
     heat = "none" if blocks is not None else heat
-    caption = f"level {level}{'' if mode == 'hard' else f' ({mode})'}, policy {policy.name}"
+    caption = f"{evaluator.maze.label}{'' if mode == 'hard' else f' ({mode})'}, policy {policy.name}"
     if condition == "clean":
         shown = panels(level_fields(evaluator, {})[0], facing=facing, heat=heat)
     elif condition == "no_cheese":
@@ -248,12 +254,3 @@ def replay(
     if out is not None:
         film_of(rows_of(tracks), out, look=look, grid=grid)
         print(f"film: {out}")
-
-
-def _site(policy: Any, name: str | None) -> str:
-    """Return the full name of a site; by default where the sweep records its rollouts."""
-    from steering.interventions.sites import find_site, select_sites
-    from steering.sweep.recordings import rollout_site
-
-    trunk = [each.name for each in select_sites("trunk", policy.net)]
-    return find_site(policy.net, name or rollout_site(trunk)).name

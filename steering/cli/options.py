@@ -5,11 +5,15 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from envs.errors import RANGES, InputError
+
+if TYPE_CHECKING:
+    from agents.networks.policy import Policy
+    from envs.maze import Maze
 
 
 def number(name: str, help: str, *flags: str) -> Any:
@@ -27,9 +31,9 @@ def numbers(text: str, option: str, name: str) -> tuple[float, ...]:
     return tuple(RANGES[name].check(value) for value in found)
 
 
-def path(help: str) -> Any:
+def path(help: str, *flags: str) -> Any:
     """Return the option of a file or a directory, which has a name."""
-    return typer.Option(help=help, parser=_named, metavar="<path>")
+    return typer.Option(*flags, help=help, parser=_named, metavar="<path>")
 
 
 def argument(help: str, metavar: str | None = None) -> Any:
@@ -49,13 +53,49 @@ def _named(text: str) -> Path:
     return Path(text)
 
 
+def one_maze(level: int | None, maze: Path | None, mode: str) -> Maze:
+    """Return the maze of ``--level`` (0 where neither is given) or of ``--maze``; :class:`InputError` for both."""
+    from envs.maze import Maze
+
+    _check_one_of(level, maze)
+    return Maze.from_level(level or 0, mode) if maze is None else Maze.from_file(maze, mode)
+
+
+def several_mazes(levels: str | None, maze: Path | None, mode: str) -> list[Maze]:
+    """Return the mazes of a list of levels, or the one of ``--maze``, as :func:`one_maze` does."""
+    from envs.maze import Maze
+    from steering.experiments.levels import parse_levels
+
+    _check_one_of(levels, maze)
+    return Maze.from_levels(parse_levels(levels or "0"), mode) if maze is None else [Maze.from_file(maze, mode)]
+
+
+def _check_one_of(level: int | str | None, maze: Path | None) -> None:
+    if level is not None and maze is not None:
+        raise InputError("give --level or --maze, not both")
+
+
+def site_named(policy: Policy, name: str | None) -> str:
+    """Return the full name of a site; by default the published one, or the middle one of another network's trunk."""
+    from steering.interventions.sites import find_site, select_sites
+    from steering.sweep.recordings import rollout_site
+
+    trunk = [site.name for site in select_sites("trunk", policy.net)]
+    return find_site(policy.net, name or rollout_site(trunk)).name
+
+
+Level = Annotated[int | None, number("level", "Procgen level seed (default: 0).")]
+MazeFile = Annotated[
+    Path | None,
+    path("A text file with a maze of your own, in place of --level: # wall, . free, M mouse, C cheese.", "--maze"),
+]
 Horizon = Annotated[int, number("horizon", "Moves within which outcomes are counted.")]
 Seed = Annotated[int, number("seed", "Seed of every random draw.")]
 Mode = Annotated[
     str | None,
     typer.Option(help="Procgen's distribution mode: hard or easy (default: the run's, else as trained, else hard)."),
 ]
-SiteName = Annotated[str | None, typer.Option("--site", help="Site name (see `sites`).")]
+SiteName = Annotated[str | None, typer.Option("--site", help="Site name (see `sites`; default: the published one).")]
 Coefficient = Annotated[float, number("coefficient", "Multiple of the vector.")]
 Activation = Annotated[
     str | None,

@@ -221,12 +221,11 @@ def evaluate(
     evaluator = LevelEvaluator(policy, maze, horizon)
     edits = Intervention() if intervention is None else intervention
     (found,) = evaluator.outcomes([edits])
-    level = "maze of one's own" if maze.level is None else f"level {maze.level}"
     return Evaluation(
         **{name: getattr(found, name) for name in OUTCOME_FIELDS},
         clean=evaluator.clean_outcome(),
         no_cheese=evaluator.no_cheese_outcome(),
-        title=f"{policy.name}, {level}, {edits.describe()}, within {horizon} moves",
+        title=f"{policy.name}, {maze.label}, {edits.describe()}, within {horizon} moves",
     )
 
 

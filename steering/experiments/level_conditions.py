@@ -198,7 +198,7 @@ def intervention_named(
     else:
         name = find_site(policy.net, site).name
     if maze.cheese is None:
-        raise InputError(f"condition {condition!r}: level {maze.level} has no cheese to take a vector of")
+        raise InputError(f"condition {condition!r}: {maze.label} has no cheese to take a vector of")
     return level_intervention(
         policy, maze, Key(maze.level or 0, condition, name, coefficient), VectorSource("start"), seed
     )

@@ -228,11 +228,11 @@ def moved_cheese(maze: Maze, seed: int, draw: int, apart_from: Cell | None = Non
         InputError: if there is no such cell, or the level has no cheese.
     """
     if maze.cheese is None:
-        raise InputError(f"{MOVE}: level {maze.level} has no cheese to move")
+        raise InputError(f"{MOVE}: {maze.label} has no cheese to move")
     barred = {maze.cheese, maze.mouse, apart_from, *maze.region(REGION)}
     cells = [cell for cell in maze.cells if cell not in barred]
     if not cells:
-        raise InputError(f"{MOVE}: level {maze.level} has no other cell for the cheese; leave the level out")
+        raise InputError(f"{MOVE}: {maze.label} has no other cell for the cheese; leave the level out")
     return maze.with_cheese(cells[int(generator(seed, maze.level or 0, MOVE, draw).integers(len(cells)))])
 
 
@@ -266,7 +266,7 @@ def donors(maze: Maze, condition: str, seed: int, draw: int, count: int) -> list
                 found[fit.level] = fit
                 if len(found) == count:
                     return list(found.values())
-    raise InputError(f"level {maze.level}: {condition} needs {count} levels to take vectors from, found {len(found)}")
+    raise InputError(f"{maze.label}: {condition} needs {count} levels to take vectors from, found {len(found)}")
 
 
 def _fitting(candidate: Maze, maze: Maze, draws: Draw) -> Maze | None:

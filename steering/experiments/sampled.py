@@ -127,7 +127,7 @@ class _Episode:
         self.reached = last.cell == self.maze.cheese
         made = len(self.moves)
         if not self.reached and made < MAX_HORIZON:
-            raise InputError(f"level {self.maze.level}: procgen ended an episode at {last.cell} after {made} moves")
+            raise InputError(f"{self.maze.label}: procgen ended an episode at {last.cell} after {made} moves")
         self.states.append(last)
         self.ended = True
 

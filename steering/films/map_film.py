@@ -94,9 +94,7 @@ def pair_map(policy: Policy, maze: Maze, sites: Sequence[Site], seed: int = 0, d
             blocks=1 - effects.rest[:, 0] / size,
             places=1 - places.carried[:, : len(PLACES), 0] / size,
         )
-    raise InputError(
-        f"level {maze.level}: no detour {distance} cells away whose places are apart; choose another level"
-    )
+    raise InputError(f"{maze.label}: no detour {distance} cells away whose places are apart; choose another level")
 
 
 def most_changed_pair(policy: Policy, pairs: Sequence[Shown]) -> Shown:
@@ -197,7 +195,7 @@ def film_map(
                 for title, said, world in zip(titles, found.captions(k), found.shown.mazes, strict=True)
             ]
             header = (
-                f"level {maze.level}, policy {policy.name}: B's activations in one block of A at {name} ({k + 1} of "
+                f"{maze.label}, policy {policy.name}: B's activations in one block of A at {name} ({k + 1} of "
                 f"{len(names)}); a detour to the {found.goal.value}, TV(A, B) {found.apart:.2f}"
             )
             size = CHART_HEIGHT, film_width(len(panels), look.side) - 2 * GAP
@@ -223,12 +221,12 @@ def field_map(policy: Policy, maze: Maze, site: str) -> tuple[Heat, Cell]:
     """
     where = check_map(find_site(policy.net, site))
     if maze.cheese is None:
-        raise InputError(f"level {maze.level}: no cheese, whose effect the map is about; choose another level")
+        raise InputError(f"{maze.label}: no cheese, whose effect the map is about; choose another level")
     rng = generator(0, maze.level or 0, "map of a field", 0)
     states = [state for state in maze.states if state.cell != maze.cheese]
     apart = [shown for shown in (shown_cheese(maze, state, rng) for state in states) if shown is not None]
     if not apart:
-        raise InputError(f"level {maze.level}: the places of cheese and mouse touch everywhere; choose another level")
+        raise InputError(f"{maze.label}: the places of cheese and mouse touch everywhere; choose another level")
     shown = most_changed_pair(policy, apart)
     effects = block_effects(policy, [shown], [where])
     size = float(effects.apart[0])

@@ -155,10 +155,9 @@ def show_field(
 
     evaluator = LevelEvaluator(policy, maze, horizon)
     fields = level_fields(evaluator, {} if intervention is None else {title: intervention})
-    where = "maze of one's own" if maze.level is None else f"level {maze.level}"
     told = "" if intervention is None else f": {intervention.describe()}"
     return field_figure(
-        field_drawing(panels(*fields, facing=facing, heat=heat), f"{where}, policy {policy.name}{told}")
+        field_drawing(panels(*fields, facing=facing, heat=heat), f"{maze.label}, policy {policy.name}{told}")
     )
 
 

@@ -136,9 +136,7 @@ def _site_frames(
         "blindness",
     )
     stride = max(1, math.ceil(max(len(track) for track in tracks) / (seconds * look.fps)))
-    header = (
-        f"level {maze.level}, policy {policy.name}: cheese vector subtracted at {name} ({number + 1} of {len(curve)})"
-    )
+    header = f"{maze.label}, policy {policy.name}: cheese vector subtracted at {name} ({number + 1} of {len(curve)})"
     final = number + 1 == len(curve)
     paced = dataclasses.replace(look, stride=stride, card=0.0, hold=look.hold * (3 if final else 1))
     yield from grid_frames([(maze, panels)], header=header, look=paced, chart=chart)

@@ -250,7 +250,6 @@ BAD = [
     (["outcome", "--condition", "all_site"], "all_sites"),
     (["outcome", "--level", "-1"], "--level"),
     (["outcome", "--level", "99999999999"], "level"),
-    (["outcome", "--condition", "subtract"], "--site"),
     (["outcome", "--condition", "blind", "--site", "input"], "condition"),
     (["outcome", "missing.pth"], "no such file"),
     (["video", "--out", "film.avi", "--level", "2", "--horizon", "2"], "film.avi"),
