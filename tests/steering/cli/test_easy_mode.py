@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,21 @@ def test_a_run_is_gone_on_with_in_its_mode_and_in_no_other(run: Path) -> None:
     ):
         done = mazesteer(*command, "--levels", "26", "--mode", "hard", "--out", run)
         assert done.returncode == 2 and re.search(r"with mode \W*easy", done.stderr), done.stderr
+
+
+def test_two_easy_runs_are_compared_and_none_with_a_hard_one(agent: Path, tmp_path: Path) -> None:
+    levels = ",".join(PROBED.split(",")[:6])
+    few = ["--levels", levels, "--conditions", "subtract", "--episodes", "0", "--horizon", "16", "--workers", "1"]
+    few += ["--sites", MAP]
+    typed("layer-sweep", agent, *few, "--out", tmp_path / "one")
+    typed("layer-sweep", "region5-seed1", "--mode", "easy", *few, "--out", tmp_path / "other")
+    typed("compare", tmp_path / "one", tmp_path / "other", "--out", tmp_path / "both")
+    assert "mode easy" in (tmp_path / "both" / "compare.md").read_text()
+    found = json.loads((tmp_path / "both" / "compare.json").read_text())
+    assert found["mode"] == "easy" and found["levels"] == list(map(int, levels.split(",")))
+    hard = tmp_path / "hard"
+    shutil.copytree(tmp_path / "other", hard)
+    spec = json.loads((hard / "spec.json").read_text())
+    (hard / "spec.json").write_text(json.dumps({**spec, "mode": "hard"}))
+    done = mazesteer("compare", tmp_path / "one", hard, "--out", tmp_path / "none")
+    assert done.returncode == 2 and "mode" in done.stderr, done.stderr
