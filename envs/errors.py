@@ -19,9 +19,15 @@ class InputError(ValueError):
     """
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return a hint naming the known word nearest to ``name``, or the list of known words."""
+def nearest(name: str, known: Iterable[str], most: int = 1) -> str:
+    """Return a hint naming the known word nearest to ``name``, or the list of known words.
+
+    With ``most`` above 1 it names so many, however far they are: for words that are too many to be listed.
+    """
     known = list(known)
+    if most > 1:
+        *first, last = map(repr, difflib.get_close_matches(name, known, n=most, cutoff=0.0))
+        return f"did you mean {', '.join(first)}{' or ' if first else ''}{last}?"
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     if close:
         return f"did you mean {close[0]!r}?"

@@ -68,7 +68,7 @@ def power_of_run(directory: Path, width: float, site: str | None = None) -> list
 
 def _power_at(table: OutcomeTable, directory: Path, site: str, width: float) -> SitePower:
     if site not in table.spec.sites:
-        raise InputError(f"--site {site!r} was not swept in {directory}; {nearest(site, table.spec.sites)}")
+        raise InputError(f"--site {site!r} was not swept in {directory}; {nearest(site, table.spec.sites, most=3)}")
     edited, clean = table.condition(MAIN, site).tv_no_cheese, table.reference("clean").tv_no_cheese
     low, high = bootstrap.blindness_interval(edited, clean, maze_weights(table))
     found = levels_needed(edited, clean, width, np.random.default_rng(table.spec.seed))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from envs.errors import InputError, check_random_seed, told_if_stopped
-from steering.cli.options import DEFAULT_CHECKPOINT, Activation, Checkpoint, Mode, ScalePixels, argument, number, path
+from steering.cli.options import (
+    DEFAULT_CHECKPOINT,
+    Activation,
+    AsJson,
+    Checkpoint,
+    Mode,
+    Quiet,
+    ScalePixels,
+    argument,
+    number,
+    path,
+    print_json,
+)
 
 if TYPE_CHECKING:
     from agents.training.pipeline import TrainSpec
@@ -23,14 +34,14 @@ EXACT_SAMPLES = 10_000_000  # of exact gradients alone
 
 @commands.command("checkpoints")
 def checkpoints_command(
-    as_json: Annotated[bool, typer.Option("--json", help="Print the cards as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the shipped policies."""
     from agents.checkpoints.cards import load_card, zoo_names, zoo_snapshots
 
     names = zoo_names()
     if as_json:
-        print(json.dumps({name: {**load_card(name), "snapshots": list(zoo_snapshots(name))} for name in names}))
+        print_json({name: {**load_card(name), "snapshots": list(zoo_snapshots(name))} for name in names})
         return
     head = f"{'name':<16}{'scale':>5}  {'mode':<6}{'cheese in training':<20}{'P(cheese): as in training':>26}"
     print(head + f"{'anywhere':>10}{'P(top-right 5x5)':>18}")
@@ -55,7 +66,8 @@ def evaluate_command(
     mode: Mode = None,
     activation: Activation = None,
     scale_pixels: ScalePixels = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Recompute the success figures of a policy's card, exactly.
 
@@ -80,7 +92,7 @@ def evaluate_command(
     )
     wrong = alike and figures != known
     if as_json:
-        print(json.dumps(figures))
+        print_json(figures)
         raise typer.Exit(int(wrong))
     print(f"{policy.name}  sha256 {policy.sha256}")
     print(f"levels 0 to {n_levels - 1} of mode {mode}, exact, within {figures['horizon']} moves")
@@ -160,6 +172,7 @@ def train(
         ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train a policy: imitation, on-policy imitation, then PPO, or by --exact; snapshots, history and a card."""
     from agents.hardware import device_named

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import gc
+import importlib.metadata
 import io
-import json
 import signal
 import sys
 from pathlib import Path
@@ -18,26 +18,45 @@ from steering.cli.layer_sweep import layer_sweep
 from steering.cli.options import (
     DEFAULT_CHECKPOINT,
     Activation,
+    AsJson,
     Checkpoint,
     Coefficient,
     Horizon,
     Level,
     MazeFile,
     Mode,
+    Quiet,
     ScalePixels,
     Seed,
     SiteName,
     Threshold,
     argument,
     one_maze,
+    print_json,
     site_named,
 )
 
 app = typer.Typer(
     help="How far into a maze agent's network does subtracting the cheese vector still just blind it?",
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback(invoke_without_command=True)
+def begin(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show the help where no command is typed."""
+    if version:
+        print(f"mazesteer {importlib.metadata.version('mazesteer')}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        if text := context.get_help():  # empty where it is printed at once
+            print(text)
+
+
 app.command("layer-sweep")(layer_sweep)
 for part in (agents, films, probes, planning, replicate, compare):
     app.add_typer(part.commands)
@@ -93,7 +112,7 @@ def outcome(
     mode: Mode = None,
     activation: Activation = None,
     scale_pixels: ScalePixels = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
     field: Annotated[bool, typer.Option("--field", help="Add the move probabilities of every state.")] = False,
 ) -> None:
     """Compute the exact outcome of one level under one condition, beside clean and cheese removed."""
@@ -131,7 +150,7 @@ def outcome(
     if field:
         report["field"] = field_to_json(world, found)
     if as_json:
-        print(json.dumps(report, allow_nan=False))
+        print_json(report)
         return
     beside = {"clean": evaluator.clean_outcome(), "cheese removed": evaluator.no_cheese_outcome()}
     times = f" x {coefficient:g}" if not chosen.reference else ""
@@ -149,17 +168,16 @@ def sites_command(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
     activation: Activation = None,
     scale_pixels: ScalePixels = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """All sites of a network: trunk or branch, affine, equivalence class, receptive field."""
     from agents.checkpoints.zoo import load_policy
-    from envs.stored.json_records import to_json
     from steering.interventions.sites import enumerate_sites
     from steering.records.sites import site_facts
 
     sites = enumerate_sites(load_policy(checkpoint, activation=activation, scale_pixels=scale_pixels).net)
     if as_json:
-        print(to_json(site_facts(sites)).decode(), end="")
+        print_json(site_facts(sites))
         return
     print(sites)
 
@@ -169,25 +187,34 @@ def report(
     run: Annotated[Path, argument("A run directory.")],
     blindness_threshold: Threshold = None,
     competence_threshold: Threshold = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Write summary.json, outcomes.csv and report.html again from what a run has stored."""
     gc.disable()  # what a report is made of lives to its end: going through it again and again frees nothing
     try:
         from steering.workflows.outputs import print_outputs, rewrite_outputs
 
-        print_outputs(rewrite_outputs(run, blindness_threshold, competence_threshold))
+        written = rewrite_outputs(run, blindness_threshold, competence_threshold)
+        if as_json:
+            print_json(written.summary)
+        else:
+            print_outputs(written)
     finally:
         gc.enable()
 
 
 @app.command()
-def doctor() -> None:
+def doctor(as_json: AsJson = False) -> None:
     """Check this installation part by part and say how to mend what is missing."""
     from steering.doctor import checks
     from steering.doctor import report as doctor_report
 
     found = checks()
-    print(doctor_report(found))
+    if as_json:
+        print_json(found)
+    else:
+        print(doctor_report(found))
     if not all(check.ok for check in found):
         sys.exit(2)
 

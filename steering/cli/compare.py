@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from steering.cli.options import Threshold, argument, number, path
+from steering.cli.options import AsJson, Quiet, Threshold, argument, number, path, print_json
 
 commands = typer.Typer()
 
@@ -23,6 +23,8 @@ def compare_command(
         Path | None,
         path("Training (its --out) whose loss is shown beside its snapshots; of shipped ones: the card's."),
     ] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Compare runs maze by maze: agents, coefficients of one run, or snapshots of one training."""
     from steering.reports.comparison_report import conclude_comparison, run_compare
@@ -30,6 +32,9 @@ def compare_command(
     data = run_compare(
         runs, out, seed=seed, blindness=blindness_threshold, competence=competence_threshold, history=history
     )
+    if as_json:
+        print_json(data)
+        return
     print(conclude_comparison(data))
     print(f"report: {out / 'compare.html'}, {out / 'compare.md'}")
     print(f"picture: {out / 'compare.png'}")
@@ -44,16 +49,15 @@ def power_command(
         str | None,
         typer.Option(help="Site (default: the boundary's and the next, by the run's own thresholds)."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say how many levels an interval of a given width needs, judging by a run."""
-    from envs.stored.json_records import to_json
     from steering.analysis.power import power_of_run
     from steering.statistics import bootstrap
 
     records = power_of_run(run, width, site)
     if as_json:
-        print(to_json(records).decode(), end="")
+        print_json(records)
         return
     print(f"levels for a 95% interval of blindness {width:g} wide, judging by {records[0].pilot} levels of {run}:\n")
     print(f"{'site':<32}{'blindness':>9}  {'interval now':<18}{'levels needed':>13}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -12,11 +13,13 @@ from envs.errors import InputError, told_if_stopped
 from steering.cli.options import (
     DEFAULT_CHECKPOINT,
     Activation,
+    AsJson,
     Checkpoint,
     Coefficient,
     Level,
     MazeFile,
     Mode,
+    Quiet,
     ScalePixels,
     Seed,
     SiteName,
@@ -24,6 +27,7 @@ from steering.cli.options import (
     number,
     one_maze,
     path,
+    print_json,
     several_mazes,
     site_named,
 )
@@ -35,6 +39,24 @@ Size = Annotated[int, number("size", "Pixels of a maze's side.")]
 Fps = Annotated[float, number("fps", "Frames, and moves, a second.")]
 Grid = Annotated[bool, typer.Option("--grid", help="All levels at once, a row each (else one by one).")]
 Crop = Annotated[bool, typer.Option("--crop", help="Leave out the walls around the maze.")]
+
+
+@dataclass(frozen=True)
+class Filmed:
+    """One rollout of a film."""
+
+    level: int | None
+    """Procgen's seed of its level; null: a maze of one's own."""
+    mode: str
+    """Procgen's distribution mode of the level."""
+    condition: str
+    """Name of its condition."""
+    reached_cheese: bool
+    """Whether it ended on the cheese."""
+    moves: int
+    """Number of moves made."""
+    file: str | None
+    """The file of its record; null: it was not asked for."""
 
 
 def _stopped() -> str:
@@ -71,6 +93,8 @@ def video(
     horizon: Horizon = 256,
     seed: Seed = 0,
     mode: Mode = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Film conditions side by side: same level, same random numbers, real procgen frames."""
     from agents.checkpoints.cards import mode_for
@@ -100,14 +124,22 @@ def video(
         progress(len(mazes), len(mazes) + 1)
         film_of(rows, out, look=look, grid=grid, heats=heats)
     labels = {world.level: world.label for world in mazes}
+    filmed = []
     for track in (track for row in rows for track in row):
-        end = "reached the cheese" if track.reached_cheese else "did not reach the cheese"
-        print(f"{labels[track.facts.level]}, mode {mode}, {track.facts.condition}: {end} in {len(track)} moves")
+        facts, file = track.facts, None
         if record is not None:
-            stem = f"level{track.facts.level:05d}" if track.facts.level is not None else "maze"
-            file = record / f"{stem}_{track.facts.condition}.npz"
-            write_atomic(file, track.to_bytes())
-            print(f"  rollout: {file}")
+            stem = f"level{facts.level:05d}" if facts.level is not None else "maze"
+            file = str(record / f"{stem}_{facts.condition}.npz")
+            write_atomic(Path(file), track.to_bytes())
+        filmed.append(Filmed(facts.level, mode, facts.condition or "", track.reached_cheese, len(track), file))
+    if as_json:
+        print_json({"film": str(out), "rollouts": filmed})
+        return
+    for each in filmed:
+        end = "reached the cheese" if each.reached_cheese else "did not reach the cheese"
+        print(f"{labels[each.level]}, mode {mode}, {each.condition}: {end} in {each.moves} moves")
+        if each.file is not None:
+            print(f"  rollout: {each.file}")
     print(f"film: {out}")
 
 
@@ -190,6 +222,7 @@ def film_sweep_command(
     size: Size = 400,
     crop: Crop = False,
     fps: Fps = 12,
+    quiet: Quiet = False,
 ) -> None:
     """Film a sweep: site by site in depth order, the steered field and rollouts over the growing blindness curve."""
     from agents.checkpoints.zoo import load_stated
@@ -232,6 +265,8 @@ def replay(
     size: Size = 512,
     crop: Crop = False,
     fps: Fps = 12,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Make recorded moves again in real procgen and check that the recorded states come out."""
     from envs.recording import replay as replay_track
@@ -250,7 +285,12 @@ def replay(
             replay_track(tracks[-1])
         except InputError as error:
             raise InputError(f"{file}: {error}") from None
-        print(f"{file}: {len(tracks[-1])} moves made again, every state as recorded")
+        if not as_json:
+            print(f"{file}: {len(tracks[-1])} moves made again, every state as recorded")
     if out is not None:
         film_of(rows_of(tracks), out, look=look, grid=grid)
-        print(f"film: {out}")
+        if not as_json:
+            print(f"film: {out}")
+    if as_json:
+        made = [{"file": str(file), "moves": len(track)} for file, track in zip(files, tracks, strict=True)]
+        print_json({"film": None if out is None else str(out), "replayed": made})

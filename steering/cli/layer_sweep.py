@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,14 +13,18 @@ from envs.errors import InputError
 from steering.cli.options import (
     DEFAULT_CHECKPOINT,
     Activation,
+    AsJson,
     Device,
     Horizon,
     Mode,
+    Quiet,
     ScalePixels,
     Seed,
     number,
     numbers,
     path,
+    print_json,
+    shipped_names,
 )
 from steering.experiments.conditions import CONDITIONS, DEFAULT_CONDITIONS
 
@@ -26,7 +32,11 @@ from steering.experiments.conditions import CONDITIONS, DEFAULT_CONDITIONS
 def layer_sweep(
     checkpoint: Annotated[
         str | None,
-        typer.Argument(help="A shipped policy (see `checkpoints`) or a file.", show_default=DEFAULT_CHECKPOINT),
+        typer.Argument(
+            help="A shipped policy (see `checkpoints`) or a file.",
+            show_default=DEFAULT_CHECKPOINT,
+            autocompletion=shipped_names,
+        ),
     ] = None,
     checkpoints: Annotated[
         list[str] | None,
@@ -61,6 +71,8 @@ def layer_sweep(
     scale_pixels: ScalePixels = None,
     blindness_threshold: Annotated[float, number("threshold", "Of the boundary's rule.")] = 0.5,
     competence_threshold: Annotated[float, number("threshold", "Of the boundary's rule.")] = 0.8,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Subtract the cheese vector at every layer and report where that stops blinding the agent."""
     from agents.checkpoints.stated import Stated
@@ -94,7 +106,11 @@ def layer_sweep(
         stated=Stated(activation, scale_pixels),
         device=device,
     )
-    if several:
+    if as_json:
+        with contextlib.redirect_stdout(sys.stderr):  # what is told of each run on the way
+            found = run_layer_sweeps(options, asked) if several else run_layer_sweep(options).summary
+        print_json(found)
+    elif several:
         run_layer_sweeps(options, asked)
     else:
         print_outputs(run_layer_sweep(options))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -84,6 +85,26 @@ def site_named(policy: Policy, name: str | None) -> str:
     return find_site(policy.net, name or rollout_site(trunk)).name
 
 
+def print_json(record: Any) -> None:
+    """Print a record, or several, as the one JSON document on standard output."""
+    from envs.stored.json_records import to_json
+
+    sys.stdout.write(to_json(record).decode())
+
+
+def _silence(context: typer.Context, quiet: bool) -> bool:
+    """Show no progress while the command runs, if ``quiet``."""
+    if quiet:
+        from steering.workflows.progress import silenced
+
+        context.with_resource(silenced())
+    return quiet
+
+
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document on standard output, and nothing else there.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.", callback=_silence)]
 Level = Annotated[int | None, number("level", "Procgen level seed (default: 0).")]
 MazeFile = Annotated[
     Path | None,
@@ -108,4 +129,15 @@ ScalePixels = Annotated[
 Device = Annotated[str, typer.Option(help="Where the network computes: cpu, cuda (cuda:1, ...), or auto.")]
 DEFAULT_CHECKPOINT = "region5"
 Threshold = Annotated[float | None, number("threshold", "Of the boundary's rule (default: the run's).")]
-Checkpoint = Annotated[str, typer.Argument(help="A shipped policy (see `checkpoints`) or a file.")]
+
+
+def shipped_names(incomplete: str) -> list[str]:
+    """Return the shipped policies whose names begin so, for the shell's completion."""
+    from agents.checkpoints.cards import zoo_names
+
+    return [name for name in zoo_names() if name.startswith(incomplete)]
+
+
+Checkpoint = Annotated[
+    str, typer.Argument(help="A shipped policy (see `checkpoints`) or a file.", autocompletion=shipped_names)
+]

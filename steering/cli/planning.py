@@ -11,14 +11,17 @@ import typer
 from steering.cli.options import (
     DEFAULT_CHECKPOINT,
     Activation,
+    AsJson,
     Checkpoint,
     Device,
     Mode,
+    Quiet,
     ScalePixels,
     Seed,
     number,
     numbers,
     path,
+    print_json,
 )
 from steering.statistics.formatting import short_site_name
 
@@ -52,10 +55,10 @@ def planning(
     device: Device = "cpu",
     activation: Activation = None,
     scale_pixels: ScalePixels = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Detours that only a planner takes, and where in the picture the network knows of them, site by site."""
-    from envs.stored.json_records import to_json
     from steering.planning.run import PlanningOptions, run_planning
     from steering.sweep.artifacts import PLANNING, PLANNING_MAPS
     from steering.sweep.spec import stated_of
@@ -79,7 +82,7 @@ def planning(
     with bar("planning") as progress:
         found = run_planning(options, progress)
     if as_json:
-        print(to_json(found).decode(), end="")
+        print_json(found)
         return
     print(
         f"{found.checkpoint.name}: {len(found.settings.levels)} levels of mode {found.settings.mode}; "
@@ -192,10 +195,10 @@ def write_moves(
     device: Device = "cpu",
     activation: Activation = None,
     scale_pixels: ScalePixels = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Is what a readout of the next move reads used? Its direction is written at junctions, site by site."""
-    from envs.stored.json_records import to_json
     from steering.readouts.written_run import WriteOptions, run_write_moves
     from steering.sweep.artifacts import WRITTEN
     from steering.sweep.spec import stated_of
@@ -219,7 +222,7 @@ def write_moves(
     with bar("written moves") as progress:
         found = run_write_moves(options, progress)
     if as_json:
-        print(to_json(found).decode(), end="")
+        print_json(found)
         return
     _show_written(found)
     print(f"\nnumbers: {out / WRITTEN.file}")

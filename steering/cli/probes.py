@@ -10,13 +10,16 @@ import typer
 from steering.cli.options import (
     DEFAULT_CHECKPOINT,
     Activation,
+    AsJson,
     Checkpoint,
     Device,
     Mode,
+    Quiet,
     ScalePixels,
     Seed,
     number,
     path,
+    print_json,
 )
 from steering.statistics.formatting import short_site_name
 
@@ -50,10 +53,10 @@ def probe(
     device: Device = "cpu",
     activation: Activation = None,
     scale_pixels: ScalePixels = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Probe every layer for the cheese's cell and for next moves; compare cheese vectors between positions."""
-    from envs.stored.json_records import to_json
     from steering.probes.run import ProbeOptions, run_probes
     from steering.readouts.run import ReadoutOptions, check_frames, run_readouts
     from steering.sweep.artifacts import PROBES, READOUTS, swept_boundary
@@ -71,7 +74,7 @@ def probe(
         with bar("reading at the mouse") as progress:
             read = run_readouts(ReadoutOptions(*shared, frames, pairs, distance, seed, mode, stated, device), progress)
     if as_json:
-        print(to_json(found).decode(), end="")
+        print_json(found)
         return
     _show(found)
     if read is not None:

@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import shlex
 import sys
+import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from envs.errors import told_if_stopped
-from steering.cli.options import Activation, Device, Horizon, Mode, ScalePixels, Seed, number, path
+from steering.cli.options import (
+    DEFAULT_CHECKPOINT,
+    Activation,
+    AsJson,
+    Device,
+    Horizon,
+    Mode,
+    Quiet,
+    ScalePixels,
+    Seed,
+    number,
+    path,
+    print_json,
+    shipped_names,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from steering.records.replication import ReplicateSummary
+    from steering.records.replication import PublishedFinding, ReplicateSummary
 
 commands = typer.Typer()
 
@@ -25,7 +40,9 @@ commands = typer.Typer()
 @commands.command("replicate")
 def replicate_command(
     names: Annotated[list[str] | None, typer.Argument(help="Findings (see --list); none: all.")] = None,
-    checkpoint: Annotated[str, typer.Option(help="A shipped policy (see `checkpoints`) or a file.")] = "region5",
+    checkpoint: Annotated[
+        str, typer.Option(help="A shipped policy (see `checkpoints`) or a file.", autocompletion=shipped_names)
+    ] = DEFAULT_CHECKPOINT,
     levels: Annotated[str, typer.Option(help="Seeds to consider: 0:64, or 3,7,12.")] = "0:100",
     behaviour_levels: Annotated[
         int, number("behaviour-levels", "Seeds 0 to N-1 for behaviour and decision-square.")
@@ -41,14 +58,19 @@ def replicate_command(
     device: Device = "cpu",
     activation: Activation = None,
     scale_pixels: ScalePixels = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
     show_list: Annotated[bool, typer.Option("--list", help="List the findings and what was published.")] = False,
 ) -> None:
     """Run the published findings again and print measured beside published."""
+    if show_list:
+        from steering.records.replication import published_findings
+
+        _list(published_findings(names or ()), as_json)
+        return
     from agents.checkpoints.zoo import load_stated
     from agents.hardware import on_device
     from agents.networks.policy import device_of
-    from envs.stored.json_records import to_plain
     from steering.experiments.levels import parse_levels
     from steering.replication.protocol import Settings, published_site
     from steering.replication.run import chosen, replicate
@@ -57,15 +79,6 @@ def replicate_command(
     from steering.sweep.spec import stated_of
     from steering.workflows.progress import bar
 
-    if show_list:
-        findings = chosen(names or ())
-        facts = [{"name": f.name, "what": f.what, "published": f.published} for f in findings]
-        print(
-            json.dumps(facts)
-            if as_json
-            else "\n".join(f"{f['name']:<16}{f['what']}\n{'':<16}published: {f['published']}" for f in facts)
-        )
-        return
     policy = on_device(load_stated(checkpoint, stated_of(checkpoint, activation, scale_pixels, out)), device)
     mode = mode_in(out, policy, mode)
     findings = chosen(names or (), mode)
@@ -85,10 +98,20 @@ def replicate_command(
         with bar("replicating") as progress:
             data = replicate(policy, settings, out, names or (), progress)
     if as_json:
-        print(json.dumps(to_plain(dataclasses.replace(data, rows={}))))
+        print_json(dataclasses.replace(data, rows={}))
         return
     _show(dataclasses.replace(data, findings={f.name: data.findings[f.name] for f in findings}))
     print(f"results: {out / DATABASE}, {out / REPLICATE.file}, {(out / REPLICATE.file).with_suffix('.csv')}")
+
+
+def _list(findings: Sequence[PublishedFinding], as_json: bool) -> None:
+    """Print what was published."""
+    if as_json:
+        print_json(findings)
+        return
+    for finding in findings:
+        print(textwrap.fill(finding.what, 80, initial_indent=f"{finding.name:<16}", subsequent_indent=16 * " "))
+        print(textwrap.indent(textwrap.fill(f"published: {finding.published}", 64), 16 * " "))
 
 
 def _show(data: ReplicateSummary) -> None:

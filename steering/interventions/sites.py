@@ -300,7 +300,7 @@ def find_site(net: nn.Module, name: str) -> Site:
         One of :func:`enumerate_sites`.
 
     Raises:
-        InputError: that names the nearest site.
+        InputError: that names the nearest three sites.
 
     Example:
         >>> find_site(ImpalaPolicyNet(1), "block2.res1.resadd").shape
@@ -322,7 +322,7 @@ def find_site(net: nn.Module, name: str) -> Site:
         raise InputError(
             f"{name!r} is not a site: the module runs not once, or not between input and logits, or holds the others"
         )
-    raise InputError(f"no site {name!r} in this network; {nearest(name, sites)}")
+    raise InputError(f"no site {name!r} in this network; {nearest(name, sites, most=3)}")
 
 
 def select_sites(spec: str, net: nn.Module) -> list[Site]:

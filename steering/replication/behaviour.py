@@ -21,6 +21,7 @@ from scipy.special import expit
 
 from envs.maze import Maze
 from steering.experiments.levels import skip_reason
+from steering.records.replication import PUBLISHED
 from steering.replication.protocol import (
     Claim,
     Finding,
@@ -35,7 +36,6 @@ from steering.replication.protocol import (
 from steering.statistics.bootstrap import interval
 from steering.statistics.seeding import generator
 
-SOURCE = "'Behavioural statistics for a maze-solving agent', 2023"
 STRONGEST = "euclid_cheese_corner"
 FOLDS = 5
 REFITS = 1000  # bootstrap fits; a share of them near .95 has a standard error of .007
@@ -160,10 +160,7 @@ def _refits(x: np.ndarray, p: np.ndarray, rng: np.random.Generator) -> np.ndarra
 
 
 BEHAVIOUR = Finding(
-    "behaviour",
-    "L1 logistic regression of taking the cheese on z-scored distances",
-    f"{SOURCE}, 10,000 levels of which 5,239 have a decision square: accuracy .83 to .84 against a base rate of .69 to "
-    ".71; the distance from cheese to top-right cell (euclid_cheese_corner) is the strongest, negative",
+    PUBLISHED["behaviour"],
     measure_behaviour,
     summarize_behaviour,
     levels=lambda settings: range(settings.behaviour_levels),

@@ -13,7 +13,7 @@ from envs.maze import Cell, Maze
 from steering.interventions.edits import Intervention, clamp, patch
 from steering.interventions.hooks import HookedPolicy
 from steering.interventions.vectors import activation
-from steering.replication.own_vectors import POST
+from steering.records.replication import PUBLISHED
 from steering.replication.protocol import (
     Claim,
     Finding,
@@ -206,19 +206,14 @@ def _averages(sample: Sample, place: str, condition: int) -> np.ndarray:
 
 
 RESAMPLING = Finding(
-    "resampling",
-    "channels that track the cheese taken from another maze, against as many random ones",
-    f"{POST}: from a maze with the cheese on the same cell a mean change of .88%, on another 1.26% (random channels "
-    ".60% and .54%); the statistic was flawed",
+    PUBLISHED["resampling"],
     measure_resampling,
     summarize_resampling,
     keeps=keeps,
     maps=True,
 )
 RETARGETING = Finding(
-    "retargeting",
-    "one activation of the channel that tracks the cheese best, clamped at a cell",
-    f"{POST}: works in the upper right, weaker elsewhere; worse the farther from the path start to top right",
+    PUBLISHED["retargeting"],
     measure_retargeting,
     summarize_retargeting,
     keeps=keeps,

@@ -23,8 +23,8 @@ from steering.interventions.sites import INPUT, find_site
 from steering.probes.convolutional import holding, predicted_positions
 from steering.probes.data import FOLDS, ProbeData, probe_data, shuffled
 from steering.probes.scores import KERNELS, MAP_CONTROLS, feature_scores
+from steering.records.replication import PUBLISHED
 from steering.replication.channels import keeps
-from steering.replication.own_vectors import POST
 from steering.replication.protocol import (
     Claim,
     Finding,
@@ -182,10 +182,7 @@ def _notes(sample: Sample, names: Iterable[str]) -> tuple[str, ...]:
 
 
 PROBE = Finding(
-    "probe",
-    "the cheese's place read from two channels by a unit shared over all positions, and linearly",
-    f"{POST} and its code: near-perfect in blocks 1 and 2 with a shared (convolutional) unit on 2 channels, weaker in "
-    "block 3; no number",
+    PUBLISHED["probe"],
     None,
     summarize_probe,
     keeps=keeps,

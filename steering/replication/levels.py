@@ -9,8 +9,8 @@ import numpy as np
 from envs.maze import Maze
 from steering.experiments.levels import skip_reason
 from steering.interventions.edits import subtract
-from steering.replication.behaviour import SOURCE
-from steering.replication.own_vectors import MOVES, POST, own_vector
+from steering.records.replication import PUBLISHED
+from steering.replication.own_vectors import MOVES, own_vector
 from steering.replication.protocol import Claim, Finding, FindingSummary, Measurement, Sample, Settings, Setup, mean
 from steering.replication.transfer import IDLE
 
@@ -102,9 +102,7 @@ def _counted(settings: Settings) -> Sequence[int]:
 
 
 NAMED_TRANSFER = Finding(
-    "named-transfer",
-    f"level {GIVER}'s cheese vector in level 795 (cheese on the same cell) and in level 3 (on another)",
-    f"{POST}: it works in 795 and fails in 3",
+    PUBLISHED["named-transfer"],
     measure_named,
     summarize_named,
     levels=lambda _: tuple(TAKERS),
@@ -113,9 +111,7 @@ NAMED_TRANSFER = Finding(
     revision=2,
 )
 DECISION_SQUARE = Finding(
-    "decision-square",
-    "levels where the ways to the cheese and to the top-right cell part",
-    f"{SOURCE}: 5,239 of 10,000 levels; the others have none, as one way contains the other",
+    PUBLISHED["decision-square"],
     None,
     summarize_decisions,
     levels=_counted,

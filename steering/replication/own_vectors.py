@@ -10,6 +10,7 @@ from envs.maze import Maze
 from steering.experiments.outcome import Outcome
 from steering.interventions.edits import add, subtract
 from steering.interventions.vectors import SteeringVector, cheese_vector, random_vector, top_right_vectors
+from steering.records.replication import PUBLISHED
 from steering.replication.protocol import (
     Claim,
     Finding,
@@ -23,8 +24,6 @@ from steering.replication.protocol import (
     pooled_ratio,
 )
 
-POST = "Turner et al. 2023, 'Understanding and controlling a maze-solving policy network'"
-TOP_RIGHT = "'Maze-solving agents: Add a top-right vector', 2023"
 MOVES = {
     "cheese": "P(cheese | decision square)",
     "corner": "P(top-right | decision square)",
@@ -242,33 +241,24 @@ def log_odds(p: np.ndarray) -> np.ndarray:
 
 
 EFFECT = Finding(
-    "effect",
-    "the cheese vector subtracted at every state: moves at the decision square",
-    f"{POST}, seeds 0 to 99, 52 distinct mazes: median P(cheese) .806 to .032, top-right .034 to .750, other .102 to "
-    ".187 (re-computed from the stored plot, in which each maze counts twice)",
+    PUBLISHED["effect"],
     measure_effect,
     summarize_effect,
 )
-ADDING = Finding("adding", "the cheese vector added", f"{POST}: almost no effect", measure_adding, summarize_adding)
+ADDING = Finding(PUBLISHED["adding"], measure_adding, summarize_adding)
 NOISE = Finding(
-    "noise",
-    "Gaussian noise of the vector's norm",
-    f"{POST}: destroys the policy",
+    PUBLISHED["noise"],
     measure_noise,
     summarize_noise,
     revision=2,
 )
 PATHS = Finding(
-    "paths",
-    "normalized path probability to the cheese and to the top-right cell, left alone",
-    f"{POST}: figures only, no number",
+    PUBLISHED["paths"],
     measure_paths,
     summarize_paths,
 )
 TOP_RIGHT_VECTOR = Finding(
-    "top-right",
-    "the top-right vector added, alone and together with the cheese vector subtracted",
-    f"{TOP_RIGHT}: attracts to the top right; composes with subtracting the cheese vector roughly additively",
+    PUBLISHED["top-right"],
     measure_top_right,
     summarize_top_right,
 )

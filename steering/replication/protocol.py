@@ -26,6 +26,7 @@ from steering.experiments.conditions import PUBLISHED_SITE
 from steering.experiments.exact import LevelEvaluator
 from steering.experiments.outcome import HORIZON
 from steering.interventions.sites import Site, find_site
+from steering.records.replication import PublishedFinding
 from steering.replication.tracking import Tracking, track
 from steering.statistics.bootstrap import interval, resamples
 from steering.statistics.seeding import generator
@@ -176,12 +177,8 @@ class FindingSummary:
 class Finding:
     """A published finding and the functions that run it again."""
 
-    name: str
-    """Its name on the command line."""
-    what: str
-    """The finding in a few words."""
-    published: str
-    """Its source and published figures, in words."""
+    source: PublishedFinding
+    """Its name, and what was published."""
     measure: Callable[[Setup, Maze], Measurement] | None
     """Gives one maze's row; null: ``jointly`` does."""
     summarize: Callable[[Setup, Sample], FindingSummary]
@@ -200,6 +197,11 @@ class Finding:
     """Whether each maze is used once, whatever levels it is in."""
     revision: int = 1
     """Raised with any change of what it measures or sums up; results of an earlier one are then computed anew."""
+
+    @property
+    def name(self) -> str:
+        """Return its name on the command line."""
+        return self.source.name
 
     def mazes(self, settings: Settings, known: dict[int, Maze] | None = None) -> list[Maze]:
         """Return the mazes to measure, in the order of their levels; if ``distinct``, each once.

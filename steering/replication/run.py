@@ -128,7 +128,9 @@ def _sum_up(bench: Setup, finding: Finding, mazes: Sequence[Maze], kept: Finding
     settings, levels = bench.settings, [maze.level or 0 for maze in mazes]
     rows = kept.rows(finding.name, finding.basis(mazes))
     sample = Sample(finding.name, [rows[level] for level in levels], settings.seed)
-    basis = digest(finding.revision, finding.what, finding.published, settings.shared(), levels, sample.rows)
+    basis = digest(
+        finding.revision, finding.source.what, finding.source.published, settings.shared(), levels, sample.rows
+    )
     if kept.result(finding.name, basis) is None:
         kept.record(finding.name, basis, result(bench, finding, sample, levels))
 
@@ -170,8 +172,8 @@ def result(bench: Setup, finding: Finding, sample: Sample, levels: Sequence[int]
     """Return one finding's record: what it is, what was published, figures, claims, verdict and notes."""
     summary = finding.summarize(bench, sample)
     return FindingResult(
-        what=finding.what,
-        published=finding.published,
+        what=finding.source.what,
+        published=finding.source.published,
         figures=tuple(map(stored_figure, summary.figures)),
         claims=tuple(FindingClaim(claim.text, claim.holds) for claim in summary.claims),
         verdict=verdict(summary.claims),

@@ -8,7 +8,8 @@ from envs.maze import Maze
 from steering.experiments.conditions import SAME_CELL
 from steering.experiments.levels import donor
 from steering.interventions.edits import subtract
-from steering.replication.own_vectors import MOVES, POST, own_vector
+from steering.records.replication import PUBLISHED
+from steering.replication.own_vectors import MOVES, own_vector
 from steering.replication.protocol import (
     Claim,
     Finding,
@@ -156,17 +157,12 @@ def exact_share(label: str, yes: np.ndarray) -> Measure:
 
 
 TRANSFER = Finding(
-    "transfer",
-    "the cheese vector of another level, by how far its cheese lies from this level's",
-    f"{POST}: works with the cheese on the same cell (level 0's vector in 795), often within 2 cells; else it fails "
-    "(0 to 3)",
+    PUBLISHED["transfer"],
     measure_transfer,
     summarize_transfer,
 )
 REMOVAL = Finding(
-    "removal",
-    "the cheese vector subtracted, against the cheese truly removed, over all states",
-    f"{POST}: the same on some levels (0, 12), not on others (7, 19)",
+    PUBLISHED["removal"],
     measure_removal,
     summarize_removal,
     keeps=removal_keeps,

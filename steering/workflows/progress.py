@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -15,11 +16,25 @@ EVERY = 60.0  # seconds between two lines
 _SPEED_OVER = 1800.0  # seconds that the estimate looks back: steps of slow work are minutes apart
 
 Update = Callable[[int, int], None]
+_SILENT = contextvars.ContextVar("silent", default=False)
+
+
+@contextlib.contextmanager
+def silenced() -> Iterator[None]:
+    """Show no progress inside."""
+    token = _SILENT.set(True)
+    try:
+        yield
+    finally:
+        _SILENT.reset(token)
 
 
 @contextlib.contextmanager
 def bar(what: str) -> Iterator[Update]:
     """Yield ``update(done, total)``; ``what`` is said beside the bar, or at the head of each line."""
+    if _SILENT.get():
+        yield lambda done, total: None
+        return
     console = Console(stderr=True)
     # FORCE_COLOR is about colours: a bar in a file, or on a terminal that cannot move its cursor, is no progress.
     if not (sys.stderr.isatty() and console.is_interactive):

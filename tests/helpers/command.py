@@ -10,10 +10,19 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
+from typer.models import TyperInfo
 
-from steering.cli.app import STOPPED_BY, main
+from steering.cli.app import STOPPED_BY, app, main
+
+
+def commands() -> dict[str, Any]:
+    """The functions of all commands, by name."""
+    groups = [app, *(group.typer_instance for group in app.registered_groups if isinstance(group, TyperInfo))]
+    found = [command for group in groups if group is not None for command in group.registered_commands]
+    return {command.name or command.callback.__name__: command.callback for command in found if command.callback}
 
 
 def started(*args: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

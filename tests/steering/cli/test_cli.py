@@ -25,7 +25,7 @@ from envs.maze import Maze
 from envs.trajectory import Trajectory
 from steering.cli.app import STOPPED_BY, main
 from steering.statistics.bootstrap import TIE
-from tests.helpers.command import mazesteer, started
+from tests.helpers.command import commands, mazesteer, started
 from tests.helpers.small_sweep import COMMAND, LEVELS, SITES, printed_beside
 
 
@@ -221,11 +221,76 @@ def test_sites_and_checkpoints_and_help() -> None:
     assert module.returncode == 0 and "layer-sweep" in module.stdout
 
 
-def test_help_imports_no_torch() -> None:
-    code = "import sys; sys.argv=['mazesteer','--help']\nfrom steering.cli.app import main\n"
-    code += "try: main()\nexcept SystemExit: pass\n"
-    code += "assert not {'torch', 'procgen', 'plotly', 'pandas'} & set(sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+# All that is typed to learn what there is, in one process in which what is slow cannot be imported.
+WITHOUT_TORCH = """
+import json, sys
+sys.modules.update(dict.fromkeys(["torch", "procgen", "plotly", "pandas"]))
+from steering.cli.app import main
+for typed in json.loads(sys.argv[1]):
+    sys.argv = ["mazesteer", *typed]
+    try:
+        main()
+    except SystemExit as ended:
+        assert not ended.code, (typed, ended.code)
+"""
+
+
+def test_what_there_is_is_told_without_torch() -> None:
+    typed = [[], ["--version"], ["--help"], *([command, "--help"] for command in commands())]
+    typed += [["replicate", "--list"], ["replicate", "--list", "--json", "effect"], ["checkpoints"]]
+    done = subprocess.run([sys.executable, "-c", WITHOUT_TORCH, json.dumps(typed)], capture_output=True, text=True)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    assert "normalized path probability" in done.stdout and done.stdout.count("Usage: ") == len(commands()) + 2
+    assert "retargeting" in done.stdout and "mazesteer 0." in done.stdout
+
+
+@pytest.mark.parametrize(("words", "offered"), [("mazesteer lay", "layer-sweep"), ("mazesteer outcome reg", "region5")])
+def test_the_shell_completes_commands_and_shipped_names(words: str, offered: str) -> None:
+    asked = {"_MAZESTEER_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    script = Path(sys.executable).parent / "mazesteer"
+    done = subprocess.run([script], capture_output=True, text=True, env={**os.environ, **asked})
+    assert offered in done.stdout.split() and not done.stderr
+
+
+def test_json_is_one_document_and_nothing_else_on_standard_output(sweep: Path, tmp_path: Path) -> None:
+    """Of the commands that have it but are not called with it elsewhere."""
+    run = tmp_path / "run"
+    shutil.copytree(sweep, run)
+    (track,) = sorted((run / "rollouts").glob("*_clean_e0.npz"))[:1]
+
+    def document(*args: str | Path) -> Any:
+        done = mazesteer(*args, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    assert document("report", run) == json.loads((run / "summary.json").read_text())
+    assert document(*COMMAND, "--out", run) == json.loads((run / "summary.json").read_text())
+    assert document("replay", track) == {
+        "film": None,
+        "replayed": [{"file": str(track), "moves": len(Trajectory.load(track))}],
+    }
+    (filmed,) = document(
+        "video", "--level", "26", "--conditions", "clean", "--horizon", "2", "--size", "64", "--out", tmp_path / "x.gif"
+    )["rollouts"]
+    assert (filmed["condition"], filmed["moves"], filmed["reached_cheese"]) == ("clean", 2, False)
+
+
+def test_quiet_shows_no_progress_wherever_it_is_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("steering.workflows.progress.EVERY", 0.0)  # a line at every step
+    asked = ["evaluate", "--n-levels", "2"]
+    told = mazesteer(*asked)
+    assert "evaluating: " in told.stderr
+    for typed in ([*asked, "--quiet"], ["--quiet", *asked]):
+        done = mazesteer(*typed)
+        assert done.stdout == told.stdout and done.stderr == ""
+    assert "evaluating: " in mazesteer(*asked).stderr, "it holds for that command alone"
+
+
+def test_an_unknown_site_is_answered_by_the_three_nearest() -> None:
+    done = mazesteer("outcome", "--condition", "subtract", "--site", "block2.res1.resad")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    near = re.findall(r"'(embedder[.\w]+)'", done.stderr)
+    assert len(near) == 3 and near[0] == "embedder.block2.res1.resadd"
 
 
 LONG = 300 * "a"

@@ -13,26 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.models import ArgumentInfo, OptionInfo, TyperInfo
+from typer.models import ArgumentInfo, OptionInfo
 
 from envs.errors import RANGES, InputError, Range
 from envs.files import check_folder
-from steering.cli.app import app
 from steering.experiments.levels import first_levels, qualifying_levels
 from steering.sweep.planning import MOST_RECORDINGS, check_size
 from steering.sweep.spec import MOST_RESULTS, SweepSpec
-from tests.helpers.command import mazesteer
+from tests.helpers.command import commands, mazesteer
 
 ROOT = Path(__file__).parents[3]
 IN_TEXTS = {"dagger-samples", "patience", "strength", "vector-levels"}  # numbers within the text of an option
 NEEDED = {"power": ["run"], "compare": ["run"], "film-sweep": ["run"], "report": ["run"], "replay": ["x.npz"]}
-
-
-def commands() -> dict[str, Any]:
-    """The functions of all commands, by name."""
-    groups = [app, *(group.typer_instance for group in app.registered_groups if isinstance(group, TyperInfo))]
-    found = [command for group in groups if group is not None for command in group.registered_commands]
-    return {command.name or command.callback.__name__: command.callback for command in found if command.callback}
 
 
 def options(function: Any) -> Iterator[tuple[str, type, OptionInfo]]:

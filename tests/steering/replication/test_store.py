@@ -30,7 +30,7 @@ from steering.analysis.summary import summarize
 from steering.experiments.conditions import Key
 from steering.experiments.outcome import OUTCOME_FIELDS, Outcome
 from steering.interventions.sites import enumerate_sites
-from steering.records.replication import ReplicateSummary
+from steering.records.replication import PUBLISHED, PublishedFinding, ReplicateSummary
 from steering.records.sites import site_facts
 from steering.replication import run as module
 from steering.replication.levels import count_decisions, summarize_decisions
@@ -144,7 +144,9 @@ class Counting:
     def __init__(self, **options: Any) -> None:
         self.measured: list[int | None] = []
         self.summed = 0
-        self.finding = Finding("counting", "what", "published", self.measure, self.summarize, **options)
+        self.finding = Finding(
+            PublishedFinding("counting", "what", "published"), self.measure, self.summarize, **options
+        )
 
     def measure(self, bench: Setup, maze: Maze) -> dict[str, Any]:
         self.measured.append(maze.level)
@@ -184,7 +186,9 @@ def test_a_summary_is_made_anew_when_what_it_is_of_changes(
     run(behaviour_levels=3)
     assert counting.measured[4:] == [0, 1, 2] and counting.summed == 4, "rows of another revision are no rows"
     assert [row[:2] for row in stored(tmp_path)] == [("counting", level) for level in (0, 1, 2)]
-    monkeypatch.setitem(FINDINGS, "counting", dataclasses.replace(changed, published="other words"))
+    monkeypatch.setitem(
+        FINDINGS, "counting", dataclasses.replace(changed, source=PublishedFinding("counting", "what", "other words"))
+    )
     assert run(behaviour_levels=3).findings["counting"].published == "other words"
     assert len(counting.measured) == 7 and counting.summed == 5
 
@@ -258,8 +262,8 @@ def test_the_report_says_of_each_finding_what_was_asked_published_found_and_note
         write_report(summary, tmp_path / "report.html", others=RunArtifacts(replicate=data))
     text, page = ((tmp_path / f"report.{end}").read_text() for end in ("md", "html"))
     for name, found in data.findings.items():
-        assert found.published == FINDINGS[name].published and (found.notes or name == "adding")
-        for said in (FINDINGS[name].what, found.published, found.verdict, *found.notes):
+        assert found.published == PUBLISHED[name].published and (found.notes or name == "adding")
+        for said in (PUBLISHED[name].what, found.published, found.verdict, *found.notes):
             assert said in text and said in html.unescape(page)
     lines = [line for line in text.replace("\\|", "/").splitlines() if line.startswith("| median P(")]
     for figure, inside in ((first, "no"), (second, "yes")):
