@@ -18,7 +18,7 @@ help:
 	@echo "make lint    lint, types"
 	@echo "make check   lint, types, architecture"
 	@echo "make bench   speed of the main steps on this machine"
-	@echo "make gallery the pictures of docs/gallery.md"
+	@echo "make gallery the pictures of README, tutorials and docs/gallery.md"
 	@echo "make docs    the docs with search and API reference, in site/; any warning fails"
 	@echo "make setup   only make .venv"
 	@echo "make clean   remove .venv, caches and build leftovers; runs/ is kept"
@@ -49,6 +49,9 @@ bench: setup
 GALLERY := docs/images/gallery
 FILM := $(BIN)/mazesteer video --level 26 --crop --size 200 --horizon 24
 gallery: setup
+	$(BIN)/mazesteer video --level 8 --conditions clean,subtract,no_cheese --crop --size 224 --horizon 64 \
+		--out docs/images/trick.gif
+	$(BIN)/mazesteer field --level 8 --out docs/images/tutorials/field.png
 	$(FILM) --conditions clean,subtract,no_cheese --out $(GALLERY)/blinded.gif
 	$(FILM) --site block3.res2.resadd --out $(GALLERY)/too-deep.gif
 	$(FILM) --heat vector --out $(GALLERY)/vector.gif

@@ -10,6 +10,8 @@ from collections.abc import Container
 from pathlib import Path
 from typing import Annotated, get_origin
 
+import jupytext
+import nbformat
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.ext.napoleon import Config, GoogleDocstring
@@ -23,6 +25,8 @@ from envs.stored import ranges  # noqa: E402
 PACKAGES = ("agents", "envs", "steering", "videos")
 LINK = re.compile(r"(?<!`)\[([^\]]*)\]\(([^)#\s]*)(#[^)\s]*)?\)")
 SECTIONS = Config(napoleon_use_rtype=False)
+PICTURE_OR_LINK = re.compile(r"(?<!`)!?\[([^\]]*)\]\(([^)\s]*)\)")
+TUTORIALS = "tutorials"
 log = logging.getLogger(__name__)
 
 project = "mazesteer"
@@ -72,6 +76,27 @@ def moved_links(text: str, base: Path, page: Path) -> str:
     return LINK.sub(moved, text)
 
 
+def notebook_of(page: Path) -> nbformat.NotebookNode:
+    """Return a tutorial as a notebook: its own, so without links to pages and pictures that do not come with it."""
+
+    def by_itself(link: re.Match[str]) -> str:
+        return link[0] if ":" in link[2] else "" if link[0].startswith("!") else link[1]
+
+    notebook = jupytext.read(page)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = PICTURE_OR_LINK.sub(by_itself, cell.source)
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return notebook
+
+
+def write_notebooks(app: Sphinx, failed: Exception | None) -> None:
+    """Write each tutorial beside its page on the site, as the file that Jupyter and Colab open."""
+    if failed is None:
+        for page in sorted((DOCS / TUTORIALS).glob("*.md")):
+            jupytext.write(notebook_of(page), Path(app.outdir, TUTORIALS, page.stem + ".ipynb"))
+
+
 def navigation(index: str) -> str:
     """Return the navigation that an index page asks for: the pages that its lists link to, by heading of level 2."""
     parts = ["", *re.split(r"^## (.+)$", index, flags=re.M)]
@@ -86,13 +111,17 @@ def navigation(index: str) -> str:
 
 
 def read_source(app: Sphinx, docname: str, content: list[str]) -> None:
-    """Give a page the README's text (start.md), links that hold on the site, and an index page its navigation."""
+    """Give start.md the README's text, pages links that hold on the site, tutorials a notebook, an index navigation."""
     page = (DOCS / docname).parent
     if docname == "start":
         content[0] = moved_links((ROOT / "README.md").read_text(), ROOT, page)
     else:
         content[0] = moved_links(content[0], page, page)
-    if docname.rpartition("/")[2] == "index":
+    folder, _, name = docname.rpartition("/")
+    if folder == TUTORIALS:
+        title, rest = content[0].split("\n", 1)
+        content[0] = f'{title}\n\n<a href="{name}.ipynb" download>Download this page as a notebook</a>\n{rest}'
+    if name == "index":
         content[0] += navigation(content[0])
 
 
@@ -133,3 +162,4 @@ def setup(app: Sphinx) -> None:
     app.connect("autodoc-skip-member", skip_what_a_package_exports)
     app.connect("autodoc-process-docstring", read_sections)
     app.connect("env-updated", check_reference)
+    app.connect("build-finished", write_notebooks)

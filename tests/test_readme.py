@@ -35,7 +35,7 @@ def test_the_example_of_the_python_page_shows_three_columns(tmp_path: Path) -> N
     done = run(code, tmp_path)
     assert done.returncode == 0, done.stderr
     title, heads, *lines = done.stdout.splitlines()
-    assert title.startswith("region5, level 5, -1 x cheese @ ") and heads.split() == [
+    assert title.startswith("region5, level 8, -1 x cheese @ ") and heads.split() == [
         "outcome",
         "clean",
         "no",

@@ -12,12 +12,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import nbformat
 import pytest
 
 from tests.helpers.browser import chromium
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
+TUTORIALS = sorted((DOCS / "tutorials").glob("*.md"))
 # What a page or a style sheet loads by itself; a link that a reader may click is not among it.
 LOADED = re.compile(
     r"""<(?:script|img|iframe|source)[^>]*\ssrc="(?:https?:)?//|<link[^>]*\shref="(?:https?:)?//|url\(["']?https?:"""
@@ -50,6 +52,17 @@ def test_links_of_a_code_host_are_right_on_the_site(conf: ModuleType, link: str,
     assert conf.moved_links(link, base, DOCS) == on_the_site
 
 
+def test_a_tutorial_as_a_notebook_leaves_out_what_does_not_come_with_it(conf: ModuleType, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# A\n\n![p](p.png) [a](b.md) [c](https://example.org)\n\n```python\n1\n```\n")
+    notebook = conf.notebook_of(page)
+    assert [(cell.cell_type, cell.source) for cell in notebook.cells] == [
+        ("markdown", "# A\n\n a [c](https://example.org)"),
+        ("code", "1"),
+    ]
+    assert notebook.metadata["kernelspec"]["name"] == "python3"
+
+
 def test_a_public_name_without_an_entry_is_named(conf: ModuleType) -> None:
     names = conf.missing_names([])
     assert {"agents.load_policy", "envs.Maze", "steering.add", "videos.write_film", "steering.statistics"} <= set(names)
@@ -66,7 +79,8 @@ def test_every_page_is_in_a_list_of_the_start_page() -> None:
     listed = {
         page + ".md" for page in re.findall(r"^- \[[^\]]+\]\(([^)#:]+)\.md\)", (DOCS / "index.md").read_text(), re.M)
     }
-    assert {page.name for page in DOCS.glob("*.md")} - {"index.md"} == {page for page in listed if "/" not in page}
+    pages = {page.name for page in DOCS.glob("*.md")} | {f"tutorials/{page.name}" for page in TUTORIALS}
+    assert pages - {"index.md"} == {page for page in listed if "/" not in page or page.startswith("tutorials/")}
 
 
 def test_the_site_is_whole_loads_nothing_from_elsewhere_and_can_be_searched(conf: ModuleType, tmp_path: Path) -> None:
@@ -85,6 +99,10 @@ def test_the_site_is_whole_loads_nothing_from_elsewhere_and_can_be_searched(conf
         for name in re.findall(r' id="(?:module-)?([\w.]+)"', page.read_text())
     }
     assert conf.missing_names(entries) == []
+    for page in TUTORIALS:
+        notebook = nbformat.read(site / "tutorials" / f"{page.stem}.ipynb", nbformat.NO_CONVERT)
+        nbformat.validate(notebook)
+        assert f'href="{page.stem}.ipynb"' in (site / "tutorials" / f"{page.stem}.html").read_text()
     files = [path for kind in ("html", "css") for path in site.rglob(f"*.{kind}")]
     assert {path.name: found[0] for path in files if (found := LOADED.findall(path.read_text()))} == {}
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(QuietHandler, directory=str(site)))
