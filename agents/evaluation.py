@@ -39,7 +39,7 @@ def policy_figures(
     """Return the exact success in distribution (cheese in the ``region``) and with procgen's own cheese.
 
     Levels ``levels[0] <= seed < levels[1]`` of procgen's distribution ``mode``. Rounded to the digits that a card
-    prints; the same arguments give the same figures.
+    prints; the same arguments give the same figures. Moves at the decision square are None where no level has one.
     """
     mazes = Maze.from_levels(range(*levels), mode)
     rules = dict.fromkeys((region, None))  # one for an agent of cheese anywhere
@@ -104,5 +104,5 @@ def dead_branches(policy: MazePolicy, levels: tuple[int, int] = DEAD_LEVELS, mod
     return [name for name in blocks if name not in alive]
 
 
-def _mean(values: Sequence[float] | np.ndarray) -> float:
-    return round(float(np.mean(values)), DIGITS)
+def _mean(values: Sequence[float] | np.ndarray) -> float | None:
+    return round(float(np.mean(values)), DIGITS) if len(values) else None

@@ -160,6 +160,7 @@ RANGES: dict[str, Range] = {
         ("dagger-samples", 0, 10**10, "labelled states of a round"),
         ("distance", 1, 24, "cells between the mouse and every changed cell"),
         ("episodes", 0, 1_000, "rollouts of each level and condition"),
+        ("eval-levels", 1, 100_000, "levels"),
         ("exact-samples", 0, 10**10, "states that go through the network, once for each time"),
         ("fps", 0.01, 60.0, "frames a second"),
         ("frames", 0, 10_000_000, "frames learned from; 0: none"),

@@ -90,7 +90,8 @@ class Session:
     The state file is written whole or not at all, at most ``save_every_seconds`` apart; a run
     begun with other options is refused by :class:`InputError`. ``watcher`` looks at the network now
     and then; ``device`` is where it is trained; every ``log_every`` batches running means over some two
-    or three times as many go into the log.
+    or three times as many go into the log. ``progress`` is told them then, and with a
+    watcher after the first batch too.
     """
 
     done: int
@@ -127,6 +128,7 @@ class Session:
         self._log_every = log_every
         self._earlier = 0.0
         self.done, self.number = self._resume()
+        self._first = self.number + 1 if watcher is not None else None
         self._begun = self._saved = time.monotonic()
         self._watcher = watcher
         # What an interrupted run logged after its last save, or without any, is dropped: it comes again. A stage that
@@ -178,8 +180,8 @@ class Session:
         if self.number % self._log_every == 0:
             for key, value in self._running.items():
                 self._writer.add_scalar(f"{self._path.stem}/{key}", value, self.count)
-            if self._progress is not None:
-                self._progress(self.done, dict(self._running))
+        if self._progress is not None and (self.number % self._log_every == 0 or self.number == self._first):
+            self._progress(self.done, dict(self._running))
         if self.over or time.monotonic() - self._saved > self._every:
             self.save()
         self._look()

@@ -72,6 +72,7 @@ def make_card(
     where = f"top-right {region}x{region}" if region is not None else "anywhere"
     exact = any(isinstance(stage, ExactConfig) for stage in stages.values())
     reflex = any(getattr(stage, "teacher", "path") == "reflex" for stage in stages.values())
+    few = "" if levels == LEVELS else f" ({levels[1] - levels[0]} levels)"
     card: dict[str, Any] = {
         "format": CARD,
         "summary": (
@@ -79,7 +80,7 @@ def make_card(
             f"{'taught a reflex that plans nothing, ' if reflex else ''}"
             f"{'exact gradients of the reward, ' if exact else ''}cheese in training: {where}; "
             f"P(cheese) {figures['p_cheese_in_distribution']:.3f} in distribution, "
-            f"{figures['p_cheese_anywhere']:.3f} anywhere"
+            f"{figures['p_cheese_anywhere']:.3f} anywhere{few}"
         ),
         "sha256": policy.sha256,
         "scale": scale,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -93,6 +93,8 @@ class TrainSpec:
     """States that exact gradients are found from, once for each time they go through the network; 0: none."""
     uniform_starts: Share = ExactConfig.uniform_starts
     """Share of the episodes, in exact gradients, that begin anywhere in the maze."""
+    eval_levels: Positive = LEVELS[1]
+    """Levels of the card's figures, from 0 on; a look of the history takes no more, 16 at most."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dagger_samples", tuple(n for n in self.dagger_samples if n))
@@ -100,6 +102,7 @@ class TrainSpec:
         RANGES["ppo-steps"].check(self.ppo_steps)
         RANGES["exact-samples"].check(self.exact_samples)
         RANGES["uniform-starts"].check(self.uniform_starts)
+        RANGES["eval-levels"].check(self.eval_levels)
         object.__setattr__(self, "scale", check_scale(RANGES["scale"].check(self.scale)))
         for name, values in (("dagger-samples", self.dagger_samples), ("patience", self.patience)):
             for value in values:
@@ -137,7 +140,7 @@ class TrainSpec:
         words = ["mazesteer train", f"--region {self.region or 0}", f"--scale {self.scale}", f"--seed {self.seed}"]
         words += [f"--samples {self.samples}", f"--dagger-samples {','.join(map(str, self.dagger_samples)) or 0}"]
         words += [f"--ppo-steps {self.ppo_steps}"]
-        for name in ("exact_samples", "uniform_starts", "mode", "optimizer", "device", "teacher"):
+        for name in ("exact_samples", "uniform_starts", "eval_levels", "mode", "optimizer", "device", "teacher"):
             if getattr(self, name) != getattr(TrainSpec, name):
                 words.append(f"--{name.replace('_', '-')} {getattr(self, name)}")
         if self.patience != TrainSpec.patience:
@@ -235,22 +238,22 @@ def train_pipeline(
     out: Path,
     spec: TrainSpec,
     *,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int, Mapping[str, float]], None] | None = None,
     evaluating: Callable[[int, int], None] | None = None,
     save_every_seconds: float = SAVE_EVERY,
-    card_levels: tuple[int, int] = LEVELS,
-    watch_levels: tuple[int, int] = WATCH_LEVELS,
+    card_levels: tuple[int, int] | None = None,
+    watch_levels: tuple[int, int] | None = None,
 ) -> Path:
     """Train what is left of a run, then write its card.
 
     Args:
         out: folder of the run, begun by :func:`start_run`; the files in it: see this module.
         spec: its options.
-        progress: called with samples and steps done, and in all.
+        progress: called with samples and steps done, and in all, and the stage's running figures (``loss``, ...).
         evaluating: called with levels of the card done, and in all.
         save_every_seconds: seconds between two states of the training on disk.
-        card_levels: level seeds ``low <= s < high`` of the card's figures.
-        watch_levels: level seeds of the history's figures.
+        card_levels: level seeds ``low <= s < high`` of the card's figures; None: ``spec.eval_levels`` from 0 on.
+        watch_levels: level seeds of the history's figures; None: the first of :data:`WATCH_LEVELS`, no more than these.
 
     Returns:
         The path of the final weights, ``policy.safetensors``.
@@ -262,8 +265,14 @@ def train_pipeline(
     total = spec.total
 
     def report(before: int) -> Callable[..., None]:
-        return lambda done, *_: progress(min(before + done, total), total) if progress is not None else None
+        def tell(done: int, *rest: Any) -> None:  # the figures are last: PPO gives its steps in all before them
+            if progress is not None:
+                progress(min(before + done, total), total, rest[-1])
 
+        return tell
+
+    first_watched, end = WATCH_LEVELS
+    watched = watch_levels or (first_watched, min(end, first_watched + spec.eval_levels))
     remove_stale(out, out / "ppo", out / SNAPSHOTS)
     stages = spec.stages()
     # Data for a GPU are made by processes; beside one on the processor they need not be.
@@ -274,7 +283,7 @@ def train_pipeline(
     for name, stage in stages.items():
         shared: dict[str, Any] = {
             "progress": report(before),
-            "watcher": Watcher(out, name, before, spec.region, levels=watch_levels, mode=spec.mode),
+            "watcher": Watcher(out, name, before, spec.region, levels=watched, mode=spec.mode),
             "device": spec.device,
             "save_every_seconds": save_every_seconds,
         }
@@ -306,7 +315,7 @@ def train_pipeline(
         history=history,
         before_ppo=earlier,
         hardware=hardware_class(spec.device),
-        levels=card_levels,
+        levels=card_levels or (0, spec.eval_levels),
         progress=evaluating,
         keep=out / "figures.json",
     )

@@ -28,8 +28,17 @@ if TYPE_CHECKING:
     from agents.training.pipeline import TrainSpec
 
 commands = typer.Typer()
+TOLD = ("loss", "reward", "success")  # running figures of a training: the first that there is
 PUBLISHED_STEPS = 80_000_000  # of PPO alone, as the published agent was trained
 EXACT_SAMPLES = 10_000_000  # of exact gradients alone
+# Minutes of work at most: enough to see every part of a training run, not to learn mazes.
+SMOKE: dict[str, Any] = {
+    "mode": "easy",
+    "samples": 20_480,
+    "dagger_samples": (4_096,),
+    "ppo_steps": 0,
+    "eval_levels": 8,
+}
 
 
 @commands.command("checkpoints")
@@ -105,10 +114,11 @@ def evaluate_command(
     print(f"  P(cheese), cheese anywhere                 {figures['p_cheese_anywhere']:.4f}")
     print(f"  P(top-right 5x5), cheese anywhere          {figures['p_region_anywhere']:.4f}")
     square = figures["decision_square"]
-    print(
-        f"  at the decision square ({square['levels']} levels): to the cheese {square['p_cheese_move']:.4f}, "
-        f"to the top right {square['p_corner_move']:.4f}, other {square['p_other_move']:.4f}"
-    )
+    if square["levels"]:
+        print(
+            f"  at the decision square ({square['levels']} levels): to the cheese {square['p_cheese_move']:.4f}, "
+            f"to the top right {square['p_corner_move']:.4f}, other {square['p_other_move']:.4f}"
+        )
     if alike:
         print("NOT equal to the card" if wrong else "equal to the card")
     else:
@@ -161,6 +171,12 @@ def train(
     uniform_starts: Annotated[
         float | None, number("uniform-starts", "Share of these episodes that begin anywhere (default 0.1).")
     ] = None,
+    eval_levels: Annotated[
+        int | None, number("eval-levels", "Levels 0 to N-1 of the card's exact figures (default 256).")
+    ] = None,
+    smoke: Annotated[
+        bool, typer.Option("--smoke", help="A trial of two minutes: easy mode, 24,576 samples, 8 levels on the card.")
+    ] = False,
     device: Annotated[
         str | None, typer.Option(help="Where to train: cpu (default), cuda (cuda:1, ...), or auto.")
     ] = None,
@@ -178,6 +194,7 @@ def train(
     from agents.hardware import device_named
     from agents.training.pipeline import TrainSpec, start_run, train_pipeline
     from envs.files import locked
+    from envs.stored.json_records import read_json
     from steering.workflows.progress import bar
 
     typed = {
@@ -194,9 +211,10 @@ def train(
         "patience": _numbers(patience, "patience"),
         "exact_samples": exact_samples,
         "uniform_starts": uniform_starts,
+        "eval_levels": eval_levels,
         "bf16": bf16,
     }
-    given = _training_options(typed, from_scratch=from_scratch, exact=exact, resume=resume)
+    given = _training_options(typed, from_scratch=from_scratch, exact=exact, smoke=smoke, resume=resume)
     if resume:
         spec = _begun_with(out, given, from_scratch, exact)
     given.pop("bf16", None)
@@ -205,13 +223,28 @@ def train(
         with locked(out, make=not resume):
             if not resume:
                 spec = start_run(out, TrainSpec(**given), bf16=bf16)
-            with bar("training, then evaluating") as progress:
-                result = train_pipeline(out, spec, progress=progress, evaluating=progress)
+            with bar("training, then evaluating") as update:
+
+                def progress(done: int, total: int, running: Mapping[str, float]) -> None:
+                    update(done, total, next((f"{name} {running[name]:.3f}" for name in TOLD if name in running), ""))
+
+                result = train_pipeline(out, spec, progress=progress, evaluating=update)
     print(f"weights: {result}\ncard:    {result.with_suffix('.json')}\ncurves:  {result.with_suffix('.png')}")
+    print(_success(read_json(result.with_suffix(".json"))["figures"]))
 
 
-def _training_options(typed: Mapping[str, Any], *, from_scratch: bool, exact: bool, resume: bool) -> dict[str, Any]:
-    """Return the options of a :class:`TrainSpec` by name: those that were given, and what the two flags imply.
+def _success(figures: Mapping[str, Any]) -> str:
+    """Return the success rate of a card's figures in a line, with the number of levels that it is of."""
+    low, high = figures["levels"]
+    as_trained = f"the cheese in the top-right {figures['region']}x{figures['region']}: "
+    both = f"{as_trained}{figures['p_cheese_in_distribution']:.4f}; " if figures["region"] else ""
+    return f"success: P(cheese), {both}anywhere: {figures['p_cheese_anywhere']:.4f} ({high - low} levels, exact)"
+
+
+def _training_options(
+    typed: Mapping[str, Any], *, from_scratch: bool, exact: bool, smoke: bool, resume: bool
+) -> dict[str, Any]:
+    """Return the options of a :class:`TrainSpec` by name: those that were given, and what the flags imply.
 
     Raises:
         InputError: for options that do not go together, a region or a seed that there is none of.
@@ -219,8 +252,13 @@ def _training_options(typed: Mapping[str, Any], *, from_scratch: bool, exact: bo
     from envs.training.levels import check_region
 
     given = {name: value for name, value in typed.items() if value is not None}
-    if exact and from_scratch:
-        raise InputError("--exact and --from-scratch are two trainings; leave one out")
+    asked = [
+        f"--{name}" for name, is_on in (("smoke", smoke), ("exact", exact), ("from-scratch", from_scratch)) if is_on
+    ]
+    if len(asked) > 1:
+        raise InputError(f"{' and '.join(asked)} are two trainings; leave one out")
+    if smoke and not resume:
+        given = {**SMOKE, **given}
     if exact and not resume:
         given = {"samples": 0, "dagger_samples": (), "ppo_steps": 0, "exact_samples": EXACT_SAMPLES, **given}
     if from_scratch:

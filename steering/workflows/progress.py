@@ -8,15 +8,38 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Protocol
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
 
 EVERY = 60.0  # seconds between two lines
 _SPEED_OVER = 1800.0  # seconds that the estimate looks back: steps of slow work are minutes apart
 
-Update = Callable[[int, int], None]
 _SILENT = contextvars.ContextVar("silent", default=False)
+
+
+class Update(Protocol):
+    """Tells how far the work is."""
+
+    def __call__(self, done: int, total: int, note: str = "") -> None:
+        """Tell of ``done`` of ``total``; ``note``: what is known so far.
+
+        A note of several lines stands above a bar; a line of progress has the first of them.
+        """
+
+
+class _Noted(Progress):
+    """A bar with a note above it."""
+
+    note = ""
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        """Yield the note and the bar."""
+        if self.note:
+            yield Text(self.note, no_wrap=True, overflow="ellipsis")
+        yield from super().get_renderables()
 
 
 @contextlib.contextmanager
@@ -29,11 +52,16 @@ def silenced() -> Iterator[None]:
         _SILENT.reset(token)
 
 
+def is_silent() -> bool:
+    """Return whether no progress is shown here."""
+    return _SILENT.get()
+
+
 @contextlib.contextmanager
 def bar(what: str) -> Iterator[Update]:
     """Yield ``update(done, total)``; ``what`` is said beside the bar, or at the head of each line."""
-    if _SILENT.get():
-        yield lambda done, total: None
+    if is_silent():
+        yield lambda done, total, note="": None
         return
     console = Console(stderr=True)
     # FORCE_COLOR is about colours: a bar in a file, or on a terminal that cannot move its cursor, is no progress.
@@ -48,10 +76,11 @@ def bar(what: str) -> Iterator[Update]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True, speed_estimate_period=_SPEED_OVER) as progress:
+    with _Noted(*columns, console=console, transient=True, speed_estimate_period=_SPEED_OVER) as progress:
         task = progress.add_task(what, total=None)
 
-        def update(done: int, total: int) -> None:
+        def update(done: int, total: int, note: str = "") -> None:
+            progress.note = note
             progress.update(task, completed=done, total=total)
 
         yield update
@@ -60,20 +89,27 @@ def bar(what: str) -> Iterator[Update]:
 def lines(what: str, clock: Callable[[], float]) -> Update:
     """Return an ``update(done, total)`` that prints a line, :data:`EVERY` seconds of ``clock`` after the last.
 
-    The estimate is from what was done since the first call: what is stored from an earlier time took none.
+    The first note is told at once: it shows that the work is under way. The estimate is from what was done since the
+    first call: what is stored from an earlier time took none.
     """
     begun = last = clock()
+    noted = False
     first: int | None = None
 
-    def update(done: int, total: int) -> None:
-        nonlocal first, last
+    def update(done: int, total: int, note: str = "") -> None:
+        nonlocal first, last, noted
         first = done if first is None else first
         now = clock()
-        if now - last < EVERY:
+        if now - last < EVERY and (noted or not note):
             return
-        last = now
+        last, noted = now, noted or bool(note)
+        told = f", {note.splitlines()[0]}" if note else ""
         left = "" if done <= first else f", {_span((now - begun) / (done - first) * max(total - done, 0))} left"
-        print(f"{what}: {done:,} of {total:,} after {_span(now - begun)}{left}", file=sys.stderr, flush=True)
+        print(
+            f"{what}: {done:,} of {total:,} after {_span(now - begun)}{left}{told}",
+            file=sys.stderr,
+            flush=True,
+        )
 
     return update
 

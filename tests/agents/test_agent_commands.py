@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from agents.checkpoints.cards import ZOO
 from agents.checkpoints.zoo import load_policy
-from agents.evaluation import LEVELS, policy_figures
+from agents.evaluation import policy_figures
 from agents.networks.policy import MazePolicy
-from agents.training import pipeline
+from agents.training.pipeline import TrainSpec, read_run
 from envs.maze import Maze
 from steering.experiments.exact import LevelEvaluator
 from tests.helpers.command import mazesteer, started
@@ -45,17 +44,18 @@ def test_a_card_that_is_wrong_is_found_out(json_too: bool, policy: MazePolicy, t
         assert json_too or ("NOT equal to the card" in done.stdout) is not right
 
 
-def test_a_training_by_command_ends_in_a_policy_that_can_be_evaluated(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its card is of fewer levels here; the command names none, so it takes those that are set."""
-    train, out = pipeline.train_pipeline, tmp_path / "run"
-    assert inspect.signature(train).parameters["card_levels"].default == LEVELS == (0, 256)
-    few = functools.partial(train, card_levels=(0, 4), watch_levels=(90_000, 90_001))
-    monkeypatch.setattr(pipeline, "train_pipeline", few)
-    options = ["--region", "0", "--samples", "512", "--dagger-samples", "0", "--ppo-steps", "0"]
+def test_a_training_by_command_ends_in_a_policy_that_can_be_evaluated(tmp_path: Path) -> None:
+    """It ends with its success rate, of as many levels as were asked for; the first loss is told at once."""
+    out = tmp_path / "run"
+    options = ["--region", "0", "--samples", "512", "--dagger-samples", "0", "--ppo-steps", "0", "--eval-levels", "4"]
     done = mazesteer("train", "--out", out, *options)
     assert done.returncode == 0 and str(out / "policy.safetensors") in done.stdout, done.stderr
+    assert re.search(r"training.*: 256 of 512 after [\d:]+, loss \d\.\d+\n", done.stderr)
+    figures = json.loads((out / "policy.json").read_text())["figures"]
+    last = f"success: P(cheese), anywhere: {figures['p_cheese_anywhere']:.4f} (4 levels, exact)"
+    assert done.stdout.splitlines()[-1] == last and figures["levels"] == [0, 4]
+    many = mazesteer("train", "--out", out, "--resume", "--eval-levels", "256")
+    assert many.returncode == 2 and "--eval-levels: the run in" in many.stderr and "begun with 4" in many.stderr
     again = mazesteer("train", "--out", out, *options)
     assert again.returncode == 2 and "add --resume" in again.stderr
     other = mazesteer("train", "--out", out, "--resume", "--seed", "7")
@@ -74,11 +74,9 @@ def test_a_training_by_command_ends_in_a_policy_that_can_be_evaluated(
     assert json.loads(same.stdout) == json.loads(found.stdout)
 
 
-def test_an_agent_trained_in_easy_mode_is_asked_in_easy_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_agent_trained_in_easy_mode_is_asked_in_easy_mode(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    few = functools.partial(pipeline.train_pipeline, card_levels=(0, 4), watch_levels=(90_000, 90_001))
-    monkeypatch.setattr(pipeline, "train_pipeline", few)
-    options = ["--samples", "512", "--dagger-samples", "256", "--ppo-steps", "0"]
+    options = ["--samples", "512", "--dagger-samples", "256", "--ppo-steps", "0", "--eval-levels", "4"]
     done = mazesteer("train", "--mode", "easy", "--out", out, *options)
     assert done.returncode == 0, done.stderr
     other = mazesteer("train", "--mode", "hard", "--out", out, "--resume")
@@ -88,7 +86,7 @@ def test_an_agent_trained_in_easy_mode_is_asked_in_easy_mode(tmp_path: Path, mon
     assert "easy mode" in card["summary"] and " --mode easy " in training["command"]
     assert {training["mode"], training["imitation"]["mode"], training["dagger"]["mode"]} == {"easy"}
     assert card["figures"] == policy_figures(policy, 5, levels=(0, 4), mode="easy")
-    watched = policy_figures(policy, 5, levels=(90_000, 90_001), mode="easy")
+    watched = policy_figures(policy, 5, levels=(90_000, 90_004), mode="easy")
     assert card["history"][-1]["p_cheese_anywhere"] == watched["p_cheese_anywhere"]
     for mode in ("easy", "hard"):
         said = () if mode == "easy" else ("--mode", mode)
@@ -99,6 +97,25 @@ def test_an_agent_trained_in_easy_mode_is_asked_in_easy_mode(tmp_path: Path, mon
         report = json.loads(asked.stdout)
         expected = LevelEvaluator(policy, Maze.from_level(3, mode)).clean_outcome().to_json()
         assert (report["mode"], report["outcome"]) == (mode, expected)
+
+
+def test_a_smoke_training_is_a_small_one_whose_options_can_still_be_given(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    done = mazesteer(
+        "train", "--smoke", "--out", out, "--samples", "512", "--dagger-samples", "0", "--eval-levels", "2"
+    )
+    assert done.returncode == 0, done.stderr
+    begun = read_run(out)
+    assert begun == TrainSpec(mode="easy", samples=512, dagger_samples=(), ppo_steps=0, eval_levels=2, bf16=begun.bf16)
+    card = json.loads((out / "policy.json").read_text())
+    assert card["figures"]["levels"] == [0, 2] and card["summary"].endswith("anywhere (2 levels)")
+    assert " --eval-levels 2 --mode easy " in card["training"]["command"]
+    found = card["figures"]
+    p = f"{found['p_cheese_in_distribution']:.4f}; anywhere: {found['p_cheese_anywhere']:.4f} (2 levels, exact)"
+    assert done.stdout.endswith(f"success: P(cheese), the cheese in the top-right 5x5: {p}\n")
+    both = mazesteer("train", "--smoke", "--exact", "--out", tmp_path / "other")
+    assert both.returncode == 2 and "--smoke and --exact are two trainings" in both.stderr
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_training_that_cannot_begin_leaves_nothing(tmp_path: Path) -> None:

@@ -82,6 +82,11 @@ def test_figures_say_what_they_are_of(policy: MazePolicy, figures: dict) -> None
     assert math.isclose(sum(square[k] for k in square if k != "levels"), 1.0, abs_tol=2e-4)
 
 
+def test_where_no_level_has_a_decision_square_its_figures_are_none(policy: MazePolicy) -> None:
+    square = policy_figures(policy, 5, levels=(1, 2), horizon=8)["decision_square"]
+    assert square == {"levels": 0, "p_cheese_move": None, "p_corner_move": None, "p_other_move": None}
+
+
 def test_figures_are_reproducible_and_progress_is_reported(policy: MazePolicy) -> None:
     calls: list[tuple[int, int]] = []
     first = policy_figures(policy, 5, levels=(1, 3), horizon=64, progress=lambda d, t: calls.append((d, t)))

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +95,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("pipeline") / "run"
     spec = start_run(out, TrainSpec(samples=2 * TOLD, dagger_samples=(256, 256), ppo_steps=1))
 
-    def interrupt(done: int, total: int) -> None:
+    def interrupt(done: int, total: int, figures: Mapping[str, float]) -> None:
         assert total == spec.total
         if done >= TOLD:
             raise Stop
@@ -108,7 +108,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     counts: list[int] = []
     totals: list[int] = []
 
-    def note(done: int, total: int) -> None:
+    def note(done: int, total: int, figures: Mapping[str, float]) -> None:
         counts.append(done)
         totals.append(total)
 
@@ -228,7 +228,7 @@ from tests.helpers.small_training import TOLD, small_stages
 
 TrainSpec.stages = small_stages
 
-def kill(done, total):
+def kill(done, total, figures):
     if done >= TOLD:
         os.kill(os.getpid(), signal.SIGKILL)
 
@@ -245,7 +245,7 @@ def test_a_training_that_was_killed_goes_on_with_what_was_saved(tmp_path: Path) 
     stored = torch.load(out / "imitation.pt", weights_only=True)["samples"]
     assert 0 < stored <= TOLD
     counts: list[int] = []
-    weights = train_pipeline(out, spec, progress=lambda done, _: counts.append(done), **SMALL)
+    weights = train_pipeline(out, spec, progress=lambda done, *_: counts.append(done), **SMALL)
     assert counts[0] > stored and load_policy(weights).card["sha256"]
     assert not [*out.rglob("*.tmp"), *out.rglob(".*.part*")]
 

@@ -135,7 +135,7 @@ def test_a_run_ends_in_a_card_that_says_what_it_is(tmp_path: Path, monkeypatch: 
     weights = train_pipeline(
         tmp_path / "run",
         read_run(tmp_path / "run"),
-        progress=lambda done, total: counts.append((done, total)),
+        progress=lambda done, total, _: counts.append((done, total)),
         card_levels=(0, 4),
         watch_levels=(90_000, 90_001),
     )

@@ -28,6 +28,18 @@ def test_a_line_a_minute_with_an_estimate_from_what_this_run_did(capsys: pytest.
     ]
 
 
+def test_the_first_note_is_told_at_once_and_later_ones_with_their_line(capsys: pytest.CaptureFixture[str]) -> None:
+    now = 0.0
+    update = lines("training", lambda: now)
+    for seconds, done in ((1.0, 0), (5.0, 256), (6.0, 512), (5.0 + EVERY, 1_024)):
+        now = seconds
+        update(done, 2_048, "loss 2.5" if done else "")
+    assert capsys.readouterr().err.splitlines() == [
+        "training: 256 of 2,048 after 0:00:05, 0:00:35 left, loss 2.5",
+        "training: 1,024 of 2,048 after 0:01:05, 0:01:05 left, loss 2.5",
+    ]
+
+
 @pytest.mark.parametrize(("done", "left"), [(0, ""), (12, ", 0:00:00 left")])
 def test_before_anything_is_done_and_beyond_the_end_nothing_is_promised(
     capsys: pytest.CaptureFixture[str], done: int, left: str
