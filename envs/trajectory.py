@@ -40,6 +40,8 @@ class RecordedEdit:
     """Name of the site."""
     coefficient: Number | None = None
     """Multiple of the vector; null for an edit without one."""
+    kind: Name | None = None
+    """Kind of edit; null: not recorded."""
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,8 @@ FLOORS: tuple[dict[str, str], ...] = (
         "steering.interventions": "graph sites hooks partial vectors places edit_kinds edits",
         "steering.statistics": "bootstrap boundary formatting paired sample_size seeding",
     },
-    {"steering.experiments": "conditions outcome exact profiles levels level_conditions sampled"},
+    {"steering.experiments": "conditions outcome exact profiles levels vector_kinds edit_text level_conditions "
+                             "sampled"},
     {"steering.records": "sites boundary sweep probes planning readouts readings comparison examples replication"},
     {"steering.sweep": "artifacts provenance spec recordings store outcome_table units executors run planning"},
     {"steering.planning": "pairs readers behaviour located maps measure rows summary located_summary run"},
@@ -54,7 +55,9 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"steering.reports": "captions page first_screen network_diagram sweep_report comparison_report"},
     {"steering": "bench bench_films bench_device doctor"},
     {"steering.workflows": "progress outputs finished sweep_runs control"},
-    {"steering.cli": "options layer_sweep agents compare films probes planning replicate app __main__"},
+    {"steering.cli": "options"},
+    {"steering.cli.given": "edit_options vector"},
+    {"steering.cli": "layer_sweep agents compare films probes planning replicate app __main__"},
 )  # fmt: skip
 # Where each file stands: (floor, room, place in it).
 PLACES = {
@@ -92,7 +95,7 @@ NO_TORCH = [name for name, (_, room, _) in PLACES.items() if room in FREE_OF_TOR
 NO_TORCH += [*PACKAGES, *(room for rooms in FLOORS for room in rooms), "agents.checkpoints.cards", "steering.doctor"]
 NO_TORCH += ["agents.checkpoints.stated", "agents.sessions.history", "steering.films.move_fields"]
 NO_TORCH += [f"steering.probes.{name}" for name in ("score_records", "summary", "curves")]
-NO_TORCH += [name for name, (_, room, _) in PLACES.items() if room == "steering.cli"]
+NO_TORCH += [name for name, (_, room, _) in PLACES.items() if room in ("steering.cli", "steering.cli.given")]
 NO_TORCH += [f"steering.workflows.{name}" for name in ("progress", "outputs", "finished")]
 MOST_FILES = 10  # of a room
 MOST_LINES = 350  # of a file

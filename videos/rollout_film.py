@@ -13,19 +13,24 @@ import numpy as np
 from envs.errors import InputError
 from envs.maze import Maze
 from envs.recording import recorded_maze
-from envs.trajectory import Trajectory
+from envs.trajectory import RecordedEdit, Trajectory
 from videos.encode import write_film
 from videos.scene import HeatOverlay
 from videos.side_by_side import STANDARD, Look, Panel, grid_frames
+
+_TYPED = "edit"  # the condition of edits typed one by one
+_TOLD_EDITS = 3  # of a caption; of more their number of sites is told
 
 
 def title_of(track: Trajectory) -> str:
     """Return a panel's caption from the record alone: condition, coefficient and site; of several sites their number.
 
-    A coefficient that several sites share equally is the sum of theirs.
+    A coefficient that several sites share equally is the sum of theirs. Of edits that the user typed each is told.
     """
     condition = (track.facts.condition or "rollout").replace("_", " ")
     edits = track.facts.intervention.edits
+    if condition == _TYPED and 0 < len(edits) <= _TOLD_EDITS:
+        return f"{condition}: " + ", ".join(_edit_words(edit) for edit in edits)
     sites = list(dict.fromkeys(edit.site for edit in edits))
     times = {edit.coefficient for edit in edits}
     shared = times.pop() if len(times) == 1 and len(sites) == len(edits) else None
@@ -36,6 +41,14 @@ def title_of(track: Trajectory) -> str:
     elif sites:
         condition += f" shared by {len(sites)} sites"
     return condition
+
+
+def _edit_words(edit: RecordedEdit) -> str:
+    """Return an edit in a few words, such as ``subtract x1.5 at relu3``."""
+    kind = (edit.kind or "edit").split("_")[0]
+    if edit.coefficient is not None:
+        kind = f"{'subtract' if edit.coefficient < 0 else 'add'} x{abs(edit.coefficient):g}"
+    return f"{kind} at {edit.site.removeprefix('embedder.')}"
 
 
 def header_of(track: Trajectory) -> str:

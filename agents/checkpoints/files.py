@@ -94,7 +94,7 @@ def save_checkpoint(
     Raises:
         InputError: the file cannot be written.
     """
-    data = _ordered(
+    data = with_ordered_metadata(
         safetensors.torch.save(_weights(net, dtype), {"format": FORMAT, "scale": str(net.scale), **(metadata or {})})
     )
     write_atomic(path, data)
@@ -125,7 +125,7 @@ def _weights(net: ImpalaPolicyNet, dtype: torch.dtype) -> dict[str, Tensor]:
     return {key: value.detach().cpu().to(dtype).contiguous() for key, value in net.state_dict().items()}
 
 
-def _ordered(data: bytes) -> bytes:
+def with_ordered_metadata(data: bytes) -> bytes:
     """Return the safetensors file with its metadata in order, which the library leaves to chance."""
     (length,) = struct.unpack_from("<Q", data)
     header = json.loads(data[8 : 8 + length])

@@ -14,6 +14,8 @@ import typer
 
 from envs.errors import InputError
 from steering.cli import agents, compare, films, planning, probes, replicate
+from steering.cli.given import vector
+from steering.cli.given.edit_options import Edits, Foreign, VectorFile, conditions_asked, read_given
 from steering.cli.layer_sweep import layer_sweep
 from steering.cli.options import (
     DEFAULT_CHECKPOINT,
@@ -58,7 +60,7 @@ def begin(
 
 
 app.command("layer-sweep")(layer_sweep)
-for part in (agents, films, probes, planning, replicate, compare):
+for part in (agents, vector, films, probes, planning, replicate, compare):
     app.add_typer(part.commands)
 STOPPED_BY = (signal.SIGINT, signal.SIGTERM)
 GRACE = 10  # seconds from a signal until whatever still hangs is ended by the system
@@ -105,7 +107,16 @@ def outcome(
     level: Level = None,
     maze: MazeFile = None,
     site: SiteName = None,
-    condition: Annotated[str, typer.Option(help="clean, no_cheese, or a condition of layer-sweep.")] = "clean",
+    condition: Annotated[
+        str | None,
+        typer.Option(
+            help="clean, no_cheese, or a condition of layer-sweep (default: clean; with --vector subtract; with --edit "
+            "edit)."
+        ),
+    ] = None,
+    vector: VectorFile = None,
+    edit: Edits = None,
+    foreign: Foreign = False,
     coefficient: Coefficient = 1.0,
     horizon: Horizon = 256,
     seed: Seed = 0,
@@ -124,15 +135,20 @@ def outcome(
     from steering.experiments.level_conditions import intervention_named
     from steering.experiments.outcome import outcome_texts
 
+    (condition,) = conditions_asked(None if condition is None else [condition], ["clean"], vector, edit)
     chosen = find_condition(condition)
     policy = load_policy(checkpoint, activation=activation, scale_pixels=scale_pixels)
+    given = read_given(policy, vector, edit, foreign)
     mode = mode_for(mode, policy.name, policy.card)
     world = one_maze(level, maze, mode)
-    site = site_named(policy, site) if chosen.at_one_site and not chosen.reference else None
+    if not chosen.at_one_site or chosen.reference or given.names_sites:
+        site = None
+    else:
+        site = site_named(policy, site or given.site)
     evaluator = LevelEvaluator(policy, world, horizon)
-    edit = intervention_named(policy, world, condition, site, coefficient, seed)
+    made = intervention_named(policy, world, condition, site, coefficient, seed, given)
     blind = condition == "no_cheese"
-    found = evaluator.no_cheese if blind else evaluator.fields([edit])[0]
+    found = evaluator.no_cheese if blind else evaluator.fields([made])[0]
     result = evaluator.no_cheese_outcome() if blind else evaluator.outcome_of(found)
     report: dict[str, Any] = {
         "policy": policy.name,
@@ -143,6 +159,7 @@ def outcome(
         "condition": condition,
         "coefficient": coefficient,
         "horizon": horizon,
+        **made.to_json(),
         "outcome": result.to_json(),
         "clean": evaluator.clean_outcome().to_json(),
         "no_cheese": evaluator.no_cheese_outcome().to_json(),
@@ -155,7 +172,10 @@ def outcome(
     beside = {"clean": evaluator.clean_outcome(), "cheese removed": evaluator.no_cheese_outcome()}
     times = f" x {coefficient:g}" if not chosen.reference else ""
     print(f"{policy.name}, {world.label}, mode {mode}, within {horizon} moves, exact")
-    print(f"{condition}{times}" + (f" at {site}" if site else "") + "\n")
+    if edit or vector is not None:
+        print(f"{condition}: {made.describe()}\n")
+    else:
+        print(f"{condition}{times}" + (f" at {site}" if site else "") + "\n")
     shown = beside if chosen.reference else {condition.replace("_", " "): result, **beside}
     print(text_table(["", *shown], outcome_texts(list(shown.values()))))
     for row in report.get("field", []):

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from envs.errors import InputError, told_if_stopped
+from steering.cli.given.edit_options import Edits, Foreign, VectorFile, conditions_asked, read_given
 from steering.cli.options import (
     DEFAULT_CHECKPOINT,
     Activation,
@@ -72,13 +73,17 @@ def video(
     maze: MazeFile = None,
     site: SiteName = None,
     conditions: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--conditions",
             "--condition",
-            help="From left to right: clean, no_cheese, or conditions of layer-sweep.",
+            help="From left to right: clean, no_cheese, or conditions of layer-sweep (default: clean,subtract; with "
+            "--edit clean,edit).",
         ),
-    ] = "clean,subtract",
+    ] = None,
+    vector: VectorFile = None,
+    edit: Edits = None,
+    foreign: Foreign = False,
     coefficient: Coefficient = 1.0,
     out: Annotated[Path, path("The film: .mp4, .webm or .gif.")] = Path("video.mp4"),
     grid: Grid = False,
@@ -107,9 +112,11 @@ def video(
     from videos.side_by_side import Look
 
     look = Look(side=size, crop=crop, fps=fps)
+    asked = None if conditions is None else [part.strip() for part in conditions.split(",") if part.strip()]
+    named = conditions_asked(asked, ("clean", "subtract"), vector, edit)
     policy = load_policy(checkpoint, activation=activation, scale_pixels=scale_pixels)
-    named = tuple(part.strip() for part in conditions.split(",") if part.strip())
-    cast = Cast(named, site_named(policy, site), coefficient, seed, horizon, heat, channel)
+    given = read_given(policy, vector, edit, foreign)
+    cast = Cast(named, site_named(policy, site or given.site), coefficient, seed, horizon, heat, channel, given)
     check_film_path(out)
     if record is not None:
         check_folder(record)
@@ -150,7 +157,13 @@ def field(
     level: Level = None,
     maze: MazeFile = None,
     site: SiteName = None,
-    condition: Annotated[str, typer.Option(help="What clean is compared with; clean: that alone.")] = "subtract",
+    condition: Annotated[
+        str | None,
+        typer.Option(help="What clean is compared with; clean: that alone (default: subtract; with --edit edit)."),
+    ] = None,
+    vector: VectorFile = None,
+    edit: Edits = None,
+    foreign: Foreign = False,
     coefficient: Coefficient = 1.0,
     facing: Annotated[str, typer.Option(help="left, right, or visited (the mean by expected visits).")] = "visited",
     heat: Annotated[
@@ -179,10 +192,12 @@ def field(
 
     check_format(out)
     check_folder(out.parent)
+    (condition,) = conditions_asked(None if condition is None else [condition], ["subtract"], vector, edit)
     policy = load_policy(checkpoint, activation=activation, scale_pixels=scale_pixels)
-    name, mode = site_named(policy, site), mode_for(mode, policy.name, policy.card)
+    given = read_given(policy, vector, edit, foreign)
+    name, mode = site_named(policy, site or given.site), mode_for(mode, policy.name, policy.card)
     evaluator = LevelEvaluator(policy, one_maze(level, maze, mode), horizon)
-    edit = intervention_named(policy, evaluator.maze, condition, name, coefficient, seed)
+    made = intervention_named(policy, evaluator.maze, condition, name, coefficient, seed, given)
     blocks = field_map(policy, evaluator.maze, name) if heat == "map" else None
     heat = "none" if blocks is not None else heat
     caption = f"{evaluator.maze.label}{'' if mode == 'hard' else f' ({mode})'}, policy {policy.name}"
@@ -192,9 +207,12 @@ def field(
         clean, other = level_fields(evaluator, {})[0], no_cheese_field(evaluator)
         shown = panels(clean, other, facing=facing, heat=heat)
     else:
-        clean, other = level_fields(evaluator, {condition: edit})
+        clean, other = level_fields(evaluator, {condition: made})
         shown = panels(clean, other, facing=facing, heat=heat)
-        caption += f": {condition} x {coefficient:g}" + (f" at {name}" if condition != "all_sites" else "")
+        if edit or vector is not None:
+            caption += f": {made.describe()}"
+        else:
+            caption += f": {condition} x {coefficient:g}" + (f" at {name}" if condition != "all_sites" else "")
     if blocks is not None:
         shown[0] = dataclasses.replace(shown[0], heat=blocks[0], mouse=blocks[1])
     write_atomic(out, field_file(field_drawing(shown, caption), out))

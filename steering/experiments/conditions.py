@@ -17,6 +17,7 @@ PUBLISHED_SITE = "embedder.block2.res1.resadd"
 OTHER_LEVEL, SAME_CELL, ALL_SITES = "other_level", "same_cell", "all_sites"
 MAIN = "subtract"
 MOVE = "move"
+EDIT = "edit"
 
 
 class Draw(enum.Enum):
@@ -58,10 +59,18 @@ class Condition:
     to_moved: bool = False
     """True if blindness asks how near it comes to the policy with the cheese on the cell drawn; else without cheese."""
 
+    typed: bool = False
+    """True if the user says what is edited, edit by edit."""
+
     @property
     def shared_in_class(self) -> bool:
         """Return whether affine-equivalent sites give one policy: the vector is a difference of activations there."""
-        return self.at_one_site and self.draws is not Draw.VECTOR
+        return self.at_one_site and self.draws is not Draw.VECTOR and not self.typed
+
+    @property
+    def takes_vector(self) -> bool:
+        """Return whether the level's own vector is all that it edits with, so that another can stand in its place."""
+        return not self.reference and self.at_one_site and not self.typed and self.draws in (Draw.NOTHING, Draw.VECTOR)
 
 
 # Colours: what they mean in all figures is in :mod:`steering.marks.colours`; controls are grey.
@@ -79,6 +88,7 @@ TABLE: tuple[Condition, ...] = (
     Condition(MOVE, "cheese vector moved to another cell", "#E69F00", "moved", "P", Draw.CELL, default=False,
               to_moved=True),
     Condition(ALL_SITES, "cheese vector subtracted at all sites", "#999999", "own", at_one_site=False, default=False),
+    Condition(EDIT, "the edits typed", "#8B5A2B", "edit", "X", default=False, typed=True),
 )  # fmt: skip
 BY_NAME = {condition.name: condition for condition in TABLE}
 REFERENCES = tuple(condition.name for condition in TABLE if condition.reference)

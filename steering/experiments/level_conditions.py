@@ -11,6 +11,8 @@ from envs.maze import Maze
 from steering.experiments.conditions import (
     ALL_SITES,
     BY_NAME,
+    CONDITIONS,
+    EDIT,
     MAIN,
     MOVE,
     OTHER_LEVEL,
@@ -19,6 +21,7 @@ from steering.experiments.conditions import (
     Key,
     find_condition,
 )
+from steering.experiments.edit_text import EditText, edited
 from steering.experiments.levels import VectorSource, donor, donors, moved_cheese
 from steering.interventions.edits import Intervention, add, subtract
 from steering.interventions.sites import Site, enumerate_sites, find_site
@@ -33,6 +36,29 @@ from steering.statistics.seeding import generator
 
 Vectors = dict[str, SteeringVector]
 MEAN_DRAW = 2**32 - 1  # the draw of the levels that a mean is taken over, apart from those of the controls
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a user gives an experiment of his own."""
+
+    vector: SteeringVector | None = None
+    """The vector that stands in the place of the level's own; null: none."""
+    edits: tuple[EditText, ...] = ()
+    """The edits of the condition ``edit``, in their order."""
+
+    @property
+    def site(self) -> str | None:
+        """Return the site of the vector; None without one."""
+        return None if self.vector is None else self.vector.site
+
+    @property
+    def names_sites(self) -> bool:
+        """Return whether there are edits and each says its site."""
+        return bool(self.edits) and all(edit.fixed is not None for edit in self.edits)
+
+
+NOTHING_GIVEN = Given()
 
 
 def own_vectors(policy: Policy, maze: Maze, sites: Sequence[str], source: VectorSource, seed: int) -> Vectors:
@@ -59,15 +85,25 @@ class LevelConditions:
     """Seed of the vectors and levels drawn, 0 or more."""
     sites: list[str]
     """Names of the sites at which vectors are made."""
+    given: Given = NOTHING_GIVEN
+    """What the user gives."""
 
     @classmethod
-    def of(cls, policy: Policy, maze: Maze, vector: VectorSource, seed: int, keys: Iterable[Key]) -> LevelConditions:
+    def of(
+        cls,
+        policy: Policy,
+        maze: Maze,
+        vector: VectorSource,
+        seed: int,
+        keys: Iterable[Key],
+        given: Given = NOTHING_GIVEN,
+    ) -> LevelConditions:
         """Return the conditions of one level, with the vectors that ``keys`` edit with."""
         keys = list(keys)
         sites = [key.site for key in keys if key.site]
         if any(key.condition == ALL_SITES for key in keys):
             sites += trunk_experiments(enumerate_sites(policy.net))
-        return cls(policy, maze, vector, seed, list(dict.fromkeys(sites)))
+        return cls(policy, maze, vector, seed, list(dict.fromkeys(sites)), given)
 
     def __post_init__(self) -> None:
         self._own: Vectors | None = None
@@ -75,7 +111,9 @@ class LevelConditions:
         self._moved: dict[int, tuple[Maze, Vectors]] = {}
 
     def own(self) -> Vectors:
-        """Return this level's cheese vectors, by site."""
+        """Return this level's cheese vectors, by site; the one given, if there is one."""
+        if self.given.vector is not None:
+            return {self.given.vector.site: self.given.vector}
         if self._own is None:
             self._own = own_vectors(self.policy, self.maze, self.sites, self.vector, self.seed)
         return self._own
@@ -135,6 +173,12 @@ def _subtract_everywhere(level: LevelConditions, key: Key) -> Intervention:
     return everywhere(level.policy, level.own(), key.coefficient)
 
 
+def _as_typed(level: LevelConditions, key: Key) -> Intervention:
+    if not level.given.edits:
+        raise InputError(f"condition {EDIT!r} needs edits; add --edit")
+    return edited(level.given.edits, level.policy, level.maze, key.site, key.coefficient)
+
+
 # The edit of each condition of the table in :mod:`steering.experiments.conditions`.
 EDITS: Mapping[str, Callable[[LevelConditions, Key], Intervention]] = {
     "clean": _nothing,
@@ -146,6 +190,7 @@ EDITS: Mapping[str, Callable[[LevelConditions, Key], Intervention]] = {
     SAME_CELL: _subtract_drawn,
     MOVE: _move,
     ALL_SITES: _subtract_everywhere,
+    EDIT: _as_typed,
 }
 
 
@@ -180,25 +225,43 @@ def level_intervention(policy: Policy, maze: Maze, key: Key, vector: VectorSourc
 
 
 def intervention_named(
-    policy: Policy, maze: Maze, condition: str, site: str | None, coefficient: float, seed: int
+    policy: Policy,
+    maze: Maze,
+    condition: str,
+    site: str | None,
+    coefficient: float,
+    seed: int,
+    given: Given = NOTHING_GIVEN,
 ) -> Intervention:
     """Return the intervention of a condition on one level; references change nothing.
 
+    Args:
+        policy: whose activations the vectors are differences of.
+        maze: the level, with its cheese where a vector is taken of it.
+        condition: its name.
+        site: name of the site; None: that of the vector given, or of the edits.
+        coefficient: multiple of the vector; of ``edit``, factor of the coefficients typed.
+        seed: of what is drawn at random.
+        given: a vector in place of the level's own, and the edits of ``edit``.
+
     Raises:
-        InputError: for an unknown condition, a missing site or a level without cheese.
+        InputError: for an unknown condition, a missing site, a level without cheese, or a vector given that the
+            condition does not edit with.
     """
     chosen = find_condition(condition)
     check_random_seed(seed)
     if chosen.reference:
         return Intervention()
-    if not chosen.at_one_site:
-        name = ""
-    elif site is None:
+    own = given.vector if chosen.takes_vector else None
+    if given.vector is not None and own is None and not chosen.typed:
+        takers = ", ".join(name for name in CONDITIONS if BY_NAME[name].takes_vector)
+        raise InputError(f"condition {condition!r} takes vectors of its own; --vector goes with {takers}")
+    name = "" if site is None or not chosen.at_one_site else find_site(policy.net, site).name
+    if own is not None and name not in ("", own.site):
+        raise InputError(f"--site {name}: the vector is of {own.site}; leave out --site")
+    if chosen.at_one_site and not chosen.typed and own is None and site is None:
         raise InputError(f"condition {condition!r} needs a site: add --site (see `mazesteer sites`)")
-    else:
-        name = find_site(policy.net, site).name
-    if maze.cheese is None:
+    if maze.cheese is None and own is None and not chosen.typed:
         raise InputError(f"condition {condition!r}: {maze.label} has no cheese to take a vector of")
-    return level_intervention(
-        policy, maze, Key(maze.level or 0, condition, name, coefficient), VectorSource("start"), seed
-    )
+    key = Key(maze.level or 0, condition, name if own is None else own.site, coefficient)
+    return LevelConditions.of(policy, maze, VectorSource("start"), seed, [key], given).intervention(key)

@@ -14,9 +14,10 @@ from envs.maze import Maze
 from envs.trajectory import Trajectory
 from steering.experiments.conditions import find_condition
 from steering.experiments.exact import CHUNK, LevelEvaluator
-from steering.experiments.level_conditions import intervention_named
+from steering.experiments.level_conditions import NOTHING_GIVEN, Given, intervention_named
 from steering.experiments.sampled import rollouts
 from steering.films.heat_maps import alignment, heat_map
+from steering.interventions.edits import Intervention
 from steering.interventions.hooks import HookedPolicy
 from steering.interventions.sites import find_site
 from steering.interventions.vectors import cheese_vector
@@ -47,6 +48,13 @@ class Cast:
     """Heat map drawn: ``none``, the cheese ``vector`` of the site, or each picture's ``activation`` there."""
     channel: int | None = None
     """Channel of the heat map, from 0; null: the norm over channels."""
+    given: Given = NOTHING_GIVEN
+    """A vector in place of the level's own, and the edits of ``edit``."""
+
+    def intervention(self, policy: Policy, maze: Maze, condition: str) -> Intervention:
+        """Return the intervention of a condition of the film; raise :class:`InputError` where it cannot be made."""
+        given = self.given if find_condition(condition).takes_vector else Given(edits=self.given.edits)
+        return intervention_named(policy, maze, condition, self.site, self.coefficient, self.seed, given)
 
     def __post_init__(self) -> None:
         for condition in self.conditions:
@@ -76,7 +84,7 @@ def roll(policy: Policy, maze: Maze, cast: Cast) -> list[Trajectory]:
     evaluator = LevelEvaluator(policy, maze, cast.horizon)
     tracks = []
     for condition in cast.conditions:
-        edit = intervention_named(policy, maze, condition, cast.site, cast.coefficient, cast.seed)
+        edit = cast.intervention(policy, maze, condition)
         gone = condition == "no_cheese"
         world = maze.without_cheese() if gone else maze
         (track,) = rollouts(policy, world, edit, episodes=1, seed=cast.seed, horizon=cast.horizon, condition=condition)
@@ -93,12 +101,13 @@ def heat_overlays(policy: Policy, maze: Maze, tracks: Sequence[Trajectory], cast
     assert cast.site is not None
     where = alignment(policy.net, cast.site)
     if cast.heat == "vector":
-        maps = heat_map(cheese_vector(policy, maze, cast.site).tensor, cast.channel)[None]
+        vector = cast.given.vector or cheese_vector(policy, maze, cast.site)
+        maps = heat_map(vector.tensor, cast.channel)[None]
         return [HeatOverlay(maps, where.share(0), where.share(1) - where.share(0))] * len(tracks)
     found: list[HeatOverlay | None] = []
     name = find_site(policy.net, cast.site).name
     for track, condition in zip(tracks, cast.conditions, strict=True):
-        edit = intervention_named(policy, maze, condition, cast.site, cast.coefficient, cast.seed)
+        edit = cast.intervention(policy, maze, condition)
         world = maze.without_cheese() if condition == "no_cheese" else maze
         unique = list(dict.fromkeys(track.states))
         seen: list[np.ndarray] = []

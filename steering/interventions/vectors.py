@@ -17,20 +17,22 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor
 
+from agents.checkpoints.files import with_ordered_metadata
 from agents.networks.policy import Policy, batches, check_policy, to_input
-from envs.errors import InputError, check_kind, one_line
+from envs.errors import InputError, check_kind, one_line, shown
 from envs.files import write_atomic
 from envs.maze import Cell, Maze, State
+from envs.stored.sources import read_file
 from steering.interventions.hooks import HookedPolicy
 from steering.interventions.sites import find_site
 
 _FORMAT = "mazesteer-vector-1"
 _LONGEST_KIND = 60  # characters of a sum's kind
+_MOST = 2**28  # bytes of a file; a vector at the widest site of the widest network has a thirtieth
 
 
 @dataclass(frozen=True, repr=False)
@@ -75,7 +77,17 @@ class SteeringVector:
     @property
     def kind(self) -> str:
         """Return what it is, as its provenance says: ``cheese``, ``activation`` and the like."""
-        return str(json.loads(self.provenance).get("kind", "vector"))
+        return shown(json.loads(self.provenance).get("kind", "vector"))
+
+    @property
+    def agents(self) -> frozenset[str]:
+        """Return the digests of the agents whose activations it is made of, as its provenance says; none: not said."""
+        said, parts = [], [json.loads(self.provenance)]
+        for facts in parts:  # grows by what each is made of
+            of = facts["of"] if isinstance(facts.get("of"), list) else []
+            parts += [part for part in (*of, facts.get("like")) if isinstance(part, dict)]
+            said.append(facts.get("checkpoint"))
+        return frozenset(sha256 for sha256 in said if isinstance(sha256, str))
 
     def __repr__(self) -> str:
         return f"SteeringVector {self.kind} @ {self.site}: float32{list(self.tensor.shape)}, norm {self.norm:.4g}"
@@ -123,9 +135,9 @@ class SteeringVector:
         return self.tensor.to(activation)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write safetensors with site and provenance (whole or not at all)."""
+        """Write safetensors with site and provenance (whole or not at all); the same vector gives the same bytes."""
         metadata = {"format": _FORMAT, "site": self.site, "provenance": self.provenance}
-        write_atomic(Path(path), safetensors.torch.save({"vector": self.tensor}, metadata))
+        write_atomic(Path(path), with_ordered_metadata(safetensors.torch.save({"vector": self.tensor}, metadata)))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> SteeringVector:
@@ -134,14 +146,15 @@ class SteeringVector:
         Raises:
             InputError: if it is not one.
         """
+        data = read_file(Path(path), _MOST, "give a file of `mazesteer vector`")
         try:
-            with safetensors.safe_open(str(path), framework="pt") as handle:
-                metadata = handle.metadata() or {}
-                if metadata.get("format") != _FORMAT:
-                    raise InputError(f"{path}: not a mazesteer steering vector")
-                return cls(metadata["site"], handle.get_tensor("vector"), metadata["provenance"])
-        except (safetensors.SafetensorError, OSError, KeyError) as error:
-            raise InputError(f"{path}: not a steering vector file ({error})") from None
+            tensors = safetensors.torch.load(data)
+            metadata = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
+            if metadata["format"] != _FORMAT or not isinstance(json.loads(metadata["provenance"]), dict):
+                raise ValueError("of another format")
+            return cls(metadata["site"], tensors["vector"], metadata["provenance"])
+        except (safetensors.SafetensorError, KeyError, ValueError, RecursionError) as error:
+            raise InputError(f"{shown(path)}: not a steering vector file ({one_line(error)})") from None
 
 
 def _as_tensor(values: Any, site: str) -> Tensor:
@@ -175,13 +188,15 @@ def _full_name(policy: Policy, site: str) -> str:
     return find_site(policy.net, site).name
 
 
-def _origin(policy: Policy, maze: Maze, kind: str, **facts: Any) -> str:
+def origin(policy: Policy, maze: Maze, kind: str, **facts: Any) -> str:
+    """Return the provenance of a vector that is taken from one maze."""
     cheese = list(maze.cheese) if maze.cheese is not None else None
     level = {"checkpoint": policy.sha256, "level": maze.level, "mode": maze.mode, "cheese": cheese}
     return provenance(kind=kind, **level, **facts)
 
 
-def _standing(maze: Maze, cell: Cell | None) -> State:
+def standing(maze: Maze, cell: Cell | None) -> State:
+    """Return the state of the mouse on a cell as it arrives there; None: at its start."""
     return State(maze.mouse, maze.facing) if cell is None else maze.arrival(cell)
 
 
@@ -220,8 +235,8 @@ def cheese_vectors(
     Source: Turner et al. 2023.
     """
     _need_cheese(policy, maze, sites)
-    state = _standing(maze, cell)
-    facts = _origin(policy, maze, "cheese", cell=list(state.cell), facing=state.facing.label)
+    state = standing(maze, cell)
+    facts = origin(policy, maze, "cheese", cell=list(state.cell), facing=state.facing.label)
     frames = np.concatenate([maze.observations([state]), maze.without_cheese().observations([state])])
     _, _, seen = HookedPolicy(policy.net).run(to_input(frames), capture=sites)
     out = {}
@@ -262,7 +277,7 @@ def mean_cheese_vectors(policy: Policy, maze: Maze, sites: Sequence[str]) -> dic
     _need_cheese(policy, maze, sites)
     states = [state for state in maze.states if state.cell != maze.cheese]
     with_cheese, without = (_mean_activations(policy, m, states, sites) for m in (maze, maze.without_cheese()))
-    facts = _origin(policy, maze, "cheese", cell="mean over all states")
+    facts = origin(policy, maze, "cheese", cell="mean over all states")
     return {site: SteeringVector(_full_name(policy, site), with_cheese[site] - without[site], facts) for site in sites}
 
 
@@ -290,20 +305,20 @@ def top_right_vectors(policy: Policy, maze: Maze, sites: Sequence[str]) -> dict[
         to_input(np.concatenate([there, maze.observations([start])])), capture=sites
     )
     names = {site: _full_name(policy, site) for site in sites}
-    facts = _origin(policy, maze, "top-right", cell=list(start.cell), facing=start.facing.label)
+    facts = origin(policy, maze, "top-right", cell=list(start.cell), facing=start.facing.label)
     return {site: SteeringVector(name, seen[name][0] - seen[name][1], facts) for site, name in names.items()}
 
 
 def activation(policy: Policy, maze: Maze, site: str, cell: Cell | None = None) -> SteeringVector:
     """Return the activation at ``site`` with the mouse at its start (or at ``cell``), to patch with."""
-    state = _standing(maze, cell)
-    facts = _origin(policy, maze, "activation", cell=list(state.cell), facing=state.facing.label)
+    state = standing(maze, cell)
+    facts = origin(policy, maze, "activation", cell=list(state.cell), facing=state.facing.label)
     return SteeringVector(_full_name(policy, site), _mean_activations(policy, maze, [state], [site])[site], facts)
 
 
 def mean_activation(policy: Policy, maze: Maze, site: str) -> SteeringVector:
     """Return the activation at ``site`` averaged over all states of the level: for mean ablation."""
-    facts = _origin(policy, maze, "mean activation")
+    facts = origin(policy, maze, "mean activation")
     mean = _mean_activations(policy, maze, maze.states, [site])[site]
     return SteeringVector(_full_name(policy, site), mean, facts)
 

@@ -20,7 +20,16 @@ from tests.helpers.worked_diff import copy_with, worked_diff
 
 def test_the_table_gives_the_conditions_of_stored_runs_in_their_order() -> None:
     assert conditions.REFERENCES == ("clean", "no_cheese")
-    assert conditions.CONDITIONS == ("subtract", "add", "random", "other_level", "same_cell", "move", "all_sites")
+    assert conditions.CONDITIONS == (
+        "subtract",
+        "add",
+        "random",
+        "other_level",
+        "same_cell",
+        "move",
+        "all_sites",
+        "edit",
+    )
     assert conditions.DEFAULT_CONDITIONS == ("subtract", "add", "random", "other_level", "same_cell")
     assert conditions.DRAWN == ("random", "other_level", "same_cell", "move")
     assert conditions.CONTROLS == ("random", "add", "other_level", "same_cell")
@@ -30,6 +39,7 @@ def test_the_table_gives_the_conditions_of_stored_runs_in_their_order() -> None:
         ("random",),
         ("other_level", "same_cell"),
         ("move",),
+        ("edit",),
     )
 
 
