@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Annotated
@@ -12,11 +13,13 @@ from envs.errors import InputError
 from steering.cli.options import (
     DEFAULT_CHECKPOINT,
     Activation,
+    AsJson,
     Checkpoint,
     Mode,
     ScalePixels,
     SiteName,
     path,
+    print_json,
     site_named,
 )
 
@@ -48,6 +51,7 @@ def vector(
     activation: Activation = None,
     scale_pixels: ScalePixels = None,
     mode: Mode = None,
+    as_json: AsJson = False,
 ) -> None:
     """Take a vector at a site and write it with its origin, for `--vector` and `--edit`."""
     from agents.checkpoints.cards import mode_for
@@ -75,6 +79,11 @@ def vector(
     mazes = own or Maze.from_levels(parse_levels(level or "0"), mode)
     taken = take_vector(policy, mazes, name, kind, mouse=standing, wall=cell)
     taken.save(out)
+    if as_json:
+        facts = json.loads(taken.provenance)
+        numbers = {"shape": tuple(taken.tensor.shape), "norm": taken.norm, "digest": taken.digest}
+        print_json({"file": str(out), "policy": policy.name, "site": name, **numbers, "origin": facts})
+        return
     shape = "x".join(map(str, taken.tensor.shape))
     print(f"{taken.kind} vector of {policy.name} at {name}: {shape}, norm {taken.norm:.4g}, mode {mode}")
     print(f"vector: {out}")

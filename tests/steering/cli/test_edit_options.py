@@ -30,8 +30,11 @@ def level() -> Maze:
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The cheese vector of the level, as `mazesteer vector` writes it."""
     path = tmp_path_factory.mktemp("vectors") / "cheese.safetensors"
-    done = mazesteer("vector", *LEVEL, "--site", "block2.res1.resadd", "--out", path)
-    assert done.returncode == 0 and f"vector: {path}" in done.stdout, done.stderr
+    done = mazesteer("vector", *LEVEL, "--site", "block2.res1.resadd", "--out", path, "--json")
+    assert done.returncode == 0, done.stderr
+    vector, said = SteeringVector.load(path), json.loads(done.stdout)
+    assert (said["digest"], said["norm"], said["shape"]) == (vector.digest, vector.norm, [32, 16, 16])
+    assert said["origin"] == json.loads(vector.provenance)
     return path
 
 
