@@ -304,8 +304,8 @@ class _StoredAnswers:
 
 def planning_table(found: ComparedPlanning) -> list[list[str]]:
     """Return a header and a row for each run and goal: detours, differences, readers, and where the detour is known."""
-    rows = [["run", "goal", "detour pairs", "detours followed", "idle changes", "against the first run"]]
-    rows[0] += ["as good as the reader of", "on detours", "looks ahead", *READINGS]
+    rows = [["run", "goal", "detours followed", "looks ahead", "idle changes", "detour pairs"]]
+    rows[0] += ["against the first run", "as good as the reader of", "on detours", *READINGS]
     for name, plans in zip(found.runs, found.arms, strict=True):
         for plan in plans:
             known = plan.located.readings if plan.located is not None else ()
@@ -314,13 +314,13 @@ def planning_table(found: ComparedPlanning) -> list[list[str]]:
                 [
                     name,
                     plan.goal,
-                    str(plan.pairs),
                     format_estimate(plan.follows),
+                    "nowhere" if plan.look_ahead is None else f"{plan.look_ahead} steps",
                     format_estimate(plan.idle),
+                    str(plan.pairs),
                     "" if plan.difference is None else f"{format_estimate(plan.difference)}, {plan.mazes} mazes",
                     plan.equivalent_depth or "none",
                     plan.detour_depth or "none",
-                    "nowhere" if plan.look_ahead is None else f"{plan.look_ahead} steps",
                     *(places.get(each, "") for each in READINGS),
                 ]
             )

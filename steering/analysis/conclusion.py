@@ -14,7 +14,7 @@ from steering.records.sweep import ConditionSummary, SiteSummary, SweepSummary
 from steering.statistics import bootstrap
 from steering.statistics.formatting import format_number, format_range, short_site_name
 
-NO_USE = "the cheese hardly draws the agent: it raises neither P(cheese) nor P(cheese | decision square) by a sure 0.01"
+NO_USE = "the cheese hardly draws the agent"  # by the rule of cheese_tells
 WIDE = 2 / 3  # of the distinct experiments: an interval over so many says nothing
 
 
@@ -39,13 +39,15 @@ def conclude_sweep(
     first = next(iter(_trunk(summary))).conditions[MAIN]
     if first.blindness is None or first.competence is None:
         return (
-            f"For {summary.checkpoint.name} the question has no answer: the cheese changes nothing or the top right is "
-            "never reached."
+            f"For {summary.checkpoint.name} the question has no answer: the cheese changes nothing, or the top right "
+            "is never reached."
         )
     reasons = caveats(summary)
     parts = [_works_up_to(summary, with_change_point=not reasons)]
     if reasons:
-        parts.append(f"These numbers do not settle where subtraction stops: {'; '.join(reasons)}.")
+        reason, *others = reasons
+        parts.append(f"These numbers do not settle where subtraction stops: {reason}.")
+        parts += [f"Besides, {reason}." for reason in others]
     parts += [_beside_the_control(summary), _other_readings(summary, probes), _planned(summary, planning)]
     return " ".join(part for part in parts if part)
 
@@ -56,7 +58,7 @@ def headline(summary: SweepSummary) -> str:
     if found.rule is None:
         return "No site was swept under subtraction, so nothing is said of where it stops."
     if rows[0].conditions[MAIN].blindness is None or rows[0].conditions[MAIN].competence is None:
-        return f"Of {name} nothing can be said: the cheese changes nothing, or the top right is never reached."
+        return f"For {name} the question has no answer: the cheese changes nothing, or the top right is never reached."
     settled = not caveats(summary)
     verb = "blinds" if settled else "seems to blind"
     start = f"Subtracting the cheese vector {verb} {name}"
@@ -70,27 +72,31 @@ def headline(summary: SweepSummary) -> str:
 
 
 def _works_up_to(summary: SweepSummary, with_change_point: bool) -> str:
-    """Return the first sentence: up to which site subtraction works, on what evidence, and why no longer after it."""
+    """Return up to which site subtraction works, on what evidence, and why no longer after it."""
     found, name, count = summary.boundary, summary.checkpoint.name, len(summary.levels.used)
     rows = {site.name: site.conditions[MAIN] for site in _trunk(summary)}
     if found.site is None:
         first = next(iter(rows))
         return (
-            f"For {name} on {count} mazes subtracting the cheese vector works nowhere, not even at {first} "
+            f"For {name}, on {count} mazes, subtracting the cheese vector works nowhere, not even at {first} "
             f"({_failing(found, rows[first])})."
         )
-    evidence = [f"95% interval {span(found.low, found.high)}, {count} mazes"]
+    least = f"{found.thresholds.blindness:g}"
+    undoes = f"takes away {least} or more of the cheese's effect on the moves up to {found.site}"
+    over = f"(95% interval {span(found.low, found.high)}; {count} mazes)"
+    lines = [f"For {name}, subtracting the cheese vector {undoes} {over}."]
+    if found.next_site is None:
+        lines.append("That is every site swept.")
+    else:
+        why = _failing(found, rows[found.next_site], rows[found.site])
+        lines.append(f"At {found.next_site} it no longer does ({why}).")
     if found.change_site is not None and with_change_point:
-        evidence.append(f"change-point of the curve {found.change_site}, {span(found.change_low, found.change_high)}")
+        interval = span(found.change_low, found.change_high)
+        lines.append(f"The change-point of the curve is {found.change_site} (95% interval {interval}).")
     there = [f"{name} {_blindness(part.there)}" for name, part in found.controls.items() if part.there is not None]
     if there:
-        evidence.append(f"blindness of the controls there: {', '.join(there)}")
-    undoes = f"takes away {found.thresholds.blindness:g} or more of the cheese's effect on the moves"
-    where = f"up to {found.site} ({'; '.join(evidence)})"
-    if found.next_site is None:
-        return f"For {name} subtracting the cheese vector {undoes} at every site swept: {where}."
-    why = _failing(found, rows[found.next_site], rows[found.site])
-    return f"For {name} subtracting the cheese vector {undoes} {where}; no longer at {found.next_site} ({why})."
+        lines.append(f"Blindness of the controls there: {', '.join(there)}.")
+    return " ".join(lines)
 
 
 def caveats(summary: SweepSummary) -> list[str]:
@@ -116,8 +122,8 @@ def caveats(summary: SweepSummary) -> list[str]:
     alone = found.blindness_alone
     if depth[alone.site] > depth[found.site]:
         reasons.append(
-            f"competence sets the boundary, not blindness, which holds up to {alone.site}: damage cannot be told "
-            "from an agent that sees again"
+            f"competence sets the boundary, not blindness, which holds up to {alone.site} (the agent may be damaged, "
+            "or see again)"
         )
     if _changes_elsewhere(found, depth):
         reasons.append(f"the curve's change-point lies elsewhere ({span(found.change_low, found.change_high)})")
@@ -155,13 +161,11 @@ def _beside_the_control(summary: SweepSummary) -> str:
     twin = of_control(own, control)
     meet = None if twin is None else _meet(summary, own, twin)
     if twin is None or meet is None:
-        return (
-            f"That is no evidence of planning: {name}, an agent that was taught to plan nothing, has such a place too."
-        )
-    where = f"{name}, an agent that was taught to plan nothing, is blinded {_interval_of(twin)}"
-    if meet:
-        return f"That is no evidence of planning: {where}, as well."
-    return f"That alone is no evidence of planning: {where}."
+        return f"That is no evidence of planning: {name}, which was taught to plan nothing, has such a place too."
+    alone, too = ("", " too") if meet else (" alone", "")
+    place = "nowhere" if twin.site is None else f"{twin.word} {twin.site}"
+    who = f"{name}, which was taught to plan nothing, is blinded {place}{too}"
+    return f"That{alone} is no evidence of planning: {who} ({_interval(twin)})."
 
 
 def _interval_of(reading: Reading) -> str:
@@ -172,42 +176,40 @@ def _interval_of(reading: Reading) -> str:
 def _other_readings(summary: SweepSummary, probes: ProbeBoundaries | None) -> str:
     """Return what probes of next moves say, where subtraction has no part, and the vectors subtracted."""
     found = _readings(probes)
-    parts = []
+    lines = []
     if "cheese" in found:
-        text = "By probes of whole maps, which are short of frames, the next move towards the cheese can be read "
-        text += "beyond pixels and surroundings "
-        text += _interval_of(found["cheese"])[:-1]
+        lines.append(
+            "Probes of whole maps, which are short of frames, read the next move towards the cheese beyond pixels and "
+            f"surroundings {_interval_of(found['cheese'])}."
+        )
         if APART in found:
             site = found[APART].site
-            text += "; where the corner asks for another move, "
-            text += f"from {site} on" if site else "nowhere, so it may be the way to the corner that is read"
-        parts.append(f"{text})")
+            far = f"from {site} on" if site else "nowhere, so they may read the way to the corner"
+            lines.append(f"Where the corner asks for another move, they do so {far}.")
     if REPRESENTATIONAL in found:
         held = found[REPRESENTATIONAL]
-        own = readings(summary.boundary, None)[0]
-        apart = ", which does not meet the boundary" if _meet(summary, own, held) is False else ""
-        what = "at least half of the cheese's effect on the activations is what it is at the start"
-        parts.append(f"{'' if parts else 'By the vectors themselves, '}{what} {_interval_of(held)[:-1]}{apart})")
-    return f"{'; '.join(parts)}." if parts else ""
+        what = "At least half of the cheese's effect on the activations is as at the start"
+        lines.append(f"{what} {_interval_of(held)}.")
+        if _meet(summary, readings(summary.boundary, None)[0], held) is False:
+            lines.append("This interval and that of the boundary do not meet.")
+    return " ".join(lines)
 
 
 def _planned(summary: SweepSummary, planning: PlanningSummary | None) -> str:
     """Return whether the agent follows detours that no look around shows, and where what far walls mean is known."""
     if planning is None:
-        return "Whether it plans was not asked (`mazesteer planning` does)."
+        return "Planning was not measured (`mazesteer planning` does)."
     control = control_readings()
     by_goal = {row.goal: row.follows for row in control.detours}
     own = summary.checkpoint.sha256 == control.checkpoint.sha256
-    parts = []
+    lines = ["A look around shows nothing of the detours asked about."]
     for row in planning.behaviour:
-        text = (
-            f"{_share(row.detour[-1].follows)} of those to the {row.goal} (idle changes {_share(row.idle[-1].follows)}"
-        )
+        text = f"Of detours to the {row.goal}, {summary.checkpoint.name} follows {_share(row.detour[-1].follows)}"
         if not own and row.goal in by_goal:
-            text += f", {control.checkpoint.name} {_share(by_goal[row.goal])}"
+            text += f" and {control.checkpoint.name} {_share(by_goal[row.goal])}"
+        lines.append(f"{text}; of idle changes it is right in {_share(row.idle[-1].follows)}.")
         far = "at no distance" if row.look_ahead is None else f"up to {row.look_ahead} steps ahead"
-        parts.append(f"{text}; {far} more than what does not look ahead)")
-    text = f"Asked by detours that no look around shows, it follows {' and '.join(parts)}."
+        lines.append(f"It follows more detours than a reader that does not look ahead {far}.")
     ahead = {row.goal for row in planning.behaviour if row.look_ahead is not None}
     for part in planning.located:
         if part.kind != "detour" or part.goal not in ahead:
@@ -215,10 +217,11 @@ def _planned(summary: SweepSummary, planning: PlanningSummary | None) -> str:
         found = {reading.name: reading for reading in part.readings}
         leaves, hands = found["departure"], found["handoff"]
         where = "nowhere" if leaves.site is None else f"up to {leaves.site}"
-        text += f" What far walls mean on the way to the {part.goal} is carried by their own place {where} "
-        text += f"(half of the effect; 95% interval {span(leaves.low, leaves.high)}), and by the mouse's place "
-        text += "nowhere more." if hands.site is None else f"more from {hands.site} on."
-    return text
+        interval = f"95% interval {span(leaves.low, leaves.high)}"
+        lines.append(f"On the way to the {part.goal}, far walls carry half of their effect {where} ({interval}).")
+        more = "nowhere" if hands.site is None else f"from {hands.site} on"
+        lines.append(f"The mouse's place carries more than they do {more}.")
+    return " ".join(lines)
 
 
 def _share(part: Share) -> str:

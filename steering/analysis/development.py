@@ -21,15 +21,12 @@ from steering.records.comparison import LossCurve
 
 TOLERANCE = 0.05
 RULE = (
-    "A bump is a stretch of one stage of training where the loss, over the logarithm of the samples, lies above its "
-    f"lower convex envelope by more than {TOLERANCE:.0%} of what the loss fell from the first to the last look at that "
-    "stage; where it did not fall, none is marked."
+    "A bump is a stretch of one stage where the loss lies above its lower convex envelope, over the logarithm of the "
+    f"samples. It is marked if it is more than {TOLERANCE:.0%} of the fall of the loss in that stage."
 )
 _LOSS = f"the loss; shaded stretches are bumps. {RULE}"
-_NO_HISTORY = "empty, since no loss is known; --history RUN adds that of a training, RUN being its --out."
-_NO_LOSS = (
-    "empty, since the history of this training has no loss curve (two looks at one stage with a loss are needed)."
-)
+_NO_HISTORY = "empty, since no loss is known (--history adds that of a training's --out)."
+_NO_LOSS = "empty, since the history of this training has no two looks at one stage with a loss."
 _BESIDE = 1.25  # how far beside another snapshot of the same count one is drawn at most, as a ratio of counts
 
 

@@ -27,7 +27,8 @@ def compare_command(
     quiet: Quiet = False,
 ) -> None:
     """Compare runs maze by maze: agents, coefficients of one run, or snapshots of one training."""
-    from steering.reports.comparison_report import conclude_comparison, run_compare
+    from steering.reports.comparison_report import run_compare
+    from steering.reports.first_screen import conclude_comparison
 
     data = run_compare(
         runs, out, seed=seed, blindness=blindness_threshold, competence=competence_threshold, history=history

@@ -2,80 +2,156 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from steering.analysis.paired_effects import cheese_tells
-from steering.marks.colours import ABLE, CHEESE, CORNER, GREY, RUN_COLOURS, TRICK, UNSIGNED, faded, run_colours
+from steering.marks.colours import (
+    ABLE,
+    CHEESE,
+    CORNER,
+    DASHES,
+    GREY,
+    RUN_COLOURS,
+    TRICK,
+    UNSIGNED,
+    faded,
+    named_runs,
+    run_colours,
+    run_lines,
+)
 from steering.marks.site_axis import (
+    DODGED,
     LEGEND,
-    Site,
     interval_bars,
     labels,
     names,
+    place,
     shade_sites,
     symbols,
 )
 from steering.records.comparison import ComparedRunSummary, ComparedSite, Comparison, LossCurve
-from steering.records.probes import Estimate
-from steering.records.readings import ComparedPlan, ComparedPlanning, ComparedReadings
+from steering.records.readings import CAUSAL, Reading
 from steering.statistics.formatting import short_site_name
 
+MOST_LISTED = 12  # runs whose boundaries are listed below the curves
 NOWHERE = "nowhere"  # the row of the site axis for a boundary before the first site
 _SHAPES = ("circle", "square", "diamond", "triangle-up")
-_DASHES = ("solid", "dash", "dot", "dashdot")
-_PANELS = {  # by curve of ProbedCurves; each with what the surroundings tell, if there is one
-    "next_move": ("next move to the cheese told rightly", "surroundings"),
-    "apart": ("the same, where it is not the move to the corner", "apart_surroundings"),
-    "cell": ("the cheese's cell: variance explained", None),
-    "interaction": ("interaction", None),
-}
 
 
-def curves_figure(found: Comparison) -> go.Figure:
-    """Draw blindness over depth, one line a run, with its interval."""
-    figure = go.Figure()
-    for run, line in zip(found.arms, _lines(len(found.arms)), strict=True):
-        points = run.curve
-        blind, low, high = [p.blindness for p in points], [p.low for p in points], [p.high for p in points]
-        figure.add_trace(_curve(blind, low, high, found.facts, line, name=run.name))
-    shade_sites(figure, found.facts)
-    figure.add_hline(y=found.thresholds.blindness, line={"color": GREY, "dash": "dot", "width": 1})
-    lowest = min([point.low for run in found.arms for point in run.curve if point.low is not None], default=0.0)
-    figure.update_yaxes(title="blindness", range=[max(min(lowest - 0.1, -0.6), -1.05), 1.1])
-    figure.update_xaxes(tickangle=-50)
-    figure.update_layout(
-        template="simple_white", height=540, margin={"l": 60, "r": 20, "t": 30, "b": 150}, legend=LEGEND
+def curves_figure(found: Comparison, *, narrow: bool = False) -> go.Figure:
+    """Draw blindness over depth, a line a run; below it each run's boundary, which names the run in its colour.
+
+    An open marker: the conclusion has a caveat. With more runs than ``MOST_LISTED`` the boundaries are left out.
+
+    Args:
+        found: the comparison.
+        narrow: whether it is for a phone.
+    """
+    runs, sites = found.arms, [fact.name for fact in found.facts]
+    listed = len(runs) <= MOST_LISTED
+    rows = 17 * len(runs) + 14 if listed else 0
+    curves, below = (170, 88) if narrow else (250, 100)
+    titles = [f"blindness under subtraction{'' if narrow else ' (1: as without the cheese; 0: no effect)'}"]
+    titles += ["boundary, with its 95% interval"] if listed else []
+    figure = make_subplots(
+        rows=len(titles),
+        cols=1,
+        shared_xaxes=True,
+        row_heights=[curves, rows] if listed else [curves],
+        vertical_spacing=24 / (curves + rows + 24),
+        subplot_titles=titles,
     )
+    figure.update_annotations(x=0, xanchor="left", font_size=11 if narrow else 13)
+    few = len(runs) <= len(RUN_COLOURS)
+    for k, (run, line, named) in enumerate(zip(runs, run_lines(len(runs)), named_runs(len(runs)), strict=True)):
+        aside = 0.5 * ((k + 0.5) / len(runs) - 0.5) if few else 0.0  # else the intervals hide one another
+        blind = [point.blindness for point in run.curve]
+        ends = [point.low for point in run.curve], [point.high for point in run.curve]
+        figure.add_scatter(
+            x=[depth + aside for depth in range(len(sites))],
+            y=blind,
+            text=names(found.facts),
+            hovertemplate="%{text}: %{y:.2f}",
+            error_y=interval_bars(blind, *ends) if few else None,
+            mode="lines+markers",
+            line=line,
+            marker={"size": 7, "symbol": symbols(found.facts)},
+            name=run.name,
+            showlegend=named and not listed,
+            row=1,
+            col=1,
+        )
+    shade_sites(figure, found.facts, panels=(1,))
+    figure.add_hline(y=found.thresholds.blindness, line={"color": GREY, "dash": "dot", "width": 1.5}, row=1, col=1)
+    lowest = min([point.low for run in runs for point in run.curve if point.low is not None], default=0.0)
+    figure.update_yaxes(range=[max(min(lowest - 0.1, -0.3), -1.05), 1.25], row=1, col=1)
+    ticks, first = names(found.facts), -0.7
+    if listed and _add_boundaries(figure, runs, sites):
+        first = -1.6
+        figure.update_xaxes(tickvals=[-1, *range(len(sites))], ticktext=[NOWHERE, *ticks])
+    else:
+        figure.update_xaxes(tickvals=list(range(len(sites))), ticktext=ticks)
+    figure.update_xaxes(range=[first, len(sites) - 0.3], tickangle=-90 if narrow else -50)
+    if narrow:
+        figure.update_xaxes(tickfont_size=9)
+        figure.update_yaxes(tickfont_size=9)
+    margin = {"l": 84 if narrow and listed else 110 if listed else 40, "r": 8, "t": 24 if listed else 60, "b": below}
+    height = curves + rows + 24 + margin["t"] + below
+    figure.update_layout(template="simple_white", height=height, margin=margin, legend=LEGEND)
     return figure
 
 
-def probes_figure(readings: ComparedReadings, runs: Sequence[str]) -> go.Figure:
-    """Draw what the probes of each run read at each site, a panel for each curve; ``runs``: their names."""
-    titles = [title for title, _ in _PANELS.values()]
-    figure = make_subplots(rows=4, cols=1, shared_xaxes=True, vertical_spacing=0.05, subplot_titles=titles)
-    for run, curves, line in zip(runs, readings.curves, _lines(len(runs)), strict=True):
-        for row, name in enumerate(_PANELS, start=1):
-            trace = _probed_curve(getattr(curves, name), readings.facts, line, run, shown=row == 1)
-            figure.add_trace(trace, row=row, col=1)
-    for row, (_, alone) in enumerate(_PANELS.values(), start=1):
-        # By the mazes alone: the same for all that were probed on the same.
-        told = None if alone is None else getattr(readings.curves[0], alone)[0].value
-        if told is not None:
-            figure.add_hline(y=told, line={"color": GREY, "dash": "dash", "width": 1}, row=row, col=1)
-    shade_sites(figure, readings.facts, panels=(1, 2, 3, 4))
-    for row in (1, 2, 3):
-        figure.update_yaxes(range=[-0.1, 1.1], title="share", row=row)
-    figure.update_yaxes(rangemode="tozero", title="share", row=4)
-    figure.update_xaxes(tickangle=-50)
-    legend = {**LEGEND, "y": 1.06}
-    figure.update_layout(
-        template="simple_white", height=1150, margin={"l": 60, "r": 20, "t": 60, "b": 150}, legend=legend
+def _add_boundaries(figure: go.Figure, runs: Sequence[ComparedRunSummary], sites: Sequence[str]) -> bool:
+    """Add a row for each run's boundary and its interval to the second panel; returns whether any is nowhere."""
+    nowhere = False
+    for k, (run, colour) in enumerate(zip(runs, run_colours(len(runs)), strict=True)):
+        found = run.boundary
+        depths = Reading(CAUSAL, "boundary", "up to", found.site, found.low, found.high).edges(sites)
+        if depths is None or run.curve[0].blindness is None:
+            continue
+        nowhere = nowhere or -0.5 in depths
+        at, low, high = (-1.0 if depth == -0.5 else depth for depth in depths)
+        plain = cheese_tells(run.cheese) and not found.affine and found.blindness_alone.site == found.site
+        figure.add_scatter(
+            x=[low, high],
+            y=[k, k],
+            mode="lines",
+            line={"color": faded(colour, 0.45), "width": 5},
+            hoverinfo="skip",
+            showlegend=False,
+            row=2,
+            col=1,
+        )
+        figure.add_scatter(
+            x=[at],
+            y=[k],
+            mode="markers",
+            marker={
+                "color": colour,
+                "size": 11,
+                "symbol": "circle" if plain else "circle-open",
+                "line": {"color": colour, "width": 2.5},
+            },
+            name=run.name,
+            hovertemplate=f"{place(found.site)} (95% interval {place(found.low)} to {place(found.high)})",
+            showlegend=False,
+            row=2,
+            col=1,
+        )
+    coloured = zip(runs, run_colours(len(runs)), strict=True)
+    figure.update_yaxes(
+        tickvals=list(range(len(runs))),
+        ticktext=[f'<b style="color:{colour}">{run.name}</b>' for run, colour in coloured],
+        range=[len(runs) - 0.4, -0.6],
+        ticks="",
+        showline=False,
+        row=2,
+        col=1,
     )
-    return figure
+    return nowhere
 
 
 def differences_figure(found: Comparison) -> go.Figure:
@@ -102,7 +178,7 @@ def differences_figure(found: Comparison) -> go.Figure:
     figure.update_yaxes(title="difference of blindness")
     figure.update_xaxes(tickangle=-50)
     figure.update_layout(
-        template="simple_white", height=480, margin={"l": 60, "r": 20, "t": 30, "b": 150}, legend=LEGEND
+        template="simple_white", height=440, margin={"l": 60, "r": 20, "t": 30, "b": 130}, legend=LEGEND, **DODGED
     )
     return figure
 
@@ -220,7 +296,7 @@ def _add_loss(figure: go.Figure, losses: Sequence[LossCurve]) -> None:
             y=curve.loss,
             name=f"loss, {curve.stage}",
             mode="lines",
-            line={"color": GREY, "dash": _DASHES[i % len(_DASHES)]},
+            line={"color": GREY, "dash": DASHES[i % len(DASHES)]},
             row=3,
             col=1,
         )
@@ -228,114 +304,6 @@ def _add_loss(figure: go.Figure, losses: Sequence[LossCurve]) -> None:
             figure.add_vrect(x0=first * 0.97, x1=last * 1.03, fillcolor=GREY, opacity=0.3, line_width=0, row=3, col=1)
 
 
-def planning_figures(found: ComparedPlanning, counts: Sequence[int] | None) -> dict[str, go.Figure]:
-    """Return the figures of planning side by side; ``counts``: place of each snapshot of one training, else None."""
-    made = {"compare-detours": _followed_figure(found, counts), "compare-carried": _carried_figure(found)}
-    return {name: figure for name, figure in made.items() if figure is not None}
-
-
-def _followed_figure(found: ComparedPlanning, counts: Sequence[int] | None) -> go.Figure:
-    """Draw the share of detours followed, and of idle changes, by goal: run by run, or over training."""
-    figure = go.Figure()
-    x: list[Any] = list(found.runs) if counts is None else [max(count, 1) for count in counts]
-    for goal, colour in (("cheese", CHEESE), ("corner", CORNER)):
-        at = [(x[k], plan) for k, plans in enumerate(found.arms) for plan in plans if plan.goal == goal]
-        for name, dash, shares in (
-            (f"detours to the {goal} followed", "solid", [plan.follows for _, plan in at]),
-            (f"idle changes, {goal}", "dot", [plan.idle for _, plan in at]),
-        ):
-            bars = interval_bars([s.value for s in shares], [s.low for s in shares], [s.high for s in shares])
-            figure.add_scatter(
-                x=[place for place, _ in at],
-                y=[share.value for share in shares],
-                error_y=bars,
-                name=name,
-                mode="markers" if counts is None else "lines+markers",
-                line={"color": colour, "dash": dash},
-                marker={"color": colour, "size": 10, "symbol": "circle" if dash == "solid" else "circle-open"},
-            )
-    if counts is not None:
-        figure.update_xaxes(type="log", title="samples and steps of training (the first weights stand at 1)")
-    figure.update_yaxes(title="right in both mazes", range=[0, 1.05])
-    figure.update_layout(template="simple_white", height=420, legend=LEGEND, margin={"t": 90})
-    if counts is None:
-        figure.update_layout(scattermode="group", scattergap=0.6)  # else the points of a run hide one another
-    return figure
-
-
-def _carried_figure(found: ComparedPlanning) -> go.Figure | None:
-    """Draw over depth what the changed walls (solid) and the mouse's place (dashed) carry of a detour, run by run."""
-    goals = [goal for goal in ("cheese", "corner") if any(_located(plans, goal) for plans in found.arms)]
-    if not goals:
-        return None
-    titles = [f"a detour to the {goal}" for goal in goals]
-    figure = make_subplots(rows=len(goals), cols=1, vertical_spacing=0.25, subplot_titles=titles)
-    for panel, goal in enumerate(goals, 1):
-        for name, plans, colour in zip(found.runs, found.arms, run_colours(len(found.runs)), strict=True):
-            for plan in _located(plans, goal):
-                sites = plan.located.sites if plan.located is not None else ()
-                for k, (place, dash) in enumerate((("source", "solid"), ("mouse", "dash"))):
-                    figure.add_scatter(
-                        x=[short_site_name(site.name) for site in sites],
-                        y=[site.carried[k].value for site in sites],
-                        name=f"{name}, {place}",
-                        legendgroup=f"{name}, {place}",
-                        showlegend=panel == 1,
-                        mode="lines+markers",
-                        line={"color": colour, "dash": dash},
-                        row=panel,
-                        col=1,
-                    )
-    figure.add_hline(y=0.5, line={"color": GREY, "dash": "dot", "width": 1})
-    figure.update_xaxes(tickangle=-50)
-    figure.update_yaxes(title="part of the effect carried", range=[-0.15, 1.1])
-    figure.update_layout(template="simple_white", height=440 * len(goals), legend=LEGEND, margin={"t": 110, "b": 150})
-    return figure
-
-
-def _located(plans: Sequence[ComparedPlan], goal: str) -> list[ComparedPlan]:
-    return [plan for plan in plans if plan.goal == goal and plan.located is not None]
-
-
 def _site_labels(facts: Sequence[ComparedSite]) -> dict[str | None, str]:
     """Return the label of each site on an axis, by name; None is nowhere."""
     return {None: NOWHERE, **{fact.name: label for fact, label in zip(facts, labels(facts), strict=True)}}
-
-
-def _lines(runs: int) -> list[dict[str, Any]]:
-    """Return a line for each run: apart by colour and dash, or, where there are many, along one scale of colours."""
-    colours = run_colours(runs)
-    if runs <= len(RUN_COLOURS):
-        return [{"color": colour, "dash": _DASHES[i % len(_DASHES)], "width": 2.5} for i, colour in enumerate(colours)]
-    return [{"color": colour, "dash": "solid", "width": 2} for colour in colours]
-
-
-def _curve(
-    values: Sequence[float | None],
-    lows: Sequence[float | None],
-    highs: Sequence[float | None],
-    facts: Sequence[Site],
-    line: Mapping[str, Any],
-    *,
-    name: str,
-    **options: Any,
-) -> go.Scatter:
-    """Return one run's values over depth; intervals only where lines have colours of their own."""
-    return go.Scatter(
-        x=names(facts),
-        y=values,
-        error_y=interval_bars(values, lows, highs) if line.get("color") in RUN_COLOURS else None,
-        mode="lines+markers",
-        line=dict(line),
-        marker={"size": 8, "symbol": symbols(facts)},
-        legendgroup=name,
-        name=name,
-        **options,
-    )
-
-
-def _probed_curve(
-    rows: Sequence[Estimate], facts: Sequence[Site], line: Mapping[str, Any], name: str, *, shown: bool
-) -> go.Scatter:
-    values, lows, highs = [row.value for row in rows], [row.low for row in rows], [row.high for row in rows]
-    return _curve(values, lows, highs, facts, line, name=name, showlegend=shown)

@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 
 from steering.experiments.conditions import CONTROLS, MAIN
 from steering.marks.colours import GREY, MOUSE, SOURCE, TOLD, TRICK
-from steering.marks.site_axis import draw_band, draw_boundary, names, shade_sites
+from steering.marks.site_axis import draw_band, draw_boundary, interval_bars, names, shade_sites
 from steering.records.planning import Located, PlanningSummary, Share
 from steering.records.probes import Estimate, ProbeSummary
 from steering.records.readings import CAUSAL, PLANNING, Reading
@@ -128,8 +128,22 @@ def _effect(planning: PlanningSummary | None, sites: Sequence[SiteSummary], narr
 
     def draw(figure: go.Figure, row: int) -> None:
         for k, (name, colour) in enumerate((("at the cheese", SOURCE), ("at the mouse", MOUSE))):
-            shares = {site.name: site.carried[k] for site in found.sites}
-            _shares(figure, row, sites, shares, name, colour)
+            known = {site.name: site.carried[k] for site in found.sites}
+            shares: list[Share | Estimate] = [known.get(site.name, _NOTHING) for site in sites]
+            ends = [share.low for share in shares], [share.high for share in shares]
+            values = [share.value for share in shares]
+            # Beside the line: the intervals of few mazes are wide, and as bands they would hide both lines.
+            figure.add_scatter(
+                x=[depth + 0.12 * (2 * k - 1) for depth in range(len(sites))],
+                y=values,
+                error_y=interval_bars(values, *ends),
+                mode="markers",
+                marker={"color": colour, "size": 1},
+                hoverinfo="skip",
+                row=row,
+                col=1,
+            )
+            _line(figure, row, sites, values, name, colour)
         named = {reading.name: reading for reading in found.readings}
         hands = named["handoff"]
         reading = Reading(PLANNING, "handoff", "from", hands.site, hands.low, hands.high)

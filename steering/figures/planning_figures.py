@@ -10,10 +10,22 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from steering.figures.tables import Table
-from steering.marks.colours import GREY, INK, MOUSE, PALE, SIGNED, SOURCE, shades
-from steering.marks.site_axis import LEGEND, draw_boundary, interval_bars
+from steering.marks.colours import (
+    CHEESE,
+    CORNER,
+    GREY,
+    INK,
+    MOUSE,
+    PALE,
+    SIGNED,
+    SOURCE,
+    named_runs,
+    run_colours,
+    shades,
+)
+from steering.marks.site_axis import DODGED, LEGEND, draw_boundary, interval_bars
 from steering.records.planning import CausalMap, GoalBehaviour, Located, PlanningMaps, PlanningSummary, Share
-from steering.records.readings import PLANNING, Reading
+from steering.records.readings import PLANNING, ComparedPlanning, Reading
 from steering.statistics.formatting import format_estimate, format_number, short_site_name
 
 _SHOWN_READERS = {"4": "dot", "8": "dash", "16": "dashdot"}  # line styles
@@ -70,7 +82,9 @@ def detour_figure(found: PlanningSummary, row: GoalBehaviour) -> go.Figure:
             )
     figure.update_xaxes(title="steps from the mouse to the nearer changed cell")
     figure.update_yaxes(title="right in both mazes", range=[0, 1.05])
-    figure.update_layout(template="simple_white", height=420, legend=LEGEND, margin={"t": 90})
+    figure.update_layout(
+        template="simple_white", height=360, legend=LEGEND, margin={"l": 60, "r": 20, "t": 50, "b": 60}
+    )
     return figure
 
 
@@ -87,13 +101,17 @@ def located_figure(found: PlanningSummary, row: Located) -> go.Figure:
         )
     figure.add_hline(y=0.5, line={"color": GREY, "dash": "dash", "width": 1})
     for reading in row.readings[:2]:
-        word = "up to" if reading.name == "departure" else "from"
+        first = reading.name == "departure"
+        word, colour, side = ("up to", SOURCE, "top left") if first else ("from", MOUSE, "top right")
         edges = Reading(PLANNING, reading.name, word, reading.site, reading.low, reading.high).edges(names_)
-        if reading.site is not None and edges is not None:
-            draw_boundary(figure, edges, reading.name, colour=SOURCE if reading.name == "departure" else MOUSE)
-    figure.update_xaxes(tickangle=-50)
+        if edges is not None:
+            text = reading.name if reading.site is not None else f"{reading.name}: nowhere"
+            side = "top left" if edges[0] > len(names_) - 2 else "top right" if edges[0] < 1 else side
+            draw_boundary(figure, edges, text, colour=colour, annotation_position=side)
+    figure.update_xaxes(tickangle=-50, range=[-0.7, len(names_) - 0.3])
     figure.update_yaxes(title="part of the effect carried", range=[-0.15, 1.1])
-    figure.update_layout(template="simple_white", height=520, legend=LEGEND, margin={"t": 90, "b": 150})
+    margin = {"l": 60, "r": 20, "t": 40, "b": 130}
+    figure.update_layout(template="simple_white", height=440, legend=LEGEND, margin=margin, **DODGED)
     return figure
 
 
@@ -120,7 +138,8 @@ def length_figure(row: Located) -> go.Figure:
     figure.update_yaxes(title="the source carries", range=[-0.15, 1.1], row=1, col=1)
     figure.update_yaxes(title="the mouse's place carries", row=2, col=1)
     figure.update_xaxes(tickangle=-50, row=2, col=1)
-    figure.update_layout(template="simple_white", height=760, legend=LEGEND, margin={"t": 90, "b": 150})
+    margin = {"l": 60, "r": 20, "t": 40, "b": 130}
+    figure.update_layout(template="simple_white", height=620, legend=LEGEND, margin=margin, **DODGED)
     return figure
 
 
@@ -138,7 +157,7 @@ def map_figure(found: CausalMap, row_of: int = _ROW) -> go.Figure:
         subplot_titles=titles * 2,
         horizontal_spacing=0.012,
         vertical_spacing=0.16 / (2 * rows),
-        row_titles=["around the source"] * rows + ["around the mouse"] * rows,
+        row_titles=["around the source", *[""] * (rows - 1), "around the mouse", *[""] * (rows - 1)],
     )
     middle = len(found.around_source) // 2
     part = slice(middle - _SHOWN, middle + _SHOWN + 1)
@@ -178,6 +197,77 @@ def map_figure(found: CausalMap, row_of: int = _ROW) -> go.Figure:
         margin={"l": 20, "r": 20, "t": 40, "b": 20},
         coloraxis={"colorscale": SIGNED, "cmin": -_MOST, "cmid": 0, "cmax": _MOST, "colorbar": {"title": "carried"}},
     )
+    return figure
+
+
+def compared_planning(found: ComparedPlanning, counts: Sequence[int] | None) -> dict[str, go.Figure]:
+    """Return the figures of planning side by side; ``counts``: place of each snapshot of one training, else None."""
+    made = {"compare-detours": _followed_figure(found, counts), "compare-carried": _carried_figure(found)}
+    return {name: figure for name, figure in made.items() if figure is not None}
+
+
+def _followed_figure(found: ComparedPlanning, counts: Sequence[int] | None) -> go.Figure:
+    """Draw the share of detours followed, and of idle changes, by goal: run by run, or over training."""
+    figure = go.Figure()
+    x: list[Any] = list(found.runs) if counts is None else [max(count, 1) for count in counts]
+    for goal, colour in (("cheese", CHEESE), ("corner", CORNER)):
+        at = [(x[k], plan) for k, plans in enumerate(found.arms) for plan in plans if plan.goal == goal]
+        for name, dash, shares in (
+            (f"detours to the {goal} followed", "solid", [plan.follows for _, plan in at]),
+            (f"idle changes, {goal}", "dot", [plan.idle for _, plan in at]),
+        ):
+            figure.add_scatter(
+                x=[place for place, _ in at],
+                y=[share.value for share in shares],
+                error_y=_bars(shares),
+                name=name,
+                mode="markers" if counts is None else "lines+markers",
+                line={"color": colour, "dash": dash},
+                marker={"color": colour, "size": 10, "symbol": "circle" if dash == "solid" else "circle-open"},
+            )
+    if counts is not None:
+        figure.update_xaxes(type="log", title="samples and steps of training (the first weights stand at 1)")
+    figure.update_yaxes(title="right in both mazes", range=[-0.03, 1.05])
+    margin = {"l": 60, "r": 20, "t": 30, "b": 60}
+    figure.update_layout(template="simple_white", height=360, legend=LEGEND, margin=margin)
+    if counts is None:
+        figure.update_layout(DODGED)
+    return figure
+
+
+def _carried_figure(found: ComparedPlanning) -> go.Figure | None:
+    """Draw over depth what the changed walls and the mouse's place carry of a detour, a panel each, a line a run."""
+    plans = [{plan.goal: plan.located for plan in arm if plan.located is not None} for arm in found.arms]
+    goals = [goal for goal in ("cheese", "corner") if any(goal in located for located in plans)]
+    if not goals:
+        return None
+    panels = [(goal, k, place) for goal in goals for k, place in enumerate(("the changed walls", "the mouse's place"))]
+    titles = [
+        f"a detour to the {goal}: what {place} carry".replace("place carry", "place carries")
+        for goal, _, place in panels
+    ]
+    figure = make_subplots(rows=len(panels), cols=1, shared_xaxes=True, vertical_spacing=0.06, subplot_titles=titles)
+    runs = zip(found.runs, plans, run_colours(len(plans)), named_runs(len(plans)), strict=True)
+    for name, located, colour, named in runs:
+        for row, (goal, k, _) in enumerate(panels, 1):
+            sites = located[goal].sites if goal in located else ()
+            figure.add_scatter(
+                x=[short_site_name(site.name) for site in sites],
+                y=[site.carried[k].value for site in sites],
+                name=name,
+                legendgroup=name,
+                showlegend=named and row == 1,
+                mode="lines+markers",
+                line={"color": colour, "width": 2},
+                row=row,
+                col=1,
+            )
+    figure.add_hline(y=0.5, line={"color": GREY, "dash": "dot", "width": 1})
+    figure.update_xaxes(tickangle=-50)
+    figure.update_yaxes(title="part of the effect", range=[-0.15, 1.1])
+    margin = {"l": 60, "r": 20, "t": 60, "b": 130}
+    legend = {**LEGEND, "y": 1.06}
+    figure.update_layout(template="simple_white", height=190 + 170 * len(panels), legend=legend, margin=margin)
     return figure
 
 

@@ -13,8 +13,22 @@ from plotly.subplots import make_subplots
 
 from steering.analysis.readings import MOVES
 from steering.experiments.outcome import DISTANCES
-from steering.marks.colours import CHEESE, CORNER, INK, TOLD, UNSIGNED, VECTOR, shades
+from steering.marks.colours import (
+    CHEESE,
+    CORNER,
+    GREY,
+    INK,
+    RUN_COLOURS,
+    TOLD,
+    UNSIGNED,
+    VECTOR,
+    named_runs,
+    run_lines,
+    shades,
+)
 from steering.marks.site_axis import (
+    DODGED,
+    LEGEND,
     distance_labels,
     draw_boundary,
     interval_bars,
@@ -26,7 +40,7 @@ from steering.marks.site_axis import (
 from steering.probes.curves import DEPENDENT
 from steering.probes.summary import APART
 from steering.records.probes import Estimate, ProbedSite, ProbeSummary, SiteVectors, VectorReadings
-from steering.records.readings import DECODING, REPRESENTATIONAL, Reading
+from steering.records.readings import DECODING, REPRESENTATIONAL, ComparedReadings, Reading
 from steering.statistics.bootstrap import FEW
 
 _COLOURS = {"cheese": CHEESE, APART: CHEESE, "corner": CORNER, "policy": INK}
@@ -143,6 +157,49 @@ def _distance_map(figure: go.Figure, sites: Sequence[ProbedSite], vectors: Seque
         row=2,
         col=1,
     )
+
+
+_COMPARED = {  # by curve of ProbedCurves; each with what the surroundings tell, if there is one
+    "next_move": ("next move to the cheese named correctly", "surroundings"),
+    "apart": ("the same, where it is not the move to the corner", "apart_surroundings"),
+    "cell": ("the cheese's cell: variance explained", None),
+    "interaction": ("interaction", None),
+}
+
+
+def compared_probes(readings: ComparedReadings, runs: Sequence[str]) -> go.Figure:
+    """Draw what the probes of each run read at each site, a panel for each curve; ``runs``: their names."""
+    figure, few = _panels(*(title for title, _ in _COMPARED.values())), len(runs) <= len(RUN_COLOURS)
+    drawn = zip(runs, readings.curves, run_lines(len(runs)), named_runs(len(runs)), strict=True)
+    for run, curves, line, named in drawn:
+        for row, name in enumerate(_COMPARED, start=1):
+            points: tuple[Estimate, ...] = getattr(curves, name)
+            values, ends = [point.value for point in points], ([p.low for p in points], [p.high for p in points])
+            figure.add_scatter(
+                x=names(readings.facts),
+                y=values,
+                error_y=interval_bars(values, *ends) if few else None,
+                mode="lines+markers",
+                line=line,
+                marker={"size": 7, "symbol": symbols(readings.facts)},
+                legendgroup=run,
+                name=run,
+                showlegend=named and row == 1,
+                row=row,
+                col=1,
+            )
+    for row, (_, alone) in enumerate(_COMPARED.values(), start=1):
+        # By the mazes alone: the same for all that were probed on the same.
+        told = None if alone is None else getattr(readings.curves[0], alone)[0].value
+        if told is not None:
+            figure.add_hline(y=told, line={"color": GREY, "dash": "dash", "width": 2}, row=row, col=1)
+    shade_sites(figure, readings.facts, panels=(1, 2, 3, 4))
+    figure.update_yaxes(range=[-0.1, 1.1], title="share")
+    figure.update_yaxes(range=None, rangemode="tozero", row=4)
+    figure.update_xaxes(tickangle=-50)
+    margin, legend = {"l": 60, "r": 20, "t": 60, "b": 130}, {**LEGEND, "y": 1.06}
+    figure.update_layout(template="simple_white", height=900, margin=margin, legend=legend, **(DODGED if few else {}))
+    return figure
 
 
 def _panels(*titles: str) -> go.Figure:

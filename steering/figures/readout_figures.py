@@ -8,8 +8,9 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from steering.figures.tables import Table
-from steering.marks.colours import GREY, INK, TOLD, run_colours, shades
+from steering.marks.colours import GREY, INK, TOLD, named_runs, run_colours, shades
 from steering.marks.site_axis import (
+    DODGED,
     LEGEND,
     draw_boundary,
     draw_levels,
@@ -75,8 +76,9 @@ def compared_readouts(found: ComparedReadings, runs: Sequence[str]) -> dict[str,
     if not goals:
         return {}
     titles = [f"detours to the {goal}" for goal in goals]
-    figure = make_subplots(rows=len(goals), cols=1, vertical_spacing=0.25, subplot_titles=titles)
-    for name, curves, colour in zip(runs, found.readouts, run_colours(len(runs)), strict=True):
+    figure = make_subplots(rows=len(goals), cols=1, shared_xaxes=True, vertical_spacing=0.09, subplot_titles=titles)
+    drawn = zip(runs, found.readouts, run_colours(len(runs)), named_runs(len(runs)), strict=True)
+    for name, curves, colour, named in drawn:
         for curve in curves:
             panel = 1 + goals.index(curve.goal)
             values, lows, highs = zip(*((each.value, each.low, each.high) for each in curve.follows), strict=True)
@@ -86,7 +88,7 @@ def compared_readouts(found: ComparedReadings, runs: Sequence[str]) -> dict[str,
                 error_y=interval_bars(values, lows, highs),
                 name=name,
                 legendgroup=name,
-                showlegend=curve is curves[0],
+                showlegend=named and curve is curves[0],
                 mode="lines+markers",
                 line={"color": colour},
                 row=panel,
@@ -94,7 +96,9 @@ def compared_readouts(found: ComparedReadings, runs: Sequence[str]) -> dict[str,
             )
     figure.update_xaxes(tickangle=-50)
     figure.update_yaxes(title="followed", range=[-0.03, 1.05])
-    figure.update_layout(template="simple_white", height=440 * len(goals), legend=LEGEND, margin={"t": 110, "b": 150})
+    margin = {"l": 60, "r": 20, "t": 60, "b": 130}
+    legend = {**LEGEND, "y": 1.06}
+    figure.update_layout(template="simple_white", height=190 + 210 * len(goals), legend=legend, margin=margin, **DODGED)
     return {"compare-readouts": figure}
 
 
@@ -160,7 +164,7 @@ def readout_caption(found: ReadoutSummary) -> dict[str, object]:
     for name in VIEWS:
         asked = [view.saturated for site in found.sites for view in site.views if view.view == name]
         if False in asked:
-            rising.append(f"{name} at {asked.count(False)} of {len(asked)} sites")
+            rising.append(f"{name} {asked.count(False)} of {len(asked)}")
     return {
         "frames_learned": f"{most:,}",
         "frames_asked": f"{found.asked[GOAL]:,}",

@@ -17,6 +17,7 @@ from steering.films.move_fields import MoveField, panels
 from steering.marks.colours import ABLE, CHEESE, CORNER, MOUSE, PALE, TOLD, TRICK, UNSIGNED, VECTOR, faded
 from steering.marks.site_axis import (
     COLOURS,
+    DODGED,
     LEGEND,
     distance_labels,
     draw_boundary,
@@ -37,7 +38,7 @@ from videos.fields import field_drawing
 from videos.plots import field_figure
 
 _KINDS = {CAUSAL: TRICK, REPRESENTATIONAL: VECTOR, DECODING: TOLD, PLANNING: MOUSE}
-_BELOW = {"l": 60, "r": 20, "t": 30, "b": 150}  # margins where sites stand on the x axis
+_BELOW = {"l": 60, "r": 20, "t": 30, "b": 130}  # margins where sites stand on the x axis
 _LEFT = {"l": 150, "r": 20, "t": 20, "b": 60}  # margins where sites stand on the y axis
 
 
@@ -62,10 +63,10 @@ def blindness_figure(summary: SweepSummary) -> go.Figure:
     shade_sites(figure, summary.sites)
     alone = summary.reference.clean.competence
     if alone is not None:
-        figure.add_hline(y=alone, line={"color": ABLE, "dash": "longdashdot", "width": 1})
+        figure.add_hline(y=alone, line={"color": ABLE, "dash": "longdashdot", "width": 1.5})
     found = summary.boundary
     for least, colour in ((found.thresholds.blindness, TRICK), (found.thresholds.competence, ABLE)):
-        figure.add_hline(y=least, line={"color": colour, "dash": "dot", "width": 1})
+        figure.add_hline(y=least, line={"color": colour, "dash": "dot", "width": 1.5})
     if found.site is not None:
         reading = Reading(CAUSAL, "boundary", "up to", found.site, found.low, found.high)
         depths = reading.edges([site.name for site in summary.sites])
@@ -77,10 +78,11 @@ def blindness_figure(summary: SweepSummary) -> go.Figure:
     figure.update_xaxes(categoryorder="array", categoryarray=names(summary.sites), tickangle=-50, title=None)
     figure.update_layout(
         template="simple_white",
-        height=540,
+        height=500,
         margin=_BELOW,
         legend=LEGEND,
         hovermode="x unified",
+        **DODGED,
     )
     return figure
 
@@ -256,8 +258,9 @@ def threshold_figure(summary: SweepSummary) -> go.Figure | None:
         ),
     )
     figure = go.Figure()
-    for curve, label, colour, symbol in kinds:
+    for (curve, label, colour, symbol), used in zip(kinds, (kept.blindness, kept.competence), strict=True):
         x = [row.threshold for row in curve]
+        figure.add_vline(x=used, line={"color": colour, "dash": "dot", "width": 1.5})
         figure.add_scatter(
             x=[*x, *reversed(x)],
             y=[*(depth(row.high) for row in curve), *(depth(row.low) for row in reversed(curve))],

@@ -12,7 +12,7 @@ from steering.experiments.conditions import MAIN
 from steering.experiments.outcome import CELLS, cells_label
 from steering.figures.tables import Table
 from steering.marks.colours import ABLE, GREY, INK, TRICK, shades
-from steering.marks.site_axis import LEGEND, interval_bars, labels, names, place, shade_sites, symbols
+from steering.marks.site_axis import DODGED, LEGEND, interval_bars, labels, names, place, shade_sites, symbols
 from steering.records.boundary import BoundarySummary
 from steering.records.comparison import Comparison
 from steering.records.sweep import SiteSummary, SweepSummary
@@ -60,6 +60,7 @@ def weighting_figure(summary: SweepSummary) -> go.Figure | None:
         return None
     lines = _lines(sites)
     near = [line.name for line in lines[2:]]
+    named = [f'<b style="color:{colour}">{name}</b>' for name, colour in ((POOLED, INK), (VISITS, ABLE))]
     colours = {POOLED: INK, VISITS: ABLE, **dict(zip(near, shades(TRICK, len(near)), strict=True))}
     figure = go.Figure()
     for line in lines:
@@ -70,6 +71,7 @@ def weighting_figure(summary: SweepSummary) -> go.Figure | None:
             y=values,
             error_y=interval_bars(values, lows, highs),
             name=line.name,
+            showlegend=not bold,
             mode="lines+markers",
             line={
                 "color": colours[line.name],
@@ -80,15 +82,19 @@ def weighting_figure(summary: SweepSummary) -> go.Figure | None:
         )
     shade_sites(figure, sites)
     figure.add_hline(y=summary.boundary.thresholds.blindness, line={"color": GREY, "dash": "dot", "width": 1})
+    text = f"{named[0]}; weighed by {named[1]} (broken)" + ("; by cells to the cheese:" if near else "")
+    corner = {"x": 0, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
+    figure.add_annotation(text=text, showarrow=False, yshift=4, **corner)
     lowest = min((value for line in lines for value, _, _ in line.values if value is not None), default=0.0)
     figure.update_yaxes(range=[max(min(lowest, 0.0) - 0.1, -1.0), 1.1], title="blindness")
     figure.update_xaxes(categoryorder="array", categoryarray=names(sites), tickangle=-50)
     figure.update_layout(
         template="simple_white",
         height=480,
-        margin={"l": 60, "r": 20, "t": 30, "b": 150},
-        legend=LEGEND,
+        margin={"l": 60, "r": 20, "t": 60, "b": 130},
+        legend={**LEGEND, "y": 1.09},
         hovermode="x unified",
+        **DODGED,
     )
     return figure
 

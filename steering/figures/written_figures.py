@@ -40,8 +40,10 @@ def written_figure(found: WrittenSummary) -> go.Figure:
                 values = [_effects(part, name)[k] for _, part in rows]
                 _line(figure, at, values, f"{label}, strength {strengths[k]:g}", colour, dash, panel)
         figure.update_xaxes(categoryorder="array", categoryarray=at, tickangle=-50, row=panel, col=1)
+    figure.add_hline(y=0.5, line={"color": GREY, "dash": "dot", "width": 1.5})
     figure.update_yaxes(title="share read; rise of P(move)", range=[-0.3, 1.05])
-    figure.update_layout(template="simple_white", height=480 * len(panels), legend=LEGEND, margin={"t": 120, "b": 150})
+    margin = {"l": 60, "r": 20, "t": 90, "b": 130}
+    figure.update_layout(template="simple_white", height=390 * len(panels), legend=LEGEND, margin=margin)
     return figure
 
 

@@ -7,6 +7,8 @@ else. Conditions have the colours of their table (:mod:`steering.experiments.con
 
 from __future__ import annotations
 
+from typing import Any
+
 from plotly.colors import sample_colorscale
 
 TRICK, CHEESE, CORNER, ABLE = "#D55E00", "#E69F00", "#0072B2", "#009E73"
@@ -25,7 +27,9 @@ MEANINGS = {
     GREY: "what is compared with: controls, thresholds, readers without a network, shuffled labels",
     PALE: "the rest",
 }
-RUN_COLOURS = ("#117733", "#AA4499", "#CC6677", "#44AA99", "#999933", "#6699CC", "#661100")  # for up to seven runs
+RUN_COLOURS = ("#117733", "#AA4499", "#CC6677", "#44AA99", "#999933", "#6699CC")  # for up to six runs
+MOST_NAMED = 6  # entries of a legend
+DASHES = ("solid", "dash", "dot", "dashdot")
 SIGNED, UNSIGNED = "RdBu_r", "cividis"  # scales of heat maps
 _LIGHT, _DARK = 0.55, 0.6  # of the way to white and to black, where shades end
 
@@ -35,6 +39,22 @@ def run_colours(runs: int) -> list[str]:
     if runs <= len(RUN_COLOURS):
         return list(RUN_COLOURS[:runs])
     return _hex(UNSIGNED, [i / (runs - 1) for i in range(runs)])
+
+
+def run_lines(runs: int) -> list[dict[str, Any]]:
+    """Return plotly's line of each run: apart by colour and dash, or, where there are many, along one scale."""
+    colours = run_colours(runs)
+    if runs <= len(RUN_COLOURS):
+        return [{"color": colour, "dash": DASHES[i % len(DASHES)], "width": 2.5} for i, colour in enumerate(colours)]
+    return [{"color": colour, "dash": "solid", "width": 2} for colour in colours]
+
+
+def named_runs(runs: int) -> list[bool]:
+    """Return which runs a legend names: all, or, where there are more than it holds, some evenly along the scale."""
+    if runs <= MOST_NAMED:
+        return [True] * runs
+    named = {round(i * (runs - 1) / (MOST_NAMED - 1)) for i in range(MOST_NAMED)}
+    return [run in named for run in range(runs)]
 
 
 def shades(colour: str, count: int) -> list[str]:

@@ -40,6 +40,7 @@ class Site(Protocol):
 
 COLOURS = {condition.name: condition.colour for condition in TABLE}
 LEGEND = {"orientation": "h", "x": 0, "y": 1.04, "yanchor": "bottom"}
+DODGED = {"scattermode": "group", "scattergap": 0.5}  # layout of lines whose intervals would hide one another
 # Opacities are said because the template has its own for shapes; all lie below what they mark.
 _SHADE = {"fillcolor": "#999999", "opacity": 0.15, "line_width": 0, "layer": "below"}
 _FRAME = {

@@ -15,7 +15,6 @@ from agents.sessions.history import FILE as HISTORY
 from envs.errors import InputError
 from envs.files import check_folder, write_atomic
 from envs.stored.json_records import to_json
-from steering.analysis import conclusion
 from steering.analysis.compared_runs import find_runs, read_compared_runs, unfinished
 from steering.analysis.comparison import compare
 from steering.analysis.comparison_readings import (
@@ -34,29 +33,33 @@ from steering.analysis.development import (
     training_history,
     without_loss,
 )
-from steering.analysis.paired_effects import cheese_tells
 from steering.figures import comparison_figures
+from steering.figures.planning_figures import compared_planning
+from steering.figures.probe_figures import compared_probes
 from steering.figures.readout_figures import compared_readouts
 from steering.figures.static_figures import compare_picture
 from steering.figures.weighting_figures import compared_weightings
 from steering.marks.site_axis import labels, place
 from steering.records.comparison import (
-    BlindnessDifference,
     ComparedBoundary,
     ComparedRunSummary,
     Comparison,
     CurvePoint,
     Development,
-    RunDifference,
 )
 from steering.reports import captions
-from steering.reports.first_screen import compared_headline
+from steering.reports.first_screen import (
+    FEW_RUNS,
+    boundary_caveats,
+    compared_headline,
+    conclude_comparison,
+    reach,
+    run_caveats,
+)
 from steering.reports.page import Figure, write_page
-from steering.statistics import bootstrap
 from steering.statistics.formatting import format_number, short_site_name
 from steering.sweep.provenance import format_versions, versions
 
-FEW_RUNS = 5  # with more, differences to the first are a table only
 _SECTION_OF = {
     "compare-curves": "hero",
     "compare-probes": "read",
@@ -172,67 +175,6 @@ def _write_page(path: Path, found: Comparison, series: Series | None) -> None:
     )
 
 
-def conclude_comparison(found: Comparison) -> str:
-    """Return the conclusion of the comparison, in words."""
-    first, mazes = found.arms[0], len(found.levels)
-    lines = [f"On {mazes} mazes that all runs share, the boundary of {first.name} is {_reach(first)}"]
-    lines += [f"that of {run.name} {_reach(run)}" for run in found.arms[1:]]
-    text = "; ".join(lines) + "."
-    if mazes < bootstrap.FEW:
-        text += f" These are too few mazes for the intervals of boundaries to be relied on ({bootstrap.FEW} at least)."
-    if len(found.arms) <= FEW_RUNS:
-        text += "".join(f" Blindness of {row.of} {_apart(row, found.classes)}." for row in found.differences)
-    return text
-
-
-def _apart(row: RunDifference, classes: Sequence[str]) -> str:
-    """Return the sites where two runs differ: the distinct ones whose simultaneous bands leave out 0."""
-    first = {name: point for point, name in reversed(list(zip(row.blindness, classes, strict=True)))}
-    points = [point for point in first.values() if point.difference is not None]
-    clear = [point for point in points if _is_clear(point)]
-    if not points:
-        return f"cannot be compared with that of {row.against}: the cheese changes nothing"
-    if not clear:
-        return (
-            f"shows no clear difference from that of {row.against} at any site (simultaneous 95% band over "
-            f"{len(points)} distinct sites)"
-        )
-    most = max(clear, key=lambda point: abs(point.difference or 0.0))
-    return (
-        f"clearly differs from that of {row.against} at {len(clear)} of {len(points)} distinct sites (simultaneous "
-        f"95% band over the sites), of these most at {short_site_name(most.site)} ({most.difference:+.2g}, band "
-        f"{most.band_low:.2g} to {most.band_high:.2g})"
-    )
-
-
-def _is_clear(point: BlindnessDifference) -> bool:
-    """Return whether the simultaneous band leaves out 0."""
-    low, high = point.band_low, point.band_high
-    return low is not None and high is not None and (low > 0 or high < 0)
-
-
-def _reach(run: ComparedRunSummary) -> str:
-    found = run.boundary
-    if run.curve[0].blindness is None:
-        return "not defined, since the cheese changes nothing"
-    interval = f"95% interval {place(found.low)} to {place(found.high)}"
-    return f"{place(found.site)} ({'; '.join([interval, *_run_caveats(run)])})"
-
-
-def _run_caveats(run: ComparedRunSummary) -> list[str]:
-    """Return the reasons against a conclusion from the boundary of one run."""
-    return ([] if cheese_tells(run.cheese) else [conclusion.NO_USE]) + _caveats(run.boundary)
-
-
-def _caveats(found: ComparedBoundary) -> list[str]:
-    """Return the reasons against reading a boundary as the place in the network where blindness ends."""
-    alone = found.blindness_alone.site
-    free = [captions.FREE] if found.affine else []
-    if alone is None or alone == found.site:
-        return free
-    return [*free, captions.fill(captions.BY_COMPETENCE, site=short_site_name(alone))]
-
-
 def _effects(found: Comparison) -> list[str]:
     return [
         f"{row.of} against {row.against}: {effect.words}"
@@ -248,11 +190,11 @@ def _figures(found: Comparison, series: Series | None) -> list[Figure]:
         made["compare-differences"] = comparison_figures.differences_figure(found)
     if found.readings is not None:
         names = [run.name for run in found.arms]
-        made["compare-probes"] = comparison_figures.probes_figure(found.readings, names)
+        made["compare-probes"] = compared_probes(found.readings, names)
         made |= compared_readouts(found.readings, names)
     if found.planning is not None:
         counts = None if series is None else series.positions()
-        made |= comparison_figures.planning_figures(found.planning, counts)
+        made |= compared_planning(found.planning, counts)
     if series is not None and isinstance(found.development, Development):
         development = found.development
         made["development"] = comparison_figures.development_figure(
@@ -268,7 +210,8 @@ def _figures(found: Comparison, series: Series | None) -> list[Figure]:
     figures = []
     for name, figure in made.items():
         title, caption = (captions.fill(text, **values) for text in captions.FIGURES[name])
-        figures.append(Figure(name, title, caption, figure, _SECTION_OF.get(name, "curves")))
+        narrow = comparison_figures.curves_figure(found, narrow=True) if name == "compare-curves" else None
+        figures.append(Figure(name, title, caption, figure, _SECTION_OF.get(name, "curves"), narrow))
     return figures
 
 
@@ -277,11 +220,11 @@ def _table(found: Comparison) -> list[list[str]]:
         [
             run.name,
             place(run.boundary.site),
-            f"{place(run.boundary.low)} to {place(run.boundary.high)}",
+            reach(run.boundary).interval,
+            "; ".join(run_caveats(run)),
             format_number(run.reference.clean.p_cheese),
             short_site_name(run.boundary.change_site) if run.boundary.change_site else "none",
             format_number(run.reference.no_cheese.p_region),
-            "; ".join(_run_caveats(run)),
         ]
         for run in found.arms
     ]
@@ -337,7 +280,7 @@ def _methods(found: Comparison) -> list[str]:
 
 def _over_agents(found: ComparedBoundary) -> str:
     site, low, high = (end or "none" for end in (found.site, found.low, found.high))
-    caveats = "; ".join(_caveats(found))
+    caveats = "; ".join(boundary_caveats(found))
     text = captions.fill(captions.RULE, rule=found.rule, site=site, low=low, high=high)
     return f"Over agents. {text}" + (f" Caveat: {caveats}." if caveats else "")
 

@@ -174,7 +174,7 @@ def _figures(
 ) -> list[Figure]:
     """Return the figures of the report that there is something to show in, with title and caption."""
     start = summary.vector == "start" and summary.coefficients[0] == 1
-    exact = "There it is exact by construction at every trunk site (one of the two facings); what" if start else "What"
+    exact = "It is exact there by construction (one of the two facings). Look for" if start else "Look for"
     named = {site.name: label for site, label in zip(summary.sites, labels(summary.sites), strict=True)}
     parts = (summary, others.probes, others.planning, others.readouts)
     made = {
@@ -255,7 +255,7 @@ def _boundary(found: BoundarySummary) -> list[str]:
     if not found.rule:
         return [captions.NOTHING]
     site, low, high = (end or "none" for end in (found.site, found.low, found.high))
-    lines = [captions.fill(captions.RULE, rule=found.rule, site=site, low=low, high=high)]
+    lines = [captions.fill(captions.RULE, rule=captions.as_sentences(found.rule), site=site, low=low, high=high)]
     alone = found.blindness_alone
     if alone.high is not None:
         site, low, high = (end or "nowhere" for end in (alone.site, alone.low, alone.high))
@@ -267,7 +267,7 @@ def _boundary(found: BoundarySummary) -> list[str]:
         site, low, high = (end or "nowhere" for end in (found.moved.site, found.moved.low, found.moved.high))
         lines.append(captions.fill(captions.MOVED, site=site, low=low, high=high))
     if found.weightings:
-        ends = "; ".join(f"{name}: {where}" for name, where in weighted_boundaries(found).items())
+        ends = ". ".join(f"By {name}: {where}" for name, where in weighted_boundaries(found).items())
         lines.append(captions.fill(captions.WEIGHTINGS, ends=ends))
     return lines + [_control(condition, part) for condition, part in found.controls.items()]
 
@@ -307,9 +307,10 @@ def _probed(probes: ProbeSummary | None) -> list[str]:
             )
         ]
     held = probes.representational_boundary.rule
-    lines += [captions.fill(captions.REPRESENTED, rule=held)] if held else []
-    rule = next(iter(next_move.values())).rule or captions.NO_MOVES
-    return [*lines, captions.fill(captions.PROBE_RULES, move=rule, cell=cell.rule)]
+    lines += [captions.fill(captions.REPRESENTED, rule=captions.as_sentences(held))] if held else []
+    rules = next(iter(next_move.values())).rule or captions.NO_MOVES, cell.rule
+    move, of_cell = map(captions.as_sentences, rules)
+    return [*lines, captions.fill(captions.PROBE_RULES, move=move, cell=of_cell)]
 
 
 def _film(path: Path) -> str:

@@ -4,7 +4,7 @@
   const NARROW = 560, COLUMN = 342;  // pixels: below the first the layout of a phone; width of a column of print
   const all = (what, root = document) => [...root.querySelectorAll(what)];
   const BELOW = 96;  // pixels, for names of sites that stand upright
-  const PRINTED = 0.6;  // of their height, figures on paper
+  const PRINTED = 0.7, MAPS = 0.6, SCALE = 0.68;  // of their height, figures on paper; the zoom of page.css there
   let paper = false;
 
   // What a figure for a wide page has to give up on a narrow one.
@@ -30,27 +30,36 @@
     return layout;
   }
 
-  // Intervals of lines as pale bands, so that lines that cross stay apart.
+  // Intervals of lines as pale bands, so that lines that cross stay apart; thinner where more stand side by side.
   function shaded(data, small) {
-    for (const trace of data) {
-      const bars = trace.error_y, colour = trace.line?.color ?? trace.marker?.color;
-      if (trace.type === "bar" || !bars || !/^#[0-9a-f]{6}$/i.test(colour)) continue;
-      Object.assign(bars, { color: `${colour}44`, thickness: small ? 4 : 8, width: 0 });
+    const barred = data.filter((trace) => trace.type !== "bar" && trace.error_y && trace.error_y.visible !== false);
+    const rows = {};
+    for (const trace of barred) rows[trace.yaxis ?? "y"] = (rows[trace.yaxis ?? "y"] ?? 0) + 1;
+    for (const trace of barred) {
+      const colour = trace.line?.color ?? trace.marker?.color, many = rows[trace.yaxis ?? "y"];
+      if (!/^#[0-9a-f]{6}$/i.test(colour)) continue;
+      const thickness = Math.max(2, Math.min(small ? 4 : 8, Math.round((small ? 8 : 24) / many)));
+      Object.assign(trace.error_y, { color: `${colour}55`, thickness, width: 0 });
     }
   }
 
   function draw(plot) {
     const held = JSON.parse(plot.nextElementSibling.textContent);
     const small = paper || plot.clientWidth < NARROW;
-    const { data, layout } = small && held.narrow ? held.narrow : held.wide;
+    const maps = paper && plot.matches("[id^=figure-maps]");  // their rows are full on paper
+    const { data, layout } = small && held.narrow && !maps ? held.narrow : held.wide;
     layout.font = { ...layout.font, family: "system-ui, sans-serif" };
-    const room = paper ? (plot.closest(".figures") ? COLUMN : 2 * COLUMN) : plot.clientWidth;
+    const zoomed = paper && plot.matches(".figures .plot:not(.picture)");
+    const room = paper ? (plot.closest(".figures") ? COLUMN : 2 * COLUMN) / (zoomed ? SCALE : 1) : plot.clientWidth;
     if (layout.width > room) {  // a picture keeps its proportions
       layout.height *= room / layout.width;
-      for (const note of layout.annotations || []) note.font = { ...note.font, size: 8 };
+      for (const note of layout.annotations || []) {
+        note.font = { ...note.font, size: paper ? 6 : 8 };
+        if (paper) note.text = note.text.replace(/ \(.*\)$/, "");
+      }
       layout.width = room;
     } else if (small && !held.narrow) narrowed(layout);
-    if (paper) Object.assign(layout, { width: room, height: layout.height * (plot.closest(".picture, #hero") ? 1 : PRINTED) });
+    if (paper) Object.assign(layout, { width: room, height: layout.height * (maps ? MAPS : zoomed ? PRINTED : 1) });
     Object.assign(plot.style, { minHeight: "0", height: `${layout.height}px` });  // which a later change of size keeps
     shaded(data, small);
     plot.dataset.drawn = small ? "narrow" : "wide";

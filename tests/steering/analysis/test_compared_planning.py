@@ -11,7 +11,7 @@ import pytest
 from envs.errors import InputError
 from envs.stored.json_records import from_json, to_json
 from steering.analysis.comparison_readings import planning_table
-from steering.figures.comparison_figures import planning_figures
+from steering.figures.planning_figures import compared_planning
 from steering.planning.behaviour import LADDER, CellAnswers, PairAnswers
 from steering.planning.located import PATCHES
 from steering.planning.measure import LevelRow
@@ -82,7 +82,7 @@ def test_detours_followed_are_compared_maze_by_maze_and_drawn_over_training(runs
         error = by_maze.std() / np.sqrt(len(by_maze))
         low, high = plan.difference.low, plan.difference.high
         assert low is not None and high is not None and high - low == pytest.approx(2 * 1.96 * error, rel=0.15)
-    line = planning_figures(data.planning, (4096, 65536, 1048576))["compare-detours"].data[0]
+    line = compared_planning(data.planning, (4096, 65536, 1048576))["compare-detours"].data[0]
     assert list(line.x) == [4096, 65536, 1048576] and list(line.y) == [share.mean() for share in shares]
     page = (tmp_path / "out" / "compare.md").read_text()
     assert "## Planning, run by run" in page and "Detours followed, run by run" in page

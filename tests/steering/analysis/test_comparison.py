@@ -21,7 +21,8 @@ from steering.analysis.summary import summarize
 from steering.experiments.conditions import Key
 from steering.experiments.outcome import COMPARED
 from steering.records.comparison import BlindnessDifference
-from steering.reports.comparison_report import FEW_RUNS, conclude_comparison, run_compare
+from steering.reports.comparison_report import run_compare
+from steering.reports.first_screen import FEW_RUNS, conclude_comparison
 from steering.statistics import bootstrap
 from steering.statistics.boundary import Reach, ThresholdPair
 from steering.sweep.artifacts import INDEX
@@ -126,8 +127,8 @@ def test_a_difference_that_is_the_same_in_every_maze_has_no_width(tmp_path: Path
     for end in ("low", "high", "band_low", "band_high"):
         assert getattr(last, end) == pytest.approx(-0.4)
     assert (
-        "Blindness of agent-seed1 clearly differs from that of agent at 1 of 2 distinct sites (simultaneous 95% band "
-        "over the sites), of these most at relu3 (-0.4, band -0.4 to -0.4)."
+        "Blindness of agent-seed1 and agent differs clearly at 1 of 2 distinct sites (simultaneous 95% band over the "
+        "sites). Most at relu3: 0.4 less blindness in agent-seed1 (band -0.4 to -0.4)."
     ) in conclude_comparison(data)
     assert [run.boundary.site for run in data.arms] == ["embedder.relu3", "input"]
     effect = row.effects["p_cheese, clean"]
@@ -144,7 +145,7 @@ def test_only_mazes_and_sites_that_all_have_count(tmp_path: Path) -> None:
     b = make_run(tmp_path / "b", fewer, {"embedder.relu3": 0.3})
     data = compare(read_compared_runs([a, b]))
     assert data.levels == LEVELS[5:17] and data.sites == ("embedder.relu3",)
-    assert "too few mazes for the intervals of boundaries to be relied on (16 at least)" in conclude_comparison(data)
+    assert "So few mazes give no reliable intervals of boundaries (at least 16 do)." in conclude_comparison(data)
 
 
 def test_levels_count_that_have_what_is_compared(tmp_path: Path) -> None:
@@ -170,8 +171,7 @@ def test_rounding_is_no_difference(tmp_path: Path) -> None:
     for point in data.differences[0].blindness:
         assert point == BlindnessDifference(point.site, 0.0, 0.0, 0.0, 0.0, 0.0, larger=0.5)
     assert conclude_comparison(data).endswith(
-        " Blindness of b shows no clear difference from that of agent at any site (simultaneous 95% band over 2 "
-        "distinct sites)."
+        " Blindness of b and agent differs clearly at none of 2 distinct sites (simultaneous 95% band over the sites)."
     )
 
 
@@ -247,11 +247,14 @@ def broken(arm: ComparedRun, *sites: str) -> ComparedRun:
 
 def test_a_boundary_that_is_free_is_said_to_be(tmp_path: Path) -> None:
     arms = two_arms(tmp_path)
-    assert "(95% interval relu3 to relu3);" in conclude_comparison(compare(arms)), "nothing to say against that"
+    assert "(95% interval relu3 only)." in conclude_comparison(compare(arms)), "nothing to say against that"
     facts = {name: replace(fact, affine=True) for name, fact in arms[1].table.facts.items()}
     free = replace(arms[1], table=replace(arms[1].table, facts=facts))
     data = compare([arms[0], free])
-    assert "that of other relu3 (95% interval relu3 to relu3; free: affine in the pixels)." in conclude_comparison(data)
+    assert (
+        "That of other is relu3 (95% interval relu3 only). Caveat: free (affine in the pixels)."
+        in conclude_comparison(data)
+    )
     assert conclude_comparison(data).count("free") == 1 and [run.boundary.affine for run in data.arms] == [
         False,
         True,
@@ -261,9 +264,9 @@ def test_a_boundary_that_is_free_is_said_to_be(tmp_path: Path) -> None:
 def test_a_boundary_that_competence_sets_is_said_to_be(tmp_path: Path) -> None:
     arms = two_arms(tmp_path)
     data = compare([broken(arms[0], "embedder.relu3"), broken(arms[1], *SITES)])
-    note = "set by competence; blindness alone holds up to relu3"
-    assert f"the boundary of agent is input (95% interval input to input; {note})" in conclude_comparison(data)
-    assert f"that of other nowhere (95% interval nowhere to nowhere; {note})" in conclude_comparison(data)
+    note = "competence sets it; blindness alone holds up to relu3"
+    assert f"the boundary of agent is input (95% interval input only). Caveat: {note}." in conclude_comparison(data)
+    assert f"That of other is nowhere (95% interval nowhere). Caveat: {note}." in conclude_comparison(data)
     assert data.arms[0].boundary.blindness_alone == Reach(*["embedder.relu3"] * 3)
 
 
@@ -272,8 +275,8 @@ def test_an_agent_that_has_no_use_for_the_cheese_is_said_to_have_none(tmp_path: 
     arms = two_arms(tmp_path)
     same = changed(arms[1], lambda key: {"p_cheese_cell": 0.5} if key.condition == "clean" else {})
     text = conclude_comparison(compare([arms[0], same]))
-    assert "boundary of agent is relu3 (95% interval relu3 to relu3);" in text
-    assert "of other relu3 (95% interval relu3 to relu3; the cheese hardly draws the agent" in text
+    assert "boundary of agent is relu3 (95% interval relu3 only)." in text
+    assert "of other is relu3 (95% interval relu3 only). Caveat: the cheese hardly draws the agent" in text
 
 
 def test_distances_that_are_rounding_make_no_difference(tmp_path: Path) -> None:
@@ -286,7 +289,7 @@ def test_distances_that_are_rounding_make_no_difference(tmp_path: Path) -> None:
 
     data = compare([changed(arm, partial(distance, agent=k)) for k, arm in enumerate(arms)])
     assert [point.difference for point in data.differences[0].blindness] == [0.0, 0.0]
-    assert "no clear difference" in conclude_comparison(data)
+    assert "differs clearly at none of" in conclude_comparison(data)
 
 
 @pytest.mark.parametrize(("effect", "blindness"), [(1e-7, [None, None]), (2e-6, [1.0, None]), (1.0, [0.9, 0.5])])
@@ -357,7 +360,7 @@ def test_the_table_of_boundaries_has_the_caveats(tmp_path: Path) -> None:
     run_compare([arm.directory for arm in arms], tmp_path / "out", seed=0)
     text = (tmp_path / "out" / "compare.md").read_text()
     rows = [line for line in text.split("## Site by site")[0].splitlines() if line.startswith("| ")]
-    assert [row.split(" | ")[-1].strip(" |") for row in rows] == ["caveat", "free: affine in the pixels", ""]
+    assert [row.split(" | ")[3].strip(" |") for row in rows] == ["caveat", "free (affine in the pixels)", ""]
 
 
 @pytest.mark.parametrize("arms", [2, FEW_RUNS + 1])

@@ -100,16 +100,17 @@ def sentences(text: str) -> list[str]:
 
 
 def test_without_probes_nothing_is_said_of_next_moves(summary: SweepSummary) -> None:
-    first, rule, planned = sentences(conclude_sweep(summary))
+    first, ends, change, controls, rule, planned = sentences(conclude_sweep(summary))
     assert caveats(summary) == [] and summary.boundary.site == "b"
-    assert first.startswith(
-        "For agent subtracting the cheese vector takes away 0.5 or more of the cheese's effect on the moves up to b "
-        "(95% interval b only"
+    assert first == (
+        "For agent, subtracting the cheese vector takes away 0.5 or more of the cheese's effect on the moves up to b "
+        "(95% interval b only; 64 mazes)."
     )
-    assert "64 mazes; change-point of the curve b, b only; blindness of the controls there: random" in first
-    assert "; no longer at c (blindness 0.90 -> 0.10, below 0.5)" in first
-    assert rule.startswith("That is no evidence of planning: reflex, an agent that was taught to plan nothing")
-    assert planned == "Whether it plans was not asked (`mazesteer planning` does)."
+    assert ends == "At c it no longer does (blindness 0.90 -> 0.10, below 0.5)."
+    assert change == "The change-point of the curve is b (95% interval b only)."
+    assert controls.startswith("Blindness of the controls there: random ")
+    assert rule.startswith("That is no evidence of planning: reflex, which was taught to plan nothing, has")
+    assert planned == "Planning was not measured (`mazesteer planning` does)."
 
 
 def test_the_headline_is_one_short_sentence_whatever_was_found(summary: SweepSummary) -> None:
@@ -127,16 +128,16 @@ def test_the_headline_is_one_short_sentence_whatever_was_found(summary: SweepSum
 
 def test_probes_that_agree_have_a_sentence(summary: SweepSummary) -> None:
     found = probes(("c", "c", "d"), apart="d")
-    first, _, third, _ = sentences(conclude_sweep(summary, found))
-    assert first == sentences(conclude_sweep(summary))[0]
-    assert third.startswith("By probes of whole maps, which are short of frames, the next move towards the cheese can")
-    assert "pixels and surroundings from c (95% interval c to d; where the corner asks for another move" in third
-    assert "another move, from d on)" in third
-    half = "at least half of the cheese's effect on the activations is what it is at the start"
-    assert third.endswith(f"; {half} up to b (95% interval a to c).")
+    *first, reads, other, half, _ = sentences(conclude_sweep(summary, found))
+    assert first == sentences(conclude_sweep(summary))[:-1]
+    assert reads.startswith("Probes of whole maps, which are short of frames, read the next move towards the cheese")
+    assert reads.endswith("beyond pixels and surroundings from c (95% interval c to d).")
+    assert other == "Where the corner asks for another move, they do so from d on."
+    what = "At least half of the cheese's effect on the activations is as at the start"
+    assert half == f"{what} up to b (95% interval a to c)."
     nowhere = conclude_sweep(summary, probes(("c", "c", "d")))
-    assert "another move, nowhere, so it may be the way to the corner that is read)" in nowhere
-    assert "pixels and surroundings nowhere (95% interval nowhere;" in conclude_sweep(summary, probes((None,) * 3))
+    assert "another move, they do so nowhere, so they may read the way to the corner." in nowhere
+    assert "pixels and surroundings nowhere (95% interval nowhere)." in conclude_sweep(summary, probes((None,) * 3))
 
 
 def control(*sites: str | None, sha256: str = "c" * 64) -> ControlReadings:
@@ -152,9 +153,9 @@ def control(*sites: str | None, sha256: str = "c" * 64) -> ControlReadings:
 @pytest.mark.parametrize(
     ("sites", "said"),
     [
-        (("b", "a", "b"), "no evidence of planning: tame, an agent that was taught to plan nothing, is blinded up"),
-        (("c", "b", "c"), "(95% interval b to c), as well."),
-        (("d", "c", "d"), "That alone is no evidence of planning: tame, an agent that was taught"),
+        (("b", "a", "b"), "no evidence of planning: tame, which was taught to plan nothing, is blinded up to b too ("),
+        (("c", "b", "c"), "is blinded up to c too (95% interval b to c)."),
+        (("d", "c", "d"), "That alone is no evidence of planning: tame, which was taught to plan nothing, is"),
         ((None, None, None), "is blinded nowhere (95% interval nowhere)."),
     ],
 )  # fmt: skip
@@ -180,27 +181,25 @@ def planned(look_ahead: int | None) -> PlanningSummary:
 
 def test_planning_is_told_beside_the_control(summary: SweepSummary, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(conclusion, "control_readings", lambda: control("b", "b", "b"))
-    *_, follows, carried = sentences(conclude_sweep(summary, None, planned(17)))
-    assert (
-        "it follows 0.80 (0.70 to 0.90) of those to the corner (idle changes 0.80 (0.70 to 0.90), tame 0.05" in follows
+    *_, follows, ahead, carried, mouse = sentences(conclude_sweep(summary, None, planned(17)))
+    assert follows.startswith(
+        "Of detours to the corner, agent follows 0.80 (0.70 to 0.90) and tame 0.05 (0.02 to 0.08)"
     )
-    assert "up to 17 steps ahead more than what does not look ahead" in follows
-    assert (
-        "on the way to the corner is carried by their own place up to b (half of the effect; 95% interval a to b)"
-        in carried
-    )
-    assert carried.endswith("and by the mouse's place nowhere more.")
+    assert follows.endswith("of idle changes it is right in 0.80 (0.70 to 0.90).")
+    assert ahead == "It follows more detours than a reader that does not look ahead up to 17 steps ahead."
+    assert carried == "On the way to the corner, far walls carry half of their effect up to b (95% interval a to b)."
+    assert mouse == "The mouse's place carries more than they do nowhere."
     *_, last = sentences(conclude_sweep(summary, None, planned(None)))
-    assert "at no distance more than what does not look ahead" in last and "is carried" not in last
+    assert last.endswith("that does not look ahead at no distance."), "where no detour is followed, none is traced"
     assert [len(readings(None, None, planned(ahead))) for ahead in (17, None)] == [2, 0], "nothing is traced there"
 
 
 def test_vectors_that_change_elsewhere_are_named(summary: SweepSummary) -> None:
     found = probes(("c", "c", "c"), held=("d", "d", "d"))
-    assert "up to d (95% interval d only, which does not meet the boundary)" in conclude_sweep(summary, found)
-    assert "at the start nowhere (95% interval nowhere, which" in conclude_sweep(
-        summary, probes(("c", "c", "c"), (None,) * 3)
-    )
+    apart = "This interval and that of the boundary do not meet."
+    assert f"at the start up to d (95% interval d only). {apart}" in conclude_sweep(summary, found)
+    nowhere = conclude_sweep(summary, probes(("c", "c", "c"), (None,) * 3))
+    assert f"at the start nowhere (95% interval nowhere). {apart}" in nowhere
 
 
 def test_probes_of_other_sites_are_told_and_decide_nothing(summary: SweepSummary) -> None:

@@ -257,17 +257,17 @@ def sentences(text: str) -> int:
 
 def test_a_conclusion_that_the_numbers_support(summary: SweepSummary) -> None:
     text = conclude_sweep(summary)
-    assert caveats(summary) == [] and sentences(text) == 3
+    assert caveats(summary) == [] and sentences(text) == 6
     assert text.startswith(
-        "For region5 subtracting the cheese vector takes away 0.5 or more of the cheese's effect on the moves up to "
+        "For region5, subtracting the cheese vector takes away 0.5 or more of the cheese's effect on the moves up to "
         + RES2
     )
     assert "change-point" in text and "do not settle" not in text
-    assert "evidence of planning: reflex, an agent that was taught to plan nothing" in text
+    assert "evidence of planning: reflex, which was taught to plan nothing" in text
     assert "(blindness " in text and ", below 0.5" in text
     row = next(site for site in summary.sites if site.name == RES2).conditions["random"]
     ends = [f"{end:.2f}" for end in (row.blindness, row.blindness_low, row.blindness_high)]
-    assert f"; blindness of the controls there: random {ends[0]} ({ends[1]} to {ends[2]}))" in text
+    assert f" Blindness of the controls there: random {ends[0]} ({ends[1]} to {ends[2]}). " in text
 
 
 def test_controls_are_asked_where_the_boundary_lies(summary: SweepSummary) -> None:
@@ -284,9 +284,13 @@ def test_conclusions_that_the_numbers_do_not_support(summary: SweepSummary) -> N
     def said(change: dict[str, Any], **more: Any) -> str:
         other = replace(summary, boundary=replace(summary.boundary, **change), **more)
         reasons = caveats(other)
-        assert len(reasons) == 1 and reasons[0] in conclude_sweep(other) and sentences(conclude_sweep(other)) == 4
+        assert (
+            len(reasons) == 1
+            and reasons[0] in conclude_sweep(other)
+            and f"stops: {reasons[0]}." in conclude_sweep(other)
+        )
         assert "do not settle where subtraction stops" in conclude_sweep(other) and conclude_sweep(other).startswith(
-            "For region5 "
+            "For region5, "
         )
         return reasons[0]
 

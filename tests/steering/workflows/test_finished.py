@@ -39,7 +39,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_has_the_boundary_the_answer_and_a_figure(made: Path) -> None:
     run = load_run(str(made))
     assert (run.boundary.site, run.boundary.next_site) == SITES and run.boundary is run.summary.boundary
-    assert run.answer.startswith("For agent subtracting the cheese vector takes away 0.5 or more")
+    assert run.answer.startswith("For agent, subtracting the cheese vector takes away 0.5 or more")
     assert run.others.probes is None
     (line,) = [part for part in run.plot_blindness().data if part.name == "blindness, subtract"]
     assert list(line.y) == [site.conditions["subtract"].blindness for site in run.summary.sites]
