@@ -34,8 +34,15 @@ def nearest(name: str, known: Iterable[str], most: int = 1) -> str:
     return "known: " + ", ".join(known[:60])
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number of things in words: ``1 cell``, ``3 cells``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def one_line(error: BaseException) -> str:
-    """Return what a library's exception says, cut to fit into one line."""
+    """Return what a library's exception says, cut to fit into one line; of the system's errors the words alone."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     return " ".join(str(error)[:1_000].split())[:160] or type(error).__name__
 
 

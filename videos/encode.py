@@ -19,7 +19,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
-from envs.errors import RANGES, InputError
+from envs.errors import RANGES, InputError, one_line
 from envs.files import part_beside, replacing
 from videos.ffmpeg import Codec, Timed, encode
 from videos.frames import ACCENTS, BAR, LIT, blend, check_picture
@@ -135,7 +135,7 @@ def check_encoder(name: str = CODECS[".mp4"].name) -> str:
 
         av.Codec(name, "w")
     except (ImportError, OSError, ValueError) as error:
-        raise InputError(f"films cannot be encoded ({error}); pip install imageio av") from None
+        raise InputError(f"films cannot be encoded ({one_line(error)}); pip install imageio av") from None
     return f"{name} by PyAV {av.__version__}"
 
 

@@ -8,7 +8,7 @@ by side, each with its title above and the key to its colours below.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import matplotlib
 import numpy as np
@@ -19,11 +19,14 @@ from envs.maze import Cell, Maze
 WALL = (70, 74, 82)
 FREE = (255, 255, 255)
 INK = (20, 22, 26)
+_BLUE = (0, 114, 178)
 GAP = 0.07  # between panels, in sides of a panel
 TOP, BOTTOM = 0.15, 0.19  # room for the titles above and the keys below
+_LINE = 0.07  # height of a line of the legend
 _TITLE, _SMALL = 0.042, 0.034  # heights of letters
 _SHORTEST = 0.02  # of a cell: shorter arrows are not drawn
 _KEY_STEPS = 64
+_ARROW = np.array([(0.0, 0.5), (1.0, 0.5), (0.7, 0.7), (1.0, 0.5), (0.7, 0.3)])  # tail, tip, barb, tip, barb
 _LOWEST = 1e-3  # where a logarithmic key begins
 
 
@@ -198,7 +201,7 @@ def arrows(maze: Maze, vectors: np.ndarray, unit: float = 0.85) -> np.ndarray:
     return np.stack([tail, tip, barbs[0], tip, barbs[1]], axis=1)
 
 
-def field_drawing(panels: Sequence[FieldPanel], caption: str = "", *, region: int = 5) -> Drawing:
+def field_drawing(panels: Sequence[FieldPanel], caption: str = "", *, region: int = 5, legend: bool = False) -> Drawing:
     """Return the drawing of panels from left to right under one caption.
 
     A circle is the start, a disc a mouse elsewhere, a square the cheese; corners bracket the decision square, dashes
@@ -208,6 +211,7 @@ def field_drawing(panels: Sequence[FieldPanel], caption: str = "", *, region: in
         panels: one or more mazes.
         caption: text above all; empty: none.
         region: side, in cells, of the dashed top-right square; 0: none.
+        legend: whether lines below all say what the marks are.
 
     Raises:
         InputError: there are no panels.
@@ -217,21 +221,24 @@ def field_drawing(panels: Sequence[FieldPanel], caption: str = "", *, region: in
     rasters: list[Raster] = []
     strokes: list[Strokes] = []
     letters: list[Letters] = []
+    width, bottom = GAP + len(panels) * (1 + GAP), BOTTOM
+    if legend:
+        strokes, letters, bottom = _legend(panels, region, width)
     for number, panel in enumerate(panels):
-        corner = np.array([GAP + number * (1 + GAP), BOTTOM])
+        corner = np.array([GAP + number * (1 + GAP), bottom])
         rasters.append(_cells(panel, corner))
         strokes += _marks(panel.maze, corner, region)
         cell = 1 / panel.maze.dim
         if panel.mouse is not None:
-            strokes.append(Strokes([_ring(panel.mouse, 0.2) * cell + corner], INK, 0.4 * cell))
+            strokes.append(_placed(_mouse(panel.mouse), cell, corner))
         pointed = arrows(panel.maze, panel.vectors, panel.unit) * cell + corner
         strokes.append(Strokes(list(pointed), INK, 0.07 * cell))
-        letters.append(Letters(corner[0] + 0.5, BOTTOM + 1.03, panel.title, _TITLE))
+        letters.append(Letters(corner[0] + 0.5, bottom + 1.03, panel.title, _TITLE))
         if panel.heat is not None:
             raster, texts = _key(panel.heat, corner)
             rasters.append(raster)
             letters += texts
-    width, height = GAP + len(panels) * (1 + GAP), BOTTOM + 1 + TOP
+    height = bottom + 1 + TOP
     if caption:
         letters.append(Letters(GAP, height - 0.05, caption, _TITLE, "left"))
     return Drawing(width, height, tuple(rasters), tuple(strokes), tuple(letters))
@@ -267,19 +274,67 @@ def _marks(maze: Maze, corner: np.ndarray, region: int) -> list[Strokes]:
     marks = [Strokes([outline * cell + corner], INK, 0.004)]
     low = max(0, maze.dim - region)
     if region:
-        marks.append(Strokes([_box(low, low, maze.dim - low) * cell + corner], (0, 114, 178), 0.006, dashed=True))
-    marks.append(Strokes([_ring(maze.mouse, 0.36) * cell + corner], (0, 158, 115), 0.1 * cell))
-    if maze.cheese is not None:
-        x, y = maze.cheese
-        marks.append(Strokes([_box(x + 0.18, y + 0.18, 0.64) * cell + corner], (213, 94, 0), 0.12 * cell))
-    if maze.decision_square is not None:
-        box = _box(maze.decision_square[0] + 0.06, maze.decision_square[1] + 0.06, 0.88)
-        sides = [
-            (box[i] + 0.3 * (box[i - 1 if i else 3] - box[i]), box[i], box[i] + 0.3 * (box[i + 1] - box[i]))
-            for i in range(4)
-        ]
-        marks.append(Strokes([np.array(side) * cell + corner for side in sides], (204, 121, 167), 0.1 * cell))
-    return marks
+        marks.append(Strokes([_box(low, low, maze.dim - low) * cell + corner], _BLUE, 0.006, dashed=True))
+    found = [_start(maze.mouse)]
+    found += [_cheese(maze.cheese)] if maze.cheese is not None else []
+    found += [_decision(maze.decision_square)] if maze.decision_square is not None else []
+    return marks + [_placed(mark, cell, corner) for mark in found]
+
+
+def _legend(panels: Sequence[FieldPanel], region: int, width: float) -> tuple[list[Strokes], list[Letters], float]:
+    """Return the marks that are drawn, each with its words, and the height up to which the keys of colours come."""
+    mazes, box = [panel.maze for panel in panels], Strokes([_box(0.1, 0.1, 0.8)], _BLUE, 0.15, dashed=True)
+    told = [
+        ("start", _start((0, 0)), True),
+        ("mouse", _mouse((0, 0)), any(panel.mouse is not None for panel in panels)),
+        ("cheese", _cheese((0, 0)), any(maze.cheese is not None for maze in mazes)),
+        ("decision square", _decision((0, 0)), any(maze.decision_square is not None for maze in mazes)),
+        (f"top-right {region}x{region}", box, region > 0),
+        ("mean step of one move", Strokes([_ARROW], INK, 0.1), True),
+    ]
+    strokes: list[Strokes] = []
+    letters: list[Letters] = []
+    x, line = GAP, 0
+    for words, mark, shown in told:
+        length = 2.4 * _SMALL + 0.6 * _SMALL * len(words)
+        if not shown:
+            continue
+        if x > GAP and x + length > width:
+            x, line = GAP, line + 1
+        y = -line * _LINE
+        strokes.append(_placed(mark, 1.2 * _SMALL, np.array([x, y - 0.6 * _SMALL])))
+        letters.append(Letters(x + 1.8 * _SMALL, y, words, _SMALL, "left"))
+        x += length + _SMALL
+    up = (line + 0.7) * _LINE  # the last line stands above the lower edge
+    marks = [_placed(each, 1.0, np.array([0.0, up])) for each in strokes]
+    return marks, [replace(each, y=each.y + up) for each in letters], BOTTOM + (line + 1) * _LINE
+
+
+def _placed(mark: Strokes, scale: float, at: np.ndarray) -> Strokes:
+    """Return a mark that is drawn in cells, in sides of a panel."""
+    return replace(mark, lines=[np.asarray(line) * scale + at for line in mark.lines], width=mark.width * scale)
+
+
+def _start(cell: Cell) -> Strokes:
+    return Strokes([_ring(cell, 0.36)], (0, 158, 115), 0.1)
+
+
+def _mouse(cell: Cell) -> Strokes:
+    return Strokes([_ring(cell, 0.2)], INK, 0.4)
+
+
+def _cheese(cell: Cell) -> Strokes:
+    return Strokes([_box(cell[0] + 0.18, cell[1] + 0.18, 0.64)], (213, 94, 0), 0.12)
+
+
+def _decision(cell: Cell) -> Strokes:
+    """Return the four corners of the decision square."""
+    box = _box(cell[0] + 0.06, cell[1] + 0.06, 0.88)
+    sides = [
+        (box[i] + 0.3 * (box[i - 1 if i else 3] - box[i]), box[i], box[i] + 0.3 * (box[i + 1] - box[i]))
+        for i in range(4)
+    ]
+    return Strokes([np.array(side) for side in sides], (204, 121, 167), 0.1)
 
 
 def _ring(cell: Cell, radius: float) -> np.ndarray:

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from envs.errors import InputError, nearest
+from envs.errors import InputError, nearest, one_line
 from envs.simulator import state_bytes
 from envs.simulator.state_bytes import MazeState
 from envs.simulator.state_layout import MODE_CODE
@@ -49,7 +49,7 @@ def gym3_env(num: int, mode: str = "hard", **options: Any) -> Any:
     try:
         env = ProcgenGym3Env(num=num, env_name="maze", distribution_mode=mode, **options)
     except OSError as error:
-        raise InputError(f"procgen's library cannot be loaded ({error}); run `mazesteer doctor`") from None
+        raise InputError(f"procgen's library cannot be loaded ({one_line(error)}); run `mazesteer doctor`") from None
     # Procgen's threads go on making the first levels after the constructor returns; a state set
     # meanwhile would be painted over on a busy machine. Observing waits for them.
     env.observe()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from envs.errors import InputError, check_random_seed, told_if_stopped
+from envs.errors import InputError, check_random_seed, counted, told_if_stopped
 from steering.cli.options import (
     DEFAULT_CHECKPOINT,
     Activation,
@@ -23,6 +24,7 @@ from steering.cli.options import (
     path,
     print_json,
 )
+from steering.workflows.progress import after_loading
 
 if TYPE_CHECKING:
     from agents.training.pipeline import TrainSpec
@@ -52,22 +54,25 @@ def checkpoints_command(
     if as_json:
         print_json({name: {**load_card(name), "snapshots": list(zoo_snapshots(name))} for name in names})
         return
-    head = f"{'name':<16}{'scale':>5}  {'mode':<6}{'cheese in training':<20}{'P(cheese): as in training':>26}"
-    print(head + f"{'anywhere':>10}{'P(top-right 5x5)':>18}")
+    print(f"{'':<42}{'P(cheese)':^20}{'P(top-right':>14}")
+    head = f"{'name':<15}{'scale':>5}  {'mode':<6}{'trained on':<14}{'as trained':>10}{'anywhere':>10}"
+    print(head + f"{'5x5)':>14}")
     for name in names:
         card = load_card(name)
         figures = card["figures"]
         print(
-            f"{name:<16}{card['scale']:>5}  {card['training']['mode']:<6}{card['training']['cheese']:<20}"
-            f"{figures['p_cheese_in_distribution']:>26.4f}{figures['p_cheese_anywhere']:>10.4f}"
-            f"{figures['p_region_anywhere']:>18.4f}"
+            f"{name:<15}{card['scale']:>5}  {card['training']['mode']:<6}{card['training']['cheese']:<14}"
+            f"{figures['p_cheese_in_distribution']:>10.4f}{figures['p_cheese_anywhere']:>10.4f}"
+            f"{figures['p_region_anywhere']:>14.4f}"
         )
     for name in names:
         if series := zoo_snapshots(name):
-            print(f"\n{name}, in training (write {name}@COUNT): {', '.join(map(str, sorted(series)))}")
+            counts = ", ".join(map(str, sorted(series)))
+            print("\n" + textwrap.fill(f"{name}, in training (write {name}@COUNT): {counts}", 80))
 
 
 @commands.command("evaluate")
+@after_loading("agents.checkpoints.zoo")
 def evaluate_command(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
     region: Annotated[int | None, number("region", "Cheese in the top-right r x r; 0: anywhere.")] = None,
@@ -94,7 +99,7 @@ def evaluate_command(
     trained, mode = trained_figures(policy.name, policy.card), mode_for(mode, policy.name, policy.card)
     rule = trained.get("region", 5) if region is None else check_region(region)
     keep_freed_memory()
-    with bar("evaluating") as progress:
+    with bar("evaluating", "mazes") as progress:
         figures = policy_figures(policy, rule, levels=(0, n_levels), mode=mode, progress=progress)
     alike = bool(known) and all(
         figures[name] == known[name] for name in ("levels", "mode", "region", "horizon", "seed")
@@ -116,8 +121,9 @@ def evaluate_command(
     square = figures["decision_square"]
     if square["levels"]:
         print(
-            f"  at the decision square ({square['levels']} levels): to the cheese {square['p_cheese_move']:.4f}, "
-            f"to the top right {square['p_corner_move']:.4f}, other {square['p_other_move']:.4f}"
+            f"  at the decision square ({counted(square['levels'], 'level')}):\n"
+            f"    to the cheese {square['p_cheese_move']:.4f}, to the top right {square['p_corner_move']:.4f}, "
+            f"another move {square['p_other_move']:.4f}"
         )
     if alike:
         print("NOT equal to the card" if wrong else "equal to the card")
@@ -131,6 +137,7 @@ def evaluate_command(
 
 
 @commands.command()
+@after_loading("agents.training.pipeline")
 def train(
     out: Annotated[Path, path("Training directory.")],
     region: Annotated[
@@ -238,7 +245,8 @@ def _success(figures: Mapping[str, Any]) -> str:
     low, high = figures["levels"]
     as_trained = f"the cheese in the top-right {figures['region']}x{figures['region']}: "
     both = f"{as_trained}{figures['p_cheese_in_distribution']:.4f}; " if figures["region"] else ""
-    return f"success: P(cheese), {both}anywhere: {figures['p_cheese_anywhere']:.4f} ({high - low} levels, exact)"
+    levels = counted(high - low, "level")
+    return f"success: P(cheese), {both}anywhere: {figures['p_cheese_anywhere']:.4f} ({levels}, exact)"
 
 
 def _training_options(
@@ -289,6 +297,7 @@ def _begun_with(out: Path, given: Mapping[str, Any], from_scratch: bool, exact: 
 
 
 @commands.command()
+@after_loading("agents.checkpoints.zoo")
 def export(
     checkpoint: Checkpoint,
     out: Annotated[Path, argument("The file to write: NAME.pth.")],

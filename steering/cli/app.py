@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from envs.errors import InputError
+from envs.errors import InputError, counted
 from steering.cli import agents, compare, films, planning, probes, replicate
 from steering.cli.given import vector
 from steering.cli.given.edit_options import Edits, Foreign, VectorFile, conditions_asked, read_given
@@ -37,6 +37,7 @@ from steering.cli.options import (
     print_json,
     site_named,
 )
+from steering.workflows.progress import after_loading, doing
 
 app = typer.Typer(
     help="How far into a maze agent's network does subtracting the cheese vector still just blind it?",
@@ -102,6 +103,7 @@ def main() -> None:
 
 
 @app.command()
+@after_loading("steering.experiments.level_conditions")
 def outcome(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
     level: Level = None,
@@ -148,8 +150,10 @@ def outcome(
     evaluator = LevelEvaluator(policy, world, horizon)
     made = intervention_named(policy, world, condition, site, coefficient, seed, given)
     blind = condition == "no_cheese"
-    found = evaluator.no_cheese if blind else evaluator.fields([made])[0]
-    result = evaluator.no_cheese_outcome() if blind else evaluator.outcome_of(found)
+    with doing("computing"):
+        found = evaluator.no_cheese if blind else evaluator.fields([made])[0]
+        result = evaluator.no_cheese_outcome() if blind else evaluator.outcome_of(found)
+        clean, removed = evaluator.clean_outcome(), evaluator.no_cheese_outcome()
     report: dict[str, Any] = {
         "policy": policy.name,
         "level": world.level,
@@ -161,17 +165,17 @@ def outcome(
         "horizon": horizon,
         **made.to_json(),
         "outcome": result.to_json(),
-        "clean": evaluator.clean_outcome().to_json(),
-        "no_cheese": evaluator.no_cheese_outcome().to_json(),
+        "clean": clean.to_json(),
+        "no_cheese": removed.to_json(),
     }
     if field:
         report["field"] = field_to_json(world, found)
     if as_json:
         print_json(report)
         return
-    beside = {"clean": evaluator.clean_outcome(), "cheese removed": evaluator.no_cheese_outcome()}
+    beside = {"clean": clean, "cheese removed": removed}
     times = f" x {coefficient:g}" if not chosen.reference else ""
-    print(f"{policy.name}, {world.label}, mode {mode}, within {horizon} moves, exact")
+    print(f"{policy.name}, {world.label}, mode {mode}, within {counted(horizon, 'move')}, exact")
     if edit or vector is not None:
         print(f"{condition}: {made.describe()}\n")
     else:
@@ -184,6 +188,7 @@ def outcome(
 
 
 @app.command("sites")
+@after_loading("agents.checkpoints.zoo")
 def sites_command(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
     activation: Activation = None,
@@ -203,6 +208,7 @@ def sites_command(
 
 
 @app.command()
+@after_loading("steering.workflows.outputs")
 def report(
     run: Annotated[Path, argument("A run directory.")],
     blindness_threshold: Threshold = None,
@@ -215,7 +221,8 @@ def report(
     try:
         from steering.workflows.outputs import print_outputs, rewrite_outputs
 
-        written = rewrite_outputs(run, blindness_threshold, competence_threshold)
+        with doing("writing the report"):
+            written = rewrite_outputs(run, blindness_threshold, competence_threshold)
         if as_json:
             print_json(written.summary)
         else:
@@ -230,7 +237,8 @@ def doctor(as_json: AsJson = False) -> None:
     from steering.doctor import checks
     from steering.doctor import report as doctor_report
 
-    found = checks()
+    with doing("checking"):
+        found = checks()
     if as_json:
         print_json(found)
     else:

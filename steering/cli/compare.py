@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
+from envs.errors import counted
 from steering.cli.options import AsJson, Quiet, Threshold, argument, number, path, print_json
+from steering.workflows.progress import after_loading, doing
 
 commands = typer.Typer()
 
 
 @commands.command("compare")
+@after_loading("steering.reports.comparison_report")
 def compare_command(
     runs: Annotated[list[Path], argument("Run directories, or folders of several runs.")],
     out: Annotated[Path, path("Where compare.html, .md, .png and .json go.")] = Path("runs/compare"),
@@ -30,9 +33,10 @@ def compare_command(
     from steering.reports.comparison_report import run_compare
     from steering.reports.first_screen import conclude_comparison
 
-    data = run_compare(
-        runs, out, seed=seed, blindness=blindness_threshold, competence=competence_threshold, history=history
-    )
+    with doing("comparing, then writing the report"):
+        data = run_compare(
+            runs, out, seed=seed, blindness=blindness_threshold, competence=competence_threshold, history=history
+        )
     if as_json:
         print_json(data)
         return
@@ -43,6 +47,7 @@ def compare_command(
 
 
 @commands.command("power")
+@after_loading("steering.analysis.power")
 def power_command(
     run: Annotated[Path, argument("A run directory: the pilot.")],
     width: Annotated[float, number("width", "Width wanted of the 95% interval of blindness.")] = 0.1,
@@ -56,11 +61,13 @@ def power_command(
     from steering.analysis.power import power_of_run
     from steering.statistics import bootstrap
 
-    records = power_of_run(run, width, site)
+    with doing("counting the levels needed"):
+        records = power_of_run(run, width, site)
     if as_json:
         print_json(records)
         return
-    print(f"levels for a 95% interval of blindness {width:g} wide, judging by {records[0].pilot} levels of {run}:\n")
+    print(f"levels for a 95% interval of blindness {width:g} wide,")
+    print(f"judging by {counted(records[0].pilot, 'level')} of {run}:\n")
     print(f"{'site':<32}{'blindness':>9}  {'interval now':<18}{'levels needed':>13}")
     for record in records:
         now = f"{record.blindness_low:.3f} to {record.blindness_high:.3f}"
@@ -75,6 +82,6 @@ def power_command(
             "however narrow the interval"
         )
     if all(record.suffices for record in records):
-        print(f"\nthe pilot already suffices: it has {records[0].pilot} levels, {most} are needed")
+        print(f"\nthe pilot already suffices: it has {counted(records[0].pilot, 'level')}, {most} are needed")
     else:
         print(f"\nto get them: the run's own command again with --n-levels {most} in place of its levels")

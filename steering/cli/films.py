@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from envs.errors import InputError, told_if_stopped
+from envs.errors import InputError, counted, told_if_stopped
 from steering.cli.given.edit_options import Edits, Foreign, VectorFile, conditions_asked, read_given
 from steering.cli.options import (
     DEFAULT_CHECKPOINT,
@@ -32,6 +32,7 @@ from steering.cli.options import (
     several_mazes,
     site_named,
 )
+from steering.workflows.progress import after_loading, doing
 
 commands = typer.Typer()
 
@@ -67,6 +68,7 @@ def _stopped() -> str:
 
 @commands.command()
 @told_if_stopped(_stopped)
+@after_loading("steering.films.condition_film", "videos.rollout_film")
 def video(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
     level: Annotated[str | None, typer.Option(help="Procgen level seeds: 3, or 3,7,12, or 0:4 (default: 0).")] = None,
@@ -144,7 +146,7 @@ def video(
         return
     for each in filmed:
         end = "reached the cheese" if each.reached_cheese else "did not reach the cheese"
-        print(f"{labels[each.level]}, mode {mode}, {each.condition}: {end} in {each.moves} moves")
+        print(f"{labels[each.level]}, mode {mode}, {each.condition}: {end} in {counted(each.moves, 'move')}")
         if each.file is not None:
             print(f"  rollout: {each.file}")
     print(f"film: {out}")
@@ -152,6 +154,7 @@ def video(
 
 @commands.command()
 @told_if_stopped(_stopped)
+@after_loading("steering.films.map_film")
 def field(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
     level: Level = None,
@@ -172,6 +175,9 @@ def field(
             help="visits (exact, expected), path (normalized path probability), map (causal, at --site) or none."
         ),
     ] = "visits",
+    cheese_removed: Annotated[
+        bool, typer.Option("--cheese-removed", help="Add a panel of the policy on the maze without its cheese.")
+    ] = False,
     out: Annotated[Path, path("The picture: .png, .svg or .html.")] = Path("field.png"),
     activation: Activation = None,
     scale_pixels: ScalePixels = None,
@@ -183,6 +189,7 @@ def field(
     from agents.checkpoints.cards import mode_for
     from agents.checkpoints.zoo import load_policy
     from envs.files import check_folder, write_atomic
+    from steering.experiments.conditions import REFERENCES
     from steering.experiments.exact import LevelEvaluator
     from steering.experiments.level_conditions import intervention_named
     from steering.films.map_film import field_map
@@ -198,29 +205,31 @@ def field(
     name, mode = site_named(policy, site or given.site), mode_for(mode, policy.name, policy.card)
     evaluator = LevelEvaluator(policy, one_maze(level, maze, mode), horizon)
     made = intervention_named(policy, evaluator.maze, condition, name, coefficient, seed, given)
-    blocks = field_map(policy, evaluator.maze, name) if heat == "map" else None
-    heat = "none" if blocks is not None else heat
     caption = f"{evaluator.maze.label}{'' if mode == 'hard' else f' ({mode})'}, policy {policy.name}"
-    if condition == "clean":
-        shown = panels(level_fields(evaluator, {})[0], facing=facing, heat=heat)
-    elif condition == "no_cheese":
-        clean, other = level_fields(evaluator, {})[0], no_cheese_field(evaluator)
-        shown = panels(clean, other, facing=facing, heat=heat)
-    else:
-        clean, other = level_fields(evaluator, {condition: made})
-        shown = panels(clean, other, facing=facing, heat=heat)
-        if edit or vector is not None:
-            caption += f": {made.describe()}"
+    with doing("drawing"):
+        blocks = field_map(policy, evaluator.maze, name) if heat == "map" else None
+        removed = no_cheese_field(evaluator) if cheese_removed or condition == "no_cheese" else None
+        other = None
+        if condition in REFERENCES:
+            (clean,) = level_fields(evaluator, {})
+            other, removed = (removed, None) if condition == "no_cheese" else (None, removed)
         else:
-            caption += f": {condition} x {coefficient:g}" + (f" at {name}" if condition != "all_sites" else "")
-    if blocks is not None:
-        shown[0] = dataclasses.replace(shown[0], heat=blocks[0], mouse=blocks[1])
-    write_atomic(out, field_file(field_drawing(shown, caption), out))
+            clean, other = level_fields(evaluator, {condition: made})
+            if edit or vector is not None:
+                caption += f": {made.describe()}"
+            else:
+                caption += f": {condition} x {coefficient:g}" + (f" at {name}" if condition != "all_sites" else "")
+        heat = "none" if blocks is not None else heat
+        shown = panels(clean, other, beside=removed, facing=facing, heat=heat)
+        if blocks is not None:
+            shown[0] = dataclasses.replace(shown[0], heat=blocks[0], mouse=blocks[1])
+        write_atomic(out, field_file(field_drawing(shown, caption, legend=True), out))
     print(f"field: {out} (mode {mode})")
 
 
 @commands.command("film-sweep")
 @told_if_stopped(_stopped)
+@after_loading("steering.films.site_film", "steering.films.map_film")
 def film_sweep_command(
     run: Annotated[Path, argument("A run directory of layer-sweep (--map: or of planning).")],
     checkpoint: Annotated[
@@ -273,6 +282,7 @@ def film_sweep_command(
 
 @commands.command()
 @told_if_stopped(_stopped)
+@after_loading("videos.rollout_film")
 def replay(
     files: Annotated[list[Path], argument("Recorded rollouts (.npz).", "FILE...")],
     out: Annotated[
@@ -304,7 +314,7 @@ def replay(
         except InputError as error:
             raise InputError(f"{file}: {error}") from None
         if not as_json:
-            print(f"{file}: {len(tracks[-1])} moves made again, every state as recorded")
+            print(f"{file}: {counted(len(tracks[-1]), 'move')} made again, every state as recorded")
     if out is not None:
         film_of(rows_of(tracks), out, look=look, grid=grid)
         if not as_json:

@@ -27,8 +27,10 @@ from steering.cli.options import (
     shipped_names,
 )
 from steering.experiments.conditions import CONDITIONS, DEFAULT_CONDITIONS
+from steering.workflows.progress import after_loading
 
 
+@after_loading("steering.workflows.sweep_runs")
 def layer_sweep(
     checkpoint: Annotated[
         str | None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from envs.errors import counted
 from steering.cli.options import (
     DEFAULT_CHECKPOINT,
     Activation,
@@ -24,6 +25,7 @@ from steering.cli.options import (
     print_json,
 )
 from steering.statistics.formatting import short_site_name
+from steering.workflows.progress import after_loading
 
 if TYPE_CHECKING:
     from steering.records.planning import GoalBehaviour, Located, PairBin, PlanningSummary, Share
@@ -33,6 +35,7 @@ commands = typer.Typer()
 
 
 @commands.command()
+@after_loading("steering.planning.run")
 def planning(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
     levels: Annotated[str | None, typer.Option(help="Seeds to consider: 0:64, or 3,7,12.")] = None,
@@ -85,7 +88,7 @@ def planning(
         print_json(found)
         return
     print(
-        f"{found.checkpoint.name}: {len(found.settings.levels)} levels of mode {found.settings.mode}; "
+        f"{found.checkpoint.name}: {counted(len(found.settings.levels), 'level')} of mode {found.settings.mode}; "
         "95% intervals over mazes are in the file"
     )
     for goal_found in found.behaviour:
@@ -117,7 +120,7 @@ def _show_behaviour(found: PlanningSummary, row: GoalBehaviour) -> None:
 
 
 def _or_none(steps: int | None) -> str:
-    return "nowhere" if steps is None else f"{steps} steps"
+    return "nowhere" if steps is None else f"{counted(steps, 'step')}"
 
 
 def _cells(part: PairBin) -> str:
@@ -129,7 +132,9 @@ def _show_located(found: PlanningSummary, row: Located) -> None:
     """Print the part of the effect that each place carries, site by site, and the readings."""
     what = "the cheese itself" if row.kind == "cheese" else f"a detour to the {row.goal}"
     print(f"\nwhere {what} is known: part of its effect that a place carries")
-    print(f"({row.pairs} pairs of {row.mazes} mazes; {row.left_out} left out, their places overlap)")
+    print(
+        f"({counted(row.pairs, 'pair')} of {counted(row.mazes, 'maze')}; {row.left_out} left out, their places overlap)"
+    )
     print(f"{'site':<24}" + "".join(f"{name:>11}" for name in found.patches[:4]) + f"{'random':>9}")
     for site in row.sites:
         values = "".join(f"{_of(each):>11}" for each in site.carried[:4])
@@ -171,6 +176,7 @@ def _number(value: float | None) -> str:
 
 
 @commands.command("write-moves")
+@after_loading("steering.readouts.written_run")
 def write_moves(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
     levels: Annotated[str | None, typer.Option(help="Seeds to consider: 0:64, or 3,7,12.")] = None,
@@ -232,8 +238,8 @@ def _show_written(found: WrittenSummary) -> None:
     """Print what writing the readout's direction comes to, by site, place and strength."""
     settings = found.settings
     print(
-        f"{found.checkpoint.name}: {found.branches} branches of {found.mazes} mazes of mode {settings.mode}; "
-        f"next move to the {settings.target}"
+        f"{found.checkpoint.name}: {found.branches} branches of {counted(found.mazes, 'maze')}, "
+        f"mode {settings.mode}; next move to the {settings.target}"
     )
     print(f"left alone it makes such a move with probability {_of(found.clean)}")
     for place in ("mouse", "map"):

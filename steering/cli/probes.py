@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from envs.errors import counted
 from steering.cli.options import (
     DEFAULT_CHECKPOINT,
     Activation,
@@ -22,17 +23,21 @@ from steering.cli.options import (
     print_json,
 )
 from steering.statistics.formatting import short_site_name
+from steering.workflows.progress import after_loading
 
 if TYPE_CHECKING:
     from steering.records.boundary import BoundarySummary
     from steering.records.probes import Estimate, ProbeSummary
     from steering.records.readouts import ReadoutSummary, ToldShares
+    from steering.records.sites import SiteFacts
 
+_NAME, _CELL = 24, 7  # characters of a site's name and of a number: a line of 80
 WIDEST = "3x3"  # the unit whose hits are printed, of those in ``map``
 commands = typer.Typer()
 
 
 @commands.command()
+@after_loading("steering.probes.run", "steering.readouts.run")
 def probe(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
     levels: Annotated[str | None, typer.Option(help="Seeds to consider: 0:64, or 3,7,12.")] = None,
@@ -87,62 +92,72 @@ def _show(found: ProbeSummary) -> None:
     """Print one line per site, then what is right without any network, and by chance."""
     from steering.probes.summary import APART
 
-    moves_of = {"cheese": "cheese", APART: "(apart)", "corner": "corner", "policy": "policy"}  # whose next move
-    columns = (*moves_of.values(), "cell R2", "hits", "cosine", "ratio")
+    moves_of = {"cheese": "cheese", APART: "differ", "corner": "corner", "policy": "policy"}  # whose next move
+    columns = (*moves_of.values(), "R2", "hits", "cosine", "ratio")
     inside = {row.name: row.inside for row in found.representation}
-    size = f"{len(found.levels)} levels of mode {found.mode}, {found.frames} frames"
-    print(f"{found.checkpoint.name}: {size}, told about mazes not learned from;")
-    print(f"(apart): to the cheese, in the {found.asked[APART]} frames where it is not the move to the corner;")
-    print("95% intervals over mazes are in the file\n")
-    print(f"{'':<32}{'next move told rightly':^40}{'cheese: linear,':>19}{'3x3':>6}{'its vector by position':>25}")
-    print(f"{'site':<32}" + "".join(f"{name:>10}" for name in columns))
+    size = f"{counted(len(found.levels), 'level')} of mode {found.mode}, {counted(found.frames, 'frame')}"
+    print(f"{found.checkpoint.name}: {size}; mazes asked about are not learned from.")
+    print("Next move: to the cheese; to the cheese in the frames where the corner asks")
+    print(f"for a different one ({found.asked[APART]}); to the corner; the policy's own.")
+    print("95% intervals over mazes are in the file.\n")
+    groups = f"{'share of next moves right':^{4 * _CELL}}{'the cheese':>{2 * _CELL}}{'its vector':>{2 * _CELL}}"
+    print(f"{'':<{_NAME}}{groups}")
+    print(f"{'site':<{_NAME}}" + "".join(f"{name:>{_CELL}}" for name in columns))
     for site in found.sites:
         moves = [site.moves[name].accuracy for name in moves_of]
         hits = site.map[WIDEST].hits if site.map else None
         vectors = inside[site.name]
         same = [vectors.cosine, vectors.norm_ratio] if vectors else [None, None]
-        mark = " (free)" if site.affine else ""
-        print(f"{short_site_name(site.name) + mark:<32}" + _line([*moves, site.cell.r2, hits, *same]))
+        print(f"{_named(site):<{_NAME}}" + _line([*moves, site.cell.r2, hits, *same]))
     pixels = found.sites[0].moves
-    print(f"{'most frequent move':<32}" + _line([found.majority[name] for name in moves_of]))
-    print(f"{'told from a look around':<32}" + _line([found.surroundings[name] for name in moves_of]))
-    print(f"{'shuffled labels, at the input':<32}" + _line([pixels[name].control for name in moves_of]))
+    print(f"{'most frequent move':<{_NAME}}" + _line([found.majority[name] for name in moves_of]))
+    print(f"{'a look around':<{_NAME}}" + _line([found.surroundings[name] for name in moves_of]))
+    print(f"{'input, labels shuffled':<{_NAME}}" + _line([pixels[name].control for name in moves_of]))
+    print("\nthe cheese: its cell read linearly (R2) and by 3x3 units (share of hits);")
+    print("its vector: alike (cosine) and as long (ratio) wherever the mouse stands")
+
+
+def _named(site: SiteFacts) -> str:
+    """Return the name of a site, with a mark where subtraction is free."""
+    return short_site_name(site.name) + (" (free)" if site.affine else "")
 
 
 def show_readouts(found: ReadoutSummary) -> None:
     """Print what readouts tell at the mouse's place, then what readers without a network do."""
     largest, views = max(found.settings.frames), ("1x1", "3x3", "5x5", "whole")
     pairs = " and ".join(f"{count} to the {goal}" for goal, count in found.pairs.items()) or "none"
-    print(f"\nreadouts of the units around the mouse, learned from up to {largest} frames of other mazes:")
-    print("next move to the cheese told rightly, and right in both mazes of a detour pair")
-    print(f"({pairs}; all numbers are in the file);")
-    print("*: fewer frames, or more of them would tell more\n")
-    print(f"{'':<26}{'next move told rightly':^36}{'detours followed':^36}")
-    print(f"{'site':<26}" + "".join(f"{view:>9}" for view in views * 2))
+    print(f"\nReadouts of the units around the mouse, learned from {counted(largest, 'frame')} of other mazes.")
+    print("Share of next moves to the cheese that are right; share of detour pairs with")
+    print(f"both right ({pairs}). All numbers are in the file.")
+    print("*: learned from fewer frames, or more frames would tell more\n")
+    print(f"{'':<{_NAME}}{'next moves right':^{4 * _CELL}}{'detours followed':^{4 * _CELL}}")
+    print(f"{'site':<{_NAME}}" + "".join(f"{view:>{_CELL}}" for view in views * 2))
     for site in found.sites:
         last = {view.view: (view.curve[-1], view.saturated) for view in site.views if view.curve}
         told = [_told(last.get(view), "accuracy", largest) for view in views]
         followed = [_told(last.get(view), "follows", largest) for view in views]
-        print(f"{short_site_name(site.name) + (' (free)' if site.affine else ''):<26}" + "".join(told + followed))
+        print(f"{_named(site):<{_NAME}}" + "".join(told + followed))
+    gap = " " * (3 * _CELL)
     for reader in found.readers:
         share = reader.curve[-1]
         name = f"reader of {reader.name} steps" if reader.name.isdigit() or reader.name == "all" else reader.name
-        print(f"{name:<26}" + _pair(share.accuracy.get("cheese")) + " " * 27 + _pair(share.follows.get("cheese")))
-    print(f"{'the policy itself':<26}" + " " * 36 + _pair(found.agent.follows.get("cheese")))
+        cheese = [_pair(part.get("cheese")) for part in (share.accuracy, share.follows)]
+        print(f"{name:<{_NAME}}" + gap.join(cheese))
+    print(f"{'the policy itself':<{_NAME}}" + gap + " " * _CELL + _pair(found.agent.follows.get("cheese")))
 
 
 def _told(last: tuple[ToldShares, bool | None] | None, part: str, largest: int) -> str:
     """Return what one readout gets right of the way to the cheese, in a column."""
     value = getattr(last[0], part).get("cheese") if last else None
     if last is None or value is None or value.value is None:
-        return f"{'-':>9}"
+        return f"{'-':>{_CELL}}"
     few = last[0].frames < largest
     mark = "" if part == "follows" else "*" if last[1] is False or few else " "
-    return f"{f'{value.value:.3f}{mark}':>9}"
+    return f"{f'{value.value:.3f}{mark}':>{_CELL}}"
 
 
 def _pair(share: Estimate | None) -> str:
-    return f"{'-' if share is None or share.value is None else f'{share.value:.3f}':>8} "
+    return f"{'-' if share is None or share.value is None else f'{share.value:.3f}':>{_CELL - 1}} "
 
 
 def _side_by_side(found: ProbeSummary, swept: BoundarySummary | None, read: ReadoutSummary | None) -> None:
@@ -162,4 +177,4 @@ def _side_by_side(found: ProbeSummary, swept: BoundarySummary | None, read: Read
 def _line(readings: list[Estimate | None]) -> str:
     """Return the values of readings in columns, a dash for none."""
     values = [reading.value if reading else None for reading in readings]
-    return "".join(f"{'-' if value is None else f'{value:.3f}':>10}" for value in values)
+    return "".join(f"{'-' if value is None else f'{value:.3f}':>{_CELL}}" for value in values)

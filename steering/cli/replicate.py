@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from envs.errors import told_if_stopped
+from envs.errors import counted, told_if_stopped
 from steering.cli.options import (
     DEFAULT_CHECKPOINT,
     Activation,
@@ -30,8 +29,6 @@ from steering.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from steering.records.replication import PublishedFinding, ReplicateSummary
 
 commands = typer.Typer()
@@ -68,16 +65,18 @@ def replicate_command(
 
         _list(published_findings(names or ()), as_json)
         return
+    from steering.workflows.progress import bar, doing
+
+    with doing("loading"):
+        from steering.replication.run import chosen, replicate
     from agents.checkpoints.zoo import load_stated
     from agents.hardware import on_device
     from agents.networks.policy import device_of
     from steering.experiments.levels import parse_levels
     from steering.replication.protocol import Settings, published_site
-    from steering.replication.run import chosen, replicate
     from steering.sweep.artifacts import DATABASE, REPLICATE
     from steering.sweep.planning import mode_in
     from steering.sweep.spec import stated_of
-    from steering.workflows.progress import bar
 
     policy = on_device(load_stated(checkpoint, stated_of(checkpoint, activation, scale_pixels, out)), device)
     mode = mode_in(out, policy, mode)
@@ -95,7 +94,7 @@ def replicate_command(
     )
     stored = f"what was measured is stored in {shlex.quote(str(out))}"
     with told_if_stopped(lambda: f"\nmazesteer: stopped; {stored}: type the same command to go on"):
-        with bar("replicating") as progress:
+        with bar("replicating", "mazes") as progress:
             data = replicate(policy, settings, out, names or (), progress)
     if as_json:
         print_json(dataclasses.replace(data, rows={}))
@@ -116,28 +115,28 @@ def _list(findings: Sequence[PublishedFinding], as_json: bool) -> None:
 
 def _show(data: ReplicateSummary) -> None:
     """Print a table for each finding: what was published, the figures, the verdict."""
-    from rich.console import Console
     from rich.table import Table
 
     from steering.figures.tables import replicate_table
+    from steering.workflows.outputs import console
 
-    console: Console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
-    console.print(
+    to = console()
+    to.print(
         f"\n{data.checkpoint.name} at {data.settings.site}, mode {data.settings.mode}, exact within "
-        f"{data.settings.horizon} moves; intervals: 95%, bootstrap over mazes; inside: whether the "
+        f"{counted(data.settings.horizon, 'move')}; intervals: 95%, bootstrap over mazes; inside: whether the "
         "published number lies in it"
     )
     for shown in replicate_table(data):
         found = shown.found
-        console.print(f"\n[bold]{shown.name}[/bold]: {found.what} ({found.mazes} mazes)")
-        console.print(f"published: {found.published}", markup=False)
+        to.print(f"\n[bold]{shown.name}[/bold]: {found.what} ({counted(found.mazes, 'maze')})")
+        to.print(f"published: {found.published}", markup=False)
         table = Table(box=None, pad_edge=False)
         for column in ("figure", "published", "measured", "interval", "inside"):
             table.add_column(column, justify="left" if column == "figure" else "right")
         for row in shown.rows:
             table.add_row(row.figure, row.published, row.measured, row.interval, row.inside)
-        console.print(table)
-        console.print(f"-> {found.verdict}", markup=False)
+        to.print(table)
+        to.print(f"-> {found.verdict}", markup=False)
         for note in found.notes:
-            console.print(note, markup=False)
-    console.print()
+            to.print(note, markup=False)
+    to.print()

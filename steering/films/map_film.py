@@ -15,7 +15,7 @@ import numpy as np
 
 from agents.checkpoints.stated import NOTHING, Stated
 from agents.networks.policy import Policy
-from envs.errors import RANGES, InputError
+from envs.errors import RANGES, InputError, counted
 from envs.maze import Cell, Maze
 from steering.interventions.partial import PartialNetwork
 from steering.interventions.places import BLOCKS, block_of, check_map
@@ -94,7 +94,9 @@ def pair_map(policy: Policy, maze: Maze, sites: Sequence[Site], seed: int = 0, d
             blocks=1 - effects.rest[:, 0] / size,
             places=1 - places.carried[:, : len(PLACES), 0] / size,
         )
-    raise InputError(f"{maze.label}: no detour {distance} cells away whose places are apart; choose another level")
+    raise InputError(
+        f"{maze.label}: no detour {counted(distance, 'cell')} away whose places are apart; choose another level"
+    )
 
 
 def most_changed_pair(policy: Policy, pairs: Sequence[Shown]) -> Shown:
@@ -145,7 +147,7 @@ class MappedRun:
             maze = Maze.from_level(seed, self.mode)
             if level is not None or drawn_pairs(maze, Kind.DETOUR, Goal.CHEESE, 1, self.seed, self.distance):
                 return maze
-        raise InputError(f"no level of this run has a detour {self.distance} cells away; take larger levels")
+        raise InputError(f"no level of this run has a detour {counted(self.distance, 'cell')} away; take larger levels")
 
 
 def film_map(

@@ -16,7 +16,7 @@ import numpy as np
 
 from envs import chain
 from envs.actions import STEP_OF_MOVE, Facing, Move
-from envs.errors import InputError, nearest
+from envs.errors import InputError, counted, nearest
 from envs.maze import Maze
 from steering.experiments.outcome import HORIZON
 from videos.fields import FieldPanel, Heat, field_drawing, signed_heat, visits_heat
@@ -102,7 +102,7 @@ class MoveField:
             known = nearest(kind, [*HEATS, "map"])  # the last is drawn by the command itself
             raise InputError(f"unknown heat map {kind!r} of a field; {known}")
         if kind == "visits":
-            return visits_heat(self.visits(), f"expected visits within {self.horizon} moves")
+            return visits_heat(self.visits(), f"expected visits within {counted(self.horizon, 'move')}")
         if kind == "path":
             return Heat(self.path_probability(), "normalized path probability", (0.0, 1.0))
         return None
@@ -119,7 +119,7 @@ def level_fields(evaluator: LevelEvaluator, interventions: dict[str, Interventio
 def no_cheese_field(evaluator: LevelEvaluator) -> MoveField:
     """Return the field of the policy left alone on the level without its cheese."""
     world = evaluator.maze.without_cheese()
-    return MoveField("no cheese", world, evaluator.no_cheese.probabilities, evaluator.horizon)
+    return MoveField("cheese removed", world, evaluator.no_cheese.probabilities, evaluator.horizon)
 
 
 def show_field(
@@ -156,22 +156,27 @@ def show_field(
     evaluator = LevelEvaluator(policy, maze, horizon)
     fields = level_fields(evaluator, {} if intervention is None else {title: intervention})
     told = "" if intervention is None else f": {intervention.describe()}"
-    return field_figure(
-        field_drawing(panels(*fields, facing=facing, heat=heat), f"{maze.label}, policy {policy.name}{told}")
-    )
+    caption = f"{maze.label}, policy {policy.name}{told}"
+    return field_figure(field_drawing(panels(*fields, facing=facing, heat=heat), caption, legend=True))
 
 
 def panels(
-    field: MoveField, other: MoveField | None = None, *, facing: str = VISITED, heat: str = "visits"
+    field: MoveField,
+    other: MoveField | None = None,
+    *,
+    beside: MoveField | None = None,
+    facing: str = VISITED,
+    heat: str = "visits",
 ) -> list[FieldPanel]:
     """Return the panels to draw: ``field``, and with ``other`` that one and the difference other - field.
 
-    The colours of the first two share their key. Arrows of the difference, up to 2 long, are drawn at half the scale.
+    The colours of fields share their key. Arrows of the difference, up to 2 long, are drawn at half the scale.
+    ``beside`` is one more field, after the others.
 
     Raises:
         InputError: for an unknown facing or heat map, or two mazes.
     """
-    shown = [field] if other is None else [field, other]
+    shown = [each for each in (field, other, beside) if each is not None]
     if any(each.maze.walls != field.maze.walls for each in shown):
         raise InputError("fields: the two are of different mazes; compare fields of one level")
     vectors = [each.vectors(facing) for each in shown]
@@ -184,12 +189,15 @@ def panels(
     if other is not None:
         change = _change(field, other, known) if known else None
         title = f"{other.title} - {field.title} (arrows at half scale)"
-        found.append(FieldPanel(title, field.maze, vectors[1] - vectors[0], change, unit=0.45))
+        found.insert(2, FieldPanel(title, field.maze, vectors[1] - vectors[0], change, unit=0.45))
     return found
 
 
 def _change(field: MoveField, other: MoveField, heats: Sequence[Heat]) -> Heat:
-    """Return second minus first; nothing where only one of them has a cheese, whose cell counts something else."""
+    """Return the first heat map taken from the second; nothing on the cheese's cell where only one maze has a cheese.
+
+    That cell counts something else then.
+    """
     values = heats[1].values - heats[0].values
     for cell in (field.maze.cheese, other.maze.cheese):
         if cell is not None and field.maze.cheese != other.maze.cheese:

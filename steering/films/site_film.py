@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from agents.networks.policy import Policy
-from envs.errors import RANGES, InputError
+from envs.errors import RANGES, InputError, counted
 from envs.maze import Maze, State
 from steering.analysis.summary import summarize
 from steering.experiments.conditions import MAIN, Key
@@ -126,7 +126,9 @@ def _site_frames(
     name, blindness = curve[number]
     tracks = rollouts(policy, maze, edit, episodes=episodes, seed=spec.seed, horizon=spec.horizon, condition=MAIN)
     start = [State(maze.mouse, maze.facing)]
-    panels = [Panel("steered field", start, f"blindness {blindness:.2f} over {levels} levels", vectors=arrows)]
+    panels = [
+        Panel("steered field", start, f"blindness {blindness:.2f} over {counted(levels, 'level')}", vectors=arrows)
+    ]
     panels += [panel_of(track, title=f"rollout {k + 1}") for k, track in enumerate(tracks)]
     chart = curve_chart(
         [site.removeprefix("embedder.") for site, _ in curve],

@@ -49,7 +49,7 @@ from steering.interventions.graph import (
     trial_frames,
 )
 
-SITE_HEADINGS = ("depth", "site", "shape", "where", "affine", "sees", "same experiment as")
+SITE_HEADINGS = ("depth", "site", "shape", "where", "affine", "sees", "same as")
 INPUT = "input"
 LOGITS = "logits"
 _ALIASES = {"pixels": INPUT}
@@ -105,7 +105,8 @@ class SiteTable(tuple[Site, ...]):
     """Sites in depth order, shown as a table."""
 
     def rows(self) -> list[list[str]]:
-        """Return a row of texts for each site, under :data:`SITE_HEADINGS`."""
+        """Return a row of texts for each site, under :data:`SITE_HEADINGS`; the last is the depth of the same site."""
+        depths = {site.name: site.depth for site in self}
         return [
             [
                 str(site.depth),
@@ -114,7 +115,7 @@ class SiteTable(tuple[Site, ...]):
                 {True: "trunk", False: "branch", None: "?"}[site.trunk],
                 {True: "free", False: "", None: "?"}[site.affine],
                 f"{site.receptive_field} px" if site.receptive_field else "all",
-                site.equivalence_class if site.equivalence_class != site.name else "",
+                str(depths.get(site.equivalence_class, "")) if site.equivalence_class != site.name else "",
             ]
             for site in self
         ]

@@ -12,7 +12,7 @@ from agents.checkpoints.stated import NOTHING, Stated
 from agents.checkpoints.zoo import load_stated
 from agents.hardware import on_device, one_thread
 from agents.networks.policy import Policy, device_of
-from envs.errors import RANGES, InputError, check_random_seed, nearest, told_if_stopped
+from envs.errors import RANGES, InputError, check_random_seed, counted, nearest, told_if_stopped
 from envs.files import write_atomic
 from envs.maze import Maze
 from envs.stored.json_records import to_json
@@ -118,7 +118,7 @@ def run_planning(
 
         def stored() -> str:
             done = sum(all(maze.level in rows[part.name] for part in parts) for maze in mazes)
-            count = f"{done} of {len(mazes)} levels are stored in {directory}"
+            count = f"{done} of {counted(len(mazes), 'level')} are stored in {directory}"
             return f"mazesteer: stopped; {count}: type the same command to go on"
 
         with told_if_stopped(stored):
@@ -246,7 +246,11 @@ def _result(
         results = [row.patched() for row in measured]
         if all(result is None for result in results):
             left_out = sum(row.left_out for row in measured)
-            why = f"places touch in all {left_out}" if left_out else f"none has changes {settings.distance} cells away"
+            why = (
+                f"places touch in all {left_out}"
+                if left_out
+                else f"none has changes {counted(settings.distance, 'cell')} away"
+            )
             raise InputError(f"no {kind} pairs to the {to.value} in these levels ({why}); take more levels, or larger")
         patches.append(
             located(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from envs.errors import RANGES, InputError
+from envs.errors import RANGES, InputError, counted
 from steering.statistics import bootstrap
 
 # Mazes simulated: from the fewest that a conclusion is drawn from; beyond the last the width falls as 1 / sqrt(n).
@@ -39,9 +39,11 @@ class Power:
     def warning(self) -> str:
         """Return why not to trust the number; empty if nothing speaks against it."""
         if self.pilot < bootstrap.FEW:
-            return f"a pilot of {self.pilot} levels is small (at least {bootstrap.FEW}): the number may be far off"
+            pilot = counted(self.pilot, "level")
+            return f"a pilot of {pilot} is small (at least {bootstrap.FEW}): the number may be far off"
         if self.levels > FARTHER * self.pilot:
-            return f"more than {FARTHER} times the pilot's {self.pilot} levels: a guess; ask again after a larger run"
+            pilot = counted(self.pilot, "level")
+            return f"more than {FARTHER} times the pilot's {pilot}: a guess; ask again after a larger run"
         return ""
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from envs.errors import InputError
+from envs.errors import InputError, counted
 from envs.stored.json_records import from_plain, read_json
 from envs.stored.ranges import Mode
 from steering.experiments.outcome import OUTCOME_FIELDS, PROFILE_SUMS
@@ -203,7 +203,7 @@ def read_artifacts(directory: Path, sha256: str, mode: str, levels: Collection[i
     probes, note = read_probes(directory, sha256, mode)
     notes = [note]
     if probes is not None and set(probes.levels) != set(levels):
-        notes.append(f"the probes are of {len(probes.levels)} levels, not those of the sweep")
+        notes.append(f"the probes are of {counted(len(probes.levels), 'level')}, not those of the sweep")
     fields, note = FIELDS.of_sweep(directory, sha256, mode)
     notes.append(note)
     replicate, note = REPLICATE.of_sweep(directory, sha256, mode)
@@ -214,7 +214,9 @@ def read_artifacts(directory: Path, sha256: str, mode: str, levels: Collection[i
     planning, note = PLANNING.of_sweep(directory, sha256, mode)
     notes.append(note)
     if planning is not None and set(planning.settings.levels) != set(levels):
-        notes.append(f"planning was measured on {len(planning.settings.levels)} levels, not those of the sweep")
+        notes.append(
+            f"planning was measured on {counted(len(planning.settings.levels), 'level')}, not those of the sweep"
+        )
     maps, note = PLANNING_MAPS.of_sweep(directory, sha256, mode)
     notes.append(note)
     written, note = WRITTEN.of_sweep(directory, sha256, mode)
@@ -222,7 +224,9 @@ def read_artifacts(directory: Path, sha256: str, mode: str, levels: Collection[i
     readouts, note = READOUTS.of_sweep(directory, sha256, mode)
     notes.append(note)
     if readouts is not None and set(readouts.settings.levels) != set(levels):
-        notes.append(f"readouts were asked about {len(readouts.settings.levels)} levels, not those of the sweep")
+        notes.append(
+            f"readouts were asked about {counted(len(readouts.settings.levels), 'level')}, not those of the sweep"
+        )
     return RunArtifacts(probes, fields, replicate, planning, maps, written, readouts), [note for note in notes if note]
 
 

@@ -15,7 +15,7 @@ from agents.checkpoints.stated import NOTHING, Stated
 from agents.checkpoints.zoo import load_stated
 from agents.hardware import check_device, device_named
 from agents.networks.policy import MazePolicy, device_of
-from envs.errors import RANGES, InputError, nearest
+from envs.errors import RANGES, InputError, counted, nearest
 from envs.maze import Maze
 from envs.stored.ranges import Mode
 from envs.stored.sources import MOST_WEIGHTS, read_file
@@ -188,7 +188,7 @@ def _levels(
         used, skipped = first_levels(wanted, mode, options.vector, progress)
     if not used:
         raise InputError(
-            f"--levels {options.levels}: none of {len(skipped)} levels qualifies "
+            f"--levels {options.levels}: none of {counted(len(skipped), 'level')} qualifies "
             "(a decision square, and cheese outside the top-right 5x5); take a wider range"
         )
     return used, skipped

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from agents.networks.policy import Policy
+from envs.errors import counted
 from envs.maze import Maze
 from steering.experiments.conditions import BY_NAME, GROUPS, MAIN, MOVE, REFERENCES, Key
 from steering.experiments.exact import LevelEvaluator, StatePolicy
@@ -39,7 +40,7 @@ class Unit:
         keys = self.keys or self.recordings
         conditions = ", ".join(dict.fromkeys(key.condition for key in keys))
         sites = list(dict.fromkeys(key.site for key in keys if key.site))
-        where = f" at {sites[0]}" if len(sites) == 1 else f" at {len(sites)} sites" if sites else ""
+        where = f" at {sites[0]}" if len(sites) == 1 else f" at {counted(len(sites), 'site')}" if sites else ""
         return f"level {self.level} ({conditions}{where})"
 
 

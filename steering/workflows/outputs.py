@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
@@ -12,17 +13,18 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from envs.errors import InputError
+from envs.errors import InputError, counted
 from envs.files import write_atomic
 from envs.stored.ranges import Text
 from steering.analysis.conclusion import conclude_sweep
 from steering.analysis.summary import summarize, write_summary
 from steering.experiments.conditions import MAIN
+from steering.experiments.levels import SkipReason
 from steering.experiments.outcome import OutcomeColumn, shown_on
 from steering.figures.static_figures import sweep_picture
 from steering.films.example_mazes import keep_mazes
 from steering.films.sweep_film import film_sweep
-from steering.records.sweep import SweepSummary
+from steering.records.sweep import SkippedLevel, SweepSummary
 from steering.reports.sweep_report import write_report
 from steering.statistics import boundary
 from steering.statistics.boundary import ThresholdPair
@@ -33,6 +35,7 @@ from steering.sweep.recordings import rollout_site
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store, run_directory
 
+MOST_SKIPPED = 20  # levels that a line lists
 OUTCOMES_SHOWN = shown_on("console")
 
 
@@ -104,19 +107,20 @@ def _with_thresholds(store: Store, directory: Path, thresholds: ThresholdPair) -
     return f"mazesteer report {shlex.quote(str(directory))} {given}"
 
 
-def console_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    """Return a table for the console: the first column to the left, numbers to the right."""
-    table = Table(box=None, pad_edge=False)
+def console_table(columns: Sequence[str], rows: Iterable[Sequence[str]], gap: int = 2) -> Table:
+    """Return a table for the console: the first column to the left, numbers to the right, ``gap`` between them."""
+    table = Table(box=None, pad_edge=False, padding=(0, gap - 1, 0, 1))
     for name in columns:
-        table.add_column(name, justify="left" if name == columns[0] else "right")
+        first = name == columns[0]
+        table.add_column(name, justify="left" if first else "right", no_wrap=first)
     for row in rows:
         table.add_row(*row)
     return table
 
 
 def console() -> Console:
-    """Return standard output as rich writes to it: as wide as the terminal, 120 characters where there is none."""
-    return Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+    """Return standard output as rich writes to it: as wide as the terminal or COLUMNS, else 120 characters."""
+    return Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120, highlight=False)
 
 
 def print_summary(summary: SweepSummary, answer: str, to: Console) -> None:
@@ -131,11 +135,45 @@ def print_summary(summary: SweepSummary, answer: str, to: Console) -> None:
         if not column.across_worlds
     ]
     to.print("\n" + answer + "\n")
-    to.print(console_table(headings, rows))
-    to.print(
-        f"\nclean: {', '.join(told)}; cheese removed: {', '.join(kept)}; "
-        f"{len(summary.levels.used)} levels of mode {summary.mode} used, {len(summary.levels.skipped)} skipped\n"
-    )
+    if to.width >= WIDE:
+        to.print(console_table(headings, rows))
+    else:
+        headings = [_NARROW.get(name, name) for name in headings]
+        to.print(console_table(headings, [[_narrow(row[0]), *row[1:]] for row in rows], gap=1))
+        to.print("\n(f): free; (b): branch; <-: boundary")
+    used = f"{counted(len(summary.levels.used), 'level')} of mode {summary.mode} used"
+    to.print(f"\nclean: {', '.join(told)}; cheese removed: {', '.join(kept)}; {used}", soft_wrap=False)
+    for line in skipped_lines(summary.levels.skipped):
+        to.print(line)
+    to.print()
+
+
+WIDE = 100  # columns of a terminal that takes the table as it is
+_NARROW = {
+    "blindness": "blind-\nness",
+    "competence": "compe-\ntence",
+    "P(cheese|decision)": "P(cheese|\ndecision)",
+}
+
+
+def _narrow(site: str) -> str:
+    """Return a site's name with its marks in one letter each."""
+    for mark, short in ((" (free)", " (f)"), (" (branch)", " (b)"), ("  <- boundary", " <-")):
+        site = site.replace(mark, short)
+    return site
+
+
+def skipped_lines(skipped: Sequence[SkippedLevel]) -> list[str]:
+    """Return the levels left out, a line for each reason; of a long list the first :data:`MOST_SKIPPED`."""
+    reasons: dict[str, list[str]] = {}
+    for each in skipped:
+        reason = "same maze as an earlier level" if each.kind is SkipReason.SAME_MAZE else each.reason
+        reasons.setdefault(reason, []).append(str(each.level))
+    return [
+        f"skipped, {reason}: {', '.join(levels[:MOST_SKIPPED])}"
+        + (f" and {len(levels) - MOST_SKIPPED} more (all are in {SUMMARY})" if len(levels) > MOST_SKIPPED else "")
+        for reason, levels in reasons.items()
+    ]
 
 
 def summary_rows(summary: SweepSummary) -> tuple[list[str], list[list[str]]]:

@@ -1,22 +1,36 @@
-"""Progress of long work on standard error: a bar with an estimate, or a line a minute where no bar can be drawn."""
+"""Progress of long work on standard error: a bar with an estimate, or a line a minute where no bar can be drawn.
+
+A stretch of which no share is known says what it does, on a terminal, and for how long it has done so.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import contextvars
+import functools
+import importlib
 import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 EVERY = 60.0  # seconds between two lines
 _SPEED_OVER = 1800.0  # seconds that the estimate looks back: steps of slow work are minutes apart
 
+F = TypeVar("F", bound=Callable[..., Any])
 _SILENT = contextvars.ContextVar("silent", default=False)
 
 
@@ -58,20 +72,26 @@ def is_silent() -> bool:
 
 
 @contextlib.contextmanager
-def bar(what: str) -> Iterator[Update]:
-    """Yield ``update(done, total)``; ``what`` is said beside the bar, or at the head of each line."""
+def bar(what: str, unit: str = "") -> Iterator[Update]:
+    """Yield ``update(done, total)``; ``what`` is said beside the bar, or at the head of each line.
+
+    Args:
+        what: the work, such as ``sweeping``.
+        unit: what is counted, such as ``levels``; empty: nothing is said.
+    """
     if is_silent():
         yield lambda done, total, note="": None
         return
     console = Console(stderr=True)
-    # FORCE_COLOR is about colours: a bar in a file, or on a terminal that cannot move its cursor, is no progress.
-    if not (sys.stderr.isatty() and console.is_interactive):
-        yield lines(what, time.monotonic)
+    if not _moves(console):
+        yield lines(what, time.monotonic, unit)
         return
     columns = (
         TextColumn(what),
-        BarColumn(),
+        BarColumn(bar_width=None),  # what the rest leaves of the line
         MofNCompleteColumn(),
+        *([TextColumn(unit)] if unit else []),
+        TextColumn("elapsed"),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
@@ -86,7 +106,44 @@ def bar(what: str) -> Iterator[Update]:
         yield update
 
 
-def lines(what: str, clock: Callable[[], float]) -> Update:
+@contextlib.contextmanager
+def doing(what: str) -> Iterator[None]:
+    """Say on a terminal what is done inside, and for how long it has been done."""
+    console = Console(stderr=True)
+    if is_silent() or not _moves(console):
+        yield
+        return
+    columns = (SpinnerColumn(), TextColumn(what), TextColumn("elapsed"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        progress.add_task(what, total=None)
+        yield
+
+
+def after_loading(*modules: str) -> Callable[[F], F]:
+    """Return a decorator of a command that first imports what takes seconds, and says so."""
+
+    def decorate(command: F) -> F:
+        @functools.wraps(command)
+        def run(*args: Any, **options: Any) -> Any:
+            with doing("loading"):
+                for module in modules:
+                    importlib.import_module(module)
+            return command(*args, **options)
+
+        return run  # type: ignore[return-value]
+
+    return decorate
+
+
+def _moves(console: Console) -> bool:
+    """Return whether standard error is a terminal that can move its cursor.
+
+    FORCE_COLOR is about colours: a bar in a file, or on a terminal that cannot move its cursor, is no progress.
+    """
+    return sys.stderr.isatty() and console.is_interactive
+
+
+def lines(what: str, clock: Callable[[], float], unit: str = "") -> Update:
     """Return an ``update(done, total)`` that prints a line, :data:`EVERY` seconds of ``clock`` after the last.
 
     The first note is told at once: it shows that the work is under way. The estimate is from what was done since the
@@ -104,12 +161,9 @@ def lines(what: str, clock: Callable[[], float]) -> Update:
             return
         last, noted = now, noted or bool(note)
         told = f", {note.splitlines()[0]}" if note else ""
-        left = "" if done <= first else f", {_span((now - begun) / (done - first) * max(total - done, 0))} left"
-        print(
-            f"{what}: {done:,} of {total:,} after {_span(now - begun)}{left}{told}",
-            file=sys.stderr,
-            flush=True,
-        )
+        left = "" if done <= first else f", left {_span((now - begun) / (done - first) * max(total - done, 0))}"
+        counted = f"{done:,} of {total:,}{f' {unit}' if unit else ''}"
+        print(f"{what}: {counted}, elapsed {_span(now - begun)}{left}{told}", file=sys.stderr, flush=True)
 
     return update
 

@@ -11,12 +11,11 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from agents.checkpoints.stated import NOTHING, Stated
 from agents.checkpoints.zoo import load_stated
-from envs.errors import RANGES, InputError, check_kind, nearest, told_if_stopped
+from envs.errors import RANGES, InputError, check_kind, counted, nearest, told_if_stopped
 from envs.files import locked, write_atomic
 from envs.stored.json_records import to_json
 from steering.experiments.conditions import MAIN
@@ -30,8 +29,8 @@ from steering.sweep.provenance import used_versions
 from steering.sweep.run import run_sweep
 from steering.sweep.store import Store, run_directory
 from steering.workflows.finished import Run, load_run
-from steering.workflows.outputs import Outputs, print_outputs, write_outputs
-from steering.workflows.progress import bar
+from steering.workflows.outputs import Outputs, console, print_outputs, write_outputs
+from steering.workflows.progress import bar, doing
 
 ANOTHER = "choose another --out"
 
@@ -52,7 +51,7 @@ def run_layer_sweep(options: SweepOptions, command: str = "") -> Outputs:
     with told_if_stopped(
         lambda: f"mazesteer: stopped before anything was computed for {options.out}: type the same command to go on"
     ):
-        with bar("looking for levels") as progress:
+        with bar("looking for levels", "levels") as progress:
             spec, rows, facts = plan_sweep(options, progress)
         checkpoint = read_checkpoint(options, spec)
     with run_directory(options.out) as directory, Store.open(directory) as store:
@@ -60,7 +59,7 @@ def run_layer_sweep(options: SweepOptions, command: str = "") -> Outputs:
         def stored() -> str:
             present = store.keys()
             done = sum(all(key in present for key in spec.keys(level)) for level in spec.levels)
-            count = f"{done} of {len(spec.levels)} levels are stored in {directory}"
+            count = f"{done} of {counted(len(spec.levels), 'level')} are stored in {directory}"
             return f"mazesteer: stopped; {count}: type the same command to go on"
 
         with told_if_stopped(stored):
@@ -72,11 +71,11 @@ def run_layer_sweep(options: SweepOptions, command: str = "") -> Outputs:
             store.describe("thresholds", thresholds)
             store.add_levels(rows)
             spec.save(directory)
-            with bar("sweeping") as progress:
+            with bar("sweeping", "parts of levels") as progress:
                 run_sweep(spec, directory, store, executor(options, spec, checkpoint), progress=progress)
-            policy = checkpoint.policy()
-            keep_examples(policy, store, spec, directory)
-            return write_outputs(store, spec, directory, thresholds)
+            with doing("drawing example fields, then writing the report"):
+                keep_examples(checkpoint.policy(), store, spec, directory)
+                return write_outputs(store, spec, directory, thresholds)
 
 
 def layer_sweep(
@@ -171,9 +170,9 @@ def run_layer_sweeps(options: SweepOptions, checkpoints: Sequence[str]) -> RunIn
         if name in parts:
             raise InputError(f"--checkpoint: two checkpoints are called {name}; rename one of the files")
         parts[name] = replace(options, checkpoint=checkpoint, out=options.out / name)
-    print(f"{len(parts)} checkpoints: {', '.join(parts)}", flush=True)
+    print(f"{counted(len(parts), 'checkpoint')}: {', '.join(parts)}", flush=True)
     for part in parts.values():
-        with bar("looking for levels") as progress:
+        with bar("looking for levels", "levels") as progress:
             plan_sweep(part, progress)
     _claim(options.out, list(parts))
     with locked(options.out):
@@ -227,6 +226,6 @@ def _print_boundaries(runs: Sequence[IndexedRun]) -> None:
         found = run.boundary
         ends = () if found is None else (found.site, found.low, found.high)
         table.add_row(run.name, *(end or "none" for end in ends))
-    to = Console(width=120, highlight=False)
+    to = console()
     to.print()
     to.print(table)

@@ -70,6 +70,19 @@ def drawing(maze: Maze) -> Drawing:
     return field_drawing(panels, "a caption with $ and _ in it")
 
 
+def test_a_legend_says_what_each_mark_is_and_nothing_of_marks_that_are_not_there(maze: Maze) -> None:
+    vectors = toward(maze, maze.corner)
+    plain, told = (field_drawing([FieldPanel("f", maze, vectors)], legend=legend) for legend in (False, True))
+    words = ["start", "cheese", "decision square", "top-right 5x5", "mean step of one move"]
+    assert [each.text for each in told.letters if each not in plain.letters][: len(words)] == words
+    bare = FieldPanel("f", maze.without_cheese(), vectors, mouse=(0, 0))
+    texts = [each.text for each in field_drawing([bare], region=0, legend=True).letters]
+    assert texts == ["start", "mouse", "mean step of one move", "f"]
+    for each in told.letters:  # within the picture, below the maze
+        assert 0 < each.y < told.height and each.x + 0.6 * each.height * len(each.text) < told.width + 0.5
+    assert told.rasters[0].y - plain.rasters[0].y == pytest.approx(told.height - plain.height)
+
+
 def test_colours_follow_the_key(maze: Maze) -> None:
     heat = Heat(np.zeros(1), "x", (1e-2, 1e2), log=True)
     ends = heat.colours(np.array([1e-9, 1e-2, 1.0, 1e2, 1e9]))

@@ -275,6 +275,26 @@ def test_json_is_one_document_and_nothing_else_on_standard_output(sweep: Path, t
     assert (filmed["condition"], filmed["moves"], filmed["reached_cheese"]) == ("clean", 2, False)
 
 
+def test_tables_fit_80_columns_with_the_names_of_sites_whole(
+    sweep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    run = tmp_path / "run"
+    shutil.copytree(sweep, run)
+    for command in (["report", run], ["sites"], ["checkpoints"], ["replicate", "--list"]):
+        done = mazesteer(*command)
+        assert done.returncode == 0, done.stderr
+        table = [line for line in done.stdout.splitlines() if str(tmp_path) not in line]
+        assert max(map(len, table)) <= 80, command
+        if command[0] == "report":
+            told = done.stdout
+            rows = {line.split()[0] for line in table if re.search(r" to -?\d", line)}
+            assert {site.removeprefix("embedder.") for site in SITES.split(",")} <= rows, told
+            skipped = json.loads((run / "summary.json").read_text())["levels"]["skipped"]
+            for each in skipped:
+                assert re.search(rf"skipped, {each['reason']}: .*\b{each['level']}\b", told), told
+
+
 def test_quiet_shows_no_progress_wherever_it_is_typed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("steering.workflows.progress.EVERY", 0.0)  # a line at every step
     asked = ["evaluate", "--n-levels", "2"]

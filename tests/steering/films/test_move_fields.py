@@ -76,6 +76,9 @@ def test_panels_are_clean_steered_and_their_difference(random_policy: MazePolicy
     bare = no_cheese_field(evaluator)
     assert bare.maze.cheese is None and not np.isnan(bare.vectors()).any()
     assert len(panels(clean, bare, heat="path")) == 3
+    four = panels(clean, steered, beside=bare)
+    assert [panel.title for panel in four][::3] == ["clean", "cheese removed"] and "arrows at half" in four[2].title
+    assert four[3].heat is not None and four[0].heat is not None and four[3].heat.limits == four[0].heat.limits
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,20 +12,20 @@ from typing import Any, TextIO
 
 import pytest
 
-from steering.workflows.progress import EVERY, bar, lines
+from steering.workflows.progress import EVERY, bar, doing, lines
 
 
 def test_a_line_a_minute_with_an_estimate_from_what_this_run_did(capsys: pytest.CaptureFixture[str]) -> None:
     now = 0.0
-    update = lines("sweeping", lambda: now)
+    update = lines("sweeping", lambda: now, "levels")
     update(400, 1000)  # stored by an earlier command
     for seconds, done in ((EVERY / 2, 405), (EVERY, 410), (1.5 * EVERY, 415), (2 * EVERY, 420), (3 * EVERY, 420)):
         now = seconds
         update(done, 1000)
     assert capsys.readouterr().err.splitlines() == [
-        "sweeping: 410 of 1,000 after 0:01:00, 0:59:00 left",
-        "sweeping: 420 of 1,000 after 0:02:00, 0:58:00 left",
-        "sweeping: 420 of 1,000 after 0:03:00, 1:27:00 left",
+        "sweeping: 410 of 1,000 levels, elapsed 0:01:00, left 0:59:00",
+        "sweeping: 420 of 1,000 levels, elapsed 0:02:00, left 0:58:00",
+        "sweeping: 420 of 1,000 levels, elapsed 0:03:00, left 1:27:00",
     ]
 
 
@@ -35,12 +36,12 @@ def test_the_first_note_is_told_at_once_and_later_ones_with_their_line(capsys: p
         now = seconds
         update(done, 2_048, "loss 2.5" if done else "")
     assert capsys.readouterr().err.splitlines() == [
-        "training: 256 of 2,048 after 0:00:05, 0:00:35 left, loss 2.5",
-        "training: 1,024 of 2,048 after 0:01:05, 0:01:05 left, loss 2.5",
+        "training: 256 of 2,048, elapsed 0:00:05, left 0:00:35, loss 2.5",
+        "training: 1,024 of 2,048, elapsed 0:01:05, left 0:01:05, loss 2.5",
     ]
 
 
-@pytest.mark.parametrize(("done", "left"), [(0, ""), (12, ", 0:00:00 left")])
+@pytest.mark.parametrize(("done", "left"), [(0, ""), (12, ", left 0:00:00")])
 def test_before_anything_is_done_and_beyond_the_end_nothing_is_promised(
     capsys: pytest.CaptureFixture[str], done: int, left: str
 ) -> None:
@@ -49,7 +50,7 @@ def test_before_anything_is_done_and_beyond_the_end_nothing_is_promised(
     update(0, 10)
     now = EVERY
     update(done, 10)
-    assert capsys.readouterr().err == f"training: {done} of 10 after 0:01:00{left}\n"
+    assert capsys.readouterr().err == f"training: {done} of 10, elapsed 0:01:00{left}\n"
 
 
 def test_where_there_is_no_terminal_no_bar_is_drawn(capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,6 +58,22 @@ def test_where_there_is_no_terminal_no_bar_is_drawn(capsys: pytest.CaptureFixtur
     with bar("sweeping") as update:
         update(1, 2)
     assert capsys.readouterr().err == ""
+
+
+def test_on_a_terminal_all_parts_of_a_line_of_80_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    with terminal(tmp_path / "stderr") as file, monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", file)
+        with bar("looking for levels", "levels") as update:
+            update(100, 10_000)
+        with doing("writing the report"):
+            pass
+    text = re.sub("\x1b\\[[0-9;?]*[A-Za-z]", "", (tmp_path / "stderr").read_text())
+    assert re.search(r"looking for levels \S+ +100/10000 levels elapsed 0:00:0\d left ", text)
+    assert re.search(r"writing the report elapsed 0:00:0\d", text)
 
 
 @contextlib.contextmanager
@@ -95,4 +112,4 @@ def test_a_bar_is_drawn_where_it_can_move_and_lines_are_written_everywhere_else(
             update(1, 2)
     text = (tmp_path / "stderr").read_text()
     assert ("\x1b" in text) == drawn
-    assert ("sweeping: 1 of 2 after" in text) == (not drawn)
+    assert ("sweeping: 1 of 2, elapsed" in text) == (not drawn)
