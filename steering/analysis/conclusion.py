@@ -154,7 +154,7 @@ def _changes_elsewhere(found: BoundarySummary, depth: dict[str | None, int]) -> 
 def _beside_the_control(summary: SweepSummary) -> str:
     """Return what the control that plans nothing says of the place where subtraction stops."""
     control = control_readings()
-    name = control.checkpoint.name
+    name = control.named(summary.mode)
     if summary.checkpoint.sha256 == control.checkpoint.sha256:
         return "This agent was taught to plan nothing: whatever is read of it is no evidence of planning."
     own = readings(summary.boundary, None)[0]
@@ -206,7 +206,7 @@ def _planned(summary: SweepSummary, planning: PlanningSummary | None) -> str:
     for row in planning.behaviour:
         text = f"Of detours to the {row.goal}, {summary.checkpoint.name} follows {_share(row.detour[-1].follows)}"
         if not own and row.goal in by_goal:
-            text += f" and {control.checkpoint.name} {_share(by_goal[row.goal])}"
+            text += f" and {control.named(summary.mode)} {_share(by_goal[row.goal])}"
         lines.append(f"{text}; of idle changes it is right in {_share(row.idle[-1].follows)}.")
         far = "at no distance" if row.look_ahead is None else f"up to {row.look_ahead} steps ahead"
         lines.append(f"It follows more detours than a reader that does not look ahead {far}.")

@@ -80,7 +80,9 @@ def as_control(
         for row in (planning.behaviour if planning is not None else ())
     ]
     found = tuple(readings(summary.boundary, probes, planning, readouts))
-    return ControlReadings(CONTROL_FORMAT, summary.checkpoint, len(summary.levels.used), found, tuple(detours))
+    return ControlReadings(
+        CONTROL_FORMAT, summary.checkpoint, len(summary.levels.used), summary.mode, found, tuple(detours)
+    )
 
 
 def of_control(reading: Reading, control: ControlReadings) -> Reading | None:

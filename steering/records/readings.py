@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from envs.stored.json_records import check_parts
-from envs.stored.ranges import Count, Name
+from envs.stored.ranges import Count, Mode, Name
 from steering.records.planning import GOALS, KINDS, MAP_SIDE, READINGS, Located, PlanningMaps, PlanningSummary, Share
 from steering.records.probes import Estimate
 from steering.records.sweep import CheckpointId
@@ -75,10 +75,17 @@ class ControlReadings:
     """The agent."""
     levels: Count
     """Number of mazes that the readings are of."""
+    mode: Mode
+    """Procgen's mode of these mazes."""
     readings: tuple[Reading, ...]
     """The readings of its sweep, its probes and its planning."""
     detours: tuple[ControlDetours, ...]
     """Its answers to detours, by goal."""
+
+    def named(self, mode: str) -> str:
+        """Return its agent's name, with its mode where that is not ``mode``: mazes of another kind were asked."""
+        name = self.checkpoint.name
+        return name if mode == self.mode else f"{name} (on levels of mode {self.mode})"
 
 
 def span(low: str | None, high: str | None) -> str:

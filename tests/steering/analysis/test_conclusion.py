@@ -140,14 +140,14 @@ def test_probes_that_agree_have_a_sentence(summary: SweepSummary) -> None:
     assert "pixels and surroundings nowhere (95% interval nowhere)." in conclude_sweep(summary, probes((None,) * 3))
 
 
-def control(*sites: str | None, sha256: str = "c" * 64) -> ControlReadings:
+def control(*sites: str | None, sha256: str = "c" * 64, mode: str = "hard") -> ControlReadings:
     """Return a control whose trick ends at a site, with its interval."""
     place, low, high = sites
     what = "blindness (the part of the cheese's effect that subtraction takes away) reaches its threshold"
     row = Reading(CAUSAL, what, "up to", place, low, high)
     share = Share(0.05, 0.02, 0.08)
     detours = tuple(ControlDetours(goal, share, Share(0.9, 0.8, 0.95)) for goal in ("cheese", "corner"))
-    return ControlReadings("f", CheckpointId("tame", sha256), 64, (row,), detours)
+    return ControlReadings("f", CheckpointId("tame", sha256), 64, mode, (row,), detours)
 
 
 @pytest.mark.parametrize(
@@ -166,6 +166,14 @@ def test_what_the_control_has_too_is_no_evidence_of_planning(
     assert said in conclude_sweep(summary)
     monkeypatch.setattr(conclusion, "control_readings", lambda: control(*sites, sha256=SPEC.sha256))
     assert "whatever is read of it is no evidence of planning" in conclude_sweep(summary)
+
+
+def test_a_control_that_was_asked_on_other_levels_says_so(
+    summary: SweepSummary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conclusion, "control_readings", lambda: control("c", "b", "c", mode="easy"))
+    said = conclude_sweep(summary, None, planned(17))
+    assert summary.mode == "hard" and said.count("tame (on levels of mode easy)") == said.count("tame") == 2
 
 
 def planned(look_ahead: int | None) -> PlanningSummary:
