@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from envs.errors import InputError
+from steering.cli.given.edit_options import Edits, Foreign
 from steering.cli.options import (
     DEFAULT_CHECKPOINT,
     Activation,
@@ -58,8 +59,13 @@ def layer_sweep(
     vector: Annotated[
         str, typer.Option(help="Where cheese vectors are taken: start, mean (all states), levels:32, or a cell X,Y.")
     ] = "start",
+    edit: Edits = None,
+    foreign: Foreign = False,
     random_draws: Annotated[int, number("random-draws", "Random vectors, and levels drawn, per site and level.")] = 1,
     episodes: Annotated[int, number("episodes", "Rollouts recorded per level and condition.")] = 2,
+    save_vectors: Annotated[
+        bool, typer.Option("--save-vectors", help="Also write the cheese vectors of each level and site.")
+    ] = False,
     workers: Annotated[int | None, number("workers", "Processes (default: one per core; on a GPU at most 8).")] = None,
     executor: Annotated[str, typer.Option(help="local (processes) or dask (a cluster).")] = "local",
     scheduler: Annotated[
@@ -107,6 +113,9 @@ def layer_sweep(
         competence=competence_threshold,
         stated=Stated(activation, scale_pixels),
         device=device,
+        edits=tuple(edit or ()),
+        foreign_vectors=foreign,
+        save_vectors=save_vectors,
     )
     if as_json:
         with contextlib.redirect_stdout(sys.stderr):  # what is told of each run on the way

@@ -156,6 +156,17 @@ class EditText:
                 shape = "x".join(map(str, site.shape))
                 raise InputError(f"index {'+'.join(map(str, self.index))} is not in the {shape} of {site.name}")
 
+    def check_maze(self, maze: Maze) -> None:
+        """Raise :class:`InputError` if a maze lacks the place, or the room for the vector, that it asks for."""
+        with _told(self):
+            try:
+                if self.place is not None:
+                    _cell_of(self.place, maze)
+                if self.vector == "top-right":
+                    maze.with_corner_path()
+            except InputError as error:
+                raise InputError(f"{maze.label}: {error}") from None
+
     def on(self, policy: Policy, maze: Maze, site: str | None = None, times: float = 1.0) -> Intervention:
         """Return the intervention that it is for a policy in a maze.
 

@@ -33,6 +33,7 @@ from agents.networks.policy import MazePolicy, Policy
 from agents.workers import DEATHS, WorkerLost, Workers, environment, signals_held
 from envs.errors import InputError, one_line
 from envs.stored.json_records import read_json
+from steering.experiments.level_conditions import NOTHING_GIVEN, Given
 from steering.sweep.spec import SweepSpec
 from steering.sweep.units import Result, Unit, run_unit
 
@@ -58,6 +59,8 @@ class Checkpoint:
     """What its user states of it."""
     device: str = "cpu"
     """Device that units run on, by the name it has on the worker's machine."""
+    given: Given = NOTHING_GIVEN
+    """The edits of the sweep, with the vectors of theirs that were read from files."""
 
     def policy(self) -> MazePolicy:
         """Return the policy that the file holds, on the processor."""
@@ -73,7 +76,7 @@ def compute(checkpoint: Checkpoint, unit: Unit, spec: SweepSpec) -> Result:
     """Return the results of a unit on this process's one thread."""
     with _ONE_AT_A_TIME:
         torch.set_num_threads(1)
-        return run_unit(_policy(checkpoint), unit, spec)
+        return run_unit(_policy(checkpoint), unit, spec, checkpoint.given)
 
 
 def usual_workers(device: str) -> int:

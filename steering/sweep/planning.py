@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +20,9 @@ from envs.errors import RANGES, InputError, counted, nearest
 from envs.maze import Maze
 from envs.stored.ranges import Mode
 from envs.stored.sources import MOST_WEIGHTS, read_file
-from steering.experiments.conditions import DEFAULT_CONDITIONS
+from steering.experiments.conditions import DEFAULT_CONDITIONS, EDIT
+from steering.experiments.edit_text import read_edits
+from steering.experiments.level_conditions import Given
 from steering.experiments.levels import Skip, check_levels_asked, first_levels, parse_levels, qualifying_levels
 from steering.experiments.outcome import HORIZON
 from steering.interventions.sites import enumerate_sites, select_sites
@@ -82,6 +85,12 @@ class SweepOptions:
     """What the user states of the checkpoint, where its file does not say it."""
     device: str = "cpu"
     """Device of the network: ``cpu``, ``cuda``, ``cuda:1`` or ``auto``; on the machines of a cluster, theirs."""
+    edits: tuple[str, ...] = ()
+    """Edits of the condition ``edit``, which then is one of the sweep's: see :class:`EditText`."""
+    foreign_vectors: bool = False
+    """True to take vectors of other agents in them."""
+    save_vectors: bool = False
+    """True to write the cheese vectors of each level and site, too."""
 
 
 def plan_sweep(
@@ -95,12 +104,16 @@ def plan_sweep(
     policy = load_stated(options.checkpoint, options.stated)
     mode = mode_in(options.out, policy, options.mode)
     sites = select_sites(options.sites, policy.net)
+    edits = read_edits(options.edits, policy, foreign=options.foreign_vectors)
+    for edit, site in itertools.product(edits, sites):
+        if edit.fixed is None:
+            edit.check(site)
     asked = SweepSpec(  # complains about options before levels are looked for
         checkpoint=policy.name,
         sha256=policy.sha256,
         levels=(0,),
         sites=tuple(site.name for site in sites),
-        conditions=tuple(dict.fromkeys(options.conditions)),
+        conditions=tuple(dict.fromkeys((*options.conditions, *((EDIT,) if edits else ())))),
         coefficients=options.coefficients,
         draws=options.random_draws,
         horizon=options.horizon,
@@ -111,10 +124,13 @@ def plan_sweep(
         activation=options.stated.activation,
         scale_pixels=options.stated.scale_pixels,
         device=device_of_units(options).type,
+        edits=tuple(str(edit) for edit in edits),
     )
     candidates = parse_levels(options.levels) if options.levels is not None else None
     check_size(asked, len(candidates) if candidates is not None else options.n_levels or DEFAULT_LEVELS)
     used, skipped = _levels(options, mode, candidates, progress)
+    for edit, maze in itertools.product(edits, used):
+        edit.check_maze(maze)
     spec = replace(
         asked,
         levels=tuple(int(maze.level or 0) for maze in used),
@@ -257,9 +273,13 @@ def read_checkpoint(options: SweepOptions, spec: SweepSpec) -> Checkpoint:
     file = checkpoint_file(options.checkpoint)
     data, device = read_file(file, MOST_WEIGHTS), str(device_of_units(options))
     checkpoint = Checkpoint(data, file.suffix, spec.checkpoint, options.stated, device)
-    if checkpoint.policy().sha256 != spec.sha256:
+    policy = checkpoint.policy()
+    if policy.sha256 != spec.sha256:
         raise InputError(f"checkpoint {options.checkpoint} changed while the sweep was planned; start again")
-    return checkpoint
+    edits = read_edits(options.edits, policy, foreign=options.foreign_vectors)
+    if tuple(str(edit) for edit in edits) != spec.edits:
+        raise InputError("a vector of --edit changed while the sweep was planned; start again")
+    return replace(checkpoint, given=Given(edits=edits))
 
 
 def executor(options: SweepOptions, spec: SweepSpec, checkpoint: Checkpoint) -> Executor:

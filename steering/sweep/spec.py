@@ -25,6 +25,7 @@ from envs.stored.ranges import (
     FileName,
     Horizon,
     LevelSeed,
+    Line,
     Mode,
     Name,
     RandomSeed,
@@ -34,6 +35,7 @@ from steering.experiments.conditions import (
     CONDITIONS,
     DEFAULT_CONDITIONS,
     DRAWN,
+    EDIT,
     MOVE,
     REFERENCES,
     Key,
@@ -44,6 +46,7 @@ from steering.experiments.outcome import HORIZON
 from steering.sweep.artifacts import RUN_FORMAT
 
 SPEC = "spec.json"
+MOST_EDITS = 64
 MOST_RESULTS = 10_000_000  # of a run; the driver holds the key of each
 Levels = Annotated[tuple[LevelSeed, ...], Meta(max_length=1_000_000)]
 Names = Annotated[tuple[FileName, ...], Meta(min_length=1, max_length=10_000)]
@@ -90,10 +93,14 @@ class SweepSpec:
     """Divisor of the frames that the user stated of the checkpoint, 255 or 1; null: none."""
     device: Device = "cpu"
     """Kind of device that the network computes on: ``cpu`` or ``cuda``."""
+    edits: Annotated[tuple[Line, ...], Meta(max_length=MOST_EDITS)] = ()
+    """Edits of the condition ``edit`` as text, in their order; a vector from a file is named by its digest."""
 
     def __post_init__(self) -> None:
         for condition in self.conditions:
             find_condition(condition, CONDITIONS)
+        if (EDIT in self.conditions) != bool(self.edits):
+            raise InputError(f"condition {EDIT!r} and its edits go together; give --edit")
         if not self.conditions or not self.coefficients or not self.levels or not self.sites:
             raise InputError("a sweep needs at least one level, one site, one condition and one coefficient")
         check_horizon(self.horizon)
@@ -143,8 +150,9 @@ class SweepSpec:
         return self.draws if condition in DRAWN else 1
 
     def shared(self) -> dict[str, object]:
-        """Return the settings that all runs into one directory must share."""
-        return {
+        """Return the settings that all runs into one directory must share; edits only where there are some."""
+        edits: dict[str, object] = {"edits": self.edits} if self.edits else {}
+        return edits | {
             "device": self.device,
             "checkpoint sha256": self.sha256,
             "horizon": self.horizon,

@@ -14,7 +14,7 @@ from envs.errors import counted
 from envs.maze import Maze
 from steering.experiments.conditions import BY_NAME, GROUPS, MAIN, MOVE, REFERENCES, Key
 from steering.experiments.exact import LevelEvaluator, StatePolicy
-from steering.experiments.level_conditions import LevelConditions
+from steering.experiments.level_conditions import NOTHING_GIVEN, Given, LevelConditions
 from steering.experiments.outcome import Sums
 from steering.experiments.profiles import level_moved, level_nearness, level_profiles
 from steering.experiments.sampled import rollouts
@@ -68,11 +68,14 @@ def split(level: int, keys: Iterable[Key], recordings: Iterable[Key] = ()) -> li
     return units
 
 
-def level_rows(policy: Policy, maze: Maze, keys: Sequence[Key], spec: SweepSpec) -> tuple[list[Row], list[Sums]]:
+def level_rows(
+    policy: Policy, maze: Maze, keys: Sequence[Key], spec: SweepSpec, given: Given = NOTHING_GIVEN
+) -> tuple[list[Row], list[Sums]]:
     """Return exact outcomes of ``keys`` on one level, and its sums by distance; equivalent ones are run once.
 
     Vectors that are differences of activations give one policy at affine-equivalent sites, so the first site of the
-    class is run and its numbers are reported for all; a random vector has no such twin.
+    class is run and its numbers are reported for all; a random vector has no such twin. Edits that all name their
+    sites are run once.
     """
     sites = {site.name: site for site in enumerate_sites(policy.net)}
     evaluator = LevelEvaluator(policy, maze, spec.horizon)
@@ -81,11 +84,13 @@ def level_rows(policy: Policy, maze: Maze, keys: Sequence[Key], spec: SweepSpec)
         condition = BY_NAME[key.condition]
         if condition.shared_in_class:
             jobs[key] = key._replace(site=sites[key.site].equivalence_class)
+        elif condition.typed and given.names_sites:
+            jobs[key] = key._replace(site=given.edits[0].fixed or "")
         elif not condition.reference:
             jobs[key] = key
     distinct = list(dict.fromkeys(jobs.values()))
     level = LevelConditions.of(
-        policy, maze, spec.source, spec.seed, [*distinct, *(key for key in jobs if key.condition == MAIN)]
+        policy, maze, spec.source, spec.seed, [*distinct, *(key for key in jobs if key.condition == MAIN)], given
     )
     fields = dict(zip(distinct, evaluator.fields([level.intervention(key) for key in distinct]), strict=True))
     done = dict(zip(distinct, evaluator.outcomes_of(list(fields.values())), strict=True))
@@ -98,7 +103,8 @@ def level_rows(policy: Policy, maze: Maze, keys: Sequence[Key], spec: SweepSpec)
         else:
             job = jobs[key]
             outcome = done[job]
-            if job.site and sites[job.site].feeds_value and not sites[key.site].feeds_value:
+            shared = BY_NAME[key.condition].shared_in_class and job.site
+            if shared and sites[job.site].feeds_value and not sites[key.site].feeds_value:
                 outcome = replace(outcome, value_start=evaluator.clean_outcome().value_start)
             rows.append(Row(key, job.site, outcome, level.source(job)))
     return rows, _sums(evaluator, level, jobs, fields, sites)
@@ -129,10 +135,12 @@ def _sums(
     return [*profiles, *level_nearness(evaluator, subtracted), *moved]
 
 
-def record_rollouts(policy: Policy, maze: Maze, keys: Sequence[Key], spec: SweepSpec) -> list[tuple[str, bytes]]:
+def record_rollouts(
+    policy: Policy, maze: Maze, keys: Sequence[Key], spec: SweepSpec, given: Given = NOTHING_GIVEN
+) -> list[tuple[str, bytes]]:
     """Return ``spec.episodes`` rollouts per key in real procgen, as (file name, ``.npz`` bytes)."""
     files = []
-    level = LevelConditions.of(policy, maze, spec.source, spec.seed, keys)
+    level = LevelConditions.of(policy, maze, spec.source, spec.seed, keys, given)
     for key in keys:
         world = maze.without_cheese() if key.condition == "no_cheese" else maze
         edit = None if key.condition in REFERENCES else level.intervention(key)
@@ -143,13 +151,14 @@ def record_rollouts(policy: Policy, maze: Maze, keys: Sequence[Key], spec: Sweep
     return files
 
 
-def run_unit(policy: Policy, unit: Unit, spec: SweepSpec) -> Result:
+def run_unit(policy: Policy, unit: Unit, spec: SweepSpec, given: Given = NOTHING_GIVEN) -> Result:
     """Return everything that a unit asks for: exact outcomes, sums by distance and recorded rollouts.
 
     Args:
         policy: of the sweep's checkpoint.
         unit: one group of conditions on one level.
         spec: the sweep's settings.
+        given: the edits that ``spec`` names.
 
     Returns:
         One row per key; the same on any machine, whatever was computed before.
@@ -158,6 +167,6 @@ def run_unit(policy: Policy, unit: Unit, spec: SweepSpec) -> Result:
         InputError: for a site that the network lacks, or a vector that the level cannot give.
     """
     maze = Maze.from_level(unit.level, spec.mode)
-    rows, sums = level_rows(policy, maze, unit.keys, spec) if unit.keys else ([], [])
-    files = record_rollouts(policy, maze, unit.recordings, spec) if unit.recordings else []
+    rows, sums = level_rows(policy, maze, unit.keys, spec, given) if unit.keys else ([], [])
+    files = record_rollouts(policy, maze, unit.recordings, spec, given) if unit.recordings else []
     return Result(unit, tuple(rows), tuple(sums), tuple(files))

@@ -80,7 +80,7 @@ def write_outputs(store: Store, spec: SweepSpec, directory: Path, thresholds: Th
         versions=store.versions() or [{"of": "not recorded"}],
         decisions=decision_squares(store, spec),
         others=extra,
-        notes=notes,
+        notes=notes + ([f"condition edit: {' then '.join(spec.edits)}"] if spec.edits else []),
     )
     write_atomic(directory / "report.png", sweep_picture(summary))
     files = [

@@ -29,6 +29,7 @@ from steering.sweep.provenance import used_versions
 from steering.sweep.run import run_sweep
 from steering.sweep.store import Store, run_directory
 from steering.workflows.finished import Run, load_run
+from steering.workflows.kept_vectors import keep_given, keep_vectors
 from steering.workflows.outputs import Outputs, console, print_outputs, write_outputs
 from steering.workflows.progress import bar, doing
 
@@ -73,8 +74,13 @@ def run_layer_sweep(options: SweepOptions, command: str = "") -> Outputs:
             spec.save(directory)
             with bar("sweeping", "parts of levels") as progress:
                 run_sweep(spec, directory, store, executor(options, spec, checkpoint), progress=progress)
+            policy = checkpoint.policy()
+            keep_given(checkpoint.given, directory)
+            if options.save_vectors:
+                with bar("writing vectors", "levels") as progress:
+                    keep_vectors(policy, spec, directory, progress)
             with doing("drawing example fields, then writing the report"):
-                keep_examples(checkpoint.policy(), store, spec, directory)
+                keep_examples(policy, store, spec, directory)
                 return write_outputs(store, spec, directory, thresholds)
 
 
