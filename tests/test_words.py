@@ -12,7 +12,8 @@ from markdown_it.token import Token
 
 ROOT = Path(__file__).resolve().parents[1]
 LONG = 30  # words
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs/tutorials").glob("*.md"))]
+FOLDERS = (ROOT / "docs", ROOT / "docs/tutorials", ROOT / "docs/decisions")
+PAGES = [ROOT / "README.md", *(page for folder in FOLDERS for page in sorted(folder.glob("*.md")))]
 # A sentence ends at its stop; the next begins with a capital, code, emphasis or a bracket.
 END = re.compile(r"(?<=[.?!])[)\"*]*\s+(?=[A-Z`(\"*])")
 

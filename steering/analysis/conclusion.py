@@ -208,8 +208,8 @@ def _planned(summary: SweepSummary, planning: PlanningSummary | None) -> str:
         if not own and row.goal in by_goal:
             text += f" and {control.named(summary.mode)} {_share(by_goal[row.goal])}"
         lines.append(f"{text}; of idle changes it is right in {_share(row.idle[-1].follows)}.")
-        far = "at no distance" if row.look_ahead is None else f"up to {row.look_ahead} steps ahead"
-        lines.append(f"It follows more detours than a reader that does not look ahead {far}.")
+        far = "At no distance" if row.look_ahead is None else f"Up to {row.look_ahead} steps ahead"
+        lines.append(f"{far} it follows more detours than a reader that does not look ahead.")
     ahead = {row.goal for row in planning.behaviour if row.look_ahead is not None}
     for part in planning.located:
         if part.kind != "detour" or part.goal not in ahead:

@@ -23,8 +23,13 @@ def written_figure(found: WrittenSummary) -> go.Figure:
     """
     panels = {place: rows for place in PLACES if (rows := _rows(found, place))}
     figure = make_subplots(
-        rows=len(panels), cols=1, vertical_spacing=0.2, subplot_titles=[PLACES[place] for place in panels]
+        rows=len(panels),
+        cols=1,
+        shared_xaxes=True,
+        vertical_spacing=0.1,
+        subplot_titles=[PLACES[place] for place in panels],
     )
+    order = [short_site_name(site.name) for site in found.sites]
     strengths = found.settings.strengths
     one = min(range(len(strengths)), key=lambda k: abs(strengths[k] - 1))
     shown = {len(strengths) - 1: "dot"} | {one: "solid"}
@@ -39,11 +44,11 @@ def written_figure(found: WrittenSummary) -> go.Figure:
             for k, dash in shown.items():
                 values = [_effects(part, name)[k] for _, part in rows]
                 _line(figure, at, values, f"{label}, strength {strengths[k]:g}", colour, dash, panel)
-        figure.update_xaxes(categoryorder="array", categoryarray=at, tickangle=-50, row=panel, col=1)
+    figure.update_xaxes(categoryorder="array", categoryarray=order, tickangle=-50)
     figure.add_hline(y=0.5, line={"color": GREY, "dash": "dot", "width": 1.5})
     figure.update_yaxes(title="share read; rise of P(move)", range=[-0.3, 1.05])
     margin = {"l": 60, "r": 20, "t": 90, "b": 130}
-    figure.update_layout(template="simple_white", height=390 * len(panels), legend=LEGEND, margin=margin)
+    figure.update_layout(template="simple_white", height=150 + 280 * len(panels), legend=LEGEND, margin=margin)
     return figure
 
 

@@ -59,6 +59,7 @@
       }
       layout.width = room;
     } else if (small && !held.narrow) narrowed(layout);
+    if (maps) for (const note of layout.annotations || []) note.font = { ...note.font, size: 7 };
     if (paper) Object.assign(layout, { width: room, height: layout.height * (maps ? MAPS : zoomed ? PRINTED : 1) });
     Object.assign(plot.style, { minHeight: "0", height: `${layout.height}px` });  // which a later change of size keeps
     shaded(data, small);

@@ -194,11 +194,11 @@ def test_planning_is_told_beside_the_control(summary: SweepSummary, monkeypatch:
         "Of detours to the corner, agent follows 0.80 (0.70 to 0.90) and tame 0.05 (0.02 to 0.08)"
     )
     assert follows.endswith("of idle changes it is right in 0.80 (0.70 to 0.90).")
-    assert ahead == "It follows more detours than a reader that does not look ahead up to 17 steps ahead."
+    assert ahead == "Up to 17 steps ahead it follows more detours than a reader that does not look ahead."
     assert carried == "On the way to the corner, far walls carry half of their effect up to b (95% interval a to b)."
     assert mouse == "The mouse's place carries more than they do nowhere."
     *_, last = sentences(conclude_sweep(summary, None, planned(None)))
-    assert last.endswith("that does not look ahead at no distance."), "where no detour is followed, none is traced"
+    assert last.startswith("At no distance it follows more detours"), "where no detour is followed, none is traced"
     assert [len(readings(None, None, planned(ahead))) for ahead in (17, None)] == [2, 0], "nothing is traced there"
 
 
