@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
+import typing
 from collections.abc import Iterator
 from pathlib import Path
 
+from typer.models import ArgumentInfo, OptionInfo
+
 from envs.errors import counted, one_line
+from tests.helpers.command import commands
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = [path for package in ("agents", "envs", "videos", "steering") for path in (ROOT / package).rglob("*.py")]
@@ -16,6 +21,7 @@ TOLD = [path for path in SOURCES if path.parent.name in ("cli", "workflows", "fi
 THINGS = "cells|checkpoints|episodes|frames|levels|mazes|moves|pairs|sites|steps"
 COUNT = re.compile(r"\{([^{}:!\"']+)\} (?:" + THINGS + r")\b")
 # No number: words before a plural, and ranges in words.
+BANNED = re.compile(r"hangs? on|told rightly|\bapart\b|second minus first|\bnot un|\bnot without\b|never not")
 WORDS = ("kind", "kind.value", "reader.name", "steps[delay.far]")
 
 
@@ -36,6 +42,37 @@ def errors_shown_whole(tree: ast.AST) -> Iterator[int]:
             if isinstance(part, ast.FormattedValue)
             and ast.unparse(part.value) in (handler.name, f"str({handler.name})")
         )
+
+
+def helps() -> dict[str, str]:
+    """The help of every command and of every option, by name."""
+    found: dict[str, str] = {}
+    for command, function in commands().items():
+        wrapped = inspect.unwrap(function)
+        found[command] = inspect.getdoc(wrapped) or ""
+        for name, hint in typing.get_type_hints(wrapped, include_extras=True).items():
+            for info in getattr(hint, "__metadata__", ()):
+                if isinstance(info, ArgumentInfo | OptionInfo):
+                    found[f"{command} {name}"] = info.help or ""
+    return found
+
+
+def told(source: str) -> Iterator[str]:
+    """Yield what a module prints and raises: the texts of its calls, each number of an f-string as one word."""
+    for call in (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)):
+        if ast.unparse(call.func) in ("print", "InputError", "told_if_stopped", "typer.BadParameter") and call.args:
+            yield ast.unparse(call.args[0])
+
+
+def test_every_help_is_one_or_a_few_short_sentences_in_plain_words() -> None:
+    found = helps()
+    assert len(found) > 200
+    for name, text in found.items():
+        assert text and text[0] not in "'\"" and text.rstrip()[-1] in ".)?", f"{name}: {text}"
+        for sentence in re.split(r"(?<=[.?])\s+(?=[A-Z])", text):
+            assert len(sentence.split()) <= 25, f"{name}: {sentence}"
+    texts = [*found.values(), *(text for path in TOLD for text in told(path.read_text()))]
+    assert [text for text in texts if BANNED.search(text)] == []
 
 
 def test_things_are_counted_in_the_singular_too() -> None:

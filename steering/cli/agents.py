@@ -75,8 +75,8 @@ def checkpoints_command(
 @after_loading("agents.checkpoints.zoo")
 def evaluate_command(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
-    region: Annotated[int | None, number("region", "Cheese in the top-right r x r; 0: anywhere.")] = None,
-    n_levels: Annotated[int, number("n-levels", "Levels 0 to N-1.")] = 256,
+    region: Annotated[int | None, number("region", "Put the cheese in the top-right r x r; 0: anywhere.")] = None,
+    n_levels: Annotated[int, number("n-levels", "Evaluate levels 0 to N-1.")] = 256,
     mode: Mode = None,
     activation: Activation = None,
     scale_pixels: ScalePixels = None,
@@ -85,7 +85,7 @@ def evaluate_command(
 ) -> None:
     """Recompute the success figures of a policy's card, exactly.
 
-    Exit code 1 if they were asked for as on the card and differ from it.
+    The exit code is 1 if the figures differ from those of the card.
     """
     from agents.checkpoints.cards import mode_for, trained_figures
     from agents.checkpoints.zoo import load_policy
@@ -142,41 +142,44 @@ def train(
     out: Annotated[Path, path("Training directory.")],
     region: Annotated[
         int | None,
-        number("region", "Cheese in the top-right r x r (default 5), of a smaller maze anywhere; 0: anywhere."),
+        number("region", "Put the cheese in the top-right r x r (default 5), in smaller mazes anywhere; 0: anywhere."),
     ] = None,
     scale: Annotated[
-        float | None, number("scale", "Width: 1 here (default), 0.5 is half, 4 that of the published agent.")
+        float | None,
+        number("scale", "Width of the network: 1 (default), 0.5 is half, 4 is that of the published agent."),
     ] = None,
     seed: Annotated[int | None, number("seed", "Seed of every random draw (default 0).")] = None,
     samples: Annotated[int | None, number("samples", "Imitation samples (0: none).")] = None,
     dagger_samples: Annotated[
         str | None,
-        typer.Option(help="Samples of the policy's own walks, a number for each round: 5000000,3000000 (0: none)."),
+        typer.Option(help="Samples of the policy's own walks, one number for each round: 5000000,3000000 (0: none)."),
     ] = None,
     ppo_steps: Annotated[int | None, number("ppo-steps", "Environment steps of PPO (0: none).")] = None,
-    optimizer: Annotated[str | None, typer.Option(help="Of imitation: adam (default) or muon.")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="Optimizer of imitation: adam (default) or muon.")] = None,
     teacher: Annotated[
-        str | None, typer.Option(help="Whose moves are shown: path (default), or reflex, which plans nothing.")
+        str | None, typer.Option(help="Teacher to imitate: path (default), or reflex, which plans nothing.")
     ] = None,
     mode: Annotated[
         str | None, typer.Option(help="Procgen's distribution mode of the levels: hard (default) or easy.")
     ] = None,
     patience: Annotated[
         str | None,
-        typer.Option(help="Steps without a new cell that end a walk (default 12; 0: any number); one, or one a round."),
+        typer.Option(
+            help="End a walk after so many steps without a new cell (default 12; 0: never); one number, or one a round."
+        ),
     ] = None,
     from_scratch: Annotated[
-        bool, typer.Option("--from-scratch", help="PPO alone, with the published options.")
+        bool, typer.Option("--from-scratch", help="Train by PPO alone, with the published options.")
     ] = False,
     exact: Annotated[
-        bool, typer.Option("--exact", help="Reward alone, its gradient exact: no labels, no critic, no walks.")
+        bool, typer.Option("--exact", help="Train on reward alone, by exact gradients: no labels, no critic, no walks.")
     ] = False,
     exact_samples: Annotated[
         int | None,
         number("exact-samples", f"States of exact gradients, each pass counted (with --exact: {EXACT_SAMPLES:,})."),
     ] = None,
     uniform_starts: Annotated[
-        float | None, number("uniform-starts", "Share of these episodes that begin anywhere (default 0.1).")
+        float | None, number("uniform-starts", "With --exact: share of the episodes that begin anywhere (default 0.1).")
     ] = None,
     eval_levels: Annotated[
         int | None, number("eval-levels", "Levels 0 to N-1 of the card's exact figures (default 256).")
@@ -191,13 +194,13 @@ def train(
         bool | None,
         typer.Option(
             "--bf16/--no-bf16",
-            help="Compute in bfloat16 (default: if the device does by itself; else it is 12 times slower).",
+            help="Compute in bfloat16 (default: on devices made for it; on others it is 12 times slower).",
         ),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train a policy: imitation, on-policy imitation, then PPO, or by --exact; snapshots, history and a card."""
+    """Train a policy: imitation, imitation on its own walks, then PPO; or exact gradients (--exact)."""
     from agents.hardware import device_named
     from agents.training.pipeline import TrainSpec, start_run, train_pipeline
     from envs.files import locked

@@ -21,8 +21,10 @@ from steering.cli.options import (
     DEFAULT_CHECKPOINT,
     Activation,
     AsJson,
+    BlindnessThreshold,
     Checkpoint,
     Coefficient,
+    CompetenceThreshold,
     Horizon,
     Level,
     MazeFile,
@@ -31,7 +33,6 @@ from steering.cli.options import (
     ScalePixels,
     Seed,
     SiteName,
-    Threshold,
     argument,
     one_maze,
     print_json,
@@ -126,6 +127,7 @@ def outcome(
     activation: Activation = None,
     scale_pixels: ScalePixels = None,
     as_json: AsJson = False,
+    quiet: Quiet = False,
     field: Annotated[bool, typer.Option("--field", help="Add the move probabilities of every state.")] = False,
 ) -> None:
     """Compute the exact outcome of one level under one condition, beside clean and cheese removed."""
@@ -195,7 +197,7 @@ def sites_command(
     scale_pixels: ScalePixels = None,
     as_json: AsJson = False,
 ) -> None:
-    """All sites of a network: trunk or branch, affine, equivalence class, receptive field."""
+    """List the sites of a network: trunk or branch, free or not, receptive field, same experiment."""
     from agents.checkpoints.zoo import load_policy
     from steering.interventions.sites import enumerate_sites
     from steering.records.sites import site_facts
@@ -211,12 +213,12 @@ def sites_command(
 @after_loading("steering.workflows.outputs")
 def report(
     run: Annotated[Path, argument("A run directory.")],
-    blindness_threshold: Threshold = None,
-    competence_threshold: Threshold = None,
+    blindness_threshold: BlindnessThreshold = None,
+    competence_threshold: CompetenceThreshold = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write summary.json, outcomes.csv and report.html again from what a run has stored."""
+    """Write summary.json, outcomes.csv and report.html again from a run's stored results."""
     gc.disable()  # what a report is made of lives to its end: going through it again and again frees nothing
     try:
         from steering.workflows.outputs import print_outputs, rewrite_outputs

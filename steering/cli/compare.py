@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 
 from envs.errors import counted
-from steering.cli.options import AsJson, Quiet, Threshold, argument, number, path, print_json
+from steering.cli.options import (
+    AsJson,
+    BlindnessThreshold,
+    CompetenceThreshold,
+    Quiet,
+    argument,
+    number,
+    path,
+    print_json,
+)
 from steering.workflows.progress import after_loading, doing
 
 commands = typer.Typer()
@@ -18,13 +27,13 @@ commands = typer.Typer()
 @after_loading("steering.reports.comparison_report")
 def compare_command(
     runs: Annotated[list[Path], argument("Run directories, or folders of several runs.")],
-    out: Annotated[Path, path("Where compare.html, .md, .png and .json go.")] = Path("runs/compare"),
+    out: Annotated[Path, path("Folder for compare.html, .md, .png and .json.")] = Path("runs/compare"),
     seed: Annotated[int, number("seed", "Seed of the bootstrap.")] = 0,
-    blindness_threshold: Threshold = None,
-    competence_threshold: Threshold = None,
+    blindness_threshold: BlindnessThreshold = None,
+    competence_threshold: CompetenceThreshold = None,
     history: Annotated[
         Path | None,
-        path("Training (its --out) whose loss is shown beside its snapshots; of shipped ones: the card's."),
+        path("Training directory whose loss is shown beside its snapshots (default: the card's, if shipped)."),
     ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -50,12 +59,13 @@ def compare_command(
 @after_loading("steering.analysis.power")
 def power_command(
     run: Annotated[Path, argument("A run directory: the pilot.")],
-    width: Annotated[float, number("width", "Width wanted of the 95% interval of blindness.")] = 0.1,
+    width: Annotated[float, number("width", "Width that the 95% interval of blindness is to have.")] = 0.1,
     site: Annotated[
         str | None,
-        typer.Option(help="Site (default: the boundary's and the next, by the run's own thresholds)."),
+        typer.Option(help="Site name (default: the boundary's site and the next, by the run's own thresholds)."),
     ] = None,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Say how many levels an interval of a given width needs, judging by a run."""
     from steering.analysis.power import power_of_run
@@ -84,4 +94,4 @@ def power_command(
     if all(record.suffices for record in records):
         print(f"\nthe pilot already suffices: it has {counted(records[0].pilot, 'level')}, {most} are needed")
     else:
-        print(f"\nto get them: the run's own command again with --n-levels {most} in place of its levels")
+        print(f"\nto get them, type the run's own command again with --n-levels {most} in place of its levels")

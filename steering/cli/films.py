@@ -36,10 +36,12 @@ from steering.workflows.progress import after_loading, doing
 
 commands = typer.Typer()
 
-Horizon = Annotated[int, number("horizon", "Moves at most.")]
-Size = Annotated[int, number("size", "Pixels of a maze's side.")]
-Fps = Annotated[float, number("fps", "Frames, and moves, a second.")]
-Grid = Annotated[bool, typer.Option("--grid", help="All levels at once, a row each (else one by one).")]
+Horizon = Annotated[int, number("horizon", "Stop after this many moves.")]
+Size = Annotated[int, number("size", "Side of a maze in pixels.")]
+Fps = Annotated[float, number("fps", "Frames, and moves, per second.")]
+Grid = Annotated[
+    bool, typer.Option("--grid", help="Show all levels at once, a row each (default: one after the other).")
+]
 Crop = Annotated[bool, typer.Option("--crop", help="Leave out the walls around the maze.")]
 
 
@@ -91,9 +93,11 @@ def video(
     grid: Grid = False,
     size: Size = 512,
     crop: Crop = False,
-    heat: Annotated[str, typer.Option(help="Over the maze: none, vector (the cheese vector), activation.")] = "none",
+    heat: Annotated[
+        str, typer.Option(help="Heat map over the maze: none, vector (the cheese vector) or activation.")
+    ] = "none",
     channel: Annotated[int | None, number("channel", "Channel of the heat map (default: the norm).")] = None,
-    record: Annotated[Path | None, path("Also write the rollouts there, for `replay`.")] = None,
+    record: Annotated[Path | None, path("Also write the rollouts to this folder, for `replay`.")] = None,
     activation: Activation = None,
     scale_pixels: ScalePixels = None,
     fps: Fps = 12,
@@ -168,11 +172,13 @@ def field(
     edit: Edits = None,
     foreign: Foreign = False,
     coefficient: Coefficient = 1.0,
-    facing: Annotated[str, typer.Option(help="left, right, or visited (the mean by expected visits).")] = "visited",
+    facing: Annotated[
+        str, typer.Option(help="Facing of the mouse: left, right, or visited (the mean by expected visits).")
+    ] = "visited",
     heat: Annotated[
         str,
         typer.Option(
-            help="visits (exact, expected), path (normalized path probability), map (causal, at --site) or none."
+            help="Colours: visits (expected), path (normalized path probability), map (causal, at --site) or none."
         ),
     ] = "visits",
     cheese_removed: Annotated[
@@ -184,8 +190,9 @@ def field(
     horizon: Horizon = 256,
     seed: Seed = 0,
     mode: Mode = None,
+    quiet: Quiet = False,
 ) -> None:
-    """Draw vector fields: clean, steered and their difference, over exact expected visits."""
+    """Draw vector fields over exact expected visits: clean, steered and their difference."""
     from agents.checkpoints.cards import mode_for
     from agents.checkpoints.zoo import load_policy
     from envs.files import check_folder, write_atomic
@@ -242,16 +249,16 @@ def film_sweep_command(
     ] = None,
     out: Annotated[Path | None, path("The film (default: RUN/film-sweep.mp4, or film-map.mp4).")] = None,
     map_: Annotated[
-        bool, typer.Option("--map", help="In place of rollouts: what each block of the picture knows of a detour.")
+        bool, typer.Option("--map", help="Show what each block of the picture knows of a detour, in place of rollouts.")
     ] = False,
     episodes: Annotated[int, number("rollouts-shown", "Rollouts shown at each site.")] = 2,
-    seconds: Annotated[float, number("seconds", "Of each site, about.")] = 4.0,
+    seconds: Annotated[float, number("seconds", "Seconds of film for each site, about.")] = 4.0,
     size: Size = 400,
     crop: Crop = False,
     fps: Fps = 12,
     quiet: Quiet = False,
 ) -> None:
-    """Film a sweep: site by site in depth order, the steered field and rollouts over the growing blindness curve."""
+    """Film a sweep site by site in depth order: steered field, rollouts and the growing blindness curve."""
     from agents.checkpoints.zoo import load_stated
     from steering.films.map_film import MappedRun, film_map
     from steering.films.site_film import film_sites
@@ -287,7 +294,7 @@ def replay(
     files: Annotated[list[Path], argument("Recorded rollouts (.npz).", "FILE...")],
     out: Annotated[
         Path | None,
-        path("Also film them, those of one level and run side by side: .mp4, .webm or .gif."),
+        path("Also film the rollouts, those of one level side by side: .mp4, .webm or .gif."),
     ] = None,
     grid: Grid = False,
     size: Size = 512,
@@ -296,7 +303,7 @@ def replay(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Make recorded moves again in real procgen and check that the recorded states come out."""
+    """Make recorded moves again in real procgen and check every state."""
     from envs.recording import replay as replay_track
     from envs.trajectory import Trajectory
     from videos.encode import check_film_path

@@ -43,11 +43,11 @@ def layer_sweep(
     ] = None,
     checkpoints: Annotated[
         list[str] | None,
-        typer.Option("--checkpoint", help="Several in one go: give it again, or a directory, or NAME@all."),
+        typer.Option("--checkpoint", help="Sweep several agents: repeat the option, or give a directory, or NAME@all."),
     ] = None,
-    levels: Annotated[str | None, typer.Option(help="Seeds to consider: 0:64, or 3,7,12.")] = None,
+    levels: Annotated[str | None, typer.Option(help="Level seeds to look at: 0:64, or 3,7,12.")] = None,
     n_levels: Annotated[int | None, number("n-levels", "Take the first N levels that qualify (default: 32).")] = None,
-    sites: Annotated[str, typer.Option(help="trunk, all, or names separated by commas.")] = "trunk",
+    sites: Annotated[str, typer.Option(help="Sites to sweep: trunk, all, or names separated by commas.")] = "trunk",
     conditions: Annotated[str, typer.Option(help=f"Any of {', '.join(CONDITIONS)}, by commas.")] = ",".join(
         DEFAULT_CONDITIONS
     ),
@@ -57,28 +57,39 @@ def layer_sweep(
     out: Annotated[Path, path("Run directory; an interrupted run resumes there.")] = Path("runs/sweep"),
     mode: Mode = None,
     vector: Annotated[
-        str, typer.Option(help="Where cheese vectors are taken: start, mean (all states), levels:32, or a cell X,Y.")
+        str,
+        typer.Option(help="Where cheese vectors are taken: start, mean (over all states), levels:32, or a cell X,Y."),
     ] = "start",
     edit: Edits = None,
     foreign: Foreign = False,
-    random_draws: Annotated[int, number("random-draws", "Random vectors, and levels drawn, per site and level.")] = 1,
-    episodes: Annotated[int, number("episodes", "Rollouts recorded per level and condition.")] = 2,
+    random_draws: Annotated[
+        int, number("random-draws", "Random vectors, and levels drawn, for each site and level.")
+    ] = 1,
+    episodes: Annotated[int, number("episodes", "Rollouts recorded for each level and condition.")] = 2,
     save_vectors: Annotated[
         bool, typer.Option("--save-vectors", help="Also write the cheese vectors of each level and site.")
     ] = False,
     workers: Annotated[int | None, number("workers", "Processes (default: one per core; on a GPU at most 8).")] = None,
-    executor: Annotated[str, typer.Option(help="local (processes) or dask (a cluster).")] = "local",
+    executor: Annotated[
+        str, typer.Option(help="Where the work is done: local (processes) or dask (a cluster).")
+    ] = "local",
     scheduler: Annotated[
         str | None,
         typer.Option(help="Address of a Dask scheduler, e.g. tcp://10.0.0.5:8786."),
     ] = None,
-    scheduler_file: Annotated[Path | None, path("The file a Dask scheduler writes.")] = None,
+    scheduler_file: Annotated[Path | None, path("The file that a Dask scheduler writes.")] = None,
     device: Device = "cpu",
-    gpus_per_unit: Annotated[float, number("gpus-per-unit", "Dask resource GPU asked for each unit.")] = 0.0,
+    gpus_per_unit: Annotated[
+        float, number("gpus-per-unit", "Amount of the Dask resource GPU that each part of the work asks for.")
+    ] = 0.0,
     activation: Activation = None,
     scale_pixels: ScalePixels = None,
-    blindness_threshold: Annotated[float, number("threshold", "Of the boundary's rule.")] = 0.5,
-    competence_threshold: Annotated[float, number("threshold", "Of the boundary's rule.")] = 0.8,
+    blindness_threshold: Annotated[
+        float, number("threshold", "Least blindness of the sites up to the boundary.")
+    ] = 0.5,
+    competence_threshold: Annotated[
+        float, number("threshold", "Least competence of the sites up to the boundary.")
+    ] = 0.8,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:

@@ -110,7 +110,7 @@ MazeFile = Annotated[
     Path | None,
     path("A text file with a maze of your own, in place of --level: # wall, . free, M mouse, C cheese.", "--maze"),
 ]
-Horizon = Annotated[int, number("horizon", "Moves within which outcomes are counted.")]
+Horizon = Annotated[int, number("horizon", "Count outcomes within this many moves.")]
 Seed = Annotated[int, number("seed", "Seed of every random draw.")]
 Mode = Annotated[
     str | None,
@@ -120,15 +120,20 @@ SiteName = Annotated[str | None, typer.Option("--site", help="Site name (see `si
 Coefficient = Annotated[float, number("coefficient", "Multiple of the vector.")]
 Activation = Annotated[
     str | None,
-    typer.Option(help="Activation of the layers after the extractor, where the file does not say: tanh, relu, ..."),
+    typer.Option(help="Activation function after the extractor, if the file does not say it: tanh, relu, ..."),
 ]
 ScalePixels = Annotated[
     int | None,
-    number("scale-pixels", "What frames were divided by, where the file does not say: 255, or 1 (left as they are)."),
+    number("scale-pixels", "Number that frames were divided by, if the file does not say it: 255, or 1."),
 ]
 Device = Annotated[str, typer.Option(help="Where the network computes: cpu, cuda (cuda:1, ...), or auto.")]
 DEFAULT_CHECKPOINT = "region5"
-Threshold = Annotated[float | None, number("threshold", "Of the boundary's rule (default: the run's).")]
+BlindnessThreshold = Annotated[
+    float | None, number("threshold", "Least blindness of the sites up to the boundary (default: the run's).")
+]
+CompetenceThreshold = Annotated[
+    float | None, number("threshold", "Least competence of the sites up to the boundary (default: the run's).")
+]
 
 
 def shipped_names(incomplete: str) -> list[str]:

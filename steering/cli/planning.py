@@ -38,20 +38,21 @@ commands = typer.Typer()
 @after_loading("steering.planning.run")
 def planning(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
-    levels: Annotated[str | None, typer.Option(help="Seeds to consider: 0:64, or 3,7,12.")] = None,
+    levels: Annotated[str | None, typer.Option(help="Level seeds to look at: 0:64, or 3,7,12.")] = None,
     n_levels: Annotated[
         int | None,
         number("n-levels", "Take the first N levels that qualify (default: the sweep's in --out, else 100)."),
     ] = None,
     kinds: Annotated[
-        str, typer.Option(help="Pairs that are patched, by commas: cheese (without, with), detour; none: ''.")
+        str,
+        typer.Option(help="Kinds of pairs to patch, separated by commas: cheese (without, with), detour; '' for none."),
     ] = "cheese,detour",
-    goal: Annotated[str, typer.Option(help="Goals of detours, by commas: cheese, corner (the top right).")] = (
-        "cheese,corner"
-    ),
+    goal: Annotated[
+        str, typer.Option(help="Goals of detours, separated by commas: cheese, corner (the top right).")
+    ] = ("cheese,corner"),
     pairs: Annotated[int, number("pairs", "Pairs of each kind, goal and level.")] = 8,
     distance: Annotated[int, number("distance", "Cells between the mouse and every changed cell.")] = 5,
-    maps: Annotated[int, number("maps", "Of these, pairs with causal maps, block by block (0: none).")] = 1,
+    maps: Annotated[int, number("maps", "Pairs that get causal maps, block by block (0: none).")] = 1,
     seed: Seed = 0,
     mode: Mode = None,
     out: Annotated[Path, path("A sweep's run directory, or a new one; resumes there.")] = Path("runs/planning"),
@@ -61,7 +62,7 @@ def planning(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Detours that only a planner takes, and where in the picture the network knows of them, site by site."""
+    """Measure whether an agent takes detours that only a planner takes, and where each site knows of them."""
     from steering.planning.run import PlanningOptions, run_planning
     from steering.sweep.artifacts import PLANNING, PLANNING_MAPS
     from steering.sweep.spec import stated_of
@@ -179,21 +180,22 @@ def _number(value: float | None) -> str:
 @after_loading("steering.readouts.written_run")
 def write_moves(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
-    levels: Annotated[str | None, typer.Option(help="Seeds to consider: 0:64, or 3,7,12.")] = None,
+    levels: Annotated[str | None, typer.Option(help="Level seeds to look at: 0:64, or 3,7,12.")] = None,
     n_levels: Annotated[
         int | None,
         number("n-levels", "Take the first N levels that qualify (default: the sweep's in --out, else 50)."),
     ] = None,
     sites: Annotated[
-        str, typer.Option(help="distinct (one trunk site of each class), trunk, all, or names separated by commas.")
+        str,
+        typer.Option(help="Sites: distinct (one trunk site of each class), trunk, all, or names separated by commas."),
     ] = "distinct",
     target: Annotated[
-        str, typer.Option(help="Next move that is read and written: to the cheese, to the corner, or the policy's.")
+        str, typer.Option(help="Next move that is read and written: cheese, corner, or policy (its own).")
     ] = "cheese",
-    branches: Annotated[int, number("branches", "Free moves not chosen at junctions, of each level.")] = 8,
-    learn_levels: Annotated[int, number("learn-levels", "Other levels that readouts learn from.")] = 160,
+    branches: Annotated[int, number("branches", "Junction moves of each level that the policy leaves out.")] = 8,
+    learn_levels: Annotated[int, number("learn-levels", "Number of other levels that readouts learn from.")] = 160,
     strengths: Annotated[
-        str, typer.Option(help="Lengths of what is added, as multiples of the cheese vector's norm.")
+        str, typer.Option(help="Lengths of the vector added, as multiples of the cheese vector's norm.")
     ] = "0.25,0.5,1,2,4",
     seed: Seed = 0,
     mode: Mode = None,
@@ -204,7 +206,7 @@ def write_moves(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Is what a readout of the next move reads used? Its direction is written at junctions, site by site."""
+    """Write the direction that a readout of the next move reads, at junctions, and measure whether moves follow."""
     from steering.readouts.written_run import WriteOptions, run_write_moves
     from steering.sweep.artifacts import WRITTEN
     from steering.sweep.spec import stated_of

@@ -40,17 +40,17 @@ commands = typer.Typer()
 @after_loading("steering.probes.run", "steering.readouts.run")
 def probe(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
-    levels: Annotated[str | None, typer.Option(help="Seeds to consider: 0:64, or 3,7,12.")] = None,
+    levels: Annotated[str | None, typer.Option(help="Level seeds to look at: 0:64, or 3,7,12.")] = None,
     n_levels: Annotated[
         int | None,
         number("n-levels", "Take the first N levels that qualify (default: the sweep's in --out, else 200)."),
     ] = None,
-    sites: Annotated[str, typer.Option(help="trunk, all, or names separated by commas.")] = "trunk",
-    states: Annotated[int, number("states", "Frames of each level.")] = 8,
+    sites: Annotated[str, typer.Option(help="Sites to probe: trunk, all, or names separated by commas.")] = "trunk",
+    states: Annotated[int, number("states", "Frames drawn from each level.")] = 8,
     seed: Seed = 0,
     mode: Mode = None,
     frames: Annotated[
-        int, number("frames", "Frames of other mazes that readouts at the mouse learn from at most; 0: no readouts.")
+        int, number("frames", "Most frames of other mazes that readouts at the mouse learn from; 0: no readouts.")
     ] = 20_480,
     pairs: Annotated[int, number("pairs", "Detour pairs of each goal and level.")] = 8,
     distance: Annotated[int, number("distance", "Cells between the mouse and every changed cell of a pair.")] = 5,

@@ -36,22 +36,22 @@ commands = typer.Typer()
 
 @commands.command("replicate")
 def replicate_command(
-    names: Annotated[list[str] | None, typer.Argument(help="Findings (see --list); none: all.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(help="Findings to run (see --list; default: all).")] = None,
     checkpoint: Annotated[
         str, typer.Option(help="A shipped policy (see `checkpoints`) or a file.", autocompletion=shipped_names)
     ] = DEFAULT_CHECKPOINT,
-    levels: Annotated[str, typer.Option(help="Seeds to consider: 0:64, or 3,7,12.")] = "0:100",
+    levels: Annotated[str, typer.Option(help="Level seeds to look at: 0:64, or 3,7,12.")] = "0:100",
     behaviour_levels: Annotated[
-        int, number("behaviour-levels", "Seeds 0 to N-1 for behaviour and decision-square.")
+        int, number("behaviour-levels", "Levels 0 to N-1 for the findings behaviour and decision-square.")
     ] = 1000,
     site: Annotated[
         str | None,
-        typer.Option(help="Where to intervene (default: the published embedder.block2.res1.resadd)."),
+        typer.Option(help="Site of the interventions (default: the published embedder.block2.res1.resadd)."),
     ] = None,
     horizon: Horizon = 256,
     seed: Seed = 0,
     mode: Mode = None,
-    out: Annotated[Path, path("A sweep's run directory, or one of its own; resumes there.")] = Path("runs/replicate"),
+    out: Annotated[Path, path("A sweep's run directory, or a new one; resumes there.")] = Path("runs/replicate"),
     device: Device = "cpu",
     activation: Activation = None,
     scale_pixels: ScalePixels = None,

@@ -21,6 +21,7 @@ from steering.statistics.seeding import generator
 
 SEARCH_LIMIT = 100_000
 BLOCK = 64  # levels made at once
+MOST_TOLD = 8  # levels left out that an error lists for each reason
 LOOK = 1024  # levels looked at before a number of them is called out of reach
 
 
@@ -96,6 +97,18 @@ class VectorSource:
         return self.cell is None or (maze.is_free(self.cell) and self.cell != maze.cheese)
 
 
+def told_by_reason(skipped: Sequence[Skip]) -> str:
+    """Return the levels left out in words, reason by reason: ``no decision square: 4, 20``."""
+    by_reason: dict[str, list[str]] = {}
+    for each in skipped:
+        by_reason.setdefault(each.words, []).append(str(each.level))
+    more = {reason: f" and {len(levels) - MOST_TOLD} more" for reason, levels in by_reason.items()}
+    return "; ".join(
+        f"{reason}: {', '.join(levels[:MOST_TOLD])}{more[reason] if len(levels) > MOST_TOLD else ''}"
+        for reason, levels in by_reason.items()
+    )
+
+
 def skip_reason(maze: Maze) -> SkipReason | None:
     """Return why a level cannot answer the question; None if it can."""
     if maze.cheese is None:
@@ -123,8 +136,8 @@ def first_levels(
         looked_at = len(used) + len(skipped)
         about = len(used) * EVAL_LEVELS[1] // max(looked_at, 1)
         raise InputError(
-            f"n-levels {wanted}: of {EVAL_LEVELS[1]} levels not so many qualify ({len(used)} of the first {looked_at} "
-            f"do: about {about} in all); take fewer"
+            f"n-levels {wanted}: only about {about} of {EVAL_LEVELS[1]} levels qualify ({len(used)} of the first "
+            f"{looked_at} do); take fewer"
         )
     return used, skipped
 

@@ -95,7 +95,7 @@ def pair_map(policy: Policy, maze: Maze, sites: Sequence[Site], seed: int = 0, d
             places=1 - places.carried[:, : len(PLACES), 0] / size,
         )
     raise InputError(
-        f"{maze.label}: no detour {counted(distance, 'cell')} away whose places are apart; choose another level"
+        f"{maze.label}: no detour {counted(distance, 'cell')} away whose places do not touch; choose another level"
     )
 
 

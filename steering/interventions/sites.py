@@ -321,7 +321,7 @@ def find_site(net: nn.Module, name: str) -> Site:
             return sites[before]
     if name in dict(net.named_modules()):
         raise InputError(
-            f"{name!r} is not a site: the module runs not once, or not between input and logits, or holds the others"
+            f"{name!r} is not a site: a site's module runs once, between input and logits, and holds no other site"
         )
     raise InputError(f"no site {name!r} in this network; {nearest(name, sites, most=3)}")
 

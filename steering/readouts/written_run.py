@@ -263,7 +263,7 @@ def _result(plan: _Plan, rows: Mapping[int, WrittenRow], readouts: Mapping[str, 
     found = [rows[level] for level in plan.settings.levels]
     count = np.array([row.branches for row in found], dtype=float)
     if not count.any():
-        raise InputError("no junction in these levels with a move that the policy does not make; take more levels")
+        raise InputError("the policy makes every move at the junctions of these levels; take more levels")
     samples, learned = (_samples(len(mazes), plan.settings.seed) for mazes in (plan.mazes, plan.learned))
     sites = []
     for site in plan.sites:

@@ -23,7 +23,14 @@ from envs.stored.sources import MOST_WEIGHTS, read_file
 from steering.experiments.conditions import DEFAULT_CONDITIONS, EDIT
 from steering.experiments.edit_text import read_edits
 from steering.experiments.level_conditions import Given
-from steering.experiments.levels import Skip, check_levels_asked, first_levels, parse_levels, qualifying_levels
+from steering.experiments.levels import (
+    Skip,
+    check_levels_asked,
+    first_levels,
+    parse_levels,
+    qualifying_levels,
+    told_by_reason,
+)
 from steering.experiments.outcome import HORIZON
 from steering.interventions.sites import enumerate_sites, select_sites
 from steering.records.sites import SiteFacts, site_facts
@@ -205,7 +212,7 @@ def _levels(
     if not used:
         raise InputError(
             f"--levels {options.levels}: none of {counted(len(skipped), 'level')} qualifies "
-            "(a decision square, and cheese outside the top-right 5x5); take a wider range"
+            f"({told_by_reason(skipped)}); take a wider range"
         )
     return used, skipped
 

@@ -16,17 +16,20 @@ from steering.cli.options import (
     AsJson,
     Checkpoint,
     Mode,
+    Quiet,
     ScalePixels,
     SiteName,
     path,
     print_json,
     site_named,
 )
+from steering.workflows.progress import after_loading
 
 commands = typer.Typer()
 
 
 @commands.command()
+@after_loading("steering.experiments.vector_kinds")
 def vector(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
     kind: Annotated[
@@ -52,6 +55,7 @@ def vector(
     scale_pixels: ScalePixels = None,
     mode: Mode = None,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Take a vector at a site and write it with its origin, for `--vector` and `--edit`."""
     from agents.checkpoints.cards import mode_for

@@ -141,7 +141,7 @@ IN_LISTS = [
     (["train", "--out", "run", "--dagger-samples", "5,-1"], "dagger-samples -1: give 0 to"),
     (["train", "--out", "run", "--dagger-samples", ",".join(["1"] * 101)], "101 rounds of walks; give at most 100"),
     (["train", "--out", "run", "--patience", "501"], "patience 501: give 0 to 500"),
-    (["layer-sweep", "--n-levels", "100000"], r"not so many qualify \(\d+ of the first \d+ do: about \d+ in all\)"),
+    (["layer-sweep", "--n-levels", "100000"], r"only about \d+ of \d+ levels qualify \(\d+ of the first \d+ do\)"),
     (["probe", "--n-levels", "100000"], "need about .* GB of memory, and this machine has"),
     (
         ["layer-sweep", "--random-draws", "10000", "--n-levels", "99"],
