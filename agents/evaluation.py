@@ -38,8 +38,28 @@ def policy_figures(
 ) -> dict[str, Any]:
     """Return the exact success in distribution (cheese in the ``region``) and with procgen's own cheese.
 
-    Levels ``levels[0] <= seed < levels[1]`` of procgen's distribution ``mode``. Rounded to the digits that a card
-    prints; the same arguments give the same figures. Moves at the decision square are None where no level has one.
+    The same arguments give the same figures.
+
+    Args:
+        policy: the agent.
+        region: side, in cells, of the top-right square that the cheese lay in during training; None: it lay anywhere.
+        levels: the first level seed, and the one after the last.
+        horizon: most moves of an episode, 1 to 500.
+        seed: of the cheese's places in the region.
+        mode: procgen's distribution mode of the levels, ``hard`` or ``easy``.
+        progress: told ``(done, total)`` in mazes.
+
+    Returns:
+        The figures of a card by name, rounded to the digits that it prints: ``p_cheese_in_distribution``,
+        ``p_cheese_anywhere`` and so on. Moves at the decision square are None where no level has one.
+
+    Raises:
+        InputError: for a bad level seed, horizon or mode.
+
+    Example:
+        >>> figures = policy_figures(as_policy(ImpalaPolicyNet(1)), region=5, levels=(26, 27), horizon=20)
+        >>> figures["levels"], figures["levels_by_maze_size"]
+        ([26, 27], {'7': 1})
     """
     mazes = Maze.from_levels(range(*levels), mode)
     rules = dict.fromkeys((region, None))  # one for an agent of cheese anywhere

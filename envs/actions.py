@@ -16,7 +16,12 @@ N_ACTIONS = 15
 
 
 class Move(enum.IntEnum):
-    """A move of the mouse; the value is the index used in every probability array."""
+    """A move of the mouse; the value is the index used in every probability array.
+
+    Example:
+        >>> Move.UP, Move.UP.label, int(Move.UP)
+        (<Move.UP: 2>, 'up', 2)
+    """
 
     LEFT = 0
     RIGHT = 1
@@ -31,7 +36,12 @@ class Move(enum.IntEnum):
 
 
 class Facing(enum.IntEnum):
-    """Direction in which the sprite looks; equals procgen's ``is_reflected`` of the agent."""
+    """Direction in which the sprite looks; equals procgen's ``is_reflected`` of the agent.
+
+    Example:
+        >>> Maze.from_level(26).facing.label, [facing.label for facing in Facing]
+        ('left', ['left', 'right'])
+    """
 
     LEFT = 0
     RIGHT = 1

@@ -16,6 +16,13 @@ class InputError(ValueError):
     """Bad input: the message is one line that says what is wrong, where, and what to do.
 
     The command line prints it and exits with code 2.
+
+    Example:
+        >>> try:
+        ...     Maze.from_level(26).with_cheese((1, 1))
+        ... except InputError as error:
+        ...     print(error)
+        cheese cannot lie on (1, 1): not a free cell of this 7x7 maze
     """
 
 

@@ -1,9 +1,8 @@
 """Immutable mazes: grid, cells, shortest paths, *the* decision square, features, ASCII.
 
-Cells are ``(x, y)`` counted from the bottom left of the inner maze, so the mouse of a procgen
-level starts at ``(0, 0)`` and the top-right cell is ``(dim - 1, dim - 1)``. Image rows run the
-other way. A maze carries the serialized procgen state it came from (or, for a maze of one's
-own, a template edited into it), so it can always be shown by procgen itself.
+Cells are ``(x, y)`` counted from the bottom left of the inner maze, so the mouse of a procgen level starts at
+``(0, 0)`` and the top-right cell is ``(dim - 1, dim - 1)``. Image rows run the other way. A maze carries the procgen
+state it came from (or, for a maze of one's own, a template edited into it), so it can always be shown by procgen.
 """
 
 from __future__ import annotations
@@ -36,7 +35,12 @@ _THEME = ("background_index", "bg_tile_ratio", "bg_pct_x", "use_backgrounds", "u
 
 
 class State(NamedTuple):
-    """State of the mouse, on which an observation of a level depends."""
+    """State of the mouse, on which an observation of a level depends.
+
+    Example:
+        >>> Maze.from_level(26).states[1]
+        State(cell=(0, 0), facing=<Facing.RIGHT: 1>)
+    """
 
     cell: Cell
     """Cell (x, y) of the mouse, from the bottom left of the inner maze."""
@@ -98,11 +102,9 @@ class Maze:
         """
         state = data if isinstance(data, MazeState) else state_bytes.decode(data)
         m, d = state.margin, state.maze_dim
-        inner = state.grid[m : m + d, m : m + d]
-        text = np.where(inner == WALL, b"#", b".").tobytes().decode()
+        text = np.where(state.grid[m : m + d, m : m + d] == WALL, b"#", b".").tobytes().decode()
         walls = tuple(text[row : row + d] for row in range(0, d * d, d))
-        mouse, outer = state.mouse, state.cheese
-        mouse = (mouse[0] - m, mouse[1] - m)
+        mouse, outer = (state.mouse[0] - m, state.mouse[1] - m), state.cheese
         cheese = (outer[0] - m, outer[1] - m) if outer is not None else None
         theme = tuple(float(state.values[name]) for name in _THEME)  # type: ignore[arg-type]
         return cls(walls, mouse, cheese, state.facing, state.mode, level, theme, state)
@@ -240,8 +242,7 @@ class Maze:
         Among equally short steps the first in the order left, right, up, down is taken.
         Raises :class:`InputError` if there is none.
         """
-        known = self._paths.get((start, goal))
-        if known is not None:
+        if (known := self._paths.get((start, goal))) is not None:
             return known
         for cell in (start, goal):
             if cell not in self.index:
@@ -312,8 +313,7 @@ class Maze:
             if p is not None and q is not None and p in self.index and q in self.index:
                 euclid = float(np.hypot(p[0] - q[0], p[1] - q[1]))
                 path = float(self.distances(q)[self.index[p]])
-            out[f"euclid_{a}_{b}"] = euclid
-            out[f"path_{a}_{b}"] = path
+            out |= {f"euclid_{a}_{b}": euclid, f"path_{a}_{b}": path}
         return out
 
     # -- pictures ---------------------------------------------------------------------------

@@ -67,10 +67,25 @@ def _as_procgen_makes_it(maze: Maze) -> bool:
 
 
 def recorded_maze(track: Trajectory) -> Maze:
-    """Return the maze a trajectory was recorded in; raise :class:`InputError` if the record does not say.
+    """Return the maze a trajectory was recorded in.
 
     Records of earlier versions name the level alone: they are taken to be of ``hard`` mode, with the
     cheese where the level has it, unless their condition is ``no_cheese``.
+
+    Args:
+        track: the recorded rollout.
+
+    Returns:
+        The maze, its cheese where it was, or without it.
+
+    Raises:
+        InputError: the record does not say which maze it is.
+
+    Example:
+        >>> policy, maze = as_policy(ImpalaPolicyNet(1)), Maze.from_level(26)
+        >>> (track,) = rollouts(policy, maze.with_cheese((6, 0)), episodes=1, seed=0, horizon=2)
+        >>> recorded_maze(track).cheese
+        (6, 0)
     """
     facts = track.facts
     try:
@@ -88,10 +103,22 @@ def recorded_maze(track: Trajectory) -> Maze:
 
 
 def replay(track: Trajectory) -> Maze:
-    """Make the recorded moves again in real procgen; return the maze.
+    """Make the recorded moves again in real procgen.
 
-    Raises :class:`InputError` at the first state that is not the recorded one, for another end of the
-    episode than the recorded one, and for a record without moves.
+    Args:
+        track: the recorded rollout.
+
+    Returns:
+        The maze, if every state and the end of the episode were as recorded.
+
+    Raises:
+        InputError: at the first state that is not the recorded one, for another end of the episode, and for a record
+            without moves.
+
+    Example:
+        >>> (track,) = rollouts(as_policy(ImpalaPolicyNet(1)), Maze.from_level(26), episodes=1, seed=0, horizon=2)
+        >>> replay(track) == Maze.from_level(26)
+        True
     """
     if not track.moves:
         raise InputError("recorded trajectory: it has no moves, so there is nothing to replay")

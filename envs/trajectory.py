@@ -99,6 +99,12 @@ class Trajectory:
     Raises:
         InputError: a length or shape does not fit, a row of probabilities is none, or a move cannot lead from its
             state to the next (walls aside).
+
+    Example:
+        >>> states = State((0, 0), Facing.RIGHT), State((0, 1), Facing.RIGHT)
+        >>> track = Trajectory(states, (Move.UP,), np.full((1, 5), 0.2), reached_cheese=False)
+        >>> len(track), track.moves[0].label
+        (1, 'up')
     """
 
     states: tuple[State, ...]

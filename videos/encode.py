@@ -71,6 +71,11 @@ def write_film(path: str | os.PathLike[str], frames: Iterable[np.ndarray], fps: 
 
     Raises:
         InputError: for another suffix, and as :func:`write_video` does.
+
+    Example:
+        >>> frames = [np.full((64, 64, 3), shade, np.uint8) for shade in (0, 128, 255)]
+        >>> write_film("film.webm", frames, fps=2).name
+        'film.webm'
     """
     path = check_film_path(path)
     return write_gif(path, frames, fps) if path.suffix.lower() == ".gif" else write_video(path, frames, fps)
@@ -97,6 +102,11 @@ def write_video(
     Raises:
         InputError: no frames, frames of wrong type or size, a bad rate or factor, a path that cannot be written, or a
             missing encoder.
+
+    Example:
+        >>> frames = [np.full((64, 64, 3), shade, np.uint8) for shade in (0, 128, 255)]
+        >>> write_video("film.mp4", frames, fps=2, crf=28).name
+        'film.mp4'
     """
     path = Path(path)
     codec = CODECS[path.suffix.lower()]
@@ -121,13 +131,20 @@ def _even(frame: np.ndarray) -> np.ndarray:
 
 
 def check_encoder(name: str = CODECS[".mp4"].name) -> str:
-    """Return an encoder's name with the version of PyAV that has it.
+    """Look for an encoder.
 
     Args:
         name: name of the encoder in FFmpeg.
 
+    Returns:
+        Its name with the version of PyAV that has it.
+
     Raises:
         InputError: the encoder, PyAV or imageio is missing.
+
+    Example:
+        >>> check_encoder("libx264").split()[0]
+        'libx264'
     """
     try:
         import av
@@ -157,6 +174,11 @@ def write_gif(
 
     Raises:
         InputError: as :func:`write_video`, and for a width below 2.
+
+    Example:
+        >>> frames = [np.full((64, 64, 3), shade, np.uint8) for shade in (0, 128, 255)]
+        >>> write_gif("film.gif", frames, fps=2).name
+        'film.gif'
     """
     if max_width < 2:
         raise InputError(f"film: a GIF {max_width} pixels wide is too small; use at least 2")

@@ -59,6 +59,10 @@ def caption_bar(
 
     Raises:
         InputError: the bar is too small, or the text does not fit even in the smallest font.
+
+    Example:
+        >>> caption_bar(300, "left alone").shape
+        (34, 300, 3)
     """
     texts = _texts(lines)
     if width < 2 or height < 2:

@@ -33,6 +33,13 @@ def field_file(drawing: Drawing, path: Path) -> bytes:
 
     Raises:
         InputError: for another suffix.
+
+    Example:
+        >>> from pathlib import Path
+        >>> maze = Maze.from_level(26)
+        >>> drawing = field_drawing([FieldPanel("still", maze, np.zeros((len(maze.cells), 2)))])
+        >>> field_file(drawing, Path("field.svg"))[:5]
+        b'<?xml'
     """
     suffix = check_format(path)
     if suffix == ".html":
@@ -100,6 +107,13 @@ def field_figure(drawing: Drawing, side: int = SIDE_PIXELS) -> go.Figure:
     Args:
         drawing: the drawing, made by :func:`videos.fields.field_drawing`.
         side: side of a panel in pixels.
+
+    Example:
+        >>> maze = Maze.from_level(26)
+        >>> heat = Heat(np.arange(31.0), "number of the cell", (0.0, 31.0))
+        >>> drawing = field_drawing([FieldPanel("still", maze, np.zeros((31, 2)), heat)], "no arrows")
+        >>> type(field_figure(drawing)).__name__
+        'Figure'
     """
     figure = go.Figure()
     for raster in drawing.rasters:

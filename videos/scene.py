@@ -27,6 +27,10 @@ class HeatOverlay:
 
     Raises:
         InputError: maps of another shape, without units or not finite, or a step that is not above 0.
+
+    Example:
+        >>> HeatOverlay(np.ones((1, 8, 8)), start=1 / 16, step=1 / 8).over(np.zeros((64, 64, 3), np.uint8), 0).shape
+        (64, 64, 3)
     """
 
     maps: np.ndarray

@@ -28,6 +28,11 @@ class Panel:
 
     Raises:
         InputError: no states, or moves, probabilities or heat maps of another number than the states need.
+
+    Example:
+        >>> panel = Panel("clean", [State((0, 0), Facing.RIGHT), State((1, 0), Facing.RIGHT)], moves=[Move.RIGHT])
+        >>> len(panel.states), panel.moves[0].label
+        (2, 'right')
     """
 
     title: str
@@ -67,6 +72,10 @@ class Look:
 
     Raises:
         InputError: a stride below 1 or a time below 0.
+
+    Example:
+        >>> Look(side=256, crop=True).side, Look().side
+        (256, 512)
     """
 
     side: int = PICTURE
@@ -97,12 +106,20 @@ STANDARD = Look()
 
 
 def result_text(maze: Maze, states: Sequence[State], region: int = 5) -> str:
-    """Return the end of a trajectory in words: at the cheese, in the top right, or not finished.
+    """Tell the end of a trajectory: at the cheese, in the top right, or not finished.
 
     Args:
         maze: the maze, with or without its cheese.
         states: the states of the trajectory, one or more.
         region: side, in cells, of the top-right square.
+
+    Returns:
+        The end in words, with the number of steps.
+
+    Example:
+        >>> states = [State((0, 0), Facing.RIGHT), State((1, 0), Facing.RIGHT)]
+        >>> result_text(Maze.from_level(26), states)
+        'not finished after 1 step'
     """
     cell, steps = states[-1].cell, len(states) - 1
     counted = f"{steps} step" if steps == 1 else f"{steps} steps"
@@ -160,6 +177,13 @@ def film_frames(
 
     Raises:
         InputError: as :func:`grid_frames`.
+
+    Example:
+        >>> maze = Maze.from_level(26)
+        >>> panel = Panel("start", [State(maze.mouse, maze.facing)])
+        >>> frames = film_frames(maze, [panel], header="level 26", look=Look(side=256, card=0))
+        >>> next(frames).shape
+        (426, 272, 3)
     """
     return grid_frames([(maze, panels)], header=header, footer=footer, look=look)
 
@@ -189,6 +213,13 @@ def grid_frames(
 
     Raises:
         InputError: at once, for no panels, a state inside a wall or a text that does not fit.
+
+    Example:
+        >>> rows = []
+        >>> for maze in Maze.from_levels([26, 54]):
+        ...     rows.append((maze, [Panel(f"level {maze.level}", [State(maze.mouse, maze.facing)])]))
+        >>> next(grid_frames(rows, header="two levels", look=Look(side=256, card=0))).shape
+        (758, 272, 3)
     """
     for maze, panels in rows:
         _check(maze, panels)

@@ -93,6 +93,12 @@ def save_checkpoint(
 
     Raises:
         InputError: the file cannot be written.
+
+    Example:
+        >>> from pathlib import Path
+        >>> digest = save_checkpoint(ImpalaPolicyNet(1), Path("mine.safetensors"))
+        >>> load_policy("mine.safetensors").sha256 == digest
+        True
     """
     data = with_ordered_metadata(
         safetensors.torch.save(_weights(net, dtype), {"format": FORMAT, "scale": str(net.scale), **(metadata or {})})
@@ -113,6 +119,12 @@ def export_checkpoint(net: ImpalaPolicyNet, path: Path) -> None:
 
     Raises:
         InputError: another suffix, or the file cannot be written.
+
+    Example:
+        >>> from pathlib import Path
+        >>> export_checkpoint(ImpalaPolicyNet(1), Path("mine.pth"))
+        >>> load_policy("mine.pth").name
+        'mine'
     """
     if path.suffix != ".pth":
         raise InputError(f"{path}: the published layout is a .pth file; end the name in .pth")

@@ -105,6 +105,12 @@ class ImpalaPolicyNet(nn.Module):
     Raises:
         InputError: ``scale`` is no multiple of 1/16 above 0.
 
+    Example:
+        >>> import torch
+        >>> logits, values = ImpalaPolicyNet(1)(torch.zeros(2, 3, 64, 64))
+        >>> logits.shape, values.shape
+        (torch.Size([2, 15]), torch.Size([2]))
+
     Source: Espeholt et al. 2018 (arXiv 1802.01561), figure 3.
     """
 

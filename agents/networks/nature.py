@@ -65,6 +65,12 @@ class NaturePolicyNet(nn.Module):
         raw: the layers take frames in 0..255, as they are; the network's input is in 0..1 all the same.
         generator: source of the first weights (:meth:`initialize`); None: those of torch, from its global generator.
 
+    Example:
+        >>> import torch
+        >>> logits, values = NaturePolicyNet(features=64, policy_layers=(32,))(torch.zeros(2, 3, 64, 64))
+        >>> logits.shape, values.shape
+        (torch.Size([2, 15]), torch.Size([2]))
+
     Source: Mnih et al. 2015 (Nature 518, 529-533); layers and names of stable-baselines3's ``NatureCNN``.
     """
 

@@ -29,7 +29,13 @@ os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
 class Policy(Protocol):
-    """A policy as evaluation asks for it."""
+    """A policy as evaluation asks for it.
+
+    Example:
+        >>> policy: Policy = as_policy(ImpalaPolicyNet(1), "mine")
+        >>> policy.name, len(policy.sha256)
+        ('mine', 64)
+    """
 
     net: nn.Module
     """Network: ``float32[n, 3, 64, 64]`` in 0..1 to logits ``[n, 15]``, or to these and values ``[n]``."""
@@ -116,6 +122,11 @@ class MazePolicy:
         name: name in reports, captions and error lines.
         sha256: hash of its file, 64 hexadecimal digits; empty if not known.
         card: its model card (JSON values by name); None: empty.
+
+    Example:
+        >>> policy = MazePolicy(ImpalaPolicyNet(1), "mine")
+        >>> policy.move_probabilities(Maze.from_level(26).observations()).shape
+        (62, 5)
     """
 
     def __init__(self, net: nn.Module, name: str = "unnamed", sha256: str = "", card: dict[str, Any] | None = None):

@@ -80,8 +80,20 @@ def unfinished(given: Sequence[Path]) -> list[str]:
 def read_compared_runs(directories: Sequence[Path]) -> list[ComparedRun]:
     """Read one run for each directory; a single directory with several coefficients gives one for each.
 
+    Args:
+        directories: run directories of finished sweeps.
+
+    Returns:
+        The runs, in that order, as :func:`steering.analysis.comparison.compare` takes them.
+
     Raises:
         InputError: if that makes fewer than two, or for a run without a finished level.
+
+    Example:
+        >>> from pathlib import Path
+        >>> runs = read_compared_runs([Path("runs/mine"), Path("runs/again")])  # two finished sweeps
+        >>> [run.name for run in runs]
+        ['region5 in runs/mine', 'region5 in runs/again']
     """
     runs: list[ComparedRun] = []
     for directory in directories:

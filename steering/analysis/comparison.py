@@ -83,6 +83,12 @@ def compare(
     Raises:
         InputError: if the runs' thresholds differ, they share no site or fewer than
             :data:`steering.statistics.bootstrap.FEWEST` mazes, or were swept with another horizon or mode.
+
+    Example:
+        >>> settings = {"sites": "input", "conditions": "subtract", "coefficients": (1, 2), "episodes": 0}
+        >>> run = layer_sweep("region5", levels="26,52,54,92,95,152", out="runs/new", **settings)
+        >>> [arm.name for arm in compare(read_compared_runs([run.directory])).arms]
+        ['region5 x1', 'region5 x2']
     """
     first = runs[0]
     sites, levels = _shared_sites(runs), _shared_levels(runs)

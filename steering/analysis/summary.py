@@ -63,8 +63,16 @@ def summarize_run(directory: str | os.PathLike[str]) -> SweepSummary:
     Args:
         directory: what ``--out`` of ``layer-sweep`` was.
 
+    Returns:
+        The content of its ``summary.json``.
+
     Raises:
         InputError: if there is no finished run.
+
+    Example:
+        >>> summary = summarize_run("runs/mine")
+        >>> [round(site.conditions["subtract"].blindness, 2) for site in summary.sites[:2]]
+        [1.0, 1.0]
     """
     spec = SweepSpec.load(directory)
     with Store.read(Path(directory)) as store:
@@ -91,6 +99,12 @@ def summarize(
 
     Raises:
         InputError: if no level is finished.
+
+    Example:
+        >>> with Store.read("runs/mine") as store:  # of a finished sweep
+        ...     summary = summarize(store, SweepSpec.load("runs/mine"), blindness=0.9)
+        >>> summary.boundary.site
+        'embedder.block1.conv'
     """
     table = OutcomeTable.read(store, spec)
     weights = maze_weights(table)

@@ -58,6 +58,12 @@ class LevelEvaluator:
 
     Raises:
         InputError: for a bad horizon.
+
+    Example:
+        >>> evaluator = LevelEvaluator(as_policy(ImpalaPolicyNet(1)), Maze.from_level(26), horizon=20)
+        >>> clean, ablated = evaluator.outcomes([Intervention(), ablate("embedder.fc", (0,))])
+        >>> clean.tv_clean, evaluator.clean.probabilities.shape
+        (0.0, (62, 5))
     """
 
     def __init__(self, policy: Policy, maze: Maze, horizon: int = HORIZON, *, hooks_only: bool = False) -> None:

@@ -26,6 +26,13 @@ class HookedPolicy:
 
     Args:
         net: maps ``float[n, 3, 64, 64]`` to logits ``[n, 15]`` or to (logits, values ``[n]``); need not be traceable.
+
+    Example:
+        >>> import torch
+        >>> hooked = HookedPolicy(ImpalaPolicyNet(1))
+        >>> logits, values, seen = hooked.run(torch.zeros(2, 3, 64, 64), capture=["embedder.fc"])
+        >>> logits.shape, seen["embedder.fc"].shape
+        (torch.Size([2, 15]), torch.Size([2, 256]))
     """
 
     def __init__(self, net: nn.Module) -> None:

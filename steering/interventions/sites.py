@@ -1,23 +1,19 @@
 """Sites: the places in a network where activations are read and edited.
 
-A site is the input, or the output of a module that runs once, on a path from the input to the
-logits. Sites are listed in topological order of the traced graph, so the index is a depth. All
-properties are derived from the graph of the network at hand:
+A site is the input, or the output of a module that runs once, on a path from the input to the logits. Sites are
+listed in topological order of the traced graph, so the index is a depth. All properties are derived from that graph:
 
 * trunk: every path from the input to the logits passes through the site (a dominator of the
   logits). A vector subtracted inside a residual branch leaves the skip path untouched.
 * affine: everything from the input to the site is affine in the pixels; subtraction there is
   subtraction in the picture, so it works for free.
-* equivalence class: before an affine operation whose only input the site is (and which is its
-  only reader), subtracting a difference of activations is the same as subtracting the next
-  site's difference after it. One experiment, several names.
-* receptive field: side in input pixels of the square that a unit sees; None once it is the
-  image, or not known.
+* equivalence class: before an affine operation whose only input the site is (and its only reader), subtracting a
+  difference of activations is the same as subtracting the next site's after it. One experiment, several names.
+* receptive field: side in input pixels of the square that a unit sees; None once it is the image, or not known.
 
-A network without a graph (``torch.fx`` cannot trace it: control flow that depends on data) has as
-sites the leaf modules in the order in which they ran on a blank frame. Of these only what cannot
-be wrong is said: the input, and the module whose output the logits are, are trunk; for all others
-trunk and affine are None (not known), and no two count as equivalent.
+A network without a graph (``torch.fx`` cannot trace it: control flow that depends on data) has as sites the leaf
+modules in the order in which they ran on a blank frame. Of these only what cannot be wrong is said: the input, and the
+module whose output the logits are, are trunk; for all others it is not known, and no two count as equivalent.
 """
 
 from __future__ import annotations
@@ -57,7 +53,12 @@ _ALIASES = {"pixels": INPUT}
 
 @dataclass(frozen=True)
 class Site:
-    """One site: a place where activations are read and edited."""
+    """One site: a place where activations are read and edited.
+
+    Example:
+        >>> find_site(ImpalaPolicyNet(1), "block1.conv").affine
+        True
+    """
 
     name: str
     """Name of the module whose output it is; ``input`` for the picture."""
@@ -284,8 +285,8 @@ def _run_order(net: nn.Module) -> _Listing:
     sites = [Site(INPUT, 0, OBS_SHAPE, True, True, INPUT, 1, has_value)]
     for name, value, _ in ran:
         if calls[name] == 1 and _is_batch(value):
-            trunk = True if name == end else None
-            sites.append(Site(name, len(sites), tuple(value.shape[1:]), trunk, None, name, None, has_value))
+            shape = tuple(value.shape[1:])
+            sites.append(Site(name, len(sites), shape, name == end or None, None, name, None, has_value))
     return _Listing(tuple(sites), end)
 
 
@@ -344,7 +345,6 @@ def select_sites(spec: str, net: nn.Module) -> list[Site]:
         return [site for site in sites if site.trunk]
     if spec == "all":
         return list(sites)
-    names = [name.strip() for name in spec.split(",") if name.strip()]
-    if not names:
+    if not (names := [name.strip() for name in spec.split(",") if name.strip()]):
         raise InputError("no sites given; use trunk, all or a comma-separated list (see `mazesteer sites`)")
     return sorted({find_site(net, name) for name in names}, key=lambda site: site.depth)

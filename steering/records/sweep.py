@@ -297,7 +297,13 @@ class EffectRecord:
 
 @dataclass(frozen=True)
 class SweepSummary:
-    """All of ``summary.json``: the numbers of a sweep's report."""
+    """All of ``summary.json``: the numbers of a sweep's report.
+
+    Example:
+        >>> summary = summarize_run("runs/mine")  # a finished sweep
+        >>> summary.boundary.site, len(summary.sites)
+        ('embedder.block2.res1.resadd', 4)
+    """
 
     checkpoint: CheckpointId
     """The agent."""

@@ -88,6 +88,15 @@ def replicate(
     Raises:
         InputError: for an unknown name, a site that a finding cannot use, levels of which none can be used, or a
             directory with results of another checkpoint, mode, site, horizon or seed.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from steering.replication.protocol import Settings
+        >>> policy = load_policy("region5")
+        >>> settings = Settings(policy.name, policy.sha256, "embedder.block2.res1.resadd", levels=(26, 54))
+        >>> found = replicate(policy, settings, Path("runs/findings"), names=["noise"])
+        >>> list(found.findings)
+        ['noise']
     """
     findings = chosen(names, settings.mode)
     bench = Setup(policy, settings)

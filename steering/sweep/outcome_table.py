@@ -56,6 +56,11 @@ class OutcomeTable:
     This is the one reader of stored outcomes for statistics, of one run and of several. Total-variation distances up to
     :data:`steering.statistics.bootstrap.TIE` are rounding and count as zero: of an untrained agent all distances are
     so small that what rounding leaves of them would be a share of the cheese's effect.
+
+    Example:
+        >>> from pathlib import Path
+        >>> OutcomeTable.open(Path("runs/mine")).levels  # of a finished sweep
+        [26, 54, 193]
     """
 
     spec: SweepSpec
@@ -69,7 +74,6 @@ class OutcomeTable:
     sums: dict[tuple[int, str, float], np.ndarray] = field(default_factory=dict)
     """By (level, site, coefficient) and bin of cells between mouse and cheese: states, distances to the policy without
     cheese summed over them, under subtraction and left alone: ``float64[len(CELLS), 3]``."""
-
     moved: dict[tuple[int, str, float], list[tuple[float, float]]] = field(default_factory=dict)
     """By (level, site, coefficient), for each draw of the cell: mean distance to the policy on the level with its
     cheese there, under the edit that moves the cheese and left alone, 0 to 1."""

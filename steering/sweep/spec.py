@@ -59,7 +59,13 @@ def labelled(spec: SweepSpec, condition: str, coefficient: float) -> str:
 
 @dataclass(frozen=True)
 class SweepSpec:
-    """The settings that determine a sweep's numbers; ``spec.json`` of its directory."""
+    """The settings that determine a sweep's numbers; ``spec.json`` of its directory.
+
+    Example:
+        >>> spec = SweepSpec("mine", "0" * 64, levels=(26, 54), sites=("input", "fc_policy"), conditions=("add",))
+        >>> spec.results_per_level
+        4
+    """
 
     checkpoint: Name
     """Name of the checkpoint."""

@@ -80,7 +80,13 @@ _ANOTHER = "choose another --out"
 
 
 class Store:
-    """An open results file, a SQLite database; use :meth:`open` as a context manager."""
+    """An open results file, a SQLite database; use :meth:`open` as a context manager.
+
+    Example:
+        >>> with Store.read("runs/mine") as store:  # of a finished sweep
+        ...     print(sum(row.key.condition == "clean" for row in store.rows()))
+        3
+    """
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._db = connection
@@ -134,9 +140,7 @@ class Store:
         try:
             yield cls(connection, path)
         except sqlite3.Error as error:
-            raise InputError(
-                f"{path}: damaged or not usable ({error}); free the disk, or choose another --out"
-            ) from None
+            raise InputError(f"{path}: damaged or not usable ({error}); free the disk, or {_ANOTHER}") from None
         finally:
             connection.close()
 
@@ -235,14 +239,13 @@ class Store:
 
     def rows(self) -> list[Row]:
         """Return all results, in key order."""
-        if self._rows is not None:
-            return list(self._rows)
-        columns = "level, condition, site, coefficient, draw, computed_at, source, " + ", ".join(OUTCOME_FIELDS)
-        query = f"SELECT {columns} FROM outcomes ORDER BY level, condition, site, coefficient, draw"
-        self._rows = tuple(
-            Row(Key(*row[:5]), row[5], Outcome(*(float("nan") if v is None else v for v in row[7:])), row[6])
-            for row in self.select(query, "outcomes", _ROW)
-        )
+        if self._rows is None:
+            columns = "level, condition, site, coefficient, draw, computed_at, source, " + ", ".join(OUTCOME_FIELDS)
+            query = f"SELECT {columns} FROM outcomes ORDER BY level, condition, site, coefficient, draw"
+            self._rows = tuple(
+                Row(Key(*row[:5]), row[5], Outcome(*(float("nan") if v is None else v for v in row[7:])), row[6])
+                for row in self.select(query, "outcomes", _ROW)
+            )
         return list(self._rows)
 
     def profiles(self) -> list[Profile]:

@@ -33,7 +33,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Run:
-    """A finished sweep; made by :func:`load_run` and :func:`steering.workflows.sweep_runs.layer_sweep`."""
+    """A finished sweep; made by :func:`load_run` and :func:`steering.workflows.sweep_runs.layer_sweep`.
+
+    Example:
+        >>> run = load_run("runs/mine")  # a finished sweep
+        >>> run.boundary.site, type(run.plot_blindness()).__name__, run.report().name
+        ('embedder.block2.res1.resadd', 'Figure', 'report.html')
+    """
 
     directory: Path
     """The run directory."""
@@ -118,5 +124,10 @@ def load_run(directory: str | os.PathLike[str]) -> Run:
 
     Raises:
         InputError: there is no finished run, or it is damaged.
+
+    Example:
+        >>> run = load_run("runs/mine")
+        >>> run.spec.levels, len(run.summary.sites)
+        ((26, 54, 193), 4)
     """
     return Run(Path(directory), SweepSpec.load(directory), summarize_run(directory))

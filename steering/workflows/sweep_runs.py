@@ -119,6 +119,12 @@ def layer_sweep(
 
     Raises:
         InputError: for what the command refuses, in the same words.
+
+    Example:
+        >>> settings = {"sites": "input", "conditions": "subtract", "episodes": 0}
+        >>> run = layer_sweep("region5", levels=[26, 54], out="runs/new", **settings)
+        >>> run.spec.levels, round(run.summary.sites[0].conditions["subtract"].blindness, 2)
+        ((26, 54), 1.0)
     """
     check_kind(isinstance(checkpoint, str | os.PathLike), checkpoint, "a shipped name or a file", "layer_sweep")
     known = [each.name for each in fields(SweepOptions)]
