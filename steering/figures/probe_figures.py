@@ -61,7 +61,7 @@ def probe_figure(summary: ProbeSummary) -> go.Figure:
     """
     sites, asked = summary.sites, summary.asked[APART]
     figure = _panels(
-        "next move told rightly, mazes held out",
+        "next move named correctly, mazes held out",
         f"next move to the cheese where the corner asks for another ({asked} frames)",
         "where the cheese is",
     )
@@ -79,7 +79,7 @@ def probe_figure(summary: ProbeSummary) -> go.Figure:
     for panel in (1, 2):
         figure.update_yaxes(range=[0, 1.05], title="accuracy (dashed: surroundings)", row=panel)
     figure.update_yaxes(range=[-0.25, 1.05], title="share", row=3)
-    _finish(figure, sites, 1130)
+    _finish(figure, sites, 900)
     return figure
 
 
@@ -92,7 +92,7 @@ def _move_lines(figure: go.Figure, summary: ProbeSummary, name: str) -> None:
     _line(figure, summary.sites, shuffled, f"{said}, shuffled labels", colour, panel, dash="dot")
     around = summary.surroundings[name].value
     if around is not None:
-        figure.add_hline(y=around, line={"color": colour, "dash": "dash", "width": 1}, row=panel, col=1)
+        figure.add_hline(y=around, line={"color": colour, "dash": "dash", "width": 2}, row=panel, col=1)
 
 
 def _cell_lines(figure: go.Figure, sites: Sequence[ProbedSite]) -> None:
@@ -130,7 +130,7 @@ def representation_figure(summary: ProbeSummary) -> go.Figure:
     _edge(figure, sites, Reading(REPRESENTATIONAL, what, "up to", held.site, held.low, held.high), 1)
     figure.update_yaxes(title="1, 1, 0: the same everywhere", rangemode="tozero", row=1)
     figure.update_yaxes(type="category", title="path length", row=2)
-    _finish(figure, sites, 860)
+    _finish(figure, sites, 760)
     return figure
 
 

@@ -37,7 +37,7 @@ def readout_figure(found: ReadoutSummary) -> go.Figure:
         cols=1,
         shared_xaxes=True,
         vertical_spacing=0.09,
-        subplot_titles=("next move to the cheese told rightly", "right in both mazes of a detour to the cheese"),
+        subplot_titles=("next move to the cheese named correctly", "right in both mazes of a detour to the cheese"),
     )
     for view, colour in _COLOURS.items():
         last = [_last(site, view) for site in found.sites]
@@ -58,7 +58,7 @@ def readout_figure(found: ReadoutSummary) -> go.Figure:
     figure.update_yaxes(range=[-0.03, 1.05], title="share")
     figure.update_xaxes(categoryorder="array", categoryarray=names(found.sites), tickangle=-50)
     legend, margin = {"orientation": "h", "y": -0.22}, {"l": 70, "r": 150, "t": 40, "b": 190}
-    figure.update_layout(template="simple_white", height=900, margin=margin, legend=legend)
+    figure.update_layout(template="simple_white", height=760, margin=margin, legend=legend)
     return figure
 
 
@@ -124,7 +124,7 @@ def learning_figure(found: ReadoutSummary, *, narrow: bool = False) -> go.Figure
     figure.update_xaxes(type="log", title="frames", tickvals=counts, ticktext=[f"{each:,}" for each in counts])
     figure.update_annotations(font_size=11)
     figure.update_yaxes(range=[0.2, 1.02])
-    figure.update_yaxes(title="next move to the cheese told rightly", col=1)
+    figure.update_yaxes(title="next moves named correctly", col=1)
     legend, margin = {"orientation": "h", "y": -0.25}, {"l": 70, "r": 130, "t": 40, "b": 110}
     figure.update_layout(template="simple_white", height=440, margin=margin, legend=legend)
     if narrow:

@@ -18,7 +18,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from steering.experiments.conditions import BY_NAME, CONDITIONS, CONTROLS, MAIN
-from steering.marks.colours import GREY, RUN_COLOURS, TRICK, run_colours
+from steering.marks.colours import GREY, RUN_COLOURS, TRICK, named_runs, run_colours
 from steering.marks.site_axis import (
     Site,
     is_duplicate,
@@ -48,7 +48,7 @@ _GOAL = "corner"  # of the detours shown
 _LOCATED = ((0, f"{_GOAL} detour's effect\nthat its place carries"), (1, "... that the mouse's\nplace carries"))
 _FOLLOWED = f"{_GOAL} detours that a 3x3\nreadout at the mouse follows"
 _PANELS = {  # each with what the surroundings tell, if there is one
-    "next_move": ("next move to the cheese\n(share told rightly)", "surroundings"),
+    "next_move": ("next move to the cheese\n(share named correctly)", "surroundings"),
     "apart": ("where the corner asks\nfor another move", "apart_surroundings"),
     "cell": ("cheese's cell\n(variance explained)", None),
 }
@@ -107,9 +107,9 @@ def compare_figure(found: Comparison) -> Figure:
     """Draw blindness over depth, below it what was measured of planning and what probes read, on one axis of sites.
 
     Where runs have readouts at the mouse, these stand in place of the next moves that probes read from whole maps.
-    A line a run; with more runs than the palette has colours, along one scale and without intervals. Dotted: the
-    threshold of the boundary's rule, and half of a detour's effect. Dashed: what walls within three cells and the
-    cheese's direction tell.
+    A line a run. With more runs than the palette has colours they are along one scale, some are named, and none has
+    intervals. Dotted: the threshold of the boundary's rule, and half of a detour's effect. Dashed: what walls within
+    three cells and the cheese's direction tell.
     """
     readings = found.readings
     few = len(found.arms) <= len(RUN_COLOURS)
@@ -129,13 +129,13 @@ def compare_figure(found: Comparison) -> Figure:
         for i, colour in enumerate(run_colours(len(found.arms)))
     ]
     swept, twins = [place[fact.name] for fact in found.facts], [is_duplicate(fact) for fact in found.facts]
-    for run, style in zip(found.arms, styles, strict=True):
+    for run, style, named in zip(found.arms, styles, named_runs(len(found.arms)), strict=True):
         columns = [
             [point.blindness for point in run.curve],
             [point.low for point in run.curve],
             [point.high for point in run.curve],
         ]
-        _draw(upper, swept, columns if few else columns[:1], style, twins, run.name)
+        _draw(upper, swept, columns if few else columns[:1], style, twins, run.name if named else "_")
     upper.axhline(found.thresholds.blindness, color="0.5", lw=0.8, ls=":")
     upper.set_ylabel(f"blindness ({len(found.levels)} mazes)")
     known = [point.blindness for run in found.arms for point in run.curve if point.blindness is not None]
