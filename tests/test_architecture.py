@@ -34,7 +34,7 @@ FLOORS: tuple[dict[str, str], ...] = (
      "videos": "frames ffmpeg encode fields plots scene stage chart side_by_side rollout_film"},
     {
         "steering.interventions": "graph sites hooks partial vectors places edit_kinds edits",
-        "steering.statistics": "bootstrap boundary formatting paired sample_size seeding",
+        "steering.statistics": "bootstrap boundary formatting paired sample_size seeding sequential",
     },
     {"steering.experiments": "conditions outcome exact profiles levels vector_kinds edit_text level_conditions "
                              "sampled"},
@@ -54,7 +54,7 @@ FLOORS: tuple[dict[str, str], ...] = (
                          "readout_figures written_figures sweep_figures hero_figure comparison_figures"},
     {"steering.reports": "captions page first_screen network_diagram sweep_report comparison_report"},
     {"steering": "bench bench_films bench_device doctor"},
-    {"steering.workflows": "progress outputs finished kept_vectors sweep_runs control"},
+    {"steering.workflows": "progress live_chart outputs finished kept_vectors sweep_runs control"},
     {"steering.cli": "options"},
     {"steering.cli.given": "edit_options vector"},
     {"steering.cli": "layer_sweep agents compare films probes planning replicate app __main__"},

@@ -1,4 +1,4 @@
-"""The number of levels that an interval of a given width needs, from a pilot run (``mazesteer power``)."""
+"""The number of levels that an interval of a given width needs: from a pilot run, or as the sweep goes on."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from envs.stored.ranges import AtMostOne, Count, Line, Name, Number
 from steering.analysis.summary import maze_weights, trunk_curves
 from steering.experiments.conditions import MAIN
 from steering.statistics import bootstrap, boundary
+from steering.statistics.boundary import Curves, ThresholdPair
 from steering.statistics.sample_size import levels_needed
+from steering.statistics.sequential import LookPlan, SequentialStop, SiteInterval
 from steering.sweep.outcome_table import OutcomeTable
+from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store
 
 
@@ -93,5 +96,38 @@ def _edge(table: OutcomeTable, directory: Path) -> list[str]:
         raise InputError(f"{directory}: no trunk site was swept; name one with --site")
     with Store.open(directory) as store:
         rule = store.thresholds()
-    found = boundary.find_boundary(curves, blindness=rule.blindness, competence=rule.competence)
-    return [name for name in (found.site, found.next_site) if name is not None]
+    return edge_sites(curves, rule)
+
+
+def edge_sites(curves: Curves, rule: ThresholdPair) -> list[str]:
+    """Return the boundary's site and the next; the first or the last alone where there is no other."""
+    last = boundary.reach(curves, rule.blindness, rule.competence).site
+    reached = 0 if last is None else curves.sites.index(last) + 1
+    return list(curves.sites[max(reached - 1, 0) : reached + 1])
+
+
+def end_at_look(store: Store, spec: SweepSpec, plan: LookPlan, rule: ThresholdPair) -> SequentialStop:
+    """Return what a look finds: whether the intervals at the boundary and behind it are narrow enough.
+
+    Args:
+        store: the run's results; all levels of ``spec`` must be finished.
+        spec: the sweep up to this look: its first levels.
+        plan: the looks.
+        rule: least blindness and competence up to the boundary.
+
+    Returns:
+        The record of a sweep that ends here.
+
+    Raises:
+        InputError: no trunk site was swept.
+    """
+    table = OutcomeTable.read_trunk(store, spec, MAIN, spec.coefficients[0])
+    weights = maze_weights(table)
+    curves = trunk_curves(table, weights)
+    assert curves is not None and tuple(table.levels) == spec.levels
+    found = []
+    for site in edge_sites(curves, rule):
+        low, high = plan.interval(*table.distances(MAIN, site), weights)
+        found.append((SiteInterval(site, bootstrap.defined(low), bootstrap.defined(high)), plan.narrow(low, high)))
+    narrow = all(is_narrow for _, is_narrow in found)
+    return SequentialStop(plan, len(spec.levels), plan.confidence, tuple(each for each, _ in found), narrow)

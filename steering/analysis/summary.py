@@ -38,9 +38,12 @@ from steering.records.sweep import (
 )
 from steering.statistics import bootstrap, boundary
 from steering.statistics.boundary import Reach, ThresholdPair
+from steering.statistics.sequential import SequentialStop
 from steering.sweep.outcome_table import Columns, OutcomeTable
 from steering.sweep.spec import SweepSpec, labelled
 from steering.sweep.store import Store
+
+STOP = "stop"  # what the store calls the end of a sweep that was to stop by itself
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,7 @@ def summarize(
         effects=tuple(effects(table)),
         spread=effect_spread(basis.clean.tv_no_cheese),
         mode=spec.mode,
+        stop=next(iter(store.meta(STOP, list[SequentialStop], [])), None),
     )
 
 

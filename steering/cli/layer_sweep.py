@@ -47,6 +47,10 @@ def layer_sweep(
     ] = None,
     levels: Annotated[str | None, typer.Option(help="Level seeds to look at: 0:64, or 3,7,12.")] = None,
     n_levels: Annotated[int | None, number("n-levels", "Take the first N levels that qualify (default: 32).")] = None,
+    until_width: Annotated[
+        float | None,
+        number("width", "Stop at a look where the intervals of blindness are so narrow (at most 256 levels)."),
+    ] = None,
     sites: Annotated[str, typer.Option(help="Sites to sweep: trunk, all, or names separated by commas.")] = "trunk",
     conditions: Annotated[str, typer.Option(help=f"Any of {', '.join(CONDITIONS)}, by commas.")] = ",".join(
         DEFAULT_CONDITIONS
@@ -92,6 +96,9 @@ def layer_sweep(
     ] = 0.8,
     as_json: AsJson = False,
     quiet: Quiet = False,
+    chart: Annotated[
+        bool, typer.Option("--chart/--no-chart", help="Show blindness so far while the sweep runs.")
+    ] = True,
 ) -> None:
     """Subtract the cheese vector at every layer and report where that stops blinding the agent."""
     from agents.checkpoints.stated import Stated
@@ -107,6 +114,7 @@ def layer_sweep(
         checkpoint=asked[0],
         levels=levels,
         n_levels=n_levels,
+        until_width=until_width,
         sites=sites,
         conditions=tuple(name.strip() for name in conditions.split(",") if name.strip()),
         coefficients=numbers(coefficients, "--coefficients", "coefficient"),
@@ -127,6 +135,7 @@ def layer_sweep(
         edits=tuple(edit or ()),
         foreign_vectors=foreign,
         save_vectors=save_vectors,
+        chart=chart,
     )
     if as_json:
         with contextlib.redirect_stdout(sys.stderr):  # what is told of each run on the way

@@ -26,6 +26,7 @@ from envs.stored.ranges import (
 from steering.experiments.levels import SkipReason
 from steering.records.boundary import BoundarySummary
 from steering.records.sites import SiteFacts
+from steering.statistics.sequential import SequentialStop
 
 
 @dataclass(frozen=True)
@@ -331,3 +332,5 @@ class SweepSummary:
     """Mazes that blindness is about."""
     mode: Mode = "hard"
     """Procgen's mode of the levels: ``hard`` or ``easy``."""
+    stop: SequentialStop | None = None
+    """The end of a sweep that was to stop when its intervals are narrow; null: it was not."""

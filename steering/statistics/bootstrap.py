@@ -105,23 +105,28 @@ def interval(samples: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.
     return low, high
 
 
-def blindness_interval(tv_edited: np.ndarray, tv_clean: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
-    """Return the 95% interval of :func:`blindness`, by :func:`ratio_interval`.
+def blindness_interval(
+    tv_edited: np.ndarray, tv_clean: np.ndarray, weights: np.ndarray, level: float = LEVEL
+) -> tuple[float, float]:
+    """Return the interval of :func:`blindness`, by :func:`ratio_interval`.
 
     Args:
         tv_edited: total variation to the policy without cheese under the edit, ``float[n]``.
         tv_clean: the same of the policy left alone, ``float[n]``.
         weights: ``float[draws, n]`` from :func:`counts`.
+        level: its confidence.
 
     Returns:
         Low and high end, at most 1; NaN where the cheese changes nothing in any maze.
     """
-    low, high = ratio_interval(tv_edited, tv_clean, weights)
+    low, high = ratio_interval(tv_edited, tv_clean, weights, level)
     return 1.0 - high, 1.0 - low
 
 
-def ratio_interval(top: np.ndarray, bottom: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
-    """Return the 95% interval of ``sum(top) / sum(bottom)``.
+def ratio_interval(
+    top: np.ndarray, bottom: np.ndarray, weights: np.ndarray, level: float = LEVEL
+) -> tuple[float, float]:
+    """Return the interval of ``sum(top) / sum(bottom)``.
 
     Studentized bootstrap (Efron and Tibshirani 1993, section 12.5) with the linearized standard error of a ratio: a few
     mazes hold most of a sum, and there it covers where percentile and BCa intervals fall short. Its ends are set apart
@@ -133,11 +138,12 @@ def ratio_interval(top: np.ndarray, bottom: np.ndarray, weights: np.ndarray) -> 
         top: numerator of each maze, not negative, ``float[n]``.
         bottom: denominator of each maze, not negative, ``float[n]``.
         weights: ``float[draws, n]`` from :func:`counts`.
+        level: its confidence; the tails beyond it need a resample each, at least.
 
     Returns:
         Low and high end, 0 or more; NaN where ``bottom`` sums to 0.
     """
-    total = bottom.sum()
+    total, tail = bottom.sum(), (1.0 - level) / 2.0
     if not total > 0:
         return float("nan"), float("nan")
     ratio = top.sum() / total
@@ -155,15 +161,15 @@ def ratio_interval(top: np.ndarray, bottom: np.ndarray, weights: np.ndarray) -> 
         with np.errstate(divide="ignore", invalid="ignore"):
             t = shift / np.where(spread > NO_SPREAD * error, spread, 0.0)
         t = np.sort(t[~np.isnan(t)])
-        k = int(TAIL * (len(t) + 1))
-        studentized = -error * _allowance(residual, bottom) * t[[-k, k - 1]] if k else np.array([np.inf])
+        k = int(tail * (len(t) + 1))
+        studentized = -error * _allowance(residual, bottom, tail) * t[[-k, k - 1]] if k else np.array([np.inf])
         ends = studentized if np.isfinite(studentized).all() else None
     if ends is None:
-        ends = np.nanquantile(shift, [TAIL, 1.0 - TAIL])
+        ends = np.nanquantile(shift, [tail, 1.0 - tail])
     return float(max(ratio + min(ends[0], 0.0), 0.0)), float(ratio + max(ends[1], 0.0))
 
 
-def _allowance(residual: np.ndarray, bottom: np.ndarray) -> float:
+def _allowance(residual: np.ndarray, bottom: np.ndarray, tail: float = TAIL) -> float:
     """Return the factor, 1 or more, by which a few mazes make the linearized standard error of a ratio too sure.
 
     A maze that holds a share ``h`` of the denominator pulls the ratio to itself, so its residual is too small by
@@ -173,6 +179,7 @@ def _allowance(residual: np.ndarray, bottom: np.ndarray) -> float:
     Args:
         residual: of each maze, not all 0, ``float[n]``.
         bottom: denominator of each maze, ``float[n]``.
+        tail: share of the studies beyond each end of the interval.
     """
     from scipy.special import ndtri, stdtrit
 
@@ -182,7 +189,7 @@ def _allowance(residual: np.ndarray, bottom: np.ndarray) -> float:
     even = 1.0 / len(residual)
     uneven = (squares @ squares) / squares.sum() ** 2 - even  # 0: all mazes have the same
     freedom = max(2.0 / max(uneven, even**2), 2.0)
-    student = stdtrit(freedom, 1.0 - TAIL) / ndtri(1.0 - TAIL)
+    student = stdtrit(freedom, 1.0 - tail) / ndtri(1.0 - tail)
     return float(np.sqrt((pulled @ pulled) / squares.sum()) * student)
 
 

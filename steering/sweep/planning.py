@@ -20,7 +20,7 @@ from envs.errors import RANGES, InputError, counted, nearest
 from envs.maze import Maze
 from envs.stored.ranges import Mode
 from envs.stored.sources import MOST_WEIGHTS, read_file
-from steering.experiments.conditions import DEFAULT_CONDITIONS, EDIT
+from steering.experiments.conditions import DEFAULT_CONDITIONS, EDIT, MAIN
 from steering.experiments.edit_text import read_edits
 from steering.experiments.level_conditions import Given
 from steering.experiments.levels import (
@@ -35,6 +35,7 @@ from steering.experiments.outcome import HORIZON
 from steering.interventions.sites import enumerate_sites, select_sites
 from steering.records.sites import SiteFacts, site_facts
 from steering.statistics import boundary
+from steering.statistics.sequential import MOST, LookPlan
 from steering.sweep.artifacts import DATABASE
 from steering.sweep.executors import Checkpoint, Cluster, dask, local
 from steering.sweep.run import Executor
@@ -57,7 +58,9 @@ class SweepOptions:
     levels: str | None = None
     """Seeds, such as ``0:64`` or ``3,7``; null: the first that qualify."""
     n_levels: int | None = None
-    """Number of qualifying levels, 1 or more; null: :data:`DEFAULT_LEVELS`."""
+    """Number of qualifying levels, 1 or more; null: :data:`DEFAULT_LEVELS`, or the most that ``until_width`` takes."""
+    until_width: float | None = None
+    """Width of the intervals of blindness at which the sweep ends early, .001 to 2; null: it does all levels."""
     sites: str = "trunk"
     """``trunk``, ``all`` or names with commas."""
     conditions: tuple[str, ...] = DEFAULT_CONDITIONS
@@ -98,6 +101,13 @@ class SweepOptions:
     """True to take vectors of other agents in them."""
     save_vectors: bool = False
     """True to write the cheese vectors of each level and site, too."""
+    chart: bool = True
+    """Whether blindness by site is shown while the sweep goes on."""
+
+    @property
+    def wanted(self) -> int:
+        """Return the number of levels to look for where no seeds are named."""
+        return self.n_levels or (DEFAULT_LEVELS if self.until_width is None else MOST)
 
 
 def plan_sweep(
@@ -134,7 +144,11 @@ def plan_sweep(
         edits=tuple(str(edit) for edit in edits),
     )
     candidates = parse_levels(options.levels) if options.levels is not None else None
-    check_size(asked, len(candidates) if candidates is not None else options.n_levels or DEFAULT_LEVELS)
+    if options.until_width is not None:
+        LookPlan(options.until_width, options.wanted if candidates is None else len(candidates))
+        if MAIN not in asked.conditions or not any(site.trunk for site in sites):
+            raise InputError(f"until-width: judges by `{MAIN}` at trunk sites; add both, or leave it out")
+    check_size(asked, len(candidates) if candidates is not None else options.wanted)
     used, skipped = _levels(options, mode, candidates, progress)
     for edit, maze in itertools.product(edits, used):
         edit.check_maze(maze)
@@ -143,6 +157,7 @@ def plan_sweep(
         levels=tuple(int(maze.level or 0) for maze in used),
         skipped=tuple(each.level for each in skipped),
     )
+    LookPlan.of(options.until_width, len(spec.levels))
     rows = [(int(maze.level or 0), True, "", maze.features()) for maze in used]
     rows += [(each.level, False, each.words, {}) for each in skipped]
     return spec, rows, site_facts(enumerate_sites(policy.net))
@@ -207,8 +222,7 @@ def _levels(
     if candidates is not None:
         used, skipped = qualifying_levels(candidates, None, mode, options.vector, progress)
     else:
-        wanted = options.n_levels or DEFAULT_LEVELS
-        used, skipped = first_levels(wanted, mode, options.vector, progress)
+        used, skipped = first_levels(options.wanted, mode, options.vector, progress)
     if not used:
         raise InputError(
             f"--levels {options.levels}: none of {counted(len(skipped), 'level')} qualifies "

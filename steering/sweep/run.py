@@ -43,6 +43,7 @@ def run_sweep(
     execute: Executor,
     *,
     progress: Callable[[int, int], None] | None = None,
+    seen: Callable[[Result], None] | None = None,
 ) -> int:
     """Compute and store the results that the store lacks.
 
@@ -54,6 +55,7 @@ def run_sweep(
         store: the run's results, open.
         execute: computes units, and gives results as they come (:mod:`steering.sweep.executors`).
         progress: told ``(done, total)`` in units, at the beginning and after each.
+        seen: given each result when it is stored, before ``progress`` is told of it.
 
     Returns:
         The number of units that were computed.
@@ -72,6 +74,8 @@ def run_sweep(
             for name, data in result.files:
                 write_atomic(folder / name, data)
             store.add(result.rows, result.sums)
+            if seen is not None:
+                seen(result)
             if progress is not None:
                 progress(done, len(units))
     return len(units)

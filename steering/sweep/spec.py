@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -150,6 +150,13 @@ class SweepSpec:
         return len(REFERENCES) + len(self.coefficients) * sum(
             self.draws_of(name) * (len(self.sites) if BY_NAME[name].at_one_site else 1) for name in self.conditions
         )
+
+    def first(self, count: int) -> SweepSpec:
+        """Return the sweep of the first ``count`` levels, as a sweep of so many would have been from the start."""
+        levels = self.levels[:count]
+        if levels == self.levels:
+            return self
+        return replace(self, levels=levels, skipped=tuple(level for level in self.skipped if level < max(levels)))
 
     def draws_of(self, condition: str) -> int:
         """Return the number of results per site and coefficient: several for what is drawn at random."""

@@ -135,6 +135,8 @@ def print_summary(summary: SweepSummary, answer: str, to: Console) -> None:
         if not column.across_worlds
     ]
     to.print("\n" + answer + "\n")
+    if summary.stop is not None:
+        to.print(summary.stop.words + "\n")
     if to.width >= WIDE:
         to.print(console_table(headings, rows))
     else:

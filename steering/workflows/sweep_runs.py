@@ -6,7 +6,7 @@ import operator
 import os
 import shlex
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -18,20 +18,27 @@ from agents.checkpoints.zoo import load_stated
 from envs.errors import RANGES, InputError, check_kind, counted, nearest, told_if_stopped
 from envs.files import locked, write_atomic
 from envs.stored.json_records import to_json
+from steering.analysis.power import end_at_look
+from steering.analysis.summary import STOP
 from steering.experiments.conditions import MAIN
 from steering.films.example_fields import keep_examples
 from steering.records.boundary import IndexedRun, RunIndex
 from steering.records.sweep import SweepSummary
 from steering.statistics.boundary import ThresholdPair
+from steering.statistics.sequential import LookPlan, SequentialStop
 from steering.sweep.artifacts import INDEX, read_index
+from steering.sweep.executors import Checkpoint
 from steering.sweep.planning import SweepOptions, executor, plan_sweep, read_checkpoint
 from steering.sweep.provenance import used_versions
 from steering.sweep.run import run_sweep
+from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store, run_directory
+from steering.sweep.units import Result
 from steering.workflows.finished import Run, load_run
 from steering.workflows.kept_vectors import keep_given, keep_vectors
+from steering.workflows.live_chart import LiveChart
 from steering.workflows.outputs import Outputs, console, print_outputs, write_outputs
-from steering.workflows.progress import bar, doing
+from steering.workflows.progress import Update, bar, doing, is_silent
 
 ANOTHER = "choose another --out"
 
@@ -71,9 +78,7 @@ def run_layer_sweep(options: SweepOptions, command: str = "") -> Outputs:
             thresholds = ThresholdPair(options.blindness, options.competence)
             store.describe("thresholds", thresholds)
             store.add_levels(rows)
-            spec.save(directory)
-            with bar("sweeping", "parts of levels") as progress:
-                run_sweep(spec, directory, store, executor(options, spec, checkpoint), progress=progress)
+            spec = _sweep(options, spec, store, checkpoint)
             policy = checkpoint.policy()
             keep_given(checkpoint.given, directory)
             if options.save_vectors:
@@ -82,6 +87,42 @@ def run_layer_sweep(options: SweepOptions, command: str = "") -> Outputs:
             with doing("drawing example fields, then writing the report"):
                 keep_examples(policy, store, spec, directory)
                 return write_outputs(store, spec, directory, thresholds)
+
+
+def _sweep(options: SweepOptions, spec: SweepSpec, store: Store, checkpoint: Checkpoint) -> SweepSpec:
+    """Compute what is missing, up to the look that ends the sweep or all of it; return the sweep that was done.
+
+    The looks go by the order of the levels and not by that in which results arrive, so the end is the same on one
+    worker or many, resumed or not.
+    """
+    plan, thresholds = (
+        LookPlan.of(options.until_width, len(spec.levels)),
+        ThresholdPair(options.blindness, options.competence),
+    )
+    chart = LiveChart(store, spec, thresholds) if options.chart and not is_silent() else None
+    note = ""
+
+    def noting(update: Update) -> Callable[[int, int], None]:
+        return lambda done, total: update(done, total, note)
+
+    def seen(result: Result) -> None:
+        nonlocal note
+        note = chart.add(result.rows) if chart is not None else ""
+
+    if store.meta(STOP, list[SequentialStop], []):
+        store.describe(STOP, [])  # of an earlier command
+    for count in (len(spec.levels),) if plan is None else plan.looks:
+        part = spec.first(count)
+        part.save(options.out)
+        execute = executor(options, part, checkpoint)
+        with bar("sweeping", "parts of levels") as update:
+            run_sweep(part, options.out, store, execute, progress=noting(update), seen=seen)
+        if plan is not None:
+            stop = end_at_look(store, part, plan, thresholds)
+            store.describe(STOP, [stop])
+            if stop.narrow:
+                break
+    return part
 
 
 def layer_sweep(

@@ -83,7 +83,12 @@ def terminal(path: Path) -> Iterator[TextIO]:
     with open(its, "w", encoding="utf-8") as file:
         yield file
         file.flush()
-        path.write_bytes(os.read(ours, 65536))
+        os.set_blocking(ours, False)
+        parts = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                parts.append(os.read(ours, 65536))
+        path.write_bytes(b"".join(parts))
     os.close(ours)
 
 
@@ -109,7 +114,8 @@ def test_a_bar_is_drawn_where_it_can_move_and_lines_are_written_everywhere_else(
     with opened(tmp_path / "stderr") as file, monkeypatch.context() as patch:
         patch.setattr(sys, "stderr", file)
         with bar("sweeping") as update:
-            update(1, 2)
+            update(1, 2, "so far\nin full")
     text = (tmp_path / "stderr").read_text()
     assert ("\x1b" in text) == drawn
     assert ("sweeping: 1 of 2, elapsed" in text) == (not drawn)
+    assert "so far" in text and ("in full" in text) == drawn, "above a bar the whole note, in a line its first"
