@@ -22,11 +22,11 @@ from steering.records.comparison import LossCurve
 TOLERANCE = 0.05
 RULE = (
     "A bump is a stretch of one stage where the loss lies above its lower convex envelope, over the logarithm of the "
-    f"samples. It is marked if it is more than {TOLERANCE:.0%} of the fall of the loss in that stage."
+    f"samples. It is marked where it lies above by more than {TOLERANCE:.0%} of the fall of the loss in that stage."
 )
 _LOSS = f"the loss; shaded stretches are bumps. {RULE}"
-_NO_HISTORY = "empty, since no loss is known (--history adds that of a training's --out)."
-_NO_LOSS = "empty, since the history of this training has no two looks at one stage with a loss."
+_NO_HISTORY = "empty, since no loss is known; --history RUN adds that of a training, RUN being its --out."
+_NO_LOSS = "empty, since the history of this training has no loss curve (two looks at one stage)."
 _BESIDE = 1.25  # how far beside another snapshot of the same count one is drawn at most, as a ratio of counts
 
 

@@ -266,4 +266,4 @@ def test_the_caption_says_what_is_known_of_the_loss(tmp_path: Path) -> None:
     assert "The history has no loss curve for: ppo." in text and "A bump is a stretch" in text
     text = shown(first, {**last, "loss": 0.2}, {**last, "count": 8192, "loss": 0.1})
     assert "A bump is a stretch" in text and "no loss" not in text
-    assert "or, where that is nowhere (open markers), at input." in text
+    assert "or at input where that is nowhere (open markers)." in text

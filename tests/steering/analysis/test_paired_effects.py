@@ -329,7 +329,9 @@ def test_the_answer_names_the_threshold_that_fails(summary: SweepSummary) -> Non
         return replace(site, conditions=site.conditions | {"subtract": row}) if site.name == RES3 else site
 
     other = replace(summary, sites=tuple(failing(site) for site in summary.sites))
-    assert f"at {RES3} (competence " in conclude_sweep(other) and "-> 0.60, below 0.8)" in conclude_sweep(other)
+    assert f"At {RES3} it no longer does (competence " in conclude_sweep(
+        other
+    ) and "-> 0.60, below 0.8)" in conclude_sweep(other)
     assert "blindness 0" not in conclude_sweep(other).split("Blindness")[0]
 
 
