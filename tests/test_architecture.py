@@ -39,11 +39,13 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"steering.experiments": "conditions outcome exact profiles levels vector_kinds edit_text level_conditions "
                              "sampled"},
     {"steering.records": "sites boundary sweep probes planning readouts readings comparison examples replication"},
+    {"steering.records.anatomy": "interference_site summary"},
     {"steering.sweep": "artifacts provenance spec recordings store outcome_table units executors run planning"},
     {"steering.planning": "pairs readers behaviour located maps measure rows summary located_summary run"},
     {"steering.probes": "score_records data ridge convolutional summary surroundings scores curves "
                         "position_dependence run"},
     {"steering.readouts": "frames learners windows measure summary run directions written written_summary written_run"},
+    {"steering.anatomy": "gram interference interference_summary run"},
     {"steering.analysis": "paired_effects readings distances summary power conclusion compared_runs "
                           "development comparison_readings comparison"},
     {"steering.replication": "tracking protocol store own_vectors transfer channels cheese_probe behaviour levels run"},
@@ -52,11 +54,12 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"steering.marks": "colours site_axis"},
     {"steering.figures": "tables weighting_figures static_figures probe_figures planning_figures "
                          "readout_figures written_figures sweep_figures hero_figure comparison_figures"},
+    {"steering.figures.anatomy": "interference_figures"},
     {"steering.reports": "captions page first_screen network_diagram sweep_report comparison_report"},
     {"steering": "bench bench_films bench_device doctor"},
     {"steering.workflows": "progress live_chart outputs finished kept_vectors sweep_runs control"},
     {"steering.cli": "options"},
-    {"steering.cli.given": "edit_options vector"},
+    {"steering.cli.given": "edit_options vector", "steering.cli.anatomy": "command"},
     {"steering.cli": "layer_sweep agents compare films probes planning replicate app __main__"},
 )  # fmt: skip
 # Where each file stands: (floor, room, place in it).
@@ -86,16 +89,18 @@ FREE_OF_TORCH = (
     "videos",
     "steering.statistics",
     "steering.records",
+    "steering.records.anatomy",
     "steering.analysis",
     "steering.marks",
     "steering.figures",
+    "steering.figures.anatomy",
     "steering.reports",
 )
 NO_TORCH = [name for name, (_, room, _) in PLACES.items() if room in FREE_OF_TORCH and name != "envs.training.vec_env"]
 NO_TORCH += [*PACKAGES, *(room for rooms in FLOORS for room in rooms), "agents.checkpoints.cards", "steering.doctor"]
 NO_TORCH += ["agents.checkpoints.stated", "agents.sessions.history", "steering.films.move_fields"]
 NO_TORCH += [f"steering.probes.{name}" for name in ("score_records", "summary", "curves")]
-NO_TORCH += [name for name, (_, room, _) in PLACES.items() if room in ("steering.cli", "steering.cli.given")]
+NO_TORCH += [name for name, (_, room, _) in PLACES.items() if room.startswith("steering.cli")]
 NO_TORCH += [f"steering.workflows.{name}" for name in ("progress", "outputs", "finished")]
 MOST_FILES = 10  # of a room
 MOST_LINES = 350  # of a file

@@ -14,6 +14,7 @@ import typer
 
 from envs.errors import InputError, counted
 from steering.cli import agents, compare, films, planning, probes, replicate
+from steering.cli.anatomy import command as anatomy
 from steering.cli.given import vector
 from steering.cli.given.edit_options import Edits, Foreign, VectorFile, conditions_asked, read_given
 from steering.cli.layer_sweep import layer_sweep
@@ -62,7 +63,7 @@ def begin(
 
 
 app.command("layer-sweep")(layer_sweep)
-for part in (agents, vector, films, probes, planning, replicate, compare):
+for part in (agents, vector, films, probes, planning, anatomy, replicate, compare):
     app.add_typer(part.commands)
 STOPPED_BY = (signal.SIGINT, signal.SIGTERM)
 GRACE = 10  # seconds from a signal until whatever still hangs is ended by the system

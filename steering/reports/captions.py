@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 MARKS = """Free (shaded): the network is affine in the pixels there, so subtraction changes the picture only. Local
@@ -139,6 +140,12 @@ FIGURES = {
         norm). Line: up to where half of the cheese's effect is that of the start. Blank: fewer than 16 mazes have
         such states.""",
     ),
+    "interference": (
+        "How far the vectors of different cells are from orthogonal",
+        """Cosines between the cheese vectors of two cells of a maze, and share of random sums of vectors that tell
+        which vectors are in them. Grey: random directions, in as many dimensions as the site has (dotted) and as its
+        activations use (dashed). {interferes}""",
+    ),
     "compare-curves": (
         "",
         """One colour a run, over the same {mazes} mazes. Dotted: the threshold of the boundary; pale: 95%
@@ -216,6 +223,20 @@ COMPARED_PLANNING = """Detours followed: share of pairs whose most likely move i
     effect. Handoff: the first where the mouse's place carries more than they do. Arrival: the first where it
     carries half of the most it ever does. Spread: no handoff, and from there on the changed walls alone carry less
     than half."""
+# The sections of figures: anchor, title, what is in it.
+SECTIONS = {
+    "trick": ("Does the trick work?", "blindness by layer, distance, position and threshold; the table of sites"),
+    "place": ("Does it plan, and where is the cheese's effect?", "detours, and what each place in the picture carries"),
+    "read": ("Can the next move be read?", "readouts at the mouse, probes, and what comes of writing a move"),
+    "made": ("What is the cheese vector made of?", "angles between the vectors of cells, and what a sum of them tells"),
+    "examples": ("Three mazes", "where subtraction works as usual, best and worst"),
+}
+# The section of a figure by the first part of its name; without an entry it is about the trick.
+SECTION_OF = {
+    **dict.fromkeys(("detours", "located", "lengths", "maps"), "place"),
+    **dict.fromkeys(("readouts", "learning", "written", "probes", "representation"), "read"),
+    **{"fields": "examples", "interference": "made", "readings": "readings", "hero": "hero"},
+}
 FREE = "free (affine in the pixels)"
 BY_COMPETENCE = "competence sets it; blindness alone holds up to {site}"
 ARM = "{run.name}: sha256 {run.sha256}; coefficient {run.coefficient:g}; seed {run.seed}; vectors taken: {run.vector}."
@@ -262,6 +283,11 @@ def as_sentences(rule: str) -> str:
     """Return the rule of a reading as sentences of their own."""
     parts = re.sub(r" \((margins: [^)]*)\)", r"; \1", rule).split("; ")
     return ". ".join([parts[0], *(part[:1].upper() + part[1:] for part in parts[1:])])
+
+
+def sections(shown: Collection[str]) -> dict[str, tuple[str, str]]:
+    """Return title and content of the sections of a report, the first one and those with figures."""
+    return {name: told for name, told in SECTIONS.items() if name == "trick" or name in shown}
 
 
 def fill(text: str, **values: Any) -> str:

@@ -16,6 +16,11 @@ from steering.experiments.conditions import MAIN
 from steering.experiments.levels import SkipReason
 from steering.experiments.outcome import LABELS
 from steering.figures import sweep_figures
+from steering.figures.anatomy.interference_figures import (
+    interference_caption,
+    interference_figure,
+    interference_table,
+)
 from steering.figures.hero_figure import hero_figure
 from steering.figures.planning_figures import NARROW_ROW, map_figure, planning_figures, planning_tables
 from steering.figures.probe_figures import probe_figure, representation_figure
@@ -46,20 +51,6 @@ from steering.statistics.formatting import short_site_name
 from steering.sweep.artifacts import RunArtifacts
 from steering.sweep.outcome_table import DecisionSquares
 from steering.sweep.provenance import format_versions, version_sets
-
-# The sections of figures: anchor, title, what is in it.
-_SECTIONS = {
-    "trick": ("Does the trick work?", "blindness by layer, distance, position and threshold; the table of sites"),
-    "place": ("Does it plan, and where is the cheese's effect?", "detours, and what each place in the picture carries"),
-    "read": ("Can the next move be read?", "readouts at the mouse, probes, and what comes of writing a move"),
-    "examples": ("Three mazes", "where subtraction works as usual, best and worst"),
-}
-# The section of a figure by the first part of its name; without an entry it is about the trick.
-_SECTION_OF = {
-    **dict.fromkeys(("detours", "located", "lengths", "maps"), "place"),
-    **dict.fromkeys(("readouts", "learning", "written", "probes", "representation"), "read"),
-    **{"fields": "examples", "readings": "readings", "hero": "hero"},
-}
 
 
 @dataclass(frozen=True)
@@ -113,6 +104,7 @@ def write_report(
         "probes": probe_table(others.probes) if others.probes else [],
         "readouts": readout_table(others.readouts) if others.readouts else [],
         "written": written_table(others.written) if others.written else [],
+        "interference": interference_table(others.anatomy) if others.anatomy else [],
         **planning_tables(others.planning, others.maps),
     }
     sites = site_table(summary)
@@ -131,9 +123,7 @@ def write_report(
         marks=captions.fill(captions.MARKS),
         headline=headline(summary),
         cards=cards(summary, others.probes, others.planning, others.readouts),
-        sections={
-            name: told for name, told in _SECTIONS.items() if name == "trick" or name in {f.section for f in shown}
-        },
+        sections=captions.sections({figure.section for figure in shown}),
         answer=conclude_sweep(summary, others.probes, others.planning),
         notes=list(notes),
         sites=sites,
@@ -193,11 +183,14 @@ def _figures(
         made |= {"readouts": readout_figure(others.readouts), "learning": learning_figure(others.readouts)}
     if others.written:
         made["written"] = written_figure(others.written)
+    if others.anatomy:
+        made["interference"] = interference_figure(others.anatomy)
     made |= planning_figures(others.planning, others.maps)
     values = {
         "mazes": len(summary.levels.used),
         **(readout_caption(others.readouts) if others.readouts else {}),
         **(written_caption(others.written) if others.written else {}),
+        **(interference_caption(others.anatomy) if others.anatomy else {}),
         "site": named[decisions.site] if decisions is not None else "",
         "exact": exact,
         "competence": formatting.format_number(summary.reference.clean.competence, 2),
@@ -238,7 +231,7 @@ def _examples(fields: ExampleFields, named: Mapping[str, str]) -> list[Figure]:
 def captioned(name: str, figure: go.Figure, narrow: go.Figure | None, **values: Any) -> Figure:
     """Return a figure with its title and caption of :mod:`steering.reports.captions`."""
     title, caption = (captions.fill(text, **values) for text in captions.FIGURES[name])
-    return Figure(name, title, caption, figure, _SECTION_OF.get(name.split("-")[0], "trick"), narrow)
+    return Figure(name, title, caption, figure, captions.SECTION_OF.get(name.split("-")[0], "trick"), narrow)
 
 
 def _effects(summary: SweepSummary) -> dict[str, list[EffectRow]]:

@@ -16,6 +16,7 @@ from envs.errors import InputError, counted
 from envs.stored.json_records import from_plain, read_json
 from envs.stored.ranges import Mode
 from steering.experiments.outcome import OUTCOME_FIELDS, PROFILE_SUMS
+from steering.records.anatomy.summary import AnatomySummary, check_anatomy
 from steering.records.boundary import BoundarySummary, RunIndex
 from steering.records.examples import ExampleFields
 from steering.records.planning import PlanningMaps, PlanningSummary
@@ -72,7 +73,9 @@ CREATE TABLE IF NOT EXISTS findings (finding TEXT PRIMARY KEY, basis TEXT NOT NU
 FOREIGN = "SELECT 1 FROM sqlite_master WHERE type NOT IN ('table', 'index') OR sql LIKE 'CREATE VIRTUAL%'"
 # What other commands leave beside a sweep, or before it.
 EVIDENCE = tuple(
-    dot + name for name in ("probe", "readouts", "replicate", "planning", "written_moves") for dot in ("", ".")
+    dot + name
+    for name in ("probe", "readouts", "replicate", "planning", "written_moves", "anatomy")
+    for dot in ("", ".")
 )
 
 
@@ -159,6 +162,14 @@ WRITTEN = Artifact(
 READOUTS = Artifact(
     "readouts.json", "mazesteer-readouts-1", "mazesteer probe", "readouts at the mouse", ReadoutSummary, check_readouts
 )
+ANATOMY = Artifact(
+    "anatomy.json",
+    "mazesteer-anatomy-1",
+    "mazesteer anatomy",
+    "the anatomy of cheese vectors",
+    AnatomySummary,
+    check_anatomy,
+)
 INDEX = Artifact("index.json", "mazesteer-runs-1", "mazesteer layer-sweep", "an index of runs", RunIndex)
 REMEDY = "remove it, or make it anew"
 
@@ -186,6 +197,8 @@ class RunArtifacts:
     """Written moves; None: none, or not of this sweep."""
     readouts: ReadoutSummary | None = None
     """Readouts at the mouse; None: not read, or not of this sweep."""
+    anatomy: AnatomySummary | None = None
+    """What the cheese vector is made of; None: not measured, or not of this sweep."""
 
 
 def read_artifacts(directory: Path, sha256: str, mode: str, levels: Collection[int]) -> tuple[RunArtifacts, list[str]]:
@@ -227,7 +240,14 @@ def read_artifacts(directory: Path, sha256: str, mode: str, levels: Collection[i
         notes.append(
             f"readouts were asked about {counted(len(readouts.settings.levels), 'level')}, not those of the sweep"
         )
-    return RunArtifacts(probes, fields, replicate, planning, maps, written, readouts), [note for note in notes if note]
+    anatomy, note = ANATOMY.of_sweep(directory, sha256, mode)
+    notes.append(note)
+    if anatomy is not None and set(anatomy.settings.levels) != set(levels):
+        notes.append(
+            f"the anatomy was measured on {counted(len(anatomy.settings.levels), 'level')}, not those of the sweep"
+        )
+    found = RunArtifacts(probes, fields, replicate, planning, maps, written, readouts, anatomy)
+    return found, [note for note in notes if note]
 
 
 def read_probes(directory: Path, sha256: str, mode: str) -> tuple[ProbeSummary | None, str]:

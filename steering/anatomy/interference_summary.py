@@ -1,0 +1,146 @@
+"""From the angles of each level to numbers with intervals, beside what chance predicts."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from steering.anatomy import gram
+from steering.anatomy.interference import DISTANCES, Angles, DistancePart, InterferenceRow, SiteRow
+from steering.records.anatomy.interference_site import (
+    LARGEST,
+    MEDIAN,
+    RMS,
+    ByDistance,
+    Compared,
+    InterferenceSite,
+    SetsRead,
+)
+from steering.records.probes import Estimate
+from steering.records.sites import SiteFacts
+from steering.statistics import bootstrap
+
+Chance = Callable[[int, float], float]  # (vectors, dimension) -> what chance predicts
+
+
+def interference_site(
+    facts: SiteFacts, size: int, rows: Sequence[InterferenceRow], samples: np.ndarray
+) -> InterferenceSite:
+    """Return what the angles of all levels at one site come to.
+
+    Args:
+        facts: of the site.
+        size: numbers in one of its vectors.
+        rows: of the levels.
+        samples: weights of the levels, those as they are first, ``float64[1 + draws, n]``.
+    """
+    found = [row.sites[facts.name] for row in rows]
+    effective = np.array([np.nan if row.effective is None else row.effective for row in found])
+    cells = np.array([row.cells for row in found])
+    distances = [
+        _distance(low, high, [row.distances[k] for row in found], samples)
+        for k, (low, high) in enumerate(itertools.zip_longest(DISTANCES, DISTANCES[1:]))
+    ]
+    return InterferenceSite(
+        **vars(facts),
+        dimension=size,
+        effective=_mean(effective, samples),
+        cells=float(cells.mean()),
+        could_be_orthogonal=bool((cells <= size).all()),
+        bound=_bound(cells, np.full(len(cells), float(size))),
+        bound_effective=_bound(cells, effective),
+        raw=_compared([row.raw for row in found], cells, size, effective, samples, less_mean=False),
+        centred=_compared([row.centred for row in found], cells, size, effective, samples, less_mean=True),
+        distances=tuple(distances),
+        sets=tuple(_sets(found, k, samples) for k in range(len(found[0].sets))),
+    )
+
+
+def estimate(values: np.ndarray, mazes: int) -> Estimate:
+    """Return a statistic ``float[1 + draws]`` with its percentile interval; no interval for too few mazes."""
+    low, high = (np.nan, np.nan) if mazes < bootstrap.FEWEST else bootstrap.interval(values[1:])
+    return Estimate(*(bootstrap.defined(each) for each in (values[0], low, high)))
+
+
+def _mean(values: np.ndarray, samples: np.ndarray) -> Estimate:
+    """Return the mean over the mazes in which it is defined."""
+    known = ~np.isnan(values)
+    sums = samples @ np.where(known, values, 0.0)
+    return estimate(bootstrap.quotient(sums, samples @ known.astype(float)), int(known.sum()))
+
+
+def _root_mean(squares: np.ndarray, pairs: np.ndarray, samples: np.ndarray) -> np.ndarray:
+    return np.asarray(np.sqrt(bootstrap.quotient(samples @ squares, samples @ pairs)))
+
+
+def _bound(cells: np.ndarray, dimension: np.ndarray) -> float | None:
+    known = (cells > 1) & ~np.isnan(dimension)
+    if not known.any():
+        return None
+    return float(np.mean([gram.bound_of(m, d) for m, d in zip(cells[known], dimension[known], strict=True)]))
+
+
+def _compared(
+    angles: Sequence[Angles],
+    cells: np.ndarray,
+    size: int,
+    effective: np.ndarray,
+    samples: np.ndarray,
+    *,
+    less_mean: bool,
+) -> tuple[Compared, ...]:
+    """Return the three numbers about cosines, each beside what chance predicts in either dimension."""
+    pairs = np.array([each.pairs for each in angles], dtype=float)
+    some = (pairs > 0).astype(float)
+    nominal = np.full(len(cells), float(size))
+
+    def chance_square(vectors: int, dimension: float) -> float:
+        return gram.chance_square(vectors, dimension, less_mean=less_mean)
+
+    def chance_median(_: int, dimension: float) -> float:
+        return math.nan if less_mean else gram.chance_cosine(dimension)
+
+    def chance_largest(vectors: int, dimension: float) -> float:
+        return math.nan if less_mean else gram.chance_largest(vectors, dimension)
+
+    def row(what: str, values: np.ndarray, weights: np.ndarray, chance: Chance, root: bool) -> Compared:
+        found = bootstrap.quotient(samples @ values, samples @ weights)
+        measured = np.sqrt(found) if root else found
+        sides: list[tuple[float | None, Estimate]] = []
+        for dimension in (nominal, effective):
+            known = (weights > 0) & ~np.isnan(dimension)
+            expected = np.zeros(len(cells))
+            expected[known] = [chance(m, d) for m, d in zip(cells[known], dimension[known], strict=True)]
+            of_known = np.where(known, weights, 0.0)
+            ratio = bootstrap.quotient(samples @ np.where(known, values, 0.0), samples @ (expected * of_known))
+            predicted = bootstrap.quotient(expected @ of_known, of_known.sum())
+            ratio, predicted = (np.sqrt(ratio), np.sqrt(predicted)) if root else (ratio, predicted)
+            sides.append((bootstrap.defined(predicted), estimate(ratio, int(known.sum()))))
+        (random, ratio_), (random_effective, ratio_effective) = sides
+        return Compared(what, estimate(measured, int(some.sum())), random, ratio_, random_effective, ratio_effective)
+
+    squares, medians, largest = (
+        np.array([getattr(each, name) for each in angles]) for name in ("squares", "median", "largest")
+    )
+    return (
+        row(RMS, squares, pairs, chance_square, True),
+        row(MEDIAN, medians, some, chance_median, False),
+        row(LARGEST, largest, some, chance_largest, False),
+    )
+
+
+def _distance(low: int, high: int | None, parts: Sequence[DistancePart], samples: np.ndarray) -> ByDistance:
+    pairs, squares = (np.array([getattr(part, name) for part in parts], dtype=float) for name in ("pairs", "squares"))
+    rms = estimate(_root_mean(squares, pairs, samples), int((pairs > 0).sum()))
+    return ByDistance(low, high, int(pairs.sum()), rms)
+
+
+def _sets(found: Sequence[SiteRow], k: int, samples: np.ndarray) -> SetsRead:
+    parts = [row.sets[k] for row in found]
+    sets, right, random = (np.array([getattr(p, n) for p in parts], dtype=float) for n in ("sets", "right", "random"))
+    mazes = int((sets > 0).sum())
+    shares = [estimate(bootstrap.quotient(samples @ each, samples @ sets), mazes) for each in (right, random)]
+    return SetsRead(parts[0].size, int(sets.sum()), *shares)

@@ -1,0 +1,69 @@
+"""``anatomy.json``: what the cheese vector is made of, part by part and site by site."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from envs.stored.json_records import check_parts
+from envs.stored.ranges import Device, LevelSeed, Mode, Name, Positive, RandomSeed
+from steering.records.anatomy.interference_site import InterferenceSite, interference_parts
+from steering.records.sweep import CheckpointId
+
+INTERFERENCE = "interference"
+PARTS = (INTERFERENCE,)
+"""Names of the parts."""
+
+
+@dataclass(frozen=True)
+class AnatomySettings:
+    """The settings that determine the numbers."""
+
+    parts: tuple[Name, ...]
+    """Names of the parts measured."""
+    sites: tuple[Name, ...]
+    """Names of the sites, in depth order."""
+    levels: tuple[LevelSeed, ...]
+    """Seeds of the levels."""
+    cells: Positive
+    """Most cells of a level that the cheese is put on."""
+    states: Positive
+    """Most states of the mouse that the effective dimension is taken over."""
+    seed: RandomSeed
+    """Seed of everything drawn at random."""
+    mode: Mode
+    """Procgen's distribution mode of the levels."""
+    device: Device = "cpu"
+    """Kind of device that the network computed on."""
+
+
+@dataclass(frozen=True)
+class AnatomySummary:
+    """All of ``anatomy.json``."""
+
+    format: Name
+    """Name of this format."""
+    checkpoint: CheckpointId
+    """The agent."""
+    settings: AnatomySettings
+    """The settings."""
+    interference: tuple[InterferenceSite, ...] | None
+    """Angles between the vectors of cells, by site in depth order; null: not measured."""
+
+
+def check_anatomy(found: AnatomySummary, where: object, remedy: str) -> None:
+    """Raise :class:`InputError` in one line if the parts of ``found`` do not belong together."""
+    check_parts(_anatomy_parts(found), where, remedy)
+
+
+def _anatomy_parts(found: AnatomySummary) -> Iterator[tuple[str, object, object]]:
+    """Yield names of parts of ``anatomy.json``, what they are, and what they must be."""
+    measured = {INTERFERENCE: found.interference}
+    yield "settings: any part", bool(found.settings.parts), True
+    yield "settings: any site", bool(found.settings.sites), True
+    yield "parts", [name for name in PARTS if measured[name] is not None], list(found.settings.parts)
+    for name, sites in measured.items():
+        if sites is not None:
+            yield f"{name}: sites", tuple(site.name for site in sites), found.settings.sites
+    if found.interference is not None:
+        yield from interference_parts(found.interference)
