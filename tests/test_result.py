@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import lzma
+import re
 import tarfile
 import tempfile
 from pathlib import Path
@@ -24,17 +25,19 @@ from steering.records.comparison import ComparedRunSummary
 from steering.records.probes import ProbeSummary
 from steering.records.sweep import SweepSummary
 from steering.statistics.formatting import short_site_name
-from steering.sweep.artifacts import PLANNING, READOUTS, WRITTEN, read_probes
+from steering.sweep.artifacts import ANATOMY, PLANNING, READOUTS, WRITTEN, read_probes
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store
 from steering.workflows.control import control_of_run
-from tests.helpers.result_tables import AGENTS, evidence, tables
+from tests.helpers.result_tables import AGENTS, PAIR, evidence, pair_tables, tables
 from tests.helpers.result_tables import SERIES as SNAPSHOTS
 
 ROOT = Path(__file__).resolve().parents[1]
 EVIDENCE = {path.name.removesuffix(".tar.xz"): path for path in (ROOT / "docs" / "evidence").glob("*.tar.xz")}
+PAIRED = {name: EVIDENCE.pop(name) for name in PAIR}  # easy levels
 SERIES = EVIDENCE.pop("region5-series")  # snapshots of a training: their outcomes alone
 CONTROL = "reflex"
+STRANGER = "e82e620ee1c47d82684bb3bc84e140ffd7bbb4ca8bd5f0cc517370abab9e3f00"  # model_160022528: not shipped
 PAGE = (ROOT / "docs" / "result.md").read_text()
 
 
@@ -67,16 +70,21 @@ def ranged(part: dict[str, Any], name: str, digits: int) -> str:
 def measured(name: str) -> tuple[SweepSummary, ProbeSummary]:
     """Summary and probes of a run that comes with the page."""
     with tempfile.TemporaryDirectory() as scratch:
-        with tarfile.open(EVIDENCE[name]) as archive:
+        with tarfile.open({**EVIDENCE, **PAIRED}[name]) as archive:
             archive.extractall(scratch, filter="data")
         directory = Path(scratch) / name
         spec = SweepSpec.load(directory)
-        assert spec.sha256 == load_card(name)["sha256"], "another agent is shipped under this name now"
+        assert spec.sha256 == digest(name), "another agent has this name now"
         with Store.open(directory) as store:
             summary = summarize(store, spec, **vars(store.thresholds()))
         probes, note = read_probes(directory, spec.sha256, spec.mode)
     assert note == "" and probes is not None
     return summary, probes
+
+
+def digest(name: str) -> str:
+    """The digest of an agent's weights, as they are shipped."""
+    return STRANGER if name == PAIR[1] else str(load_card(name)["sha256"])
 
 
 @pytest.fixture(params=sorted(EVIDENCE))
@@ -150,6 +158,67 @@ def test_the_page_has_the_numbers_of_planning_readouts_and_written_moves(tmp_pat
     shipped = zoo_snapshots("region5")
     for count in SNAPSHOTS:
         assert evidence(PLANNING, f"region5-{count}", tmp_path).checkpoint.sha256 == shipped[count]["sha256"]
+
+
+def test_the_page_has_the_numbers_of_the_pair_on_the_same_easy_levels(tmp_path: Path) -> None:
+    """Imitation against reward alone: the same network, the same levels."""
+    found = {name: measured(name)[0] for name in PAIR}
+    first, second = found.values()
+    assert first.levels.used == second.levels.used and len(first.levels.used) == 200
+    assert first.mode == second.mode == "easy"
+    held: dict[str, list[str]] = {}
+    for heading, rows in pair_tables(tmp_path, found).items():
+        titles = [f"`{title}`" if title in PAIR else title for title in rows[0]]
+        assert table(heading) == [titles, *rows[1:]], heading
+        held |= {row[0]: row[1:] for row in rows if heading != "### Pair: handoff"}
+    short = {row[0]: row[1:] for row in table("## Reward alone against imitation")}
+    cards = [load_card(PAIR[0])["figures"][key] for key in ("p_cheese_in_distribution", "p_cheese_anywhere")]
+    assert [short[key][0] for key in list(short)[2:4]] == [printed(value) for value in cards]
+    assert short["boundary"] == [f"{place_of(summary)}" for summary in found.values()]
+    assert short["detours to the corner followed"] == held["detours to the corner"]
+    effect = "the effect of a detour to the corner: "
+    for row, what, word in (
+        ("their source carries half up to", "its source alone carries half", "up to "),
+        ("the mouse's place takes over at", "the mouse's place carries more than the source", "from "),
+    ):
+        cells = [cell.removeprefix(word) for cell in held[effect + what]]
+        assert [re.sub(r"\(\S+ only\)", "(that site only)", cell) for cell in cells] == short[row]
+    for name in PAIR:
+        for artifact in (PLANNING, READOUTS, WRITTEN):
+            assert evidence(artifact, name, tmp_path).checkpoint.sha256 == digest(name)
+            assert evidence(artifact, name, tmp_path).settings.mode == "easy"
+
+
+def place_of(summary: SweepSummary) -> str:
+    """The boundary of a run, which is that of all resamples."""
+    found = summary.boundary
+    assert found.low == found.site == found.high and found.site is not None
+    return f"{short_site_name(found.site)} (that site only)"
+
+
+def test_the_page_has_the_numbers_of_the_anatomy(tmp_path: Path) -> None:
+    found = evidence(ANATOMY, "region5", tmp_path)
+    assert found.checkpoint.sha256 == load_card("region5")["sha256"]
+    said = " ".join(PAGE[PAGE.index("## What the cheese vector is made of") :].split())
+    assert found.interference is not None and len(found.settings.levels) == 100
+    sites = {short_site_name(site.name): site for site in found.interference}
+    boundary, ratio = sites["block3.conv"], sites["block3.conv"].interference.ratio
+    assert f"{ratio.value:.0f} times ({ratio.low:.0f} to {ratio.high:.0f})" in said
+    assert f"{boundary.effective.value:.0f} of {boundary.dimension:,} at that site" in said
+    assert all(site.could_be_orthogonal for site in sites.values() if site.trunk and site.dimension > 256)
+    trunk = [name for name, site in sites.items() if site.trunk]
+    by_chance = [
+        site.interference.ratio_effective.value
+        for name, site in sites.items()
+        if name in trunk[trunk.index("block1.res2.resadd") : trunk.index("relu3")]
+    ]
+    assert (printed(min(by_chance), 2), printed(max(by_chance), 1)) == (".83", "1.4")
+    assert printed(sites["relu3"].interference.ratio_effective.value, 1) == "1.6"
+    fours = [
+        next(part for part in sites[name].sets if part.size == 4).right.value
+        for name in ("block1.res1.resadd", "block2.res1.resadd", "block3.conv")
+    ]
+    assert [printed(value, 2) for value in fours] == [".99", ".15", ".01"]
 
 
 def test_the_page_has_the_numbers_of_the_cheese_moved() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from steering.analysis.readings import readings
+from steering.experiments.conditions import MAIN
 from steering.records.planning import GoalBehaviour, Located, PlanningSummary, Share
 from steering.records.readouts import ReadoutSummary, WrittenSummary
 from steering.records.sweep import SweepSummary
@@ -24,6 +25,7 @@ Table = list[list[str]]
 
 SERIES = (0, 131_072, 262_144, 524_288, 1_048_576, 2_097_152, 4_194_304, 12_007_936)  # snapshots of region5, in samples
 NEAR_AGENTS = ("region5", "anywhere", "reflex")  # whose sweeps have distances to the cheese
+PAIR = ("region5-easy", "model_160022528")  # imitation and reward alone, on the same easy levels
 NEAR_SITES = ("embedder.block2.res1.resadd", "embedder.block3.conv", "embedder.block3.maxpool")
 
 
@@ -57,6 +59,30 @@ def tables(scratch: Path, sweeps: Mapping[str, SweepSummary]) -> dict[str, Table
         "### Written moves": written(wrote, "means"),
         "### Written moves, by the readout": written(wrote, "readout"),
         "### By distance to the cheese": nearness({name: sweeps[name] for name in NEAR_AGENTS}, NEAR_SITES),
+    }
+
+
+def pair_tables(scratch: Path, sweeps: Mapping[str, SweepSummary]) -> dict[str, Table]:
+    """Return the tables of the matched pair in easy mode, by the text that they stand behind.
+
+    Args:
+        scratch: folder to unpack into.
+        sweeps: summaries of both runs by agent.
+    """
+    plans = {name: evidence(PLANNING, name, scratch) for name in PAIR}
+    told = {name: evidence(READOUTS, name, scratch) for name in PAIR}
+    wrote = {name: evidence(WRITTEN, name, scratch) for name in PAIR}
+    return {
+        "### Pair: blindness and competence": subtraction(sweeps),
+        "### Pair: detours": in_short(plans),
+        "### Pair: where a change is known": located_readings(plans),
+        "### Pair: handoff": handoffs(plans),
+        "### Pair: carried, detours to the corner": carried(plans, "corner"),
+        "### Pair: carried, detours to the cheese": carried(plans, "cheese"),
+        "### Pair: at the mouse, to the corner": read(told, "corner"),
+        "### Pair: at the mouse, to the cheese": read(told, "cheese"),
+        "### Pair: written moves": written(wrote, "means"),
+        "### Pair: by distance to the cheese": nearness(sweeps, NEAR_SITES),
     }
 
 
@@ -194,6 +220,22 @@ def written(found: Mapping[str, WrittenSummary], direction: str, place: str = "m
             cells.append("-" if beyond is None else share(beyond))
         if cells:
             rows.append([short_site_name(first.name), *cells])
+    return rows
+
+
+def subtraction(sweeps: Mapping[str, SweepSummary]) -> Table:
+    """Return blindness and competence of subtracting the cheese vector, by trunk site."""
+    rows = [["site", *sweeps]]
+    by_site = {
+        name: {site.name: site.conditions[MAIN] for site in found.sites if site.trunk} for name, found in sweeps.items()
+    }
+    for site in next(iter(by_site.values())):
+        parts = [found[site] for found in by_site.values()]
+        cells = [
+            f"{number(p.blindness)} ({number(p.blindness_low)} to {number(p.blindness_high)}) / {number(p.competence)}"
+            for p in parts
+        ]
+        rows.append([short_site_name(site), *cells])
     return rows
 
 
