@@ -110,7 +110,7 @@ def _list(findings: Sequence[PublishedFinding], as_json: bool) -> None:
         return
     for finding in findings:
         print(textwrap.fill(finding.what, 80, initial_indent=f"{finding.name:<16}", subsequent_indent=16 * " "))
-        print(textwrap.indent(textwrap.fill(f"published: {finding.published}", 64), 16 * " "))
+        print(textwrap.indent(textwrap.fill(f"published: {finding.published}.", 64), 16 * " "))
 
 
 def _show(data: ReplicateSummary) -> None:
@@ -129,14 +129,14 @@ def _show(data: ReplicateSummary) -> None:
     for shown in replicate_table(data):
         found = shown.found
         to.print(f"\n[bold]{shown.name}[/bold]: {found.what} ({counted(found.mazes, 'maze')})")
-        to.print(f"published: {found.published}", markup=False)
+        to.print(f"published: {found.published}.", markup=False)
         table = Table(box=None, pad_edge=False)
         for column in ("figure", "published", "measured", "interval", "inside"):
             table.add_column(column, justify="left" if column == "figure" else "right")
         for row in shown.rows:
             table.add_row(row.figure, row.published, row.measured, row.interval, row.inside)
         to.print(table)
-        to.print(f"-> {found.verdict}", markup=False)
+        to.print(f"-> {found.verdict}.", markup=False)
         for note in found.notes:
             to.print(note, markup=False)
     to.print()

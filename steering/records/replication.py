@@ -34,73 +34,76 @@ _PUBLISHED = (
     PublishedFinding(
         "effect",
         "the cheese vector subtracted at every state: moves at the decision square",
-        f"{POST}, seeds 0 to 99, 52 distinct mazes: median P(cheese) .806 to .032, top-right .034 to .750, "
-        "other .102 to .187 (re-computed from the stored plot, in which each maze counts twice)",
+        f"{POST}. Seeds 0 to 99, 52 distinct mazes. Medians, left alone and steered: P(cheese) .806 and .032, "
+        "top-right .034 and .750, other .102 and .187. They are recomputed from the stored plot, in which each maze "
+        "counts twice",
     ),
     PublishedFinding(
         "adding",
         "the cheese vector added",
-        f"{POST}: almost no effect",
+        f"{POST}. Adding has almost no effect",
     ),
     PublishedFinding(
         "noise",
         "Gaussian noise of the vector's norm",
-        f"{POST}: destroys the policy",
+        f"{POST}. Noise destroys the policy",
     ),
     PublishedFinding(
         "transfer",
         "the cheese vector of another level, by how far its cheese lies from this level's",
-        f"{POST}: works with the cheese on the same cell (level 0's vector in 795), often within 2 cells; else"
-        " it fails (0 to 3)",
+        f"{POST}. It works with the cheese on the same cell (level 0's vector in 795) and often within 2 cells. "
+        "Elsewhere it fails (level 0's vector in 3)",
     ),
     PublishedFinding(
         "named-transfer",
         "level 0's cheese vector in level 795 (cheese on the same cell) and in level 3 (on another)",
-        f"{POST}: it works in 795 and fails in 3",
+        f"{POST}. It works in level 795 and fails in level 3",
     ),
     PublishedFinding(
         "removal",
         "the cheese vector subtracted, against the cheese truly removed, over all states",
-        f"{POST}: the same on some levels (0, 12), not on others (7, 19)",
+        f"{POST}. Both act the same on some levels (0, 12) and differently on others (7, 19)",
     ),
     PublishedFinding(
         "decision-square",
         "levels where the ways to the cheese and to the top-right cell part",
-        f"{BEHAVIOUR_POST}: 5,239 of 10,000 levels; the others have none, as one way contains the other",
+        f"{BEHAVIOUR_POST}. Of 10,000 levels 5,239 have a decision square. In the others one way contains the other",
     ),
     PublishedFinding(
         "behaviour",
         "L1 logistic regression of taking the cheese on z-scored distances",
-        f"{BEHAVIOUR_POST}, 10,000 levels of which 5,239 have a decision square: accuracy .83 to .84 against a"
-        " base rate of .69 to .71; the distance from cheese to top-right cell (euclid_cheese_corner) is the "
-        "strongest, negative",
+        f"{BEHAVIOUR_POST}. Of 10,000 levels 5,239 have a decision square. Accuracy is .83 to .84, the base rate "
+        ".69 to .71. The strongest coefficient is that of the distance from cheese to top-right cell "
+        "(euclid_cheese_corner). It is negative",
     ),
     PublishedFinding(
         "resampling",
-        "channels that track the cheese taken from another maze, against as many random ones",
-        f"{POST}: from a maze with the cheese on the same cell a mean change of .88%, on another 1.26% (random"
-        " channels .60% and .54%); the statistic was flawed",
+        "channels that track the cheese, taken from another maze, against as many random channels",
+        f"{POST}. With the other maze's cheese on the same cell the mean change is .88% (random channels .60%). "
+        "With it on another cell the change is 1.26% (.54%). The statistic was flawed",
     ),
     PublishedFinding(
         "retargeting",
         "one activation of the channel that tracks the cheese best, clamped at a cell",
-        f"{POST}: works in the upper right, weaker elsewhere; worse the farther from the path start to top right",
+        f"{POST}. It works in the upper right and less elsewhere. It works less, the farther the cell lies from the "
+        "path from the start to the top right",
     ),
     PublishedFinding(
         "paths",
         "normalized path probability to the cheese and to the top-right cell, left alone",
-        f"{POST}: figures only, no number",
+        f"{POST}. It shows figures and gives no number",
     ),
     PublishedFinding(
         "top-right",
         "the top-right vector added, alone and together with the cheese vector subtracted",
-        f"{TOP_RIGHT_POST}: attracts to the top right; composes with subtracting the cheese vector roughly additively",
+        f"{TOP_RIGHT_POST}. Adding attracts to the top right. Its effect and that of subtracting the cheese vector "
+        "roughly add up",
     ),
     PublishedFinding(
         "probe",
         "the cheese's place read from two channels by a unit shared over all positions, and linearly",
-        f"{POST} and its code: near-perfect in blocks 1 and 2 with a shared (convolutional) unit on 2 "
-        "channels, weaker in block 3; no number",
+        f"{POST} and its code. A shared (convolutional) unit on 2 channels reads the place near-perfectly in blocks 1 "
+        "and 2. In block 3 it reads less well. No number is given",
     ),
 )
 PUBLISHED = {finding.name: finding for finding in _PUBLISHED}

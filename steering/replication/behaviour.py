@@ -110,7 +110,7 @@ def summarize_behaviour(bench: Setup, sample: Sample) -> FindingSummary:
         return FindingSummary(
             (sample.figure("mean P(cheese)", mean, "p_cheese"),),
             (Claim("distances predict whether the cheese is taken", None),),
-            (f"{len(sample)} mazes can be used; nothing is fitted below {FEWEST}.",),
+            (f"{len(sample)} mazes can be used, and nothing is fitted below {FEWEST}.",),
         )
     names = [name for name in sample.rows[0] if name != "p_cheese"]
     x, p = np.column_stack([sample.column(name) for name in names]), sample.column("p_cheese")
@@ -139,13 +139,17 @@ def summarize_behaviour(bench: Setup, sample: Sample) -> FindingSummary:
         (
             Claim("distances predict better than the base rate", gain.above(0)),
             Claim(f"the coefficient of {STRONGEST} is negative", coefficients[STRONGEST].below(0)),
-            Claim("and the strongest", True if share > 0.95 else False if share < 0.05 else None),
+            Claim(
+                f"the coefficient of {STRONGEST} is the strongest",
+                True if share > 0.95 else False if share < 0.05 else None,
+            ),
         ),
         (
-            f"{len(sample)} mazes that a sweep would use: with a decision square, the cheese outside the top-right 5x5 "
-            f"(so, by its size, was the published sample); {FOLDS} folds of mazes; {REFITS} bootstrap refits.",
-            f"Strongest here: {strongest}. Distances along paths add up (from start to cheese by the decision square), "
-            "so several coefficients may share a weight.",
+            f"Used are {len(sample)} mazes with a decision square and their cheese outside the top-right 5x5, as in a "
+            f"sweep. The size of the published sample suggests the same choice. There are {FOLDS} folds of mazes and "
+            f"{REFITS} bootstrap refits.",
+            f"The strongest here is {strongest}. Distances along paths add up: from start to cheese by the decision "
+            "square. So several coefficients may share a weight.",
         ),
     )
 

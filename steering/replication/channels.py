@@ -98,14 +98,17 @@ def summarize_resampling(bench: Setup, sample: Sample) -> FindingSummary:
     return FindingSummary(
         (*figures, *gaps.values(), beyond),
         (
-            Claim("tracking channels: another cell changes more than the same cell", gaps["cheese"].above(0)),
-            Claim("and by more than it does for random channels", beyond.above(0)),
+            Claim(
+                "with tracking channels, another cell changes moves more than the same cell does",
+                gaps["cheese"].above(0),
+            ),
+            Claim("this difference is larger than with random channels", beyond.above(0)),
         ),
         (
             f"Channels selected at {bench.site.name}: {', '.join(map(str, selected))}, of {bench.site.shape[0]}. "
-            "Another cell: 5 or more away, or as far as the other maze goes.",
-            "The published statistic divided a Frobenius norm by the number of states; its same-cell arm took random "
-            "cells, and it copied one item's channel over the batch. Compare directions, not sizes.",
+            "Another cell is 5 or more away, or as far as the other maze goes.",
+            "The published statistic divided a Frobenius norm by the number of states. Its same-cell arm took random "
+            "cells. It copied one item's channel over the batch. So compare directions and leave sizes aside.",
         ),
     )
 
@@ -182,16 +185,16 @@ def summarize_retargeting(bench: Setup, sample: Sample) -> FindingSummary:
         (*figures, works, weaker, worse),
         (
             Claim("clamping one activation draws the mouse to a cell in the upper right", works.above(0)),
-            Claim("less so elsewhere", weaker.above(0)),
-            Claim("worse far from the path to the top right", worse.above(0)),
+            Claim("clamping draws it less to cells elsewhere", weaker.above(0)),
+            Claim("clamping draws it less to cells far from the path to the top right", worse.above(0)),
         ),
         (
-            f"Channel {found.leader} of {bench.site.name} clamped to {found.peaks[found.leader]:.3g}, the largest "
-            "value the cheese gave it on the levels of the selection (published: channel 55 to 5.6). There the channel "
-            f"shows a cheese {rows} rows and {columns} columns from its place in the map, so the clamp is put as far "
-            f"from the target's. Up to {TARGETS} targets a maze; the level's own cheese is removed throughout, as it "
-            f"was for the published figures. Near the path from the start to the top right: at most {NEAR} steps off; "
-            f"far: {FAR} or more.",
+            f"Channel {found.leader} of {bench.site.name} is clamped to {found.peaks[found.leader]:.3g}. This is the "
+            "largest value the cheese gave it on the levels of the selection (published: channel 55 to 5.6). "
+            f"There the channel shows a cheese {rows} rows and {columns} columns from its place in the map. So the "
+            f"clamp is put as far from the target's place. There are up to {TARGETS} targets a maze. The level's own "
+            "cheese is removed throughout, as it was for the published figures. Near the path from the start to the "
+            f"top right means at most {NEAR} steps off, far means {FAR} or more.",
         ),
     )
 

@@ -150,7 +150,8 @@ def summarize_probe(bench: Setup, sample: Sample) -> FindingSummary:
             ),
         ]
     claims = [
-        Claim(f"near-perfect at {place}: over {PERFECT:g} found", hits[place].above(PERFECT)) for place in _early(hits)
+        Claim(f"near-perfect at {place}, with over {PERFECT:g} found", hits[place].above(PERFECT))
+        for place in _early(hits)
     ]
     if len(sample) < FEWEST:
         return FindingSummary(tuple(hits.values()), tuple(claims), _notes(sample, hits))
@@ -158,7 +159,7 @@ def summarize_probe(bench: Setup, sample: Sample) -> FindingSummary:
         share = {place: sample.column(f"{place} hits") / sample.column("frames") for place in ENDS[1:]}
         label = "share found, end of block 3 minus end of block 2"
         figures.append(sample.figure(label, mean_change, share[ENDS[2]], share[ENDS[1]]))
-        claims.append(Claim("weaker at the end of block 3 than of block 2", figures[-1].below(0)))
+        claims.append(Claim("fewer are found at the end of block 3 than at the end of block 2", figures[-1].below(0)))
     return FindingSummary(tuple(figures), tuple(claims), _notes(sample, hits))
 
 
@@ -170,14 +171,14 @@ def _early(hits: dict[str, Measure]) -> list[str]:
 
 def _notes(sample: Sample, names: Iterable[str]) -> tuple[str, ...]:
     if len(sample) < FEWEST:
-        return (f"{len(sample)} mazes; nothing is learned below {FEWEST}.",)
+        return (f"There are too few mazes ({len(sample)}): nothing is learned below {FEWEST}.",)
     kernels = ", ".join(f"{name} {row:.0f}x{row:.0f}" for name in names for row in sample.values(f"{name} kernel")[:1])
     return (
-        f"{STATES} frames of each maze, each with a cheese of its own; {FOLDS} folds of whole mazes. Found: the "
-        "largest answer of the unit, shared over all positions, is where the cheese is.",
-        f"Channels and kernel ({kernels}) are those that find most on levels of their own, of the {CANDIDATES} "
-        "channels that track the cheese best. A unit learned on shuffled labels is not at chance where the cheese is "
-        "what stands out. All channels, all sites: `mazesteer probe`.",
+        f"Each maze has {STATES} frames, each with a cheese of its own. There are {FOLDS} folds of whole mazes. A "
+        "cheese is found where the unit, shared over all positions, gives its largest answer.",
+        f"Channels are chosen among the {CANDIDATES} that track the cheese best. Channels and kernel ({kernels}) are "
+        "those that find most on levels of their own. A unit learned on shuffled labels beats chance where the cheese "
+        "stands out in the picture. `mazesteer probe` reads all channels at all sites.",
     )
 
 

@@ -63,9 +63,9 @@ def summarize_named(bench: Setup, sample: Sample) -> FindingSummary:
         text = f"level {GIVER}'s vector {published} in level {level}"
         claims.append(Claim(text, None if works is None else works == (published == "works")))
     note = (
-        f"Works: less than half of the cheese's effect is left over all states. A level where the cheese changes moves "
-        f"by less than {IDLE:g} on average does not tell, nor one where its own vector fails too. Exact numbers of two "
-        "levels: no interval."
+        "A vector works if less than half of the cheese's effect is left over all states. A level is undecided if the "
+        f"cheese changes moves by less than {IDLE:g} on average, or if its own vector fails too. The numbers of these "
+        "two levels are exact and have no interval."
     )
     return FindingSummary(tuple(figures), tuple(claims), (note,))
 
@@ -91,8 +91,8 @@ def summarize_decisions(bench: Setup, sample: Sample) -> FindingSummary:
         tuple(shares.values()),
         (Claim(f"by one of the two ways of counting, the share lies between {low:.3f} and {high:.3f}", either),),
         (
-            "A fact of the levels: no network is run. The seeds are those of the behaviour regression, each counted. "
-            "The source does not say whether levels with the cheese near the corner were left out.",
+            "This is a fact of the levels, and no network is run. The seeds are those of the behaviour regression, "
+            "each counted. The source does not say whether levels with the cheese near the corner were left out.",
         ),
     )
 

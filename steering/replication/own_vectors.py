@@ -72,7 +72,7 @@ def summarize_effect(bench: Setup, sample: Sample) -> FindingSummary:
         (*figures, *changes.values()),
         (
             Claim("subtracting lowers P(cheese | decision square)", changes["cheese"].below(0)),
-            Claim("and raises P(top-right | decision square)", changes["corner"].above(0)),
+            Claim("subtracting raises P(top-right | decision square)", changes["corner"].above(0)),
         ),
     )
 
@@ -162,9 +162,9 @@ def summarize_noise(bench: Setup, sample: Sample) -> FindingSummary:
         (*figures, *changed, *left.values()),
         (Claim("noise of equal norm halves the moves to either goal at the decision square", left["norm"].below(0.5)),),
         (
-            f"{NOISE_DRAWS} draws for each maze and size. The source says 'of like magnitude': a vector's norm spread "
-            "over a whole map is little in each place, so noise with its largest entry for standard deviation is shown "
-            "too.",
+            f"{NOISE_DRAWS} draws for each maze and size. The source says 'of like magnitude'. A vector's norm, spread "
+            "over a whole map, is small in each place. So noise whose standard deviation is the vector's largest entry "
+            "is shown too.",
         ),
     )
 
@@ -228,7 +228,7 @@ def summarize_top_right(bench: Setup, sample: Sample) -> FindingSummary:
         ),
         (
             Claim("adding the top-right vector raises P(top-right | decision square)", raised.above(0)),
-            Claim(f"joint effect between {low:g} and {high:g} of the sum of single effects", joint.within(low, high)),
+            Claim(f"the joint effect is {low:g} to {high:g} of the sum of the single effects", joint.within(low, high)),
         ),
         (f"{left_out} mazes fill the world and have no top-right vector.",) if left_out else (),
     )

@@ -320,13 +320,13 @@ def pooled_ratio(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
 
 
 def verdict(claims: Sequence[Claim]) -> str:
-    """Return the verdict of the claims, in words."""
+    """Return the verdict of the claims, in words: a sentence for all, one for each; without the last stop."""
     if not claims:
         return "nothing to compare: no number was published"
     held = [claim.holds for claim in claims]
     head = "agrees in direction" if all(held) else "does not agree" if False in held else "undecided on these mazes"
     word = {True: "yes", False: "no", None: "undecided"}
-    return f"{head} ({'; '.join(f'{claim.text}: {word[claim.holds]}' for claim in claims)})"
+    return ". ".join([head, *(f"{claim.text[:1].upper()}{claim.text[1:]}: {word[claim.holds]}" for claim in claims)])
 
 
 def digest(*parts: Any) -> str:

@@ -94,11 +94,14 @@ def summarize_transfer(bench: Setup, sample: Sample) -> FindingSummary:
     return FindingSummary(
         (*figures, *shares.values(), nearer),
         (
-            Claim("cheese on the same cell: more than half of the own vector's effect", shares[SAME].above(0.5)),
-            Claim("2 cells away: more than 5 or more away", nearer.above(0)),
-            Claim("5 or more cells away: less than half", shares[FAR].below(0.5)),
+            Claim(
+                "with the cheese on the same cell, more than half of the own vector's effect remains",
+                shares[SAME].above(0.5),
+            ),
+            Claim("with it 2 cells away, more remains than with it 5 or more away", nearer.above(0)),
+            Claim("with it 5 or more cells away, less than half remains", shares[FAR].below(0.5)),
         ),
-        ("One other level for each maze; only its cheese is moved between the offsets.",),
+        ("Each maze has one other level. Between the offsets only the cheese of that level is moved.",),
     )
 
 
@@ -133,14 +136,14 @@ def summarize_removal(bench: Setup, sample: Sample) -> FindingSummary:
             figures.append(
                 sample.figure(f"level {level}: part of the cheese's effect left; published: {word}", mean, here)
             )
-    text = f"the same on some levels and not on others: each on more than {SOME:g} of them"
+    text = f"both act the same on over {SOME:g} of the levels, and differently on over {SOME:g}"
     return FindingSummary(
         tuple(figures),
         (Claim(text, share.within(SOME, 1.0 - SOME)),),
         (
             f"Levels where the cheese changes moves by less than {IDLE:g} on average are left out of the share. Its "
-            "interval is exact (Clopper and Pearson): resampling levels that are all alike would give one without "
-            "width.",
+            "interval is exact (Clopper and Pearson). Resampling levels that are all alike would give an interval of "
+            "no width.",
         ),
     )
 

@@ -78,7 +78,7 @@ def test_a_claim_holds_where_the_interval_lies_on_one_side(
 
 def test_verdicts_in_words() -> None:
     yes, no, open_ = Claim("a", True), Claim("b", False), Claim("c", None)
-    assert verdict([yes]).startswith("agrees in direction (a: yes")
+    assert verdict([yes]).startswith("agrees in direction. A: yes")
     assert verdict([yes, no, open_]).startswith("does not agree")
     assert verdict([yes, open_]).startswith("undecided")
     assert "no number was published" in verdict([])
