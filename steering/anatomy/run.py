@@ -20,7 +20,7 @@ from envs.maze import Maze
 from envs.stored.json_records import to_json, to_plain
 from steering.anatomy.interference import CELLS, SETS, STATES, InterferenceRow, interference_row
 from steering.anatomy.interference_summary import interference_site
-from steering.experiments.levels import check_levels_asked, parse_levels
+from steering.experiments.levels import check_levels_asked
 from steering.interventions.sites import Site, select_sites
 from steering.planning.rows import digest_of, keep_rows, stored_rows
 from steering.records.anatomy.summary import INTERFERENCE, PARTS, AnatomySettings, AnatomySummary
@@ -126,12 +126,9 @@ def _plan(
     policy = on_device(load_stated(options.checkpoint, options.stated), options.device)
     sites = select_sites(options.sites, policy.net)
     check_memory((CELLS + STATES) * sum(site.size for site in sites) * BYTES_PER_VALUE, "the activations of a level")
-    candidates = parse_levels(options.levels) if options.levels is not None else None
     mazes, mode = mazes_beside_sweep(
-        options.out, policy, candidates, options.n_levels, options.mode, progress, default=DEFAULT_LEVELS
+        options.out, policy, options.levels, options.n_levels, options.mode, progress, default=DEFAULT_LEVELS
     )
-    if not mazes:
-        raise InputError(f"--levels {options.levels}: none of them qualifies; take a wider range")
     settings = AnatomySettings(
         parts=tuple(name for name in PARTS if name in options.parts),
         sites=tuple(site.name for site in sites),

@@ -28,6 +28,7 @@ from steering.statistics.formatting import short_site_name
 from steering.workflows.progress import after_loading
 
 if TYPE_CHECKING:
+    from steering.experiments.levels import Skip
     from steering.records.planning import GoalBehaviour, Located, PairBin, PlanningSummary, Share
     from steering.records.readouts import WrittenSummary
 
@@ -66,6 +67,7 @@ def planning(
     from steering.planning.run import PlanningOptions, run_planning
     from steering.sweep.artifacts import PLANNING, PLANNING_MAPS
     from steering.sweep.spec import stated_of
+    from steering.workflows.outputs import print_skipped
     from steering.workflows.progress import bar
 
     options = PlanningOptions(
@@ -83,8 +85,9 @@ def planning(
         stated=stated_of(checkpoint, activation, scale_pixels, out),
         device=device,
     )
-    with bar("planning") as progress:
-        found = run_planning(options, progress)
+    skipped: list[Skip] = []
+    with bar("planning", "parts of levels") as progress:
+        found = run_planning(options, progress, skipped.extend)
     if as_json:
         print_json(found)
         return
@@ -96,7 +99,9 @@ def planning(
         _show_behaviour(found, goal_found)
     for patched in found.located:
         _show_located(found, patched)
-    print(f"\nnumbers: {out / PLANNING.file}" + (f", {out / PLANNING_MAPS.file}" if found.settings.maps else ""))
+    print()
+    print_skipped(skipped)
+    print(f"numbers: {out / PLANNING.file}" + (f", {out / PLANNING_MAPS.file}" if found.settings.maps else ""))
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -210,6 +215,7 @@ def write_moves(
     from steering.readouts.written_run import WriteOptions, run_write_moves
     from steering.sweep.artifacts import WRITTEN
     from steering.sweep.spec import stated_of
+    from steering.workflows.outputs import print_skipped
     from steering.workflows.progress import bar
 
     options = WriteOptions(
@@ -227,13 +233,16 @@ def write_moves(
         stated=stated_of(checkpoint, activation, scale_pixels, out),
         device=device,
     )
-    with bar("written moves") as progress:
-        found = run_write_moves(options, progress)
+    skipped: list[Skip] = []
+    with bar("writing moves", "sites and levels") as progress:
+        found = run_write_moves(options, progress, skipped.extend)
     if as_json:
         print_json(found)
         return
     _show_written(found)
-    print(f"\nnumbers: {out / WRITTEN.file}")
+    print()
+    print_skipped(skipped)
+    print(f"numbers: {out / WRITTEN.file}")
 
 
 def _show_written(found: WrittenSummary) -> None:

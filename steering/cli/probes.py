@@ -26,6 +26,7 @@ from steering.statistics.formatting import short_site_name
 from steering.workflows.progress import after_loading
 
 if TYPE_CHECKING:
+    from steering.experiments.levels import Skip
     from steering.records.boundary import BoundarySummary
     from steering.records.probes import Estimate, ProbeSummary
     from steering.records.readouts import ReadoutSummary, ToldShares
@@ -62,30 +63,35 @@ def probe(
     quiet: Quiet = False,
 ) -> None:
     """Probe every layer for the cheese's cell and for next moves; compare cheese vectors between positions."""
+    from envs.stored.json_records import to_plain
     from steering.probes.run import ProbeOptions, run_probes
     from steering.readouts.run import ReadoutOptions, check_frames, run_readouts
     from steering.sweep.artifacts import PROBES, READOUTS, swept_boundary
     from steering.sweep.spec import stated_of
+    from steering.workflows.outputs import print_skipped
     from steering.workflows.progress import bar
 
     if frames:
         check_frames(frames)  # before the probes, which take long
     stated = stated_of(checkpoint, activation, scale_pixels, out)
-    with bar("probing") as progress:
+    skipped: list[Skip] = []
+    with bar("probing", "sites") as progress:
         shared = (checkpoint, out, levels, n_levels, sites, states)
-        found = run_probes(ProbeOptions(*shared, seed, mode, stated, device), progress)
+        found = run_probes(ProbeOptions(*shared, seed, mode, stated, device), progress, skipped.extend)
     read: ReadoutSummary | None = None
     if frames:
-        with bar("reading at the mouse") as progress:
+        with bar("reading at the mouse", "chunks of frames") as progress:
             read = run_readouts(ReadoutOptions(*shared, frames, pairs, distance, seed, mode, stated, device), progress)
     if as_json:
-        print_json(found)
+        print_json({**to_plain(found), "readouts": read})
         return
     _show(found)
     if read is not None:
         show_readouts(read)
     _side_by_side(found, swept_boundary(out), read)
-    print(f"\nnumbers: {out / PROBES.file}" + (f" and {out / READOUTS.file}" if read is not None else ""))
+    print()
+    print_skipped(skipped)
+    print(f"numbers: {out / PROBES.file}" + (f" and {out / READOUTS.file}" if read is not None else ""))
 
 
 def _show(found: ProbeSummary) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from envs.chain import REGION
-from envs.errors import RANGES, InputError
+from envs.errors import RANGES, InputError, counted
 from envs.maze import Cell, Maze
 from envs.simulator.procgen_env import check_seed
 from envs.training.levels import EVAL_LEVELS
@@ -138,6 +138,29 @@ def first_levels(
         raise InputError(
             f"n-levels {wanted}: only about {about} of {EVAL_LEVELS[1]} levels qualify ({len(used)} of the first "
             f"{looked_at} do); take fewer"
+        )
+    return used, skipped
+
+
+def look_for_levels(
+    levels: str | None,
+    wanted: int,
+    mode: str,
+    vector: str = "start",
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[list[Maze], list[Skip]]:
+    """Return the mazes of those of ``levels`` that qualify, as typed, or the first ``wanted``; and those left out.
+
+    Raises:
+        InputError: where none of ``levels`` qualifies, with the reasons, or too few levels do.
+    """
+    if levels is None:
+        return first_levels(wanted, mode, vector, progress)
+    used, skipped = qualifying_levels(parse_levels(levels), None, mode, vector, progress)
+    if not used:
+        raise InputError(
+            f"--levels {levels}: none of {counted(len(skipped), 'level')} qualifies "
+            f"({told_by_reason(skipped)}); take a wider range"
         )
     return used, skipped
 

@@ -16,7 +16,7 @@ from envs.errors import RANGES, InputError, check_random_seed, counted, nearest,
 from envs.files import write_atomic
 from envs.maze import Maze
 from envs.stored.json_records import to_json
-from steering.experiments.levels import check_levels_asked, parse_levels
+from steering.experiments.levels import Skip, check_levels_asked
 from steering.interventions.sites import Site
 from steering.planning.behaviour import LADDER
 from steering.planning.located import PATCHES
@@ -93,7 +93,9 @@ class _Part:
 
 
 def run_planning(
-    options: PlanningOptions, progress: Callable[[int, int], None] = lambda done, total: None
+    options: PlanningOptions,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    left_out: Callable[[Sequence[Skip]], None] = lambda skipped: None,
 ) -> PlanningSummary:
     """Measure what is missing, write ``planning.json``, and return what it holds.
 
@@ -102,6 +104,7 @@ def run_planning(
     Args:
         options: what to measure, on which levels, and where to keep it.
         progress: told ``(done, total)`` in measurements of a level.
+        left_out: told the levels that were looked at and do not qualify.
 
     Returns:
         The content of ``planning.json``: shares with 95% intervals over mazes, and readings.
@@ -110,7 +113,7 @@ def run_planning(
         InputError: in one line, for options that cannot be met, levels without a pair, a network without maps, or a
             directory in use or of another agent.
     """
-    policy, mazes, settings, sites = _plan(options, progress)
+    policy, mazes, settings, sites = _plan(options, progress, left_out)
     parts = list(_parts(options, policy, sites))
     with run_directory(options.out) as directory, one_thread(), Store.open(directory) as store:
         store.claim({"device": settings.device, "checkpoint sha256": policy.sha256, "mode": settings.mode})
@@ -134,18 +137,22 @@ def run_planning(
 
 
 def _plan(
-    options: PlanningOptions, progress: Callable[[int, int], None]
+    options: PlanningOptions, progress: Callable[[int, int], None], left_out: Callable[[Sequence[Skip]], None]
 ) -> tuple[Policy, list[Maze], PlanningSettings, list[Site]]:
     """Return the agent, the mazes, the settings and the sites; raise :class:`InputError` for wrong options."""
     _check(options)
     policy = on_device(load_stated(options.checkpoint, options.stated), options.device)
     sites = map_sites(policy) if options.kinds else []
-    candidates = parse_levels(options.levels) if options.levels is not None else None
     mazes, mode = mazes_beside_sweep(
-        options.out, policy, candidates, options.n_levels, options.mode, progress, default=DEFAULT_LEVELS
+        options.out,
+        policy,
+        options.levels,
+        options.n_levels,
+        options.mode,
+        progress,
+        default=DEFAULT_LEVELS,
+        left_out=left_out,
     )
-    if not mazes:
-        raise InputError(f"--levels {options.levels}: none of them qualifies; take a wider range")
     settings = PlanningSettings(
         sites=tuple(site.name for site in sites),
         levels=tuple(int(maze.level or 0) for maze in mazes),

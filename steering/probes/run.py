@@ -18,7 +18,7 @@ from envs.errors import RANGES, InputError, check_random_seed, told_if_stopped
 from envs.files import write_atomic
 from envs.maze import Maze
 from envs.stored.json_records import from_plain, read_json, to_json, to_plain
-from steering.experiments.levels import check_levels_asked, parse_levels
+from steering.experiments.levels import Skip, check_levels_asked, parse_levels
 from steering.interventions.sites import INPUT, Site, find_site, select_sites
 from steering.probes.curves import Tally, boundaries, decoding_tallies, probe_curves, tallies_to_json
 from steering.probes.data import probe_data, shuffled
@@ -81,12 +81,17 @@ class ProbeOptions:
     """Device of the network: ``cpu``, ``cuda``, ``cuda:1`` or ``auto``."""
 
 
-def run_probes(options: ProbeOptions, progress: Callable[[int, int], None] = lambda done, total: None) -> ProbeSummary:
+def run_probes(
+    options: ProbeOptions,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    left_out: Callable[[Sequence[Skip]], None] = lambda skipped: None,
+) -> ProbeSummary:
     """Compute what is missing, write ``probes.json``, and return what it holds.
 
     Args:
         options: what to probe, on which levels, and where to keep it.
         progress: told after each site: sites done, sites.
+        left_out: told the levels that were looked at and do not qualify.
 
     Returns:
         The content of ``probes.json``: readings at each site, with 95% intervals over mazes.
@@ -94,7 +99,7 @@ def run_probes(options: ProbeOptions, progress: Callable[[int, int], None] = lam
     Raises:
         InputError: in one line, for options that cannot be met, a directory in use, or stored scores of other options.
     """
-    policy, mazes, spec = _plan(options, progress)
+    policy, mazes, spec = _plan(options, progress, left_out)
     sites = select_sites(options.sites, policy.net)
     if INPUT not in [site.name for site in sites]:  # the baseline of every comparison
         sites = [find_site(policy.net, INPUT), *sites]
@@ -112,16 +117,24 @@ def run_probes(options: ProbeOptions, progress: Callable[[int, int], None] = lam
     return result
 
 
-def _plan(options: ProbeOptions, progress: Callable[[int, int], None]) -> tuple[Policy, list[Maze], ProbeSpec]:
+def _plan(
+    options: ProbeOptions, progress: Callable[[int, int], None], left_out: Callable[[Sequence[Skip]], None]
+) -> tuple[Policy, list[Maze], ProbeSpec]:
     """Return the agent, the mazes and what determines the numbers; raise :class:`InputError` for wrong options."""
     _check(options)
     policy = on_device(load_stated(options.checkpoint, options.stated), options.device)
     largest = max(site.size for site in select_sites(options.sites, policy.net))
-    candidates = parse_levels(options.levels) if options.levels is not None else None
-    asked = options.n_levels or DEFAULT_LEVELS if candidates is None else len(candidates)
+    asked = options.n_levels or DEFAULT_LEVELS if options.levels is None else len(parse_levels(options.levels))
     check_memory(asked * options.states * largest * BYTES_PER_VALUE, f"probes of {asked * options.states:,} frames")
     mazes, mode = mazes_beside_sweep(
-        options.out, policy, candidates, options.n_levels, options.mode, progress, default=DEFAULT_LEVELS
+        options.out,
+        policy,
+        options.levels,
+        options.n_levels,
+        options.mode,
+        progress,
+        default=DEFAULT_LEVELS,
+        left_out=left_out,
     )
     levels = tuple(int(maze.level or 0) for maze in mazes)
     return (

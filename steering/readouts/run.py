@@ -15,7 +15,7 @@ from envs.errors import RANGES, InputError, check_random_seed, told_if_stopped
 from envs.files import write_atomic
 from envs.maze import Maze
 from envs.stored.json_records import to_json, to_plain
-from steering.experiments.levels import check_levels_asked, parse_levels
+from steering.experiments.levels import check_levels_asked
 from steering.interventions.sites import INPUT, Site, find_site, select_sites
 from steering.planning.pairs import DISTANCE
 from steering.planning.readers import HORIZONS, reader_name
@@ -143,12 +143,9 @@ def _plan(
     sites = select_sites(options.sites, policy.net)
     if INPUT not in [site.name for site in sites]:  # the baseline of every comparison
         sites = [find_site(policy.net, INPUT), *sites]
-    candidates = parse_levels(options.levels) if options.levels is not None else None
     mazes, mode = mazes_beside_sweep(
-        options.out, policy, candidates, options.n_levels, options.mode, progress, default=DEFAULT_LEVELS
+        options.out, policy, options.levels, options.n_levels, options.mode, progress, default=DEFAULT_LEVELS
     )
-    if not mazes:
-        raise InputError(f"--levels {options.levels}: none of them qualifies; take a wider range")
     asked = len(mazes) * (options.states + 4 * options.pairs)
     check_memory(GROUP_BYTES + asked * 64 * 64 * 3, f"readouts of {asked:,} frames")
     settings = ReadoutSettings(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from envs.files import write_atomic
 from envs.maze import Maze
 from envs.stored.json_records import to_json, to_plain
 from envs.training.levels import EVAL_LEVELS
-from steering.experiments.levels import check_levels_asked, parse_levels, qualifying_levels
+from steering.experiments.levels import Skip, check_levels_asked, qualifying_levels
 from steering.interventions.partial import PartialNetwork
 from steering.interventions.sites import INPUT, Site, select_sites
 from steering.planning.rows import digest_of, keep_rows, stored_rows
@@ -118,7 +118,9 @@ class _Plan:
 
 
 def run_write_moves(
-    options: WriteOptions, progress: Callable[[int, int], None] = lambda done, total: None
+    options: WriteOptions,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    left_out: Callable[[Sequence[Skip]], None] = lambda skipped: None,
 ) -> WrittenSummary:
     """Measure what is missing, write ``written_moves.json``, and return what it holds.
 
@@ -128,6 +130,7 @@ def run_write_moves(
     Args:
         options: where to write, on which levels, and where to keep it.
         progress: told ``(done, total)`` in sites learned and levels measured.
+        left_out: told the levels that were looked at and do not qualify.
 
     Returns:
         The content of ``written_moves.json``: shares with 95% intervals over mazes.
@@ -136,7 +139,7 @@ def run_write_moves(
         InputError: in one line, for options that cannot be met, levels without a branch, a network that cannot be
             traced, or a directory in use or of another agent.
     """
-    plan = _plan(options, progress)
+    plan = _plan(options, progress, left_out)
     with run_directory(options.out) as directory, one_thread(), Store.open(directory) as store:
         settings = plan.settings
         store.claim({"device": settings.device, "checkpoint sha256": plan.policy.sha256, "mode": settings.mode})
@@ -154,7 +157,9 @@ def run_write_moves(
     return result
 
 
-def _plan(options: WriteOptions, progress: Callable[[int, int], None]) -> _Plan:
+def _plan(
+    options: WriteOptions, progress: Callable[[int, int], None], left_out: Callable[[Sequence[Skip]], None]
+) -> _Plan:
     """Return what is to be measured; raise :class:`InputError` for wrong options."""
     check_random_seed(options.seed)
     RANGES["branches"].check(options.branches)
@@ -171,12 +176,16 @@ def _plan(options: WriteOptions, progress: Callable[[int, int], None]) -> _Plan:
     sites = sites_to_write(options.sites, policy.net)
     frames = options.learn_levels * STATES
     check_memory(frames * max(site.size for site in sites) * BYTES_PER_VALUE, f"readouts of {frames:,} frames")
-    candidates = parse_levels(options.levels) if options.levels is not None else None
     mazes, mode = mazes_beside_sweep(
-        options.out, policy, candidates, options.n_levels, options.mode, progress, default=DEFAULT_LEVELS
+        options.out,
+        policy,
+        options.levels,
+        options.n_levels,
+        options.mode,
+        progress,
+        default=DEFAULT_LEVELS,
+        left_out=left_out,
     )
-    if not mazes:
-        raise InputError(f"--levels {options.levels}: none of them qualifies; take a wider range")
     learned, _ = qualifying_levels(range(LEARN_FROM, EVAL_LEVELS[1]), options.learn_levels, mode)
     known = {maze.level for maze in learned}
     for maze in mazes:

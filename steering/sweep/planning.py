@@ -16,7 +16,7 @@ from agents.checkpoints.stated import NOTHING, Stated
 from agents.checkpoints.zoo import load_stated
 from agents.hardware import check_device, device_named
 from agents.networks.policy import MazePolicy, device_of
-from envs.errors import RANGES, InputError, counted, nearest
+from envs.errors import RANGES, InputError, nearest
 from envs.maze import Maze
 from envs.stored.ranges import Mode
 from envs.stored.sources import MOST_WEIGHTS, read_file
@@ -26,10 +26,8 @@ from steering.experiments.level_conditions import Given
 from steering.experiments.levels import (
     Skip,
     check_levels_asked,
-    first_levels,
+    look_for_levels,
     parse_levels,
-    qualifying_levels,
-    told_by_reason,
 )
 from steering.experiments.outcome import HORIZON
 from steering.interventions.sites import enumerate_sites, select_sites
@@ -149,7 +147,7 @@ def plan_sweep(
         if MAIN not in asked.conditions or not any(site.trunk for site in sites):
             raise InputError(f"until-width: judges by `{MAIN}` at trunk sites; add both, or leave it out")
     check_size(asked, len(candidates) if candidates is not None else options.wanted)
-    used, skipped = _levels(options, mode, candidates, progress)
+    used, skipped = look_for_levels(options.levels, options.wanted, mode, options.vector, progress)
     for edit, maze in itertools.product(edits, used):
         edit.check_maze(maze)
     spec = replace(
@@ -215,22 +213,6 @@ def check_size(spec: SweepSpec, levels: int) -> None:
         )
 
 
-def _levels(
-    options: SweepOptions, mode: str, candidates: Sequence[int] | None, progress: Callable[[int, int], None]
-) -> tuple[list[Maze], list[Skip]]:
-    """Return the mazes to use, and the levels left out."""
-    if candidates is not None:
-        used, skipped = qualifying_levels(candidates, None, mode, options.vector, progress)
-    else:
-        used, skipped = first_levels(options.wanted, mode, options.vector, progress)
-    if not used:
-        raise InputError(
-            f"--levels {options.levels}: none of {counted(len(skipped), 'level')} qualifies "
-            f"({told_by_reason(skipped)}); take a wider range"
-        )
-    return used, skipped
-
-
 def mode_in(out: Path, policy: MazePolicy, mode: str | None) -> str:
     """Return procgen's mode for a command that goes on in ``out``.
 
@@ -253,23 +235,25 @@ def mode_in(out: Path, policy: MazePolicy, mode: str | None) -> str:
 def mazes_beside_sweep(
     out: Path,
     policy: MazePolicy,
-    candidates: Sequence[int] | None,
+    levels: str | None,
     n_levels: int | None,
     mode: str | None,
     progress: Callable[[int, int], None],
     *,
     default: int,
+    left_out: Callable[[Sequence[Skip]], None] = lambda skipped: None,
 ) -> tuple[list[Maze], str]:
     """Return the mazes that another command measures in ``out``, and their mode: those of a sweep there by default.
 
     Args:
         out: the run directory.
         policy: must be the agent of the sweep, if there is one, on a device of the same kind.
-        candidates: seeds asked for; None: the first that qualify.
+        levels: seeds asked for, as typed; None: the first that qualify.
         n_levels: number of them.
         mode: procgen's distribution mode; None: see :func:`mode_in`.
         progress: told while levels are looked for.
         default: number of them where nothing is asked for and there is no sweep.
+        left_out: told the levels that were looked at and do not qualify; those of a sweep are told by the sweep.
 
     Raises:
         InputError: for a sweep of another agent or on another kind of device, or fewer levels that qualify than are
@@ -282,11 +266,11 @@ def mazes_beside_sweep(
     if sweep is not None and sweep.device != (kind := device_of(policy.net).type):
         raise InputError(f"{out} is a sweep on --device {sweep.device}, not {kind}; choose another --out")
     mode = mode_in(out, policy, mode)
-    if candidates is not None:
-        return qualifying_levels(candidates, mode=mode, progress=progress)[0], mode
-    if n_levels is None and sweep is not None and sweep.mode == mode:
+    if levels is None and n_levels is None and sweep is not None and sweep.mode == mode:
         return Maze.from_levels(sweep.levels, mode), mode
-    return first_levels(n_levels or default, mode, progress=progress)[0], mode
+    used, skipped = look_for_levels(levels, n_levels or default, mode, progress=progress)
+    left_out(skipped)
+    return used, mode
 
 
 def read_checkpoint(options: SweepOptions, spec: SweepSpec) -> Checkpoint:

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from envs.errors import counted
 from steering.analysis.summary import maze_weights, trunk_curves
 from steering.experiments.conditions import MAIN, Key
 from steering.experiments.outcome import Outcome
@@ -92,7 +93,7 @@ class LiveChart:
         found = boundary.reach(curves, self._thresholds.blindness, self._thresholds.competence)
         site, low, high = (short_site_name(name or "nowhere") for name in (found.site, found.low, found.high))
         head = f"boundary: {site} (95%: {low} to {high})"
-        count = f"after {len(table.levels)} of {len(table.spec.levels)} levels"
+        count = f"after {len(table.levels)} of {counted(len(table.spec.levels), 'level')}"
         axis = "0" + "0.5".center(WIDTH - 2) + "1"
         rows = [f"{count:<28}  {axis}  95% interval"]
         for group in curves.groups:

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import shlex
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from envs.stored.ranges import Text
 from steering.analysis.conclusion import conclude_sweep
 from steering.analysis.summary import summarize, write_summary
 from steering.experiments.conditions import MAIN
-from steering.experiments.levels import SkipReason
+from steering.experiments.levels import Skip, SkipReason
 from steering.experiments.outcome import OutcomeColumn, shown_on
 from steering.figures.static_figures import sweep_picture
 from steering.films.example_mazes import keep_mazes
@@ -145,7 +146,7 @@ def print_summary(summary: SweepSummary, answer: str, to: Console) -> None:
         to.print("\n(f): free; (b): branch; <-: boundary")
     used = f"{counted(len(summary.levels.used), 'level')} of mode {summary.mode} used"
     to.print(f"\nclean: {', '.join(told)}; cheese removed: {', '.join(kept)}; {used}", soft_wrap=False)
-    for line in skipped_lines(summary.levels.skipped):
+    for line in skipped_lines(summary.levels.skipped, f" (all are in {SUMMARY})"):
         to.print(line)
     to.print()
 
@@ -165,17 +166,26 @@ def _narrow(site: str) -> str:
     return site
 
 
-def skipped_lines(skipped: Sequence[SkippedLevel]) -> list[str]:
-    """Return the levels left out, a line for each reason; of a long list the first :data:`MOST_SKIPPED`."""
+def skipped_lines(skipped: Sequence[SkippedLevel], all_in: str = "") -> list[str]:
+    """Return the levels left out, a line for each reason; of a long list the first :data:`MOST_SKIPPED`.
+
+    ``all_in``: where the others are listed, added behind their number.
+    """
     reasons: dict[str, list[str]] = {}
     for each in skipped:
         reason = "same maze as an earlier level" if each.kind is SkipReason.SAME_MAZE else each.reason
         reasons.setdefault(reason, []).append(str(each.level))
     return [
         f"skipped, {reason}: {', '.join(levels[:MOST_SKIPPED])}"
-        + (f" and {len(levels) - MOST_SKIPPED} more (all are in {SUMMARY})" if len(levels) > MOST_SKIPPED else "")
+        + (f" and {len(levels) - MOST_SKIPPED} more{all_in}" if len(levels) > MOST_SKIPPED else "")
         for reason, levels in reasons.items()
     ]
+
+
+def print_skipped(skipped: Sequence[Skip]) -> None:
+    """Print the levels left out by a command that is no sweep."""
+    for line in skipped_lines([SkippedLevel(each.level, each.words) for each in skipped]):
+        print(textwrap.fill(line, 80, subsequent_indent="  "))
 
 
 def summary_rows(summary: SweepSummary) -> tuple[list[str], list[list[str]]]:

@@ -105,7 +105,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"parts": ()}, "--parts: name one or more of interference"),
     ({"sites": "block9"}, "no site 'block9'"),
     ({"levels": "0:4", "n_levels": 3}, "not both"),
-    ({"levels": "1"}, "none of them qualifies"),
+    ({"levels": "1"}, r"--levels 1: none of 1 level qualifies \(.*: 1\)"),
     ({"seed": -1}, "seed -1"),
 ]
 

@@ -19,6 +19,7 @@ from tests.helpers.command import mazesteer
 LEVELS = "21,49"  # mazes of 11x11 that qualify and have pairs whose places are apart
 PROBED = "54,120,15,78,84,90,114,125,21,49"  # of 7x7 to 11x11: probes hold out whole mazes
 MAP = "embedder.block3.maxpool"
+PROBE = ["--sites", MAP, "--levels", PROBED, "--states", "2", "--frames", "1280", "--pairs", "2"]
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +47,18 @@ def run(agent: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert "2 levels of mode easy used" in typed("layer-sweep", agent, "--sites", f"input,{MAP}", *few, "--out", out)
     pairs = ["--pairs", "2"]
     assert "2 levels of mode easy" in typed("planning", agent, "--goal", "cheese", *pairs, "--out", out)
-    asked = ["--levels", PROBED, "--states", "2", "--frames", "1280", *pairs]
-    assert "10 levels of mode easy" in typed("probe", agent, "--sites", MAP, *asked, "--out", out)
+    assert "10 levels of mode easy" in typed("probe", agent, *PROBE, "--out", out)
     written = ["--learn-levels", "10", "--strengths", "4", "--branches", "1"]
-    assert "mazes of mode easy" in typed("write-moves", agent, "--sites", MAP, *written, "--out", out)
+    assert "mazes, mode easy" in typed("write-moves", agent, "--sites", MAP, *written, "--out", out)
     found = typed("replicate", "effect", "--checkpoint", agent, "--levels", LEVELS, "--horizon", "16", "--out", out)
     assert "mode easy" in " ".join(found.split())
     return out
+
+
+def test_a_probe_prints_its_readouts_in_the_same_document(agent: Path, run: Path) -> None:
+    told = json.loads(typed("probe", agent, *PROBE, "--out", run, "--json"))
+    assert told.pop("readouts") == json.loads((run / READOUTS.file).read_text())
+    assert told == json.loads((run / PROBES.file).read_text())
 
 
 def test_every_file_of_the_run_is_of_easy_levels(run: Path) -> None:

@@ -28,7 +28,7 @@ from steering.sweep.store import Store
 from tests.helpers.command import mazesteer
 from tests.helpers.faults import MISSING, changed
 
-LEVELS = ["--levels", "2,8", "--pairs", "2"]
+LEVELS = ["--levels", "1,2,8", "--pairs", "2"]  # the first does not qualify
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +44,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "looks ahead",
     ):
         assert words in done.stdout
+    assert re.search(r"^skipped, .+: 1$", done.stdout, re.MULTILINE), "levels left out are told with the reason"
     assert max(map(len, done.stdout.splitlines()[:-1])) <= 80
     return out
 
@@ -190,7 +191,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"maps": 65}, "maps 65: give 0 to 64"),
     ({"maps": 3, "pairs": 2}, "--maps 3: give at most --pairs, 2"),
     ({"levels": "0:4", "n_levels": 3}, "not both"),
-    ({"levels": "1"}, "none of them qualifies"),
+    ({"levels": "1"}, r"--levels 1: none of 1 level qualifies \(.*: 1\)"),
     ({"levels": "26"}, "no detour pairs to the cheese in these levels .none has changes 5 cells away.; take more"),
     ({"seed": -1}, "seed -1"),
 ]

@@ -38,6 +38,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.returncode == 0, done.stderr
     for words in ("at the mouse's place", "over the whole map", "read, but readout writes half at no strength"):
         assert words in done.stdout
+    left_out = set(range(14)) - set(WRITTEN.read(out, "x").settings.levels)
+    told = ", ".join(re.findall(r"^skipped, .+?: ([\d, ]+)$", done.stdout, re.MULTILINE))
+    assert left_out == {int(level) for level in told.split(", ")}
     assert max(map(len, done.stdout.splitlines()[:-1])) <= 80
     return out
 
@@ -123,7 +126,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"sites": "input"}, "--sites input: no site behind the picture"),
     ({"sites": "block9"}, "no site 'block9'"),
     ({"levels": "0:4", "n_levels": 3}, "not both"),
-    ({"levels": "1"}, "none of them qualifies"),
+    ({"levels": "1"}, r"--levels 1: none of 1 level qualifies \(.*: 1\)"),
     ({"levels": "50000:50004"}, r"level 5000\d: readouts learn from it; take levels below 50000"),
     ({"seed": -1}, "seed -1"),
 ]
