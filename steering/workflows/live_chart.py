@@ -44,7 +44,7 @@ class LiveChart:
         trunk = tuple(site for site in spec.sites if self._facts[site].trunk)
         self._spec: SweepSpec | None = None
         if trunk and MAIN in spec.conditions:
-            self._spec = replace(spec, sites=trunk, conditions=(MAIN,), coefficients=spec.coefficients[:1])
+            self._spec = replace(spec, sites=trunk, conditions=(MAIN,), coefficients=spec.coefficients[:1], edits=())
         self._thresholds, self._clock, self._work = thresholds, clock, work
         self._due = clock()
         self._outcomes: dict[Key, Outcome] = {}

@@ -50,7 +50,7 @@ def test_a_training_by_command_ends_in_a_policy_that_can_be_evaluated(tmp_path: 
     options = ["--region", "0", "--samples", "512", "--dagger-samples", "0", "--ppo-steps", "0", "--eval-levels", "4"]
     done = mazesteer("train", "--out", out, *options)
     assert done.returncode == 0 and str(out / "policy.safetensors") in done.stdout, done.stderr
-    assert re.search(r"training.*: 256 of 512 after [\d:]+, loss \d\.\d+\n", done.stderr)
+    assert re.search(r"training.*: 256 of 512, elapsed [\d:]+, loss \d\.\d+\n", done.stderr)
     figures = json.loads((out / "policy.json").read_text())["figures"]
     last = f"success: P(cheese), anywhere: {figures['p_cheese_anywhere']:.4f} (4 levels, exact)"
     assert done.stdout.splitlines()[-1] == last and figures["levels"] == [0, 4]

@@ -172,7 +172,7 @@ def test_a_corridor_out_of_the_inner_maze_makes_the_whole_world_the_maze(levels:
         ("", "0 rows"),
         ("M", "1 rows"),
         ("M.\n.C", "2 rows"),
-        ("M..\n...\n..", "lengths"),
+        ("M..\n...\n..", "3 rows of 2 to 3 characters"),
         ("...\n.C.\nMM.", "2 mouse"),
         ("...\n.C.\n...", "0 mouse"),
         ("...\n...\nM..", "0 cheese"),

@@ -17,7 +17,7 @@ from agents.hardware import check_device, device_named, on_device
 from agents.networks.policy import MazePolicy, device_of, to_input
 from envs.errors import InputError
 from envs.maze import Maze
-from steering.experiments.conditions import CONDITIONS
+from steering.experiments.conditions import CONDITIONS, EDIT
 from steering.experiments.exact import LevelEvaluator
 from steering.experiments.levels import qualifying_levels
 from steering.experiments.sampled import rollouts
@@ -111,7 +111,8 @@ def edited(policy: MazePolicy) -> Any:
 
 def swept(policy: MazePolicy) -> Any:
     """A unit of every group of conditions, with its sums by distance."""
-    spec = SweepSpec("random", "0" * 64, (LEVEL,), SITES, conditions=CONDITIONS, horizon=32, episodes=0)
+    every = tuple(name for name in CONDITIONS if name != EDIT)  # that one has edits of its own
+    spec = SweepSpec("random", "0" * 64, (LEVEL,), SITES, conditions=every, horizon=32, episodes=0)
     results = [run_unit(policy, unit, spec) for unit in split(LEVEL, spec.keys(LEVEL))]
     return [(row.outcome, row.source) for result in results for row in result.rows], [r.sums for r in results]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import html
 import json
 import os
 import re
@@ -24,6 +25,7 @@ from agents.networks.policy import MazePolicy
 from envs.maze import Maze
 from envs.trajectory import Trajectory
 from steering.cli.app import STOPPED_BY, main
+from steering.reports.captions import as_sentences
 from steering.statistics.bootstrap import TIE
 from tests.helpers.command import commands, mazesteer, started
 from tests.helpers.small_sweep import COMMAND, LEVELS, SITES, printed_beside
@@ -145,7 +147,7 @@ def test_report_keeps_the_thresholds_of_the_sweep(sweep: Path, tmp_path: Path) -
         done = mazesteer(*args)
         assert done.returncode == 0, done.stderr
         text: str = json.loads((run / "summary.json").read_text())["boundary"]["rule"]
-        assert text.replace(">", "&gt;") in (run / "report.html").read_text()
+        assert html.escape(as_sentences(text)) in (run / "report.html").read_text()
         return text
 
     command = ["layer-sweep", "region5", "--levels", LEVELS, "--sites", SITES, "--out", str(run)]

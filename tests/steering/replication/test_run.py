@@ -289,7 +289,8 @@ def ends(figure: dict[str, Any]) -> tuple[Any, Any, Any]:
     return figure["published"], figure["low"], figure["high"]
 
 
-def test_the_command_prints_measured_beside_published(tmp_path: Path) -> None:
+def test_the_command_prints_measured_beside_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")  # labels are whole lines then
     options = ["--behaviour-levels", "3", "--out", str(tmp_path / "run")]
     levels = ["--levels", ",".join(map(str, SMALL))]
     first = CliRunner().invoke(commands, ["effect", *levels, *options, "--json"], catch_exceptions=False)
