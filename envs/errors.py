@@ -53,6 +53,11 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error)[:1_000].split())[:160] or type(error).__name__
 
 
+def as_line(text: str) -> str:
+    """Return a text as one line without control characters: names from foreign files may hold some for a terminal."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in " ".join(text.split()))
+
+
 def shown(value: object) -> str:
     """Return a name or a value from a foreign file as an error line can show it."""
     text = str(value)[:80]

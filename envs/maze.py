@@ -127,7 +127,7 @@ class Maze:
     @classmethod
     def from_file(cls, path: str | os.PathLike[str], mode: str = "hard") -> Maze:
         """Return the maze drawn in a text file; :class:`InputError` names it and says what :meth:`from_ascii` does."""
-        text = read_file(Path(path), _MOST_TEXT, "give the text of a maze").decode(errors="replace")
+        text = read_file(Path(path), _MOST_TEXT, "give the text of a maze").decode("utf-8-sig", errors="replace")
         try:
             return cls.from_ascii(text, mode)
         except InputError as error:

@@ -101,8 +101,15 @@ def logits_and_values(output: object, n: int) -> tuple[Tensor, Tensor]:
 
 
 def move_probabilities(logits: Tensor) -> Tensor:
-    """Map logits ``[n, 15]`` to probabilities of left, right, up, down, noop ``float64[n, 5]``."""
-    return torch.softmax(logits.double(), dim=-1) @ _TO_MOVES.double()
+    """Map logits ``[n, 15]`` to probabilities of left, right, up, down, noop ``float64[n, 5]``.
+
+    Raises:
+        InputError: for logits that give none: numbers overflowed on the way to them.
+    """
+    found = torch.softmax(logits.double(), dim=-1) @ _TO_MOVES.double()
+    if torch.isnan(found).any():
+        raise InputError("the logits are not finite: an activation overflowed; take a smaller vector or coefficient")
+    return found
 
 
 def move_log_probabilities(logits: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from envs.errors import InputError, counted
+from envs.errors import InputError, as_line, counted
 from steering.cli import agents, compare, films, planning, probes, replicate
 from steering.cli.anatomy import command as anatomy
 from steering.cli.given import vector
@@ -89,10 +89,10 @@ def main() -> None:
         code = app(prog_name="mazesteer", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except _USAGE as error:  # an option that does not exist, a number that is none
-        print(f"mazesteer: {' '.join(error.format_message().split())}; see `mazesteer --help`", file=sys.stderr)
+        print(f"mazesteer: {as_line(error.format_message())}; see `mazesteer --help`", file=sys.stderr)
         sys.exit(2)
     except InputError as error:
-        print(f"mazesteer: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"mazesteer: {as_line(str(error))}", file=sys.stderr)
         sys.exit(2)
     except BrokenPipeError:
         sys.stderr.close()

@@ -68,7 +68,9 @@ def several_mazes(levels: str | None, maze: Path | None, mode: str) -> list[Maze
     from steering.experiments.levels import parse_levels
 
     _check_one_of(levels, maze)
-    return Maze.from_levels(parse_levels(levels or "0"), mode) if maze is None else [Maze.from_file(maze, mode)]
+    if maze is not None:
+        return [Maze.from_file(maze, mode)]
+    return Maze.from_levels(parse_levels("0" if levels is None else levels), mode)
 
 
 def _check_one_of(level: int | str | None, maze: Path | None) -> None:

@@ -241,7 +241,7 @@ def _told(edit: object) -> Iterator[None]:
     except InputError as error:
         if str(error).startswith("--edit "):
             raise
-        raise InputError(f"--edit {shown(edit)!r}: {error}") from None
+        raise InputError(f"--edit {str(edit)[:80]!r}: {error}") from None
 
 
 def _channels(text: str) -> tuple[int, ...]:
@@ -273,11 +273,10 @@ def _place(text: str) -> str:
 
 def _number(name: str) -> Callable[[str], float]:
     def parsed(text: str) -> float:
-        try:
+        with contextlib.suppress(ValueError):
             return RANGES["coefficient"].check(float(text))
-        except ValueError as error:
-            said = str(error) if isinstance(error, InputError) else "not a number"
-            raise InputError(f"{name}={shown(text)}: {said}") from None
+        low, high = RANGES["coefficient"].low, RANGES["coefficient"].high
+        raise InputError(f"{name}={shown(text)}: write a number from {low:,.0f} to {high:,.0f}")
 
     return parsed
 

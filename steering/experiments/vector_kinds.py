@@ -109,6 +109,29 @@ VECTOR_KINDS: dict[str, VectorKind] = {
 }
 
 
+def check_asked(kind: str, count: int, mouse: VectorSource = START, wall: Cell | None = None) -> None:
+    """Raise :class:`InputError` for a kind that there is none of, or what does not fit it, before a maze is made.
+
+    Args:
+        kind: one of :data:`VECTOR_KINDS`.
+        count: number of mazes.
+        mouse: where the mouse stands.
+        wall: cell that is wall or free; for ``wall`` alone.
+    """
+    if kind not in VECTOR_KINDS:
+        raise InputError(f"unknown kind of vector {kind!r}; {nearest(kind, VECTOR_KINDS)}")
+    chosen = VECTOR_KINDS[kind]
+    low, high = chosen.mazes
+    if not low <= count <= high:
+        wanted = f"{low}" if low == high else f"{low} to {high:,}"
+        raise InputError(f"a {kind} vector is taken from {wanted} maze(s), not from {count}; change --level or --maze")
+    if mouse.kind not in chosen.mouse:
+        known = {"start": "start", "cell": "a cell X,Y", "mean": "mean"}
+        raise InputError(f"a {kind} vector is taken with --mouse {' or '.join(known[each] for each in chosen.mouse)}")
+    if wall is not None and kind != "wall":
+        raise InputError(f"--wall belongs to --kind wall; leave it out of a {kind} vector")
+
+
 def take_vector(
     policy: Policy,
     mazes: Sequence[Maze],
@@ -139,21 +162,8 @@ def take_vector(
         >>> take_vector(load_policy("region5"), mazes, "relu3", "mean").kind
         'mean'
     """
-    if kind not in VECTOR_KINDS:
-        raise InputError(f"unknown kind of vector {kind!r}; {nearest(kind, VECTOR_KINDS)}")
-    chosen = VECTOR_KINDS[kind]
-    low, high = chosen.mazes
-    if not low <= len(mazes) <= high:
-        wanted = f"{low}" if low == high else f"{low} to {high:,}"
-        raise InputError(
-            f"a {kind} vector is taken from {wanted} maze(s), not from {len(mazes)}; change --level or --maze"
-        )
-    if mouse.kind not in chosen.mouse:
-        known = {"start": "start", "cell": "a cell X,Y", "mean": "mean"}
-        raise InputError(f"a {kind} vector is taken with --mouse {' or '.join(known[each] for each in chosen.mouse)}")
-    if wall is not None and kind != "wall":
-        raise InputError(f"--wall belongs to --kind wall; leave it out of a {kind} vector")
-    return chosen.make(policy, mazes, site, mouse, wall)
+    check_asked(kind, len(mazes), mouse, wall)
+    return VECTOR_KINDS[kind].make(policy, mazes, site, mouse, wall)
 
 
 def read_vector(path: Path, policy: MazePolicy, *, foreign: bool = False) -> SteeringVector:

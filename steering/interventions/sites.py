@@ -324,7 +324,7 @@ def find_site(net: nn.Module, name: str) -> Site:
         raise InputError(
             f"{name!r} is not a site: a site's module runs once, between input and logits, and holds no other site"
         )
-    raise InputError(f"no site {name!r} in this network; {nearest(name, sites, most=3)}")
+    raise InputError(f"no site {name[:80]!r} in this network; {nearest(name, sites, most=3)}")
 
 
 def select_sites(spec: str, net: nn.Module) -> list[Site]:

@@ -10,7 +10,7 @@ import typer
 
 from envs.errors import InputError
 from steering.cli.options import path
-from steering.experiments.conditions import BY_NAME, CONDITIONS, EDIT, MAIN
+from steering.experiments.conditions import BY_NAME, CONDITIONS, EDIT, MAIN, REFERENCES
 
 if TYPE_CHECKING:  # torch, which a command loads when it runs
     from agents.networks.policy import MazePolicy
@@ -47,6 +47,8 @@ def conditions_asked(
     if asked is None:
         own = EDIT if edits else MAIN if vector is not None else plain[-1]
         asked = (*plain[:-1], own)
+    if not asked:
+        raise InputError(f"no condition is named; name one or more of {', '.join((*REFERENCES, *CONDITIONS))}")
     if edits and EDIT not in asked:
         raise InputError(f"--edit is the condition {EDIT!r}, not {', '.join(asked)}; add it to the conditions")
     takers = [name for name in CONDITIONS if BY_NAME[name].takes_vector]

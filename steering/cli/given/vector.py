@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +24,7 @@ from steering.cli.options import (
     print_json,
     site_named,
 )
-from steering.workflows.progress import after_loading
+from steering.workflows.progress import after_loading, doing
 
 commands = typer.Typer()
 
@@ -63,7 +64,7 @@ def vector(
     from envs.files import check_folder
     from envs.maze import Maze
     from steering.experiments.levels import VectorSource, parse_levels
-    from steering.experiments.vector_kinds import take_vector
+    from steering.experiments.vector_kinds import check_asked, take_vector
 
     if out.suffix != ".safetensors":
         raise InputError(f"{out}: end the name in .safetensors")
@@ -75,13 +76,20 @@ def vector(
         if found is None:
             raise InputError(f"--wall {wall!r}: write a cell X,Y, e.g. 4,7; cells count from 0, bottom left")
         cell = int(found[1]), int(found[2])
-    standing = VectorSource.parse(mouse)
+    try:
+        standing = VectorSource.parse(mouse)
+    except InputError:
+        raise InputError(f"--mouse {mouse!r}: write start, mean or a cell X,Y") from None
+    seeds = [] if maze else parse_levels("0" if level is None else level)
+    check_asked(kind, len(maze or seeds), standing, cell)
     check_folder(out.parent)
+    _check_replaced(out)
     policy = load_policy(checkpoint, activation=activation, scale_pixels=scale_pixels)
     name, mode = site_named(policy, site), mode_for(mode, policy.name, policy.card)
     own = [Maze.from_file(file, mode) for file in maze or ()]
-    mazes = own or Maze.from_levels(parse_levels(level or "0"), mode)
-    taken = take_vector(policy, mazes, name, kind, mouse=standing, wall=cell)
+    with doing("taking the vector"):
+        mazes = own or Maze.from_levels(seeds, mode)
+        taken = take_vector(policy, mazes, name, kind, mouse=standing, wall=cell)
     taken.save(out)
     if as_json:
         facts = json.loads(taken.provenance)
@@ -91,3 +99,14 @@ def vector(
     shape = "x".join(map(str, taken.tensor.shape))
     print(f"{taken.kind} vector of {policy.name} at {name}: {shape}, norm {taken.norm:.4g}, mode {mode}")
     print(f"vector: {out}")
+
+
+def _check_replaced(out: Path) -> None:
+    """Raise :class:`InputError` where ``out`` holds something else than a vector: weights have its suffix, too."""
+    from steering.interventions.vectors import SteeringVector
+
+    if os.path.lexists(out):
+        try:
+            SteeringVector.load(out)
+        except InputError:
+            raise InputError(f"{out}: is there already, and no file of `vector`; choose another --out") from None

@@ -6,13 +6,15 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
+from agents.checkpoints.cards import checkpoint_file
 from agents.networks.policy import MazePolicy
 from envs.maze import Maze
 from envs.trajectory import Trajectory
 from steering.experiments.exact import evaluate
 from steering.interventions.edits import ablate, add, subtract
-from steering.interventions.vectors import SteeringVector, cheese_vector, top_right_vectors
+from steering.interventions.vectors import SteeringVector, cheese_vector, provenance, top_right_vectors
 from tests.helpers.command import mazesteer
 from videos.rollout_film import title_of
 
@@ -104,12 +106,50 @@ def test_what_no_condition_makes_use_of_is_refused_in_one_line(file: Path, tmp_p
         ([*vector, "--maze", file], "give --level or --maze, not both"),
         (["video", "--conditions", "clean,other_level", "--vector", file], "of no use to clean, other_level"),
         (["video", "--conditions", "clean", "--edit", "ablate"], "add it to the conditions"),
+        (["video", "--conditions", ","], "no condition is named"),
         (["field", "--condition", "move", "--vector", file, *out], "of no use to move"),
         ([*vector, "--kind", "wall", "--wall", "3;4"], "write a cell X,Y"),
         ([*vector, "--kind", "wool"], "did you mean 'wall'"),
-        ([*vector, "--mouse", "here"], "write start, mean"),
+        ([*vector, "--level", "0:100000"], "taken from 1 maze(s), not from 100000"),
+        ([*vector, "--level", ""], "write a range like 0:64"),
+        ([*vector, "--mouse", "here"], "--mouse 'here': write start, mean or a cell X,Y"),
         ([*vector, "--out", tmp_path / "v.npz"], "end the name in .safetensors"),
     ]:
         done = mazesteer(*args, cwd=tmp_path)
         assert done.returncode == 2 and done.stderr.count("\n") == 1 and says in done.stderr, (args, done.stderr)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_vector_is_not_replaced_by_one(file: Path, tmp_path: Path) -> None:
+    """A checkpoint has the suffix of a vector."""
+    weights = tmp_path / "agent.safetensors"
+    weights.write_bytes(checkpoint_file("region5").read_bytes())
+    before = weights.read_bytes()
+    done = mazesteer("vector", weights, *LEVEL, "--mode", "hard", "--out", weights)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "is there already" in done.stderr
+    assert weights.read_bytes() == before
+    again = tmp_path / "cheese.safetensors"
+    again.write_bytes(file.read_bytes())
+    assert mazesteer("vector", *LEVEL, "--site", "fc", "--out", again).returncode == 0
+    assert SteeringVector.load(again).site == "embedder.fc"
+
+
+def test_an_edit_that_overflows_is_refused_in_one_line(policy: MazePolicy, tmp_path: Path) -> None:
+    facts = provenance(kind="given", checkpoint=policy.sha256)
+    SteeringVector(SITE, torch.full((32, 16, 16), 3e38), facts).save(tmp_path / "huge.safetensors")
+    given = ["--vector", tmp_path / "huge.safetensors", "--coefficient", "1000000"]
+    for args in (["outcome"], ["field", "--out", tmp_path / "x.png"], ["video", "--out", tmp_path / "x.gif"]):
+        done = mazesteer(*args, *LEVEL, *given, cwd=tmp_path)
+        assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
+        assert "an activation overflowed; take a smaller vector or coefficient" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["huge.safetensors"]
+
+
+def test_what_a_file_says_of_itself_cannot_write_to_the_terminal(policy: MazePolicy, tmp_path: Path) -> None:
+    zeros = torch.zeros(32, 16, 16)
+    for site, agent in (("\x1b[31m" + "x" * 9_000, policy.sha256), (SITE, "\x1b]0;mine\x07")):
+        SteeringVector(site, zeros, provenance(kind="given", checkpoint=agent)).save(tmp_path / "v.safetensors")
+        done = mazesteer("outcome", *LEVEL, "--vector", tmp_path / "v.safetensors")
+        line, _, rest = done.stderr.partition("\n")
+        assert done.returncode == 2 and not rest and line.isprintable() and len(line) < 1_000
+        assert "\\x1b" in line

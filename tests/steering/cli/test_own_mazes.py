@@ -28,6 +28,8 @@ def test_the_outcome_is_that_of_the_maze_in_the_file(drawn: Path) -> None:
     report = json.loads(done.stdout)
     assert (report["level"], report["maze"]) == (None, DRAWN.strip())
     assert report["outcome"] == evaluate(load_policy("region5"), Maze.from_ascii(DRAWN)).to_json()
+    drawn.write_bytes(b"\xef\xbb\xbf" + DRAWN.replace("\n", "\r\n").encode())  # as some editors write it
+    assert json.loads(mazesteer("outcome", "--maze", drawn, "--json").stdout) == report
     subtracted = json.loads(mazesteer("outcome", "--maze", drawn, "--condition", "subtract", "--json").stdout)
     assert subtracted["site"] == "embedder.block2.res1.resadd"
     assert subtracted["clean"] == report["outcome"] != subtracted["outcome"]
