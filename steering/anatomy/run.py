@@ -20,7 +20,7 @@ from envs.maze import Maze
 from envs.stored.json_records import to_json, to_plain
 from steering.anatomy.interference import CELLS, SETS, STATES, InterferenceRow, interference_row
 from steering.anatomy.interference_summary import interference_site
-from steering.experiments.levels import check_levels_asked
+from steering.experiments.levels import Skip, check_levels_asked
 from steering.interventions.sites import Site, select_sites
 from steering.planning.rows import digest_of, keep_rows, stored_rows
 from steering.records.anatomy.summary import INTERFERENCE, PARTS, AnatomySettings, AnatomySummary
@@ -77,7 +77,9 @@ class _Part:
 
 
 def run_anatomy(
-    options: AnatomyOptions, progress: Callable[[int, int], None] = lambda done, total: None
+    options: AnatomyOptions,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    left_out: Callable[[Sequence[Skip]], None] = lambda skipped: None,
 ) -> AnatomySummary:
     """Measure what is missing, write ``anatomy.json``, and return what it holds.
 
@@ -86,6 +88,7 @@ def run_anatomy(
     Args:
         options: what to measure, on which levels, and where to keep it.
         progress: told ``(done, total)`` in measurements of a level.
+        left_out: told the levels that were looked at and do not qualify.
 
     Returns:
         The content of ``anatomy.json``: numbers by site with 95% intervals over mazes.
@@ -94,7 +97,7 @@ def run_anatomy(
         InputError: in one line, for options that cannot be met, levels of which none qualifies, or a directory in use
             or of another agent.
     """
-    policy, mazes, settings, sites = _plan(options, progress)
+    policy, mazes, settings, sites = _plan(options, progress, left_out)
     parts = _parts(policy, settings, sites)
     with run_directory(options.out) as directory, one_thread(), Store.open(directory) as store:
         store.claim({"device": settings.device, "checkpoint sha256": policy.sha256, "mode": settings.mode})
@@ -113,7 +116,7 @@ def run_anatomy(
 
 
 def _plan(
-    options: AnatomyOptions, progress: Callable[[int, int], None]
+    options: AnatomyOptions, progress: Callable[[int, int], None], left_out: Callable[[Sequence[Skip]], None]
 ) -> tuple[Policy, list[Maze], AnatomySettings, list[Site]]:
     """Return the agent, the mazes, the settings and the sites; raise :class:`InputError` for wrong options."""
     check_random_seed(options.seed)
@@ -127,7 +130,14 @@ def _plan(
     sites = select_sites(options.sites, policy.net)
     check_memory((CELLS + STATES) * sum(site.size for site in sites) * BYTES_PER_VALUE, "the activations of a level")
     mazes, mode = mazes_beside_sweep(
-        options.out, policy, options.levels, options.n_levels, options.mode, progress, default=DEFAULT_LEVELS
+        options.out,
+        policy,
+        options.levels,
+        options.n_levels,
+        options.mode,
+        progress,
+        default=DEFAULT_LEVELS,
+        left_out=left_out,
     )
     settings = AnatomySettings(
         parts=tuple(name for name in PARTS if name in options.parts),

@@ -27,6 +27,7 @@ from steering.statistics.formatting import short_site_name
 from steering.workflows.progress import after_loading
 
 if TYPE_CHECKING:
+    from steering.experiments.levels import Skip
     from steering.records.anatomy.summary import AnatomySummary
     from steering.records.probes import Estimate
 
@@ -59,6 +60,7 @@ def anatomy(
     from steering.anatomy.run import AnatomyOptions, run_anatomy
     from steering.sweep.artifacts import ANATOMY
     from steering.sweep.spec import stated_of
+    from steering.workflows.outputs import print_skipped
     from steering.workflows.progress import bar
 
     options = AnatomyOptions(
@@ -73,15 +75,18 @@ def anatomy(
         stated=stated_of(checkpoint, activation, scale_pixels, out),
         device=device,
     )
-    with bar("anatomy") as progress:
-        found = run_anatomy(options, progress)
+    skipped: list[Skip] = []
+    with bar("anatomy", "levels") as progress:
+        found = run_anatomy(options, progress, skipped.extend)
     if as_json:
         print_json(found)
         return
     print(f"{found.checkpoint.name}: {counted(len(found.settings.levels), 'level')} of mode {found.settings.mode}")
     if found.interference is not None:
         _show_interference(found)
-    print(f"\nnumbers: {out / ANATOMY.file}")
+    print()
+    print_skipped(skipped)
+    print(f"numbers: {out / ANATOMY.file}")
 
 
 def _show_interference(found: AnatomySummary) -> None:

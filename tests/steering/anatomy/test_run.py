@@ -39,6 +39,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lines = done.stdout.splitlines()
     assert lines[0] == f"region5: {COUNT} levels of mode hard" and max(map(len, lines[:-1])) <= 80
     assert any(line.startswith("block2.res1.resadd") for line in lines) and "random directions" in done.stdout
+    assert "skipped, no decision square: 4, 20, 22\n" in done.stdout
     return out
 
 
