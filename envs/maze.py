@@ -201,7 +201,7 @@ class Maze:
         """
         world, margin, end = self.state.world_dim, self.state.margin, self.state.margin + self.dim - 1
         if margin == 0:
-            raise InputError(f"this {self.dim}x{self.dim} maze fills the world: no corridor leads out of its corner")
+            raise InputError(f"a {self.dim}x{self.dim} maze fills the world: no corridor leads out; take a smaller one")
         grid = self.state.grid.copy()
         grid[end + 1 :, end] = SPACE
         grid[world - 1, end:] = SPACE

@@ -146,7 +146,9 @@ def replay(track: Trajectory) -> Maze:
                 raise InputError(f"recorded trajectory: procgen ends the episode after move {t + 1} of {last + 1}")
         if track.reached_cheese != (ended and found.cell == maze.cheese):
             said = "reached" if track.reached_cheese else "did not reach"
-            raise InputError(f"recorded trajectory: the record says it {said} the cheese; in procgen it is otherwise")
+            raise InputError(
+                f"recorded trajectory: the record says it {said} the cheese, procgen the opposite; record it anew"
+            )
     finally:
         env.close()
     return maze

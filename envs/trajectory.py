@@ -170,7 +170,7 @@ class Trajectory:
         if not len(cells) == len(facings) == len(moves) + 1 <= MAX_HORIZON + 1:
             raise InputError(
                 f"{path}: not a recorded trajectory: {len(cells)} cells and {len(facings)} facings for {len(moves)} "
-                f"moves; there is one more of them than of moves, of which procgen makes at most {MAX_HORIZON}"
+                f"moves, expected one more of each than moves, and at most {MAX_HORIZON} moves"
             )
         try:
             return cls(

@@ -46,7 +46,7 @@ class HeatOverlay:
         if self.maps.ndim != 3 or 0 in self.maps.shape or not np.isfinite(self.maps).all():
             raise InputError(f"heat map: {self.maps.shape} values; give finite numbers [n, rows, columns]")
         if not self.step > 0:
-            raise InputError(f"heat map: units {self.step} apart; give a distance above 0")
+            raise InputError(f"heat map: the distance between units is {self.step}; give one above 0")
 
     def over(self, picture: np.ndarray, number: int) -> np.ndarray:
         """Return a copy of the picture under map ``number`` (the only one, if there is one)."""

@@ -99,7 +99,7 @@ class Look:
 
     def __post_init__(self) -> None:
         if self.stride < 1 or min(self.lead, self.hold, self.card) < 0:
-            raise InputError("film: strides count from 1, seconds from 0")
+            raise InputError("film: give a stride of 1 or more, and seconds of 0 or more")
 
 
 STANDARD = Look()

@@ -169,7 +169,9 @@ class Stage:
         """Put a picture ``uint8[chart, W - 2 GAP, 3]`` into the strip for it."""
         top, height = self._chart
         if picture.shape != (height, self.canvas.shape[1] - 2 * GAP, 3):
-            raise InputError(f"film: a chart {picture.shape} for a strip {(height, self.canvas.shape[1] - 2 * GAP, 3)}")
+            raise InputError(
+                f"film: the chart is {picture.shape}, expected {(height, self.canvas.shape[1] - 2 * GAP, 3)}"
+            )
         self._paste(top, GAP, picture)
 
 

@@ -49,7 +49,9 @@ def _blank_impala(weights: Weights, origin: Origin) -> tuple[ImpalaPolicyNet, We
     """Build the IMPALA network; its scale is read from the first convolution."""
     where = origin.where
     if origin.saved is not None and not origin.saved.ours:
-        raise InputError(f"checkpoint {where}: policy_class is {origin.saved.name}, but its tensors are not of it")
+        raise InputError(
+            f"checkpoint {where}: tensors do not belong to policy_class {origin.saved.name}; save it again"
+        )
     origin.settle("relu", 255)
     first = weights.get(_WIDTH_KEY)
     if first is None:

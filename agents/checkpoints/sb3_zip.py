@@ -56,7 +56,9 @@ def blank_from_sb3(weights: Mapping[str, Tensor], origin: Origin) -> tuple[Natur
             raise InputError(f"checkpoint {where}: {shown(key)}: {other}; {READ}")
         check_finite(key, value, where)
     if origin.saved is not None and origin.saved.ours:
-        raise InputError(f"checkpoint {where}: policy_class is {origin.saved.name}, but its tensors are not of it")
+        raise InputError(
+            f"checkpoint {where}: tensors do not belong to policy_class {origin.saved.name}; save it again"
+        )
     if not any(key.startswith(f"{OWN}cnn.") for key in weights):
         raise InputError(f"checkpoint {where}: {OWN}cnn.0.weight is missing, expected the Nature CNN of a CnnPolicy")
     own = {key: value for key, value in weights.items() if not key.startswith(ACTOR)}

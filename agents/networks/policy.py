@@ -320,7 +320,7 @@ def as_policy(net: nn.Module, name: str | None = None) -> MazePolicy:
     except _OriginalRan as error:
         raise InputError(
             f"as_policy: {kind} keeps a function (a lambda, a compiled one) that runs its module {error}; a copy would "
-            "run that one and not its own; make the function a method"
+            "still run the original's; make the function a method"
         ) from None
     except Exception as error:  # the network's own code runs here
         raise InputError(f"as_policy: {kind} does not take float32[n, 3, 64, 64] ({one_line(error)})") from None

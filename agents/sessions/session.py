@@ -216,7 +216,7 @@ class Session:
         """Return the samples and batches of the state on disk, if there is one, and take it up."""
         if not os.path.lexists(self._path):
             return 0, 0
-        data = read_file(self._path, MOST_STATE, "not the state of a training stage: remove it or use another --out")
+        data = read_file(self._path, MOST_STATE, "not the state of a training stage: remove it or choose another --out")
         try:
             state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
             later = {name: value for name, value in LATER.items() if name in self._options}
@@ -238,10 +238,12 @@ class Session:
             damaged = isinstance(error, pickle.UnpicklingError)
             reason = "damaged" if damaged else " ".join(str(error).split())[:160] or type(error).__name__
             raise InputError(
-                f"{self._path}: not the state of a training stage ({reason}); remove it or use another --out"
+                f"{self._path}: not the state of a training stage ({reason}); remove it or choose another --out"
             ) from None
         if then != self._options:
             changed = sorted(k for k, v in self._options.items() if then.get(k) != v)
-            raise InputError(f"{self._path}: was started with other options ({', '.join(changed)}); use another --out")
+            raise InputError(
+                f"{self._path}: was started with other options ({', '.join(changed)}); choose another --out"
+            )
         self._running, self._earlier = running, seconds
         return samples, number

@@ -102,13 +102,13 @@ def read_state(path: Path, options: Mapping[str, Any]) -> RunState | None:
     """
     if not os.path.lexists(path):
         return None
-    remedy = "not the archive of a PPO run of this program: use another --out"
+    remedy = "not the archive of a PPO run of this program: choose another --out"
     text = zip_member(read_file(path, MOST_BYTES, remedy), f"{path}: {remedy}", _STATE, MOST_BYTES, MOST_JSON)
     state = from_json(text, RunState, path, remedy)
     wanted = json.loads(json.dumps(dict(options)))
     if state.config != wanted:
         changed = sorted(k for k in wanted if state.config.get(k) != wanted[k])
-        raise InputError(f"{path}: was started with other options ({', '.join(changed)}); use another --out")
+        raise InputError(f"{path}: was started with other options ({', '.join(changed)}); choose another --out")
     return state
 
 
@@ -124,7 +124,7 @@ def restore(model: MazePPO, state: RunState, path: Path) -> None:
         for key, value in policy.net.state_dict().items():
             check_finite(key, value, str(path))
     except Exception as error:  # torch and stable-baselines3 raise many kinds for a damaged file
-        raise InputError(f"{path}: damaged ({one_line(error)}); remove it or use another --out") from None
+        raise InputError(f"{path}: damaged ({one_line(error)}); remove it or choose another --out") from None
     model.num_timesteps, model._n_updates = state.steps, state.updates
     rms, kept = normalised.ret_rms, state.return_statistics
     rms.mean, rms.var, rms.count = map(np.float64, (kept.mean, kept.var, kept.count))

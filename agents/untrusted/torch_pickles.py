@@ -204,7 +204,7 @@ class _Reader:
             self._refuse(f"its pickle has the opcode {word}")
 
     def _refuse(self, what: str) -> None:
-        raise InputError(f"checkpoint {self._path}: {what}, as files of weights have not; not loaded")
+        raise InputError(f"checkpoint {self._path}: {what}, which no file of weights has; not loaded")
 
     def _drop(self, count: int) -> list[Any]:
         if len(self._stack) < count:

@@ -36,8 +36,8 @@ def check_levels(levels: tuple[int, int]) -> tuple[int, int]:
             return low, high
     (train, train_end), (test, test_end) = TRAIN_LEVELS, EVAL_LEVELS
     raise InputError(
-        f"levels {low}:{high} lie neither within the training levels {train}:{train_end} "
-        f"nor within the evaluation levels {test}:{test_end}; choose a range inside one of them"
+        f"levels {low}:{high} reach beyond the training levels {train}:{train_end} and the evaluation levels "
+        f"{test}:{test_end}; choose a range inside one of them"
     )
 
 

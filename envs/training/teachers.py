@@ -51,7 +51,7 @@ TEACHERS: dict[str, Teacher] = {"path": shortest_path, "reflex": reflex}
 
 def _cheese(maze: Maze) -> tuple[int, int]:
     if maze.cheese is None:
-        raise InputError("there is no cheese in this maze to show the way to")
+        raise InputError("teacher: this maze has no cheese to show the way to; take a maze with cheese")
     return maze.cheese
 
 

@@ -171,8 +171,8 @@ def training_history(training: Path | None, runs: Sequence[ComparedRun], series:
         return _card_history(series.name) if series is not None else ()
     if series is None:
         raise InputError(
-            "--history belongs to snapshots of one training (NAME@COUNT, or COUNT-STAGE as a training "
-            "names its files); these runs are none"
+            "--history: these runs are not snapshots of one training (NAME@COUNT, or COUNT-STAGE as a training "
+            "names its files); leave it out"
         )
     if series.name is not None:
         raise InputError(f"--history: the loss of {series.name} is on its card; leave the option out")

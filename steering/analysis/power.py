@@ -64,7 +64,7 @@ def power_of_run(directory: Path, width: float, site: str | None = None) -> list
     """
     table = OutcomeTable.open(directory)
     if MAIN not in table.spec.conditions:
-        raise InputError(f"{directory}: `{MAIN}` was not swept; blindness is that of `{MAIN}`")
+        raise InputError(f"{directory}: `{MAIN}` was not swept, so blindness is not known; sweep it")
     sites = [site] if site is not None else _edge(table, directory)
     return [_power_at(table, directory, name, width) for name in sites]
 

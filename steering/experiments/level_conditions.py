@@ -262,6 +262,8 @@ def intervention_named(
     if chosen.at_one_site and not chosen.typed and own is None and site is None:
         raise InputError(f"condition {condition!r} needs a site: add --site (see `mazesteer sites`)")
     if maze.cheese is None and own is None and not chosen.typed:
-        raise InputError(f"condition {condition!r}: {maze.label} has no cheese to take a vector of")
+        raise InputError(
+            f"condition {condition!r}: {maze.label} has no cheese to take a vector of; choose another level"
+        )
     key = Key(maze.level or 0, condition, name if own is None else own.site, coefficient)
     return LevelConditions.of(policy, maze, VectorSource("start"), seed, [key], given).intervention(key)

@@ -223,7 +223,7 @@ def field_map(policy: Policy, maze: Maze, site: str) -> tuple[Heat, Cell]:
     """
     where = check_map(find_site(policy.net, site))
     if maze.cheese is None:
-        raise InputError(f"{maze.label}: no cheese, whose effect the map is about; choose another level")
+        raise InputError(f"{maze.label}: no cheese, so the map has no effect to show; choose another level")
     rng = generator(0, maze.level or 0, "map of a field", 0)
     states = [state for state in maze.states if state.cell != maze.cheese]
     apart = [shown for shown in (shown_cheese(maze, state, rng) for state in states) if shown is not None]

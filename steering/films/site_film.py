@@ -72,7 +72,7 @@ def film_sites(
     RANGES["rollouts-shown"].check(episodes)
     RANGES["seconds"].check(seconds)
     if MAIN not in spec.conditions:
-        raise InputError(f"{run}: a sweep without the condition {MAIN!r}, so there is no curve to walk along")
+        raise InputError(f"{run}: no condition {MAIN!r} in this sweep, whose curve the film follows; sweep it")
     if level is not None and level not in spec.levels:
         raise InputError(f"--level {level} is not in this run; choose one of {', '.join(map(str, spec.levels[:20]))}")
     path = check_film_path(run / "film-sweep.mp4" if out is None else out)

@@ -222,4 +222,4 @@ def _edit(entry: Mapping[str, Any], vectors: Mapping[str, SteeringVector]) -> An
     try:
         return kinds[entry["kind"]]()
     except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise InputError(f"intervention: {entry['kind']} without a usable {error}") from None
+        raise InputError(f"intervention: {entry['kind']} has no usable {error}") from None

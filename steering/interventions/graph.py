@@ -120,9 +120,9 @@ def trace(net: nn.Module) -> fx.GraphModule:
                 own = logits_and_values(net(trial_frames(net, noise=True)), 2)
                 same = all(torch.equal(a.nan_to_num(), b.nan_to_num()) for a, b in zip(graphed, own, strict=True))
         except Exception as error:  # the network's own code runs here; whatever it raises, it is not traceable
-            raise InputError(f"{kind} cannot be traced ({one_line(error)}); hooks serve it") from None
+            raise InputError(f"{kind} cannot be traced ({one_line(error)}); use HookedPolicy") from None
     if not same:
-        raise InputError(f"{kind} cannot be traced (its graph is not the whole of what it does); hooks serve it")
+        raise InputError(f"{kind} cannot be traced (its graph leaves out some of what it does); use HookedPolicy")
     return traced
 
 

@@ -68,7 +68,9 @@ class PartialNetwork:
                 values[node] = self._run(node, values)
             changed = {n for n, version in before.items() if values[n]._version != version}
             if any(n.op == "get_attr" or set(n.users) != {node} for n in changed):
-                raise InputError(f"{type(self.net).__name__} writes into an activation read elsewhere; hooks serve it")
+                raise InputError(
+                    f"{type(self.net).__name__} writes into an activation read elsewhere; use HookedPolicy"
+                )
             if changed:
                 self._written[node] = changed
                 values[node] = self._run(node, values)  # what it gives is then no alias of a kept value

@@ -102,7 +102,9 @@ def map_sites(policy: Policy) -> list[Site]:
     """
     trunk = [site for site in enumerate_sites(policy.net) if site.trunk and site.units is not None]
     if not trunk:
-        raise InputError(f"{policy.name}: no trunk site is a map with known places; located patching cannot be done")
+        raise InputError(
+            f"{policy.name}: no trunk site is a map with known places, which located patching needs; take another agent"
+        )
     return trunk
 
 

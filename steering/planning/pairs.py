@@ -151,7 +151,9 @@ def twin_of(maze: Maze, closed: Cell, opened: Cell) -> Maze:
     twin = Maze.from_state(maze.state.with_grid(grid, maze.dim), level=maze.level)
     joined, _ = csgraph.connected_components(twin.graph, directed=False)
     if joined != 1 or twin.graph.nnz != 2 * (len(twin.cells) - 1):
-        raise InputError(f"no twin: closing {closed} and opening {opened} leaves no maze without loops")
+        raise InputError(
+            f"no twin: closing {closed} and opening {opened} makes a loop and cuts off a part; choose others"
+        )
     return twin
 
 

@@ -258,7 +258,7 @@ def _result(
                 if left_out
                 else f"none has changes {counted(settings.distance, 'cell')} away"
             )
-            raise InputError(f"no {kind} pairs to the {to.value} in these levels ({why}); take more levels, or larger")
+            raise InputError(f"no {kind} pairs to the {to.value} in these levels ({why}); take more or larger levels")
         patches.append(
             located(
                 kind,

@@ -39,9 +39,9 @@ class DecodingReadings:
     asked: dict[str, int]
     """Frames that each question is asked about, by its name."""
     majority: dict[str, Estimate]
-    """Share told rightly by the most frequent move of the frames learned from, by question; 0 to 1."""
+    """Share that the most frequent move of the frames learned from gets right, by question; 0 to 1."""
     surroundings: dict[str, Estimate]
-    """Share told rightly from a look around the mouse, by question; 0 to 1."""
+    """Share that a look around the mouse gets right, by question; 0 to 1."""
     sites: tuple[ProbedSite, ...]
     """In depth order, the input first."""
 
@@ -125,7 +125,7 @@ def _probed_site(
 
 
 def _balanced(site: SiteScores, whose: str, frames: np.ndarray, scores: ProbeScores, mazes: np.ndarray) -> Statistic:
-    """Return the mean over the moves of the share told rightly where this move is the true one."""
+    """Return the mean over the moves of the share that is right where this move is the true one."""
     labels, told = scores.moves[whose], np.array(site.moves[whose].told)
     each = [frames & (labels == label) for label in np.unique(labels)]
     return _mean(np.array([_share(told == labels, own, scores.maze, mazes) for own in each]))

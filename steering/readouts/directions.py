@@ -48,7 +48,7 @@ class Directions:
     """``float32[draws, 4, *shape]`` by place and name, for the moves left, right, up, down; ``shape`` is that of the
     place: ``[channels, 3, 3]`` of the mouse's, else the site's. The random ones are of each level."""
     right: Mapping[str, np.ndarray]
-    """Next moves that the readout tells rightly in each maze when learned from others, ``float[n_mazes]``, by place."""
+    """Next moves that the readout gets right in each maze when learned from others, ``float[n_mazes]``, by place."""
     chance: Mapping[str, np.ndarray]
     """The same with shuffled moves, mean over the draws."""
     frames: np.ndarray
@@ -107,7 +107,7 @@ def shuffled_moves(labels: np.ndarray, fold: np.ndarray, seed: int, draw: int) -
 def _directions(
     features: Tensor, data: ProbeData, sets: Sequence[np.ndarray]
 ) -> tuple[dict[str, Tensor], list[np.ndarray]]:
-    """Return unit directions of ``float32[n, *shape]`` by name, and which moves are told rightly: ``bool[n]`` a set."""
+    """Return unit directions of ``float32[n, *shape]`` by name, and which moves are right: ``bool[n]`` a set."""
     flat, shape = features.flatten(1), features.shape[1:]
     targets = {str(k): (labels[:, None] == np.array(WAYS)).astype(float) for k, labels in enumerate(sets)}
     found = linear_directions(flat, {**targets, CHEESE: data.cheese.astype(float)}, data.fold)

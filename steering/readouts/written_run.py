@@ -88,7 +88,7 @@ class LearnedSite:
     frames: tuple[int, ...]
     """Frames of each level learned from."""
     right: dict[str, tuple[float, ...]]
-    """Next moves of each level that the readout tells rightly when learned from others, by place."""
+    """Next moves of each level that the readout gets right when learned from others, by place."""
     chance: dict[str, tuple[float, ...]]
     """The same with shuffled moves."""
 

@@ -46,7 +46,7 @@ def written_place(
 
     Args:
         place: ``mouse`` or ``map``.
-        right: of the levels learned from: moves told rightly, the same with shuffled moves, frames; ``float[m]`` each.
+        right: of the levels learned from: moves got right, the same with shuffled moves, frames; ``float[m]`` each.
         rows: of the levels written in.
         site: name of the site.
         strengths: of what was written.

@@ -38,9 +38,9 @@ class MoveReadings:
     """Readings of one site's linear probe for one kind of next move, on mazes that it did not learn from."""
 
     accuracy: Estimate
-    """Share of the frames asked about whose move is told rightly, 0 to 1."""
+    """Share of the frames asked about whose move is right, 0 to 1."""
     balanced: Estimate
-    """Mean over the moves of the share told rightly where this move is the true one, 0 to 1."""
+    """Mean over the moves of the share that is right where this move is the true one, 0 to 1."""
     control: Estimate
     """``accuracy`` of probes learned on shuffled labels, mean over the draws, 0 to 1."""
     above_pixels: Estimate
@@ -260,9 +260,9 @@ class ProbeReadings:
     asked: dict[Name, Count]
     """Frames that each question is asked about, by its name."""
     majority: dict[Name, Estimate]
-    """Share told rightly by the most frequent move of the frames learned from, by question; 0 to 1."""
+    """Share that the most frequent move of the frames learned from gets right, by question; 0 to 1."""
     surroundings: dict[Name, Estimate]
-    """Share told rightly from a look around the mouse, without any network, by question; 0 to 1."""
+    """Share that a look around the mouse gets right, without any network, by question; 0 to 1."""
     sites: tuple[ProbedSite, ...]
     """In depth order, the input first."""
     representation: tuple[SiteVectors, ...]

@@ -118,7 +118,7 @@ class ProbedCurves:
     """Readings of one run's probes at each of the probed sites; one entry where it is the same at all."""
 
     next_move: tuple[Estimate, ...]
-    """Share of the next moves to the cheese told rightly, 0 to 1."""
+    """Share of the next moves to the cheese that are right, 0 to 1."""
     surroundings: tuple[Estimate, ...]
     """The same told from a look around the mouse alone, 0 to 1; one entry."""
     apart: tuple[Estimate, ...]
@@ -142,7 +142,7 @@ class FollowedCurve:
     sites: tuple[str, ...]
     """Names of the sites with a map, in depth order."""
     follows: tuple[Estimate, ...]
-    """Share of the pairs whose move is told rightly in level and twin, at each of these sites, 0 to 1."""
+    """Share of the pairs whose move is right in level and twin, at each of these sites, 0 to 1."""
 
 
 @dataclass(frozen=True)

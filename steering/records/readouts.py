@@ -22,12 +22,12 @@ POLICY = "policy"
 
 @dataclass(frozen=True)
 class Told:
-    """What one reader told rightly of one level, as the run's database keeps it."""
+    """What one reader got right in one level, as the run's database keeps it."""
 
     right: dict[Name, NonNegative]
-    """Frames whose move is told rightly, by question."""
+    """Frames whose move is right, by question."""
     follows: dict[Name, NonNegative]
-    """Detour pairs whose move is told rightly in both mazes, by goal."""
+    """Detour pairs whose move is right in both mazes, by goal."""
     swapped: dict[Name, NonNegative]
     """Pairs of which in both mazes the move is told that is right in the other one, by goal."""
 
@@ -39,9 +39,9 @@ class ToldShares:
     frames: Count
     """Number of frames learned from; 0: nothing is learned."""
     accuracy: dict[Name, Estimate]
-    """Share of the frames asked about whose move is told rightly, by question, 0 to 1."""
+    """Share of the frames asked about whose move is right, by question, 0 to 1."""
     follows: dict[Name, Estimate]
-    """Share of the detour pairs whose move is told rightly in both mazes, by goal, 0 to 1."""
+    """Share of the detour pairs whose move is right in both mazes, by goal, 0 to 1."""
     swapped: dict[Name, Estimate]
     """Share of the pairs of which in both mazes the other maze's move is told: what mere wavering gets, 0 to 1."""
 
@@ -198,7 +198,7 @@ class WrittenPlace:
     place: Name
     """``mouse``: the units around the mouse. ``map``: the whole site."""
     accuracy: Share
-    """Share of next moves that the readout tells rightly, of mazes that it did not learn from."""
+    """Share of next moves that the readout gets right, of mazes that it did not learn from."""
     chance: Share
     """The same of readouts that learned from shuffled moves, mean over the draws."""
     above: Share

@@ -69,7 +69,9 @@ def levels_needed(tv_edited: np.ndarray, tv_clean: np.ndarray, width: float, rng
     RANGES["width"].check(width)
     pilot = len(tv_clean)
     if not tv_clean.sum() > 0:
-        raise InputError("the cheese changes nothing in the pilot's mazes, so blindness is not defined")
+        raise InputError(
+            "the cheese changes nothing in the pilot's mazes, so blindness is not defined; take more mazes"
+        )
     widths = []
     for size in SIZES:
         found = []

@@ -98,7 +98,7 @@ class Store:
     def read(cls, directory: str | os.PathLike[str]) -> Iterator[Store]:
         """Open the results of a run; raises :class:`InputError` where there are none."""
         if not (Path(directory) / DATABASE).is_file():
-            raise InputError(f"{Path(directory)}: no {DATABASE}; it is not a finished run")
+            raise InputError(f"{Path(directory)}: no {DATABASE} there; give the --out of a finished run")
         with cls.open(directory) as store:
             yield store
 

@@ -56,7 +56,7 @@ def rewrite_outputs(directory: Path, blindness: float | None = None, competence:
     """Write all outputs again from a run's store; thresholds not given are those of its last sweep command."""
     spec = SweepSpec.load(directory)
     if not (directory / DATABASE).is_file():
-        raise InputError(f"{directory}: no {DATABASE}; it is not a finished run")
+        raise InputError(f"{directory}: no {DATABASE} there; give the --out of a finished run")
     with run_directory(directory), Store.open(directory) as store:
         rule = boundary.agreed_thresholds([store.thresholds()], blindness=blindness, competence=competence)
         return write_outputs(store, spec, directory, rule)

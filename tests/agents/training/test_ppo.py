@@ -176,7 +176,7 @@ def test_a_damaged_archive_is_refused_in_one_line(tmp_path: Path) -> None:
             for member, content in {**whole, name: data}.items():
                 if content is not None:
                     archive.writestr(member, content)
-        with pytest.raises(InputError, match=r"^[^\n]+ppo.zip: [^\n]+use another --out$"):
+        with pytest.raises(InputError, match=r"^[^\n]+ppo.zip: [^\n]+choose another --out$"):
             train_ppo(SMALL, tmp_path)
 
 

@@ -205,8 +205,8 @@ def test_json_that_lacks_something_is_refused() -> None:
     known = vector(1.0, 3, 2, 2)
     whole = Intervention((PatchPlace(known, ((1, 2),), (0.0, 4)),)).to_json()["edits"][0]
     for name, wrong in (("blocks", [[1]]), ("units", []), ("units", None)):
-        with pytest.raises(InputError, match="^intervention: patch_place without a usable"):
+        with pytest.raises(InputError, match="^intervention: patch_place has no usable"):
             Intervention.from_json({"edits": [{**whole, name: wrong}]}, {known.digest: known})
     for entry in ({"kind": "clamp", "site": "input"}, {"kind": "ablate", "site": "input"}, {"kind": "patch"}):
-        with pytest.raises(InputError, match=f"^intervention: {entry['kind']} without"):
+        with pytest.raises(InputError, match=f"^intervention: {entry['kind']} has no usable"):
             Intervention.from_json({"edits": [entry]}, {})
