@@ -25,6 +25,7 @@ from steering.marks.colours import (
 from steering.marks.site_axis import (
     DODGED,
     LEGEND,
+    beside,
     interval_bars,
     labels,
     names,
@@ -67,7 +68,7 @@ def curves_figure(found: Comparison, *, narrow: bool = False) -> go.Figure:
     figure.update_annotations(x=0, xanchor="left", font_size=11 if narrow else 13)
     few = len(runs) <= len(RUN_COLOURS)
     for k, (run, line, named) in enumerate(zip(runs, run_lines(len(runs)), named_runs(len(runs)), strict=True)):
-        aside = 0.5 * ((k + 0.5) / len(runs) - 0.5) if few else 0.0  # else the intervals hide one another
+        aside = beside(k, len(runs)) if few else 0.0
         blind = [point.blindness for point in run.curve]
         ends = [point.low for point in run.curve], [point.high for point in run.curve]
         figure.add_scatter(
@@ -177,9 +178,9 @@ def differences_figure(found: Comparison) -> go.Figure:
     figure.add_hline(y=0, line={"color": GREY, "width": 1})
     figure.update_yaxes(title="difference of blindness")
     figure.update_xaxes(tickangle=-50)
-    figure.update_layout(
-        template="simple_white", height=440, margin={"l": 60, "r": 20, "t": 30, "b": 130}, legend=LEGEND, **DODGED
-    )
+    margin = {"l": 60, "r": 20, "t": 30, "b": 130}
+    # The legend names the runs of one difference too, which plotly would leave out.
+    figure.update_layout(template="simple_white", height=440, margin=margin, legend=LEGEND, showlegend=True, **DODGED)
     return figure
 
 

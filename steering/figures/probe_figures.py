@@ -77,8 +77,8 @@ def probe_figure(summary: ProbeSummary) -> go.Figure:
     cell = found.cell
     _edge(figure, sites, Reading(DECODING, "cell lost", "from", cell.lost, cell.lost_low, cell.lost_high), 3)
     for panel in (1, 2):
-        figure.update_yaxes(range=[0, 1.05], title="accuracy (dashed: surroundings)", row=panel)
-    figure.update_yaxes(range=[-0.25, 1.05], title="share", row=3)
+        figure.update_yaxes(range=[0, 1.25], tickvals=[0, 0.5, 1], title="accuracy", row=panel)
+    figure.update_yaxes(range=[-0.25, 1.25], tickvals=[0, 0.5, 1], title="share", row=3)
     _finish(figure, sites, 900)
     return figure
 
@@ -245,6 +245,8 @@ def _edge(figure: go.Figure, sites: Sequence[ProbedSite], reading: Reading, pane
 
 
 def _finish(figure: go.Figure, sites: Sequence[ProbedSite], height: int) -> None:
-    figure.update_xaxes(categoryorder="array", categoryarray=names(sites), tickangle=-50)
-    margin, legend = {"l": 70, "r": 20, "t": 40, "b": 230}, {"orientation": "h", "y": -0.28}
+    shown = {"categoryorder": "array", "categoryarray": names(sites), "range": [-0.7, len(sites) - 0.3]}
+    figure.update_xaxes(tickangle=-50, **shown)
+    # The legend stands below the names, whatever the height.
+    margin, legend = {"l": 70, "r": 20, "t": 40, "b": 230}, {"orientation": "h", "y": -165 / (height - 270)}
     figure.update_layout(template="simple_white", height=height, margin=margin, legend=legend)

@@ -128,7 +128,7 @@ def learning_figure(found: ReadoutSummary, *, narrow: bool = False) -> go.Figure
     legend, margin = {"orientation": "h", "y": -0.25}, {"l": 70, "r": 130, "t": 40, "b": 110}
     figure.update_layout(template="simple_white", height=440, margin=margin, legend=legend)
     if narrow:
-        margin, legend = {"l": 40, "r": 84, "t": 70, "b": 45}, {"orientation": "h", "y": 1.1, "yanchor": "bottom"}
+        margin, legend = {"l": 40, "r": 108, "t": 70, "b": 45}, {"orientation": "h", "y": 1.1, "yanchor": "bottom"}
         figure.update_layout(height=330, margin=margin, legend=legend, font_size=9)
         figure.update_annotations(font_size=8)
     return figure

@@ -1,8 +1,8 @@
 """Pictures for a paper or a talk: ``report.png`` of a sweep, ``compare.png`` of several.
 
 Grey: the network is affine in the pixels there, so free. Dotted frame: a unit sees only part of the picture, so local.
-Open markers: the same experiment as a site before. The line below the picture says so of what is there. Bars: 95%
-intervals over mazes. Trunk sites only.
+Open markers: the same experiment as a site before. The line below the picture says so of what is there. Pale: 95%
+intervals over mazes; those of several runs stand side by side. Trunk sites only.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from steering.experiments.conditions import BY_NAME, CONDITIONS, CONTROLS, MAIN
 from steering.marks.colours import GREY, RUN_COLOURS, TRICK, named_runs, run_colours
 from steering.marks.site_axis import (
     Site,
+    beside,
     is_duplicate,
     locality_mark,
     names,
@@ -39,6 +41,7 @@ from steering.records.readings import (
 from steering.records.sweep import SweepSummary
 
 _MARKERS = "osD^vP*"
+_PALE = 0.4  # opacity of intervals
 _ABOVE: dict[str, Any] = {
     "frameon": False,
     "loc": "lower center",
@@ -60,6 +63,22 @@ _MARKS = {
     ),
 }
 _TWIN = "open markers: the same experiment as a site before"
+
+
+@dataclass(frozen=True)
+class _Style:
+    """How one line is drawn."""
+
+    colour: str
+    """Of the line, its markers and its intervals."""
+    marker: str
+    """Of matplotlib's."""
+    width: float = 1.6
+    """Of the line, in points."""
+    aside: float = 0.0
+    """How far its points stand from their sites, to the right."""
+
+
 # The main condition, then the controls, then what else was swept at one site.
 _SHOWN = tuple(dict.fromkeys((MAIN, *CONTROLS, *(name for name in CONDITIONS if BY_NAME[name].at_one_site))))
 
@@ -80,7 +99,7 @@ def sweep_picture(summary: SweepSummary) -> bytes:
         rows = [site.conditions[label] for site in sites]
         columns = [[row.blindness for row in rows]]
         columns += [[row.blindness_low for row in rows], [row.blindness_high for row in rows]] if main else []
-        style = {"color": condition.colour, "marker": condition.marker, "lw": 2.4 if main else 1.2}
+        style = _Style(condition.colour, condition.marker, 2.4 if main else 1.2)
         twins = [condition.shared_in_class and is_duplicate(site) for site in sites]
         _draw(axes, range(len(sites)), columns, style, twins, condition.label)
     found = summary.boundary
@@ -125,7 +144,7 @@ def compare_figure(found: Comparison) -> Figure:
     heights = [4.6, *[2.1] * (len(_LOCATED) * bool(located) + bool(followed) + len(shown))]
     figure, (upper, *lower) = _panels(sites, heights)
     styles = [
-        {"color": colour, "marker": _MARKERS[i % len(_MARKERS)] if few else "o", "lw": 1.6}
+        _Style(colour, _MARKERS[i % len(_MARKERS)], aside=beside(i, len(found.arms))) if few else _Style(colour, "o")
         for i, colour in enumerate(run_colours(len(found.arms)))
     ]
     swept, twins = [place[fact.name] for fact in found.facts], [is_duplicate(fact) for fact in found.facts]
@@ -175,7 +194,7 @@ def _lowest(values: Iterable[float]) -> float:
 
 def _draw_located(
     panels: Sequence[Axes],
-    runs: Sequence[tuple[Mapping[str, Any], Located]],
+    runs: Sequence[tuple[_Style, Located]],
     place: Mapping[str, int],
     twin: Mapping[str, bool],
     few: bool,
@@ -192,7 +211,7 @@ def _draw_located(
 def _draw_shares(
     axes: Axes,
     shares: Mapping[str, Share | Estimate],
-    style: Mapping[str, Any],
+    style: _Style,
     place: Mapping[str, int],
     twin: Mapping[str, bool],
     few: bool,
@@ -210,7 +229,7 @@ def _draw_probed(
     shown: Sequence[str],
     readings: ComparedReadings,
     place: Mapping[str, int],
-    styles: Sequence[Mapping[str, Any]],
+    styles: Sequence[_Style],
     few: bool,
 ) -> None:
     """Draw what the probes read, a panel for each curve ``shown``; ``place``: of each site on the axis."""
@@ -256,21 +275,19 @@ def _draw(
     axes: Axes,
     where: Sequence[int],
     columns: Sequence[Sequence[float | None]],
-    style: Mapping[str, Any],
+    style: _Style,
     twins: Sequence[bool],
     label: str,
 ) -> None:
     """Draw a line through the first of ``columns``, the others its interval, if any; open markers at ``twins``."""
-    x, seen = np.array(where), ~np.array(twins)
+    x, seen = np.array(where) + style.aside, ~np.array(twins)
     y, *ends = (np.array(column, dtype=float) for column in columns)
-    colour = style["color"]
-    axes.plot(x, y, color=colour, lw=style["lw"])
-    axes.plot([], [], **style, ms=5, label=label)  # the legend's
     if ends:
-        bars = np.maximum([y - ends[0], ends[1] - y], 0)
-        axes.errorbar(x, y, bars, fmt="none", ecolor=colour, elinewidth=1, capsize=2)
-    for chosen, face in ((seen, colour), (~seen, "white")):
-        axes.plot(x[chosen], y[chosen], ls="none", marker=style["marker"], ms=5, mfc=face, mec=colour)
+        axes.vlines(x, np.minimum(ends[0], y), np.maximum(ends[1], y), style.colour, lw=3, alpha=_PALE)
+    axes.plot(x, y, color=style.colour, lw=style.width)
+    axes.plot([], [], color=style.colour, marker=style.marker, lw=style.width, ms=5, label=label)  # the legend's
+    for chosen, face in ((seen, style.colour), (~seen, "white")):
+        axes.plot(x[chosen], y[chosen], ls="none", marker=style.marker, ms=5, mfc=face, mec=style.colour)
 
 
 def _png(figure: Figure) -> bytes:

@@ -74,16 +74,11 @@ def blindness_figure(summary: SweepSummary) -> go.Figure:
         draw_boundary(figure, depths, reading.what)
     shown = [row.blindness for site in summary.sites for row in site.conditions.values()]
     lowest = min([value for value in shown if value is not None], default=0.0)
-    figure.update_yaxes(range=[max(min(lowest, 0.0) - 0.1, -1.0), 1.1], title="1 = as without cheese, 0 = no effect")
+    # Room above 1 for the marks of sites.
+    figure.update_yaxes(range=[max(min(lowest, 0.0) - 0.1, -1.0), 1.25], title="1 = as without cheese, 0 = no effect")
     figure.update_xaxes(categoryorder="array", categoryarray=names(summary.sites), tickangle=-50, title=None)
-    figure.update_layout(
-        template="simple_white",
-        height=500,
-        margin=_BELOW,
-        legend=LEGEND,
-        hovermode="x unified",
-        **DODGED,
-    )
+    layout = {"height": 500, "margin": _BELOW, "legend": LEGEND, "hovermode": "x unified", **DODGED}
+    figure.update_layout(layout, template="simple_white")
     return figure
 
 
@@ -134,17 +129,19 @@ def _colour(label: str) -> str:
     return COLOURS.get(label.split(" ")[0], "#999999")
 
 
-def readings_figure(sites: Sequence[SiteFacts], found: Sequence[Reading]) -> go.Figure | None:
+def readings_figure(sites: Sequence[SiteFacts], found: Sequence[Reading], *, narrow: bool = False) -> go.Figure | None:
     """Return all readings of the boundary over the trunk ``sites``, each as an edge between two, with its interval.
 
-    None if there are none; one that names a site which is not among ``sites`` is left out.
+    None if there are none; one that names a site which is not among ``sites`` is left out. ``narrow``: for a phone.
     """
     order = [site.name for site in sites]
     shown = [(reading, depths) for reading in found if (depths := reading.edges(order)) is not None]
     if not shown:
         return None
     figure = go.Figure()
-    said = {id(reading): textwrap.wrap(f"{reading.what} ({reading.word})", 44) for reading, _ in shown}
+    said = {
+        id(reading): textwrap.wrap(f"{reading.what} ({reading.word})", 28 if narrow else 44) for reading, _ in shown
+    }
     for kind, colour in _KINDS.items():
         rows = [(reading, depths) for reading, depths in shown if reading.kind == kind]
         if rows:
@@ -167,9 +164,9 @@ def readings_figure(sites: Sequence[SiteFacts], found: Sequence[Reading]) -> go.
     shade_sites(figure, sites)
     nowhere = sorted({depth for _, depths in shown for depth in depths} & {-0.5, len(sites) - 0.5})
     figure.update_xaxes(tickvals=[*range(len(sites)), *nowhere], ticktext=[*names(sites), *["nowhere"] * len(nowhere)])
-    figure.update_xaxes(tickangle=-50, range=[-0.7, len(sites) - 0.3])
-    figure.update_yaxes(autorange="reversed", automargin=True, type="category")
-    height = 220 + (10 + 16 * max(map(len, said.values()))) * len(shown)
+    figure.update_xaxes(tickangle=-90 if narrow else -50, range=[-0.7, len(sites)], tickfont_size=8 if narrow else 12)
+    figure.update_yaxes(autorange="reversed", automargin=True, type="category", tickfont_size=8 if narrow else 12)
+    height = 220 + (10 + (9 if narrow else 16) * max(map(len, said.values()))) * len(shown)
     figure.update_layout(template="simple_white", height=height, legend=LEGEND, margin=_BELOW)
     return figure
 

@@ -86,7 +86,7 @@ def weighting_figure(summary: SweepSummary) -> go.Figure | None:
     corner = {"x": 0, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
     figure.add_annotation(text=text, showarrow=False, yshift=4, **corner)
     lowest = min((value for line in lines for value, _, _ in line.values if value is not None), default=0.0)
-    figure.update_yaxes(range=[max(min(lowest, 0.0) - 0.1, -1.0), 1.1], title="blindness")
+    figure.update_yaxes(range=[max(min(lowest, 0.0) - 0.1, -1.0), 1.25], title="blindness")
     figure.update_xaxes(categoryorder="array", categoryarray=names(sites), tickangle=-50)
     figure.update_layout(
         template="simple_white",

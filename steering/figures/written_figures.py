@@ -48,7 +48,9 @@ def written_figure(found: WrittenSummary) -> go.Figure:
     figure.add_hline(y=0.5, line={"color": GREY, "dash": "dot", "width": 1.5})
     figure.update_yaxes(title="share read; rise of P(move)", range=[-0.3, 1.05])
     margin = {"l": 60, "r": 20, "t": 90, "b": 130}
-    figure.update_layout(template="simple_white", height=150 + 280 * len(panels), legend=LEGEND, margin=margin)
+    figure.update_layout(
+        template="simple_white", height=150 + 280 * len(panels), legend={**LEGEND, "y": 1.07}, margin=margin
+    )
     return figure
 
 

@@ -195,6 +195,11 @@ def draw_levels(
         )
 
 
+def beside(run: int, runs: int) -> float:
+    """Return how far from its site a run's points stand, of several runs whose intervals would hide one another."""
+    return 0.5 * ((run + 0.5) / runs - 0.5)
+
+
 def interval_bars(
     values: Sequence[float | None], lows: Sequence[float | None], highs: Sequence[float | None]
 ) -> dict[str, Any]:

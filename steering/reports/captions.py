@@ -149,7 +149,7 @@ FIGURES = {
     "compare-curves": (
         "",
         """One colour a run, over the same {mazes} mazes. Dotted: the threshold of the boundary; pale: 95%
-        intervals. An open marker at a boundary has a caveat in the table.""",
+        intervals. An open marker: the boundary has a caveat, named under Boundaries.""",
     ),
     "compare-differences": (
         "Differences of blindness",

@@ -200,6 +200,7 @@ def _figures(
     narrow = {
         "hero": hero_figure(*parts, narrow=True),
         "positions": sweep_figures.position_figure(summary, narrow=True),
+        "readings": sweep_figures.readings_figure([site for site in summary.sites if site.trunk], found, narrow=True),
     }
     if others.readouts:
         narrow["learning"] = learning_figure(others.readouts, narrow=True)

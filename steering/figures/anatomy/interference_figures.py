@@ -48,8 +48,8 @@ def interference_figure(found: AnatomySummary) -> go.Figure | None:
         _line(figure, sites, [part.right for part in parts], f"sums of {size}", colour, 2, symbol="square")
         _line(figure, sites, [part.random for part in parts], f"{size} random", GREY, 2, "dot", legend=False)
     shade_sites(figure, sites, panels=(1, 2))
-    figure.update_yaxes(type="log", dtick=1, range=[-3, 0.05], row=1)
-    figure.update_yaxes(range=[-0.05, 1.05], row=2)
+    figure.update_yaxes(type="log", dtick=1, range=[-3, 0.3], row=1)
+    figure.update_yaxes(range=[-0.05, 1.25], tickvals=[0, 0.5, 1], row=2)  # room for the marks of sites
     figure.update_xaxes(categoryorder="array", categoryarray=names(sites), tickangle=-50)
     figure.update_layout(template="simple_white", height=760, legend=LEGEND, margin={"t": 110, "b": 150})
     return figure

@@ -54,8 +54,8 @@
     if (layout.width > room) {  // a picture keeps its proportions
       layout.height *= room / layout.width;
       for (const note of layout.annotations || []) {
-        note.font = { ...note.font, size: paper ? 6 : 8 };
-        if (paper) note.text = note.text.replace(/ \(.*\)$/, "");
+        note.font = { ...note.font, size: small ? 6 : 8 };
+        if (small) note.text = note.text.replace(/ \(.*\)$/, "");
       }
       layout.width = room;
     } else if (small && !held.narrow) narrowed(layout);
@@ -63,6 +63,7 @@
     if (paper) Object.assign(layout, { width: room, height: layout.height * (maps ? MAPS : zoomed ? PRINTED : 1) });
     Object.assign(plot.style, { minHeight: "0", height: `${layout.height}px` });  // which a later change of size keeps
     shaded(data, small);
+    if (small) for (const { colorbar } of data) if (colorbar) Object.assign(colorbar, { thickness: 8, tickfont: { size: 8 } });
     plot.dataset.drawn = small ? "narrow" : "wide";
     return Plotly.react(plot, data, layout, { ...CONFIG, displayModeBar: small ? false : "hover" });
   }

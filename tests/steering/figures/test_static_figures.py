@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
@@ -93,5 +94,18 @@ def test_planning_stands_on_the_same_axis_as_blindness() -> None:
     assert len(figure.axes) == 1 + 2 + 3
     for axes, place in zip(figure.axes[1:3], (0, 1), strict=True):
         line = axes.lines[0]
-        assert list(line.get_xdata()) == [1, 3] and list(line.get_ydata()) == [carried[n][place] for n in ("1", "3")]
+        assert list(line.get_xdata().round()) == [1, 3] and list(line.get_ydata()) == [
+            carried[n][place] for n in ("1", "3")
+        ]
         assert line.get_color() == figure.axes[0].get_legend_handles_labels()[0][1].get_color(), "that of its run"
+
+
+def test_intervals_of_runs_stand_side_by_side() -> None:
+    """Each stands at its own marker, nearest to its own site, and reaches from its lower to its upper end."""
+    axes = compare_figure(compared("ff-l")).axes[0]
+    lines = [line for line in axes.lines if line.get_linestyle() == "-" and len(line.get_xdata())]
+    for line, intervals in zip(lines, axes.collections, strict=True):
+        drawn = np.array(intervals.get_segments())
+        assert (drawn[:, :, 0] == line.get_xdata()[:, None]).all() and (drawn[:, :, 1] == [0.4, 0.6]).all()
+        assert list(line.get_xdata().round()) == [0, 1, 2, 3]
+    assert len({line.get_xdata()[0] for line in lines}) == 2
