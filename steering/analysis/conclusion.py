@@ -45,9 +45,8 @@ def conclude_sweep(
     reasons = caveats(summary)
     parts = [_works_up_to(summary, with_change_point=not reasons)]
     if reasons:
-        reason, *others = reasons
-        parts.append(f"These numbers do not settle where subtraction stops: {reason}.")
-        parts += [f"Besides, {reason}." for reason in others]
+        parts.append("These numbers do not settle where subtraction stops.")
+        parts += [f"{reason[0].upper()}{reason[1:]}." for reason in reasons]
     parts += [_beside_the_control(summary), _other_readings(summary, probes), _planned(summary, planning)]
     return " ".join(part for part in parts if part)
 

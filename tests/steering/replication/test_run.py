@@ -347,6 +347,6 @@ def test_a_published_number_is_looked_for_in_the_measured_interval(
 
 def test_the_list_needs_no_run() -> None:
     done = CliRunner().invoke(commands, ["--list"], catch_exceptions=False)
-    assert all(name in done.stdout for name in FINDINGS) and ".806 to .032" in done.stdout
+    assert all(name in done.stdout for name in FINDINGS) and "P(cheese) .806 and .032" in done.stdout
     facts = json.loads(CliRunner().invoke(commands, ["transfer", "--list", "--json"]).stdout)
     assert [fact["name"] for fact in facts] == ["transfer"]
