@@ -255,6 +255,16 @@ def test_what_stands_beside_every_agent_is_the_control_as_it_was_measured(tmp_pa
     assert control_readings().checkpoint.sha256 == load_card(CONTROL)["sha256"]
 
 
+@pytest.mark.parametrize("archive", sorted((ROOT / "docs" / "evidence").glob("*.tar.xz")), ids=lambda path: path.name)
+def test_no_run_names_a_folder_of_the_machine_that_it_was_made_on(archive: Path, tmp_path: Path) -> None:
+    with tarfile.open(archive) as packed:
+        packed.extractall(tmp_path, filter="data")
+    for directory in (path.parent for path in tmp_path.rglob("results.sqlite")):
+        with Store.open(directory) as store:
+            command = store.meta("command", str).split()
+        assert "--out" in command and not [word for word in command if word.startswith("/")], directory.name
+
+
 def test_a_run_comes_with_the_page() -> None:
     assert "region5" in EVIDENCE
 
