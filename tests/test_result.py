@@ -29,7 +29,7 @@ from steering.sweep.artifacts import ANATOMY, PLANNING, READOUTS, WRITTEN, read_
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store
 from steering.workflows.control import control_of_run
-from tests.helpers.result_tables import AGENTS, PAIR, evidence, pair_tables, tables
+from tests.helpers.result_tables import AGENTS, PAIR, WIDTHS, evidence, pair_tables, tables, width_tables
 from tests.helpers.result_tables import SERIES as SNAPSHOTS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -187,6 +187,18 @@ def test_the_page_has_the_numbers_of_the_pair_on_the_same_easy_levels(tmp_path: 
         for artifact in (PLANNING, READOUTS, WRITTEN):
             assert evidence(artifact, name, tmp_path).checkpoint.sha256 == digest(name)
             assert evidence(artifact, name, tmp_path).settings.mode == "easy"
+
+
+def test_the_page_has_the_numbers_of_half_the_width(tmp_path: Path) -> None:
+    packed = ROOT / "docs" / "evidence" / f"{WIDTHS[1]}-summary.json.xz"
+    narrow = from_json(lzma.decompress(packed.read_bytes()), SweepSummary)
+    wide = measured(WIDTHS[0])[0]
+    assert narrow.levels.used == wide.levels.used and narrow.mode == wide.mode == "easy"
+    for name, found in zip(WIDTHS, (wide, narrow), strict=True):
+        assert found.checkpoint.sha256 == digest(name) == evidence(PLANNING, name, tmp_path).checkpoint.sha256
+    for heading, rows in width_tables(tmp_path, dict(zip(WIDTHS, (wide, narrow), strict=True))).items():
+        titles = [f"`{title}`" if title in WIDTHS else title for title in rows[0]]
+        assert table(heading) == [titles, *rows[1:]], heading
 
 
 def place_of(summary: SweepSummary) -> str:

@@ -26,6 +26,7 @@ Table = list[list[str]]
 SERIES = (0, 131_072, 262_144, 524_288, 1_048_576, 2_097_152, 4_194_304, 12_007_936)  # snapshots of region5, in samples
 NEAR_AGENTS = ("region5", "anywhere", "reflex")  # whose sweeps have distances to the cheese
 PAIR = ("region5-easy", "model_160022528")  # imitation and reward alone, on the same easy levels
+WIDTHS = ("region5-easy", "region5-easy-x0.5")  # the same recipe
 NEAR_SITES = ("embedder.block2.res1.resadd", "embedder.block3.conv", "embedder.block3.maxpool")
 
 
@@ -83,6 +84,21 @@ def pair_tables(scratch: Path, sweeps: Mapping[str, SweepSummary]) -> dict[str, 
         "### Pair: at the mouse, to the cheese": read(told, "cheese"),
         "### Pair: written moves": written(wrote, "means"),
         "### Pair: by distance to the cheese": nearness(sweeps, NEAR_SITES),
+    }
+
+
+def width_tables(scratch: Path, sweeps: Mapping[str, SweepSummary]) -> dict[str, Table]:
+    """Return the tables of an easy agent beside the same at half the width, by the text that they stand behind.
+
+    Args:
+        scratch: folder to unpack into.
+        sweeps: summaries of both runs by agent.
+    """
+    plans = {name: evidence(PLANNING, name, scratch) for name in WIDTHS}
+    return {
+        "### Width: blindness and competence": subtraction(sweeps),
+        "### Width: detours": in_short(plans),
+        "### Width: where a change is known": located_readings(plans),
     }
 
 
