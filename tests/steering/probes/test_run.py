@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from agents.networks.policy import MazePolicy
 from envs.errors import InputError
-from envs.stored.json_records import from_json
+from envs.stored.json_records import from_plain
 from steering.analysis.readings import readings
 from steering.cli.probes import commands
 from steering.figures.probe_figures import probe_figure, representation_figure
@@ -93,9 +93,10 @@ def test_same_command_same_numbers_whether_stopped_or_not(run: Path, tmp_path: P
     stored = json.loads((run / SCORES).read_text())
     kept = dict(list(stored["scores"].items())[:1])  # as if stopped behind the first site
     (tmp_path / SCORES).write_text(json.dumps({**stored, "scores": kept}))
-    printed = from_json(probe(*args, "--json"), ProbeSummary, "printed", "look")
+    printed = json.loads(probe(*args, "--json"))
+    assert printed.pop("readouts") is None
     assert (tmp_path / PROBES.file).read_bytes() == (run / PROBES.file).read_bytes()
-    assert printed == probes_in(run)
+    assert from_plain(printed, ProbeSummary, "printed") == probes_in(run)
 
 
 def test_of_scores_of_an_earlier_version_the_maps_are_taken_and_the_numbers_are_the_same(
