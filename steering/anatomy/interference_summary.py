@@ -59,17 +59,15 @@ def interference_site(
     )
 
 
-def estimate(values: np.ndarray, mazes: int) -> Estimate:
-    """Return a statistic ``float[1 + draws]`` with its percentile interval; no interval for too few mazes."""
-    low, high = (np.nan, np.nan) if mazes < bootstrap.FEWEST else bootstrap.interval(values[1:])
-    return Estimate(*(bootstrap.defined(each) for each in (values[0], low, high)))
+def _estimate(values: np.ndarray, mazes: int) -> Estimate:
+    return Estimate(*bootstrap.with_ends(values, mazes))
 
 
 def _mean(values: np.ndarray, samples: np.ndarray) -> Estimate:
     """Return the mean over the mazes in which it is defined."""
     known = ~np.isnan(values)
     sums = samples @ np.where(known, values, 0.0)
-    return estimate(bootstrap.quotient(sums, samples @ known.astype(float)), int(known.sum()))
+    return _estimate(bootstrap.quotient(sums, samples @ known.astype(float)), int(known.sum()))
 
 
 def _root_mean(squares: np.ndarray, pairs: np.ndarray, samples: np.ndarray) -> np.ndarray:
@@ -118,9 +116,9 @@ def _compared(
             ratio = bootstrap.quotient(samples @ np.where(known, values, 0.0), samples @ (expected * of_known))
             predicted = bootstrap.quotient(expected @ of_known, of_known.sum())
             ratio, predicted = (np.sqrt(ratio), np.sqrt(predicted)) if root else (ratio, predicted)
-            sides.append((bootstrap.defined(predicted), estimate(ratio, int(known.sum()))))
+            sides.append((bootstrap.defined(predicted), _estimate(ratio, int(known.sum()))))
         (random, ratio_), (random_effective, ratio_effective) = sides
-        return Compared(what, estimate(measured, int(some.sum())), random, ratio_, random_effective, ratio_effective)
+        return Compared(what, _estimate(measured, int(some.sum())), random, ratio_, random_effective, ratio_effective)
 
     squares, medians, largest = (
         np.array([getattr(each, name) for each in angles]) for name in ("squares", "median", "largest")
@@ -134,7 +132,7 @@ def _compared(
 
 def _distance(low: int, high: int | None, parts: Sequence[DistancePart], samples: np.ndarray) -> ByDistance:
     pairs, squares = (np.array([getattr(part, name) for part in parts], dtype=float) for name in ("pairs", "squares"))
-    rms = estimate(_root_mean(squares, pairs, samples), int((pairs > 0).sum()))
+    rms = _estimate(_root_mean(squares, pairs, samples), int((pairs > 0).sum()))
     return ByDistance(low, high, int(pairs.sum()), rms)
 
 
@@ -142,5 +140,5 @@ def _sets(found: Sequence[SiteRow], k: int, samples: np.ndarray) -> SetsRead:
     parts = [row.sets[k] for row in found]
     sets, right, random = (np.array([getattr(p, n) for p in parts], dtype=float) for n in ("sets", "right", "random"))
     mazes = int((sets > 0).sum())
-    shares = [estimate(bootstrap.quotient(samples @ each, samples @ sets), mazes) for each in (right, random)]
+    shares = [_estimate(bootstrap.quotient(samples @ each, samples @ sets), mazes) for each in (right, random)]
     return SetsRead(parts[0].size, int(sets.sum()), *shares)

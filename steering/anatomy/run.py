@@ -14,7 +14,7 @@ from agents.checkpoints.stated import NOTHING, Stated
 from agents.checkpoints.zoo import load_stated
 from agents.hardware import check_memory, on_device, one_thread
 from agents.networks.policy import Policy, device_of
-from envs.errors import InputError, check_random_seed, counted, nearest, told_if_stopped
+from envs.errors import InputError, check_random_seed, counted, nearest, stopped_with, told_if_stopped
 from envs.files import write_atomic
 from envs.maze import Maze
 from envs.stored.json_records import to_json, to_plain
@@ -105,8 +105,7 @@ def run_anatomy(
 
         def stored() -> str:
             done = sum(all(maze.level in rows[name] for name in parts) for maze in mazes)
-            count = f"{done} of {counted(len(mazes), 'level')} are stored in {directory}"
-            return f"mazesteer: stopped; {count}: type the same command to go on"
+            return stopped_with(f"{done} of {counted(len(mazes), 'level')}", directory)
 
         with told_if_stopped(stored):
             _measure(store, parts, mazes, rows, progress)
@@ -129,16 +128,7 @@ def _plan(
     policy = on_device(load_stated(options.checkpoint, options.stated), options.device)
     sites = select_sites(options.sites, policy.net)
     check_memory((CELLS + STATES) * sum(site.size for site in sites) * BYTES_PER_VALUE, "the activations of a level")
-    mazes, mode = mazes_beside_sweep(
-        options.out,
-        policy,
-        options.levels,
-        options.n_levels,
-        options.mode,
-        progress,
-        default=DEFAULT_LEVELS,
-        left_out=left_out,
-    )
+    mazes, mode = mazes_beside_sweep(options, policy, progress, default=DEFAULT_LEVELS, left_out=left_out)
     settings = AnatomySettings(
         parts=tuple(name for name in PARTS if name in options.parts),
         sites=tuple(site.name for site in sites),

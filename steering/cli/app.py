@@ -155,8 +155,8 @@ def outcome(
     blind = condition == "no_cheese"
     with doing("computing"):
         found = evaluator.no_cheese if blind else evaluator.fields([made])[0]
-        result = evaluator.no_cheese_outcome() if blind else evaluator.outcome_of(found)
         clean, removed = evaluator.clean_outcome(), evaluator.no_cheese_outcome()
+        result = removed if blind else evaluator.outcome_of(found)
     report: dict[str, Any] = {
         "policy": policy.name,
         "level": world.level,

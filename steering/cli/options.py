@@ -32,6 +32,11 @@ def numbers(text: str, option: str, name: str) -> tuple[float, ...]:
     return tuple(RANGES[name].check(value) for value in found)
 
 
+def levels_wanted(default: str) -> Any:
+    """Return the option ``--n-levels`` of a command that takes so many where nothing is said."""
+    return number("n-levels", f"Take the first N levels that qualify (default: {default}).")
+
+
 def path(help: str, *flags: str) -> Any:
     """Return the option of a file or a directory, which has a name."""
     return typer.Option(*flags, help=help, parser=_named, metavar="<path>")
@@ -58,7 +63,7 @@ def one_maze(level: int | None, maze: Path | None, mode: str) -> Maze:
     """Return the maze of ``--level`` (0 where neither is given) or of ``--maze``; :class:`InputError` for both."""
     from envs.maze import Maze
 
-    _check_one_of(level, maze)
+    check_one_of(level, maze)
     return Maze.from_level(level or 0, mode) if maze is None else Maze.from_file(maze, mode)
 
 
@@ -67,14 +72,15 @@ def several_mazes(levels: str | None, maze: Path | None, mode: str) -> list[Maze
     from envs.maze import Maze
     from steering.experiments.levels import parse_levels
 
-    _check_one_of(levels, maze)
+    check_one_of(levels, maze)
     if maze is not None:
         return [Maze.from_file(maze, mode)]
     return Maze.from_levels(parse_levels("0" if levels is None else levels), mode)
 
 
-def _check_one_of(level: int | str | None, maze: Path | None) -> None:
-    if level is not None and maze is not None:
+def check_one_of(level: int | str | None, maze: Path | list[Path] | None) -> None:
+    """Raise :class:`InputError` where both ``--level`` and ``--maze`` are typed."""
+    if level is not None and maze:
         raise InputError("give --level or --maze, not both")
 
 
@@ -112,6 +118,7 @@ MazeFile = Annotated[
     Path | None,
     path("A text file with a maze of your own, in place of --level: # wall, . free, M mouse, C cheese.", "--maze"),
 ]
+Levels = Annotated[str | None, typer.Option(help="Level seeds to look at: 0:64, or 3,7,12.")]
 Horizon = Annotated[int, number("horizon", "Count outcomes within this many moves.")]
 Seed = Annotated[int, number("seed", "Seed of every random draw.")]
 Mode = Annotated[

@@ -15,10 +15,12 @@ from steering.cli.options import (
     AsJson,
     Checkpoint,
     Device,
+    Levels,
     Mode,
     Quiet,
     ScalePixels,
     Seed,
+    levels_wanted,
     number,
     numbers,
     path,
@@ -39,11 +41,8 @@ commands = typer.Typer()
 @after_loading("steering.planning.run")
 def planning(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
-    levels: Annotated[str | None, typer.Option(help="Level seeds to look at: 0:64, or 3,7,12.")] = None,
-    n_levels: Annotated[
-        int | None,
-        number("n-levels", "Take the first N levels that qualify (default: the sweep's in --out, else 100)."),
-    ] = None,
+    levels: Levels = None,
+    n_levels: Annotated[int | None, levels_wanted("the sweep's in --out, else 100")] = None,
     kinds: Annotated[
         str,
         typer.Option(help="Kinds of pairs to patch, separated by commas: cheese (without, with), detour; '' for none."),
@@ -185,11 +184,8 @@ def _number(value: float | None) -> str:
 @after_loading("steering.readouts.written_run")
 def write_moves(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
-    levels: Annotated[str | None, typer.Option(help="Level seeds to look at: 0:64, or 3,7,12.")] = None,
-    n_levels: Annotated[
-        int | None,
-        number("n-levels", "Take the first N levels that qualify (default: the sweep's in --out, else 50)."),
-    ] = None,
+    levels: Levels = None,
+    n_levels: Annotated[int | None, levels_wanted("the sweep's in --out, else 50")] = None,
     sites: Annotated[
         str,
         typer.Option(help="Sites: distinct (one trunk site of each class), trunk, all, or names separated by commas."),

@@ -14,10 +14,12 @@ from steering.cli.options import (
     AsJson,
     Checkpoint,
     Device,
+    Levels,
     Mode,
     Quiet,
     ScalePixels,
     Seed,
+    levels_wanted,
     number,
     path,
     print_json,
@@ -41,11 +43,8 @@ commands = typer.Typer()
 @after_loading("steering.probes.run", "steering.readouts.run")
 def probe(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
-    levels: Annotated[str | None, typer.Option(help="Level seeds to look at: 0:64, or 3,7,12.")] = None,
-    n_levels: Annotated[
-        int | None,
-        number("n-levels", "Take the first N levels that qualify (default: the sweep's in --out, else 200)."),
-    ] = None,
+    levels: Levels = None,
+    n_levels: Annotated[int | None, levels_wanted("the sweep's in --out, else 200")] = None,
     sites: Annotated[str, typer.Option(help="Sites to probe: trunk, all, or names separated by commas.")] = "trunk",
     states: Annotated[int, number("states", "Frames drawn from each level.")] = 8,
     seed: Seed = 0,

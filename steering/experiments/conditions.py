@@ -18,6 +18,7 @@ OTHER_LEVEL, SAME_CELL, ALL_SITES = "other_level", "same_cell", "all_sites"
 MAIN = "subtract"
 MOVE = "move"
 EDIT = "edit"
+MOST_EDITS = 64  # of one command
 
 
 class Draw(enum.Enum):

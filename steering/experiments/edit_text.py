@@ -21,6 +21,7 @@ from torch import nn
 from agents.networks.policy import MazePolicy, Policy
 from envs.errors import RANGES, InputError, nearest, shown
 from envs.maze import Cell, Maze
+from steering.experiments.conditions import MOST_EDITS
 from steering.experiments.levels import VectorSource
 from steering.experiments.vector_kinds import read_vector, take_vector
 from steering.interventions.edits import Intervention, ablate, add, clamp, patch, patch_place, subtract
@@ -45,7 +46,6 @@ TAKEN: dict[str, tuple[str, str]] = {
     "activation-mean": ("activation", "mean"),
 }
 PLACES = ("start", "cheese", "decision", "corner")
-MOST_EDITS = 64  # of one command
 _LONGEST = 1_000  # characters of one
 _CELL = re.compile(r"([0-9]{1,2})\+([0-9]{1,2})")
 _NUMBERS = re.compile(r"[0-9]{1,6}(\+[0-9]{1,6})*")

@@ -102,11 +102,13 @@ def told_by_reason(skipped: Sequence[Skip]) -> str:
     by_reason: dict[str, list[str]] = {}
     for each in skipped:
         by_reason.setdefault(each.words, []).append(str(each.level))
-    more = {reason: f" and {len(levels) - MOST_TOLD} more" for reason, levels in by_reason.items()}
-    return "; ".join(
-        f"{reason}: {', '.join(levels[:MOST_TOLD])}{more[reason] if len(levels) > MOST_TOLD else ''}"
-        for reason, levels in by_reason.items()
-    )
+    return "; ".join(f"{reason}: {first_of(levels, MOST_TOLD)}" for reason, levels in by_reason.items())
+
+
+def first_of(levels: Sequence[str], most: int, others: str = "") -> str:
+    """Return a list of levels in words, of a long one the first ``most``: ``4, 20 and 7 more``, then ``others``."""
+    more = len(levels) - most
+    return ", ".join(levels[:most]) + (f" and {more} more{others}" if more > 0 else "")
 
 
 def skip_reason(maze: Maze) -> SkipReason | None:

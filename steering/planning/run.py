@@ -12,7 +12,7 @@ from agents.checkpoints.stated import NOTHING, Stated
 from agents.checkpoints.zoo import load_stated
 from agents.hardware import on_device, one_thread
 from agents.networks.policy import Policy, device_of
-from envs.errors import RANGES, InputError, check_random_seed, counted, nearest, told_if_stopped
+from envs.errors import RANGES, InputError, check_random_seed, counted, nearest, stopped_with, told_if_stopped
 from envs.files import write_atomic
 from envs.maze import Maze
 from envs.stored.json_records import to_json
@@ -121,8 +121,7 @@ def run_planning(
 
         def stored() -> str:
             done = sum(all(maze.level in rows[part.name] for part in parts) for maze in mazes)
-            count = f"{done} of {counted(len(mazes), 'level')} are stored in {directory}"
-            return f"mazesteer: stopped; {count}: type the same command to go on"
+            return stopped_with(f"{done} of {counted(len(mazes), 'level')}", directory)
 
         with told_if_stopped(stored):
             _measure(store, parts, mazes, settings, rows, progress)
@@ -143,16 +142,7 @@ def _plan(
     _check(options)
     policy = on_device(load_stated(options.checkpoint, options.stated), options.device)
     sites = map_sites(policy) if options.kinds else []
-    mazes, mode = mazes_beside_sweep(
-        options.out,
-        policy,
-        options.levels,
-        options.n_levels,
-        options.mode,
-        progress,
-        default=DEFAULT_LEVELS,
-        left_out=left_out,
-    )
+    mazes, mode = mazes_beside_sweep(options, policy, progress, default=DEFAULT_LEVELS, left_out=left_out)
     settings = PlanningSettings(
         sites=tuple(site.name for site in sites),
         levels=tuple(int(maze.level or 0) for maze in mazes),

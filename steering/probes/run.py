@@ -14,7 +14,7 @@ from agents.checkpoints.stated import NOTHING, Stated
 from agents.checkpoints.zoo import load_stated
 from agents.hardware import check_memory, on_device, one_thread
 from agents.networks.policy import Policy, device_of
-from envs.errors import RANGES, InputError, check_random_seed, told_if_stopped
+from envs.errors import RANGES, InputError, check_random_seed, counted, stopped_with, told_if_stopped
 from envs.files import write_atomic
 from envs.maze import Maze
 from envs.stored.json_records import from_plain, read_json, to_json, to_plain
@@ -107,8 +107,7 @@ def run_probes(
         known = _known(directory, spec)
 
         def stored() -> str:
-            count = f"{len(_whole(known, sites))} of {len(sites)} sites are stored in {directory}"
-            return f"mazesteer: stopped; {count}: type the same command to go on"
+            return stopped_with(f"{len(_whole(known, sites))} of {counted(len(sites), 'site')}", directory)
 
         with told_if_stopped(stored):
             scores = _site_by_site(policy, mazes, spec, sites, known, directory, progress)
@@ -126,16 +125,7 @@ def _plan(
     largest = max(site.size for site in select_sites(options.sites, policy.net))
     asked = options.n_levels or DEFAULT_LEVELS if options.levels is None else len(parse_levels(options.levels))
     check_memory(asked * options.states * largest * BYTES_PER_VALUE, f"probes of {asked * options.states:,} frames")
-    mazes, mode = mazes_beside_sweep(
-        options.out,
-        policy,
-        options.levels,
-        options.n_levels,
-        options.mode,
-        progress,
-        default=DEFAULT_LEVELS,
-        left_out=left_out,
-    )
+    mazes, mode = mazes_beside_sweep(options, policy, progress, default=DEFAULT_LEVELS, left_out=left_out)
     levels = tuple(int(maze.level or 0) for maze in mazes)
     return (
         policy,

@@ -11,7 +11,7 @@ from agents.checkpoints.stated import NOTHING, Stated
 from agents.checkpoints.zoo import load_stated
 from agents.hardware import check_memory, on_device, one_thread
 from agents.networks.policy import Policy, device_of
-from envs.errors import RANGES, InputError, check_random_seed, told_if_stopped
+from envs.errors import RANGES, InputError, check_random_seed, stopped_with, told_if_stopped
 from envs.files import write_atomic
 from envs.maze import Maze
 from envs.stored.json_records import to_json, to_plain
@@ -121,7 +121,7 @@ def run_readouts(
         work = _Work(store, policy, mazes, sites, settings, progress)
 
         def stored() -> str:
-            return f"mazesteer: stopped; {work.told} are stored in {directory}: type the same command to go on"
+            return stopped_with(work.told, directory)
 
         with told_if_stopped(stored):
             work.measure()
@@ -143,9 +143,7 @@ def _plan(
     sites = select_sites(options.sites, policy.net)
     if INPUT not in [site.name for site in sites]:  # the baseline of every comparison
         sites = [find_site(policy.net, INPUT), *sites]
-    mazes, mode = mazes_beside_sweep(
-        options.out, policy, options.levels, options.n_levels, options.mode, progress, default=DEFAULT_LEVELS
-    )
+    mazes, mode = mazes_beside_sweep(options, policy, progress, default=DEFAULT_LEVELS)
     asked = len(mazes) * (options.states + 4 * options.pairs)
     check_memory(GROUP_BYTES + asked * 64 * 64 * 3, f"readouts of {asked:,} frames")
     settings = ReadoutSettings(

@@ -13,7 +13,7 @@ from agents.checkpoints.stated import NOTHING, Stated
 from agents.checkpoints.zoo import load_stated
 from agents.hardware import check_memory, on_device, one_thread
 from agents.networks.policy import Policy, device_of
-from envs.errors import RANGES, InputError, check_random_seed, nearest, told_if_stopped
+from envs.errors import RANGES, InputError, check_random_seed, counted, nearest, stopped_with, told_if_stopped
 from envs.files import write_atomic
 from envs.maze import Maze
 from envs.stored.json_records import to_json, to_plain
@@ -147,8 +147,7 @@ def run_write_moves(
 
         def stored() -> str:
             done = sum(maze.level in rows for maze in plan.mazes)
-            count = f"{done} of {len(plan.mazes)} levels are stored in {directory}"
-            return f"mazesteer: stopped; {count}: type the same command to go on"
+            return stopped_with(f"{done} of {counted(len(plan.mazes), 'level')}", directory)
 
         with told_if_stopped(stored):
             readouts = _measure(store, plan, rows, progress)
@@ -176,16 +175,7 @@ def _plan(
     sites = sites_to_write(options.sites, policy.net)
     frames = options.learn_levels * STATES
     check_memory(frames * max(site.size for site in sites) * BYTES_PER_VALUE, f"readouts of {frames:,} frames")
-    mazes, mode = mazes_beside_sweep(
-        options.out,
-        policy,
-        options.levels,
-        options.n_levels,
-        options.mode,
-        progress,
-        default=DEFAULT_LEVELS,
-        left_out=left_out,
-    )
+    mazes, mode = mazes_beside_sweep(options, policy, progress, default=DEFAULT_LEVELS, left_out=left_out)
     learned, _ = qualifying_levels(range(LEARN_FROM, EVAL_LEVELS[1]), options.learn_levels, mode)
     known = {maze.level for maze in learned}
     for maze in mazes:

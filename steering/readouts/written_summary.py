@@ -28,9 +28,7 @@ def mean_share(top: np.ndarray, count: np.ndarray, samples: np.ndarray) -> Share
 
 def interval_of(values: np.ndarray, count: np.ndarray) -> Share:
     """Return a statistic ``float[1 + draws]`` with its interval; none for too few mazes with anything counted."""
-    few = (count > 0).sum() < bootstrap.FEWEST
-    low, high = (np.nan, np.nan) if few else bootstrap.interval(values[1:])
-    return Share(*(bootstrap.defined(each) for each in (values[0], low, high)))
+    return Share(*bootstrap.with_ends(values, int((count > 0).sum())))
 
 
 def written_place(

@@ -253,6 +253,20 @@ def defined(value: float | np.ndarray) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
+def with_ends(values: np.ndarray, mazes: int) -> tuple[float | None, float | None, float | None]:
+    """Return a statistic of all mazes with its percentile interval; no interval for fewer than :data:`FEWEST` mazes.
+
+    Args:
+        values: of the mazes as they are first, then of each resample, ``float[1 + draws]``.
+        mazes: number of mazes that it is of.
+
+    Returns:
+        The value, the low and the high end; None for what is not defined.
+    """
+    low, high = (np.nan, np.nan) if mazes < FEWEST else interval(values[1:])
+    return defined(values[0]), defined(low), defined(high)
+
+
 def quotient(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
     """Return ``top / bottom``, NaN where ``bottom`` is not positive."""
     top, bottom = np.asarray(top, dtype=np.float64), np.asarray(bottom, dtype=np.float64)

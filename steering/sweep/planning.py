@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import torch
 
@@ -232,25 +233,39 @@ def mode_in(out: Path, policy: MazePolicy, mode: str | None) -> str:
     return mode_for(mode, policy.name, policy.card)
 
 
+class LevelsAsked(Protocol):
+    """The options of a command that say which levels it measures, and where."""
+
+    @property
+    def out(self) -> Path:
+        """Return the run directory."""
+
+    @property
+    def levels(self) -> str | None:
+        """Return the seeds asked for, as typed; None: the first that qualify."""
+
+    @property
+    def n_levels(self) -> int | None:
+        """Return the number of them; None: not typed."""
+
+    @property
+    def mode(self) -> str | None:
+        """Return procgen's distribution mode; None: see :func:`mode_in`."""
+
+
 def mazes_beside_sweep(
-    out: Path,
+    asked: LevelsAsked,
     policy: MazePolicy,
-    levels: str | None,
-    n_levels: int | None,
-    mode: str | None,
     progress: Callable[[int, int], None],
     *,
     default: int,
     left_out: Callable[[Sequence[Skip]], None] = lambda skipped: None,
 ) -> tuple[list[Maze], str]:
-    """Return the mazes that another command measures in ``out``, and their mode: those of a sweep there by default.
+    """Return the mazes that another command measures, and their mode: by default those of a sweep in ``asked.out``.
 
     Args:
-        out: the run directory.
+        asked: the command's options.
         policy: must be the agent of the sweep, if there is one, on a device of the same kind.
-        levels: seeds asked for, as typed; None: the first that qualify.
-        n_levels: number of them.
-        mode: procgen's distribution mode; None: see :func:`mode_in`.
         progress: told while levels are looked for.
         default: number of them where nothing is asked for and there is no sweep.
         left_out: told the levels that were looked at and do not qualify; those of a sweep are told by the sweep.
@@ -259,16 +274,17 @@ def mazes_beside_sweep(
         InputError: for a sweep of another agent or on another kind of device, or fewer levels that qualify than are
             asked for.
     """
+    out = asked.out
     sweep = SweepSpec.load(out) if os.path.lexists(out / SPEC) else None
     if sweep is not None and sweep.sha256 != policy.sha256:
         swept, asked_for = f"{sweep.checkpoint} ({sweep.sha256[:12]})", f"{policy.name} ({policy.sha256[:12]})"
         raise InputError(f"{out} is a sweep of {swept}, not of {asked_for}; choose another --out")
     if sweep is not None and sweep.device != (kind := device_of(policy.net).type):
         raise InputError(f"{out} is a sweep on --device {sweep.device}, not {kind}; choose another --out")
-    mode = mode_in(out, policy, mode)
-    if levels is None and n_levels is None and sweep is not None and sweep.mode == mode:
+    mode = mode_in(out, policy, asked.mode)
+    if asked.levels is None and asked.n_levels is None and sweep is not None and sweep.mode == mode:
         return Maze.from_levels(sweep.levels, mode), mode
-    used, skipped = look_for_levels(levels, n_levels or default, mode, progress=progress)
+    used, skipped = look_for_levels(asked.levels, asked.n_levels or default, mode, progress=progress)
     left_out(skipped)
     return used, mode
 

@@ -36,6 +36,7 @@ from steering.experiments.conditions import (
     DEFAULT_CONDITIONS,
     DRAWN,
     EDIT,
+    MOST_EDITS,
     MOVE,
     REFERENCES,
     Key,
@@ -46,7 +47,6 @@ from steering.experiments.outcome import HORIZON
 from steering.sweep.artifacts import RUN_FORMAT
 
 SPEC = "spec.json"
-MOST_EDITS = 64
 MOST_RESULTS = 10_000_000  # of a run; the driver holds the key of each
 Levels = Annotated[tuple[LevelSeed, ...], Meta(max_length=1_000_000)]
 Names = Annotated[tuple[FileName, ...], Meta(min_length=1, max_length=10_000)]

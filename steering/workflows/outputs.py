@@ -20,7 +20,7 @@ from envs.stored.ranges import Text
 from steering.analysis.conclusion import conclude_sweep
 from steering.analysis.summary import summarize, write_summary
 from steering.experiments.conditions import MAIN
-from steering.experiments.levels import Skip, SkipReason
+from steering.experiments.levels import Skip, SkipReason, first_of
 from steering.experiments.outcome import OutcomeColumn, shown_on
 from steering.figures.static_figures import sweep_picture
 from steering.films.example_mazes import keep_mazes
@@ -175,11 +175,7 @@ def skipped_lines(skipped: Sequence[SkippedLevel], all_in: str = "") -> list[str
     for each in skipped:
         reason = "same maze as an earlier level" if each.kind is SkipReason.SAME_MAZE else each.reason
         reasons.setdefault(reason, []).append(str(each.level))
-    return [
-        f"skipped, {reason}: {', '.join(levels[:MOST_SKIPPED])}"
-        + (f" and {len(levels) - MOST_SKIPPED} more{all_in}" if len(levels) > MOST_SKIPPED else "")
-        for reason, levels in reasons.items()
-    ]
+    return [f"skipped, {reason}: {first_of(levels, MOST_SKIPPED, all_in)}" for reason, levels in reasons.items()]
 
 
 def print_skipped(skipped: Sequence[Skip]) -> None:

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from agents.checkpoints.stated import NOTHING, Stated
 from agents.checkpoints.zoo import load_stated
-from envs.errors import RANGES, InputError, check_kind, counted, nearest, told_if_stopped
+from envs.errors import RANGES, InputError, check_kind, counted, nearest, stopped_with, told_if_stopped
 from envs.files import locked, write_atomic
 from envs.stored.json_records import to_json
 from steering.analysis.power import end_at_look
@@ -67,8 +67,7 @@ def run_layer_sweep(options: SweepOptions, command: str = "") -> Outputs:
         def stored() -> str:
             present = store.keys()
             done = sum(all(key in present for key in spec.keys(level)) for level in spec.levels)
-            count = f"{done} of {counted(len(spec.levels), 'level')} are stored in {directory}"
-            return f"mazesteer: stopped; {count}: type the same command to go on"
+            return stopped_with(f"{done} of {counted(len(spec.levels), 'level')}", directory)
 
         with told_if_stopped(stored):
             store.claim(spec.shared())
@@ -78,7 +77,7 @@ def run_layer_sweep(options: SweepOptions, command: str = "") -> Outputs:
             thresholds = ThresholdPair(options.blindness, options.competence)
             store.describe("thresholds", thresholds)
             store.add_levels(rows)
-            spec = _sweep(options, spec, store, checkpoint)
+            spec = _sweep(options, spec, store, checkpoint, thresholds)
             policy = checkpoint.policy()
             keep_given(checkpoint.given, directory)
             if options.save_vectors:
@@ -89,16 +88,15 @@ def run_layer_sweep(options: SweepOptions, command: str = "") -> Outputs:
                 return write_outputs(store, spec, directory, thresholds)
 
 
-def _sweep(options: SweepOptions, spec: SweepSpec, store: Store, checkpoint: Checkpoint) -> SweepSpec:
+def _sweep(
+    options: SweepOptions, spec: SweepSpec, store: Store, checkpoint: Checkpoint, thresholds: ThresholdPair
+) -> SweepSpec:
     """Compute what is missing, up to the look that ends the sweep or all of it; return the sweep that was done.
 
     The looks go by the order of the levels and not by that in which results arrive, so the end is the same on one
     worker or many, resumed or not.
     """
-    plan, thresholds = (
-        LookPlan.of(options.until_width, len(spec.levels)),
-        ThresholdPair(options.blindness, options.competence),
-    )
+    plan = LookPlan.of(options.until_width, len(spec.levels))
     chart = LiveChart(store, spec, thresholds) if options.chart and not is_silent() else None
     note = ""
 

@@ -15,11 +15,12 @@ from steering.cli.options import (
     AsJson,
     Checkpoint,
     Device,
+    Levels,
     Mode,
     Quiet,
     ScalePixels,
     Seed,
-    number,
+    levels_wanted,
     path,
     print_json,
 )
@@ -38,11 +39,8 @@ commands = typer.Typer()
 @after_loading("steering.anatomy.run")
 def anatomy(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
-    levels: Annotated[str | None, typer.Option(help="Seeds to consider: 0:64, or 3,7,12.")] = None,
-    n_levels: Annotated[
-        int | None,
-        number("n-levels", "Take the first N levels that qualify (default: the sweep's in --out, else 100)."),
-    ] = None,
+    levels: Levels = None,
+    n_levels: Annotated[int | None, levels_wanted("the sweep's in --out, else 100")] = None,
     parts: Annotated[
         str, typer.Option(help="Parts to measure, by commas: interference (angles between the vectors of cells).")
     ] = "interference",

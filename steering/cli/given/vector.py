@@ -20,6 +20,7 @@ from steering.cli.options import (
     Quiet,
     ScalePixels,
     SiteName,
+    check_one_of,
     path,
     print_json,
     site_named,
@@ -68,8 +69,7 @@ def vector(
 
     if out.suffix != ".safetensors":
         raise InputError(f"{out}: end the name in .safetensors")
-    if level is not None and maze:
-        raise InputError("give --level or --maze, not both")
+    check_one_of(level, maze)
     cell = None
     if wall is not None:
         found = re.fullmatch(r"([0-9]{1,2}),([0-9]{1,2})", wall)
