@@ -45,7 +45,8 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"steering.probes": "score_records data ridge convolutional summary surroundings scores curves "
                         "position_dependence run"},
     {"steering.readouts": "frames learners windows measure summary run directions written written_summary written_run"},
-    {"steering.anatomy": "gram interference interference_summary run"},
+    {"steering.anatomy": "gram part interference interference_summary"},
+    {"steering.anatomy": "parts run"},
     {"steering.analysis": "paired_effects readings distances summary power conclusion compared_runs "
                           "development comparison_readings comparison"},
     {"steering.replication": "tracking protocol store own_vectors transfer channels cheese_probe behaviour levels run"},
@@ -54,12 +55,12 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"steering.marks": "colours site_axis"},
     {"steering.figures": "tables weighting_figures static_figures probe_figures planning_figures "
                          "readout_figures written_figures sweep_figures hero_figure comparison_figures"},
-    {"steering.figures.anatomy": "interference_figures"},
+    {"steering.figures.anatomy": "interference_figures parts"},
     {"steering.reports": "captions page first_screen network_diagram sweep_report comparison_report"},
     {"steering": "bench bench_films bench_device doctor"},
     {"steering.workflows": "progress live_chart outputs finished kept_vectors sweep_runs control"},
     {"steering.cli": "options"},
-    {"steering.cli.given": "edit_options vector", "steering.cli.anatomy": "command"},
+    {"steering.cli.given": "edit_options vector", "steering.cli.anatomy": "columns shown_interference command"},
     {"steering.cli": "layer_sweep agents compare films probes planning replicate app __main__"},
 )  # fmt: skip
 # Where each file stands: (floor, room, place in it).

@@ -14,6 +14,7 @@ from agents.networks.policy import Policy, to_input
 from envs.maze import Cell, Maze, State
 from envs.stored.ranges import Count, Name, NonNegative, Positive, Probability
 from steering.anatomy import gram
+from steering.anatomy.part import Asked, Pass, Rows
 from steering.interventions.hooks import HookedPolicy
 from steering.interventions.sites import Site
 from steering.statistics.seeding import generator
@@ -22,6 +23,7 @@ CELLS = 64  # of a level
 STATES = 64  # of the mouse in it, for the effective dimension
 SETS = 200  # of each size, of each level and site
 SIZES = (1, 2, 4, 8)  # vectors in a sum
+REVISION = 1  # of how a level is measured: rows of another one are measured again
 DISTANCES = (1, 2, 3, 5, 9)  # cells, Chebyshev: where bins begin
 
 
@@ -143,6 +145,14 @@ def interference_row(policy: Policy, maze: Maze, *, sites: Sequence[Site], seed:
             effective=gram.effective_dimension(inner_products(without[site.name])),
         )
     return InterferenceRow(found)
+
+
+def _measure(asked: Asked, maze: Maze, _: Sequence[Rows]) -> InterferenceRow:
+    return interference_row(asked.policy, maze, sites=asked.sites, seed=asked.settings.seed)
+
+
+WITHIN = Pass(InterferenceRow, _measure, {"sets": SETS, "revision": REVISION})
+"""The pass over levels."""
 
 
 def site_row(

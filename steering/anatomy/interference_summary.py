@@ -9,7 +9,17 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from steering.anatomy import gram
-from steering.anatomy.interference import DISTANCES, Angles, DistancePart, InterferenceRow, SiteRow
+from steering.anatomy.interference import (
+    CELLS,
+    DISTANCES,
+    STATES,
+    WITHIN,
+    Angles,
+    DistancePart,
+    InterferenceRow,
+    SiteRow,
+)
+from steering.anatomy.part import Asked, Part, Rows
 from steering.records.anatomy.interference_site import (
     LARGEST,
     MEDIAN,
@@ -20,7 +30,7 @@ from steering.records.anatomy.interference_site import (
     SetsRead,
 )
 from steering.records.probes import Estimate
-from steering.records.sites import SiteFacts
+from steering.records.sites import SiteFacts, site_facts
 from steering.statistics import bootstrap
 
 Chance = Callable[[int, float], float]  # (vectors, dimension) -> what chance predicts
@@ -142,3 +152,14 @@ def _sets(found: Sequence[SiteRow], k: int, samples: np.ndarray) -> SetsRead:
     mazes = int((sets > 0).sum())
     shares = [_estimate(bootstrap.quotient(samples @ each, samples @ sets), mazes) for each in (right, random)]
     return SetsRead(parts[0].size, int(sets.sum()), *shares)
+
+
+def _summarize(asked: Asked, rows: Sequence[Rows]) -> tuple[InterferenceSite, ...]:
+    (within,) = rows
+    found = [within[level] for level in asked.settings.levels]
+    facts = zip(site_facts(asked.sites), asked.sites, strict=True)
+    return tuple(interference_site(known, site.size, found, asked.samples) for known, site in facts)
+
+
+PART = Part((WITHIN,), _summarize, frames=CELLS + STATES)
+"""The part ``interference``."""

@@ -2,39 +2,32 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from agents.checkpoints.stated import NOTHING, Stated
 from agents.checkpoints.zoo import load_stated
 from agents.hardware import check_memory, on_device, one_thread
-from agents.networks.policy import Policy, device_of
+from agents.networks.policy import device_of
 from envs.errors import InputError, check_random_seed, counted, nearest, stopped_with, told_if_stopped
 from envs.files import write_atomic
-from envs.maze import Maze
-from envs.stored.json_records import to_json, to_plain
-from steering.anatomy.interference import CELLS, SETS, STATES, InterferenceRow, interference_row
-from steering.anatomy.interference_summary import interference_site
+from envs.stored.json_records import to_json
+from steering.anatomy.interference import CELLS, STATES
+from steering.anatomy.part import Asked, basis_of, stored_as
+from steering.anatomy.parts import MEASURED
 from steering.experiments.levels import Skip, check_levels_asked
-from steering.interventions.sites import Site, select_sites
-from steering.planning.rows import digest_of, keep_rows, stored_rows
-from steering.records.anatomy.summary import INTERFERENCE, PARTS, AnatomySettings, AnatomySummary
-from steering.records.sites import site_facts
+from steering.interventions.sites import select_sites
+from steering.planning.rows import keep_rows, stored_rows
+from steering.records.anatomy.summary import PARTS, AnatomySettings, AnatomySummary
 from steering.records.sweep import CheckpointId
-from steering.statistics import bootstrap
-from steering.statistics.seeding import generator
 from steering.sweep.artifacts import ANATOMY
 from steering.sweep.planning import mazes_beside_sweep
 from steering.sweep.store import Store, run_directory
 
 DEFAULT_LEVELS = 100
 BYTES_PER_VALUE = 16  # of memory, for each activation of each frame
-REVISION = 1  # of how a level is measured: rows of another one are measured again
 
 
 @dataclass(frozen=True)
@@ -64,18 +57,6 @@ class AnatomyOptions:
     """Device of the network: ``cpu``, ``cuda``, ``cuda:1`` or ``auto``."""
 
 
-@dataclass(frozen=True)
-class _Part:
-    """One part, as it is measured."""
-
-    kind: type[Any]
-    """Record of a level's row."""
-    measure: Callable[[Maze], Any]
-    """Function that measures a level."""
-    basis: str
-    """Digest of all that a row depends on, besides the level, the agent and the device."""
-
-
 def run_anatomy(
     options: AnatomyOptions,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -97,27 +78,32 @@ def run_anatomy(
         InputError: in one line, for options that cannot be met, levels of which none qualifies, or a directory in use
             or of another agent.
     """
-    policy, mazes, settings, sites = _plan(options, progress, left_out)
-    parts = _parts(policy, settings, sites)
+    asked = _plan(options, progress, left_out)
     with run_directory(options.out) as directory, one_thread(), Store.open(directory) as store:
-        store.claim({"device": settings.device, "checkpoint sha256": policy.sha256, "mode": settings.mode})
-        rows = {name: stored_rows(store, _stored_as(name), part.basis, part.kind) for name, part in parts.items()}
+        settings = asked.settings
+        store.claim({"device": settings.device, "checkpoint sha256": asked.policy.sha256, "mode": settings.mode})
+        rows = {name: _stored(store, asked, name) for name in settings.parts}
+        work = _Work(store, asked, rows, progress)
 
         def stored() -> str:
-            done = sum(all(maze.level in rows[name] for name in parts) for maze in mazes)
-            return stopped_with(f"{done} of {counted(len(mazes), 'level')}", directory)
+            return stopped_with(f"{work.done} of {counted(work.total, 'measurement')}", directory)
 
         with told_if_stopped(stored):
-            _measure(store, parts, mazes, rows, progress)
-        result = _result(policy, settings, sites, rows)
+            work.do()
+        result = AnatomySummary(
+            format=ANATOMY.format,
+            checkpoint=CheckpointId(asked.policy.name, asked.policy.sha256),
+            settings=settings,
+            **{name: MEASURED[name].summarize(asked, rows[name]) for name in settings.parts},
+        )
         write_atomic(directory / ANATOMY.file, to_json(result, indent=1))
     return result
 
 
 def _plan(
     options: AnatomyOptions, progress: Callable[[int, int], None], left_out: Callable[[Sequence[Skip]], None]
-) -> tuple[Policy, list[Maze], AnatomySettings, list[Site]]:
-    """Return the agent, the mazes, the settings and the sites; raise :class:`InputError` for wrong options."""
+) -> Asked:
+    """Return the agent, the mazes, the sites and the settings; raise :class:`InputError` for wrong options."""
     check_random_seed(options.seed)
     check_levels_asked(options.levels, options.n_levels)
     for name in options.parts:
@@ -127,10 +113,14 @@ def _plan(
         raise InputError(f"--parts: name one or more of {', '.join(PARTS)}")
     policy = on_device(load_stated(options.checkpoint, options.stated), options.device)
     sites = select_sites(options.sites, policy.net)
-    check_memory((CELLS + STATES) * sum(site.size for site in sites) * BYTES_PER_VALUE, "the activations of a level")
+    parts = tuple(name for name in PARTS if name in options.parts)
+    frames = max(MEASURED[name].frames for name in parts)
+    check_memory(frames * sum(site.size for site in sites) * BYTES_PER_VALUE, "the activations of a level")
+    for name in parts:
+        MEASURED[name].check(policy, sites)
     mazes, mode = mazes_beside_sweep(options, policy, progress, default=DEFAULT_LEVELS, left_out=left_out)
     settings = AnatomySettings(
-        parts=tuple(name for name in PARTS if name in options.parts),
+        parts=parts,
         sites=tuple(site.name for site in sites),
         levels=tuple(int(maze.level or 0) for maze in mazes),
         cells=CELLS,
@@ -139,60 +129,44 @@ def _plan(
         mode=mode,
         device=device_of(policy.net).type,
     )
-    return policy, mazes, settings, sites
+    return Asked(policy, mazes, sites, settings)
 
 
-def _parts(policy: Policy, settings: AnatomySettings, sites: Sequence[Site]) -> dict[str, _Part]:
-    """Return the parts asked for, by name."""
-    shared = {name: value for name, value in to_plain(settings).items() if name not in ("parts", "levels", "device")}
-    known = {INTERFERENCE: (InterferenceRow, interference_row)}
-    return {
-        name: _Part(
-            kind,
-            functools.partial(measure, policy, sites=sites, seed=settings.seed),
-            digest_of({**shared, "sets": SETS, "revision": REVISION}),
-        )
-        for name, (kind, measure) in known.items()
-        if name in settings.parts
-    }
+def _stored(store: Store, asked: Asked, name: str) -> list[dict[int, Any]]:
+    """Return the rows of a part that are there, pass by pass."""
+    return [
+        stored_rows(store, stored_as(name, step), basis_of(step, asked.settings), step.row)
+        for step in MEASURED[name].passes
+    ]
 
 
-def _stored_as(part: str) -> str:
-    return f"anatomy {part}"
+@dataclass
+class _Work:
+    """What is to be measured, pass by pass; ``done`` and ``total`` count the rows of all passes, old and new."""
 
+    store: Store
+    asked: Asked
+    rows: Mapping[str, list[dict[int, Any]]]
+    progress: Callable[[int, int], None]
+    done: int = 0
+    total: int = 0
 
-def _measure(
-    store: Store,
-    parts: Mapping[str, _Part],
-    mazes: Sequence[Maze],
-    rows: Mapping[str, dict[int, Any]],
-    progress: Callable[[int, int], None],
-) -> None:
-    """Measure and store what is missing, level by level."""
-    work = [(maze, name) for maze in mazes for name in parts if maze.level not in rows[name]]
-    progress(0, len(work))
-    for done, (maze, name) in enumerate(work, 1):
-        level, row = int(maze.level or 0), parts[name].measure(maze)
-        keep_rows(store, parts[name].basis, {_stored_as(name): {level: row}})
-        rows[name][level] = row
-        progress(done, len(work))
-
-
-def _result(
-    policy: Policy, settings: AnatomySettings, sites: Sequence[Site], rows: Mapping[str, Mapping[int, Any]]
-) -> AnatomySummary:
-    """Return everything that ``anatomy.json`` says."""
-    count = len(settings.levels)
-    drawn = bootstrap.counts(bootstrap.resamples(count, generator(settings.seed, 0, "anatomy bootstrap", 0)))
-    samples = np.vstack([np.ones(count), drawn])
-    interference = None
-    if INTERFERENCE in rows:
-        found = [rows[INTERFERENCE][level] for level in settings.levels]
-        facts = zip(site_facts(sites), sites, strict=True)
-        interference = tuple(interference_site(known, site.size, found, samples) for known, site in facts)
-    return AnatomySummary(
-        format=ANATOMY.format,
-        checkpoint=CheckpointId(policy.name, policy.sha256),
-        settings=settings,
-        interference=interference,
-    )
+    def do(self) -> None:
+        """Measure and store what is missing."""
+        steps = [(name, k, step) for name in self.asked.settings.parts for k, step in enumerate(MEASURED[name].passes)]
+        wanted = {(name, k): set(step.work(self.asked, ())) for name, k, step in steps}
+        self.total = sum(map(len, wanted.values()))
+        missing = sum(len(levels - self.rows[name][k].keys()) for (name, k), levels in wanted.items())
+        self.done = self.total - missing
+        self.progress(0, missing)
+        for name, k, step in steps:
+            found = self.rows[name][k]
+            basis = basis_of(step, self.asked.settings)
+            for level, measure in step.work(self.asked, self.rows[name][:k]).items():
+                if level in found:
+                    continue
+                row = measure()
+                keep_rows(self.store, basis, {stored_as(name, step): {level: row}})
+                found[level] = row
+                self.done += 1
+                self.progress(self.done - (self.total - missing), missing)

@@ -235,7 +235,8 @@ SECTIONS = {
 SECTION_OF = {
     **dict.fromkeys(("detours", "located", "lengths", "maps"), "place"),
     **dict.fromkeys(("readouts", "learning", "written", "probes", "representation"), "read"),
-    **{"fields": "examples", "interference": "made", "readings": "readings", "hero": "hero"},
+    **dict.fromkeys(("interference", "analogy", "circuit", "modules"), "made"),
+    **{"fields": "examples", "readings": "readings", "hero": "hero"},
 }
 FREE = "free (affine in the pixels)"
 BY_COMPETENCE = "competence sets it; blindness alone holds up to {site}"

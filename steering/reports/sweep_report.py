@@ -16,11 +16,7 @@ from steering.experiments.conditions import MAIN
 from steering.experiments.levels import SkipReason
 from steering.experiments.outcome import LABELS
 from steering.figures import sweep_figures
-from steering.figures.anatomy.interference_figures import (
-    interference_caption,
-    interference_figure,
-    interference_table,
-)
+from steering.figures.anatomy.parts import anatomy_captions, anatomy_figures, anatomy_tables
 from steering.figures.hero_figure import hero_figure
 from steering.figures.planning_figures import NARROW_ROW, map_figure, planning_figures, planning_tables
 from steering.figures.probe_figures import probe_figure, representation_figure
@@ -104,7 +100,7 @@ def write_report(
         "probes": probe_table(others.probes) if others.probes else [],
         "readouts": readout_table(others.readouts) if others.readouts else [],
         "written": written_table(others.written) if others.written else [],
-        "interference": interference_table(others.anatomy) if others.anatomy else [],
+        **anatomy_tables(others.anatomy),
         **planning_tables(others.planning, others.maps),
     }
     sites = site_table(summary)
@@ -183,14 +179,13 @@ def _figures(
         made |= {"readouts": readout_figure(others.readouts), "learning": learning_figure(others.readouts)}
     if others.written:
         made["written"] = written_figure(others.written)
-    if others.anatomy:
-        made["interference"] = interference_figure(others.anatomy)
+    made |= anatomy_figures(others.anatomy)
     made |= planning_figures(others.planning, others.maps)
     values = {
         "mazes": len(summary.levels.used),
         **(readout_caption(others.readouts) if others.readouts else {}),
         **(written_caption(others.written) if others.written else {}),
-        **(interference_caption(others.anatomy) if others.anatomy else {}),
+        **anatomy_captions(others.anatomy),
         "site": named[decisions.site] if decisions is not None else "",
         "exact": exact,
         "competence": formatting.format_number(summary.reference.clean.competence, 2),

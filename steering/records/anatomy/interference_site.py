@@ -91,8 +91,11 @@ class InterferenceSite(SiteFacts):
         return self.raw[0]
 
 
-def interference_parts(found: tuple[InterferenceSite, ...]) -> Iterator[tuple[str, object, object]]:
-    """Yield names of parts of these sites, what they are, and what they must be."""
+def interference_parts(
+    found: tuple[InterferenceSite, ...], names: tuple[str, ...]
+) -> Iterator[tuple[str, object, object]]:
+    """Yield names of parts of these sites, what they are, and what they must be; ``names`` are those of the sites."""
+    yield "interference: sites", tuple(site.name for site in found), names
     for site in found:
         for name, compared in (("raw", site.raw), ("centred", site.centred)):
             yield f"{site.name}: {name}", [each.what for each in compared], list(COSINES)

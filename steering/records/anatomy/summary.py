@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from envs.stored.json_records import check_parts
 from envs.stored.ranges import Device, LevelSeed, Mode, Name, Positive, RandomSeed
@@ -11,8 +12,12 @@ from steering.records.anatomy.interference_site import InterferenceSite, interfe
 from steering.records.sweep import CheckpointId
 
 INTERFERENCE = "interference"
-PARTS = (INTERFERENCE,)
-"""Names of the parts."""
+CHECKS: Mapping[str, Callable[[Any, tuple[str, ...]], Iterator[tuple[str, object, object]]]] = {
+    INTERFERENCE: interference_parts,
+}
+"""Of each part, in their order: what its record and the names of the sites must be to belong together."""
+PARTS = tuple(CHECKS)
+"""Names of the parts, those of their fields in :class:`AnatomySummary`."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class AnatomySummary:
     """The agent."""
     settings: AnatomySettings
     """The settings."""
-    interference: tuple[InterferenceSite, ...] | None
+    interference: tuple[InterferenceSite, ...] | None = None
     """Angles between the vectors of cells, by site in depth order; null: not measured."""
 
 
@@ -58,12 +63,8 @@ def check_anatomy(found: AnatomySummary, where: object, remedy: str) -> None:
 
 def _anatomy_parts(found: AnatomySummary) -> Iterator[tuple[str, object, object]]:
     """Yield names of parts of ``anatomy.json``, what they are, and what they must be."""
-    measured = {INTERFERENCE: found.interference}
     yield "settings: any part", bool(found.settings.parts), True
     yield "settings: any site", bool(found.settings.sites), True
-    yield "parts", [name for name in PARTS if measured[name] is not None], list(found.settings.parts)
-    for name, sites in measured.items():
-        if sites is not None:
-            yield f"{name}: sites", tuple(site.name for site in sites), found.settings.sites
-    if found.interference is not None:
-        yield from interference_parts(found.interference)
+    yield "parts", [name for name in PARTS if getattr(found, name) is not None], list(found.settings.parts)
+    for name in found.settings.parts:
+        yield from CHECKS[name](getattr(found, name), found.settings.sites)

@@ -34,7 +34,8 @@ SITES = "input,block2.res1.resadd,relufc"
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("anatomy") / "run"
-    done = mazesteer("anatomy", "region5", "--levels", LEVELS, "--sites", SITES, "--out", str(out))
+    words = ("anatomy", "region5", "--levels", LEVELS, "--sites", SITES, "--parts", "interference")
+    done = mazesteer(*words, "--out", str(out))
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0] == f"region5: {COUNT} levels of mode hard" and max(map(len, lines[:-1])) <= 80
@@ -91,11 +92,12 @@ def test_typed_again_it_measures_nothing_and_a_missing_level_alone(
         (level,) = db.execute("SELECT max(level) FROM planning").fetchone()
         db.execute("DELETE FROM planning WHERE level = ?", (level,))
     told: list[tuple[int, int]] = []
-    options = AnatomyOptions("region5", again, LEVELS, sites=SITES)
+    options = AnatomyOptions("region5", again, LEVELS, sites=SITES, parts=("interference",))
     run_anatomy(options, lambda done, total: told.append((done, total)))
     assert told[-1] == (1, 1)
     assert (again / ANATOMY.file).read_bytes() == (run / ANATOMY.file).read_bytes()
-    monkeypatch.setattr("steering.anatomy.run.interference_row", lambda *_, **__: pytest.fail("measured again"))
+    again_measured = "steering.anatomy.interference.interference_row"
+    monkeypatch.setattr(again_measured, lambda *_, **__: pytest.fail("measured again"))
     run_anatomy(options)
     assert (again / ANATOMY.file).read_bytes() == (run / ANATOMY.file).read_bytes()
 

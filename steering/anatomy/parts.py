@@ -1,0 +1,12 @@
+"""The parts of the anatomy by name, as the command measures them: a new part is an entry here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from steering.anatomy.interference_summary import PART as INTERFERENCE_PART
+from steering.anatomy.part import Part
+from steering.records.anatomy.summary import INTERFERENCE
+
+MEASURED: Mapping[str, Part] = {INTERFERENCE: INTERFERENCE_PART}
+"""In the order of :data:`steering.records.anatomy.summary.PARTS`."""

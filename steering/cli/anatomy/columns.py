@@ -1,0 +1,20 @@
+"""Numbers in the columns that the command ``anatomy`` prints."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from steering.records.probes import Estimate
+
+
+def ranged(value: Estimate, digits: int = 1) -> str:
+    """Return a value with its interval in brackets, if it has one."""
+    if value.low is None or value.high is None:
+        return number(value.value, digits)
+    return f"{number(value.value, digits)} ({number(value.low, digits)} to {number(value.high, digits)})"
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """Return a number with so many digits; a dash for none."""
+    return "-" if value is None else f"{value:.{digits}f}"

@@ -1,0 +1,55 @@
+"""What the report shows of each part of the anatomy: a new part is an entry here, and its captions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import plotly.graph_objects as go
+
+from steering.figures.anatomy.interference_figures import (
+    interference_caption,
+    interference_figure,
+    interference_table,
+)
+from steering.figures.tables import Table
+from steering.records.anatomy.summary import INTERFERENCE, AnatomySummary
+
+
+@dataclass(frozen=True)
+class ShownPart:
+    """What is shown of one part. The name of a figure is the part's, or begins with it and a hyphen."""
+
+    figures: Mapping[str, Callable[[AnatomySummary], go.Figure | None]]
+    """Functions that draw the figures, by name; those that there is nothing to draw of return None."""
+    tables: Mapping[str, Callable[[AnatomySummary], Table]]
+    """Functions that return the table below a figure, by the figure's name."""
+    caption: Callable[[AnatomySummary], Mapping[str, object]]
+    """Function that returns the values in the captions of its figures."""
+
+
+SHOWN: Mapping[str, ShownPart] = {
+    INTERFERENCE: ShownPart(
+        {"interference": interference_figure}, {"interference": interference_table}, interference_caption
+    )
+}
+"""By name of the part."""
+
+
+def _shown(found: AnatomySummary | None) -> list[ShownPart]:
+    return [] if found is None else [SHOWN[name] for name in found.settings.parts]
+
+
+def anatomy_figures(found: AnatomySummary | None) -> dict[str, go.Figure | None]:
+    """Return the figures of the parts that were measured, by name."""
+    return {name: draw(found) for part in _shown(found) for name, draw in part.figures.items() if found}
+
+
+def anatomy_tables(found: AnatomySummary | None) -> dict[str, Table]:
+    """Return the tables of the parts that were measured, by name of their figure."""
+    return {name: make(found) for part in _shown(found) for name, make in part.tables.items() if found}
+
+
+def anatomy_captions(found: AnatomySummary | None) -> dict[str, object]:
+    """Return the values in the captions of the parts that were measured."""
+    return {name: value for part in _shown(found) if found for name, value in part.caption(found).items()}
