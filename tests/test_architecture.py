@@ -59,6 +59,11 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"steering.reports": "captions page first_screen network_diagram sweep_report comparison_report"},
     {"steering": "bench bench_films bench_device doctor"},
     {"steering.workflows": "progress live_chart outputs finished kept_vectors sweep_runs control"},
+    {"steering.app": ""},
+    {"steering.app.session": ""},  # the state, what determines an answer, fields and outcomes
+    {"steering.app.inside": ""},
+    {"steering.app.session": ""},  # the session that asks all of them, and what is taken away from it
+    {"steering.app.web": ""},
     {"steering.cli": "options"},
     {"steering.cli.given": "edit_options vector", "steering.cli.anatomy": "columns shown_interference command"},
     {"steering.cli": "layer_sweep agents compare films probes planning replicate app __main__"},
@@ -209,7 +214,9 @@ def test_every_library_imported_is_one_that_is_installed() -> None:
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
     extras = config["options.extras_require"]
-    needs = config["options"]["install_requires"] + extras["cluster"] + extras["pandas"]
+    needs = "\n".join(
+        [config["options"]["install_requires"], *(extras[x] for x in ("app", "cluster", "notebook", "pandas"))]
+    )
     lines = [line for line in needs.splitlines() if line and line[0] != "#"]
     declared = {re.split("[<>=~!]", line)[0].replace("-", "_") for line in lines} | {"procgen", "gym3"}
     by_module = {
@@ -220,6 +227,8 @@ def test_every_library_imported_is_one_that_is_installed() -> None:
     used = set().union(*by_module.values())
     assert [module for module, names in by_module.items() if "distributed" in names] == ["steering.sweep.executors"]
     assert [module for module, names in by_module.items() if "pandas" in names] == ["steering.workflows.finished"]
+    web = {"starlette", "uvicorn", "websockets", "anywidget", "traitlets"}
+    assert [m for m, names in by_module.items() if web & names and not m.startswith("steering.app.web.")] == []
     third_party = used - set(PACKAGES) - set(sys.stdlib_module_names)
     assert {{"PIL": "pillow", "sklearn": "scikit_learn"}.get(name, name) for name in third_party} - declared == set()
 
