@@ -36,8 +36,8 @@ FLOORS: tuple[dict[str, str], ...] = (
         "steering.interventions": "graph sites hooks partial vectors places edit_kinds edits",
         "steering.statistics": "bootstrap boundary formatting paired sample_size seeding sequential",
     },
-    {"steering.experiments": "conditions outcome exact profiles levels vector_kinds edit_text level_conditions "
-                             "sampled"},
+    {"steering.experiments": "conditions outcome exact profiles levels vector_kinds edit_fields edit_text "
+                             "level_conditions sampled"},
     {"steering.records": "sites boundary sweep probes planning readouts readings comparison examples replication"},
     {"steering.records.anatomy": "interference_site summary"},
     {"steering.sweep": "artifacts provenance spec recordings store outcome_table units executors run planning"},

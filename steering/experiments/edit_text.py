@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,36 +18,28 @@ import torch
 from torch import nn
 
 from agents.networks.policy import MazePolicy, Policy
-from envs.errors import RANGES, InputError, nearest, shown
-from envs.maze import Cell, Maze
+from envs.errors import InputError, nearest, shown
+from envs.maze import Maze
 from steering.experiments.conditions import MOST_EDITS
+from steering.experiments.edit_fields import (
+    FIELDS,
+    RANDOM,
+    READ,
+    TAKEN,
+    check_together,
+    place_blocks,
+    source,
+    source_maze,
+)
 from steering.experiments.levels import VectorSource
 from steering.experiments.vector_kinds import read_vector, take_vector
 from steering.interventions.edits import Intervention, ablate, add, clamp, patch, patch_place, subtract
-from steering.interventions.places import blocks_around, check_map, units_in
+from steering.interventions.places import check_map, units_in
 from steering.interventions.sites import Site, find_site
-from steering.interventions.vectors import SteeringVector, provenance
+from steering.interventions.vectors import SteeringVector, provenance, random_vector
+from steering.statistics.seeding import generator
 
-# The fields of each kind of edit.
-FIELDS: dict[str, tuple[str, ...]] = {
-    "subtract": ("vector", "site", "coefficient", "channels", "place"),
-    "add": ("vector", "site", "coefficient", "channels", "place"),
-    "patch": ("vector", "site", "channels", "place"),
-    "ablate": ("site", "channels", "place"),
-    "clamp": ("site", "index", "value"),
-}
-# Vectors taken in each maze: the kind of vector, and where the mouse stands.
-TAKEN: dict[str, tuple[str, str]] = {
-    "cheese": ("cheese", "start"),
-    "cheese-mean": ("cheese", "mean"),
-    "top-right": ("top-right", "start"),
-    "activation": ("activation", "start"),
-    "activation-mean": ("activation", "mean"),
-}
-PLACES = ("start", "cheese", "decision", "corner")
 _LONGEST = 1_000  # characters of one
-_CELL = re.compile(r"([0-9]{1,2})\+([0-9]{1,2})")
-_NUMBERS = re.compile(r"[0-9]{1,6}(\+[0-9]{1,6})*")
 
 
 @dataclass(frozen=True)
@@ -56,9 +47,14 @@ class EditText:
     """One edit as typed; its text is :func:`str` of it."""
 
     kind: str
-    """One of :data:`FIELDS`."""
+    """One of :data:`steering.experiments.edit_fields.FIELDS`."""
     vector: str | SteeringVector = "cheese"
     """One of :data:`TAKEN`, taken in each maze, or a vector read from a file; of no use to ``ablate`` and ``clamp``."""
+    taken: str = "start"
+    """Where a vector of :data:`TAKEN` is taken: the mouse's ``start``, a cell ``X+Y`` that it stands on, the ``mean``
+    over all states, or ``level:N``, the start of another level."""
+    seed: int = 0
+    """Seed of the noise of ``random``; of no use to other vectors."""
     site: str | None = None
     """Name of the site; null: the one that the command is about."""
     coefficient: float = 1.0
@@ -66,7 +62,7 @@ class EditText:
     channels: tuple[int, ...] | None = None
     """Indices of the site's first axis, each once; null: all."""
     place: str | None = None
-    """One of :data:`PLACES` or a cell ``X+Y``: the 8x8-pixel blocks that touch its tile; null: the whole site."""
+    """One of :data:`PLACES` or a cell ``X+Y`` (:func:`place_blocks`); null: the whole site."""
     index: tuple[int, ...] = ()
     """Position of the activation that is clamped, on each axis of the site."""
     value: float = 0.0
@@ -103,12 +99,8 @@ class EditText:
                 if name in found:
                     raise InputError(f"{name} is given twice; give it once, or another --edit")
                 found[name] = value
-            for needed in {"clamp": ("index", "value"), "patch": ("vector",)}.get(kind, ()):
-                if needed not in found:
-                    raise InputError(f"{kind} needs {needed}=: add it")
-            if kind in ("patch", "ablate") and "channels" in found and "place" in found:
-                raise InputError(f"{kind} takes channels or a place, not both")
-            fields: dict[str, object] = {name: _PARSED[name](value) for name, value in found.items() if name in _PARSED}
+            fields: dict[str, object] = {name: READ[name](value) for name, value in found.items() if name in READ}
+            check_together(kind, found)
             if "vector" in found:
                 fields["vector"] = found["vector"] if found["vector"] in TAKEN else read(found["vector"])
             return cls(kind, **fields)  # type: ignore[arg-type]
@@ -161,9 +153,11 @@ class EditText:
         with _told(self):
             try:
                 if self.place is not None:
-                    _cell_of(self.place, maze)
-                if self.vector == "top-right":
-                    maze.with_corner_path()
+                    place_blocks(self.place, maze)
+                if "taken" in FIELDS[self.kind] and self.vector in TAKEN:
+                    where = source_maze(self.taken, maze)
+                    if self.vector == "top-right":
+                        where.with_corner_path()
             except InputError as error:
                 raise InputError(f"{maze.label}: {error}") from None
 
@@ -186,10 +180,10 @@ class EditText:
             self.check(at)
             if self.kind == "clamp":
                 return clamp(at.name, self.index, self.value)
-            blocks = None if self.place is None else blocks_around(maze, [_cell_of(self.place, maze)])
+            blocks = None if self.place is None else place_blocks(self.place, maze)
             if self.kind == "ablate" and blocks is None:
                 return ablate(at.name, self.channels)
-            vector = _zero(at) if self.kind == "ablate" else self._vector(policy, maze, at)
+            vector = _zero(at) if self.kind == "ablate" else self.vector_in(policy, maze, at.name)
             if self.kind in ("subtract", "add"):
                 part = _part(vector, at, self, blocks)
                 return (subtract if self.kind == "subtract" else add)(part, self.coefficient * times)
@@ -197,11 +191,26 @@ class EditText:
                 return patch_place(at, vector, [(int(row), int(column)) for row, column in np.argwhere(blocks)])
             return patch(vector, self.channels)
 
-    def _vector(self, policy: Policy, maze: Maze, site: Site) -> SteeringVector:
+    def vector_in(self, policy: Policy, maze: Maze, site: str) -> SteeringVector:
+        """Return the vector that it subtracts, adds or puts in, whole and once: the same edit with it is the same.
+
+        Args:
+            policy: vectors are taken of it, left alone.
+            maze: the maze that is edited.
+            site: name of the site.
+
+        Raises:
+            InputError: where the vector cannot be taken.
+        """
         if isinstance(self.vector, SteeringVector):
             return self.vector
-        kind, mouse = TAKEN[self.vector]
-        return take_vector(policy, [maze], site.name, kind, mouse=VectorSource.parse(mouse))
+        with _told(self):
+            kind, mouse = TAKEN[self.vector]
+            stands = source(self.taken) if mouse == "start" else VectorSource(mouse)
+            vector = take_vector(policy, [source_maze(self.taken, maze)], site, kind, mouse=stands)
+            if self.vector == RANDOM:
+                return random_vector(vector, generator(self.seed, maze.level or 0, vector.site, 0))
+            return vector
 
 
 def read_edits(texts: Sequence[str], policy: MazePolicy, *, foreign: bool = False) -> tuple[EditText, ...]:
@@ -242,66 +251,6 @@ def _told(edit: object) -> Iterator[None]:
         if str(error).startswith("--edit "):
             raise
         raise InputError(f"--edit {str(edit)[:80]!r}: {error}") from None
-
-
-def _channels(text: str) -> tuple[int, ...]:
-    found = _several("channels", text)
-    if len(set(found)) < len(found):
-        raise InputError(f"channels={text}: give each once")
-    for channel in found:
-        RANGES["channel"].check(channel)
-    return found
-
-
-def _index(text: str) -> tuple[int, ...]:
-    return _several("index", text)
-
-
-def _several(name: str, text: str) -> tuple[int, ...]:
-    if not _NUMBERS.fullmatch(text):
-        raise InputError(f"{name}={shown(text)}: write numbers from 0 up joined by +, e.g. 3+7")
-    return tuple(int(part) for part in text.split("+"))
-
-
-def _place(text: str) -> str:
-    if text == "mouse":
-        raise InputError("place=mouse: an edit is the same in every state, the mouse is not; write start, or X+Y")
-    if text not in PLACES and not _CELL.fullmatch(text):
-        raise InputError(f"place={shown(text)}: write {', '.join(PLACES)} or a cell X+Y")
-    return text
-
-
-def _number(name: str) -> Callable[[str], float]:
-    def parsed(text: str) -> float:
-        with contextlib.suppress(ValueError):
-            return RANGES["coefficient"].check(float(text))
-        low, high = RANGES["coefficient"].low, RANGES["coefficient"].high
-        raise InputError(f"{name}={shown(text)}: write a number from {low:,.0f} to {high:,.0f}")
-
-    return parsed
-
-
-_PARSED: dict[str, Callable[[str], object]] = {
-    "site": str,
-    "coefficient": _number("coefficient"),
-    "channels": _channels,
-    "place": _place,
-    "index": _index,
-    "value": _number("value"),
-}
-
-
-def _cell_of(place: str, maze: Maze) -> Cell:
-    if found := _CELL.fullmatch(place):
-        cell = int(found[1]), int(found[2])
-        if max(cell) >= maze.dim:
-            raise InputError(f"place={place}: not in this {maze.dim}x{maze.dim} maze; cells count from 0, bottom left")
-        return cell
-    named = {"start": maze.mouse, "cheese": maze.cheese, "decision": maze.decision_square, "corner": maze.corner}
-    if (cell_named := named[place]) is None:
-        what = "cheese" if place == "cheese" else "decision square"
-        raise InputError(f"place={place}: this maze has no {what}; choose another place")
-    return cell_named
 
 
 def _zero(site: Site) -> SteeringVector:

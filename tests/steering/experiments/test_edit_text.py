@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -14,12 +15,21 @@ from hypothesis import strategies as st
 from agents.networks.policy import MazePolicy, to_input
 from envs.errors import InputError
 from envs.maze import Maze
-from steering.experiments.edit_text import FIELDS, PLACES, TAKEN, EditText, edited, read_edits
+from steering.experiments.edit_fields import CELLS, FIELDS, TAKEN, place_blocks
+from steering.experiments.edit_text import EditText, edited, read_edits
+from steering.experiments.level_conditions import intervention_named
 from steering.interventions.edits import Intervention, ablate, add, clamp, patch, patch_place, subtract
 from steering.interventions.hooks import HookedPolicy
 from steering.interventions.places import blocks_around, units_in
 from steering.interventions.sites import find_site
-from steering.interventions.vectors import SteeringVector, activation, cheese_vector, mean_activation
+from steering.interventions.vectors import (
+    SteeringVector,
+    activation,
+    cheese_vector,
+    mean_activation,
+    mean_cheese_vectors,
+    top_right_vectors,
+)
 
 SITE = "embedder.block2.res1.resadd"
 FILED = SteeringVector(SITE, np.arange(32 * 16 * 16).reshape(32, 16, 16))
@@ -46,6 +56,13 @@ def test_each_kind_is_the_intervention_of_its_name(policy: MazePolicy, maze: Maz
         "ablate": ablate(SITE),
         "ablate,channels=3+7": ablate(SITE, (3, 7)),
         "clamp,index=5+4+9,value=5.6": clamp(SITE, (5, 4, 9), 5.6),
+        "subtract,taken=mean": subtract(mean_cheese_vectors(policy, maze, [SITE])[SITE]),
+        "subtract,taken=start,seed=0,vector=random": intervention_named(policy, maze, "random", SITE, 1.0, 0),
+        "subtract,vector=random,seed=7,coefficient=2": intervention_named(policy, maze, "random", SITE, 2.0, 7),
+        "add,taken=level:54": add(cheese_vector(policy, Maze.from_level(54), SITE)),
+        "add,vector=top-right,taken=level:26": add(top_right_vectors(policy, Maze.from_level(26), [SITE])[SITE]),
+        "patch,vector=activation,taken=0+2": patch(activation(policy, maze, SITE, (0, 2))),
+        "patch,vector=activation,taken=level:54": patch(activation(policy, Maze.from_level(54), SITE)),
     }.items():
         assert one(text).on(policy, maze, SITE) == expected, text
 
@@ -53,7 +70,7 @@ def test_each_kind_is_the_intervention_of_its_name(policy: MazePolicy, maze: Maz
 def test_channels_and_a_place_leave_the_rest_of_the_vector_out(policy: MazePolicy, maze: Maze) -> None:
     cheese, site = cheese_vector(policy, maze, SITE).tensor, find_site(policy.net, SITE)
     assert maze.cheese is not None and maze.decision_square is not None
-    cells = dict(zip(PLACES, (maze.mouse, maze.cheese, maze.decision_square, maze.corner), strict=True))
+    cells = dict(zip(CELLS, (maze.mouse, maze.cheese, maze.decision_square, maze.corner), strict=True))
     for place, cell in {**cells, "0+0": (0, 0)}.items():
         found = one(f"subtract,channels=1+3,place={place}").on(policy, maze, SITE)
         (vector,) = found.vectors.values()
@@ -61,6 +78,33 @@ def test_channels_and_a_place_leave_the_rest_of_the_vector_out(policy: MazePolic
         kept[[1, 3]] = units_in(site, blocks_around(maze, [cell]))
         assert torch.equal(vector.tensor, torch.where(torch.from_numpy(kept), cheese, 0.0))
         assert "channels 1,3 and place" in found.describe() and vector.agents == {policy.sha256}
+
+
+def test_noise_has_the_norm_of_the_vector_taken_there(policy: MazePolicy, maze: Maze) -> None:
+    for taken in ("start", "0+2", "level:54"):
+        (cheese,), (noise, again, other) = (
+            [one(f"add,taken={taken},vector={name}").vector_in(policy, maze, SITE) for name in names]
+            for names in (("cheese",), ("random", "random", "random,seed=1"))
+        )
+        assert noise == again and noise.digest != other.digest
+        assert noise.norm == pytest.approx(cheese.norm, rel=1e-6) == other.norm
+
+
+def test_the_places_of_cheese_start_route_and_the_rest_are_the_picture(maze: Maze) -> None:
+    for world in (maze, Maze.from_level(8)):
+        assert world.cheese is not None
+        cheese, start, route, rest = (place_blocks(name, world) for name in ("cheese", "start", "route", "elsewhere"))
+        assert not (route & (cheese | start)).any() and not (rest & (cheese | start | route)).any()
+        assert (cheese | start | route | rest).all()
+        way = [place_blocks(f"{x}+{y}", world) for x, y in world.path(world.mouse, world.cheese)]
+        assert (np.any(way, axis=0) == (cheese | start | route)).all()
+
+
+def test_a_vector_taken_once_gives_the_same_edit(policy: MazePolicy, maze: Maze) -> None:
+    for text in ("add,vector=random,seed=2,place=route", "subtract,taken=mean,channels=4"):
+        edit = one(text)
+        kept = dataclasses.replace(edit, vector=edit.vector_in(policy, maze, SITE))
+        assert kept.on(policy, maze) == edit.on(policy, maze, SITE)
 
 
 def test_ablating_a_place_puts_zeros_there_alone(random_policy: MazePolicy, maze: Maze) -> None:
@@ -83,7 +127,7 @@ def test_edits_act_in_the_order_typed(random_policy: MazePolicy, maze: Maze) -> 
 
 
 CHANNELS = st.lists(st.integers(0, 31), min_size=1, max_size=4, unique=True).map(tuple)
-PLACED = st.sampled_from(["start", "corner", "0+0"])
+PLACED = st.sampled_from(["start", "corner", "0+0", "elsewhere"])
 NUMBERS = st.floats(-1e6, 1e6)
 VECTORS = st.sampled_from([*TAKEN, FILED])
 
@@ -97,7 +141,11 @@ def edits(draw: st.DrawFn) -> EditText:
         index = draw(st.tuples(st.integers(0, 31), st.integers(0, 15), st.integers(0, 15)))
         return EditText(kind, index=index, value=draw(NUMBERS), **named)  # type: ignore[arg-type]
     if kind != "ablate":
-        named["vector"] = draw(VECTORS)
+        named["vector"] = vector = draw(VECTORS)
+        if vector in ("cheese", "activation", "random"):
+            named["taken"] = draw(st.sampled_from(["start", "mean", "0+1", "level:26"]))
+        if vector == "random":
+            named["seed"] = draw(st.integers(0, 2**63 - 1))
     if kind in ("subtract", "add"):
         named["coefficient"] = draw(NUMBERS)
     parts = draw(st.sampled_from([(), ("channels",), ("place",), ("channels", "place")]))
@@ -131,7 +179,10 @@ MISTAKES = [
     ("", "begin with the kind of edit"),
     ("subtrac", "did you mean 'subtract'"),
     ("subtract,relu3", "'relu3' is no NAME=VALUE"),
-    ("subtract,sites=relu3", "subtract has no 'sites'; it takes vector, site, coefficient, channels, place"),
+    (
+        "subtract,sites=relu3",
+        "subtract has no 'sites'; it takes vector, taken, seed, site, coefficient, channels",
+    ),
     ("ablate,vector=cheese", "ablate has no 'vector'"),
     ("ablate,site=fc,site=relu3", "site is given twice"),
     ("ablate,site=rellu3", "did you mean"),
@@ -150,7 +201,19 @@ MISTAKES = [
     ("ablate,channels=3+3", "give each once"),
     ("ablate,site=fc,channels=256", "embedder.fc has channels 0 to 255, not 256"),
     ("ablate,place=mouse", "write start, or X.Y"),
-    ("ablate,place=there", "write start, cheese, decision, corner or a cell X.Y"),
+    ("ablate,place=there", "write start, cheese, decision, corner, route, elsewhere or a cell X.Y"),
+    ("ablate,site=relu3,place=route", "place=route: no block lies between those of mouse and cheese"),
+    ("ablate,taken=mean", "ablate has no 'taken'"),
+    ("add,taken=there", "taken=there: write start, mean, a cell X.Y or another level, level:N"),
+    ("add,taken=level:9999999999", "levels are the whole numbers 0 to"),
+    ("add,site=relu3,taken=1+5", "taken=1.5: the mouse cannot stand there"),
+    ("add,site=relu3,taken=24+24", "taken=24.24: the mouse cannot stand there"),
+    ("add,vector=cheese-mean,taken=mean", "cheese-mean is averaged over states already; write vector=cheese,taken="),
+    ("add,vector=top-right,taken=mean", "top-right is taken at the mouse's start; write start or level:N"),
+    ("add,vector=some.safetensors,taken=mean", "a file has its vector already; leave out taken="),
+    ("add,seed=3", "seed= belongs to vector=random"),
+    ("add,vector=random,seed=-3", "seed=-3: write a whole number from 0 up"),
+    ("add,vector=random,seed=9999999999999999999", "seed"),
     ("ablate,site=fc,place=start", "is no map"),
     ("ablate,site=relu3,place=24+24", "not in this"),
     ("ablate,channels=1,place=start", "not both"),
