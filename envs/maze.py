@@ -113,11 +113,11 @@ class Maze:
     def from_ascii(cls, text: str, mode: str = "hard") -> Maze:
         """Return a maze of one's own: ``#`` wall, ``.`` free, ``M`` mouse, ``C`` cheese; top row first.
 
-        Raises :class:`InputError` if the text is not an odd square that fits the mode's world,
-        holds another character, lacks a mouse or a cheese, or if no path leads from the mouse to
-        the cheese. (Where the top-right cell is walled off there is no decision square.)
+        Lines before it: ``look: 26`` (a level's look), ``facing: right``. Raises :class:`InputError` for another line,
+        no odd square that fits the mode's world, another character, or no mouse, cheese or path between them.
         """
-        maze = cls.from_state(ascii_state(text, mode))
+        state, level = ascii_state(text, mode)
+        maze = cls.from_state(state, level=level)
         if maze.cheese is None or not maze.connected(maze.mouse, maze.cheese):
             raise InputError(
                 f"ASCII maze: no path from the mouse at {maze.mouse} to the cheese at {maze.cheese}; open one"

@@ -60,9 +60,9 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"steering": "bench bench_films bench_device doctor"},
     {"steering.workflows": "progress live_chart outputs finished kept_vectors sweep_runs control"},
     {"steering.app": ""},
-    {"steering.app.session": ""},  # the state, what determines an answer, fields and outcomes
+    {"steering.app.session": "updates state fields context outcomes"},
     {"steering.app.inside": ""},
-    {"steering.app.session": ""},  # the session that asks all of them, and what is taken away from it
+    {"steering.app.session": "library hello session"},
     {"steering.app.web": ""},
     {"steering.cli": "options"},
     {"steering.cli.given": "edit_options vector", "steering.cli.anatomy": "columns shown_interference command"},

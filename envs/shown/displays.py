@@ -60,12 +60,12 @@ def html_table(columns: Sequence[str], rows: Sequence[Sequence[str]], caption: s
     return f"<table>{head}<thead>{line('th', columns)}</thead><tbody>{body}</tbody></table>"
 
 
-def png_bytes(frame: np.ndarray) -> bytes:
-    """Return a picture ``uint8[height, width, 3]`` as the bytes of a PNG file."""
+def png_bytes(frame: np.ndarray, *, quick: bool = False) -> bytes:
+    """Return a picture ``uint8[height, width, 3]`` as the bytes of a PNG file; ``quick``: in half the time, larger."""
     from PIL import Image
 
     buffer = io.BytesIO()
-    Image.fromarray(frame).save(buffer, "PNG")
+    Image.fromarray(frame).save(buffer, "PNG", compress_level=1 if quick else 6)
     return buffer.getvalue()
 
 

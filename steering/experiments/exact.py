@@ -76,6 +76,34 @@ class LevelEvaluator:
         self._partial = None if hooks_only else _partial(policy.net)
         self._clean: StatePolicy | None = None
 
+    @classmethod
+    def known(
+        cls,
+        policy: Policy,
+        maze: Maze,
+        horizon: int,
+        clean: StatePolicy,
+        no_cheese: StatePolicy,
+        network: PartialNetwork | None = None,
+    ) -> LevelEvaluator:
+        """Return the evaluator of a level whose two references are there already.
+
+        Args:
+            policy: its network is read by hooks and left as it was.
+            maze: the level.
+            horizon: most moves of an episode, 1 to 500.
+            clean: the policy left alone, in the order of ``maze.states``.
+            no_cheese: the same on the level without its cheese.
+            network: the policy's, traced already; None: hooks serve.
+
+        Raises:
+            InputError: for a bad horizon.
+        """
+        evaluator = cls(policy, maze, horizon, hooks_only=True)
+        evaluator._partial, evaluator._clean = network, clean
+        evaluator.without_cheese._clean = no_cheese
+        return evaluator
+
     @functools.cached_property
     def frames(self) -> np.ndarray:
         """Return the level as the policy sees it from every state: ``uint8[n_states, 64, 64, 3]``."""

@@ -9,7 +9,7 @@ writes into its input (``ReLU(inplace=True)``) it is given a copy, so that kept 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -17,7 +17,7 @@ from torch import Tensor, fx, nn
 
 from agents.networks.policy import in_layout, logits_and_values
 from envs.errors import InputError
-from steering.interventions.graph import trace, trial_frames
+from steering.interventions.graph import data_inputs, trace, trial_frames
 from steering.interventions.hooks import Edits, by_full_name, checked_edit
 from steering.interventions.sites import INPUT, find_site
 
@@ -54,6 +54,11 @@ class PartialNetwork:
                 call: Any = self._modules[node.target] if node.op == "call_module" else node.target
                 self._plain[node] = call, args
         self._output = next(n for n in self.graph.graph.nodes if n.op == "output")
+        self._data = frozenset(data_inputs(self.graph.graph))
+        last = {before: node for node in self.graph.graph.nodes for before in node.all_input_nodes}
+        self._last_read: dict[fx.Node, list[fx.Node]] = {}  # by node: those that no node after it reads
+        for before, node in last.items():
+            self._last_read.setdefault(node, []).append(before)
         self._written: dict[fx.Node, set[fx.Node]] = {}
         self._find_written()
 
@@ -87,6 +92,39 @@ class PartialNetwork:
             if node not in values:
                 values[node] = self._run(node, values)
         return values
+
+    @torch.no_grad()
+    def passed(self, x: Tensor, sites: Iterable[str] = ()) -> tuple[Tensor, Tensor, CleanValues | None]:
+        """Return what a clean pass gives and what :meth:`rerun` reads of it; all else is let go as soon as it is read.
+
+        Args:
+            x: frames, ``float[n, 3, 64, 64]``, 0 to 1.
+            sites: names of the sites that are to be edited.
+
+        Returns:
+            Logits ``[n, 15]``; values ``[n]``; tensors ``[n, ...]`` by node, of which any rows make a batch for
+            :meth:`rerun` with edits of ``sites``. None in their place where an edit's suffix reads something else, such
+            as a shape, or where there are no sites.
+
+        Raises:
+            InputError: for an unknown site.
+        """
+        edited = frozenset(self._nodes[find_site(self.net, name).name] for name in sites)
+        behind = {node for node, depends in self._downstream(edited) if depends}
+        read = {before for node in behind for before in node.all_input_nodes} - behind | (edited - behind)
+        source = self._nodes[INPUT]
+        values: CleanValues = {source: in_layout(self.net, x)}
+        counted = values[source][:, :0].clone()  # of no bytes: it tells a rerun how many rows there are
+        for node in self.graph.graph.nodes:
+            if node is not source:
+                values[node] = self._run(node, values)
+            for done in self._last_read.get(node, ()):
+                if done not in read:
+                    del values[done]
+        logits, estimates = logits_and_values(values[self._output], len(x))
+        fits = all(node in self._data and isinstance(values[node], Tensor) for node in read)
+        kept = {source: counted} | {node: values[node] for node in read} if edited and fits else None
+        return logits, estimates, kept
 
     @torch.no_grad()
     def rerun(self, clean: CleanValues, edits: Edits) -> tuple[Tensor, Tensor]:
@@ -136,6 +174,21 @@ class PartialNetwork:
         behind = {node for node, depends in self._downstream(frozenset({start})) if depends}
         read = {before for node in behind for before in node.all_input_nodes} - behind | {start, source}
         return {node: value(node) for node in read}
+
+    def sites_before(self, sites: Iterable[str]) -> dict[str, list[str]]:
+        """Return the sites that each of ``sites`` reads first, by their full names: the lines of a diagram.
+
+        Between the two may lie operations that are no sites.
+        """
+        by_node = {self._nodes[name]: name for name in sites}
+        seen: dict[fx.Node, dict[str, None]] = {}
+        before: dict[str, list[str]] = {}
+        for node, inputs in data_inputs(self.graph.graph).items():
+            read = {name: None for part in inputs for name in ([by_node[part]] if part in by_node else seen[part])}
+            seen[node] = read
+            if node in by_node:
+                before[by_node[node]] = list(read)
+        return before
 
     def _downstream(self, edited: frozenset[fx.Node]) -> list[tuple[fx.Node, bool]]:
         """Return the nodes to visit in order, each with whether it depends on one before it (else only edited)."""

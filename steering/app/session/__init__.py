@@ -2,4 +2,12 @@
 
 from envs.lazy import lazy_exports
 
-__getattr__, __dir__, __all__ = lazy_exports(__name__, {})
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "Context": "steering.app.session.context",
+        "Session": "steering.app.session.session",
+        "Update": "steering.app.session.updates",
+        "WorkbenchState": "steering.app.session.state",
+    },
+)

@@ -1,0 +1,134 @@
+"""The session of one client: a state in, updates out, lazily; the client owns the state, the session keeps caches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from agents.checkpoints.cards import mode_for
+from agents.networks.policy import MazePolicy
+from envs.errors import InputError
+from envs.maze import Maze
+from envs.stored.json_records import to_plain
+from envs.training.levels import EVAL_LEVELS
+from steering.app.session.context import Context, Contexts
+from steering.app.session.fields import lock_of
+from steering.app.session.hello import hello, read_curves
+from steering.app.session.outcomes import (
+    RUNS,
+    Pictures,
+    field_update,
+    field_updates,
+    maze_update,
+    outcome_updates,
+)
+from steering.app.session.state import MazeText, Question, read_question, read_state
+from steering.app.session.updates import Update, problem
+from steering.experiments.levels import first_levels
+
+
+class Session:
+    """What one client asks of one agent.
+
+    Args:
+        agent: the policy; its network is left as it was.
+        run: a run directory whose curves colour the diagram; None: none.
+        start: the directory that files may be read from and written to.
+        seed: seed of every random draw.
+
+    Raises:
+        InputError: for a run that is none, or one of another agent.
+    """
+
+    def __init__(self, agent: MazePolicy, *, run: Path | None = None, start: Path = Path(), seed: int = 0) -> None:
+        self.agent = agent
+        self.curves = read_curves(run, agent)
+        self.mode = mode_for(None, agent.name, agent.card)
+        self._contexts = Contexts(agent, start, seed)
+        self._pictures = Pictures()
+        self._rng = np.random.default_rng(seed)
+        self._lock = lock_of(agent.net)
+
+    def hello(self) -> Update:
+        """Return what a client is told once: the agent, its sites, the library of mazes, the words of edits."""
+        with self._lock:
+            return hello(self.agent, self._contexts, self.mode, self.curves)
+
+    def work(self, state: object, seq: int = 0) -> Iterator[Update]:
+        """Yield the updates of a state; each step is a short piece of work, and dropping the iterator ends it.
+
+        Args:
+            state: what the client sent, of :class:`steering.app.session.state.WorkbenchState`.
+            seq: number of the message; of no effect.
+
+        Returns:
+            ``maze``, ``field`` of each panel shown, ``outcome`` and so on, ``done``; of a state that is refused one
+            ``problem``.
+        """
+        return self._guarded(self._work(state))
+
+    def ask(self, message: object) -> Iterator[Update]:
+        """Yield the answer to a question: an update of its own kind, or one ``problem``."""
+        return self._guarded(self._answer(message))
+
+    def _guarded(self, steps: Iterator[Update]) -> Iterator[Update]:
+        """Yield what ``steps`` give; only one session uses the network at a time."""
+        while True:
+            with self._lock:
+                update = next(steps, None)
+            if update is None:
+                return
+            yield update
+
+    def _understood(self, state: object) -> Context | Update:
+        """Return the context of a state, or the problem with it."""
+        try:
+            asked = read_state(state)
+        except InputError as error:
+            return problem(error, "state")
+        try:
+            maze = asked.maze.made()
+        except InputError as error:
+            return problem(error, "maze")
+        try:
+            return self._contexts.context(asked, maze, self._contexts.texts(asked))
+        except InputError as error:
+            return problem(error, "edit")
+
+    def _work(self, state: object) -> Iterator[Update]:
+        begun = time.perf_counter()
+        context = self._understood(state)
+        if isinstance(context, Update):
+            yield context
+            return
+        try:
+            yield maze_update(context, self._pictures.of(context))
+            shown = [run for run in RUNS if context.asked.shows(run)]
+            yield from field_updates(context, shown)
+            for _ in context.chunks(("clean", "no_cheese")):  # what outcomes are read against, where it is not shown
+                yield field_update(context, "clean", np.zeros(0, dtype=np.int64))
+            yield from outcome_updates(context, shown)
+        except InputError as error:
+            yield problem(error, "edit")
+            return
+        yield Update("done", {"ms": round(1_000 * (time.perf_counter() - begun), 1)})
+
+    def _answer(self, message: object) -> Iterator[Update]:
+        try:
+            question = read_question(message)
+            if question.what in ("level", "first"):
+                yield Update("level", {"maze": to_plain(MazeText.of(self._level(question)))})
+            else:
+                raise InputError(f"ask: {question.what} is not answered")
+        except InputError as error:
+            yield problem(error, "ask")
+
+    def _level(self, question: Question) -> Maze:
+        mode = question.mode or self.mode
+        if question.what == "first":
+            return first_levels(1, mode)[0][0]
+        drawn = int(self._rng.integers(*EVAL_LEVELS)) if question.level is None else question.level
+        return Maze.from_level(drawn, mode)

@@ -1,0 +1,116 @@
+"""The session without its web layer: what it answers is what the package computes, however it was reached."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agents.networks.policy import MazePolicy
+from envs.maze import Maze
+from steering.app.session.session import Session
+from steering.app.session.state import MazeText, TypedEdit, WorkbenchState
+from steering.app.session.updates import Update
+from steering.experiments.edit_text import edited, read_edits
+from steering.experiments.exact import LevelEvaluator, StatePolicy, evaluate
+
+SITE = "embedder.block2.res1.resadd"
+STACK = (
+    f"subtract,vector=cheese,site={SITE},coefficient=1.5",
+    "ablate,site=block1.res1.conv1,channels=0+3",
+    "clamp,site=block3.conv,index=1+2+3,value=4.0",
+)
+
+
+def state_of(maze: Maze, edits: Iterable[str] = (), look: int | None = None, **fields: Any) -> dict[str, Any]:
+    """Return the state of a maze and edits as a client sends it."""
+    typed = tuple(TypedEdit(text) for text in edits)
+    text = dataclasses.replace(MazeText.of(maze), level=look if maze.level is None else maze.level)
+    made = WorkbenchState(text, typed, SITE, **fields).plain()
+    return json.loads(json.dumps(made))
+
+
+def fields_of(updates: Iterable[Update], states: int) -> dict[str, StatePolicy]:
+    """Put the chunks of each panel together; every state must come, and once."""
+    found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    for update in updates:
+        if update.type == "field":
+            rows = update.arrays["states"]
+            probabilities, values = found.setdefault(
+                update.facts["panel"], (np.full((states, 5), np.nan), np.full(states, np.nan))
+            )
+            assert np.isnan(values[rows]).all()
+            probabilities[rows], values[rows] = update.arrays["probabilities"], update.arrays["values"]
+    assert not any(np.isnan(values).any() for _, values in found.values())
+    return {panel: StatePolicy(*arrays) for panel, arrays in found.items()}
+
+
+def check(updates: list[Update], policy: MazePolicy, maze: Maze, edits: Iterable[str]) -> None:
+    """Hold a session's answer against the package's own evaluation."""
+    assert [update.facts for update in updates if update.type == "problem"] == []
+    intervention = edited(read_edits(list(edits), policy), policy, maze, SITE)
+    evaluator = LevelEvaluator(policy, maze)
+    (steered,) = evaluator.fields([intervention])
+    expected = {"clean": evaluator.clean, "steered": steered, "no_cheese": evaluator.no_cheese}
+    for panel, found in fields_of(updates, len(maze.states)).items():
+        np.testing.assert_allclose(found.probabilities, expected[panel].probabilities, atol=1e-5)
+        np.testing.assert_allclose(found.values, expected[panel].values, atol=1e-4)
+    whole = evaluate(policy, maze, intervention)
+    outcomes = {"clean": whole.clean, "steered": whole, "no_cheese": whole.no_cheese}
+    told = [update for update in updates if update.type == "outcome"]
+    assert {update.facts["panel"] for update in told} == set(expected)
+    for update in told:
+        for name, value in update.facts["outcome"].items():
+            expected_value = getattr(outcomes[update.facts["panel"]], name)
+            assert (value is None and np.isnan(expected_value)) or value == pytest.approx(expected_value, abs=1e-4)
+        if update.facts["panel"] == "steered":
+            assert update.facts["blindness"] == pytest.approx(whole.blindness, abs=1e-4)
+    assert updates[-1].type == "done"
+
+
+@pytest.mark.parametrize("edits", [(), STACK[:1], STACK])
+def test_fields_and_outcomes_are_those_of_evaluate(
+    policy: MazePolicy, edits: tuple[str, ...], leak_check: None
+) -> None:
+    maze = Maze.from_level(26)
+    check(list(Session(policy).work(state_of(maze, edits))), policy, maze, edits)
+
+
+def test_what_was_kept_of_other_states_changes_no_number(policy: MazePolicy, leak_check: None) -> None:
+    """Cheese and mouse moved, a wall opened, edits switched and scaled, each work dropped half-way, in one session."""
+    session, maze = Session(policy), Maze.from_level(26)
+    cheese = maze.with_cheese((4, 2))
+    turned = dataclasses.replace(maze, mouse=(2, 4), state=maze.state.with_mouse((11, 13), maze.facing))
+    opened = Maze.from_ascii("look: 26\n" + maze.to_ascii().replace("#", ".", 1))
+    steps = [(maze, STACK[:1]), (cheese, STACK[:1]), (cheese, STACK), (turned, STACK[:2]), (opened, STACK)]
+    for world, edits in steps:  # each is left after its first chunks
+        assert [update.type for update, _ in zip(session.work(state_of(world, edits, look=26)), range(3), strict=False)]
+    for world, edits in reversed(steps):
+        check(list(session.work(state_of(world, edits, look=26))), policy, world, edits)
+
+
+def test_a_state_that_is_refused_gives_one_line_and_changes_nothing(policy: MazePolicy) -> None:
+    session, maze = Session(policy), Maze.from_level(26)
+    good = state_of(maze, STACK)
+    before = list(session.work(good))
+    for part, value, what in (
+        ("maze", {"ascii": "M##\n#C#\n##.", "mode": "hard", "facing": "left", "level": None}, "maze"),
+        ("edits", [{"on": True, "text": "subtract,vector=../../etc/passwd"}], "edit"),
+        ("edits", [{"on": True, "text": "add,vector=cheese,site=input,coefficient=1e999"}], "edit"),
+        ("site", "nowhere", "edit"),
+        ("horizon", 0, "state"),
+        ("panels", ["clean", "other"], "state"),
+        ("surplus", 1, "state"),
+    ):
+        bad = copy.deepcopy(good) | {part: value}
+        (found,) = session.work(bad)
+        assert (found.type, found.facts["what"]) == ("problem", what)
+        assert "\n" not in found.facts["line"]
+    after = list(session.work(good))
+    assert fields_of(after, len(maze.states)).keys() == fields_of(before, len(maze.states)).keys()
+    check(after, policy, maze, STACK)
