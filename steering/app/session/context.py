@@ -19,7 +19,8 @@ from envs.errors import InputError, nearest, shown
 from envs.maze import Maze
 from steering.app.session.fields import Field, Fields, Kept
 from steering.app.session.state import WorkbenchState
-from steering.experiments.edit_text import TAKEN, EditText
+from steering.experiments.edit_fields import TAKEN
+from steering.experiments.edit_text import EditText
 from steering.experiments.exact import GPU_CHUNK, LevelEvaluator, StatePolicy
 from steering.experiments.vector_kinds import read_vector
 from steering.interventions.edit_kinds import WITH_VECTOR, AddVector

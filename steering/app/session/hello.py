@@ -14,7 +14,7 @@ from steering.app.session.library import LIBRARY
 from steering.app.session.state import TypedEdit, WorkbenchState
 from steering.app.session.updates import Update
 from steering.experiments.conditions import MAIN, PUBLISHED_SITE
-from steering.experiments.edit_text import FIELDS, PLACES, TAKEN
+from steering.experiments.edit_fields import FIELDS, PLACES, TAKEN
 from steering.interventions.sites import Site, enumerate_sites
 from steering.marks.site_axis import is_duplicate, locality_mark
 from steering.statistics.formatting import short_site_name
