@@ -62,7 +62,7 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"steering.app": ""},
     {"steering.app.session": "updates state fields context outcomes"},
     {"steering.app.inside": ""},
-    {"steering.app.session": "library hello session"},
+    {"steering.app.session": "library hello taken session"},
     {"steering.app.web": ""},
     {"steering.cli": "options"},
     {"steering.cli.given": "edit_options vector", "steering.cli.anatomy": "columns shown_interference command"},

@@ -136,8 +136,12 @@ class SteeringVector:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write safetensors with site and provenance (whole or not at all); the same vector gives the same bytes."""
+        write_atomic(Path(path), self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """Return the bytes of the file that :meth:`save` writes."""
         metadata = {"format": _FORMAT, "site": self.site, "provenance": self.provenance}
-        write_atomic(Path(path), with_ordered_metadata(safetensors.torch.save({"vector": self.tensor}, metadata)))
+        return with_ordered_metadata(safetensors.torch.save({"vector": self.tensor}, metadata))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> SteeringVector:
@@ -239,11 +243,8 @@ def cheese_vectors(
     facts = origin(policy, maze, "cheese", cell=list(state.cell), facing=state.facing.label)
     frames = np.concatenate([maze.observations([state]), maze.without_cheese().observations([state])])
     _, _, seen = HookedPolicy(policy.net).run(to_input(frames), capture=sites)
-    out = {}
-    for asked in sites:
-        name = _full_name(policy, asked)
-        out[asked] = SteeringVector(name, seen[name][0] - seen[name][1], facts)
-    return out
+    names = {asked: _full_name(policy, asked) for asked in sites}
+    return {asked: SteeringVector(name, seen[name][0] - seen[name][1], facts) for asked, name in names.items()}
 
 
 def cheese_vector(policy: Policy, maze: Maze, site: str, cell: Cell | None = None) -> SteeringVector:

@@ -108,6 +108,18 @@ def test_own_mazes_are_shown_like_the_level_they_copy() -> None:
     np.testing.assert_array_equal(own.observations(), maze.observations())
 
 
+def test_a_drawing_may_say_whose_look_it_has_and_where_the_mouse_looks(levels: list[Maze]) -> None:
+    """The level's own drawing with its look is the level, frames included; another wall makes it one's own."""
+    for maze in levels[1:6]:
+        own = Maze.from_ascii(f"look: {maze.level}\n{maze.to_ascii()}")
+        assert own == maze
+        np.testing.assert_array_equal(own.observations(), maze.observations())
+    turned = Maze.from_ascii(f"facing:right\nlook:{maze.level}\n{maze.to_ascii()}")
+    assert (turned.facing, turned.level, turned.walls) == (Facing.RIGHT, maze.level, maze.walls)
+    other = Maze.from_ascii(f"look: {maze.level}\n...\n.C.\nM..")
+    assert (other.level, other.theme) == (None, maze.theme)
+
+
 LOOKS = [
     *((name, (low, high)) for name, kind, (low, high) in FIELDS if kind in "if" and low < high),
     *((f"mouse {name}", (low, high)) for name, kind, (low, high) in ENTITY if low < high and name not in ("x", "y")),
@@ -178,6 +190,9 @@ def test_a_corridor_out_of_the_inner_maze_makes_the_whole_world_the_maze(levels:
         ("...\n...\nM..", "0 cheese"),
         ("..C\n..C\nM..", "2 cheese"),
         ("..C\n.x.\nM..", "row 2 holds 'x'"),
+        ("look: x\n..C\n...\nM..", "'look: x'; before the drawing write look: LEVEL"),
+        ("facing: up\n..C\n...\nM..", "'facing: up'; before the drawing write"),
+        ("look: 1\nlook: 2\n..C\n...\nM..", "look is given twice"),
         (".#C\n.#.\nM#.", "no path from the mouse at (0, 0) to the cheese at (2, 2)"),
         ("\n".join(["C" + "." * 26] + ["." * 27] * 25 + ["M" + "." * 26]), "odd side 3 to 25"),
     ],

@@ -26,6 +26,7 @@ from steering.app.session.outcomes import (
     outcome_updates,
 )
 from steering.app.session.state import MazeText, Question, read_question, read_state
+from steering.app.session.taken import taken_update, vector_update
 from steering.app.session.updates import Update, problem
 from steering.experiments.levels import first_levels
 
@@ -38,13 +39,23 @@ class Session:
         run: a run directory whose curves colour the diagram; None: none.
         start: the directory that files may be read from and written to.
         seed: seed of every random draw.
+        checkpoint: the name or the file that the agent is loaded by, for what is taken away; None: the agent's name.
 
     Raises:
         InputError: for a run that is none, or one of another agent.
     """
 
-    def __init__(self, agent: MazePolicy, *, run: Path | None = None, start: Path = Path(), seed: int = 0) -> None:
+    def __init__(
+        self,
+        agent: MazePolicy,
+        *,
+        run: Path | None = None,
+        start: Path = Path(),
+        seed: int = 0,
+        checkpoint: str | None = None,
+    ) -> None:
         self.agent = agent
+        self.checkpoint = agent.name if checkpoint is None else checkpoint
         self.curves = read_curves(run, agent)
         self.mode = mode_for(None, agent.name, agent.card)
         self._contexts = Contexts(agent, start, seed)
@@ -121,6 +132,14 @@ class Session:
             question = read_question(message)
             if question.what in ("level", "first"):
                 yield Update("level", {"maze": to_plain(MazeText.of(self._level(question)))})
+                return
+            context = self._understood(message.get("state") if isinstance(message, dict) else None)
+            if isinstance(context, Update):
+                yield context
+            elif question.what == "taken":
+                yield taken_update(context, self.checkpoint)
+            elif question.what == "vector":
+                yield vector_update(context)
             else:
                 raise InputError(f"ask: {question.what} is not answered")
         except InputError as error:
