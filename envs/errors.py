@@ -196,6 +196,7 @@ RANGES: dict[str, Range] = {
         ("n-levels", 1, 100_000, "levels"),
         ("pairs", 1, 64, "pairs of each kind, goal and level"),
         ("patience", 0, 500, "steps; 0: any number"),
+        ("port", 0, 65_535, "port of this machine; 0: any that is free"),
         ("ppo-steps", 0, 10**10, "steps of an environment"),
         ("random-draws", 1, 10_000, "draws of each site and level"),
         ("region", 0, 25, "cells of a side; 0: anywhere"),

@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Store": "steering.sweep.store",
         "SweepSpec": "steering.sweep.spec",
         "SweepSummary": "steering.records.sweep",
+        "Workbench": "steering.app.web.widget",
         "ablate": "steering.interventions.edits",
         "add": "steering.interventions.edits",
         "cheese_vector": "steering.interventions.vectors",

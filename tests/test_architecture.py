@@ -63,9 +63,10 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"steering.app.session": "updates state fields context outcomes"},
     {"steering.app.inside": ""},
     {"steering.app.session": "library hello taken session"},
-    {"steering.app.web": ""},
+    {"steering.app.web": "frames guard pieces conversation server notebook widget"},
     {"steering.cli": "options"},
-    {"steering.cli.given": "edit_options vector", "steering.cli.anatomy": "columns shown_interference command"},
+    {"steering.cli.given": "edit_options vector", "steering.cli.anatomy": "columns shown_interference command",
+     "steering.cli.workbench": "command"},
     {"steering.cli": "layer_sweep agents compare films probes planning replicate app __main__"},
 )  # fmt: skip
 # Where each file stands: (floor, room, place in it).

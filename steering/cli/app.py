@@ -39,6 +39,7 @@ from steering.cli.options import (
     print_json,
     site_named,
 )
+from steering.cli.workbench import command as workbench
 from steering.workflows.progress import after_loading, doing
 
 app = typer.Typer(
@@ -63,7 +64,7 @@ def begin(
 
 
 app.command("layer-sweep")(layer_sweep)
-for part in (agents, vector, films, probes, planning, anatomy, replicate, compare):
+for part in (agents, vector, films, probes, planning, anatomy, replicate, compare, workbench):
     app.add_typer(part.commands)
 STOPPED_BY = (signal.SIGINT, signal.SIGTERM)
 GRACE = 10  # seconds from a signal until whatever still hangs is ended by the system

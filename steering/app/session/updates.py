@@ -10,6 +10,7 @@ import numpy as np
 
 from envs.errors import InputError, as_line
 
+LONGEST = 300  # characters of a line: a message may quote what it was sent
 DTYPES = ("f4", "i4", "u1")  # of the arrays
 
 
@@ -32,7 +33,8 @@ def problem(error: InputError, what: str) -> Update:
         error: the error.
         what: the part of the message that is wrong: ``maze``, ``edit``, ``state``, ``ask`` or ``message``.
     """
-    return Update("problem", {"line": as_line(str(error).removeprefix("--")), "what": what})
+    line = as_line(str(error).removeprefix("--"))
+    return Update("problem", {"line": line if len(line) <= LONGEST else f"{line[:LONGEST]} ...", "what": what})
 
 
 def floats(values: object) -> np.ndarray:
