@@ -61,7 +61,7 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"steering.workflows": "progress live_chart outputs finished kept_vectors sweep_runs control"},
     {"steering.app": ""},
     {"steering.app.session": "updates state fields context outcomes"},
-    {"steering.app.inside": ""},
+    {"steering.app.inside": "gradual heat channels curve causal rollouts"},
     {"steering.app.session": "library hello taken session"},
     {"steering.app.web": "frames guard pieces conversation server notebook widget"},
     {"steering.cli": "options"},

@@ -30,13 +30,19 @@ STATES = 64  # states in one pass behind a site
 
 
 @dataclass(frozen=True)
-class Shown:
-    """Two frames, A and B, that differ in the source, and the places of the picture."""
+class Frames:
+    """Two frames, A and B."""
 
     mazes: tuple[Maze, Maze]
     """The mazes of A and B."""
     state: State
     """Cell and facing of the mouse, in both."""
+
+
+@dataclass(frozen=True)
+class Shown(Frames):
+    """Two frames that differ in the source, and the places of the picture."""
+
     distance: int
     """Path length, in steps, from the mouse to the source."""
     places: np.ndarray
@@ -127,7 +133,7 @@ class PairRuns:
         pairs: of one mode.
     """
 
-    def __init__(self, net: PartialNetwork, pairs: Sequence[Shown]) -> None:
+    def __init__(self, net: PartialNetwork, pairs: Sequence[Frames]) -> None:
         self._net = net
         self._runs = [net.clean(to_input(frames_of((p.mazes[side], p.state) for p in pairs))) for side in (0, 1)]
         self._moves = [_moves(net.outputs(values)[0]) for values in self._runs]

@@ -1,15 +1,16 @@
-"""States of the workbench as a client sends them, and its streamed answers put together."""
+"""States of the workbench as a client sends them and as the session understands them, and its answers put together."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from envs.maze import Maze
+from steering.app.session.context import Context, Contexts
 from steering.app.session.state import MazeText, TypedEdit, WorkbenchState
 from steering.app.session.updates import Update
 from steering.experiments.exact import StatePolicy
@@ -20,6 +21,7 @@ STACK = (
     "ablate,site=block1.res1.conv1,channels=0+3",
     "clamp,site=block3.conv,index=1+2+3,value=4.0",
 )
+Understood = Callable[..., Context]
 
 
 def state_of(maze: Maze, edits: Iterable[str] = (), look: int | None = None, **fields: Any) -> dict[str, Any]:
@@ -43,3 +45,12 @@ def fields_of(updates: Iterable[Update], states: int) -> dict[str, StatePolicy]:
             probabilities[rows], values[rows] = update.arrays["probabilities"], update.arrays["values"]
     assert not any(np.isnan(values).any() for _, values in found.values())
     return {panel: StatePolicy(*arrays) for panel, arrays in found.items()}
+
+
+def understood_by(session: Contexts, maze: Maze, *edits: str, site: str = SITE, **state: Any) -> Context:
+    """Return the context of a state, its fields whole."""
+    asked = WorkbenchState(MazeText.of(maze), tuple(TypedEdit(text) for text in edits), site, **state)
+    context = session.context(asked, maze, session.texts(asked))
+    for _ in context.chunks(("clean", "steered", "no_cheese")):
+        pass
+    return context

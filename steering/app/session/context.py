@@ -31,6 +31,7 @@ from steering.interventions.vectors import SteeringVector
 
 FIRST, CHUNK = 8, 24  # states in the first chunk, and in those after it
 MOST_TAKEN = 2**25  # bytes of the vectors kept
+MOST_FOUND = 2**27  # of what is found out step by step
 SUFFIX = ".safetensors"
 
 
@@ -56,6 +57,8 @@ class Context:
     """The directory that files may be read from and written to."""
     seed: int
     """Seed of every random draw."""
+    kept: Kept[object]
+    """What was found out for other states of the session, by all that it depends on."""
 
     @property
     def network(self) -> PartialNetwork | None:
@@ -135,6 +138,7 @@ class Contexts:
         self.policy, self.start, self.seed = policy, start, seed
         self.fields = Fields(policy)
         self._taken: Kept[Intervention] = Kept(MOST_TAKEN)
+        self._found: Kept[object] = Kept(MOST_FOUND)
 
     def texts(self, asked: WorkbenchState) -> tuple[EditText, ...]:
         """Return the edits that are on; raise :class:`InputError` for a text or a file that does not fit."""
@@ -144,7 +148,7 @@ class Contexts:
         """Return the context of a state; raise :class:`InputError` where site or maze lacks what it asks for."""
         site = find_site(self.policy.net, asked.site)
         edits = sum((self._made(text, maze, site) for text in texts), Intervention())
-        given = self.fields, self.start, self.seed
+        given = self.fields, self.start, self.seed, self._found
         return Context(self.policy, maze, tuple(texts), edits, site, asked, *given)
 
     def _made(self, text: EditText, maze: Maze, site: Site) -> Intervention:

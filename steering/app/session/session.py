@@ -14,6 +14,11 @@ from envs.errors import InputError
 from envs.maze import Maze
 from envs.stored.json_records import to_plain
 from envs.training.levels import EVAL_LEVELS
+from steering.app.inside.causal import causal_updates
+from steering.app.inside.channels import channel_updates
+from steering.app.inside.curve import curve_updates
+from steering.app.inside.heat import heat_updates
+from steering.app.inside.rollouts import film_updates, rollout_updates
 from steering.app.session.context import Context, Contexts
 from steering.app.session.fields import lock_of
 from steering.app.session.hello import hello, read_curves
@@ -29,6 +34,8 @@ from steering.app.session.state import MazeText, Question, read_question, read_s
 from steering.app.session.taken import taken_update, vector_update
 from steering.app.session.updates import Update, problem
 from steering.experiments.levels import first_levels
+
+INSIDE = (heat_updates, channel_updates, curve_updates, causal_updates)  # in the order in which they are told
 
 
 class Session:
@@ -122,6 +129,8 @@ class Session:
             for _ in context.chunks(("clean", "no_cheese")):  # what outcomes are read against, where it is not shown
                 yield field_update(context, "clean", np.zeros(0, dtype=np.int64))
             yield from outcome_updates(context, shown)
+            for inside in INSIDE:
+                yield from inside(context)
         except InputError as error:
             yield problem(error, "edit")
             return
@@ -140,8 +149,10 @@ class Session:
                 yield taken_update(context, self.checkpoint)
             elif question.what == "vector":
                 yield vector_update(context)
+            elif question.what == "rollouts":
+                yield from rollout_updates(context, question.seed)
             else:
-                raise InputError(f"ask: {question.what} is not answered")
+                yield from film_updates(context, question.seed)
         except InputError as error:
             yield problem(error, "ask")
 
