@@ -77,12 +77,12 @@ def hello(agent: MazePolicy, contexts: Contexts, mode: str, curves: Curves) -> U
 
 
 def first_state(sites: tuple[Site, ...], mode: str) -> dict[str, object]:
-    """Return the state that a page begins with: the second maze of the library, its cheese vector subtracted."""
+    """Return the state that a page begins with: a maze of the mode, its cheese vector subtracted."""
     named = {site.name for site in sites}
     trunk = [site.name for site in sites if site.trunk]
     site = PUBLISHED_SITE if PUBLISHED_SITE in named else trunk[len(trunk) // 2] if trunk else sites[0].name
     edit = TypedEdit(f"subtract,vector=cheese,site={site},coefficient=1.0")
-    example = next((each for each in LIBRARY[1:] if each.mode == mode), LIBRARY[1])
+    example = next(each for each in LIBRARY if each.mode == mode)
     return WorkbenchState(example.maze(), (edit,), site).plain()
 
 
