@@ -7,7 +7,31 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent / "page"
 # The pieces of the module, in their order: each may use those before it, and all of them when it runs.
-PIECES = ("first_page",)
+PIECES = (
+    "dom",
+    "colours",
+    "wire",
+    "state",
+    "maze_text",
+    "scene",
+    "picture",
+    "arrows",
+    "edit_text",
+    "bench",
+    "board",
+    "maze_tools",
+    "reading",
+    "panels",
+    "network",
+    "edit_stack",
+    "activations",
+    "causal",
+    "rollouts",
+    "curve",
+    "takeaway",
+    "keys",
+    "workbench",
+)
 
 
 @functools.cache

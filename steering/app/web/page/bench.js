@@ -1,0 +1,210 @@
+// The page's middle: holds the state, sends it, takes in what is answered, tells the parts. One a page or widget.
+
+const KEPT_SENT = 64;  // states sent whose answers may still come
+const PATIENCE = 350;  // milliseconds until numbers that are not yet new are drawn faintly
+
+function makeBench(root, transport) {
+  const heard = {}, painters = [], sent = new Map(), waiting = new Map();
+  let seq = 0, lastSent = "", fadeTimer = 0, greeted = false, changedAt = 0;
+  const bench = {
+    root, transport, scene: makeScene(), done: -1, newest: -1, times: new Map(),
+    view: { tab: "panels", run: "steered", pointed: null, curve: "none", faint: 1, picking: null, picture: true },
+  };
+
+  bench.on = (events, act) => events.split(" ").forEach((event) => (heard[event] ||= []).push(act));
+  bench.tell = (event, facts) => (heard[event] || []).forEach((act) => act(facts));
+  bench.onPaint = (painter) => painters.push(painter);
+  bench.paint = oncePerFrame(() => {
+    painters.forEach((painter) => painter());
+    const time = bench.times.get(bench.scene.seq);
+    if (time?.came && !time.first) time.first = performance.now();
+    if (time && bench.done === bench.scene.seq && !time.whole) time.whole = performance.now();
+  });
+  bench.dark = () => root.dataset.theme === "dark";
+  bench.say = (words, kind = "note") => bench.tell("said", { words, kind });
+
+  // -- the state, out ------------------------------------------------------------------------
+  const flush = oncePerFrame(() => {
+    const text = JSON.stringify(bench.store.state);
+    if (text === lastSent) changedAt = 0;
+    if (text === lastSent || transport.state !== "open" || !greeted) return;
+    lastSent = text;
+    seq += 1;
+    bench.newest = seq;
+    sent.set(seq, bench.store.state);
+    sent.delete(seq - KEPT_SENT);
+    bench.times.set(seq, { event: changedAt || performance.now(), came: 0, first: 0, whole: 0 });
+    bench.times.delete(seq - KEPT_SENT);
+    changedAt = 0;
+    root.dataset.ready = "false";
+    transport.send(encodeFrame({ type: "state", seq, state: bench.store.state }));
+    bench.tell("sent");
+  });
+  const keepAddress = whenQuiet(() => {
+    if (!transport.notebook) history.replaceState(null, "", `#${stateToHash(bench.store.settled)}`);
+  }, 200);
+  bench.store = makeStore((state) => {
+    changedAt ||= performance.now();
+    flush();
+    keepAddress();
+    bench.tell("state", state);
+    bench.paint();
+  });
+  bench.change = (alter, how) => bench.store.state && bench.store.change(alter, how);
+  bench.ask = (what, facts = {}) => new Promise((answered, refused) => {
+    if (transport.state !== "open") return refused(new Error("The connection is lost; it is tried again."));
+    seq += 1;
+    waiting.set(seq, { answered, refused });
+    transport.send(encodeFrame({ type: "ask", seq, what, state: bench.store.state, ...facts }));
+  });
+  // Want or no longer want one of the slow readings.
+  bench.want = (what, wanted) => bench.change((state) => {
+    const others = state.asked.filter((own) => own !== what);
+    state.asked = wanted ? [...others, what].sort() : others;
+  }, "quiet");
+
+  // -- answers, in -----------------------------------------------------------------------------
+  const scene = bench.scene;
+  const take = {
+    hello(update) {
+      scene.hello = update;
+      greeted = true;
+      lastSent = "";
+      if (!bench.store.state) {
+        bench.tell("hello", update);
+        bench.store.begin(firstState(update));
+        bench.tell("begun", bench.store.state);
+      } else {
+        bench.tell("hello", update);
+        flush();
+      }
+    },
+    // A notebook has set the state.
+    state(update) {
+      if (bench.store.state) bench.change((own) => Object.assign(own, update.state));
+    },
+    maze(update) {
+      const state = sent.get(update.answers);
+      if (!state || update.answers < scene.seq) return;
+      const maze = takeMaze(scene, update, state.maze.ascii);
+      createImageBitmap(new Blob([update.held.picture], { type: "image/png" })).then((bitmap) => {
+        if (scene.picture && scene.picture.seq > update.answers) return bitmap.close();
+        scene.picture?.bitmap.close();
+        scene.picture = { ...takePicture(bitmap, maze), seq: update.answers };
+        bench.paint();
+      });
+      clearTimeout(fadeTimer);
+      bench.view.faint = 1;
+      fadeTimer = setTimeout(() => {
+        bench.view.faint = 0.35;
+        bench.paint();
+      }, PATIENCE);
+      bench.tell("maze", maze);
+    },
+    field(update) {
+      if (!takeField(scene, update)) return;
+      const time = bench.times.get(update.answers);
+      if (time) time.came ||= performance.now();
+      bench.tell("field", update);
+    },
+    outcome: (update) => takeOutcome(scene, update) && bench.tell("outcome", update),
+    heat(update) {
+      scene.heat = update;
+      bench.tell("heat", update);
+    },
+    channels(update) {
+      scene.channels = update;
+      bench.tell("channels", update);
+    },
+    curve(update) {
+      scene.curve = update;
+      bench.tell("curve", update);
+    },
+    causal(update) {
+      if (update.answers !== scene.causalSeq) scene.causal = new Map();
+      scene.causalSeq = update.answers;
+      scene.causal.set(update.site, { ...update, effect: update.held.effect });
+      bench.tell("causal", update);
+    },
+    problem(update) {
+      const ask = waiting.get(update.answers);
+      waiting.delete(update.answers);
+      if (ask) ask.refused(new Error(update.line));
+      else if (update.answers >= bench.newest || update.answers <= 0) {
+        if (update.answers === bench.newest && ["maze", "edit", "state"].includes(update.what)) root.dataset.ready = "refused";
+        bench.tell("problem", update);
+      }
+    },
+    done(update) {
+      bench.done = update.answers;
+      root.dataset.seq = update.answers;
+      if (update.answers === bench.newest) {
+        clearTimeout(fadeTimer);
+        bench.view.faint = 1;
+        root.dataset.ready = "true";
+      }
+      bench.tell("done", update);
+    },
+  };
+  transport.receive = (frame) => {
+    const update = decodeFrame(frame);
+    const ask = waiting.get(update.answers);
+    if (ask && update.type !== "problem") {
+      waiting.delete(update.answers);
+      ask.answered(update);
+    } else if (take[update.type] && (["hello", "problem", "state"].includes(update.type) || update.answers >= scene.seq)) {
+      take[update.type](update);
+    }
+    bench.paint();
+  };
+  transport.changed = () => {
+    root.dataset.connection = transport.state;
+    if (transport.state === "lost") {
+      greeted = false;
+      root.dataset.ready = "false";
+      for (const { refused } of waiting.values()) refused(new Error("The connection was lost; it is tried again."));
+      waiting.clear();
+    }
+    bench.tell("connection", transport.state);
+  };
+
+  function firstState(hello) {
+    if (transport.notebook) return hello.state;
+    try {
+      return stateFromHash(location.hash, hello.state) || hello.state;
+    } catch {
+      bench.tell("problem", { line: "The link holds no state that can be read; the page begins anew.", what: "state" });
+      return hello.state;
+    }
+  }
+  // A link opened in this very page, or a step back to one.
+  bench.follow = () => {
+    if (!bench.store.state || location.hash === `#${stateToHash(bench.store.settled)}`) return;
+    const state = firstState(scene.hello);
+    bench.change((own) => Object.assign(own, state));
+  };
+
+  // The site of a name, long or short, as the network has it.
+  bench.siteOf = (name) => scene.hello?.sites.find((site) => site.name === name || site.short === name);
+  bench.chosenSite = () => bench.siteOf(bench.store.state?.site);
+  bench.chooseSite = (site) => bench.change((state) => { state.site = site.name; });
+  // The maze of the state as text was read, which is newer than the one that the server has answered.
+  let readText = "", read = null;
+  bench.mazeNow = () => {
+    const text = bench.store.state.maze.ascii;
+    if (text !== readText) [readText, read] = [text, readMaze(text)];
+    return read;
+  };
+  bench.alterMaze = (alter, how) => bench.change((state) => {
+    const maze = readMaze(state.maze.ascii);
+    if (alter(maze) === false) return false;
+    state.maze.ascii = writeMaze(maze);
+  }, how);
+  bench.point = (cell) => {
+    if (sameCell(cell, bench.view.pointed) || (!cell && !bench.view.pointed)) return;
+    bench.view.pointed = cell;
+    bench.tell("pointed", cell);
+    bench.paint();
+  };
+  return bench;
+}
