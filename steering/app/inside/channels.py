@@ -13,8 +13,9 @@ from envs.chain import total_variation
 from steering.app.inside.gradual import Pass, gradual, shuffled, world_key
 from steering.app.session.context import Context
 from steering.app.session.updates import Update, floats, integers
+from steering.interventions.sites import Site
 
-ROWS = 32  # states times channels in one step
+ROWS = 256  # states times channels in one step, at a site that is no map
 STATES = 8  # most states in one pass
 
 
@@ -47,12 +48,13 @@ def _steps(context: Context) -> Iterator[Update]:
     site, count = context.site.name, context.site.shape[0]
     states, clean = shuffled(context), context.clean.probabilities
     total, done = np.zeros(count), np.zeros(count, dtype=int)
-    many = min(max(ROWS // count, 1), STATES)
+    most = rows_of(context.site)
+    many = min(max(most // count, 1), STATES)
     for first in range(0, len(states), many):
         some = states[first : first + many]
         run = Pass(context, some)
         pairs = np.arange(len(some) * count)
-        for part in np.array_split(pairs, -(-len(pairs) // ROWS)):
+        for part in np.array_split(pairs, -(-len(pairs) // most)):
             rows, which = np.divmod(part, count)
             apart = total_variation(run.moves(site, AblateEach(which), rows), clean[some[rows]])
             np.add.at(total, which, apart)
@@ -61,3 +63,8 @@ def _steps(context: Context) -> Iterator[Update]:
             order = np.argsort(-effect, kind="stable")
             facts = {"site": site, "share": float(done.sum() / (len(states) * count))}
             yield Update("channels", facts, {"channel": integers(order), "effect": floats(effect[order])})
+
+
+def rows_of(site: Site) -> int:
+    """Return how many states times channels make a step: fewer where more of the network is to be run again."""
+    return ROWS if len(site.shape) != 3 else int(np.clip(512 // site.shape[1], 16, 64))

@@ -15,7 +15,7 @@ from steering.app.session.updates import Update
 from steering.interventions.hooks import Edit, HookedPolicy
 from steering.statistics.seeding import generator
 
-SIZE = 2**24  # bytes that one of them holds at most: a pass over a few states of the largest network that is usual
+WORKING, FINISHED = 2**24, 2**16  # bytes that one of them holds, about: a pass over a few states, then its updates
 
 
 @dataclass
@@ -28,6 +28,8 @@ class Gradual:
     """Whether an update replaces the one before it; else each is a part of the result."""
     told: list[Update] = field(default_factory=list)
     """The updates that say what is known."""
+    finished: bool = False
+    """Whether nothing is left to be done."""
 
     def updates(self) -> Iterator[Update]:
         """Yield what is known, then go on; who drops the iterator loses nothing."""
@@ -35,6 +37,7 @@ class Gradual:
         for update in self.steps:
             self.told = [update] if self.whole else [*self.told, update]
             yield update
+        self.finished = True
 
 
 def gradual(
@@ -50,8 +53,9 @@ def gradual(
     """
     found = context.kept.get(key)
     if found is None:
-        found = context.kept.put(key, Gradual(steps(context), whole), SIZE)
+        found = Gradual(steps(context), whole)
     assert isinstance(found, Gradual)
+    context.kept.put(key, found, FINISHED if found.finished else WORKING)
     return found.updates()
 
 

@@ -27,7 +27,8 @@ def heat_updates(context: Context) -> Iterator[Update]:
         return
     channel = asked.channel if asked.kind == "channel" else None
     try:
-        where = alignment(context.policy.net, context.site.name)
+        units = context.site.units
+        where = alignment(context.policy.net, context.site.name) if units is None else Alignment(*units)
         maps = _maps(context, channel)
     except InputError as error:
         yield problem(error, "heat")
