@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from steering.anatomy.interference_summary import PART as INTERFERENCE_PART
+from steering.anatomy.modules.modules_summary import PART as MODULES_PART
 from steering.anatomy.part import Part
-from steering.records.anatomy.summary import INTERFERENCE
+from steering.records.anatomy.summary import INTERFERENCE, MODULES
 
-MEASURED: Mapping[str, Part] = {INTERFERENCE: INTERFERENCE_PART}
+MEASURED: Mapping[str, Part] = {INTERFERENCE: INTERFERENCE_PART, MODULES: MODULES_PART}
 """In the order of :data:`steering.records.anatomy.summary.PARTS`."""

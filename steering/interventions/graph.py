@@ -157,6 +157,22 @@ def is_affine(node: fx.Node, module: nn.Module | None, inputs: Sequence[fx.Node]
     return node.target in _RESHAPES
 
 
+def keeps_channels(node: fx.Node, module: nn.Module | None) -> bool:
+    """Return whether each channel that an operation gives comes of that channel alone, in the same order.
+
+    So it is for sums too, channel by channel. A scale of its own for each channel counts as none of these.
+    """
+    if module is not None:
+        pool = type(module) in {nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d}
+        empty = type(module) is nn.Sequential and len(module) == 0
+        return pool or empty or type(module) in _POINTWISE - {nn.BatchNorm2d, nn.PReLU}
+    if node.target in _PRODUCTS | _QUOTIENTS:
+        return any(isinstance(argument, int | float) for argument in node.args[1:]) or (
+            node.target in _PRODUCTS and isinstance(node.args[0], int | float)
+        )
+    return node.target in _SUMS | _FLATTENS | _NONLINEAR
+
+
 def receptive_field(node: fx.Node, module: nn.Module | None, inputs: Sequence[ReceptiveField]) -> ReceptiveField:
     """Return the receptive field after the operation, in input pixels, from those of its inputs."""
     jumps, starts = {jump for _, jump, _ in inputs}, {start for _, _, start in inputs}

@@ -146,6 +146,16 @@ FIGURES = {
         which vectors are in them. Grey: random directions, in as many dimensions as the site has (dotted) and as its
         activations use (dashed). {interferes}""",
     ),
+    "modules": (
+        "Which channels cheese, walls and mouse move",
+        """Above: channels in use, over those along random axes; below 1 the vectors lie along few channels. Below:
+        whether two kinds lie in the same channels. {aligned}""",
+    ),
+    "modules-training": (
+        "Whether the channels form communities, over training",
+        """Modularity of the graph of kernels: weight within communities, less what strengths of channels in each layer
+        predict. Grey: the network's own weights shuffled within each layer. {modular}""",
+    ),
     "compare-curves": (
         "",
         """One colour a run, over the same {mazes} mazes. Dotted: the threshold of the boundary; pale: 95%
@@ -235,7 +245,7 @@ SECTIONS = {
 SECTION_OF = {
     **dict.fromkeys(("detours", "located", "lengths", "maps"), "place"),
     **dict.fromkeys(("readouts", "learning", "written", "probes", "representation"), "read"),
-    **dict.fromkeys(("interference", "analogy", "circuit", "modules"), "made"),
+    **dict.fromkeys(("interference", "analogy", "circuit", "modules", "modules-training"), "made"),
     **{"fields": "examples", "readings": "readings", "hero": "hero"},
 }
 FREE = "free (affine in the pixels)"

@@ -10,6 +10,7 @@ import typer
 
 from envs.errors import counted
 from steering.cli.anatomy.shown_interference import show_interference
+from steering.cli.anatomy.shown_modules import show_modules
 from steering.cli.options import (
     DEFAULT_CHECKPOINT,
     Activation,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from steering.records.anatomy.summary import AnatomySummary
 
 commands = typer.Typer()
-SHOWN: Mapping[str, Callable[[AnatomySummary], None]] = {"interference": show_interference}
+SHOWN: Mapping[str, Callable[[AnatomySummary], None]] = {"interference": show_interference, "modules": show_modules}
 """Of each part what prints its numbers, at most 80 columns wide."""
 
 
@@ -43,7 +44,11 @@ def anatomy(
     levels: Levels = None,
     n_levels: Annotated[int | None, levels_wanted("the sweep's in --out, else 100")] = None,
     parts: Annotated[
-        str, typer.Option(help="all, or names separated by commas: interference (angles between the vectors of cells).")
+        str,
+        typer.Option(
+            help="all, or names separated by commas: interference (angles between the vectors of cells), "
+            "modules (channels that cheese, walls and mouse move, and communities of channels)."
+        ),
     ] = "all",
     sites: Annotated[str, typer.Option(help="all, trunk, or names separated by commas.")] = "all",
     seed: Seed = 0,

@@ -10,5 +10,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "anatomy_tables": "steering.figures.anatomy.parts",
         "interference_figure": "steering.figures.anatomy.interference_figures",
         "interference_table": "steering.figures.anatomy.interference_figures",
+        "modules_figure": "steering.figures.anatomy.modules_figures",
+        "modules_table": "steering.figures.anatomy.modules_figures",
+        "modules_training_figure": "steering.figures.anatomy.modules_figures",
     },
 )

@@ -12,8 +12,15 @@ from steering.figures.anatomy.interference_figures import (
     interference_figure,
     interference_table,
 )
+from steering.figures.anatomy.modules_figures import (
+    modules_figure,
+    modules_table,
+    modules_training_figure,
+    modules_training_table,
+)
+from steering.figures.anatomy.modules_words import modules_caption
 from steering.figures.tables import Table
-from steering.records.anatomy.summary import INTERFERENCE, AnatomySummary
+from steering.records.anatomy.summary import INTERFERENCE, MODULES, AnatomySummary
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,12 @@ class ShownPart:
 SHOWN: Mapping[str, ShownPart] = {
     INTERFERENCE: ShownPart(
         {"interference": interference_figure}, {"interference": interference_table}, interference_caption
-    )
+    ),
+    MODULES: ShownPart(
+        {"modules": modules_figure, "modules-training": modules_training_figure},
+        {"modules": modules_table, "modules-training": modules_training_table},
+        modules_caption,
+    ),
 }
 """By name of the part."""
 

@@ -8,5 +8,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "AnatomySettings": "steering.records.anatomy.summary",
         "AnatomySummary": "steering.records.anatomy.summary",
         "InterferenceSite": "steering.records.anatomy.interference_site",
+        "Modules": "steering.records.anatomy.modules",
+        "ModulesSite": "steering.records.anatomy.modules",
+        "NetworkModules": "steering.records.anatomy.modules",
     },
 )

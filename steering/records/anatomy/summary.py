@@ -9,11 +9,14 @@ from typing import Any
 from envs.stored.json_records import check_parts
 from envs.stored.ranges import Device, LevelSeed, Mode, Name, Positive, RandomSeed
 from steering.records.anatomy.interference_site import InterferenceSite, interference_parts
+from steering.records.anatomy.modules import Modules, modules_parts
 from steering.records.sweep import CheckpointId
 
 INTERFERENCE = "interference"
+MODULES = "modules"
 CHECKS: Mapping[str, Callable[[Any, tuple[str, ...]], Iterator[tuple[str, object, object]]]] = {
     INTERFERENCE: interference_parts,
+    MODULES: modules_parts,
 }
 """Of each part, in their order: what its record and the names of the sites must be to belong together."""
 PARTS = tuple(CHECKS)
@@ -54,6 +57,8 @@ class AnatomySummary:
     """The settings."""
     interference: tuple[InterferenceSite, ...] | None = None
     """Angles between the vectors of cells, by site in depth order; null: not measured."""
+    modules: Modules | None = None
+    """Channels that cheese, walls and mouse move, and the graph of the weights; null: not measured."""
 
 
 def check_anatomy(found: AnatomySummary, where: object, remedy: str) -> None:
