@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from steering.anatomy.circuit.summary import PART as CIRCUIT_PART
 from steering.anatomy.interference_summary import PART as INTERFERENCE_PART
 from steering.anatomy.modules.modules_summary import PART as MODULES_PART
 from steering.anatomy.part import Part
-from steering.records.anatomy.summary import INTERFERENCE, MODULES
+from steering.records.anatomy.summary import CIRCUIT, INTERFERENCE, MODULES
 
-MEASURED: Mapping[str, Part] = {INTERFERENCE: INTERFERENCE_PART, MODULES: MODULES_PART}
+MEASURED: Mapping[str, Part] = {INTERFERENCE: INTERFERENCE_PART, CIRCUIT: CIRCUIT_PART, MODULES: MODULES_PART}
 """In the order of :data:`steering.records.anatomy.summary.PARTS`."""

@@ -146,6 +146,12 @@ FIGURES = {
         which vectors are in them. Grey: random directions, in as many dimensions as the site has (dotted) and as its
         activations use (dashed). {interferes}""",
     ),
+    "circuit": (
+        "How few channels carry the cheese",
+        """Above: share of a site's channels in which subtraction gives half of the blindness that all channels give,
+        ranked on one half of the mazes and measured on the other. Below: what removing channels for all mazes costs.
+        {circuit}""",
+    ),
     "modules": (
         "Which channels cheese, walls and mouse move",
         """Above: channels in use, over those along random axes; below 1 the vectors lie along few channels. Below:

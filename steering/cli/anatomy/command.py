@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from envs.errors import counted
+from steering.cli.anatomy.shown_circuit import show_circuit
 from steering.cli.anatomy.shown_interference import show_interference
 from steering.cli.anatomy.shown_modules import show_modules
 from steering.cli.options import (
@@ -33,7 +34,11 @@ if TYPE_CHECKING:
     from steering.records.anatomy.summary import AnatomySummary
 
 commands = typer.Typer()
-SHOWN: Mapping[str, Callable[[AnatomySummary], None]] = {"interference": show_interference, "modules": show_modules}
+SHOWN: Mapping[str, Callable[[AnatomySummary], None]] = {
+    "interference": show_interference,
+    "circuit": show_circuit,
+    "modules": show_modules,
+}
 """Of each part what prints its numbers, at most 80 columns wide."""
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
+from steering.figures.anatomy.circuit_figures import circuit_caption, circuit_figure, circuit_table
 from steering.figures.anatomy.interference_figures import (
     interference_caption,
     interference_figure,
@@ -20,7 +21,7 @@ from steering.figures.anatomy.modules_figures import (
 )
 from steering.figures.anatomy.modules_words import modules_caption
 from steering.figures.tables import Table
-from steering.records.anatomy.summary import INTERFERENCE, MODULES, AnatomySummary
+from steering.records.anatomy.summary import CIRCUIT, INTERFERENCE, MODULES, AnatomySummary
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ SHOWN: Mapping[str, ShownPart] = {
     INTERFERENCE: ShownPart(
         {"interference": interference_figure}, {"interference": interference_table}, interference_caption
     ),
+    CIRCUIT: ShownPart({"circuit": circuit_figure}, {"circuit": circuit_table}, circuit_caption),
     MODULES: ShownPart(
         {"modules": modules_figure, "modules-training": modules_training_figure},
         {"modules": modules_table, "modules-training": modules_training_table},

@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "AnatomySettings": "steering.records.anatomy.summary",
         "AnatomySummary": "steering.records.anatomy.summary",
+        "CircuitSite": "steering.records.anatomy.circuit_site",
         "InterferenceSite": "steering.records.anatomy.interference_site",
         "Modules": "steering.records.anatomy.modules",
         "ModulesSite": "steering.records.anatomy.modules",

@@ -8,14 +8,15 @@ from typing import Any
 
 from envs.stored.json_records import check_parts
 from envs.stored.ranges import Device, LevelSeed, Mode, Name, Positive, RandomSeed
+from steering.records.anatomy.circuit_site import CircuitSite, circuit_parts
 from steering.records.anatomy.interference_site import InterferenceSite, interference_parts
 from steering.records.anatomy.modules import Modules, modules_parts
 from steering.records.sweep import CheckpointId
 
-INTERFERENCE = "interference"
-MODULES = "modules"
+INTERFERENCE, CIRCUIT, MODULES = "interference", "circuit", "modules"
 CHECKS: Mapping[str, Callable[[Any, tuple[str, ...]], Iterator[tuple[str, object, object]]]] = {
     INTERFERENCE: interference_parts,
+    CIRCUIT: circuit_parts,
     MODULES: modules_parts,
 }
 """Of each part, in their order: what its record and the names of the sites must be to belong together."""
@@ -57,6 +58,8 @@ class AnatomySummary:
     """The settings."""
     interference: tuple[InterferenceSite, ...] | None = None
     """Angles between the vectors of cells, by site in depth order; null: not measured."""
+    circuit: tuple[CircuitSite, ...] | None = None
+    """How few channels carry the cheese, by site of the trunk in depth order; null: not measured."""
     modules: Modules | None = None
     """Channels that cheese, walls and mouse move, and the graph of the weights; null: not measured."""
 

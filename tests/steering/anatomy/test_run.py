@@ -104,7 +104,7 @@ def test_typed_again_it_measures_nothing_and_a_missing_level_alone(
 
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"parts": ("interferense",)}, "--parts 'interferense': did you mean 'interference'"),
-    ({"parts": ("x",)}, "--parts 'x': known: interference, modules"),
+    ({"parts": ("x",)}, "--parts 'x': known: interference, circuit, modules"),
     ({"parts": ()}, "--parts: name one or more of interference"),
     ({"sites": "block9"}, "no site 'block9'"),
     ({"levels": "0:4", "n_levels": 3}, "not both"),

@@ -1,0 +1,82 @@
+"""In which order channels are taken: ranked by what they do alone, by norm, at random; and what is found by search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+SIZES = (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+MOST_CHANNELS = 512  # of a site: its single channels are measured one by one
+ROUNDING = 1e-9  # of a number of channels
+Distance = Callable[[np.ndarray], float]  # channels bool[c] -> what is left of the effect, the less the better
+
+
+def finding_half(levels: Sequence[int]) -> Sequence[int]:
+    """Return the levels on which channels are ranked: every other one, from the first."""
+    return levels[0::2]
+
+
+def checking_half(levels: Sequence[int]) -> Sequence[int]:
+    """Return the other levels, on which sets of channels are measured."""
+    return levels[1::2]
+
+
+def sizes(channels: int) -> list[int]:
+    """Return the numbers of channels that are measured at a site, rising; the last is all of them."""
+    return [size for size in SIZES if size < channels] + [channels]
+
+
+def first(order: np.ndarray, size: int) -> np.ndarray:
+    """Return the first channels of an order as ``bool[c]``."""
+    return among(len(order), order[:size])
+
+
+def among(channels: int, chosen: np.ndarray) -> np.ndarray:
+    """Return channels by number as ``bool[channels]``."""
+    found = np.zeros(channels, dtype=bool)
+    found[chosen] = True
+    return found
+
+
+def rising(left: np.ndarray) -> np.ndarray:
+    """Return channels by what is left when each is edited alone, the least first; equal ones by number."""
+    return np.argsort(left, kind="stable")
+
+
+def reached(curve: np.ndarray, at: Sequence[int], target: np.ndarray) -> np.ndarray:
+    """Return the least whole number of channels at which a curve reaches a target.
+
+    Between the numbers measured the curve is taken for straight, and below the first for a line from 0 at no channel.
+
+    Args:
+        curve: ``float[..., s]``, one value for each number in ``at``.
+        at: numbers of channels, rising.
+        target: what is to be reached, above 0, ``float[...]``; NaN: nothing is.
+
+    Returns:
+        ``float64[...]``, 1 or more; NaN where the curve stays below.
+    """
+    ends, values = [0, *at], np.concatenate([np.zeros((*curve.shape[:-1], 1)), curve], axis=-1)
+    found = np.full(np.shape(target), np.nan)
+    for k in range(len(at), 0, -1):  # the first crossing is written last
+        low, high = values[..., k - 1], values[..., k]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            inside = ends[k - 1] + (ends[k] - ends[k - 1]) * (target - low) / (high - low)
+        found = np.where((low < target) & (target <= high), np.ceil(inside - ROUNDING), found)
+    return found
+
+
+def greedy(channels: int, left: Distance) -> np.ndarray:
+    """Return channels in the order in which each leaves least beside those taken before it: ``int[c]``.
+
+    It asks ``c (c + 1) / 2`` times where ranking asks ``c`` times.
+    """
+    taken = np.zeros(channels, dtype=bool)
+    order: list[int] = []
+    while len(order) < channels:
+        rest = np.flatnonzero(~taken)
+        found = [left(taken | (np.arange(channels) == channel)) for channel in rest]
+        order.append(int(rest[int(np.argmin(found))]))
+        taken[order[-1]] = True
+    return np.array(order)
