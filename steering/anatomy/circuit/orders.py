@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-SIZES = (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+from steering.records.anatomy.circuit_site import SIZES
+
 MOST_CHANNELS = 512  # of a site: its single channels are measured one by one
 ROUNDING = 1e-9  # of a number of channels
 Distance = Callable[[np.ndarray], float]  # channels bool[c] -> what is left of the effect, the less the better

@@ -17,18 +17,18 @@ def show_circuit(found: AnatomySummary) -> None:
     from steering.figures.anatomy.circuit_figures import circuit_caption, counted_channels
 
     print("\nchannels that carry the cheese, at the trunk's sites")
-    print("(half, nine tenths: of the blindness that all channels give; norm, random: as")
-    print("many for half, ranked by norm or drawn; left, change: of what the cheese")
-    print("changes and of P(top-right) without it, channels removed for good to halve it)")
-    print(f"{'':<19}{'channels':>9}{'full':>6}{'for half':>14}{'nine':>7}{'':>12}{'removed':>13}")
-    print(f"{'site':<19}{'':>9}{'':>6}{'(95% int.)':>14}{'tenths':>7}{'norm':>5}{'rand.':>6}{'':>1}", end="")
-    print(f"{'of':>4}{'left':>5}{'change':>7}")
+    print("(full: blindness with all of them; half, .9: how many give this share of it,")
+    print("ranked by what each does alone; norm, rand.: how many give half, ranked by norm")
+    print("or drawn; gone: removed for all mazes to halve what the cheese changes; left: of")
+    print("that; top: change of P(top-right) without the cheese)")
+    print(f"{'site':<19}{'all':>4}{'full':>6}{'half (95% int.)':>18}{'.9':>5}", end="")
+    print(f"{'norm':>5}{'rand.':>6}{'gone':>5}{'left':>6}{'top':>6}")
     for site in found.circuit or ():
         half, most, last = site.needed[0], site.needed[1], site.removed[-1]
         print(
-            f"{short_site_name(site.name):<19}{site.channels:>9}{number(site.full.value):>6}"
-            f"{counted_channels(half.ranked):>14}{number(most.ranked.value, 0):>7}{number(half.norm.value, 0):>5}"
-            f"{number(half.random.value, 0):>6}{len(last.channels):>5}{number(last.left.value):>5}"
-            f"{number(last.region.value):>7}"
+            f"{short_site_name(site.name):<19}{site.channels:>4}{number(site.full.value):>6}"
+            f"{counted_channels(half.ranked):>18}{number(most.ranked.value, 0):>5}{number(half.norm.value, 0):>5}"
+            f"{number(half.random.value, 0):>6}{len(last.channels):>5}{number(last.left.value):>6}"
+            f"{number(last.region.value):>6}"
         )
     print(textwrap.fill(str(circuit_caption(found)["circuit"]), 80))

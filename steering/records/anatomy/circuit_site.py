@@ -14,6 +14,8 @@ SHARES = (HALF, NINE_TENTHS)
 """Shares of the full blindness that sets of channels are looked for."""
 FALLS = (0.1, 0.25, 0.5)
 """Shares of what the cheese changes that removed channels are to take."""
+SIZES = (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+"""Numbers of channels for which blindness is measured, beside all of a site."""
 HELD = 0.02
 """Most that P(top-right) without the cheese may change for competence to hold."""
 
@@ -122,6 +124,7 @@ def circuit_parts(found: tuple[CircuitSite, ...], names: tuple[str, ...]) -> Ite
     yield "circuit: sites", own, tuple(name for name in names if name in own)
     for site in found:
         yield f"{site.name}: ranking", sorted(site.ranking), list(range(site.channels))
-        yield f"{site.name}: sets", [each.size for each in site.sets][-1:], [site.channels]
+        measured = [each.size for each in site.sets]
+        yield f"{site.name}: sets", measured, [*(size for size in SIZES if size < site.channels), site.channels]
         yield f"{site.name}: needed", [each.share for each in site.needed], list(SHARES)
         yield f"{site.name}: removed", [each.fall for each in site.removed], list(FALLS)

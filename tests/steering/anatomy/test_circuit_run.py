@@ -1,0 +1,141 @@
+"""The part ``circuit`` by its command: what it stores, that it resumes, what the report shows, what it refuses."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agents.networks.policy import MazePolicy
+from envs.errors import InputError
+from envs.maze import Maze
+from envs.stored.json_records import from_json, to_json
+from steering.anatomy.circuit.rows import OutcomesRow, SetsRow, SinglesRow
+from steering.anatomy.run import AnatomyOptions, run_anatomy
+from steering.experiments.exact import evaluate
+from steering.figures.anatomy.circuit_figures import circuit_caption, circuit_figure, circuit_table
+from steering.interventions.edits import subtract
+from steering.interventions.vectors import SteeringVector, cheese_vector
+from steering.records.anatomy.summary import AnatomySummary
+from steering.statistics import bootstrap
+from steering.sweep.artifacts import ANATOMY
+from tests.helpers.command import mazesteer
+from tests.helpers.faults import changed
+
+LEVELS, SITES = "0:40", "block3.maxpool,block3.res1.relu1,relufc"
+NAMES = ["embedder.block3.maxpool", "embedder.relufc"]  # of the trunk
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("circuit") / "run"
+    words = ("anatomy", "region5", "--levels", LEVELS, "--mode", "easy", "--sites", SITES, "--parts", "circuit")
+    done = mazesteer(*words, "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert max(map(len, lines[:-1])) <= 80
+    assert sum(line.startswith(("block3.maxpool ", "relufc ")) for line in lines) == 2
+    return out
+
+
+def read(run: Path) -> AnatomySummary:
+    return ANATOMY.read(run, "x")
+
+
+def rows(run: Path, step: str, kind: type[Any]) -> dict[int, Any]:
+    with sqlite3.connect(run / "results.sqlite") as db:
+        query = "SELECT level, measured FROM planning WHERE part = ? ORDER BY level"
+        return {
+            level: from_json(text, kind, "row", "x") for level, text in db.execute(query, (f"anatomy circuit {step}",))
+        }
+
+
+def test_the_file_says_what_was_measured(run: Path) -> None:
+    found = read(run)
+    assert to_json(found, indent=1) == (run / ANATOMY.file).read_bytes()
+    assert found.circuit is not None and [site.name for site in found.circuit] == NAMES
+    singles, sets = rows(run, "singles", SinglesRow), rows(run, "sets", SetsRow)
+    levels = found.settings.levels
+    assert list(singles) == sorted(levels) and sorted(sets) == sorted(levels[1::2])
+    for site in found.circuit:
+        alone = np.sum([singles[level].sites[site.name].alone for level in levels[0::2]], axis=0)
+        assert (np.diff(alone[list(site.ranking)]) >= 0).all()  # the less is left, the earlier
+        left = np.array([sets[level].sites[site.name].ranked for level in levels[1::2]])
+        clean = np.array([singles[level].clean for level in levels[1::2]])
+        for k, each in enumerate(site.sets):
+            assert each.ranked.value == pytest.approx(float(bootstrap.blindness(left[:, k], clean)))
+        last = site.sets[-1]
+        assert last.ranked.value == pytest.approx(last.random.value) == pytest.approx(last.norm.value)
+        assert site.removed[-1].left.value is not None and site.removed[-1].left.value >= 0
+
+
+def test_exact_outcomes_are_those_of_the_interventions(run: Path, policy: MazePolicy) -> None:
+    found, outcomes = read(run), rows(run, "outcomes", OutcomesRow)
+    assert found.circuit is not None and sorted(outcomes) == sorted(found.settings.levels[1::4])
+    site, (level, row) = found.circuit[0], next(iter(outcomes.items()))
+    maze = Maze.from_level(level, "easy")
+    vector = cheese_vector(policy, maze, site.name)
+    size = int(site.half.ranked.value) if site.half.ranked.value else site.channels
+    part = vector.tensor.clone()
+    part[list(site.ranking[size:])] = 0.0
+    seen = evaluate(policy, maze, subtract(SteeringVector(site.name, part)))
+    assert row.sites[site.name].competence[0] == pytest.approx(seen.p_region_first, abs=1e-6)
+    assert row.no_cheese == pytest.approx(seen.no_cheese.p_region, abs=1e-9)
+    assert row.no_cheese_first == pytest.approx(seen.no_cheese.p_region_first, abs=1e-9)
+
+
+def test_typed_again_it_measures_nothing_and_what_is_missing_alone(run: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    shutil.copytree(run, again)
+    with sqlite3.connect(again / "results.sqlite") as db:
+        (level,) = db.execute("SELECT max(level) FROM planning WHERE part = 'anatomy circuit sets'").fetchone()
+        db.execute("DELETE FROM planning WHERE level = ? AND part = 'anatomy circuit sets'", (level,))
+    told: list[tuple[int, int]] = []
+    options = AnatomyOptions("region5", again, LEVELS, sites=SITES, parts=("circuit",), mode="easy")
+    run_anatomy(options, lambda done, total: told.append((done, total)))
+    assert told[-1] == (1, 1)
+    assert (again / ANATOMY.file).read_bytes() == (run / ANATOMY.file).read_bytes()
+
+
+def test_a_report_shows_it_beside_the_sweep(run: Path, sweep: Path, tmp_path: Path) -> None:
+    found = read(run)
+    figure, table = circuit_figure(found), circuit_table(found)
+    assert figure is not None and found.circuit is not None
+    shares = {line.name: line.y for line in figure.data if line.yaxis == "y"}
+    for site, share in zip(found.circuit, shares["ranked by effect alone"], strict=True):
+        count = site.half.ranked.value
+        assert share == (None if count is None else count / site.channels)
+    assert [row[0] for row in table[1:]] == ["block3.maxpool", "relufc"]
+    out = tmp_path / "run"
+    shutil.copytree(sweep, out)
+    shown = json.loads((run / ANATOMY.file).read_text())
+    shown["settings"]["mode"] = "hard"  # that of the sweep
+    (out / ANATOMY.file).write_text(json.dumps(shown))
+    assert mazesteer("report", str(out)).returncode == 0
+    page = (out / "report.md").read_text()
+    assert "How few channels carry the cheese" in page and str(circuit_caption(found)["circuit"]) in page
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        (("circuit",), None, "parts"),
+        (("circuit", 0, "ranking", 0), 99, ".*: ranking"),
+        (("circuit", 0, "sets", 0, "size"), 7, ".*: sets"),
+        (("circuit", 1, "needed", 0, "share"), 0.7, ".*: needed"),
+        (("circuit", 1, "removed", 0, "fall"), 0.7, ".*: removed"),
+        (("circuit", 1, "name"), "x", "circuit: sites"),
+    ],
+)
+def test_parts_that_do_not_belong_together_are_refused(
+    path: tuple[str | int, ...], value: Any, words: str, run: Path, tmp_path: Path
+) -> None:
+    data = json.loads((run / ANATOMY.file).read_text())
+    (tmp_path / ANATOMY.file).write_text(json.dumps(changed(data, path, value)))
+    with pytest.raises(InputError, match=rf"^\S+anatomy.json: {words}: expected .*; make it anew$"):
+        ANATOMY.read(tmp_path, "make it anew")
