@@ -97,6 +97,7 @@ function buildActivations(bench) {
     }
     if (!heat || bench.store.state.heat.kind === "none") return put(label, "Choose what to show.");
     paintHeat(context, frame, heat, bench.dark());
+    drawWalls(context, frame, scene.maze);
     for (const which of ["mouse", "cheese"]) drawSprite(context, scene.picture, frame, which, frame.middle(scene.maze[which]), { scale: 0.8 });
     let words = heat.label || `${heat.kind} at ${heat.site}`;
     if (unit && isMap()) {

@@ -17,7 +17,7 @@ function arrowShape(frame, cell, x, y) {
 // Widths in pixels: of a line, and of what its halo adds.
 function strokeOf({ unit, side }) {
   const width = Math.min(Math.max(1.2, 0.075 * unit), 0.0065 * side + 0.6);
-  return { width, rim: Math.min(Math.max(1.6, 0.07 * unit), 3) };
+  return { width, rim: unit < 10 ? 0 : Math.min(Math.max(1.6, 0.07 * unit), 3) };
 }
 
 function trace(context, shapes) {
@@ -48,14 +48,35 @@ function drawArrows(context, frame, maze, arrows, look) {
     if (!shapes.length) continue;
     context.globalAlpha = fresh ? 1 : look.faint;
     trace(context, shapes);
-    context.strokeStyle = look.halo;
-    context.lineWidth = width + rim;
-    context.stroke();
+    if (rim) {
+      context.strokeStyle = look.halo;
+      context.lineWidth = width + rim;
+      context.stroke();
+    }
     context.strokeStyle = look.ink;
     context.lineWidth = width;
     context.stroke();
   }
   context.globalAlpha = 1;
+}
+
+// The edges between walls and free cells, where a map hides the picture.
+function drawWalls(context, frame, maze) {
+  context.beginPath();
+  for (const [x, y] of maze.cells) {
+    const left = frame.left(x), top = frame.top(y), right = left + frame.unit, bottom = top + frame.unit;
+    for (const [beside, from, to] of [[[x - 1, y], [left, top], [left, bottom]], [[x + 1, y], [right, top], [right, bottom]],
+      [[x, y + 1], [left, top], [right, top]], [[x, y - 1], [left, bottom], [right, bottom]]]) {
+      if (isFree(maze, beside)) continue;
+      context.moveTo(...from);
+      context.lineTo(...to);
+    }
+  }
+  for (const [colour, width] of [["rgba(255,255,255,.55)", 3], ["rgba(0,0,0,.85)", 1.2]]) {
+    context.strokeStyle = colour;
+    context.lineWidth = width;
+    context.stroke();
+  }
 }
 
 // Rings and squares: the decision square, the top right, the cell pointed at.

@@ -18,7 +18,7 @@ function makeBench(root, transport) {
     painters.forEach((painter) => painter());
     const time = bench.times.get(bench.scene.seq);
     if (time?.came && !time.first) time.first = performance.now();
-    if (time && bench.done === bench.scene.seq && !time.whole) time.whole = performance.now();
+    if (time && !time.whole && bench.store.state.panels.every((name) => settledRun(bench.scene.runs, name))) time.whole = performance.now();
   });
   bench.dark = () => root.dataset.theme === "dark";
   bench.say = (words, kind = "note") => bench.tell("said", { words, kind });
@@ -86,7 +86,7 @@ function makeBench(root, transport) {
     maze(update) {
       const state = sent.get(update.answers);
       if (!state || update.answers < scene.seq) return;
-      const maze = takeMaze(scene, update, state.maze.ascii);
+      const maze = takeMaze(scene, update, state.maze);
       createImageBitmap(new Blob([update.held.picture], { type: "image/png" })).then((bitmap) => {
         if (scene.picture && scene.picture.seq > update.answers) return bitmap.close();
         scene.picture?.bitmap.close();
@@ -171,7 +171,9 @@ function makeBench(root, transport) {
   function firstState(hello) {
     if (transport.notebook) return hello.state;
     try {
-      return stateFromHash(location.hash, hello.state) || hello.state;
+      const held = stateFromHash(location.hash, hello.state);
+      bench.view.linked ||= Boolean(held);
+      return held || hello.state;
     } catch {
       bench.tell("problem", { line: "The link holds no state that can be read; the page begins anew.", what: "state" });
       return hello.state;

@@ -30,7 +30,7 @@ function buildCausal(bench) {
   bench.onPaint(() => {
     const fitted = fitCanvas(canvas), { scene } = bench;
     if (!fitted || !scene.picture || !scene.maze || scene.maze.dim !== scene.picture.maze.dim) return;
-    const { context, side } = fitted, frame = frameOf(scene.maze, side), list = sites(), all = scene.hello.sites.length;
+    const { context, side } = fitted, frame = frameOf(scene.maze, side), list = sites();
     drawPicture(context, scene.picture, frame, scene.maze, ["mouse"]);
     slider.max = Math.max(list.length - 1, 0);
     const site = list[Math.min(Number(slider.value), list.length - 1)];
@@ -45,12 +45,13 @@ function buildCausal(bench) {
     context.imageSmoothingEnabled = false;
     context.drawImage(mapPicture(map, 8, 8, 0, most, CIVIDIS, (share) => 70 + 150 * Math.min(Math.max(share, 0), 1)), x0, y0, x1 - x0, y1 - y0);
     context.restore();
+    drawWalls(context, frame, scene.maze);
     drawSprite(context, scene.picture, frame, "cheese", frame.middle(scene.maze.cheese));
     drawSprite(context, scene.picture, frame, "mouse", frame.middle(cell));
     put(name, site.short);
     told.classList.toggle("mz-stale", scene.causalSeq !== bench.newest);
     put(high, decimals(most, 2));
-    put(told, `At the cheese ${decimals(effectAt(scene.maze, map, scene.maze.cheese))}, at the mouse ${decimals(effectAt(scene.maze, map, cell))} · ${list.length} of ${all} sites`);
+    put(told, `At the cheese ${decimals(effectAt(scene.maze, map, scene.maze.cheese))}, at the mouse ${decimals(effectAt(scene.maze, map, cell))} · ${list.length} sites`);
     put(where, `Mouse at (${cell.join(", ")}), looking ${facing}: the cheese changes its moves by ${decimals(apart)} (total variation).`);
     paintLines(chart, list.map(mapOf), scene.maze, cell, Number(slider.value), most, bench.dark());
   });

@@ -41,10 +41,12 @@ function curveFigure(bench) {
     x: names, y: gaps(names.map((_, i) => values[hello.sites[i].name])), name: `${name}, of the run`, mode: "lines+markers",
     line: { color: others[k % others.length], dash: ["dash", "dot", "dashdot"][k % 3], width: 2 }, marker: { size: 4 }, connectgaps: true,
   }));
-  traces.push({
-    x: names, y: curve ? gaps(Array.from(curve.held.blindness)) : names.map(() => null), name: "this maze", mode: "lines+markers",
-    line: { color: dark ? "#ff9a4d" : TRICK, width: 2.5 }, marker: { size: 6, symbol: names.map((_, i) => (hello.sites[i].trunk === false ? "circle-open" : "circle")) }, connectgaps: true,
-  });
+  const colour = dark ? "#ff9a4d" : TRICK, blind = curve ? gaps(Array.from(curve.held.blindness)) : names.map(() => null);
+  const of = (trunk) => blind.map((value, i) => ((hello.sites[i].trunk !== false) === trunk ? value : null));
+  traces.push(
+    { x: names, y: of(true), name: "this maze, trunk", mode: "lines+markers", line: { color: colour, width: 2.5 }, marker: { size: 7 }, connectgaps: true },
+    { x: names, y: of(false), name: "this maze, branches", mode: "markers", marker: { size: 7, symbol: "circle-open", color: colour } },
+  );
   const k = hello.sites.indexOf(bench.chosenSite());
   const layout = {
     font: { family: "system-ui, sans-serif", size: 11, color: ink }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",

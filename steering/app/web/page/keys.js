@@ -43,6 +43,7 @@ function listenToKeys(bench, dialog) {
   };
   const around = bench.transport.notebook ? bench.root : document;
   around.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.matches?.("input.mz-input")) event.target.blur();  // so that keys are heard again
     if (!bench.store.state || bench.root.querySelector("dialog[open]") || writing(event.target)) return;
     const held = event.ctrlKey || event.metaKey, key = event.key.toLowerCase();
     if (held && (key === "z" || key === "y")) {

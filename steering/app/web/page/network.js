@@ -109,7 +109,7 @@ function drawSites(picture, sites, chosen, pointed) {
       class: `mz-site${site.mark ? ` mz-${site.mark}` : ""}`, role: "radio", "aria-checked": false, tabindex: -1, "data-site": site.name,
       "aria-label": `${site.short}, ${site.shape.join(" by ")}, ${site.trunk === false ? "branch" : "trunk"}`,
       on: { click: () => chosen(site), pointerenter: () => pointed(site), pointerleave: () => pointed(null) },
-    }, draw("rect", { ...body, class: "mz-box" }), fill, draw("rect", { x: x - 2.7, y: 0, width: STEP_X, height: LINES_Y, class: "mz-catch" }),
+    }, draw("rect", { ...body, class: "mz-ground" }), fill, draw("rect", { ...body, class: "mz-box" }), draw("rect", { x: x - 2.7, y: 0, width: STEP_X, height: LINES_Y, class: "mz-catch" }),
     draw("path", { class: "mz-pin", d: `M${x + BOX / 2 - 4} ${LINES_Y - 2}l4 -6l4 6z` }));
     group.addEventListener("keydown", (event) => {
       const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];

@@ -36,7 +36,7 @@ function buildPanels(bench) {
   return make("div", { class: "mz-part" },
     make("div", { class: "mz-bar" }, make("span", { class: "mz-name", text: "show" }), ...PANELS.map((name) => shown[name]), make("span", { class: "mz-gap" }), facing),
     grid,
-    make("p", { class: "mz-small", text: "◇: the move at the decision square (brackets). Small figures: the change against the clean run." }));
+    make("p", { class: "mz-small", text: "◇: the move at the decision square (brackets). Small figures: the change against the clean run. Difference: steered less clean, arrows at half their length, shaded by how much the moves differ." }));
 }
 
 function buildPanel(bench, name) {

@@ -3,6 +3,7 @@
 // The picture has 512 pixels for `world` cells; cell (x, y) of the maze is at world cell (x + margin, y + margin), y up.
 
 const PICTURE = 512;
+const EDGES = { mouse: ABLE, cheese: CHEESE };  // colours around the two, which are hard to see in a large maze
 const RIM = 0.35;  // cells shown around the maze
 
 // The frame of a maze on a square of `side` pixels: where cells lie, and back.
@@ -88,6 +89,9 @@ function drawSprite(context, picture, frame, which, [px, py], { scale = 1, mirro
   context.roundRect(-size / 2, -size / 2, size, size, 0.18 * size);
   context.clip();
   context.drawImage(picture.bitmap, ...picture.cut(own), -size / 2, -size / 2, size, size);
+  context.strokeStyle = EDGES[which];
+  context.lineWidth = 2 * Math.max(1.5, 0.05 * size);  // its outer half is cut off
+  context.stroke();
   context.restore();
 }
 

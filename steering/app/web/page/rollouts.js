@@ -77,7 +77,7 @@ function buildRollouts(bench) {
       if (!fits) continue;
       paintWalk(context, frame, walk, at, name, bench.dark());
       if (!eaten) drawSprite(context, scene.picture, frame, "cheese", frame.middle(scene.maze.cheese));
-      const turned = walk[3 * at + 2] !== (scene.picture.maze.facing ?? 1);
+      const turned = walk[3 * at + 2] !== scene.picture.maze.facing;
       drawSprite(context, scene.picture, frame, "mouse", frame.middle([walk[3 * at], walk[3 * at + 1]]), { mirrored: turned });
       put(end, at < steps - 1 ? `${at} moves` : `${ENDS[held.ends[name]] || held.ends[name] || ""}, ${steps - 1} moves`);
     }
@@ -92,7 +92,7 @@ function buildRollouts(bench) {
     }
   });
   return make("div", { class: "mz-part" },
-    make("div", { class: "mz-bar" }, button("⏮", () => go(0), { name: "rewind", key: "home" }), button("‹", () => go(held.at - 1), { name: "step back", key: "," }), play,
+    make("div", { class: "mz-bar" }, button("|‹", () => go(0), { name: "rewind", key: "home" }), button("‹", () => go(held.at - 1), { name: "step back", key: "," }), play,
       button("›", () => go(held.at + 1), { name: "step", key: "." }), bar, count),
     make("div", { class: "mz-bar" }, make("label", { class: "mz-field-of" }, make("span", { text: "seed" }), seed), button("Another", () => fetchWalks(held.seed + 1), { name: "another seed" }),
       make("label", { class: "mz-field-of" }, make("span", { text: "speed" }), speed), make("span", { class: "mz-gap" }), film),

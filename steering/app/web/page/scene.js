@@ -10,14 +10,14 @@ function makeScene() {
   return { hello: null, seq: -1, maze: null, picture: null, runs: {}, heat: null, channels: null, curve: null, causal: new Map(), causalSeq: -1 };
 }
 
-// Take in a `maze` update; `ascii` is the text of the state that it answers.
-function takeMaze(scene, update, ascii) {
-  const text = readMaze(ascii), flat = update.held.cells, count = flat.length / 2;
+// Take in a `maze` update; `asked` is the maze of the state that it answers.
+function takeMaze(scene, update, asked) {
+  const text = readMaze(asked.ascii), flat = update.held.cells, count = flat.length / 2;
   const cells = Array.from({ length: count }, (_, i) => [flat[2 * i], flat[2 * i + 1]]);
   const index = new Int32Array(update.dim * update.dim).fill(-1);
   cells.forEach(([x, y], i) => { index[y * update.dim + x] = i; });
   const maze = {
-    ...text, dim: update.dim, world: update.world, margin: update.margin, cells, index, count,
+    ...text, facing: asked.facing === "right" ? 1 : 0, dim: update.dim, world: update.world, margin: update.margin, cells, index, count,
     distance: update.held.distance, decision: update.decision, corner: update.corner, label: update.label,
   };
   const old = scene.maze, runs = {};
@@ -100,7 +100,8 @@ function vectorOf(found) {
   return [found.moves[1] - found.moves[0], found.moves[2] - found.moves[3]];
 }
 
-// The arrows of a panel: {cell, x, y (right and up), shade 0..1 or null, fresh}.
+// The arrows of a panel: {cell, x, y (right and up), shade 0..1 or null, fresh}. Those of a difference, which is up to 2
+// long, are drawn at half their length.
 function arrowsOf(scene, panel, facing) {
   const { maze, runs } = scene, list = [];
   if (!maze) return list;
@@ -110,7 +111,7 @@ function arrowsOf(scene, panel, facing) {
       if (!a || !b) continue;
       const [ax, ay] = vectorOf(a), [bx, by] = vectorOf(b);
       const apart = a.moves.reduce((sum, own, move) => sum + Math.abs(own - b.moves[move]), 0) / 2;
-      list.push({ cell, x: bx - ax, y: by - ay, shade: apart, fresh: a.fresh && b.fresh });
+      list.push({ cell, x: (bx - ax) / 2, y: (by - ay) / 2, shade: apart, fresh: a.fresh && b.fresh });
     } else {
       const found = readCell(runs[panel], cell, facing);
       if (!found) continue;

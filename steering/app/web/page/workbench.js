@@ -54,7 +54,9 @@ function buildTop(bench, keys) {
   const agent = make("span", { class: "mz-agent" }), line = make("div", { class: "mz-said", role: "status" }), linked = make("span", { class: "mz-linked", role: "status" });
   const undo = button("Undo", () => bench.store.undo(), { key: "u" }), redo = button("Redo", () => bench.store.redo(), { key: "shift u" });
   let problem = false;
+  const forget = whenQuiet(() => !problem && put(line, ""), 9000);
   const say = (words, kind) => {
+    forget();
     problem = kind === "problem" && Boolean(words);
     put(line, words);
     line.title = words;
@@ -110,7 +112,9 @@ function buildTabs(bench) {
     }
     if (bench.store.state) {
       for (const [tab, what] of Object.entries(SLOW)) bench.want(what, tab === name || (what === "curve" && bench.view.curve === "live"));
-      if (name === "activations" && bench.store.state.heat.kind === "none") bench.change((state) => { state.heat.kind = "norm"; }, "quiet");
+      const plain = ["none", "visits"].includes(bench.store.state.heat.kind) && !bench.view.linked && !bench.view.looked;
+      if (name === "activations" && plain) bench.change((state) => { state.heat.kind = "norm"; }, "quiet");
+      bench.view.looked ||= name === "activations";
     }
     bench.tell("view");
     bench.paint();
