@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +15,10 @@ from envs.dynamics import transition_table
 from envs.errors import InputError, check_random_seed
 from envs.maze import State
 from steering.app.session.context import Context
+from steering.app.session.outcomes import field_update
 from steering.app.session.updates import Update, integers
-from steering.experiments.level_conditions import Given
-from steering.films.condition_film import Cast, roll
+from steering.experiments.conditions import EDIT
+from steering.experiments.sampled import rollouts as recorded
 from videos.rollout_film import film_of
 from videos.side_by_side import Look
 
@@ -66,7 +69,7 @@ def end_of(context: Context, states: list[State]) -> str:
 
 
 def film_updates(context: Context, seed: int) -> Iterator[Update]:
-    """Write the film of both rollouts, recorded in procgen, into the start directory; yield its name.
+    """Write the film of both rollouts, recorded in procgen, into the start directory; last yield its name.
 
     Args:
         context: the state.
@@ -76,21 +79,32 @@ def film_updates(context: Context, seed: int) -> Iterator[Update]:
         InputError: for a bad seed, a mouse that starts on the cheese, or a directory that takes no more files.
     """
     check_random_seed(seed)
-    maze, typed = context.maze, bool(context.texts)
-    cast = Cast(
-        ("clean", "edit") if typed else ("clean",),
-        context.site.name,
-        seed=seed,
-        horizon=context.asked.horizon,
-        given=Given(edits=context.texts),
-    )
-    level = "maze" if maze.level is None else f"level{maze.level:05d}"
-    path = reserved(context.start, f"mazesteer-{level}-seed{seed}")
+    maze, nothing = context.maze, np.zeros(0, dtype=np.int64)
+    for _ in context.chunks(("clean", "steered", "no_cheese")):
+        yield field_update(context, "clean", nothing)
+    tracks = []
+    for run, condition in (("clean", "clean"), ("steered", EDIT))[: 2 if context.texts else 1]:
+        outcome = context.evaluator.outcome_of(context.field(run).policy)
+        (track,) = recorded(
+            context.policy,
+            maze,
+            context.edits if run == "steered" else None,
+            episodes=1,
+            seed=seed,
+            horizon=context.asked.horizon,
+            condition=condition,
+        )
+        exact = {"p_cheese": outcome.p_cheese, "p_region": outcome.p_region}
+        tracks.append(dataclasses.replace(track, info={**track.info, "exact": exact}))
+        yield field_update(context, "clean", nothing)
+    stem = f"mazesteer-{'maze' if maze.level is None else f'level{maze.level:05d}'}-seed{seed}"
+    unfinished = context.start / f".{stem}-{os.getpid()}-{threading.get_ident()}.mp4"
     try:
-        film_of([roll(context.policy, maze, cast)], path, look=LOOK)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+        film_of([tracks], unfinished, look=LOOK)
+        path = reserved(context.start, stem)
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
     yield Update("saved", {"path": path.name})
 
 

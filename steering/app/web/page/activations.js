@@ -181,11 +181,16 @@ function listChannels(bench, list, share) {
     const row = list.children[k], now = channel[k];
     row.dataset.channel = now;
     put(row.children[0].children[0], String(now));
-    put(row.children[0].children[2], decimals(effect[k], 4));
+    put(row.children[0].children[2], small(effect[k]));
     row.children[0].children[1].value = effect[k] / most;
     row.children[0].setAttribute("aria-pressed", shown.kind === "channel" && shown.channel === now);
-    row.children[0].setAttribute("aria-label", `channel ${now}, effect ${decimals(effect[k], 4)}`);
+    row.children[0].setAttribute("aria-label", `channel ${now}, effect ${small(effect[k])}`);
   }
+}
+
+// An effect in four figures after the point, or by its order where that would be nothing.
+function small(effect) {
+  return effect === 0 || effect >= 0.00005 ? decimals(effect, 4) : effect.toExponential(0).replace("-", "−");
 }
 
 function channelRow(bench) {

@@ -127,6 +127,7 @@ function makeBench(root, transport) {
       bench.tell("causal", update);
     },
     problem(update) {
+      if (update.what === "heat" && update.answers === bench.newest) scene.heat = null;  // the site has no such map
       const ask = waiting.get(update.answers);
       waiting.delete(update.answers);
       if (ask) ask.refused(new Error(update.line));
@@ -149,6 +150,7 @@ function makeBench(root, transport) {
   transport.receive = (frame) => {
     const update = decodeFrame(frame);
     const ask = waiting.get(update.answers);
+    if (ask && update.type === "field") return;  // a step of long work, such as a film's, that shows nothing
     if (ask && update.type !== "problem") {
       waiting.delete(update.answers);
       ask.answered(update);
