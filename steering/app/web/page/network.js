@@ -1,6 +1,6 @@
 // The network as a diagram: each site a box, the trunk above, branches below; coloured by a curve, chosen by a click.
 
-const BOX = 12, STEP_X = 17.4, TALL = 40, TRUNK_Y = 4, BRANCH_Y = 56, LINES_Y = 104;
+const WIDEST = 737, NARROWEST = 17.4, TALL = 40, TRUNK_Y = 4, BRANCH_Y = 56;  // pixels
 
 function buildNetwork(bench) {
   const picture = draw("svg", { class: "mz-network", role: "radiogroup", "aria-label": "Sites of the network" });
@@ -59,7 +59,7 @@ function buildNetwork(bench) {
     put(line, `${site.short} · ${facts.filter((fact) => fact).join(" · ")} · ${curveWords(bench)} ${decimals(value)}`);
   }
   return make("section", { class: "mz-networkpart", "aria-label": "Network" },
-    make("div", { class: "mz-bar" }, make("span", { class: "mz-name", text: "network" }), line, make("span", { class: "mz-gap" }), curves),
+    make("div", { class: "mz-bar mz-oneline" }, make("span", { class: "mz-name", text: "network" }), line, curves),
     make("div", { class: "mz-scroll" }, picture));
 }
 
@@ -80,14 +80,14 @@ function curveWords(bench) {
 }
 
 function drawSites(picture, sites, chosen, pointed) {
-  const at = new Map(), width = sites.length * STEP_X + 6;
+  const step = Math.min(Math.max(NARROWEST, WIDEST / sites.length), 3 * NARROWEST), box = Math.min(0.69 * step, 22), at = new Map();
+  const width = Math.max(sites.length * step + 6, WIDEST), below = sites.some((site) => site.trunk === false) ? BRANCH_Y + TALL + 8 : TALL + 16;
   picture.replaceChildren();
-  picture.setAttribute("viewBox", `0 0 ${width} ${LINES_Y + 16}`);
-  picture.setAttribute("width", width);
+  picture.setAttribute("viewBox", `0 0 ${width} ${below + 16}`);
   sites.forEach((site, k) => {
     const side = site.shape.length === 3 ? site.shape[2] : 1, tall = 12 + ((TALL - 12) * Math.log2(Math.max(side, 1))) / 6;
     const row = site.trunk === false ? BRANCH_Y : TRUNK_Y;
-    at.set(site.name, { x: k * STEP_X + 4, y: row + (TALL - tall) / 2, tall, middle: row + TALL / 2 });
+    at.set(site.name, { x: k * step + 4, y: row + (TALL - tall) / 2, tall, middle: row + TALL / 2 });
   });
   const wires = draw("g", { class: "mz-wires" });
   for (const site of sites) {
@@ -95,7 +95,7 @@ function drawSites(picture, sites, chosen, pointed) {
     for (const name of site.inputs || []) {
       const from = at.get(name);
       if (!from) continue;
-      const [x0, x1] = [from.x + BOX, to.x], bend = Math.min(STEP_X, (x1 - x0) / 2 + 3);
+      const [x0, x1] = [from.x + box, to.x], bend = Math.min(step, (x1 - x0) / 2 + 3);
       wires.append(draw("path", {
         d: from.middle === to.middle ? `M${x0} ${from.middle}H${x1}` : `M${x0} ${from.middle}C${x0 + bend} ${from.middle} ${x1 - bend} ${to.middle} ${x1} ${to.middle}`,
       }));
@@ -103,14 +103,14 @@ function drawSites(picture, sites, chosen, pointed) {
   }
   picture.append(wires);
   const boxes = sites.map((site) => {
-    const { x, y, tall } = at.get(site.name), body = { x, y, width: BOX, height: tall, rx: 2 };
+    const { x, y, tall } = at.get(site.name), body = { x, y, width: box, height: tall, rx: 2 };
     const fill = draw("rect", { ...body, class: "mz-fill", "fill-opacity": 0 });
     const group = draw("g", {
       class: `mz-site${site.mark ? ` mz-${site.mark}` : ""}`, role: "radio", "aria-checked": false, tabindex: -1, "data-site": site.name,
       "aria-label": `${site.short}, ${site.shape.join(" by ")}, ${site.trunk === false ? "branch" : "trunk"}`,
       on: { click: () => chosen(site), pointerenter: () => pointed(site), pointerleave: () => pointed(null) },
-    }, draw("rect", { ...body, class: "mz-ground" }), fill, draw("rect", { ...body, class: "mz-box" }), draw("rect", { x: x - 2.7, y: 0, width: STEP_X, height: LINES_Y, class: "mz-catch" }),
-    draw("path", { class: "mz-pin", d: `M${x + BOX / 2 - 4} ${LINES_Y - 2}l4 -6l4 6z` }));
+    }, draw("rect", { ...body, class: "mz-ground" }), fill, draw("rect", { ...body, class: "mz-box" }), draw("rect", { x: x - (step - box) / 2, y: 0, width: step, height: below, class: "mz-catch" }),
+    draw("path", { class: "mz-pin", d: `M${x + box / 2 - 4} ${below - 2}l4 -6l4 6z` }));
     group.addEventListener("keydown", (event) => {
       const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
       if (!step) return;
@@ -124,20 +124,20 @@ function drawSites(picture, sites, chosen, pointed) {
     picture.append(group);
     return { group, fill, site };
   });
-  nameBlocks(picture, sites, at);
+  nameBlocks(picture, sites, at, box, below);
   return boxes;
 }
 
 // A name under each run of sites whose names begin alike (block1, block2), and under what stands by itself at the end.
-function nameBlocks(picture, sites, at) {
+function nameBlocks(picture, sites, at, box, below) {
   let first = 0;
   const start = (site) => site.short.split(".")[0];
   for (let k = 1; k <= sites.length; k++) {
     if (k < sites.length && start(sites[k]) === start(sites[first])) continue;
     if (k - first > 1) {
-      const left = at.get(sites[first].name).x, right = at.get(sites[k - 1].name).x + BOX;
-      picture.append(draw("path", { class: "mz-span", d: `M${left} ${LINES_Y + 1}H${right}` }),
-        draw("text", { x: (left + right) / 2, y: LINES_Y + 13, "text-anchor": "middle", text: start(sites[first]) }));
+      const left = at.get(sites[first].name).x, right = at.get(sites[k - 1].name).x + box;
+      picture.append(draw("path", { class: "mz-span", d: `M${left} ${below + 1}H${right}` }),
+        draw("text", { x: (left + right) / 2, y: below + 13, "text-anchor": "middle", text: start(sites[first]) }));
     }
     first = k;
   }
