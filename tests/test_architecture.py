@@ -39,14 +39,15 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"steering.experiments": "conditions outcome exact profiles levels vector_kinds edit_fields edit_text "
                              "level_conditions sampled"},
     {"steering.records": "sites boundary sweep probes planning readouts readings comparison examples replication"},
-    {"steering.records.anatomy": "interference_site circuit_site modules summary"},
+    {"steering.records.anatomy": "interference_site analogy_site circuit_site modules summary"},
     {"steering.sweep": "artifacts provenance spec recordings store outcome_table units executors run planning"},
     {"steering.planning": "pairs readers behaviour located maps measure rows summary located_summary run"},
     {"steering.probes": "score_records data ridge convolutional summary surroundings scores curves "
                         "position_dependence run"},
     {"steering.readouts": "frames learners windows measure summary run directions written written_summary written_run"},
-    {"steering.anatomy": "gram part interference interference_summary"},
+    {"steering.anatomy": "gram part interference mean_vectors interference_summary"},
     {
+        "steering.anatomy.analogy": "pairs ranks behaviour measure summary",
         "steering.anatomy.circuit": "states orders level rows choices measure overlap summary",
         "steering.anatomy.modules": "energy channels partition alignment network modules_summary",
     },
@@ -59,7 +60,8 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"steering.marks": "colours site_axis"},
     {"steering.figures": "tables weighting_figures static_figures probe_figures planning_figures "
                          "readout_figures written_figures sweep_figures hero_figure comparison_figures"},
-    {"steering.figures.anatomy": "interference_figures circuit_figures modules_words modules_figures parts"},
+    {"steering.figures.anatomy": "interference_figures mean_figures analogy_figures circuit_figures modules_words "
+                                 "modules_figures parts"},
     {"steering.reports": "captions page first_screen network_diagram sweep_report comparison_report"},
     {"steering": "bench bench_films bench_device doctor"},
     {"steering.workflows": "progress live_chart outputs finished kept_vectors sweep_runs control"},
@@ -71,7 +73,7 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"steering.cli": "options"},
     {
         "steering.cli.given": "edit_options vector",
-        "steering.cli.anatomy": "columns shown_interference shown_circuit shown_modules command",
+        "steering.cli.anatomy": "columns shown_interference shown_analogy shown_circuit shown_modules command",
         "steering.cli.workbench": "command",
     },
     {"steering.cli": "layer_sweep agents compare films probes planning replicate app __main__"},

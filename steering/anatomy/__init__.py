@@ -1,4 +1,4 @@
-"""What the cheese vector is made of: angles between the vectors of cells."""
+"""What the cheese vector is made of: its parts, and angles between the vectors of cells."""
 
 from envs.lazy import lazy_exports
 

@@ -17,6 +17,7 @@ from steering.anatomy import gram
 from steering.anatomy.part import Asked, Pass, Rows
 from steering.interventions.hooks import HookedPolicy
 from steering.interventions.sites import Site
+from steering.statistics import bootstrap
 from steering.statistics.seeding import generator
 
 CELLS = 64  # of a level
@@ -117,6 +118,25 @@ def with_cheese_on(maze: Maze, cells: Sequence[Cell]) -> np.ndarray:
     return np.concatenate([each.observations(start) for each in shown])
 
 
+def effective_of(policy: Policy, maze: Maze, *, sites: Sequence[Site], seed: int) -> dict[str, float | None]:
+    """Return the effective dimension of the activations by site, over states of the mouse without the cheese.
+
+    Args:
+        policy: whose activations are read.
+        maze: the level.
+        sites: where.
+        seed: of the states, at most :data:`STATES` of them.
+
+    Returns:
+        1 or more; None where it is not defined.
+    """
+    blank = maze.without_cheese()
+    rng = generator(seed, maze.level or 0, "states without the cheese", 0)
+    states = [blank.states[i] for i in sorted(rng.permutation(len(blank.states))[:STATES])]
+    seen = activations_of(policy, blank.observations(states), sites)
+    return {name: bootstrap.defined(gram.effective_dimension(inner_products(values))) for name, values in seen.items()}
+
+
 def interference_row(policy: Policy, maze: Maze, *, sites: Sequence[Site], seed: int) -> InterferenceRow:
     """Return what the cheese vectors of the cells of one level have to do with one another, site by site.
 
@@ -127,11 +147,8 @@ def interference_row(policy: Policy, maze: Maze, *, sites: Sequence[Site], seed:
         seed: of the cells, the states and the sets drawn.
     """
     cells = drawn_cells(maze, seed)
-    blank = maze.without_cheese()
-    rng = generator(seed, maze.level or 0, "states without the cheese", 0)
-    states = [blank.states[i] for i in sorted(rng.permutation(len(blank.states))[:STATES])]
     with_cheese = activations_of(policy, with_cheese_on(maze, cells), sites)
-    without = activations_of(policy, blank.observations(states), sites)
+    effective = effective_of(policy, maze, sites=sites, seed=seed)
     found = {}
     for site in sites:
         seen = with_cheese[site.name].to(torch.float64)
@@ -142,7 +159,7 @@ def interference_row(policy: Policy, maze: Maze, *, sites: Sequence[Site], seed:
             site.size,
             drawn,
             scale=float(seen[0] @ seen[0]),
-            effective=gram.effective_dimension(inner_products(without[site.name])),
+            effective=effective[site.name],
         )
     return InterferenceRow(found)
 
@@ -162,7 +179,7 @@ def site_row(
     rng: np.random.Generator,
     *,
     scale: float = 0.0,
-    effective: float = float("nan"),
+    effective: float | None = None,
 ) -> SiteRow:
     """Return the angles between vectors, and how many of them their sum tells.
 
@@ -172,7 +189,7 @@ def site_row(
         dimension: numbers in a vector.
         rng: draws the sets, and random directions to compare with.
         scale: squared length to which theirs are compared: far below is rounding.
-        effective: effective dimension of the site, NaN for none.
+        effective: effective dimension of the site, None for none.
     """
     kept = gram.with_direction(products, scale)
     products, places = products[np.ix_(kept, kept)], np.array(cells)[kept].reshape(-1, 2)
@@ -184,7 +201,7 @@ def site_row(
         centred=_angles(_centred_cosines(products)),
         distances=_by_distance(cosines, apart),
         sets=_sets(products, dimension, rng),
-        effective=None if np.isnan(effective) else effective,
+        effective=effective,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,7 +20,8 @@ from steering.anatomy.interference import (
     InterferenceRow,
     SiteRow,
 )
-from steering.anatomy.part import Asked, Part, Rows
+from steering.anatomy.mean_vectors import OVER_LEVELS, MeanRow
+from steering.anatomy.part import ONCE, Asked, Part, Rows
 from steering.records.anatomy.interference_site import (
     LARGEST,
     MEDIAN,
@@ -27,6 +29,7 @@ from steering.records.anatomy.interference_site import (
     ByDistance,
     Compared,
     InterferenceSite,
+    MeanVectors,
     SetsRead,
 )
 from steering.records.probes import Estimate
@@ -34,10 +37,16 @@ from steering.records.sites import SiteFacts, site_facts
 from steering.statistics import bootstrap
 
 Chance = Callable[[int, float], float]  # (vectors, dimension) -> what chance predicts
+Ends = Callable[[np.ndarray, int], tuple[float | None, float | None, float | None]]
+"""Function of a statistic (as it is first, then of each resample) and the number of mazes: value, low and high end."""
 
 
 def interference_site(
-    facts: SiteFacts, size: int, rows: Sequence[InterferenceRow], samples: np.ndarray
+    facts: SiteFacts,
+    size: int,
+    rows: Sequence[InterferenceRow],
+    samples: np.ndarray,
+    ends: Ends = bootstrap.with_ends,
 ) -> InterferenceSite:
     """Return what the angles of all levels at one site come to.
 
@@ -46,38 +55,35 @@ def interference_site(
         size: numbers in one of its vectors.
         rows: of the levels.
         samples: weights of the levels, those as they are first, ``float64[1 + draws, n]``.
+        ends: makes the intervals.
     """
     found = [row.sites[facts.name] for row in rows]
     effective = np.array([np.nan if row.effective is None else row.effective for row in found])
     cells = np.array([row.cells for row in found])
     distances = [
-        _distance(low, high, [row.distances[k] for row in found], samples)
+        _distance(low, high, [row.distances[k] for row in found], samples, ends)
         for k, (low, high) in enumerate(itertools.zip_longest(DISTANCES, DISTANCES[1:]))
     ]
     return InterferenceSite(
         **vars(facts),
         dimension=size,
-        effective=_mean(effective, samples),
+        effective=_mean(effective, samples, ends),
         cells=float(cells.mean()),
         could_be_orthogonal=bool((cells <= size).all()),
         bound=_bound(cells, np.full(len(cells), float(size))),
         bound_effective=_bound(cells, effective),
-        raw=_compared([row.raw for row in found], cells, size, effective, samples, less_mean=False),
-        centred=_compared([row.centred for row in found], cells, size, effective, samples, less_mean=True),
+        raw=_compared([row.raw for row in found], cells, size, effective, samples, ends, less_mean=False),
+        centred=_compared([row.centred for row in found], cells, size, effective, samples, ends, less_mean=True),
         distances=tuple(distances),
-        sets=tuple(_sets(found, k, samples) for k in range(len(found[0].sets))),
+        sets=tuple(_sets(found, k, samples, ends) for k in range(len(found[0].sets))),
     )
 
 
-def _estimate(values: np.ndarray, mazes: int) -> Estimate:
-    return Estimate(*bootstrap.with_ends(values, mazes))
-
-
-def _mean(values: np.ndarray, samples: np.ndarray) -> Estimate:
+def _mean(values: np.ndarray, samples: np.ndarray, ends: Ends) -> Estimate:
     """Return the mean over the mazes in which it is defined."""
     known = ~np.isnan(values)
     sums = samples @ np.where(known, values, 0.0)
-    return _estimate(bootstrap.quotient(sums, samples @ known.astype(float)), int(known.sum()))
+    return Estimate(*ends(bootstrap.quotient(sums, samples @ known.astype(float)), int(known.sum())))
 
 
 def _root_mean(squares: np.ndarray, pairs: np.ndarray, samples: np.ndarray) -> np.ndarray:
@@ -97,6 +103,7 @@ def _compared(
     size: int,
     effective: np.ndarray,
     samples: np.ndarray,
+    ends: Ends,
     *,
     less_mean: bool,
 ) -> tuple[Compared, ...]:
@@ -126,9 +133,11 @@ def _compared(
             ratio = bootstrap.quotient(samples @ np.where(known, values, 0.0), samples @ (expected * of_known))
             predicted = bootstrap.quotient(expected @ of_known, of_known.sum())
             ratio, predicted = (np.sqrt(ratio), np.sqrt(predicted)) if root else (ratio, predicted)
-            sides.append((bootstrap.defined(predicted), _estimate(ratio, int(known.sum()))))
+            sides.append((bootstrap.defined(predicted), Estimate(*ends(ratio, int(known.sum())))))
         (random, ratio_), (random_effective, ratio_effective) = sides
-        return Compared(what, _estimate(measured, int(some.sum())), random, ratio_, random_effective, ratio_effective)
+        return Compared(
+            what, Estimate(*ends(measured, int(some.sum()))), random, ratio_, random_effective, ratio_effective
+        )
 
     squares, medians, largest = (
         np.array([getattr(each, name) for each in angles]) for name in ("squares", "median", "largest")
@@ -140,26 +149,48 @@ def _compared(
     )
 
 
-def _distance(low: int, high: int | None, parts: Sequence[DistancePart], samples: np.ndarray) -> ByDistance:
+def _distance(low: int, high: int | None, parts: Sequence[DistancePart], samples: np.ndarray, ends: Ends) -> ByDistance:
     pairs, squares = (np.array([getattr(part, name) for part in parts], dtype=float) for name in ("pairs", "squares"))
-    rms = _estimate(_root_mean(squares, pairs, samples), int((pairs > 0).sum()))
+    rms = Estimate(*ends(_root_mean(squares, pairs, samples), int((pairs > 0).sum())))
     return ByDistance(low, high, int(pairs.sum()), rms)
 
 
-def _sets(found: Sequence[SiteRow], k: int, samples: np.ndarray) -> SetsRead:
+def _sets(found: Sequence[SiteRow], k: int, samples: np.ndarray, ends: Ends) -> SetsRead:
     parts = [row.sets[k] for row in found]
     sets, right, random = (np.array([getattr(p, n) for p in parts], dtype=float) for n in ("sets", "right", "random"))
     mazes = int((sets > 0).sum())
-    shares = [_estimate(bootstrap.quotient(samples @ each, samples @ sets), mazes) for each in (right, random)]
+    shares = [Estimate(*ends(bootstrap.quotient(samples @ each, samples @ sets), mazes)) for each in (right, random)]
     return SetsRead(parts[0].size, int(sets.sum()), *shares)
 
 
+def means_of(facts: SiteFacts, size: int, row: MeanRow) -> MeanVectors | None:
+    """Return what the angles between the means of cells at one site come to; None without means."""
+    if not row.sites:
+        return None
+    found = row.sites[facts.name]
+    rows = [InterferenceRow({facts.name: angles}) for angles in found.angles]
+    site = interference_site(facts, size, rows, np.eye(len(rows)), lambda values, _: bootstrap.jackknifed(values))
+    repeats = np.array([np.nan if value is None else value for value in found.repeats])
+    return MeanVectors(
+        cells=row.cells,
+        levels=row.levels,
+        repeats=Estimate(*bootstrap.jackknifed(repeats)),
+        raw=site.raw,
+        centred=site.centred,
+        distances=site.distances,
+        sets=site.sets,
+    )
+
+
 def _summarize(asked: Asked, rows: Sequence[Rows]) -> tuple[InterferenceSite, ...]:
-    (within,) = rows
+    within, means = rows
     found = [within[level] for level in asked.settings.levels]
-    facts = zip(site_facts(asked.sites), asked.sites, strict=True)
-    return tuple(interference_site(known, site.size, found, asked.samples) for known, site in facts)
+    sites = []
+    for known, site in zip(site_facts(asked.sites), asked.sites, strict=True):
+        one = interference_site(known, site.size, found, asked.samples)
+        sites.append(replace(one, means=means_of(known, site.size, means[ONCE])))
+    return tuple(sites)
 
 
-PART = Part((WITHIN,), _summarize, frames=CELLS + STATES)
+PART = Part((WITHIN, OVER_LEVELS), _summarize, frames=CELLS + STATES)
 """The part ``interference``."""

@@ -146,6 +146,17 @@ FIGURES = {
         which vectors are in them. Grey: random directions, in as many dimensions as the site has (dotted) and as its
         activations use (dashed). {interferes}""",
     ),
+    "interference-means": (
+        "Whether a cell has one vector over levels, and how close those of two cells lie",
+        """Means over levels of the cheese vectors of {averaged_cells} cells of the picture. Grey: random directions,
+        in as many dimensions as the site has (dotted) and as its activations use (dashed). {averaged}""",
+    ),
+    "analogy": (
+        "Whether a cheese of another maze, added, is the cheese here",
+        """'A with cheese, less A, plus B' against every picture of B and the three inputs (Euclidean). Grey: B
+        alone, and a random vector as long. Middle: total variation to B with cheese, 1: as with it, 0: as without.
+        {analogies}""",
+    ),
     "circuit": (
         "How few channels carry the cheese",
         """Above: share of a site's channels in which subtraction gives half of the blindness that all channels give,
@@ -244,7 +255,7 @@ SECTIONS = {
     "trick": ("Does the trick work?", "blindness by layer, distance, position and threshold; the table of sites"),
     "place": ("Does it plan, and where is the cheese's effect?", "detours, and what each place in the picture carries"),
     "read": ("Can the next move be read?", "readouts at the mouse, probes, and what comes of writing a move"),
-    "made": ("What is the cheese vector made of?", "angles between the vectors of cells, and what a sum of them tells"),
+    "made": ("What is the cheese vector made of?", "angles between the vectors of cells, and analogies"),
     "examples": ("Three mazes", "where subtraction works as usual, best and worst"),
 }
 # The section of a figure by the first part of its name; without an entry it is about the trick.

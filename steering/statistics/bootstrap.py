@@ -267,6 +267,23 @@ def with_ends(values: np.ndarray, mazes: int) -> tuple[float | None, float | Non
     return defined(values[0]), defined(low), defined(high)
 
 
+def jackknifed(values: np.ndarray) -> tuple[float | None, float | None, float | None]:
+    """Return a statistic with its 95% interval by the jackknife (Tukey 1958), by Student's distribution.
+
+    Args:
+        values: of all mazes first, then with each of ``g`` groups of them left out, ``float[1 + g]``.
+
+    Returns:
+        The value, the low and the high end; None for what is not defined.
+    """
+    from scipy.special import stdtrit
+
+    left = values[1:]
+    error = np.sqrt((len(left) - 1) * np.mean((left - left.mean()) ** 2))
+    half = error * stdtrit(len(left) - 1, 1.0 - TAIL)
+    return defined(values[0]), defined(values[0] - half), defined(values[0] + half)
+
+
 def quotient(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
     """Return ``top / bottom``, NaN where ``bottom`` is not positive."""
     top, bottom = np.asarray(top, dtype=np.float64), np.asarray(bottom, dtype=np.float64)

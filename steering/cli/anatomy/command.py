@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from envs.errors import counted
+from steering.cli.anatomy.shown_analogy import show_analogy
 from steering.cli.anatomy.shown_circuit import show_circuit
 from steering.cli.anatomy.shown_interference import show_interference
 from steering.cli.anatomy.shown_modules import show_modules
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 commands = typer.Typer()
 SHOWN: Mapping[str, Callable[[AnatomySummary], None]] = {
     "interference": show_interference,
+    "analogy": show_analogy,
     "circuit": show_circuit,
     "modules": show_modules,
 }
@@ -52,6 +54,8 @@ def anatomy(
         str,
         typer.Option(
             help="all, or names separated by commas: interference (angles between the vectors of cells), "
+            "analogy (another maze's cheese added), "
+            "circuit (how few channels carry the cheese), "
             "modules (channels that cheese, walls and mouse move, and communities of channels)."
         ),
     ] = "all",
@@ -65,7 +69,7 @@ def anatomy(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """What the cheese vector is made of: the angles between the vectors of a maze's cells, site by site."""
+    """What the cheese vector is made of: angles, analogies, channels and modules, site by site."""
     from steering.anatomy.run import AnatomyOptions, run_anatomy
     from steering.records.anatomy.summary import PARTS
     from steering.sweep.artifacts import ANATOMY

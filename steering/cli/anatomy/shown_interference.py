@@ -30,3 +30,25 @@ def show_interference(found: AnatomySummary) -> None:
             f"{number(own.ratio_effective.value):>6}{number(four):>6}"
         )
     print(textwrap.fill(str(interference_caption(found)["interferes"]), 80))
+    _show_means(found)
+
+
+def _show_means(found: AnatomySummary) -> None:
+    """Print the same of means over levels."""
+    from steering.figures.anatomy.mean_figures import mean_caption, mean_sites
+
+    both = mean_sites(found)
+    if not both:
+        return
+    print(f"\nthe same of means over levels, of {both[0][1].cells} cells of the picture (same over levels:")
+    print("cosine of a cell's means over two halves of the levels)")
+    print(f"{'':<22}{'same over levels':>22}{'':>8}{'over':>8}{'over':>6}{'sums':>7}")
+    print(f"{'site':<22}{'(95% interval)':>22}{'cosine':>8}{'random':>8}{'eff.':>6}{'of 4':>7}")
+    for site, mean in both:
+        own = mean.raw[0]
+        four = next((part.right.value for part in mean.sets if part.size == 4), None)
+        print(
+            f"{short_site_name(site.name):<22}{ranged(mean.repeats, 2):>22}{number(own.measured.value, 3):>8}"
+            f"{number(own.ratio.value, 1):>8}{number(own.ratio_effective.value):>6}{number(four):>7}"
+        )
+    print(textwrap.fill(str(mean_caption(found)["averaged"]), 80))

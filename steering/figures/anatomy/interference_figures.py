@@ -36,17 +36,17 @@ def interference_figure(found: AnatomySummary) -> go.Figure | None:
         ("cheese vectors", _DARK, [site.raw[0] for site in sites]),
         ("less their mean", _LIGHT, [site.centred[0] for site in sites]),
     ):
-        _line(figure, sites, [_cut(row.measured) for row in rows], label, colour, 1)
+        draw_line(figure, sites, [cut(row.measured) for row in rows], label, colour, 1)
     for label, dash, values in (
         ("random directions", "dot", [site.interference.random for site in sites]),
         ("random, effective dimension", "dash", [site.interference.random_effective for site in sites]),
     ):
         ends = [Estimate(value, None, None) for value in values]
-        _line(figure, sites, [_cut(end) for end in ends], label, GREY, 1, dash)
+        draw_line(figure, sites, [cut(end) for end in ends], label, GREY, 1, dash)
     for size, colour in zip(SUMS, (_LIGHT, _DARK), strict=True):
         parts = [next(part for part in site.sets if part.size == size) for site in sites]
-        _line(figure, sites, [part.right for part in parts], f"sums of {size}", colour, 2, symbol="square")
-        _line(figure, sites, [part.random for part in parts], f"{size} random", GREY, 2, "dot", legend=False)
+        draw_line(figure, sites, [part.right for part in parts], f"sums of {size}", colour, 2, symbol="square")
+        draw_line(figure, sites, [part.random for part in parts], f"{size} random", GREY, 2, "dot", legend=False)
     shade_sites(figure, sites, panels=(1, 2))
     figure.update_yaxes(type="log", dtick=1, range=[-3, 0.3], row=1)
     figure.update_yaxes(range=[-0.05, 1.25], tickvals=[0, 0.5, 1], row=2)  # room for the marks of sites
@@ -60,14 +60,14 @@ def path_sites(found: AnatomySummary) -> list[InterferenceSite]:
     return [site for site in found.interference or () if site.trunk is not False and site.interference.random]
 
 
-def _cut(value: Estimate) -> Estimate:
+def cut(value: Estimate) -> Estimate:
     """Return a value with its interval cut at the lower edge of the logarithmic axis; below it there is no point."""
     if value.value is None or value.value < LEAST:
         return Estimate(None, None, None)
     return Estimate(value.value, None if value.low is None else max(value.low, LEAST), value.high)
 
 
-def _line(
+def draw_line(
     figure: go.Figure,
     sites: Sequence[InterferenceSite],
     values: Sequence[Estimate],
@@ -78,6 +78,7 @@ def _line(
     symbol: str = "circle",
     legend: bool = True,
 ) -> None:
+    """Draw one line over the sites, with intervals if it is solid."""
     main = dash == "solid"
     bars = interval_bars([e.value for e in values], [e.low for e in values], [e.high for e in values])
     figure.add_scatter(

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
+from steering.figures.anatomy.analogy_figures import analogy_caption, analogy_figure, analogy_table
 from steering.figures.anatomy.circuit_figures import circuit_caption, circuit_figure, circuit_table
 from steering.figures.anatomy.interference_figures import (
     interference_caption,
     interference_figure,
     interference_table,
 )
+from steering.figures.anatomy.mean_figures import mean_caption, mean_figure, mean_table
 from steering.figures.anatomy.modules_figures import (
     modules_figure,
     modules_table,
@@ -21,7 +23,7 @@ from steering.figures.anatomy.modules_figures import (
 )
 from steering.figures.anatomy.modules_words import modules_caption
 from steering.figures.tables import Table
-from steering.records.anatomy.summary import CIRCUIT, INTERFERENCE, MODULES, AnatomySummary
+from steering.records.anatomy.summary import ANALOGY, CIRCUIT, INTERFERENCE, MODULES, AnatomySummary
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,11 @@ class ShownPart:
 
 SHOWN: Mapping[str, ShownPart] = {
     INTERFERENCE: ShownPart(
-        {"interference": interference_figure}, {"interference": interference_table}, interference_caption
+        {"interference": interference_figure, "interference-means": mean_figure},
+        {"interference": interference_table, "interference-means": mean_table},
+        lambda found: {**interference_caption(found), **mean_caption(found)},
     ),
+    ANALOGY: ShownPart({"analogy": analogy_figure}, {"analogy": analogy_table}, analogy_caption),
     CIRCUIT: ShownPart({"circuit": circuit_figure}, {"circuit": circuit_table}, circuit_caption),
     MODULES: ShownPart(
         {"modules": modules_figure, "modules-training": modules_training_figure},

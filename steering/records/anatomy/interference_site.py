@@ -61,6 +61,26 @@ class SetsRead:
 
 
 @dataclass(frozen=True)
+class MeanVectors:
+    """The means over levels of the cheese vectors of cells of the picture. Intervals: groups of levels left out."""
+
+    cells: Positive
+    """Number of cells."""
+    levels: NonNegative
+    """Levels in which a cell is free, mean over cells."""
+    repeats: Estimate
+    """Cosine of a cell's means over two halves of the levels, mean over cells; 1: all levels have the same vector."""
+    raw: tuple[Compared, ...]
+    """Of the means: root mean square, median, largest."""
+    centred: tuple[Compared, ...]
+    """Of the means less their mean over cells."""
+    distances: tuple[ByDistance, ...]
+    """Of the means, by the distance between cells."""
+    sets: tuple[SetsRead, ...]
+    """What is read of sums, by the size of the set."""
+
+
+@dataclass(frozen=True)
 class InterferenceSite(SiteFacts):
     """A site, and the angles between the cheese vectors of a level's cells there."""
 
@@ -84,6 +104,8 @@ class InterferenceSite(SiteFacts):
     """Of the vectors, by the distance between cells."""
     sets: tuple[SetsRead, ...]
     """What is read of sums, by the size of the set."""
+    means: MeanVectors | None = None
+    """The same of means over levels; null: no two cells are free in enough levels, or an earlier version."""
 
     @property
     def interference(self) -> Compared:

@@ -8,14 +8,16 @@ from typing import Any
 
 from envs.stored.json_records import check_parts
 from envs.stored.ranges import Device, LevelSeed, Mode, Name, Positive, RandomSeed
+from steering.records.anatomy.analogy_site import AnalogySummary, analogy_parts
 from steering.records.anatomy.circuit_site import CircuitSite, circuit_parts
 from steering.records.anatomy.interference_site import InterferenceSite, interference_parts
 from steering.records.anatomy.modules import Modules, modules_parts
 from steering.records.sweep import CheckpointId
 
-INTERFERENCE, CIRCUIT, MODULES = "interference", "circuit", "modules"
+INTERFERENCE, ANALOGY, CIRCUIT, MODULES = "interference", "analogy", "circuit", "modules"
 CHECKS: Mapping[str, Callable[[Any, tuple[str, ...]], Iterator[tuple[str, object, object]]]] = {
     INTERFERENCE: interference_parts,
+    ANALOGY: analogy_parts,
     CIRCUIT: circuit_parts,
     MODULES: modules_parts,
 }
@@ -58,6 +60,8 @@ class AnatomySummary:
     """The settings."""
     interference: tuple[InterferenceSite, ...] | None = None
     """Angles between the vectors of cells, by site in depth order; null: not measured."""
+    analogy: AnalogySummary | None = None
+    """Analogies between mazes; null: not measured."""
     circuit: tuple[CircuitSite, ...] | None = None
     """How few channels carry the cheese, by site of the trunk in depth order; null: not measured."""
     modules: Modules | None = None

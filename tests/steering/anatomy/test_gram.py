@@ -18,7 +18,7 @@ PAIRS = MANY * (MANY - 1) / 2
 MAZES = 12
 
 
-def row_of(vectors: np.ndarray, effective: float = math.nan) -> SiteRow:
+def row_of(vectors: np.ndarray, effective: float | None = None) -> SiteRow:
     rng = np.random.default_rng(7)
     cells = [(i % 10, i // 10) for i in range(len(vectors))]
     return site_row(vectors @ vectors.T, cells, vectors.shape[1], rng, effective=effective)

@@ -16,8 +16,10 @@ from agents.networks.policy import MazePolicy
 from envs.errors import InputError
 from envs.maze import Maze
 from envs.stored.json_records import from_json, to_json
+from steering.anatomy.analogy.measure import AnalogyRow
 from steering.anatomy.interference import InterferenceRow, drawn_cells, interference_row
 from steering.anatomy.run import AnatomyOptions, run_anatomy
+from steering.figures.anatomy.analogy_figures import analogy_caption, analogy_figure
 from steering.figures.anatomy.interference_figures import interference_caption, interference_figure
 from steering.interventions.sites import find_site
 from steering.interventions.vectors import cheese_vector
@@ -28,13 +30,14 @@ from tests.helpers.command import mazesteer
 from tests.helpers.faults import MISSING, changed
 
 LEVELS, COUNT = "0:24", 7
+PARTS = ("interference", "analogy")
 SITES = "input,block2.res1.resadd,relufc"
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("anatomy") / "run"
-    words = ("anatomy", "region5", "--levels", LEVELS, "--sites", SITES, "--parts", "interference")
+    words = ("anatomy", "region5", "--levels", LEVELS, "--sites", SITES, "--parts", ",".join(PARTS))
     done = mazesteer(*words, "--out", str(out))
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
@@ -92,9 +95,9 @@ def test_typed_again_it_measures_nothing_and_a_missing_level_alone(
         (level,) = db.execute("SELECT max(level) FROM planning").fetchone()
         db.execute("DELETE FROM planning WHERE level = ?", (level,))
     told: list[tuple[int, int]] = []
-    options = AnatomyOptions("region5", again, LEVELS, sites=SITES, parts=("interference",))
+    options = AnatomyOptions("region5", again, LEVELS, sites=SITES, parts=PARTS)
     run_anatomy(options, lambda done, total: told.append((done, total)))
-    assert told[-1] == (1, 1)
+    assert told[-1] == (2, 2)
     assert (again / ANATOMY.file).read_bytes() == (run / ANATOMY.file).read_bytes()
     again_measured = "steering.anatomy.interference.interference_row"
     monkeypatch.setattr(again_measured, lambda *_, **__: pytest.fail("measured again"))
@@ -104,7 +107,7 @@ def test_typed_again_it_measures_nothing_and_a_missing_level_alone(
 
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"parts": ("interferense",)}, "--parts 'interferense': did you mean 'interference'"),
-    ({"parts": ("x",)}, "--parts 'x': known: interference, circuit, modules"),
+    ({"parts": ("x",)}, "--parts 'x': known: interference, analogy"),
     ({"parts": ()}, "--parts: name one or more of interference"),
     ({"sites": "block9"}, "no site 'block9'"),
     ({"levels": "0:4", "n_levels": 3}, "not both"),
@@ -129,6 +132,31 @@ def test_a_directory_of_another_agent_or_mode_is_refused(run: Path) -> None:
     assert (run / ANATOMY.file).read_bytes() == before
 
 
+def test_analogies_are_summed_over_mazes(run: Path) -> None:
+    found = read(run).analogy
+    assert found is not None
+    with sqlite3.connect(run / "results.sqlite") as db:
+        query = "SELECT measured FROM planning WHERE part = 'anatomy analogy' ORDER BY level"
+        rows = [from_json(text, AnalogyRow, "row", "x") for (text,) in db.execute(query)]
+    assert len(rows) == COUNT
+    for site in found.sites:
+        parts = [row.sites[site.name] for row in rows]
+        count = sum(part.analogies for part in parts)
+        assert site.analogies == count == sum(group.analogies for group in site.distances)
+        assert site.holds.value == pytest.approx(sum(part.ranks[0].first for part in parts) / count)
+        assert site.left.value == pytest.approx(sum(p.left for p in parts) / sum(p.whole for p in parts))
+        moves = [part.moves for part in parts if part.moves is not None]
+        share = 1 - sum(part.edited for part in moves) / sum(part.nothing for part in moves)
+        assert site.behaviour.value == pytest.approx(share, abs=1e-9)
+        nearest = vars(site.nearest).values()
+        assert sum(each.value or 0 for each in nearest) == pytest.approx(1) and site.nearest.target == site.holds
+        alone, random = site.ranks[3], site.ranks[6]
+        assert alone.top.value == 0 and (random.top.value or 0) < 0.1  # B is nearest to itself
+    picture, _, last = found.sites
+    assert (picture.holds.value or 0) > 0.5 > (last.holds.value or 0)
+    assert [trend.correlation.value for trend in found.trends] == [None] * 3  # of three sites
+
+
 def test_a_report_shows_it_beside_the_sweep(run: Path, sweep: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     shutil.copytree(sweep, out)
@@ -139,9 +167,18 @@ def test_a_report_shows_it_beside_the_sweep(run: Path, sweep: Path, tmp_path: Pa
     title = "How far the vectors of different cells are from orthogonal"
     assert title in page and title in (out / "report.html").read_text()
     site = found.interference[1]
-    (row,) = (line for line in page.splitlines() if line.startswith("| block2.res1.resadd | 8192 |"))
-    assert format_estimate(site.interference.ratio) in row
+    rows = [line for line in page.splitlines() if line.startswith("| block2.res1.resadd | 8192 |")]
+    assert any(format_estimate(site.interference.ratio) in line for line in rows)
     assert str(interference_caption(found)["interferes"]) in page
+    title = "Whether a cheese of another maze, added, is the cheese here"
+    assert title in page and title in (out / "report.html").read_text()
+    assert str(analogy_caption(found)["analogies"]) in " ".join(page.split())
+    assert found.analogy is not None
+    rows = [line for line in page.splitlines() if line.startswith("| block2.res1.resadd | 8192 |")]
+    assert any(format_estimate(found.analogy.sites[1].behaviour) in line for line in rows)
+    picture = analogy_figure(found)
+    assert picture is not None and sum(line.showlegend is not False for line in picture.data) <= 6
+    assert picture.data[0].y == tuple(site.holds.value for site in found.analogy.sites)
     figure = interference_figure(found)
     assert figure is not None
     curves = {(line.name, line.yaxis): line.y for line in figure.data}
@@ -156,6 +193,8 @@ def test_a_report_shows_it_beside_the_sweep(run: Path, sweep: Path, tmp_path: Pa
         (("settings", "parts"), [], "settings: any part"),
         (("interference",), None, "parts"),
         (("interference",), MISSING, "interference: sites"),
+        (("analogy", "sites", 0, "ranks", 0, "guess"), "x", "analogy, .*: ranks"),
+        (("analogy", "trends", 0, "what"), "x", "analogy: trends"),
         (("interference", 0, "raw", 0, "what"), "x", ".*: raw"),
         (("interference", 1, "distances", 0, "low"), 7, ".*: distances"),
         (("interference", 1, "sets", 0, "size"), 7, ".*: sets"),
