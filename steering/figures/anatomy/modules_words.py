@@ -44,13 +44,16 @@ def aligned_sentence(sites: Sequence[ModulesSite]) -> str:
 
 
 def shared_sentence(sites: Sequence[ModulesSite], other: str) -> str:
-    """Return where the cheese vectors lie in the same channels as those of another kind, and where in others."""
+    """Return where the cheese vectors lie in the same channels as those of another kind, and where in others.
+
+    Beyond chance over mazes (the interval) and over channels (``p``) alike.
+    """
     found = [each for site in sites for each in site.overlaps if (each.one, each.other) == (KINDS[0], other)]
-    known = [each.above_chance for each in found if each.above_chance.low is not None]
+    known = [each for each in found if each.above_chance.low is not None and each.p is not None]
     if not known:
         return f"Too few mazes to say whether the cheese and {MOVED[other]} move the same channels."
-    same = sum(part.low is not None and part.low > 0 for part in known)
-    apart = sum(part.high is not None and part.high < 0 for part in known)
+    same = sum((each.above_chance.low or 0.0) > 0 and (each.p or 0.0) <= RARE for each in known)
+    apart = sum((each.above_chance.high or 0.0) < 0 and (each.p or 0.0) >= 1 - RARE for each in known)
     return (
         f"The cheese and {MOVED[other]} move the same channels more than by chance at {same} of {len(known)}, "
         f"less than by chance at {apart}."

@@ -32,9 +32,9 @@ def about(value: float, width: float = 0.1) -> Estimate:
     return Estimate(value, value - width, value + width)
 
 
-def site(name: str, ratio: Estimate, above: Estimate = NONE) -> ModulesSite:
+def site(name: str, ratio: Estimate, above: Estimate = NONE, p: float = 0.5) -> ModulesSite:
     kind = KindEnergy("cheese", 8, about(5.8), 19.3, ratio, NONE, None, NONE, None, NONE)
-    pairs = tuple(Overlap(one, other, NONE, None, None, above, NONE, 0.1, None) for one, other in PAIRS)
+    pairs = tuple(Overlap(one, other, NONE, None, None, above, NONE, 0.1, p) for one, other in PAIRS)
     return ModulesSite(f"embedder.{name}", 1, (32, 4, 4), True, False, name, None, 32, (kind,), pairs)
 
 
@@ -65,13 +65,19 @@ def test_where_vectors_lie_along_few_channels() -> None:
 
 
 def test_where_kinds_share_channels() -> None:
-    sites = [site("a", NONE, about(0.5)), site("b", NONE, about(-0.5)), site("c", NONE, about(0.0)), site("d", NONE)]
+    sites = [
+        site("same", NONE, about(0.5), 0.01),
+        site("apart", NONE, about(-0.5), 0.99),
+        site("neither", NONE, about(0.0), 0.01),
+        site("few channels", NONE, about(0.5), 0.3),
+        site("no interval", NONE, p=0.01),
+    ]
     expected = (
-        "The cheese and the mouse move the same channels more than by chance at 1 of 3, less than by chance at 1."
+        "The cheese and the mouse move the same channels more than by chance at 1 of 4, less than by chance at 1."
     )
     assert shared_sentence(sites, "mouse") == expected
     assert (
-        shared_sentence([sites[3]], "walls")
+        shared_sentence([sites[-1]], "walls")
         == "Too few mazes to say whether the cheese and walls move the same channels."
     )
 
