@@ -66,7 +66,7 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"steering": "bench bench_films bench_device doctor"},
     {"steering.workflows": "progress live_chart outputs finished kept_vectors sweep_runs control"},
     {"steering.app": ""},
-    {"steering.app.session": "updates state fields context outcomes"},
+    {"steering.app.session": "updates state frames fields context outcomes"},
     {"steering.app.inside": "gradual heat channels curve causal rollouts"},
     {"steering.app.session": "library hello taken session"},
     {"steering.app.web": "frames guard pieces conversation server notebook widget"},

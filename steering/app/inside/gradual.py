@@ -10,7 +10,7 @@ import torch
 
 from agents.networks.policy import move_probabilities, to_input
 from steering.app.session.context import Context
-from steering.app.session.fields import world_of
+from steering.app.session.frames import world_of
 from steering.app.session.updates import Update
 from steering.interventions.hooks import Edit, HookedPolicy
 from steering.statistics.seeding import generator
@@ -69,7 +69,7 @@ class Pass:
 
     def __init__(self, context: Context, states: np.ndarray) -> None:
         self._hooked, self._network = HookedPolicy(context.policy.net), context.network
-        self._x = to_input(context.fields.frames(context.maze, states))
+        self._x = to_input(context.fields.frames.of(context.maze, states))
         self._values = None if self._network is None else self._network.clean(self._x)
 
     def moves(self, site: str, edit: Edit, rows: np.ndarray | None = None) -> np.ndarray:

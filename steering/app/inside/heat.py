@@ -51,7 +51,7 @@ def heat_updates(context: Context) -> Iterator[Update]:
 def _maps(context: Context, channel: int | None) -> dict[str, np.ndarray]:
     """Return the maps ``float64[h, w]`` of the clean run, the steered, and of the difference of the activations."""
     maze, name = context.maze, context.site.name
-    x = to_input(context.fields.frames(maze, np.array([maze.state_index(maze.mouse, maze.facing)])))
+    x = to_input(context.fields.frames.of(maze, np.array([maze.state_index(maze.mouse, maze.facing)])))
     hooked = HookedPolicy(context.policy.net)
     clean, steered = (hooked.run(x, edits.by_site(), [name])[2][name][0] for edits in (Intervention(), context.edits))
     parts = {"clean": clean, "steered": steered, "difference": steered - clean}

@@ -17,7 +17,8 @@ import numpy as np
 from agents.networks.policy import MazePolicy, device_of
 from envs.errors import InputError, nearest, shown
 from envs.maze import Maze
-from steering.app.session.fields import Field, Fields, Kept
+from steering.app.session.fields import Field, Fields
+from steering.app.session.frames import Kept
 from steering.app.session.state import WorkbenchState
 from steering.experiments.edit_fields import TAKEN
 from steering.experiments.edit_text import EditText
@@ -29,7 +30,7 @@ from steering.interventions.partial import PartialNetwork
 from steering.interventions.sites import Site, find_site
 from steering.interventions.vectors import SteeringVector
 
-FIRST, CHUNK = 8, 24  # states in the first chunk, and in those after it
+FIRST, CHUNK = 8, 32  # states in the first chunk, and in those after it
 MOST_TAKEN = 2**25  # bytes of the vectors kept
 MOST_FOUND = 2**27  # of what is found out step by step
 SUFFIX = ".safetensors"

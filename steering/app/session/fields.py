@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections import OrderedDict
-from collections.abc import Hashable
-from typing import Generic, TypeVar
 
 import numpy as np
 import torch
@@ -21,53 +18,21 @@ from agents.networks.policy import Policy, move_probabilities, to_input
 from envs.actions import N_MOVES
 from envs.errors import InputError
 from envs.maze import Maze
+from steering.app.session.frames import Frames, Kept, world_of
 from steering.experiments.exact import StatePolicy
 from steering.interventions.edits import Intervention
 from steering.interventions.hooks import HookedPolicy
 from steering.interventions.partial import CleanValues, PartialNetwork
 
 MOST_FIELDS = 2**24  # bytes kept of a session's fields: some 500 of the largest maze
-MOST_FRAMES = 2**26  # of pictures: 8 of the largest maze
 MOST_VALUES = 3 * 2**26  # of activations that suffixes read
 
-V = TypeVar("V")
 _LOCKS: weakref.WeakKeyDictionary[nn.Module, threading.Lock] = weakref.WeakKeyDictionary()
 
 
 def lock_of(net: nn.Module) -> threading.Lock:
     """Return the lock that sessions of one network hold while they use it: hooks are seen by all."""
     return _LOCKS.setdefault(net, threading.Lock())
-
-
-def world_of(maze: Maze) -> Hashable:
-    """Return all of a maze that a field depends on: not where the mouse starts."""
-    return maze.walls, maze.cheese, maze.mode, maze.theme
-
-
-class Kept(Generic[V]):
-    """Values by key, of so many bytes at most; those used last stay."""
-
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self.size = 0
-        self._items: OrderedDict[Hashable, tuple[V, int]] = OrderedDict()
-
-    def get(self, key: Hashable) -> V | None:
-        """Return the value of a key; None: it is not there."""
-        if key not in self._items:
-            return None
-        self._items.move_to_end(key)
-        return self._items[key][0]
-
-    def put(self, key: Hashable, value: V, size: int) -> V:
-        """Keep a value of ``size`` bytes, and return it; others are let go to make room."""
-        self.size -= self._items.pop(key)[1] if key in self._items else 0
-        if size <= self.most:
-            self._items[key] = value, size
-            self.size += size
-        while self.size > self.most:
-            self.size -= self._items.popitem(last=False)[1][1]
-        return value
 
 
 class Field:
@@ -131,7 +96,7 @@ class Fields:
         except InputError:
             self.network = None
         self._fields: Kept[Field] = Kept(MOST_FIELDS)
-        self._frames: Kept[tuple[np.ndarray, np.ndarray]] = Kept(MOST_FRAMES)
+        self.frames = Frames()
         self._rows: Kept[_Rows] = Kept(MOST_VALUES)
 
     def field(self, maze: Maze, edits: Intervention | None = None) -> Field:
@@ -158,7 +123,7 @@ class Fields:
         missing = which[~clean.known[which] | (~edited.known[which] & ~kept[which] & bool(edits.edits))]
         part: CleanValues | None = None
         if len(missing):
-            x = to_input(self.frames(maze, missing))
+            x = to_input(self.frames.of(maze, missing))
             logits, values, part = self.network.passed(x, edits.sites)
             clean.put(missing, logits, values)
             if part is not None:
@@ -170,12 +135,12 @@ class Fields:
         elif part is not None:  # too much to be kept, so that all that is asked was missing
             read = _taken(part, np.flatnonzero(np.isin(missing, asked)))
         else:
-            read = self.network.clean(to_input(self.frames(maze, asked)))
+            read = self.network.clean(to_input(self.frames.of(maze, asked)))
         edited.put(asked, *self.network.rerun(read, edits.by_site()))
 
     def _by_hooks(self, maze: Maze, edits: Intervention, which: np.ndarray, field: Field) -> None:
         if len(which):
-            x = to_input(self.frames(maze, which))
+            x = to_input(self.frames.of(maze, which))
             logits, values, _ = HookedPolicy(self.policy.net).run(x, edits.by_site())
             field.put(which, logits, values)
 
@@ -191,20 +156,6 @@ class Fields:
             rows = self._rows.put((world_of(maze), frozenset(edits.sites)), _Rows(states), size)
         rows.put(which, part)
         return rows
-
-    def frames(self, maze: Maze, which: np.ndarray) -> np.ndarray:
-        """Return the pictures of some states: ``uint8[m, 64, 64, 3]``."""
-        found = self._frames.get(world_of(maze))
-        if found is None:
-            states = len(maze.states)
-            made = np.zeros((states, 64, 64, 3), dtype=np.uint8), np.zeros(states, dtype=bool)
-            found = self._frames.put(world_of(maze), made, made[0].nbytes)
-        pictures, known = found
-        missing = which[~known[which]]
-        if len(missing):
-            pictures[missing] = maze.observations([maze.states[k] for k in missing])
-            known[missing] = True
-        return pictures[which]
 
 
 def _taken(values: CleanValues, which: np.ndarray) -> CleanValues:

@@ -10,7 +10,7 @@ from envs import chain
 from envs.maze import State
 from envs.shown.displays import png_bytes
 from steering.app.session.context import Context
-from steering.app.session.fields import Kept
+from steering.app.session.frames import Kept
 from steering.app.session.state import Panel
 from steering.app.session.updates import Update, floats, integers, octets
 from steering.experiments.outcome import OUTCOME_FIELDS, Evaluation, Outcome
