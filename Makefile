@@ -45,6 +45,7 @@ test: lint
 bench: setup
 	@$(BIN)/python -m steering.bench
 	@$(BIN)/python -m steering.bench_films
+	@$(BIN)/python -m steering.bench_workbench
 
 GALLERY := docs/images/gallery
 FILM := $(BIN)/mazesteer video --level 26 --crop --size 200 --horizon 24

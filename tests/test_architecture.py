@@ -69,6 +69,7 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"steering.app.session": "updates state frames fields context outcomes"},
     {"steering.app.inside": "gradual heat channels curve causal rollouts"},
     {"steering.app.session": "library hello taken session"},
+    {"steering": "bench_workbench"},
     {"steering.app.web": "frames guard pieces conversation server notebook widget"},
     {"steering.cli": "options"},
     {

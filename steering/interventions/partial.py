@@ -22,6 +22,7 @@ from steering.interventions.hooks import Edits, by_full_name, checked_edit
 from steering.interventions.sites import INPUT, find_site
 
 CleanValues = dict[fx.Node, Any]
+MOST_PLANS = 1_024  # kept: a user's stacks of edits have more sets of sites than memory
 
 
 class PartialNetwork:
@@ -194,6 +195,8 @@ class PartialNetwork:
         """Return the nodes to visit in order, each with whether it depends on one before it (else only edited)."""
         found = self._plans.get(edited)
         if found is None:
+            if len(self._plans) >= MOST_PLANS:
+                self._plans.clear()
             dirty: set[fx.Node] = set()
             found = self._plans[edited] = []
             for node in self.graph.graph.nodes:

@@ -36,7 +36,7 @@ def fields_of(updates: Iterable[Update], states: int) -> dict[str, StatePolicy]:
     """Put the chunks of each panel together; every state must come, and once."""
     found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     for update in updates:
-        if update.type == "field":
+        if update.type == "field" and len(update.arrays["states"]):
             rows = update.arrays["states"]
             probabilities, values = found.setdefault(
                 update.facts["panel"], (np.full((states, 5), np.nan), np.full(states, np.nan))

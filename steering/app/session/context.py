@@ -18,7 +18,7 @@ from agents.networks.policy import MazePolicy, device_of
 from envs.errors import InputError, nearest, shown
 from envs.maze import Maze
 from steering.app.session.fields import Field, Fields
-from steering.app.session.frames import Kept
+from steering.app.session.frames import Kept, start_of
 from steering.app.session.state import WorkbenchState
 from steering.experiments.edit_fields import TAKEN
 from steering.experiments.edit_text import EditText
@@ -155,7 +155,7 @@ class Contexts:
     def _made(self, text: EditText, maze: Maze, site: Site) -> Intervention:
         """Return what a text means in a maze; its vector is taken once, whatever its coefficient."""
         unit = dataclasses.replace(text, coefficient=1.0)
-        key = unit, maze, text.fixed or site.name
+        key = unit, start_of(maze), text.fixed or site.name
         made = self._taken.get(key)
         if made is None:
             made = unit.on(self.policy, maze, site.name)

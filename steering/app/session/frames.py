@@ -23,6 +23,11 @@ def world_of(maze: Maze) -> Hashable:
     return maze.walls, maze.cheese, maze.mode, maze.theme
 
 
+def start_of(maze: Maze) -> Hashable:
+    """Return all of a maze that anything depends on, without the maze itself and what it has worked out."""
+    return world_of(maze), maze.mouse, maze.facing, maze.level
+
+
 class Kept(Generic[V]):
     """Values by key, of so many bytes at most; those used last stay."""
 

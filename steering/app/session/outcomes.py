@@ -10,7 +10,7 @@ from envs import chain
 from envs.maze import State
 from envs.shown.displays import png_bytes
 from steering.app.session.context import Context
-from steering.app.session.frames import Kept
+from steering.app.session.frames import Kept, start_of
 from steering.app.session.state import Panel
 from steering.app.session.updates import Update, floats, integers, octets
 from steering.experiments.outcome import OUTCOME_FIELDS, Evaluation, Outcome
@@ -42,11 +42,11 @@ class Pictures:
     def of(self, context: Context) -> bytes:
         """Return the picture of a maze with the mouse at its start."""
         maze = context.maze
-        found = self._kept.get(maze)
+        found = self._kept.get(start_of(maze))
         if found is None:
             (frame,) = maze.observations([State(maze.mouse, maze.facing)], human=True)
             found = png_bytes(frame, quick=True)
-            self._kept.put(maze, found, len(found))
+            self._kept.put(start_of(maze), found, len(found))
         return found
 
 

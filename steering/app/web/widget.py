@@ -57,4 +57,5 @@ def Workbench(
     if level is not None:
         maze = Maze.from_level(level, mode_for(mode, policy.name, policy.card))
         state["maze"] = to_plain(MazeText.of(maze))
-    return WorkbenchWidget(lambda: Session(policy, run=sweep, start=place), state)
+    name = agent if isinstance(agent, str) else None
+    return WorkbenchWidget(lambda: Session(policy, run=sweep, start=place, checkpoint=name), state)

@@ -11,7 +11,7 @@ import threading
 import webbrowser
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -61,9 +61,9 @@ def workbench(
 
         with doing("loading"):
             policy = on_device(load_policy(checkpoint, activation=activation, scale_pixels=scale_pixels), device)
-            start = Path.cwd()
-            Session(policy, run=run, start=start).hello()  # what is wrong with the run is said here
-        with _left_at_once(), serving(lambda: Session(policy, run=run, start=start), place, guard) as server:
+            given: dict[str, Any] = {"run": run, "start": Path.cwd(), "checkpoint": checkpoint}
+            Session(policy, **given).hello()  # what is wrong with the run is said here
+        with _left_at_once(), serving(lambda: Session(policy, **given), place, guard) as server:
             address = address_of(place, guard)
             if guard.token:
                 print(f"mazesteer: {host} lets other machines in; who has this address can use it", file=sys.stderr)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import itertools
 from collections.abc import Iterable
 
 import numpy as np
@@ -57,7 +58,7 @@ def test_what_was_kept_of_other_states_changes_no_number(policy: MazePolicy, lea
     opened = Maze.from_ascii("look: 26\n" + maze.to_ascii().replace("#", ".", 1))
     steps = [(maze, STACK[:1]), (cheese, STACK[:1]), (cheese, STACK), (turned, STACK[:2]), (opened, STACK)]
     for world, edits in steps:  # each is left after its first chunks
-        assert [update.type for update, _ in zip(session.work(state_of(world, edits, look=26)), range(3), strict=False)]
+        assert len(list(itertools.islice(session.work(state_of(world, edits, look=26)), 3))) == 3
     for world, edits in reversed(steps):
         check(list(session.work(state_of(world, edits, look=26))), policy, world, edits)
 
