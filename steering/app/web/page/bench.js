@@ -177,7 +177,7 @@ function makeBench(root, transport) {
       bench.view.linked ||= Boolean(held);
       return held || hello.state;
     } catch {
-      bench.tell("problem", { line: "The link holds no state that can be read; the page begins anew.", what: "state" });
+      bench.say("The link holds no state that can be read; the page begins anew.");
       return hello.state;
     }
   }

@@ -30,6 +30,11 @@ function buildBoard(bench) {
   };
   bench.onPaint(paint);
 
+  const pick = (cell) => {
+    bench.view.picking(cell);
+    bench.view.picking = null;
+    bench.say("");
+  };
   const place = (event) => {
     const box = canvas.getBoundingClientRect(), maze = bench.scene.picture?.maze;
     if (!maze || maze.dim !== bench.mazeNow().dim) return null;
@@ -41,8 +46,7 @@ function buildBoard(bench) {
     const found = event.button === 0 && place(event);
     if (!found || !found.cell) return;
     if (bench.view.picking) {
-      bench.view.picking(found.cell);
-      bench.view.picking = null;
+      pick(found.cell);
       return;
     }
     const maze = bench.mazeNow(), sprite = SPRITES.find((which) => sameCell(maze[which], found.cell));
@@ -96,8 +100,7 @@ function buildBoard(bench) {
       const next = [cell[0] + step[0], cell[1] + step[1]];
       if (inMaze(maze, next)) bench.point(bench.view.pointed ? next : cell);
     } else if (event.key === "Enter" && bench.view.picking) {
-      bench.view.picking(cell);
-      bench.view.picking = null;
+      pick(cell);
     } else if (act) {
       bench.point(cell);
       bench.alterMaze(act);

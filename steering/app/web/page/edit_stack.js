@@ -48,7 +48,8 @@ function buildEdits(bench) {
     rows.forEach((row, k) => row.update(state.edits[k]));
     none.hidden = state.edits.length > 0;
     presets.disabled = state.edits.length >= MOST_EDITS;
-    put(all, state.edits.some((edit) => edit.on) ? "All off" : "All on");
+    all.disabled = !state.edits.length;
+    put(all, state.edits.some((edit) => edit.on) || !state.edits.length ? "All off" : "All on");
     refill();
   });
   return make("section", { class: "mz-intervention", "aria-label": "Intervention" },

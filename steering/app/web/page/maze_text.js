@@ -61,7 +61,7 @@ function setFree(maze, cell, free) {
 function tidyMaze(text) {
   const rows = text.replaceAll("\r", "").split("\n").map((row) => row.trim()).filter((row) => row);
   const odd = rows.findIndex((row) => row.length !== rows.length);
-  if (!rows.length) throw new Error("The maze is empty: write its rows, top row first.");
+  if (rows.length < 3) throw new Error("A maze has at least three rows: write them from the top.");
   if (odd >= 0) throw new Error(`Row ${odd + 1} has ${rows[odd].length} signs and there are ${rows.length} rows: a maze is square.`);
   const strange = rows.join("").match(/[^#.MC]/);
   if (strange) throw new Error(`The sign ${JSON.stringify(strange[0])} means nothing: write # . M C.`);

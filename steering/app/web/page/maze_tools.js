@@ -22,8 +22,8 @@ function buildMazeTools(bench) {
     load("level", { level: Math.max((now ?? -step) + step, 0) });
   };
   const modes = choice("mode of the maze", ["hard", "easy"], "hard", (value) => {
-    bench.change((state) => { state.maze.mode = value; });
-    load("level", { level: bench.store.state.maze.level ?? null });
+    load("level", { level: bench.store.state.maze.level ?? null, mode: value });
+    modes.value = mode();
   });
   const library = choice("library of telling mazes", [["", "Library …"]], "", (value) => {
     const entry = bench.scene.hello.library[Number(value)];

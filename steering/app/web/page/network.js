@@ -56,6 +56,7 @@ function buildNetwork(bench) {
     if (!site) return;
     const value = readingOf(bench, bench.scene.hello.sites.indexOf(site));
     const facts = [site.shape.join("×"), site.trunk === false ? "branch" : "trunk", site.mark && `“${site.mark}”`, site.duplicate && "same as the site before"];
+    line.title = site.name;
     put(line, `${site.short} · ${facts.filter((fact) => fact).join(" · ")} · ${curveWords(bench)} ${decimals(value)}`);
   }
   return make("section", { class: "mz-networkpart", "aria-label": "Network" },

@@ -1,9 +1,11 @@
 // What the server has answered: the maze, the fields of each run, the readings inside the network.
 //
-// A new maze takes over the numbers of the old one cell by cell, as stale, until its own arrive: nothing goes blank.
+// A maze that was changed in some cells takes over the numbers of the old one cell by cell, as stale, until its own
+// arrive: nothing goes blank. Another maze begins blank.
 
 const RUNS = ["clean", "steered", "no_cheese"];
 const NONE = 0, STALE = 1, FRESH = 2;
+const MOST_CHANGED = 8;  // cells opened or walled, up to which a maze is the old one, changed
 const MOVES = 5;  // left, right, up, down, none
 
 function makeScene() {
@@ -32,6 +34,7 @@ function inherited(run, old, maze) {
     have: new Uint8Array(2 * maze.count), occupancy: null, outcome: null, settled: false,
   };
   if (!run || !old || old.dim !== maze.dim) return fresh;
+  if (maze.free.reduce((sum, free, at) => sum + (free !== old.free[at]), 0) > MOST_CHANGED) return fresh;
   const visits = run.occupancy ? new Float32Array(2 * maze.count) : null;
   maze.cells.forEach(([x, y], i) => {
     const from = old.index[y * old.dim + x];

@@ -4,6 +4,7 @@ const SLOW = { activations: "channels", causal: "causal", curve: "curve" };  // 
 
 function mount(root, transport) {
   root.classList.add("mz-root");
+  if (transport.notebook) root.dataset.lmSuppressShortcuts = "true";  // a notebook leaves the keys pressed here alone
   Object.assign(root.dataset, { ready: "false", connection: transport.state, theme: matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light" });
   const bench = makeBench(root, transport), keys = buildKeys();
   bench.turnLight = () => {
