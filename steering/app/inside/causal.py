@@ -8,16 +8,17 @@ import numpy as np
 
 from envs.chain import total_variation
 from envs.errors import InputError
-from envs.maze import State
+from envs.maze import Maze, State
 from steering.app.inside.gradual import gradual
 from steering.app.session.context import Context
 from steering.app.session.updates import Update, floats, problem
 from steering.interventions.partial import PartialNetwork
-from steering.interventions.places import BLOCKS
+from steering.interventions.places import BLOCKS, blocks_around
 from steering.interventions.sites import Site
 from steering.planning.located import Frames, PairRuns
 from steering.planning.measure import map_sites
 
+PLACES = ("cheese", "mouse", "route", "elsewhere", "all but the cheese")
 LEAST = 0.05  # total variation at the start that is enough to show
 ROUNDING = 1e-6  # total variation: up to it two moves are the same
 
@@ -27,7 +28,8 @@ def causal_updates(context: Context) -> Iterator[Update]:
 
     The maze without its cheese (A) runs with the activations that it has with the cheese (B) in one block at a time.
     The effect is the part of the way to B's next move that comes with the block: ``1 - TV(patched, B) / TV(A, B)``; 0
-    everywhere where the cheese changes nothing. The mouse stands where :func:`shown_state` says.
+    everywhere where the cheese changes nothing. The same of whole :func:`places`. The mouse stands where
+    :func:`shown_state` says.
     """
     if "causal" not in context.asked.asked:
         return
@@ -43,13 +45,28 @@ def causal_updates(context: Context) -> Iterator[Update]:
 def _steps(context: Context, network: PartialNetwork, sites: Sequence[Site]) -> Iterator[Update]:
     state = shown_state(context)
     runs = PairRuns(network, [Frames((context.bare, context.maze), state)])
-    blocks = np.eye(BLOCKS**2, dtype=bool).reshape(BLOCKS**2, 1, BLOCKS, BLOCKS)
-    apart = float(runs.apart[0])
+    blocks = np.eye(BLOCKS**2, dtype=bool).reshape(BLOCKS**2, BLOCKS, BLOCKS)
+    patches = np.concatenate([blocks, places(context.maze, state)])[:, None]
+    facts = {"names": PLACES, "apart": float(runs.apart[0]), "cell": list(state.cell), "facing": state.facing.label}
     for site in sites:
-        rest = runs.rest(site, blocks).reshape(BLOCKS, BLOCKS)
-        effect = 1 - rest / apart if apart > ROUNDING else np.zeros_like(rest)
-        facts = {"site": site.name, "apart": apart, "cell": list(state.cell), "facing": state.facing.label}
-        yield Update("causal", facts, {"effect": floats(effect)})
+        rest = runs.rest(site, patches)[:, 0]
+        effect = 1 - rest / runs.apart[0] if runs.apart[0] > ROUNDING else np.zeros_like(rest)
+        each, whole = effect[: BLOCKS**2].reshape(BLOCKS, BLOCKS), effect[BLOCKS**2 :]
+        yield Update("causal", {"site": site.name, **facts}, {"effect": floats(each), "places": floats(whole)})
+
+
+def places(maze: Maze, state: State) -> np.ndarray:
+    """Return the blocks of each of :data:`PLACES`: ``bool[5, 8, 8]``.
+
+    Those of ``planning``: cheese and mouse with a tile around, the ways from the mouse to the cheese and to the
+    top-right cell, and the rest. Where cheese and mouse are close, blocks of both are the cheese's.
+    """
+    assert maze.cheese is not None
+    cheese, mouse = (blocks_around(maze, [cell], 1) for cell in (maze.cheese, state.cell))
+    mouse &= ~cheese
+    goals = [goal for goal in (maze.cheese, maze.corner) if maze.connected(state.cell, goal)]
+    route = blocks_around(maze, [cell for goal in goals for cell in maze.path(state.cell, goal)]) & ~cheese & ~mouse
+    return np.stack([cheese, mouse, route, ~(cheese | mouse | route), ~cheese])
 
 
 def shown_state(context: Context) -> State:

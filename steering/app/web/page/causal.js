@@ -1,9 +1,16 @@
 // The causal map: what of the cheese's effect each block of the picture carries, site by site along the depth.
 
+// Whole places whose effect is drawn along the depth: name of the place, colours (light, dark), dashes.
+const PLACE_LINES = [
+  ["cheese", ["#0072B2", "#3BA3E0"], []],
+  ["mouse", ["#a34870", "#e48ab0"], [5, 3]],
+  ["all but the cheese", ["#555", "#bbb"], [2, 3]],
+];
+
 function buildCausal(bench) {
   const canvas = make("canvas", { class: "mz-heat", role: "img", "aria-label": "Effect of patching each block of the picture at this site" });
   const slider = make("input", { type: "range", min: 0, max: 0, step: 1, value: 0, class: "mz-slider mz-wide", "aria-label": "site of the causal map" });
-  const name = make("span", { class: "mz-number" }), told = make("p", { class: "mz-small mz-heatlabel" }), chart = make("canvas", { class: "mz-lines", role: "img", "aria-label": "Effect at the cheese and at the mouse along the depth" });
+  const name = make("span", { class: "mz-number" }), told = make("p", { class: "mz-small mz-heatlabel" }), chart = make("canvas", { class: "mz-lines", role: "img", "aria-label": "Effect of whole places along the depth" });
   const where = make("p", { class: "mz-small mz-heatlabel" }), strip = make("canvas", { class: "mz-strip", width: 120, height: 10 }), high = make("span", { class: "mz-number" });
   let playing = 0;
   const play = button("Play", () => toggle(), { name: "play the causal map along the depth", key: "space" });
@@ -51,37 +58,30 @@ function buildCausal(bench) {
     put(name, site.short);
     told.classList.toggle("mz-stale", scene.causalSeq !== bench.newest);
     put(high, decimals(most, 2));
-    put(told, `At the cheese ${decimals(effectAt(scene.maze, map, scene.maze.cheese))}, at the mouse ${decimals(effectAt(scene.maze, map, cell))} · ${list.length} sites`);
+    put(told, `Here the cheese's place carries ${decimals(placeOf(held(site), "cheese"))}, the mouse's ${decimals(placeOf(held(site), "mouse"))}, all but the cheese's ${decimals(placeOf(held(site), "all but the cheese"))}.`);
     put(where, `Mouse at (${cell.join(", ")}), looking ${facing}: the cheese changes its moves by ${decimals(apart)} (total variation).`);
-    paintLines(chart, list.map(mapOf), scene.maze, cell, Number(slider.value), most, bench.dark());
+    paintLines(chart, list.map(held), Number(slider.value), bench.dark());
   });
   return make("div", { class: "mz-part mz-two" },
     make("div", { class: "mz-mapside" }, make("div", { class: "mz-bar" }, play, slider), canvas,
       make("div", { class: "mz-bar" }, make("span", { class: "mz-number", text: ".00" }), strip, high)),
     make("div", { class: "mz-listside" }, make("h3", { text: "Where the cheese acts" }), make("div", { class: "mz-bar" }, name), where, told, chart,
-      make("p", { class: "mz-small" }, make("b", { class: "mz-at-cheese", text: "at the cheese" }), " and ", make("b", { class: "mz-at-mouse", text: "at the mouse" }), ", along the depth"),
-      make("p", { class: "mz-small", text: "The mouse sees the maze with its cheese and without it. At one site, one block of 8×8 pixels of the one is put into the other: the effect is how far the moves follow, from 0 to 1." })));
+      make("p", { class: "mz-small" }, "Whole places along the depth, from 0 to 1: ", make("b", { class: "mz-at-cheese", text: "the cheese's" }), " (solid), ", make("b", { class: "mz-at-mouse", text: "the mouse's" }), " (dashed), ", make("b", { class: "mz-at-rest", text: "all but the cheese's" }), " (dotted)."),
+      make("p", { class: "mz-small", text: "The mouse sees the maze without its cheese. At one site, one block of 8×8 pixels, or a place with a tile around it, is taken from the maze with the cheese: the effect is how far the moves follow, from 0 to 1." })));
 }
 
-// The largest effect of the blocks that a cell's tile touches.
-function effectAt(maze, map, cell) {
-  if (!cell) return null;
-  const size = 64 / maze.world, left = (cell[0] + maze.margin) * size, top = (maze.world - 1 - cell[1] - maze.margin) * size;
-  let most = -Infinity;
-  for (let row = Math.floor(top / 8); row <= Math.floor((top + size - 1e-6) / 8); row++) {
-    for (let column = Math.floor(left / 8); column <= Math.floor((left + size - 1e-6) / 8); column++) most = Math.max(most, map[8 * row + column]);
-  }
-  return most;
+function placeOf(update, name) {
+  return update.held.places[update.names.indexOf(name)];
 }
 
-function paintLines(canvas, maps, maze, mouse, now, most, dark) {
+function paintLines(canvas, updates, now, dark) {
   const width = canvas.clientWidth, height = canvas.clientHeight;
   if (!width) return;
   if (canvas.width !== 2 * width) [canvas.width, canvas.height] = [2 * width, 2 * height];
   const context = canvas.getContext("2d");
   context.setTransform(2, 0, 0, 2, 0, 0);
   context.clearRect(0, 0, width, height);
-  const x = (k) => 6 + ((width - 12) * k) / Math.max(maps.length - 1, 1), y = (value) => height - 5 - (height - 10) * Math.min(Math.max(value / most, 0), 1);
+  const x = (k) => 6 + ((width - 12) * k) / Math.max(updates.length - 1, 1), y = (value) => height - 5 - (height - 10) * Math.min(Math.max(value, 0), 1);
   context.strokeStyle = dark ? "#555" : "#ccc";
   context.lineWidth = 1;
   context.strokeRect(0.5, 0.5, width - 1, height - 1);
@@ -89,10 +89,10 @@ function paintLines(canvas, maps, maze, mouse, now, most, dark) {
   context.moveTo(x(now), 0);
   context.lineTo(x(now), height);
   context.stroke();
-  for (const [cell, colour, dashes] of [[maze.cheese, "#3BA3E0", []], [mouse, dark ? "#e48ab0" : "#C2608F", [5, 3]]]) {
+  for (const [place, colours, dashes] of PLACE_LINES) {
     context.beginPath();
-    maps.forEach((map, k) => context.lineTo(x(k), y(effectAt(maze, map, cell))));
-    context.strokeStyle = colour;
+    updates.forEach((update, k) => context.lineTo(x(k), y(placeOf(update, place))));
+    context.strokeStyle = colours[dark ? 1 : 0];
     context.lineWidth = 2;
     context.setLineDash(dashes);
     context.stroke();

@@ -15,7 +15,7 @@ from steering.films.heat_maps import heat_map
 from steering.interventions.edits import Intervention
 from steering.interventions.hooks import HookedPolicy
 from steering.interventions.sites import enumerate_sites, find_site
-from steering.planning.located import Shown, shown_cheese
+from steering.planning.located import Shown, patched, shown_cheese
 from steering.planning.maps import block_effects
 from steering.planning.measure import map_sites
 from tests.helpers.workbench import SITE, Understood
@@ -78,6 +78,21 @@ def test_causal_maps_are_the_effects_of_blocks(policy: MazePolicy, understood: U
         np.testing.assert_allclose(update.arrays["effect"], 1 - effects.rest[k, 0] / effects.apart[0], atol=1e-4)
     assert list(causal_updates(context)) == found, "they are kept"
     assert len(found) < len(enumerate_sites(policy.net)) and list(causal_updates(understood(level))) == []
+
+
+def test_whole_places_are_those_of_planning(policy: MazePolicy, maze: Maze, understood: Understood) -> None:
+    """Of a maze in which cheese and mouse are apart; beside them all blocks but the cheese's."""
+    sites, context = map_sites(policy), understood(maze, asked=("causal",))
+    shown = shown_cheese(maze, shown_state(context), np.random.default_rng(0))
+    assert shown is not None
+    found = list(causal_updates(context))
+    expected = patched(policy, [shown], sites)
+    for k, update in enumerate(found):
+        carried = 1 - expected.carried[k, :4, 0] / expected.apart[0]
+        np.testing.assert_allclose(update.arrays["places"][:4], carried, atol=1e-3)
+    np.testing.assert_allclose(found[0].arrays["places"], [1, 0, 0, 0, 0], atol=1e-3)
+    whole = found[-1].arrays["places"]
+    assert found[0].facts["names"][4] == "all but the cheese" and whole[4] != pytest.approx(0, abs=0.01)
 
 
 def test_causal_maps_are_of_the_start_where_the_cheese_matters_there(understood: Understood, maze: Maze) -> None:
