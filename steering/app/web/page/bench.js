@@ -1,11 +1,12 @@
 // The page's middle: holds the state, sends it, takes in what is answered, tells the parts. One a page or widget.
 
 const KEPT_SENT = 64;  // states sent whose answers may still come
+const FRAME = 15;  // milliseconds between two states sent
 const PATIENCE = 350;  // milliseconds until numbers that are not yet new are drawn faintly
 
 function makeBench(root, transport) {
   const heard = {}, painters = [], sent = new Map(), waiting = new Map();
-  let seq = 0, lastSent = "", fadeTimer = 0, greeted = false, changedAt = 0;
+  let seq = 0, lastSent = "", fadeTimer = 0, greeted = false, changedAt = 0, sentAt = -Infinity, planned = false;
   const bench = {
     root, transport, scene: makeScene(), done: -1, newest: -1, times: new Map(),
     view: { tab: "panels", run: "steered", pointed: null, curve: "none", faint: 1, picking: null, picture: true },
@@ -24,7 +25,8 @@ function makeBench(root, transport) {
   bench.say = (words, kind = "note") => bench.tell("said", { words, kind });
 
   // -- the state, out ------------------------------------------------------------------------
-  const flush = oncePerFrame(() => {
+  const sendState = () => {
+    planned = false;
     const text = JSON.stringify(bench.store.state);
     if (text === lastSent) changedAt = 0;
     if (text === lastSent || transport.state !== "open" || !greeted) return;
@@ -38,8 +40,17 @@ function makeBench(root, transport) {
     changedAt = 0;
     root.dataset.ready = "false";
     transport.send(encodeFrame({ type: "state", seq, state: bench.store.state }));
+    sentAt = performance.now();
     bench.tell("sent");
-  });
+  };
+  const sendLater = oncePerFrame(sendState);
+  // At most one state a frame: the first at once (when all that an event changes is changed), the next with the frame.
+  const flush = () => {
+    if (planned) return;
+    planned = true;
+    if (performance.now() - sentAt > FRAME) queueMicrotask(sendState);
+    else sendLater();
+  };
   const keepAddress = whenQuiet(() => {
     if (!transport.notebook) history.replaceState(null, "", `#${stateToHash(bench.store.settled)}`);
   }, 200);

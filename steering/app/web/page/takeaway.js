@@ -20,7 +20,7 @@ function buildTakeaway(bench) {
   };
   bench.on("done view", refresh);
   const copy = async (words, text) => bench.say((await copyText(text)) ? `${words} copied.` : "The browser does not allow it; select and copy by hand.");
-  bench.copyLink = () => copy("Link", `${location.href.split("#")[0]}#${stateToHash(bench.store.settled)}`);
+  bench.copyLink = () => bench.transport.notebook ? bench.say("In a notebook the state is the widget's: read and set its .state.") : copy("Link", `${location.href.split("#")[0]}#${stateToHash(bench.store.settled)}`);
   const vector = button("Vector file", async () => {
     try {
       const { name, held } = await bench.ask("vector");

@@ -87,7 +87,7 @@ function buildTop(bench, keys) {
   bench.on("connection", tellConnection);
   return make("header", { class: "mz-top" },
     make("strong", { text: "mazesteer" }), agent, line, linked,
-    undo, redo, button("Link", () => bench.copyLink(), { name: "copy the link", key: "l" }),
+    undo, redo, bench.transport.notebook ? null : button("Link", () => bench.copyLink(), { name: "copy the link", key: "l" }),
     button("◐", () => bench.turnLight(), { name: "light or dark", key: "d" }), button("Keys", () => keys.showModal(), { name: "list of keys", key: "?" }));
 }
 
