@@ -46,12 +46,14 @@ bench: setup
 	@$(BIN)/python -m steering.bench
 	@$(BIN)/python -m steering.bench_films
 	@$(BIN)/python -m steering.bench_workbench
+	@$(BIN)/python -m tests.helpers.workbench_bench
 
 GALLERY := docs/images/gallery
 FILM := $(BIN)/mazesteer video --level 26 --crop --size 200 --horizon 24
 gallery: setup
 	$(BIN)/mazesteer video --level 8 --conditions clean,subtract,no_cheese --crop --size 224 --horizon 64 \
 		--out docs/images/trick.gif
+	$(BIN)/python -m tests.helpers.workbench_film docs/images
 	$(BIN)/mazesteer field --level 8 --out docs/images/tutorials/field.png
 	$(FILM) --conditions clean,subtract,no_cheese --out $(GALLERY)/blinded.gif
 	$(FILM) --site block3.res2.resadd --out $(GALLERY)/too-deep.gif

@@ -20,9 +20,9 @@ Answer = tuple[dict[str, Any], dict[str, np.ndarray]]
 
 
 @contextlib.contextmanager
-def workbench(policy: MazePolicy, start: Path, guard: Guard | None = None) -> Iterator[str]:
+def workbench(policy: MazePolicy, start: Path, guard: Guard | None = None, port: int = 0) -> Iterator[str]:
     """The address of a server that is up inside; ``start`` is its directory."""
-    place = listening("127.0.0.1", 0)
+    place = listening("127.0.0.1", port)
     with serving(lambda: Session(policy, start=start), place, guard or Guard()):
         yield address_of(place, Guard())
 

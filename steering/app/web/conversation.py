@@ -8,9 +8,12 @@ import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Protocol
 
+from agents.networks.policy import MazePolicy
 from envs.errors import InputError
+from steering.app.session.session import Session
 from steering.app.session.updates import Update, problem
 from steering.app.web.frames import decode_message, encode
 
@@ -32,6 +35,28 @@ class Computing(Protocol):
 
     def ask(self, message: dict[str, Any]) -> Iterator[Update]:
         """Yield the answer to a question."""
+
+
+def sessions(agent: MazePolicy, run: Path | None, start: Path, checkpoint: str | None) -> Callable[[], Session]:
+    """Return what makes a session for each page; a run is read once, here.
+
+    Args:
+        agent: the policy.
+        run: a run directory whose curves colour the network; None: none.
+        start: the directory that files may be read from and written to.
+        checkpoint: what the agent was loaded from, for texts that load it again; None: its name.
+
+    Raises:
+        InputError: for a run that is none, or one of another agent.
+    """
+    curves = Session(agent, run=run, start=start).curves
+
+    def begin() -> Session:
+        session = Session(agent, start=start, checkpoint=checkpoint)
+        session.curves = curves
+        return session
+
+    return begin
 
 
 class _Work:

@@ -45,17 +45,17 @@ def Workbench(
     from agents.checkpoints.zoo import load_policy
     from envs.maze import Maze
     from envs.stored.json_records import to_plain
-    from steering.app.session.session import Session
     from steering.app.session.state import MazeText
+    from steering.app.web.conversation import sessions
     from steering.app.web.notebook import WorkbenchWidget
 
     policy = load_policy(agent) if isinstance(agent, str) else agent
     place, sweep = Path(start).resolve(), None if run is None else Path(run)
     if not place.is_dir():
         raise InputError(f"Workbench: {str(start)[:80]!r} is no folder")
-    state = dict(Session(policy, run=sweep, start=place).hello().facts["state"])
+    begin = sessions(policy, sweep, place, agent if isinstance(agent, str) else None)
+    state = dict(begin().hello().facts["state"])
     if level is not None:
         maze = Maze.from_level(level, mode_for(mode, policy.name, policy.card))
         state["maze"] = to_plain(MazeText.of(maze))
-    name = agent if isinstance(agent, str) else None
-    return WorkbenchWidget(lambda: Session(policy, run=sweep, start=place, checkpoint=name), state)
+    return WorkbenchWidget(begin, state)

@@ -11,7 +11,7 @@ import threading
 import webbrowser
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -57,13 +57,12 @@ def workbench(
     with listening(host, port) as place:
         from agents.checkpoints.zoo import load_policy
         from agents.hardware import on_device
-        from steering.app.session.session import Session
+        from steering.app.web.conversation import sessions
 
         with doing("loading"):
             policy = on_device(load_policy(checkpoint, activation=activation, scale_pixels=scale_pixels), device)
-            given: dict[str, Any] = {"run": run, "start": Path.cwd(), "checkpoint": checkpoint}
-            Session(policy, **given).hello()  # what is wrong with the run is said here
-        with _left_at_once(), serving(lambda: Session(policy, **given), place, guard) as server:
+            begin = sessions(policy, run, Path.cwd(), checkpoint)
+        with _left_at_once(), serving(begin, place, guard) as server:
             address = address_of(place, guard)
             if guard.token:
                 print(f"mazesteer: {host} lets other machines in; who has this address can use it", file=sys.stderr)
