@@ -48,7 +48,7 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"steering.anatomy": "gram part interference mean_vectors interference_summary"},
     {
         "steering.anatomy.analogy": "pairs ranks behaviour measure summary",
-        "steering.anatomy.circuit": "states orders level rows choices measure overlap summary",
+        "steering.anatomy.circuit": "states orders level rows choices measure greedily overlap summary",
         "steering.anatomy.modules": "energy channels partition alignment network modules_summary",
     },
     {"steering.anatomy": "parts run"},

@@ -93,6 +93,29 @@ class Once:
         return {ONCE: functools.partial(self.measure, asked, before)}
 
 
+@dataclass(frozen=True)
+class EachSite:
+    """What is measured once for each site, of all levels together. Each site's row is kept when it is measured."""
+
+    row: type[Any]
+    """Record of a row; as JSON it has at most 3,000,000 characters."""
+    measure: Callable[[Asked, Site, Sequence[Rows]], Any]
+    """Function of what is asked, a site and the rows of the passes before, that returns the site's row."""
+    basis: Mapping[str, Any]
+    """Plain numbers and names that a row depends on besides the settings, such as a revision."""
+    name: str
+    """Name among the passes of its part."""
+    sites: Callable[[Sequence[Site]], Sequence[Site]]
+    """Function that picks the sites of this pass from all; a row is kept under its site's depth."""
+    of_all: bool = True
+    """Whether a row depends on which levels are measured."""
+
+    def work(self, asked: Asked, before: Sequence[Rows]) -> dict[int, Callable[[], Any]]:
+        """Return what makes the row of each site."""
+        wanted = self.sites(asked.sites)
+        return {site.depth: functools.partial(self.measure, asked, site, before) for site in wanted}
+
+
 def no_objection(policy: Policy, sites: Sequence[Site]) -> None:
     """Refuse nothing."""
 
@@ -101,7 +124,7 @@ def no_objection(policy: Policy, sites: Sequence[Site]) -> None:
 class Part:
     """One part of the anatomy, as it is measured."""
 
-    passes: Sequence[Pass | Once]
+    passes: Sequence[Pass | Once | EachSite]
     """Passes in their order; each is given the rows of those before."""
     summarize: Callable[[Asked, Sequence[Rows]], Any]
     """Function of what is asked and the rows of all passes, that returns the part's record in ``anatomy.json``."""
@@ -111,13 +134,13 @@ class Part:
     """Function that raises :class:`InputError` in one line for a network that the part cannot take."""
 
 
-def basis_of(step: Pass | Once, settings: AnatomySettings) -> str:
+def basis_of(step: Pass | Once | EachSite, settings: AnatomySettings) -> str:
     """Return the digest of all that a row depends on, besides its level, the agent and the device."""
     left = ("parts", "device") if step.of_all else ("parts", "device", "levels")
     shared = {name: value for name, value in to_plain(settings).items() if name not in left}
     return digest_of({**shared, **step.basis})
 
 
-def stored_as(part: str, step: Pass | Once) -> str:
+def stored_as(part: str, step: Pass | Once | EachSite) -> str:
     """Return the name under which the rows of a pass are kept."""
     return f"anatomy {part} {step.name}".rstrip()

@@ -5,6 +5,7 @@ The channels of a site are its first axis: feature maps, or the units of a layer
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 import numpy as np
@@ -48,6 +49,15 @@ class CircuitLevel:
         """The level's cheese vectors, by name of the site."""
         self.without = self._run(self._blank, {})
         """Move probabilities without the cheese, ``float64[n, 5]``."""
+
+    def narrowed(self, site: Site) -> CircuitLevel:
+        """Return the level with only what :meth:`subtracted` at one site needs of it in memory."""
+        found = copy.copy(self)
+        found.vectors = {site.name: self.vectors[site.name]}
+        if not isinstance(self._shown, Tensor) and self._partial is not None:
+            found._shown = self._partial.states(self._shown, site.name, torch.arange(len(self.weights)))
+        found._blank = found._shown
+        return found
 
     def _prepared(self, frames: np.ndarray) -> CleanValues | Tensor:
         x = to_input(frames)

@@ -68,14 +68,17 @@ def reached(curve: np.ndarray, at: Sequence[int], target: np.ndarray) -> np.ndar
     return found
 
 
-def greedy(channels: int, left: Distance) -> np.ndarray:
-    """Return channels in the order in which each leaves least beside those taken before it: ``int[c]``.
+def greedy(channels: int, left: Distance, most: int) -> np.ndarray:
+    """Return channels in the order in which each leaves least beside those taken before it: ``int[most]``.
 
-    It asks ``c (c + 1) / 2`` times where ranking asks ``c`` times.
+    Args:
+        channels: number of channels ``c``.
+        left: asked ``c + (c - 1) + ...`` times, where ranking asks ``c`` times.
+        most: number of channels at which to stop; at most all are taken.
     """
     taken = np.zeros(channels, dtype=bool)
     order: list[int] = []
-    while len(order) < channels:
+    while len(order) < min(channels, most):
         rest = np.flatnonzero(~taken)
         found = [left(taken | (np.arange(channels) == channel)) for channel in rest]
         order.append(int(rest[int(np.argmin(found))]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from envs.stored.ranges import Name, NonNegative, Number, Probability
+from envs.stored.ranges import Count, Name, NonNegative, Number, Probability
 from steering.anatomy.circuit.states import DrawnStates
 
 
@@ -88,6 +88,22 @@ class SetsRow:
 
     sites: dict[Name, SetsSite]
     """By name of the site."""
+
+
+@dataclass(frozen=True)
+class GreedyRow:
+    """Channels of one site, each taken because it leaves least beside those taken before it."""
+
+    order: tuple[Count, ...]
+    """The channels, the first taken first."""
+
+
+@dataclass(frozen=True)
+class GreedySetsRow:
+    """One level under the sets that were found greedily."""
+
+    sites: dict[Name, tuple[NonNegative, ...]]
+    """Distance to the policy without cheese with the vector subtracted in the first channels, by site and size."""
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ from torch import nn
 
 from agents.networks.policy import Policy
 from steering.anatomy.circuit import choices
+from steering.anatomy.circuit.greedily import GREEDY_PASSES
 from steering.anatomy.circuit.measure import PASSES, circuit_sites, outcome_levels
-from steering.anatomy.circuit.orders import checking_half, finding_half, sizes
+from steering.anatomy.circuit.orders import checking_half, finding_half, reached, sizes
 from steering.anatomy.circuit.overlap import overlap
-from steering.anatomy.circuit.rows import OutcomesRow, RemovedRow, SearchRow, SetsRow, SinglesRow
+from steering.anatomy.circuit.rows import GreedySetsRow, OutcomesRow, RemovedRow, SearchRow, SetsRow, SinglesRow
 from steering.anatomy.circuit.states import MOST
 from steering.anatomy.part import Asked, Part, Rows
 from steering.interventions.sites import Site
@@ -34,6 +35,7 @@ def circuit_site(
     searched: tuple[Sequence[RemovedRow], Sequence[SearchRow]],
     measured: Sequence[SetsRow],
     outcomes: Sequence[OutcomesRow],
+    greedy: Sequence[GreedySetsRow],
     seed: int,
 ) -> CircuitSite:
     """Return what the rows of all levels come to at one site, but for its overlap with the site before.
@@ -45,6 +47,7 @@ def circuit_site(
         searched: rows of the finding half with channels removed: one by one, and in sets.
         measured: rows of sets, of the checking half.
         outcomes: exact outcomes, of some levels of the checking half.
+        greedy: rows of sets found greedily, of the checking half.
         seed: of the resamples.
     """
     name, channels = facts.name, facts.shape[0]
@@ -64,6 +67,10 @@ def circuit_site(
     kinds = {what: curve(what) for what in ("ranked", "norm", "random")}
     full = kinds["ranked"][:, -1]
     counts = {what: choices.shares_reached(values, channels) for what, values in kinds.items()}
+    most = len(greedy[0].sites.get(name, ())) if greedy else 0
+    taken = np.array([row.sites.get(name, ()) for row in greedy]).reshape(mazes, most)
+    kinds["greedy"] = np.full_like(kinds["ranked"], np.nan)  # beyond the most that are taken
+    kinds["greedy"][:, :most] = bootstrap.blindness(taken.T, clean, weights).T
     few = _weights(len(outcomes), seed, "circuit outcomes bootstrap")
     bare_first = np.array([row.no_cheese_first for row in outcomes])
     competent = np.array([row.sites[name].competence for row in outcomes]).reshape(-1, len(SHARES)).T
@@ -73,6 +80,7 @@ def circuit_site(
             estimate(counts["ranked"][k]),
             estimate(counts["norm"][k]),
             estimate(counts["random"][k]),
+            estimate(_within(kinds["greedy"], at, share * full, counts["ranked"][k])),
             estimate(bootstrap.competence(competent[k], bare_first, few), len(outcomes)),
         )
         for k, share in enumerate(SHARES)
@@ -122,6 +130,16 @@ def _weights(mazes: int, seed: int, what: str) -> np.ndarray:
     return np.vstack([np.ones(mazes), drawn])
 
 
+def _within(curves: np.ndarray, at: Sequence[int], target: np.ndarray, looked_for: np.ndarray) -> np.ndarray:
+    """Return the channels at which curves reach a target, infinite where they end below it: ``float64[1 + draws]``.
+
+    NaN where nothing is ``looked_for`` (NaN there too), and where there are no curves.
+    """
+    counts = reached(curves, at, target)
+    known = ~np.isnan(looked_for) & ~np.isnan(curves[:, 0])
+    return np.where(known, np.where(np.isnan(counts), np.inf, counts), np.nan)
+
+
 def _first_shared(first: np.ndarray, one: float | None, second: np.ndarray, other: float | None) -> Overlap | None:
     """Return what the first channels of two rankings have in common; None where there are none, or all."""
     if one is None or other is None or max(one, other) >= len(first):
@@ -148,11 +166,11 @@ def _summarize(asked: Asked, rows: Sequence[Rows]) -> tuple[CircuitSite, ...]:
 
     ranked = of(0, finding), of(0, checking)
     searched = of(1, finding), of(2, finding)
-    measured, outcomes = of(3, checking), of(4, outcome_levels(levels))
+    measured, outcomes, greedy = of(3, checking), of(4, outcome_levels(levels)), of(6, checking)
     sites = circuit_sites(asked.sites)
     found: list[CircuitSite] = []
     for facts, space in zip(site_facts(sites), channel_spaces(asked.policy, sites), strict=True):
-        site = circuit_site(facts, space, ranked, searched, measured, outcomes, asked.settings.seed)
+        site = circuit_site(facts, space, ranked, searched, measured, outcomes, greedy, asked.settings.seed)
         if found and found[-1].space == space:
             last = found[-1]
             orders = np.array(last.ranking), np.array(site.ranking)
@@ -162,5 +180,5 @@ def _summarize(asked: Asked, rows: Sequence[Rows]) -> tuple[CircuitSite, ...]:
     return tuple(found)
 
 
-PART = Part(PASSES, _summarize, frames=4 * MOST)
+PART = Part((*PASSES, *GREEDY_PASSES), _summarize, frames=4 * MOST)
 """The part ``circuit``."""

@@ -36,6 +36,7 @@ def circuit_figure(found: AnatomySummary) -> go.Figure | None:
     )
     for label, colour, pick in (
         ("ranked by effect alone", TRICK, lambda site: site.half.ranked),
+        ("found greedily", ABLE, lambda site: site.half.greedy),
         ("ranked by norm", VECTOR, lambda site: site.half.norm),
         ("random channels", GREY, lambda site: site.half.random),
     ):
@@ -87,7 +88,8 @@ def circuit_table(found: AnatomySummary) -> Table:
     sites = found.circuit or ()
     if not sites:
         return []
-    header = ["site", "channels", "full blindness", "for half", "for nine tenths", "half by norm", "half at random"]
+    header = ["site", "channels", "full blindness", "for half", "for nine tenths", "half greedily"]
+    header += ["half by norm", "half at random"]
     header += ["competence at half", "shared by halves (chance)", "shared with site before (chance)"]
     header += [f"removed to take {fall:.0%}" for fall in FALLS]
     rows = []
@@ -100,6 +102,7 @@ def circuit_table(found: AnatomySummary) -> Table:
                 format_estimate(site.full),
                 counted_channels(half.ranked),
                 counted_channels(most.ranked),
+                counted_channels(half.greedy),
                 counted_channels(half.norm),
                 counted_channels(half.random),
                 format_estimate(half.competence),
@@ -115,8 +118,10 @@ def counted_channels(count: Estimate) -> str:
     """Return a number of channels with its interval; a dash for none."""
     if count.value is None:
         return "–"
-    ends = "" if count.low is None or count.high is None else f" ({count.low:.0f} to {count.high:.0f})"
-    return f"{count.value:.0f}{ends}"
+    if count.low is None:
+        return f"{count.value:.0f}"
+    high = "more" if count.high is None else f"{count.high:.0f}"  # those taken greedily end
+    return f"{count.value:.0f} ({count.low:.0f} to {high})"
 
 
 def _shared(site: CircuitSite, pick: Callable[[CircuitSite], object]) -> str:
@@ -148,10 +153,15 @@ def carried(sites: Sequence[CircuitSite]) -> str:
     blind = [site for site in known if (site.full.value or 0.0) >= BLIND]
     site = blind[-1] if blind else max(known, key=lambda each: each.full.value or 0.0)
     ranked, random = site.half.ranked, site.half.random
-    said = f"At {short_site_name(site.name)}, {ranked.value:.0f} of {site.channels} channels give half of the blindness"
-    if random.value is None or ranked.value is None:
+    fewer = site.half.greedy.value is not None and site.half.greedy.value < (ranked.value or 0.0)
+    best = site.half.greedy if fewer else ranked
+    said = f"At {short_site_name(site.name)}, {best.value:.0f} of {site.channels} channels"
+    said += " found greedily give half of the blindness" if fewer else " give half of the blindness"
+    if fewer:
+        said += f", {ranked.value:.0f} ranked by what each does alone"
+    if random.value is None:
         return f"{said}."
-    if ranked.high is not None and ranked.high < random.value:
+    if best.high is not None and best.high < random.value:
         return f"{said}; of channels drawn at random it takes {random.value:.0f}."
     return f"{said}, no clearly smaller part than the {random.value:.0f} of channels drawn at random."
 

@@ -32,6 +32,8 @@ class SizedSet:
     """Of the channels in which the vector is largest, by the other half of the mazes."""
     random: Estimate
     """Of channels drawn at random for each maze."""
+    greedy: Estimate
+    """Of channels each taken because it leaves least beside those before, on the other half; null: not so many are."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class Needed:
     """Channels, ranked by norm."""
     random: Estimate
     """Channels, drawn at random."""
+    greedy: Estimate
+    """Channels, found greedily; null: the number is larger than the channels taken, or nothing is looked for."""
     competence: Estimate
     """Competence with the vector subtracted in so many ranked channels."""
 
