@@ -16,8 +16,8 @@ from tests.helpers.result_tables import Table, evidence, number
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs" / "result.md").read_text()
-AGENTS = ("region5",)
-SERIES = ("region5",)
+AGENTS = ("region5", "region5-easy")
+SERIES = ("region5", "region5-easy")
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +112,16 @@ def test_the_page_says_how_modular_the_network_is(found: dict[str, Modules]) -> 
     assert first_modular(network.snapshots, kept=False) == 4_194_304
     values = [each.modularity.value for each in network.snapshots if each.samples >= 131_072]
     assert values == sorted(values)
+
+
+def test_the_page_says_what_easy_mazes_say(found: dict[str, Modules]) -> None:
+    said = " ".join(PAGE[PAGE.index("**In easy mazes** `region5-easy`") :].split())
+    part = found["region5-easy"]
+    for name in ("block2.res1.resadd", "block3.conv"):
+        site = next(each for each in part.sites if short_site_name(each.name) == name)
+        assert f"{number(site.overlaps[0].above_chance.value)} at `{name}`" in said
+    kept, free = (first_modular(part.network.snapshots, kept=each) for each in (True, False))
+    assert f"from {kept:,} samples on, and beyond free shuffles from {free:,} on" in said
+    cheese, walls, _ = part.network.separations
+    assert f"(p {number(cheese.p, 3)}), nor those of walls (p {number(walls.p, 3)})" in said
+    assert min(cheese.p, walls.p) > 0.05
