@@ -33,7 +33,7 @@ function buildCurve(bench) {
 }
 
 function curveFigure(bench) {
-  const { hello, curve } = bench.scene, names = hello.sites.map((site) => site.short), dark = bench.dark();
+  const { hello, curve } = bench.scene, names = hello.sites.map((site) => site.short.replaceAll("<", "‹")), dark = bench.dark();
   const ink = dark ? "#e8e8e8" : "#1a1a1a", line = dark ? "#3a3a3a" : "#dddddd";
   const others = ["#666666", "#0072B2", "#882255", "#009E73"];
   const gaps = (values) => values.map((value) => (value !== undefined && Number.isFinite(value) ? value : null));

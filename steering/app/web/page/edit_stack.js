@@ -182,7 +182,8 @@ function coefficientOf(number, set, bench, updates) {
     exact.value = tidy(Number(slider.value));
     set(tidy(Number(slider.value)), "passing");
   });
-  slider.addEventListener("change", () => bench.store.settle());
+  const settle = whenQuiet(() => bench.store.settle(), 300);  // so that keys pressed one after the other are one step
+  slider.addEventListener("change", settle);
   slider.addEventListener("dblclick", () => set("1"));
   exact.addEventListener("change", () => exact.value !== "" && set(tidy(Number(exact.value))));
   updates.push((read) => {

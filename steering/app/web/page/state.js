@@ -19,10 +19,11 @@ function makeStore(said) {
     const next = structuredClone(store.state);
     if (alter(next) === false) return;
     if (!same(next, store.state)) {
+      const moving = store.state !== store.settled;
       store.state = next;
       if (how === "quiet") {
-        store.settled = structuredClone(store.settled);
-        alter(store.settled);
+        store.settled = moving ? structuredClone(store.settled) : next;
+        if (moving) alter(store.settled);
       }
       said(next);
     }
