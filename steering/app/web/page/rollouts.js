@@ -16,23 +16,28 @@ function buildRollouts(bench) {
   const play = button("Play", () => toggle(), { key: "space" });
   const length = () => (held.walks ? Math.max(...Object.values(held.walks).map((walk) => walk.length / 3)) : 1);
 
+  // What rollouts depend on.
+  const seen = () => JSON.stringify(["maze", "edits", "site", "horizon"].map((name) => bench.store.state[name]));
   async function fetchWalks(number) {
-    const of = JSON.stringify([bench.store.state.maze, bench.store.state.edits, bench.store.state.site, bench.store.state.horizon]);
+    const of = seen(), maze = bench.mazeNow(), asked = `${number} ${of}`;
+    if (held.asked === asked) return;
+    held.asked = asked;
     try {
       const update = await bench.ask("rollouts", { seed: number });
-      Object.assign(held, { seed: number, walks: { clean: update.held.clean, steered: update.held.steered }, ends: update.ends, of, at: 0, maze: bench.mazeNow() });
+      if (held.asked !== asked) return;  // another was asked for meanwhile
+      Object.assign(held, { seed: number, walks: { clean: update.held.clean, steered: update.held.steered }, ends: update.ends, of, at: 0, maze });
       seed.value = number;
       bar.max = length() - 1;
       show();
     } catch (error) {
+      held.asked = "";
       bench.say(error.message, "problem");
     }
   }
-  const stale = () => held.of !== JSON.stringify([bench.store.state.maze, bench.store.state.edits, bench.store.state.site, bench.store.state.horizon]);
-  const refresh = () => {
-    if (bench.view.tab === "rollouts" && bench.store.state && bench.root.dataset.ready === "true" && stale()) fetchWalks(held.seed);
-  };
-  bench.on("done view", refresh);
+  const refresh = whenQuiet(() => {
+    if (bench.view.tab === "rollouts" && bench.store.state && bench.root.dataset.ready !== "refused" && held.of !== seen()) fetchWalks(held.seed);
+  }, 300);
+  bench.on("state done view", refresh);
   bench.on("view", () => held.playing && bench.view.tab !== "rollouts" && toggle());
 
   const go = (at) => {

@@ -5,8 +5,8 @@ const TEXTS = [["python", "Python"], ["command", "Command line"], ["json", "JSON
 function buildTakeaway(bench) {
   const areas = Object.fromEntries(TEXTS.map(([name, words]) => [name, make("textarea", { class: "mz-text mz-taken", readonly: true, rows: name === "command" ? 4 : 8, spellcheck: "false", "aria-label": words })]));
   let of = "";
-  const refresh = async () => {
-    if (bench.view.tab !== "take" || !bench.store.state || bench.root.dataset.ready !== "true") return;
+  const refresh = whenQuiet(async () => {
+    if (bench.view.tab !== "take" || !bench.store.state || bench.root.dataset.ready === "refused") return;
     const text = JSON.stringify(bench.store.settled);
     if (text === of) return;
     of = text;
@@ -17,8 +17,8 @@ function buildTakeaway(bench) {
       of = "";
       bench.say(error.message, "problem");
     }
-  };
-  bench.on("done view", refresh);
+  }, 300);
+  bench.on("state done view", refresh);
   const copy = async (words, text) => bench.say((await copyText(text)) ? `${words} copied.` : "The browser does not allow it; select and copy by hand.");
   bench.copyLink = () => bench.transport.notebook ? bench.say("In a notebook the state is the widget's: read and set its .state.") : copy("Link", `${location.href.split("#")[0]}#${stateToHash(bench.store.settled)}`);
   const vector = button("Vector file", async () => {
