@@ -189,10 +189,17 @@ class LevelEvaluator:
 
     def outcomes_of(self, fields: Sequence[StatePolicy], world: Maze | None = None) -> list[Outcome]:
         """Return :meth:`outcome_of` each field."""
+        return [outcome for outcome, _ in self.outcomes_and_visits(fields, world)]
+
+    def outcomes_and_visits(
+        self, fields: Sequence[StatePolicy], world: Maze | None = None
+    ) -> list[tuple[Outcome, np.ndarray]]:
+        """Return :meth:`outcome_of` each field, and how often each state is left: ``float64[n_states]``."""
         maze, tables = self.maze, [field.probabilities for field in fields]
         stats = chain.statistics_of_all(world or maze, tables, self.horizon, goal=maze.cheese)
         here = stats if world is None else chain.statistics_of_all(maze, tables, self.horizon)
-        return [self._outcome(field, stat, own.p_region) for field, stat, own in zip(fields, stats, here, strict=True)]
+        rows = zip(fields, stats, here, strict=True)
+        return [(self._outcome(field, stat, own.p_region), stat.occupancy) for field, stat, own in rows]
 
     def _outcome(self, field: StatePolicy, stats: chain.ChainStatistics, p_region_first: float) -> Outcome:
         maze, p = self.maze, field.probabilities

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from envs import chain
 from envs.maze import State
 from envs.shown.displays import png_bytes
 from steering.app.session.context import Context
@@ -96,17 +95,16 @@ def field_updates(context: Context, shown: Iterable[str]) -> Iterator[Update]:
 
 def outcome_updates(context: Context, shown: Iterable[str]) -> Iterator[Update]:
     """Yield the exact outcome of each panel, once all fields are whole."""
-    shown = list(shown)
-    evaluator = context.evaluator
-    references = {"clean": evaluator.clean_outcome(), "no_cheese": evaluator.no_cheese_outcome()}
+    shown, evaluator = list(shown), context.evaluator
+    runs = ["clean", *(["steered"] if "steered" in shown else [])]
+    found = dict(zip(runs, evaluator.outcomes_and_visits([context.field(run).policy for run in runs]), strict=True))
+    found["no_cheese"] = evaluator.outcomes_and_visits([context.no_cheese], context.bare)[0]
+    references = found["clean"][0], found["no_cheese"][0]
     for panel in shown:
-        found = references[panel] if panel in references else evaluator.outcome_of(context.steered)
-        yield _outcome_update(context, panel, found, references["clean"], references["no_cheese"])
+        yield _outcome_update(panel, *found[panel], *references)
 
 
-def _outcome_update(context: Context, panel: str, found: Outcome, clean: Outcome, no_cheese: Outcome) -> Update:
-    world = context.bare if panel == "no_cheese" else context.maze
-    stats = chain.statistics(world, context.field(panel).probabilities, context.asked.horizon)
+def _outcome_update(panel: str, found: Outcome, visits: np.ndarray, clean: Outcome, no_cheese: Outcome) -> Update:
     numbers = {name: getattr(found, name) for name in OUTCOME_FIELDS}
     evaluation = Evaluation(**numbers, clean=clean, no_cheese=no_cheese, title="")
     region = np.array([found.p_region_first]), np.array([no_cheese.p_region_first])
@@ -116,7 +114,7 @@ def _outcome_update(context: Context, panel: str, found: Outcome, clean: Outcome
         "blindness": _plain(evaluation.blindness),
         "competence": _plain(float(competence(*region))),
     }
-    return Update("outcome", facts, {"occupancy": floats(stats.occupancy)})
+    return Update("outcome", facts, {"occupancy": floats(visits)})
 
 
 def _plain(value: float) -> float | None:
