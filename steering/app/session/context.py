@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from envs.maze import Maze
 from steering.app.session.fields import Field, Fields
 from steering.app.session.frames import Kept, start_of
 from steering.app.session.state import WorkbenchState
-from steering.experiments.edit_fields import TAKEN
+from steering.experiments.edit_fields import FIELDS, TAKEN
 from steering.experiments.edit_text import EditText
 from steering.experiments.exact import GPU_CHUNK, LevelEvaluator, StatePolicy
 from steering.experiments.vector_kinds import read_vector
@@ -152,13 +152,17 @@ class Contexts:
         given = self.fields, self.start, self.seed, self._found
         return Context(self.policy, maze, tuple(texts), edits, site, asked, *given)
 
+    def slow(self, asked: WorkbenchState, maze: Maze, texts: Sequence[EditText]) -> bool:
+        """Return whether a vector is still to be averaged over all states, which takes as long as a field."""
+        site = find_site(self.policy.net, asked.site)
+        return any(_averaged(text) and self._taken.get(_key(text, maze, site)) is None for text in texts)
+
     def _made(self, text: EditText, maze: Maze, site: Site) -> Intervention:
         """Return what a text means in a maze; its vector is taken once, whatever its coefficient."""
-        unit = dataclasses.replace(text, coefficient=1.0)
-        key = unit, start_of(maze), text.fixed or site.name
+        key = _key(text, maze, site)
         made = self._taken.get(key)
         if made is None:
-            made = unit.on(self.policy, maze, site.name)
+            made = _unit(text).on(self.policy, maze, site.name)
             size = sum(4 * edit.vector.tensor.numel() for edit in made.edits if isinstance(edit, WITH_VECTOR))
             self._taken.put(key, made, 1_000 + size)
         return Intervention(
@@ -173,6 +177,21 @@ class Contexts:
     def _read(self, name: str) -> SteeringVector:
         """Return the vector of a file of the start directory."""
         return read_vector(vector_file(self.start, name), self.policy)
+
+
+def _unit(text: EditText) -> EditText:
+    return dataclasses.replace(text, coefficient=1.0)
+
+
+def _key(text: EditText, maze: Maze, site: Site) -> Hashable:
+    """Return all that the intervention of an edit depends on, but its coefficient."""
+    return _unit(text), start_of(maze), text.fixed or site.name
+
+
+def _averaged(text: EditText) -> bool:
+    """Return whether the vector of an edit is a mean over all states."""
+    named = "vector" in FIELDS[text.kind] and isinstance(text.vector, str)
+    return named and "mean" in (text.taken, TAKEN[str(text.vector)][1])
 
 
 def vector_file(start: Path, name: str) -> Path:

@@ -30,11 +30,14 @@ from steering.app.session.outcomes import (
     maze_update,
     outcome_updates,
 )
-from steering.app.session.state import MazeText, Question, read_question, read_state
+from steering.app.session.state import MazeText, Panel, Question, WorkbenchState, read_question, read_state
 from steering.app.session.taken import taken_update, vector_update
 from steering.app.session.updates import Update, problem
+from steering.experiments.edit_text import EditText
 from steering.experiments.levels import first_levels
+from steering.interventions.sites import find_site
 
+Parts = tuple[WorkbenchState, Maze, tuple[EditText, ...]]  # of a state that was read: itself, its maze, its edits
 INSIDE = (heat_updates, channel_updates, curve_updates, causal_updates)  # in the order in which they are told
 
 
@@ -101,8 +104,8 @@ class Session:
                 return
             yield update
 
-    def _understood(self, state: object) -> Context | Update:
-        """Return the context of a state, or the problem with it."""
+    def _read(self, state: object) -> Parts | Update:
+        """Return the parts of a state, or the problem with it."""
         try:
             asked = read_state(state)
         except InputError as error:
@@ -112,20 +115,43 @@ class Session:
         except InputError as error:
             return problem(error, "maze")
         try:
-            return self._contexts.context(asked, maze, self._contexts.texts(asked))
+            find_site(self.agent.net, asked.site)
+            return asked, maze, self._contexts.texts(asked)
+        except InputError as error:
+            return problem(error, "edit")
+
+    def _understood(self, parts: Parts | Update) -> Context | Update:
+        """Return the context of a state, or the problem with it."""
+        if isinstance(parts, Update):
+            return parts
+        try:
+            return self._contexts.context(*parts)
         except InputError as error:
             return problem(error, "edit")
 
     def _work(self, state: object) -> Iterator[Update]:
         begun = time.perf_counter()
-        context = self._understood(state)
+        parts = self._read(state)
+        if isinstance(parts, Update):
+            yield parts
+            return
+        asked, maze, texts = parts
+        shown = [run for run in RUNS if asked.shows(run)]
+        early: list[Panel] = []
+        slow = self._contexts.slow(asked, maze, texts)
+        if slow:  # fields without edits need not wait for a vector that is averaged over all states
+            alone = self._contexts.context(asked, maze, ())
+            yield maze_update(alone, self._pictures.of(alone))
+            early = [run for run in shown if run != "steered"]
+            yield from field_updates(alone, early)
+        context = self._understood(parts)
         if isinstance(context, Update):
             yield context
             return
         try:
-            yield maze_update(context, self._pictures.of(context))
-            shown = [run for run in RUNS if context.asked.shows(run)]
-            yield from field_updates(context, shown)
+            if not slow:
+                yield maze_update(context, self._pictures.of(context))
+            yield from field_updates(context, [run for run in shown if run not in early])
             for _ in context.chunks(("clean", "no_cheese")):  # what outcomes are read against, where it is not shown
                 yield field_update(context, "clean", np.zeros(0, dtype=np.int64))
             yield from outcome_updates(context, shown)
@@ -142,7 +168,7 @@ class Session:
             if question.what in ("level", "first"):
                 yield Update("level", {"maze": to_plain(MazeText.of(self._level(question)))})
                 return
-            context = self._understood(message.get("state") if isinstance(message, dict) else None)
+            context = self._understood(self._read(message.get("state") if isinstance(message, dict) else None))
             if isinstance(context, Update):
                 yield context
             elif question.what == "taken":

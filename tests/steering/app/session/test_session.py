@@ -63,6 +63,20 @@ def test_what_was_kept_of_other_states_changes_no_number(policy: MazePolicy, lea
         check(list(session.work(state_of(world, edits, look=26))), policy, world, edits)
 
 
+def test_fields_without_edits_do_not_wait_for_a_vector_that_is_averaged(policy: MazePolicy) -> None:
+    """It is taken once: then a coefficient changes the steered field alone, in the usual order."""
+    session, maze = Session(policy), Maze.from_level(26)
+    edits = [f"subtract,vector=cheese-mean,site={SITE},coefficient=1.0", "patch,vector=activation-mean,site=fc_policy"]
+    updates = list(session.work(state_of(maze, edits)))
+    check(updates, policy, maze, edits)
+    panels = [update.facts["panel"] for update in updates if update.type == "field" and len(update.arrays["states"])]
+    assert max(k for k, panel in enumerate(panels) if panel != "steered") < panels.index("steered")
+    edits[0] = edits[0].replace("1.0", "0.5")
+    again = list(session.work(state_of(maze, edits)))
+    check(again, policy, maze, edits)
+    assert [update.type for update in again[:3]] == ["maze", "field", "field"]
+
+
 def test_a_state_that_is_refused_gives_one_line_and_changes_nothing(policy: MazePolicy) -> None:
     session, maze = Session(policy), Maze.from_level(26)
     good = state_of(maze, STACK)
