@@ -44,6 +44,20 @@ def read_curves(run: Path | None, agent: MazePolicy) -> Curves:
         )
     found = {site.name: site.conditions.get(MAIN) for site in summarize_run(run).sites}
     blind = {name: row.blindness for name, row in found.items() if row is not None and row.blindness is not None}
+    return {"blindness": blind, **_planning_curves(run, spec)}
+
+
+def _planning_curves(run: Path, spec: SweepSpec) -> Curves:
+    """Return what located patching found, if ``planning`` was run there: what source and mouse carry at each site."""
+    planning, _ = PLANNING.of_sweep(run, spec.sha256, spec.mode)
+    if planning is None:
+        return {}
+    curves: Curves = {}
+    for located in planning.located:
+        named = "the cheese" if located.kind == "cheese" else f"a detour to the {located.goal}"
+        for place in ("source", "mouse"):
+            carried = {site.name: site.carried[planning.patches.index(place)].value for site in located.sites}
+            curves[f"{named}, carried at the {place}"] = {name: v for name, v in carried.items() if v is not None}
     return curves
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 import json
-import lzma
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,6 @@ from hypothesis import strategies as st
 from agents.networks.policy import MazePolicy
 from envs.errors import InputError
 from envs.maze import Maze
-from steering.analysis.summary import summarize_run
 from steering.app.session import context, fields, frames, outcomes
 from steering.app.session.session import Session
 from steering.interventions.sites import enumerate_sites
@@ -164,19 +161,6 @@ def test_two_sessions_do_not_disturb_one_another(policy: MazePolicy, leak_check:
         for panel, field in fields_of(got[name], len(world.states)).items():
             expected = fields_of(alone[name], len(world.states))[panel]
             np.testing.assert_array_equal(field.probabilities, expected.probabilities)
-
-
-def test_curves_of_a_run_colour_the_network(policy: MazePolicy, sweep: Path, tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    shutil.copytree(sweep, run)
-    packed = Path(__file__).parents[4] / "docs" / "evidence" / "region5-planning.json.xz"
-    (run / "planning.json").write_bytes(lzma.decompress(packed.read_bytes()))
-    curves = Session(policy, run=run).hello().facts["curves"]
-    assert set(curves) == {"blindness", "at the cheese", "at the mouse"}
-    summary = summarize_run(run)
-    assert curves["blindness"] == {site.name: site.conditions["subtract"].blindness for site in summary.sites}
-    assert curves["at the cheese"]["input"] == pytest.approx(1)
-    assert curves["at the mouse"]["input"] < 0.1 < curves["at the mouse"]["embedder.relu3"]
 
 
 def test_a_run_of_another_agent_is_refused(
