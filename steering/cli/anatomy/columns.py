@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from steering.statistics.formatting import short_site_name
+
 if TYPE_CHECKING:
     from steering.records.probes import Estimate
 
@@ -18,3 +20,9 @@ def ranged(value: Estimate, digits: int = 1) -> str:
 def number(value: float | None, digits: int = 2) -> str:
     """Return a number with so many digits; a dash for none."""
     return "-" if value is None else f"{value:.{digits}f}"
+
+
+def site_cell(name: str, width: int) -> str:
+    """Return a site's short name, so wide with a space behind it; of a longer one its end."""
+    short = short_site_name(name)
+    return f"{short if len(short) < width else '…' + short[2 - width :]:<{width}}"

@@ -5,8 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from steering.cli.anatomy.columns import number, ranged
-from steering.statistics.formatting import short_site_name
+from steering.cli.anatomy.columns import number, ranged, site_cell
 
 if TYPE_CHECKING:
     from steering.records.anatomy.summary import AnatomySummary
@@ -27,7 +26,7 @@ def show_analogy(found: AnatomySummary) -> None:
         centred = ranked(site, GUESS, CENTRED)
         own, alone, random = (part.top_excluding.value for part in parts)
         print(
-            f"{short_site_name(site.name):<19}{number(site.effective.value, 0):>8}{ranged(site.holds, 2):>21}"
+            f"{site_cell(site.name, 19)}{number(site.effective.value, 0):>8}{ranged(site.holds, 2):>21}"
             f"{number(own):>6}{number(centred.top_excluding.value):>7}{number(alone):>6}{number(random):>6}"
             f"{number(site.behaviour.value):>7}"
         )

@@ -5,8 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from steering.cli.anatomy.columns import number
-from steering.statistics.formatting import short_site_name
+from steering.cli.anatomy.columns import number, site_cell
 
 if TYPE_CHECKING:
     from steering.records.anatomy.summary import AnatomySummary
@@ -26,7 +25,7 @@ def show_circuit(found: AnatomySummary) -> None:
     for site in found.circuit or ():
         half, most, last = site.needed[0], site.needed[1], site.removed[-1]
         print(
-            f"{short_site_name(site.name):<19}{site.channels:>4}{number(site.full.value):>6}"
+            f"{site_cell(site.name, 19)}{site.channels:>4}{number(site.full.value):>6}"
             f"{counted_channels(half.ranked):>17}{number(most.ranked.value, 0):>4}{number(half.greedy.value, 0):>5}"
             f"{number(half.norm.value, 0):>5}{number(half.random.value, 0):>5}{len(last.channels):>5}"
             f"{number(last.left.value):>5}{number(last.region.value, 1):>5}"

@@ -5,8 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from steering.cli.anatomy.columns import number, ranged
-from steering.statistics.formatting import short_site_name
+from steering.cli.anatomy.columns import number, ranged, site_cell
 
 if TYPE_CHECKING:
     from steering.records.anatomy.summary import AnatomySummary
@@ -25,7 +24,7 @@ def show_interference(found: AnatomySummary) -> None:
         own = site.interference
         four = next((part.right.value for part in site.sets if part.size == 4), None)
         print(
-            f"{short_site_name(site.name):<22}{site.dimension:>9}{number(site.effective.value, 0):>8}"
+            f"{site_cell(site.name, 22)}{site.dimension:>9}{number(site.effective.value, 0):>8}"
             f"{number(own.measured.value, 3):>8}{ranged(own.ratio):>21}"
             f"{number(own.ratio_effective.value):>6}{number(four):>6}"
         )
@@ -48,7 +47,7 @@ def _show_means(found: AnatomySummary) -> None:
         own = mean.raw[0]
         four = next((part.right.value for part in mean.sets if part.size == 4), None)
         print(
-            f"{short_site_name(site.name):<22}{ranged(mean.repeats, 2):>22}{number(own.measured.value, 3):>8}"
+            f"{site_cell(site.name, 22)}{ranged(mean.repeats, 2):>22}{number(own.measured.value, 3):>8}"
             f"{number(own.ratio.value, 1):>8}{number(own.ratio_effective.value):>6}{number(four):>7}"
         )
     print(textwrap.fill(str(mean_caption(found)["averaged"]), 80))

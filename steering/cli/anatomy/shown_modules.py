@@ -5,8 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from steering.cli.anatomy.columns import number, ranged
-from steering.statistics.formatting import short_site_name
+from steering.cli.anatomy.columns import number, ranged, site_cell
 
 if TYPE_CHECKING:
     from steering.records.anatomy.summary import AnatomySummary
@@ -25,7 +24,7 @@ def show_modules(found: AnatomySummary) -> None:
     for site in path_sites(found):
         cheese, walls, mouse = site.kinds
         print(
-            f"{short_site_name(site.name):<20}{site.channels:>6}{number(cheese.channels.value, 1):>8}"
+            f"{site_cell(site.name, 20)}{site.channels:>6}{number(cheese.channels.value, 1):>8}"
             f"{ranged(cheese.ratio, 2):>20}{number(walls.ratio.value):>7}{number(mouse.ratio.value):>6}"
             + "".join(f"{number(pair.above_chance.value):>6}" for pair in site.overlaps[:2])
         )

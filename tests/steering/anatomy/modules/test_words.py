@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from steering.cli.anatomy.columns import site_cell
 from steering.figures.anatomy.modules_words import (
     aligned_sentence,
     first_modular,
@@ -116,3 +117,8 @@ def test_whether_communities_tell_channels() -> None:
         "The communities do not tell which channels walls move most ("
     )
     assert told_sentence(Separation("mouse", 0, 0.0, 0.0, 1.0)) == "No channel was asked for the mouse."
+
+
+def test_names_of_sites_fit_their_column() -> None:
+    assert site_cell("embedder.block1.conv", 20) == "block1.conv         "
+    assert site_cell("mlp_extractor.policy_net.0", 20) == "…actor.policy_net.0 "
