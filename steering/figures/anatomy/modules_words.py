@@ -11,6 +11,7 @@ from steering.statistics.formatting import format_number, short_site_name
 
 MOVED = {"cheese": "the cheese", "walls": "walls", "mouse": "the mouse"}
 RARE = 0.05
+FEW = 0.75  # of the channels in use along random axes, at most: along few channels
 
 
 def path_sites(found: AnatomySummary) -> list[ModulesSite]:
@@ -26,12 +27,12 @@ def asked_sites(found: AnatomySummary) -> list[ModulesSite]:
 
 
 def aligned_sentence(sites: Sequence[ModulesSite]) -> str:
-    """Return where the cheese vectors lie along few channels."""
+    """Return where the cheese vectors lie along few channels: in :data:`FEW` of those along random axes, or less."""
     if not sites:
         return "No site behind the picture has cheese vectors."
     if all(site.cheese.ratio.high is None for site in sites):
         return "Too few mazes to say whether the cheese vectors lie along few channels."
-    found = [site for site in sites if site.cheese.ratio.high is not None and site.cheese.ratio.high < 1]
+    found = [site for site in sites if site.cheese.ratio.high is not None and site.cheese.ratio.high <= FEW]
     if not found:
         return f"At none of {counted(len(sites), 'site')} of the trunk do the cheese vectors lie along few channels."
     most = min(found, key=lambda site: site.cheese.ratio.value or 0.0)

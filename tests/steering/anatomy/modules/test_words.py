@@ -53,9 +53,10 @@ def test_where_vectors_lie_along_few_channels() -> None:
         site("relu3", about(1.0)),
         site("fc", Estimate(0.2, None, None)),
     )
-    less = site("block1.conv", about(0.8))
+    less, hardly = site("block1.conv", about(0.6)), site("block3.conv", about(0.8))
     assert aligned_sentence([]) == "No site behind the picture has cheese vectors."
     assert aligned_sentence([unknown]) == "Too few mazes to say whether the cheese vectors lie along few channels."
+    assert aligned_sentence([hardly]).startswith("At none of 1 site")
     assert aligned_sentence([even]) == "At none of 1 site of the trunk do the cheese vectors lie along few channels."
     one = (
         "At 1 of 2 sites of the trunk the cheese vectors lie along few channels, at block2.maxpool: as if in 5.8 of 32,"
