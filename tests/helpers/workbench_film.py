@@ -18,6 +18,7 @@ from tests.helpers.workbench_browser import Bench
 from tests.helpers.workbench_page import workbench
 
 LEVEL = 26
+SPREADS, SPREADING = 8, 6  # a level in which the effect leaves the cheese's place, and the last site before
 HOLD = 6  # pictures that a reader has time to look at
 FPS = 6
 
@@ -89,13 +90,14 @@ def main(folder: Path) -> None:
         bench.open(Maze.from_level(LEVEL), asked=["curve"])
         write_small(folder / "workbench.png", shot(bench))
         for tab, name in (("Activations", "activations"), ("Causal map", "causal")):
-            with bench.change():
-                page.get_by_role("tab", name=tab).click()
             if tab == "Activations":
+                with bench.change():
+                    page.get_by_role("tab", name=tab).click()
                 with bench.change():
                     page.locator(".mz-channelrow").nth(0).get_by_role("button").first.click()
             else:
-                page.get_by_label("site of the causal map").fill("22")
+                bench.open(Maze.from_level(SPREADS), asked=["causal", "curve"])
+                page.get_by_label("site of the causal map").fill(str(SPREADING))
                 page.wait_for_timeout(200)
             box = page.locator(".mz-right").bounding_box()
             write_small(folder / f"workbench-{name}.png", shot(bench)[:, int(box["x"]) - 8 :])

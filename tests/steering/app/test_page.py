@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,13 @@ import pytest
 
 from agents.networks.policy import MazePolicy
 from envs.maze import Maze
+from steering.app.inside.causal import causal_updates
+from steering.app.session.context import Contexts
 from steering.experiments.exact import LevelEvaluator, evaluate
 from steering.interventions.edits import ablate, subtract
 from steering.interventions.vectors import SteeringVector, cheese_vector
 from tests.helpers.browser import chromium
+from tests.helpers.workbench import understood_by
 from tests.helpers.workbench_browser import Bench, Due, holds
 from tests.helpers.workbench_page import workbench
 
@@ -304,7 +308,8 @@ def test_activations_channels_and_a_unit_set_by_a_click(bench: Bench, policy: Ma
     holds(bench, policy, "steered")
 
 
-def test_the_causal_map_is_stepped_through(bench: Bench) -> None:
+def test_the_causal_map_is_stepped_through(bench: Bench, policy: MazePolicy, small_maze: Maze, tmp_path: Path) -> None:
+    """At its end it tells what whole places carry at the last site."""
     page = bench.page
     with bench.change():
         page.get_by_role("tab", name="Causal map").click()
@@ -319,6 +324,12 @@ def test_the_causal_map_is_stepped_through(bench: Bench) -> None:
         ".map((x) => x.innerText).join() !== before",
         arg=",".join(told),
     )
+    context = understood_by(Contexts(policy, tmp_path, 0), small_maze, asked=("causal",))
+    *_, last_map = causal_updates(context)
+    words = page.locator("[role=tabpanel]:visible .mz-heatlabel").nth(1).inner_text().replace("−", "-")
+    shown = [float(number) for number in re.findall(r"-?[0-9]*\.[0-9]+", words)]
+    cheese, mouse, _, _, rest = last_map.arrays["places"]
+    assert shown == pytest.approx([cheese, mouse, rest], abs=2e-3)
 
 
 def test_rollouts_are_played_and_filmed(bench: Bench, start: Path) -> None:

@@ -111,3 +111,13 @@ def test_a_maze_whose_cheese_touches_the_mouse_has_causal_maps(understood: Under
     first = next(causal_updates(understood(small_maze, asked=("causal",))))
     assert first.facts["cell"]
     assert first.facts["site"] == "input" and np.isfinite(first.arrays["effect"]).all()
+
+
+def test_in_level_8_the_effect_leaves_the_cheese_and_does_not_gather_at_the_mouse(understood: Understood) -> None:
+    """As docs/workbench.md says."""
+    context = understood(Maze.from_level(8), asked=("causal",))
+    carried = {update.facts["site"]: update.arrays["places"] for update in causal_updates(context)}
+    cheese, mouse, *_, rest = np.array(list(carried.values())).T
+    until = list(carried).index("embedder.block2.maxpool") + 1
+    assert (cheese[:until] > 0.995).all() and cheese[-1] < 0.005 and rest[-1] > 0.995
+    assert np.abs(mouse).max() < 0.005
