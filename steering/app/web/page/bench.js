@@ -84,6 +84,7 @@ function makeBench(root, transport) {
       if (!bench.store.state) {
         bench.tell("hello", update);
         bench.store.begin(firstState(update));
+        bench.view.begun = true;
         bench.tell("begun", bench.store.state);
       } else {
         bench.tell("hello", update);

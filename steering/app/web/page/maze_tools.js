@@ -30,7 +30,7 @@ function buildMazeTools(bench) {
     library.value = "";
     if (!entry) return;
     bench.change((state) => { Object.assign(state, structuredClone(entry.state), { asked: state.asked }); });
-    bench.say(`${entry.name}: ${entry.words}`);
+    bench.say(`${entry.name}: ${entry.words}`, "stay");
   });
   const text = buildTextDialog(bench);
   const facing = button("↔", () => bench.turnMouse(), { name: "turn the mouse", key: "t" });

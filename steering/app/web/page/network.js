@@ -23,8 +23,14 @@ function buildNetwork(bench) {
     fillChoice(curves, [["live", "blindness in this maze"], ...known.map((name) => [name, `${name}, of the run`]), ["none", "not coloured"]], bench.view.curve);
     choose();
   });
+  // A link that does not ask for the live curve opens without it.
+  bench.on("begun", (state) => {
+    if (bench.view.curve !== "live" || state.asked.includes("curve")) return;
+    bench.view.curve = curves.value = Object.keys(bench.scene.hello.curves || {})[0] || "none";
+    recolour();
+  });
   bench.on("state", () => {
-    if (bench.view.curve === "live" && !bench.store.state.asked.includes("curve")) bench.want("curve", true);
+    if (bench.view.begun && bench.view.curve === "live" && !bench.store.state.asked.includes("curve")) bench.want("curve", true);
     choose();
   });
   bench.on("curve", () => recolour());

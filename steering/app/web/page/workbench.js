@@ -55,8 +55,11 @@ function buildTop(bench, keys) {
   const agent = make("span", { class: "mz-agent" }), line = make("div", { class: "mz-said", role: "status" }), linked = make("span", { class: "mz-linked", role: "status" });
   const undo = button("Undo", () => bench.store.undo(), { key: "u" }), redo = button("Redo", () => bench.store.redo(), { key: "shift u" });
   let problem = false;
-  const forget = whenQuiet(() => !problem && put(line, ""), 9000);
+  let passing = false;
+  const forget = whenQuiet(() => passing && put(line, ""), 9000);
+  // A note passes; a problem and what is said of a maze (kind "stay") stand until something else is said.
   const say = (words, kind) => {
+    passing = kind === "note";
     forget();
     problem = kind === "problem" && Boolean(words);
     put(line, words);
