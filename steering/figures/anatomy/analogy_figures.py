@@ -65,14 +65,15 @@ def analogy_figure(found: AnatomySummary) -> go.Figure | None:
     figure.add_scatter(
         x=[site.effective.value for site in sites],
         y=[site.holds.value for site in sites],
-        text=names(sites),
+        text=_some_names(sites),
+        customdata=names(sites),
         mode="lines+markers+text",
         textposition="top center",
         textfont={"size": 9},
         line={"color": _LIGHT, "width": 1},
         marker={"size": 8, "color": _DARK, "symbol": symbols(sites)},
         showlegend=False,
-        hovertemplate="%{text}: %{y:.2f} at dimension %{x:.0f}<extra></extra>",
+        hovertemplate="%{customdata}: %{y:.2f} at dimension %{x:.0f}<extra></extra>",
         row=3,
         col=1,
     )
@@ -83,9 +84,15 @@ def analogy_figure(found: AnatomySummary) -> go.Figure | None:
     axis = {"categoryorder": "array", "categoryarray": names(sites), "tickangle": -50}
     figure.update_xaxes(**axis, showticklabels=False, row=1)
     figure.update_xaxes(**axis, row=2)
-    figure.update_xaxes(title="effective dimension", type="log", row=3)
+    figure.update_xaxes(title="effective dimension", type="log", dtick=1, row=3)
     figure.update_layout(template="simple_white", height=980, legend=LEGEND, margin={"t": 130, "b": 60})
     return figure
+
+
+def _some_names(sites: Sequence[AnalogySite]) -> list[str]:
+    """Return the names of the sites that begin something: the picture, a pooled map, the last; empty for others."""
+    last = len(sites) - 1
+    return [name if k in (0, last) or "maxpool" in name else "" for k, name in enumerate(names(sites))]
 
 
 def _line(
@@ -153,7 +160,9 @@ def analogy_table(found: AnatomySummary) -> Table:
 def _cells(low: int, high: int | None) -> str:
     if high is None:
         return f"nearest: {low} or more cells"
-    return f"nearest: {low} cells" if high == low + 1 else f"nearest: {low}-{high - 1} cells"
+    if high == low + 1:
+        return "nearest: 1 cell" if low == 1 else f"nearest: {low} cells"
+    return f"nearest: {low}-{high - 1} cells"
 
 
 def where_it_holds(sites: Sequence[AnalogySite]) -> tuple[str, AnalogySite | None]:
