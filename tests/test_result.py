@@ -20,9 +20,11 @@ from steering.analysis.paired_effects import cheese_tells
 from steering.analysis.readings import control_readings, readings
 from steering.analysis.summary import summarize
 from steering.experiments.conditions import MAIN
+from steering.figures.anatomy.analogy_figures import ranked
 from steering.probes.summary import APART
+from steering.records.anatomy.analogy_site import ALONE, DEPTH, EFFECTIVE, GUESS, RANDOM
 from steering.records.comparison import ComparedRunSummary
-from steering.records.probes import ProbeSummary
+from steering.records.probes import Estimate, ProbeSummary
 from steering.records.sweep import SweepSummary
 from steering.statistics.formatting import short_site_name
 from steering.sweep.artifacts import ANATOMY, PLANNING, READOUTS, WRITTEN, read_probes
@@ -231,6 +233,41 @@ def test_the_page_has_the_numbers_of_the_anatomy(tmp_path: Path) -> None:
         for name in ("block1.res1.resadd", "block2.res1.resadd", "block3.conv")
     ]
     assert [printed(value, 2) for value in fours] == [".99", ".15", ".01"]
+
+
+def test_the_page_has_the_numbers_of_the_analogies(tmp_path: Path) -> None:
+    found = evidence(ANATOMY, "region5", tmp_path).analogy
+    assert found is not None
+    said = " ".join(PAGE[PAGE.index("### Another maze's cheese") :].split("\n#")[0].split())
+    sites = {short_site_name(site.name): site for site in found.sites}
+    early, published, behind, boundary, last = (
+        sites[name]
+        for name in ("block1.res2.resadd", "block2.res1.resadd", "block2.res2.resadd", "block3.conv", "relu3")
+    )
+    ((count,),) = ({site.analogies for site in found.sites},)
+    assert f"in {spread(early.holds, ' ')} of {count:,} analogies" in said
+    assert f"At the published site it is in {spread(published.holds, ' ')}, one block later" in said
+    assert f"one block later in {printed(behind.holds.value, 2)}, at the boundary in" in said
+    assert f"boundary in {printed(boundary.holds.value, 2)}, and at `relu3` in {printed(last.holds.value, 2)}" in said
+    baselines = [ranked(site, guess).top_excluding.value for site in found.sites for guess in (ALONE, RANDOM)]
+    assert {printed(value, 2) for value in baselines} <= {".00", ".01"}
+    assert f"helps little: {printed(ranked(published, GUESS).top_excluding.value, 2)} at the published" in said
+    trends = {trend.what: trend for trend in found.trends}
+    assert (trends[DEPTH].alone.high or 0) < 0 and (trends[EFFECTIVE].alone.low or 0) > 0
+    distinct = [site for site in found.sites if site.trunk and site.equivalence_class == site.name]
+    low, high = trends[EFFECTIVE].alone.low, trends[EFFECTIVE].alone.high
+    correlation = f"{printed(trends[EFFECTIVE].alone.value, 2)}, {printed(low, 2)} to {printed(high, 2)}"
+    assert f"(rank correlation {correlation}, over {len(distinct)} sites)" in said
+    assert f"has {spread(early.behaviour, ' ')} of the effect" in said
+    assert f"has {spread(published.behaviour, ' ')} at the published site and {spread(boundary.behaviour, ' ')}" in said
+    assert all((sites[name].behaviour_other.high or 0) < 0 for name in ("block1.res2.resadd", "block2.res1.resadd"))
+    assert f"does ({spread(sites['input'].behaviour, ', ').replace('(', '').replace(')', '')})" in said
+
+
+def spread(found: Estimate, between: str) -> str:
+    """A number and its interval in brackets, as the page says them."""
+    low, high = printed(found.low, 2), printed(found.high, 2)
+    return f"{printed(found.value, 2)}{between}({low} to {high})"
 
 
 def test_the_page_has_the_numbers_of_the_cheese_moved() -> None:

@@ -209,6 +209,8 @@ def depth_or_dimension(trends: Sequence[Trend]) -> str:
     with_many, with_few = (effective.high or 0.0) < 0, (effective.low or 0.0) > 0
     if with_depth and with_many:
         return "They fail with depth, and also where more dimensions are in use."
+    if with_depth and with_few:
+        return "They fail with depth, and more so where fewer dimensions are in use: many do not spoil them."
     if with_depth:
         return "They fail with depth; more dimensions in use do not spoil them."
     if with_many:

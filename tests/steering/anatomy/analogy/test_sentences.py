@@ -78,7 +78,7 @@ def test_where_most_analogies_hold(including: list[float], excluding: list[float
 @pytest.mark.parametrize(
     ("depth", "effective", "said"),
     [
-        (near(-0.9), near(0.5), "with depth; more dimensions in use do not spoil them"),
+        (near(-0.9), near(0.5), "with depth, and more so where fewer dimensions are in use: many do not spoil them"),
         (near(-0.9), near(0.0), "with depth; more dimensions in use do not spoil them"),
         (near(-0.9), near(-0.9), "with depth, and also where more dimensions are in use"),
         (near(0.0), near(-0.9), "where more dimensions are in use, not with depth"),
