@@ -170,11 +170,17 @@ def means_of(facts: SiteFacts, size: int, row: MeanRow) -> MeanVectors | None:
     found = row.sites[facts.name]
     rows = [InterferenceRow({facts.name: angles}) for angles in found.angles]
     site = interference_site(facts, size, rows, np.eye(len(rows)), lambda values, _: bootstrap.jackknifed(values))
-    repeats = np.array([np.nan if value is None else value for value in found.repeats])
+    halves = [
+        np.array([np.nan if (value := getattr(part, name)) is None else value for part in found.halves])
+        for name in ("same", "other", "found")
+    ]
+    same, other, recognised = (Estimate(*bootstrap.jackknifed(values)) for values in halves)
     return MeanVectors(
         cells=row.cells,
         levels=row.levels,
-        repeats=Estimate(*bootstrap.jackknifed(repeats)),
+        same=same,
+        other=other,
+        recognised=recognised,
         raw=site.raw,
         centred=site.centred,
         distances=site.distances,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,14 +14,25 @@ from envs.stored.ranges import Count, Name, NonNegative, Number
 from steering.anatomy.interference import SETS, InterferenceRow, SiteRow, activations_of, site_row, with_cheese_on
 from steering.anatomy.part import Asked, Once, Rows
 from steering.interventions.sites import Site
-from steering.statistics import bootstrap
 from steering.statistics.seeding import generator
 
 CELLS = 128  # most, of the picture
 FEWEST = 10  # levels in which a cell is free
 GROUPS = 10  # of levels, each left out once for the interval
 MOST_VALUES = 250_000_000  # sums kept at once, of 4 bytes each: of more sites the network runs again
-REVISION = 1  # of how they are measured: a row of another one is measured again
+REVISION = 2  # of how they are measured: a row of another one is measured again
+
+
+@dataclass(frozen=True)
+class HalvesPart:
+    """What the means over one half of the levels have to do with those over the other; null: no cell is in both."""
+
+    same: Number | None
+    """Cosine of the two means of a cell, mean over cells."""
+    other: Number | None
+    """Cosine of the means of two cells, one of each half, mean over pairs."""
+    found: Number | None
+    """Share of cells whose mean in the other half is nearest to their own, by cosine, among all cells."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +41,8 @@ class MeanSiteRow:
 
     angles: tuple[SiteRow, ...]
     """Angles between the means of cells."""
-    repeats: tuple[Number | None, ...]
-    """Cosine of a cell's means over two halves of the levels, mean over cells; null: no cell is in both."""
+    halves: tuple[HalvesPart, ...]
+    """The two halves of the levels compared."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +151,7 @@ def mean_site_row(
         effective: effective dimension of the site, None for none.
     """
     groups = len(count)
-    angles, repeats = [], []
+    angles, halves = [], []
     for left_out in (None, *range(groups)):
         kept = np.arange(groups) != (-1 if left_out is None else left_out)
         levels = count[kept].sum(axis=0)
@@ -151,23 +161,23 @@ def mean_site_row(
         rng = generator(seed, 0, "sets of mean vectors", 0)
         own = [cells[int(k)] for k in known]
         angles.append(site_row(gram, own, dimension, rng, scale=scale, effective=effective))
-        repeats.append(bootstrap.defined(_between_halves(products, count, kept)))
-    return MeanSiteRow(tuple(angles), tuple(repeats))
+        halves.append(_between_halves(products, count, kept))
+    return MeanSiteRow(tuple(angles), tuple(halves))
 
 
-def _between_halves(products: np.ndarray, count: np.ndarray, kept: np.ndarray) -> float:
-    """Return the cosine of each cell's sums over the even and over the odd groups, mean over cells; NaN for none."""
+def _between_halves(products: np.ndarray, count: np.ndarray, kept: np.ndarray) -> HalvesPart:
+    """Return what the means over the even groups have to do with those over the odd ones."""
     even = np.arange(len(count)) % 2 == 0
     halves = [np.flatnonzero(kept & even), np.flatnonzero(kept & ~even)]
-    each = np.arange(count.shape[1])
-
-    def inner(one: int, two: int) -> np.ndarray:
-        pairs = itertools.product(halves[one], halves[two])
-        return np.asarray(sum(products[g, each, h, each] for g, h in pairs), dtype=np.float64)
-
-    lengths = np.sqrt(np.maximum(inner(0, 0) * inner(1, 1), 0.0))
-    known = np.all([count[half].sum(axis=0) > 0 for half in halves], axis=0) & (lengths > 0)
-    return float(np.mean(inner(0, 1)[known] / lengths[known])) if known.any() else float("nan")
+    sums = [[products[one][:, :, two].sum(axis=(0, 2)) for two in halves] for one in halves]
+    lengths = [np.sqrt(np.maximum(np.diag(sums[k][k]), 0.0)) for k in (0, 1)]
+    known = np.all([count[half].sum(axis=0) > 0 for half in halves], axis=0) & (lengths[0] > 0) & (lengths[1] > 0)
+    if known.sum() < 2:
+        return HalvesPart(None, None, None)
+    cosines = (sums[0][1] / np.outer(*(np.where(known, each, 1.0) for each in lengths)))[np.ix_(known, known)]
+    own, size = np.diag(cosines), len(cosines)
+    found = np.mean([np.argmax(cosines, axis=axis) == np.arange(size) for axis in (0, 1)])
+    return HalvesPart(float(own.mean()), float((cosines.sum() - own.sum()) / (size * (size - 1))), float(found))
 
 
 def _measure(asked: Asked, before: Sequence[Rows]) -> MeanRow:

@@ -148,8 +148,9 @@ FIGURES = {
     ),
     "interference-means": (
         "Whether a cell has one vector over levels, and how close those of two cells lie",
-        """Means over levels of the cheese vectors of {averaged_cells} cells of the picture. Grey: random directions,
-        in as many dimensions as the site has (dotted) and as its activations use (dashed). {averaged}""",
+        """Means over levels of the cheese vectors of {averaged_cells} cells of the picture. Above, violet: cosine of a
+        cell's two means; grey: of two cells'. Below, grey: random directions, in as many dimensions as the site has
+        (dotted) and as its activations use (dashed). {averaged}""",
     ),
     "analogy": (
         "Whether a cheese of another maze, added, is the cheese here",

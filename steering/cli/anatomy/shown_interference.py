@@ -39,15 +39,16 @@ def _show_means(found: AnatomySummary) -> None:
     both = mean_sites(found)
     if not both:
         return
-    print(f"\nthe same of means over levels, of {both[0][1].cells} cells of the picture (same over levels:")
-    print("cosine of a cell's means over two halves of the levels)")
-    print(f"{'':<22}{'same over levels':>22}{'':>8}{'over':>8}{'over':>6}{'sums':>7}")
-    print(f"{'site':<22}{'(95% interval)':>22}{'cosine':>8}{'random':>8}{'eff.':>6}{'of 4':>7}")
+    print(f"\nmeans over levels, of {both[0][1].cells} cells of the picture (recognised: nearest to its")
+    print("own mean over the other half of the levels; same, other: cosine of two halves)")
+    print(f"{'':<20}{'recognised':>19}{'two halves':>12}{'two cells':>11}{'over':>6}{'over':>6}{'sums':>6}")
+    print(f"{'site':<20}{'(95% interval)':>19}{'same':>6}{'other':>6}{'cosine':>11}{'all':>6}{'eff.':>6}{'of 4':>6}")
     for site, mean in both:
         own = mean.raw[0]
         four = next((part.right.value for part in mean.sets if part.size == 4), None)
         print(
-            f"{site_cell(site.name, 22)}{ranged(mean.repeats, 2):>22}{number(own.measured.value, 3):>8}"
-            f"{number(own.ratio.value, 1):>8}{number(own.ratio_effective.value):>6}{number(four):>7}"
+            f"{site_cell(site.name, 20)}{ranged(mean.recognised, 2):>19}{number(mean.same.value):>6}"
+            f"{number(mean.other.value):>6}{number(own.measured.value, 3):>11}{number(own.ratio.value, 1):>6}"
+            f"{number(own.ratio_effective.value):>6}{number(four):>6}"
         )
     print(textwrap.fill(str(mean_caption(found)["averaged"]), 80))

@@ -9,21 +9,21 @@ from plotly.subplots import make_subplots
 
 from steering.figures.anatomy.interference_figures import cut, draw_line
 from steering.figures.tables import Table
-from steering.marks.colours import GREY, VECTOR, shades
+from steering.marks.colours import GREY, TOLD, VECTOR, shades
 from steering.marks.site_axis import LEGEND, names, shade_sites
 from steering.records.anatomy.interference_site import InterferenceSite, MeanVectors
 from steering.records.anatomy.summary import AnatomySummary
 from steering.records.probes import Estimate
 from steering.statistics.formatting import format_estimate, format_number, short_site_name
 
-SAME = 0.5  # cosine of two halves of the levels from which a cell's vector counts as one
+HALF = 0.5  # of the cells: where most are recognised
 _DARK, _LIGHT = VECTOR, shades(VECTOR, 3)[0]
 
 
 def mean_sites(found: AnatomySummary) -> list[tuple[InterferenceSite, MeanVectors]]:
     """Return the sites of the trunk, and those of which it is not known, that have means, with these."""
     sites = [site for site in found.interference or () if site.trunk is not False]
-    return [(site, site.means) for site in sites if site.means is not None and site.means.repeats.value is not None]
+    return [(site, site.means) for site in sites if site.means is not None and site.means.recognised.value is not None]
 
 
 def mean_figure(found: AnatomySummary) -> go.Figure | None:
@@ -32,10 +32,12 @@ def mean_figure(found: AnatomySummary) -> go.Figure | None:
     if not both:
         return None
     sites, means = [site for site, _ in both], [mean for _, mean in both]
-    titles = ["cosine between a cell's means over two halves of the levels"]
+    titles = ["means over two halves of the levels: cosine, and share of cells recognised"]
     titles += ["cosine between the means of two cells, root mean square"]
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.1, subplot_titles=titles)
-    draw_line(figure, sites, [mean.repeats for mean in means], "the same cell", _DARK, 1, symbol="square")
+    draw_line(figure, sites, [mean.recognised for mean in means], "cells recognised", TOLD, 1, symbol="square")
+    draw_line(figure, sites, [mean.same for mean in means], "cosine, the same cell", _DARK, 1, legend=False)
+    draw_line(figure, sites, [mean.other for mean in means], "cosine, another cell", GREY, 1, "dot", legend=False)
     draw_line(figure, sites, [cut(mean.raw[0].measured) for mean in means], "two cells", _DARK, 2)
     draw_line(figure, sites, [cut(mean.centred[0].measured) for mean in means], "less their mean", _LIGHT, 2)
     for label, dash, values in (
@@ -56,7 +58,16 @@ def mean_table(found: AnatomySummary) -> Table:
     both = [(site, site.means) for site in found.interference or () if site.means is not None]
     if not both:
         return []
-    header = ["site", "cells", "levels of a cell", "same over levels", "cosine, root mean square", "over random"]
+    header = [
+        "site",
+        "cells",
+        "levels of a cell",
+        "cells recognised",
+        "two halves: the same cell",
+        "another cell",
+        "cosine, root mean square",
+        "over random",
+    ]
     header += ["over random, effective dimension", "less the mean", "largest cosine"]
     header += [f"sums of {part.size} read" for part in both[0][1].sets]
     rows = []
@@ -67,7 +78,9 @@ def mean_table(found: AnatomySummary) -> Table:
                 short_site_name(site.name),
                 str(mean.cells),
                 format_number(mean.levels, 0),
-                format_estimate(mean.repeats),
+                format_estimate(mean.recognised),
+                format_estimate(mean.same),
+                format_number(mean.other.value, 2),
                 format_number(own.measured.value),
                 format_estimate(own.ratio),
                 format_estimate(own.ratio_effective),
@@ -87,13 +100,13 @@ def mean_sentence(both: Sequence[tuple[InterferenceSite, MeanVectors]]) -> str:
     """
     if not both:
         return "No two cells are free in enough levels to have means."
-    last = next((k for k, (_, mean) in enumerate(both) if (mean.repeats.value or 0.0) < SAME), len(both)) - 1
+    last = next((k for k, (_, mean) in enumerate(both) if (mean.recognised.value or 0.0) < HALF), len(both)) - 1
     if last < 0:
-        return "A cell has no vector of its own over levels at any site."
+        return "No site has a vector for most cells that is the same over levels."
     site, mean = both[last]
     where = "at every site" if last == len(both) - 1 else f"up to {short_site_name(site.name)}"
     said = (
-        f"A cell's vector is much the same over levels {where} (cosine of two halves {mean.repeats.value:.2f} there)."
+        f"Most cells are recognised by their mean vector over other levels {where} ({mean.recognised.value:.2f} there)."
     )
     ratio, effective = mean.raw[0].ratio.value, mean.raw[0].ratio_effective.value
     if ratio is None or effective is None:

@@ -68,8 +68,12 @@ class MeanVectors:
     """Number of cells."""
     levels: NonNegative
     """Levels in which a cell is free, mean over cells."""
-    repeats: Estimate
+    same: Estimate
     """Cosine of a cell's means over two halves of the levels, mean over cells; 1: all levels have the same vector."""
+    other: Estimate
+    """The same of two different cells: what all cells share."""
+    recognised: Estimate
+    """Share of cells whose mean over one half is nearest to their own over the other, by cosine, among all cells."""
     raw: tuple[Compared, ...]
     """Of the means: root mean square, median, largest."""
     centred: tuple[Compared, ...]

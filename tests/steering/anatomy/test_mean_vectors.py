@@ -35,7 +35,8 @@ def test_vectors_that_every_level_shares_are_random_directions_and_repeat() -> N
     own = np.random.default_rng(0).standard_normal((CELLS, WIDE))
     count = np.random.default_rng(1).integers(0, 4, (GROUPS, CELLS)) * 1.0
     found = summed(own[None] * count[:, :, None], count)
-    assert found.repeats.value == pytest.approx(1.0)
+    assert found.same.value == found.recognised.value == pytest.approx(1.0)
+    assert found.other.value == pytest.approx(0.0, abs=0.02)
     rms = found.raw[0]
     assert rms.ratio.value == pytest.approx(1.0, abs=0.12) and rms.ratio_effective.value == rms.ratio.value
     assert rms.ratio.low == pytest.approx(rms.ratio.value) and rms.ratio.high == pytest.approx(rms.ratio.value)
@@ -44,9 +45,18 @@ def test_vectors_that_every_level_shares_are_random_directions_and_repeat() -> N
 def test_vectors_of_each_level_alone_do_not_repeat_and_their_interval_is_wide() -> None:
     rng = np.random.default_rng(2)
     found = summed(rng.standard_normal((GROUPS, CELLS, WIDE)), np.ones((GROUPS, CELLS)))
-    assert found.repeats.value == pytest.approx(0.0, abs=0.1)
-    assert found.repeats.low is not None and found.repeats.high is not None
-    assert found.repeats.low < 0.05 and found.repeats.high > -0.05
+    assert found.same.value == pytest.approx(0.0, abs=0.1) and (found.recognised.value or 0) < 0.15
+    assert found.same.low is not None and found.same.high is not None
+    assert found.same.low < 0.05 and found.same.high > -0.05
+
+
+def test_what_all_cells_share_repeats_and_tells_no_cell() -> None:
+    rng = np.random.default_rng(4)
+    shared = np.zeros(WIDE)
+    shared[0] = 20.0
+    found = summed(shared + rng.standard_normal((GROUPS, CELLS, WIDE)), np.ones((GROUPS, CELLS)))
+    assert (found.same.value or 0) > 0.8 and found.other.value == pytest.approx(found.same.value, abs=0.02)
+    assert (found.recognised.value or 0) < 0.15
 
 
 def test_means_are_of_cells_not_of_levels() -> None:

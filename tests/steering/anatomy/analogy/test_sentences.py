@@ -106,7 +106,7 @@ def means(repeats: Sequence[float]) -> list[tuple[InterferenceSite, MeanVectors]
     found = []
     for k, (site, value) in enumerate(zip(sites(repeats, repeats), repeats, strict=True)):
         compared = Compared("rms", near(0.2), 0.1, near(2.0 + k), 0.2, near(1.0))
-        mean = MeanVectors(30, 20.0, near(value), (compared,), (), (), ())
+        mean = MeanVectors(30, 20.0, near(0.9), near(0.1), near(value), (compared,), (), (), ())
         facts = {name: getattr(site, name) for name in ("name", "depth", "shape", "trunk", "affine")}
         facts |= {"equivalence_class": site.name, "receptive_field": None}
         own = InterferenceSite(**facts, dimension=4, effective=NONE, cells=3.0, could_be_orthogonal=True, bound=None, bound_effective=None, raw=(), centred=(), distances=(), sets=(), means=mean)  # fmt: skip  # noqa: E501
@@ -117,9 +117,9 @@ def means(repeats: Sequence[float]) -> list[tuple[InterferenceSite, MeanVectors]
 @pytest.mark.parametrize(
     ("repeats", "said"),
     [
-        ([0.9, 0.8, 0.1], "up to s1 (cosine of two halves 0.80 there). There the cosine of two cells is 3.0 times"),
-        ([0.9, 0.8], "at every site (cosine of two halves 0.80 there)"),
-        ([0.1, 0.9], "no vector of its own over levels at any site"),
+        ([0.9, 0.8, 0.1], "up to s1 (0.80 there). There the cosine of two cells is 3.0 times"),
+        ([0.9, 0.8], "at every site (0.80 there)"),
+        ([0.1, 0.9], "No site has a vector for most cells that is the same over levels"),
         ([], "No two cells are free in enough levels"),
     ],
 )
