@@ -235,6 +235,33 @@ def test_the_page_has_the_numbers_of_the_anatomy(tmp_path: Path) -> None:
     assert [printed(value, 2) for value in fours] == [".99", ".15", ".01"]
 
 
+def test_the_page_has_the_numbers_of_the_mean_vectors(tmp_path: Path) -> None:
+    found = evidence(ANATOMY, "region5", tmp_path).interference
+    said = " ".join(PAGE[PAGE.index("### One vector for a cell") :].split("\n#")[0].split())
+    means = {short_site_name(site.name): site.means for site in found or () if site.trunk and site.means is not None}
+    boundary, last = means["block3.conv"], means["relu3"]
+    assert f"{boundary.cells} cells are asked, each free in {boundary.levels:.0f} of the levels" in said
+    names = list(means)
+    pooled = names[: names.index("block2.maxpool") + 1]
+    assert {means[name].recognised.value for name in pooled} == {1.0}
+    maps = names[names.index("relu3") - 1]
+    assert f"At the boundary {spread(boundary.recognised, ' ')} are, at the last map before" in said
+    assert (
+        f"`relu3` {printed(means[maps].recognised.value, 2)}, and at `relu3` {printed(last.recognised.value, 2)}"
+        in said
+    )
+    ratio = boundary.raw[0]
+    assert f"cosine is {ratio.ratio.value:.0f} times that of random directions, and" in said
+    assert f"and {ratio.ratio_effective.value:.1f} times that in the effective dimension" in said
+    fours = [
+        next(part.right.value for part in means[name].sets if part.size == 4)
+        for name in ("block2.res1.resadd", "block3.conv")
+    ]
+    assert (
+        f"read in {printed(fours[0], 2)} of the draws at `block2.res1.resadd`, and in {printed(fours[1], 2)} at" in said
+    )
+
+
 def test_the_page_has_the_numbers_of_the_analogies(tmp_path: Path) -> None:
     found = evidence(ANATOMY, "region5", tmp_path).analogy
     assert found is not None

@@ -169,23 +169,29 @@ def means_of(facts: SiteFacts, size: int, row: MeanRow) -> MeanVectors | None:
         return None
     found = row.sites[facts.name]
     rows = [InterferenceRow({facts.name: angles}) for angles in found.angles]
-    site = interference_site(facts, size, rows, np.eye(len(rows)), lambda values, _: bootstrap.jackknifed(values))
+    site = interference_site(facts, size, rows, np.eye(len(rows)), lambda values, _: _jackknifed(values, 0.0, np.inf))
     halves = [
         np.array([np.nan if (value := getattr(part, name)) is None else value for part in found.halves])
         for name in ("same", "other", "found")
     ]
-    same, other, recognised = (Estimate(*bootstrap.jackknifed(values)) for values in halves)
+    same, other = (Estimate(*_jackknifed(values, -1.0, 1.0)) for values in halves[:2])
     return MeanVectors(
         cells=row.cells,
         levels=row.levels,
         same=same,
         other=other,
-        recognised=recognised,
+        recognised=Estimate(*_jackknifed(halves[2], 0.0, 1.0)),
         raw=site.raw,
         centred=site.centred,
         distances=site.distances,
         sets=site.sets,
     )
+
+
+def _jackknifed(values: np.ndarray, least: float, most: float) -> tuple[float | None, float | None, float | None]:
+    """Return a statistic with its jackknife interval, of which what no such statistic can be is cut off."""
+    value, low, high = bootstrap.jackknifed(values)
+    return value, None if low is None else max(low, least), None if high is None else min(high, most)
 
 
 def _summarize(asked: Asked, rows: Sequence[Rows]) -> tuple[InterferenceSite, ...]:
