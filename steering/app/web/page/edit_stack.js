@@ -4,7 +4,7 @@ const MOST_EDITS = 16;
 const HINTS = { channels: "all", index: "c+row+col", seed: "0" };
 
 function buildEdits(bench) {
-  const list = make("div", { class: "mz-edits", role: "list" }), none = make("p", { class: "mz-small", text: "Nothing is edited: the steered run is the clean one." });
+  const list = make("div", { class: "mz-edits", role: "list" }), none = make("p", { class: "mz-small", text: "Nothing is edited: the steered run is the clean one.", hidden: true });
   let rows = [], offered = null;
   const presets = choice("add an edit", [["", "Add an edit …"]], "", (text) => {
     presets.value = "";

@@ -63,7 +63,7 @@ function buildNetwork(bench) {
     const value = readingOf(bench, bench.scene.hello.sites.indexOf(site));
     const facts = [site.shape.join("×"), site.trunk === false ? "branch" : "trunk", site.mark && `“${site.mark}”`, site.duplicate && "same as the site before"];
     line.title = site.name;
-    put(line, `${site.short} · ${facts.filter((fact) => fact).join(" · ")} · ${curveWords(bench)} ${decimals(value)}`);
+    put(line, `${site.short} · ${facts.filter((fact) => fact).join(" · ")}${bench.view.curve === "none" ? "" : ` · ${curveWords(bench)} ${decimals(value)}`}`);
   }
   return make("section", { class: "mz-networkpart", "aria-label": "Network" },
     make("div", { class: "mz-bar mz-oneline" }, make("span", { class: "mz-name", text: "network" }), line, curves),
@@ -83,7 +83,7 @@ function readingOf(bench, k) {
 }
 
 function curveWords(bench) {
-  return bench.view.curve === "live" ? "blindness here" : bench.view.curve === "none" ? "" : bench.view.curve;
+  return bench.view.curve === "live" ? "blindness here" : bench.view.curve;
 }
 
 function drawSites(picture, sites, chosen, pointed) {

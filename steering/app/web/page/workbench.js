@@ -4,7 +4,10 @@ const SLOW = { activations: "channels", causal: "causal", curve: "curve" };  // 
 
 function mount(root, transport) {
   root.classList.add("mz-root");
-  if (transport.notebook) root.dataset.lmSuppressShortcuts = "true";  // a notebook leaves the keys pressed here alone
+  if (transport.notebook) {
+    root.dataset.lmSuppressShortcuts = "true";  // a notebook leaves the keys pressed here alone
+    root.tabIndex = -1;  // and a click anywhere here lets them be heard
+  }
   Object.assign(root.dataset, { ready: "false", connection: transport.state, theme: matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light" });
   const bench = makeBench(root, transport), keys = buildKeys();
   bench.turnLight = () => {
@@ -30,6 +33,8 @@ function mount(root, transport) {
         make("div", { class: "mz-under" }, make("div", { class: "mz-bar" }, arrowsOf, make("span", { class: "mz-gap" }), label), buildReading(bench))),
       make("div", { class: "mz-right" }, buildNetwork(bench), buildEdits(bench), ...buildTabs(bench))),
     textDialog, keys);
+  root.inert = true;  // until there is a state to act on
+  bench.on("begun", () => { root.inert = false; });
   listenToKeys(bench, keys);
   const follow = () => bench.follow();
   if (!transport.notebook) addEventListener("hashchange", follow);
