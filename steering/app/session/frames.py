@@ -65,7 +65,7 @@ class Frames:
         found = self._kept.get(world_of(maze))
         if found is None:
             states = len(maze.states)
-            made = np.zeros((states, 64, 64, 3), dtype=np.uint8), np.zeros(states, dtype=bool)
+            made = np.empty((states, 64, 64, 3), dtype=np.uint8), np.zeros(states, dtype=bool)
             found = self._kept.put(world_of(maze), made, made[0].nbytes)
         pictures, known = found
         missing = which[~known[which]]
