@@ -157,7 +157,12 @@ def check_encoder(name: str = CODECS[".mp4"].name) -> str:
 
 
 def write_gif(
-    path: str | os.PathLike[str], frames: Iterable[np.ndarray], fps: float = 12, *, max_width: int = 720
+    path: str | os.PathLike[str],
+    frames: Iterable[np.ndarray],
+    fps: float = 12,
+    *,
+    max_width: int = 720,
+    colours_of: np.ndarray | None = None,
 ) -> Path:
     """Encode frames as a looping GIF, all in one palette; memory and atomicity as :func:`write_video`.
 
@@ -168,6 +173,8 @@ def write_gif(
         frames: pictures ``uint8[h, w, 3]`` of one size.
         fps: frames per second, .01 to 60; beyond 50 each is shown for two hundredths.
         max_width: wider frames are scaled down to this many pixels, 2 or more.
+        colours_of: a picture ``uint8[h, w, 3]`` of all colours that are seen, rare ones too; None: the first frame,
+            with the colours of a film's marks.
 
     Returns:
         The path.
@@ -187,7 +194,7 @@ def write_gif(
     def prepared(checked: Iterator[np.ndarray]) -> Iterator[Timed]:
         images = (_scaled(frame, max_width) for frame in checked)
         first = next(images)
-        palette = _palette(first)
+        palette = _palette(first) if colours_of is None else _whole_palette(Image.fromarray(colours_of))
         colours = np.full((256, 4), 255, dtype=np.uint8)  # alpha first
         colours[:, 1:] = np.reshape(palette.getpalette() or [], (256, 3))
         for number, image in enumerate(itertools.chain([first], images)):
@@ -217,6 +224,14 @@ def _palette(image: Image.Image) -> Image.Image:
     fixed = [value for colour in (*accents, *cube) for value in colour]
     palette = Image.new("P", (1, 1))
     palette.putpalette((fixed + own + [0] * 768)[:768])
+    return palette
+
+
+def _whole_palette(image: Image.Image) -> Image.Image:
+    """Return 256 colours of an image; a rare colour far from others has its own."""
+    own = image.quantize(256, method=Image.Quantize.FASTOCTREE).getpalette() or []
+    palette = Image.new("P", (1, 1))
+    palette.putpalette((own + [0] * 768)[:768])
     return palette
 
 

@@ -16,11 +16,12 @@ from envs.maze import Maze
 from tests.helpers.browser import chromium
 from tests.helpers.workbench_browser import Bench
 from tests.helpers.workbench_page import workbench
+from videos.encode import write_gif
 
 LEVEL = 26
 SPREADS, SPREADING = 8, 6  # a level in which the effect leaves the cheese's place, and the last site before
 HOLD = 6  # pictures that a reader has time to look at
-FPS = 6
+FPS, WIDTH = 6, 760
 
 
 def shot(bench: Bench) -> np.ndarray:
@@ -29,7 +30,7 @@ def shot(bench: Bench) -> np.ndarray:
 
 
 def story(bench: Bench) -> Iterator[np.ndarray]:
-    """The cheese is dragged, the coefficient is moved, the effect is followed through the network."""
+    """The cheese is dragged, the coefficient is moved, the causal map is stepped through the network."""
     page = bench.page
     yield from [shot(bench)] * HOLD
     way = [(5, 0), (4, 0), (3, 0), (2, 0), (2, 1), (2, 2), (3, 2), (4, 2)]
@@ -48,16 +49,15 @@ def story(bench: Bench) -> Iterator[np.ndarray]:
             slider.fill(str(value))
         yield shot(bench)
     yield from [shot(bench)] * HOLD
-    page.get_by_label("level (procgen's seed)").fill(str(LEVEL))
-    with bench.change():
-        page.keyboard.press("Enter")
+    with bench.change():  # back to the level as it was
+        while page.get_by_role("button", name="Undo").is_enabled():
+            page.get_by_role("button", name="Undo").click()
     with bench.change():
         page.get_by_role("tab", name="Causal map").click()
     site = page.get_by_label("site of the causal map")
     for place in range(int(site.get_attribute("max")) + 1):
         site.fill(str(place))
         page.wait_for_timeout(100)
-        print(page.locator("[role=tabpanel]:visible .mz-heatlabel").all_inner_texts())
         yield shot(bench)
     yield from [shot(bench)] * HOLD
 
@@ -65,20 +65,6 @@ def story(bench: Bench) -> Iterator[np.ndarray]:
 def write_small(path: Path, picture: np.ndarray) -> None:
     """Write a PNG of 256 colours."""
     Image.fromarray(picture).quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
-
-
-def write_film(path: Path, pictures: list[Image.Image]) -> None:
-    """Write a GIF, all in one palette of the colours of all its pictures."""
-    small = [
-        picture.resize((840, 840 * picture.height // picture.width), Image.Resampling.LANCZOS) for picture in pictures
-    ]
-    some = small[:: len(small) // 8]
-    sheet = Image.new("RGB", (small[0].width, small[0].height * len(some)))
-    for place, picture in enumerate(some):
-        sheet.paste(picture, (0, place * picture.height))
-    palette = sheet.quantize(256)
-    first, *others = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in small]
-    first.save(path, save_all=True, append_images=others, duration=1_000 // FPS, loop=0, optimize=False)
 
 
 def main(folder: Path) -> None:
@@ -103,7 +89,9 @@ def main(folder: Path) -> None:
             write_small(folder / f"workbench-{name}.png", shot(bench)[:, int(box["x"]) - 8 :])
         page.get_by_role("tab", name="Panels").click()
         bench.open(Maze.from_level(LEVEL), asked=["curve"])
-        write_film(folder / "workbench.gif", [Image.fromarray(picture) for picture in story(bench)])
+        pictures = list(story(bench))
+        some = np.concatenate(pictures[::HOLD])
+        write_gif(folder / "workbench.gif", pictures, FPS, max_width=WIDTH, colours_of=some)
 
 
 if __name__ == "__main__":

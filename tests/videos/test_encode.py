@@ -109,6 +109,17 @@ def test_gif_has_the_films_length_and_colours(film: list[np.ndarray], tmp_path: 
     assert np.abs(last.astype(int) - expected).mean() < 6
 
 
+def test_a_gif_has_the_colours_of_the_picture_that_it_is_told(tmp_path: Path) -> None:
+    """A rare colour of a late frame, too, which the first frame's palette lacks."""
+    grey, late = np.repeat(np.arange(256, dtype=np.uint8), 48).reshape(64, 64, 3), np.zeros((64, 64, 3), np.uint8)
+    late[:4, :4] = rare = (20, 120, 190)
+    path = write_gif(tmp_path / "film.gif", [grey, late], 2, colours_of=np.concatenate([grey, late]))
+    with Image.open(path) as film:
+        film.seek(1)
+        shown = np.array(film.convert("RGB"))[1, 1].astype(int)
+    assert np.abs(shown - rare).max() <= 8
+
+
 def test_a_trail_keeps_its_colour_in_a_gif_though_its_first_picture_has_none(tmp_path: Path) -> None:
     for accent in ACCENTS:
         plain = np.full((32, 48, 3), (150, 110, 70), dtype=np.uint8)
