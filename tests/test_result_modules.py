@@ -11,12 +11,12 @@ from steering.figures.anatomy.modules_words import first_modular
 from steering.records.anatomy.modules import KINDS, Modules, ModulesSite
 from steering.statistics.formatting import short_site_name
 from steering.sweep.artifacts import ANATOMY
-from tests.helpers.module_tables import communities, over_training, shared
+from tests.helpers.module_tables import communities, in_use, over_training, shared, site_of
 from tests.helpers.result_tables import Table, evidence, number
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs" / "result.md").read_text()
-AGENTS = ("region5", "region5-seed1", "region5-seed2", "region5-easy")
+AGENTS = ("region5", "region5-seed1", "region5-seed2", "corner", "region5-easy")
 SERIES = ("region5", "region5-easy")
 
 
@@ -44,6 +44,7 @@ def test_the_page_has_the_tables_of_modules(found: dict[str, Modules]) -> None:
     assert table("### Communities") == communities(found)
     for name in SERIES:
         assert table(f"### Communities over training, {name}") == over_training(found[name])
+    assert table("### Channels in use") == in_use(found)
     assert table("### Same channels, cheese and walls") == shared(found, ("cheese", "walls"))
     assert table("### Same channels, cheese and mouse") == shared(found, ("cheese", "mouse"))
 
@@ -55,13 +56,13 @@ def test_the_page_says_which_channels_move(found: dict[str, Modules]) -> None:
     most = min((site for name, site in sites.items() if "block" in name), key=lambda site: site.cheese.ratio.value or 9)
     assert short_site_name(most.name) == "block2.maxpool"
 
-    def in_use(site: ModulesSite, digits: int, between: str) -> str:
+    def used(site: ModulesSite, digits: int, between: str) -> str:
         return f"{number(site.cheese.channels.value, digits)}{between}{number(site.cheese.turned, digits)}"
 
-    assert f"as if in {in_use(most, 1, ' of 32, along random axes in ')}" in said
+    assert f"as if in {used(most, 1, ' of 32, along random axes in ')}" in said
     assert (
-        f"({in_use(sites['relu3'], 1, ' against ')})" in said
-        and f"({in_use(sites['relufc'], 0, ' of 256 against ')})" in said
+        f"({used(sites['relu3'], 1, ' against ')})" in said
+        and f"({used(sites['relufc'], 0, ' of 256 against ')})" in said
     )
     for name in ("relu3", "relufc"):  # walls and mouse do the same
         assert all((each.ratio.high or 9) < 0.6 for each in sites[name].kinds)
@@ -118,12 +119,17 @@ def test_the_page_says_what_other_agents_say(found: dict[str, Modules]) -> None:
     said = " ".join(PAGE[PAGE.index("\n### Modules\n") :].split())
 
     def walls(agent: str, name: str) -> float:
-        site = next(each for each in found[agent].sites if short_site_name(each.name) == name)
+        site = site_of(found[agent], name)
         assert (site.overlaps[0].p or 1) <= 0.05 or agent == "region5-easy"
         return site.overlaps[0].above_chance.value or 0.0
 
     seeds = [number(walls(f"region5-seed{k}", "block2.res1.resadd")) for k in (1, 2)]
     assert f"({seeds[0]} and {seeds[1]} at `block2.res1.resadd`)" in said
+    pair = site_of(found["corner"], "block2.res1.resadd").overlaps
+    assert f"({number(pair[0].above_chance.value)} and {number(pair[1].above_chance.value)})" in said
+    ratios = {name: number(site_of(part, "block2.maxpool").cheese.ratio.value) for name, part in found.items()}
+    assert f"the ratio is {ratios['corner']} there against {ratios['region5']}." in said
+    assert f"The further seeds have {ratios['region5-seed1']} and {ratios['region5-seed2']} " in said
     for name in ("block2.res1.resadd", "block3.conv"):
         assert f"{number(walls('region5-easy', name))} at `{name}`" in said
     kept, free = (first_modular(found["region5-easy"].network.snapshots, kept=each) for each in (True, False))

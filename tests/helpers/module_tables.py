@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from steering.records.anatomy.modules import Modularity, Modules, Null
+from steering.records.anatomy.modules import Modularity, Modules, ModulesSite, Null
+from steering.statistics.formatting import short_site_name
 from tests.helpers.result_tables import Table, number
 
 SHARED_AT = (
@@ -35,14 +36,27 @@ def over_training(found: Modules) -> Table:
     return rows + [[f"{each.samples:,}", *_beside(each.modularity)] for each in found.network.snapshots]
 
 
+def in_use(found: Mapping[str, Modules], sites: Sequence[str] = SHARED_AT) -> Table:
+    """Return by site the channels that the cheese vectors are in, over those along random axes."""
+    rows = [["site", *(f"`{name}`" for name in found)]]
+    for name in sites:
+        ratios = [site_of(part, name).cheese.ratio for part in found.values()]
+        rows.append([name, *(f"{number(r.value)} ({number(r.low)} to {number(r.high)})" for r in ratios)])
+    return rows
+
+
+def site_of(found: Modules, name: str) -> ModulesSite:
+    """Return a site by its short name."""
+    return next(each for each in found.sites if short_site_name(each.name) == name)
+
+
 def shared(found: Mapping[str, Modules], kinds: tuple[str, str], sites: Sequence[str] = SHARED_AT) -> Table:
     """Return by site how far two kinds share channels, with the interval over mazes and p over channels."""
     rows = [["site", *(f"`{name}`" for name in found)]]
     for name in sites:
         cells = []
         for part in found.values():
-            site = next(each for each in part.sites if each.name.removeprefix("embedder.") == name)
-            pair = next(each for each in site.overlaps if (each.one, each.other) == kinds)
+            pair = next(each for each in site_of(part, name).overlaps if (each.one, each.other) == kinds)
             value = pair.above_chance
             cells.append(f"{number(value.value)} ({number(value.low)} to {number(value.high)}), {number(pair.p, 3)}")
         rows.append([name, *cells])
