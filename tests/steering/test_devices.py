@@ -17,6 +17,8 @@ from agents.hardware import check_device, device_named, on_device
 from agents.networks.policy import MazePolicy, device_of, to_input
 from envs.errors import InputError
 from envs.maze import Maze
+from steering.app.session.session import Session
+from steering.app.session.state import HeatAsked
 from steering.experiments.conditions import CONDITIONS, EDIT
 from steering.experiments.exact import LevelEvaluator
 from steering.experiments.levels import qualifying_levels
@@ -41,6 +43,7 @@ from steering.sweep.store import Store
 from steering.sweep.units import run_unit, split
 from tests.helpers.command import mazesteer
 from tests.helpers.second_device import Misplaced, SecondTensor, second_device
+from tests.helpers.workbench import STACK, state_of
 
 GPU = torch.cuda.device_count() > 0
 SITES = ("input", "embedder.block2.res1.resadd", "embedder.relufc")
@@ -125,6 +128,16 @@ def recorded(policy: MazePolicy) -> Any:
     return track.probabilities
 
 
+def shown(policy: MazePolicy) -> Any:
+    """What the workbench shows of a state, whole: outcomes, a heat map, channels, blindness by site, causal maps."""
+    tiny = Maze.from_ascii("C..\n.##\nM..")
+    asked = state_of(tiny, STACK, asked=("curve", "channels", "causal"), heat=HeatAsked("norm", 0, "steered"))
+    updates = [update for update in Session(policy).work(asked) if update.type not in ("maze", "field", "done")]
+    assert {"outcome", "heat", "channels", "curve", "causal"} == {update.type for update in updates}
+    whole = {(update.type, update.facts.get("panel") or update.facts.get("site")): update for update in updates}
+    return [(update.facts, dict(update.arrays)) for update in whole.values()]
+
+
 def planned(policy: MazePolicy) -> Any:
     maze, sites = maze_of(100), [find_site(policy.net, name) for name in SITES[:2]]
     return (
@@ -150,7 +163,7 @@ def written(policy: MazePolicy) -> Any:
     return moves, seen[MAP][:, ::8], LevelWriter(policy, PartialNetwork(policy.net), maze, 2, 0).row([found], (1.0,))
 
 
-@pytest.mark.parametrize("measure", [edited, swept, recorded, planned, probed, written])
+@pytest.mark.parametrize("measure", [edited, swept, recorded, planned, probed, written, shown])
 def test_numbers_are_those_of_the_processor(
     measure: Callable[[MazePolicy], Any], elsewhere: tuple[MazePolicy, float], random_policy: MazePolicy
 ) -> None:
