@@ -27,6 +27,7 @@ from steering.records.probes import Estimate
 from steering.statistics.formatting import format_estimate, format_number, short_site_name
 
 HALF = 0.5  # of the analogies: where most hold
+PANELS = ((0.69, 1.0), (0.4, 0.62), (0.0, 0.2))  # of the height; names of sites stand below the second
 _DARK, _LIGHT, _FAINT = VECTOR, shades(VECTOR, 3)[0], shades(TRICK, 3)[0]
 
 
@@ -50,8 +51,6 @@ def analogy_figure(found: AnatomySummary) -> go.Figure | None:
     figure = make_subplots(
         rows=3,
         cols=1,
-        vertical_spacing=0.15,
-        row_heights=[0.4, 0.28, 0.32],
         subplot_titles=[*titles, "nearest, by the effective dimension of the site"],
     )
     own, alone, random = ([ranked(site, guess) for site in sites] for guess in (GUESS, ALONE, RANDOM))
@@ -85,6 +84,9 @@ def analogy_figure(found: AnatomySummary) -> go.Figure | None:
     figure.update_xaxes(**axis, showticklabels=False, row=1)
     figure.update_xaxes(**axis, row=2)
     figure.update_xaxes(title="effective dimension", type="log", dtick=1, row=3)
+    for row, (low, high) in enumerate(PANELS, 1):
+        figure.update_yaxes(domain=[low, high], row=row)
+        figure.layout.annotations[row - 1].y = high  # its title
     figure.update_layout(template="simple_white", height=980, legend=LEGEND, margin={"t": 130, "b": 60})
     return figure
 
