@@ -291,6 +291,23 @@ def test_the_page_has_the_numbers_of_the_analogies(tmp_path: Path) -> None:
     assert f"does ({spread(sites['input'].behaviour, ', ').replace('(', '').replace(')', '')})" in said
 
 
+def test_the_page_has_the_analogies_of_the_second_seed(tmp_path: Path) -> None:
+    summary = evidence(ANATOMY, "region5-seed1", tmp_path)
+    found = summary.analogy
+    assert found is not None and summary.checkpoint.sha256 == load_card("region5-seed1")["sha256"]
+    said = " ".join(PAGE[PAGE.index("`region5-seed1` says the same, a little earlier") :].split())
+    sites = {short_site_name(site.name): site for site in found.sites}
+    early, published, boundary = (sites[name] for name in ("block1.res2.resadd", "block2.res1.resadd", "block3.conv"))
+    nearest = [spread(site.holds, " ") for site in (early, published, boundary)]
+    assert f"are {nearest[0]} at the end of block 1, {nearest[1]} at the published site and {nearest[2]} at the" in said
+    effects = [spread(site.behaviour, " ") for site in (early, published, boundary)]
+    assert f"policy is {effects[0]}, {effects[1]} and {effects[2]}." in said
+    depth, _, effective = (trend.alone for trend in found.trends)
+    assert (depth.high or 0) < 0 and (effective.low or 0) < 0 < (effective.high or 0)
+    low, high = printed(effective.low, 2), printed(effective.high, 2)
+    assert f"({printed(effective.value, 2)}, {low} to {high})" in said
+
+
 def spread(found: Estimate, between: str) -> str:
     """A number and its interval in brackets, as the page says them."""
     low, high = printed(found.low, 2), printed(found.high, 2)
