@@ -256,7 +256,7 @@ SECTIONS = {
     "trick": ("Does the trick work?", "blindness by layer, distance, position and threshold; the table of sites"),
     "place": ("Does it plan, and where is the cheese's effect?", "detours, and what each place in the picture carries"),
     "read": ("Can the next move be read?", "readouts at the mouse, probes, and what comes of writing a move"),
-    "made": ("What is the cheese vector made of?", "angles between the vectors of cells, analogies, channels and modules"),
+    "made": ("What is the cheese vector made of?", "angles between vectors of cells, analogies, channels, modules"),
     "examples": ("Three mazes", "where subtraction works as usual, best and worst"),
 }
 # The section of a figure by the first part of its name; without an entry it is about the trick.
