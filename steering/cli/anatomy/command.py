@@ -53,10 +53,8 @@ def anatomy(
     parts: Annotated[
         str,
         typer.Option(
-            help="all, or names separated by commas: interference (angles between the vectors of cells), "
-            "analogy (another maze's cheese added), "
-            "circuit (how few channels carry the cheese), "
-            "modules (channels that cheese, walls and mouse move, and communities of channels)."
+            help="all, or names separated by commas: interference (angles between vectors), analogy (another maze's "
+            "cheese added), circuit (how few channels carry it), modules (whose channels)."
         ),
     ] = "all",
     sites: Annotated[str, typer.Option(help="all, trunk, or names separated by commas.")] = "all",
