@@ -14,6 +14,7 @@ from agents.networks.policy import MazePolicy
 from envs.maze import Maze
 from steering.app.inside.causal import causal_updates
 from steering.app.session.context import Contexts
+from steering.app.web.guard import Guard
 from steering.experiments.exact import LevelEvaluator, evaluate
 from steering.interventions.edits import ablate, subtract
 from steering.interventions.vectors import SteeringVector, cheese_vector
@@ -442,5 +443,22 @@ def test_a_server_that_was_away_is_found_again(
             page.locator("#workbench[data-ready=true]").wait_for()
             assert bench.maze.cheese == (3, 2)
             holds(bench, policy)
+    finally:
+        page.close()
+
+
+def test_a_page_with_the_token_in_its_address_is_let_in(
+    opened: Bench, policy: MazePolicy, small_maze: Maze, tmp_path: Path
+) -> None:
+    page = opened.page.context.new_page()
+    try:
+        with workbench(policy, tmp_path, Guard(token="s3cret")) as address:
+            bench = Bench(page, f"{address}?token=s3cret")
+            bench.open(small_maze, **QUIET)
+            holds(bench, policy, "clean")
+            assert bench.complaints == []
+            page.goto("about:blank")
+            refused = page.goto(address)
+            assert refused is not None and refused.status == 403 and "lacks the token" in page.inner_text("body")
     finally:
         page.close()
