@@ -239,6 +239,10 @@ def test_a_maze_may_lack_the_place_and_a_file_has_its_site(
                        ("subtract", "no cheese; take it from a level that has one")):  # fmt: skip
         with pytest.raises(InputError, match=says):
             one(text).on(policy, bare, SITE)
+    for text, says in (("ablate,place=route", "no block lies between"), ("add,taken=1+5", "cannot stand there")):
+        with pytest.raises(InputError, match=f"maze of one's own: .*{says}"):
+            one(text).check_maze(small_maze)
+    one("add,taken=level:4,vector=top-right,place=elsewhere").check_maze(small_maze)
     path = tmp_path / "v.safetensors"
     FILED.save(path)
     (found,) = read_edits([f"add,vector={path}"], policy, foreign=True)
