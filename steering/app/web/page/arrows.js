@@ -100,17 +100,25 @@ function drawMarks(context, frame, { decision, region, dim, pointed, dark }) {
   }
 }
 
-function bracket(context, frame, [x, y]) {
-  const low = 0.06 * frame.unit, arm = 0.26 * frame.unit, far = frame.unit - low;
-  const left = frame.left(x), top = frame.top(y);
+// The four corners around a cell, three points each.
+function cornersOf(frame, [x, y]) {
+  const low = 0.06 * frame.unit, arm = 0.26 * frame.unit, far = frame.unit - low, left = frame.left(x), top = frame.top(y);
+  return [[low, low, 1, 1], [far, low, -1, 1], [far, far, -1, -1], [low, far, 1, -1]]
+    .map(([a, b, dx, dy]) => [[left + a + dx * arm, top + b], [left + a, top + b], [left + a, top + b + dy * arm]]);
+}
+
+function bracketWidth(frame) {
+  return Math.max(1.5, 0.09 * frame.unit);
+}
+
+function bracket(context, frame, cell) {
   context.beginPath();
-  for (const [a, b, dx, dy] of [[low, low, 1, 1], [far, low, -1, 1], [far, far, -1, -1], [low, far, 1, -1]]) {
-    context.moveTo(left + a + dx * arm, top + b);
-    context.lineTo(left + a, top + b);
-    context.lineTo(left + a, top + b + dy * arm);
+  for (const [from, ...on] of cornersOf(frame, cell)) {
+    context.moveTo(...from);
+    on.forEach((point) => context.lineTo(...point));
   }
-  context.strokeStyle = "#C2608F";
-  context.lineWidth = Math.max(1.5, 0.09 * frame.unit);
+  context.strokeStyle = DECISION;
+  context.lineWidth = bracketWidth(frame);
   context.stroke();
 }
 
@@ -138,8 +146,8 @@ function panelAsSvg(title, side, pictureUri, frame, maze, arrows, look, marks) {
     lines.push(`<path d="${path}" fill="none" stroke="${colour}" stroke-width="${round(wide)}" stroke-linecap="round" stroke-linejoin="round"/>`);
   }
   if (marks.decision) {
-    const [x, y] = marks.decision, inset = 0.06 * frame.unit, unit = round(frame.unit - 2 * inset);
-    lines.push(`<rect x="${round(frame.left(x) + inset)}" y="${round(frame.top(y) + inset)}" width="${unit}" height="${unit}" fill="none" stroke="#C2608F" stroke-width="2"/>`);
+    const corners = cornersOf(frame, marks.decision).map((points) => `M${points.map((point) => point.map(round).join(" ")).join("L")}`).join("");
+    lines.push(`<path d="${corners}" fill="none" stroke="${DECISION}" stroke-width="${round(bracketWidth(frame))}"/>`);
   }
   lines.push("</svg>");
   return lines.join("\n");

@@ -18,15 +18,13 @@ function buildBoard(bench) {
     const hidden = SPRITES.filter((each) => each === drag.what).concat(run === "no_cheese" && drag.what !== "cheese" ? ["cheese"] : []);
     drawPicture(context, scene.picture, frame, shown, hidden);
     veil(context, side, bench.dark(), 0.3);
+    for (const which of SPRITES) if (!hidden.includes(which)) drawSprite(context, scene.picture, frame, which, frame.middle(shown[which]));
     if (scene.maze.dim === scene.picture.maze.dim) {
       const arrows = arrowsOf(scene, run, bench.store.state.facing).filter(({ cell }) => isFree(shown, scene.maze.cells[cell]));
       drawArrows(context, frame, scene.maze, arrows, lookOf(bench));
       drawMarks(context, frame, { decision: scene.maze.decision, region: 5, dim: scene.maze.dim, pointed: drag.what ? null : view.pointed, dark: bench.dark() });
     }
-    for (const which of SPRITES) {
-      if (which === drag.what) drawSprite(context, scene.picture, frame, which, drag.at, { scale: 1.25 });
-      else if (!hidden.includes(which)) drawSprite(context, scene.picture, frame, which, frame.middle(shown[which]));
-    }
+    if (SPRITES.includes(drag.what)) drawSprite(context, scene.picture, frame, drag.what, drag.at, { scale: 1.25 });
   };
   bench.onPaint(paint);
 

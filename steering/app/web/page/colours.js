@@ -1,7 +1,6 @@
 // Colours of the page's drawings: those of the house, each with its one meaning (steering/marks/colours.py).
 
-const TRICK = "#D55E00", CHEESE = "#E69F00", CORNER = "#0072B2", ABLE = "#009E73", PALE = "#BBBBBB";
-const RISE = "#0072B2", FALL = "#D55E00";
+const TRICK = "#D55E00", CHEESE = "#E69F00", CORNER = "#0072B2", ABLE = "#009E73", DECISION = "#C2608F";
 const CIVIDIS = ["#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#e1cc55", "#fee838"];
 const BLUE_ORANGE = ["#053061", "#2166ac", "#4393c3", "#92c5de", "#d1e5f0", "#f7f7f7", "#fddbc7", "#f4a582", "#d6604d", "#b2182b", "#67001f"];
 

@@ -23,10 +23,11 @@ function buildNetwork(bench) {
     fillChoice(curves, [["live", "blindness in this maze"], ...known.map((name) => [name, `${name}, of the run`]), ["none", "not coloured"]], bench.view.curve);
     choose();
   });
-  // A link that does not ask for the live curve opens without it.
+  // A link opens with the live curve if it asks for it.
   bench.on("begun", (state) => {
-    if (bench.view.curve !== "live" || state.asked.includes("curve")) return;
-    bench.view.curve = curves.value = Object.keys(bench.scene.hello.curves || {})[0] || "none";
+    const other = Object.keys(bench.scene.hello.curves || {})[0] || "none";
+    if (bench.view.linked) bench.view.curve = curves.value = state.asked.includes("curve") ? "live" : other;
+    bench.want("curve", bench.view.curve === "live");
     recolour();
   });
   bench.on("state", () => {

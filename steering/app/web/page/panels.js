@@ -75,17 +75,17 @@ function paintPanel(bench, name, canvas) {
   const fitted = fitCanvas(canvas), { scene } = bench;
   if (!fitted || !scene.picture || !scene.maze || scene.picture.maze.dim !== scene.maze.dim) return;
   const { context, side } = fitted, frame = frameOf(scene.maze, side);
-  drawPicture(context, scene.picture, frame, wantedBy(scene.maze, name));
-  veil(context, side, bench.dark(), 0.55);
+  drawGround(bench, name, context, frame);
   drawArrows(context, frame, scene.maze, arrowsOf(scene, name, bench.store.state.facing), lookOf(bench));
-  for (const which of ["mouse", "cheese"]) {
-    if (which === "mouse" || name !== "no_cheese") drawSprite(context, scene.picture, frame, which, frame.middle(scene.maze[which]));
-  }
   drawMarks(context, frame, { decision: scene.maze.decision, dim: scene.maze.dim, pointed: bench.view.pointed });
 }
 
-function wantedBy(maze, name) {
-  return name === "no_cheese" ? { ...maze, cheese: null } : maze;
+// What lies below the arrows of a panel: the picture, paler, and the mouse and the cheese as they are.
+function drawGround(bench, name, context, frame) {
+  const { maze, picture } = bench.scene;
+  drawPicture(context, picture, frame, name === "no_cheese" ? { ...maze, cheese: null } : maze);
+  veil(context, frame.side, bench.dark(), 0.55);
+  for (const which of name === "no_cheese" ? ["mouse"] : ["mouse", "cheese"]) drawSprite(context, picture, frame, which, frame.middle(maze[which]));
 }
 
 function writeOutcomes(bench, name, rows) {
@@ -118,8 +118,7 @@ async function savePanel(bench, name, kind) {
   canvas.width = canvas.height = side;
   const context = canvas.getContext("2d"), frame = frameOf(scene.maze, side);
   const arrows = arrowsOf(scene, name, bench.store.state.facing), look = { ...lookOf(bench), faint: 1 };
-  drawPicture(context, scene.picture, frame, wantedBy(scene.maze, name));
-  veil(context, side, bench.dark(), 0.55);
+  drawGround(bench, name, context, frame);
   const title = `${RUN_WORDS[name]}, ${scene.maze.label}`, file = `${title.replace(/[^a-z0-9]+/gi, "-")}.${kind}`;
   if (kind === "svg") {
     const text = panelAsSvg(title, side, canvas.toDataURL("image/png"), frame, scene.maze, arrows, look, { decision: scene.maze.decision });

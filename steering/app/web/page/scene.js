@@ -104,11 +104,12 @@ function vectorOf(found) {
 }
 
 // The arrows of a panel: {cell, x, y (right and up), shade 0..1 or null, fresh}. Those of a difference, which is up to 2
-// long, are drawn at half their length.
+// long, are drawn at half their length. On the cheese a run has ended.
 function arrowsOf(scene, panel, facing) {
   const { maze, runs } = scene, list = [];
   if (!maze) return list;
   for (let cell = 0; cell < maze.count; cell++) {
+    if (panel !== "no_cheese" && sameCell(maze.cells[cell], maze.cheese)) continue;
     if (panel === "difference") {
       const a = readCell(runs.clean, cell, facing), b = readCell(runs.steered, cell, facing);
       if (!a || !b) continue;
