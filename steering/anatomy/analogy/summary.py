@@ -29,7 +29,7 @@ from steering.records.probes import Estimate
 from steering.records.sites import SiteFacts, site_facts
 from steering.statistics import bootstrap
 
-FRAMES = 640  # of a maze: its cells, its partners', and states of the mouse
+FRAMES = 200  # for the check of memory, which takes 16 bytes a number: a large maze has 640 frames, at 4
 FEWEST = 4  # sites that a correlation is taken over
 
 

@@ -157,6 +157,16 @@ def test_analogies_are_summed_over_mazes(run: Path) -> None:
     assert [trend.correlation.value for trend in found.trends] == [None] * 3  # of three sites
 
 
+def test_one_level_alone_has_no_analogies_and_no_means(tmp_path: Path) -> None:
+    words = ("anatomy", "region5", "--levels", "2", "--sites", "relufc", "--parts", ",".join(PARTS))
+    done = mazesteer(*words, "--out", str(tmp_path / "run"))
+    assert done.returncode == 0 and "analogies: No two mazes have a free cell in common.\n" in done.stdout
+    found = read(tmp_path / "run")
+    assert found.analogy is not None and found.analogy.sites[0].analogies == 0
+    assert found.interference is not None and found.interference[0].means is None
+    assert analogy_figure(found) is None
+
+
 def test_a_report_shows_it_beside_the_sweep(run: Path, sweep: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     shutil.copytree(sweep, out)
