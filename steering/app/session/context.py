@@ -18,7 +18,7 @@ from agents.networks.policy import MazePolicy, device_of
 from envs.errors import InputError, nearest, shown
 from envs.maze import Maze
 from steering.app.session.fields import Field, Fields
-from steering.app.session.frames import Kept, start_of
+from steering.app.session.frames import Kept, start_of, world_of
 from steering.app.session.state import WorkbenchState
 from steering.experiments.edit_fields import FIELDS, TAKEN
 from steering.experiments.edit_text import EditText
@@ -185,7 +185,8 @@ def _unit(text: EditText) -> EditText:
 
 def _key(text: EditText, maze: Maze, site: Site) -> Hashable:
     """Return all that the intervention of an edit depends on, but its coefficient."""
-    return _unit(text), start_of(maze), text.fixed or site.name
+    anywhere = _averaged(text) and text.place is None
+    return _unit(text), (world_of(maze), maze.level) if anywhere else start_of(maze), text.fixed or site.name
 
 
 def _averaged(text: EditText) -> bool:
