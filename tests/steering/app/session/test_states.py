@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from agents.networks.policy import MazePolicy
@@ -19,30 +19,36 @@ from envs.errors import InputError
 from envs.maze import Maze
 from steering.app.session import context, fields, frames, outcomes
 from steering.app.session.session import Session
+from steering.experiments.edit_fields import FIELDS
 from steering.interventions.sites import enumerate_sites
 from tests.helpers.workbench import SITE, STACK, fields_of, state_of
 
-SIDE = 5
-KINDS = ("subtract", "add", "patch", "ablate", "clamp", "dance", "")
-FIELDS: dict[str, st.SearchStrategy[str]] = {
-    "vector": st.sampled_from(["cheese", "top-right", "activation", "random", "gone.safetensors", "../x", "\x00"]),
-    "taken": st.sampled_from(["start", "0+0", "9+9", "level:3", "level:-1"]),
-    "coefficient": st.floats(allow_nan=True, width=32).map(str) | st.sampled_from(["0", "-1.5", "1e6"]),
-    "channels": st.sampled_from(["0", "3+1", "3+3", "99999", "-1", "x"]),
-    "place": st.sampled_from(["cheese", "start", "decision", "corner", "route", "elsewhere", "mouse", "4+4", "24+24"]),
-    "index": st.sampled_from(["0+0+0", "1+2", "5", "9999+0+0"]),
-    "value": st.floats(-1e7, 1e7).map(str),
-    "other": st.text(max_size=3),
+# Of each field what is right in most mazes and at most sites, and what is not.
+VALUES: dict[str, tuple[list[str], list[str]]] = {
+    "vector": (["cheese", "random", "activation", "top-right"], ["gone.safetensors", "../x", "\x00"]),
+    "taken": (["start", "level:3"], ["0+0", "9+9", "level:-1"]),
+    "seed": (["3"], ["-1"]),
+    "coefficient": (["0", "-1.5", "2.25", "0.5"], ["1e6", "nan", "1e999", "x"]),
+    "channels": (["0", "3+1", "2"], ["3+3", "99999", "-1"]),
+    "place": (["cheese", "start", "0+0", "elsewhere"], ["decision", "mouse", "24+24"]),
+    "index": (["0+0+0", "1+2+0", "5"], ["9999+0+0", "x"]),
+    "value": (["0", "4.5", "-2"], ["1e7", ""]),
 }
+
+
+def seldom(draw: st.DrawFn, one_of: int = 20) -> bool:
+    """True once in so many times."""
+    return draw(st.integers(1, one_of)) == one_of
 
 
 @st.composite
 def mazes(draw: st.DrawFn) -> dict[str, Any]:
     """A drawing whose walls, mouse and cheese are anywhere, sometimes of another size or with other characters."""
-    side = draw(st.sampled_from([SIDE, SIDE, SIDE, 3, 4]))
-    cells = draw(st.lists(st.sampled_from("...#"), min_size=side * side, max_size=side * side))
-    for mark in draw(st.sampled_from(["MC", "MC", "MC", "M", "MCC", "MCx"])):
-        cells[draw(st.integers(0, side * side - 1))] = mark
+    side = 4 if seldom(draw) else draw(st.sampled_from([3, 5]))
+    cells = draw(st.lists(st.sampled_from("....#"), min_size=side * side, max_size=side * side))
+    marks = draw(st.sampled_from(["M", "MCC", "MCx"])) if seldom(draw) else "MC"
+    for mark, place in zip(marks, draw(st.permutations(range(side * side))), strict=False):
+        cells[place] = mark
     drawn = "\n".join("".join(cells[row : row + side]) for row in range(0, side * side, side))
     level = draw(st.sampled_from([None, 26, 3]))
     return {"ascii": drawn, "mode": draw(st.sampled_from(["hard", "easy"])), "facing": "right", "level": level}
@@ -51,15 +57,21 @@ def mazes(draw: st.DrawFn) -> dict[str, Any]:
 @st.composite
 def edits(draw: st.DrawFn, sites: list[str]) -> dict[str, Any]:
     """A text in the notation of edits, or near it."""
-    chosen = draw(st.lists(st.sampled_from(sorted(FIELDS)), max_size=3, unique=True))
-    parts = [draw(st.sampled_from(KINDS)), *(f"{name}={draw(FIELDS[name])}" for name in chosen)]
-    parts += draw(st.sampled_from([[], [f"site={draw(st.sampled_from(sites))}"], ["site=nowhere"]]))
-    return {"text": ",".join(parts), "on": draw(st.sampled_from([True, True, False]))}
+    kind = "dance" if seldom(draw) else draw(st.sampled_from(sorted(FIELDS)))
+    known = [
+        name for name in (sorted(VALUES) if kind not in FIELDS or seldom(draw) else FIELDS[kind]) if name in VALUES
+    ]
+    chosen = draw(st.lists(st.sampled_from(known), max_size=2, unique=True))
+    chosen += [name for name in {"clamp": ("index", "value"), "patch": ("vector",)}.get(kind, ()) if name not in chosen]
+    parts = [f"{name}={draw(st.sampled_from(VALUES[name][seldom(draw)]))}" for name in chosen]
+    if draw(st.booleans()):
+        parts.append("site=nowhere" if seldom(draw) else f"site={draw(st.sampled_from(sites))}")
+    return {"text": ",".join([kind, *parts]), "on": draw(st.sampled_from([True, True, False]))}
 
 
 @st.composite
 def states(draw: st.DrawFn, sites: list[str]) -> dict[str, Any]:
-    """A state, mostly with one of its parts out of order."""
+    """A state, sometimes with one of its parts out of order."""
     panels = st.lists(st.sampled_from(["clean", "steered", "no_cheese", "difference"]), max_size=4)
     made = {
         "maze": draw(mazes()),
@@ -71,8 +83,9 @@ def states(draw: st.DrawFn, sites: list[str]) -> dict[str, Any]:
         "asked": [],
         "horizon": draw(st.integers(1, 40)),
     }
-    spoilt = draw(st.sampled_from([None] * 9 + sorted(made)))
-    return made if spoilt is None else made | {spoilt: draw(st.none() | st.integers() | st.text(max_size=5))}
+    if not seldom(draw):
+        return made
+    return made | {draw(st.sampled_from(sorted(made))): draw(st.none() | st.integers() | st.text(max_size=5))}
 
 
 @settings(max_examples=80, deadline=None)
@@ -85,6 +98,9 @@ def test_every_state_gives_numbers_or_one_line(policy: MazePolicy, data: st.Data
         json.dumps(dict(update.facts), allow_nan=False)
     problems = [update.facts for update in updates if update.type == "problem"]
     assert all("\n" not in each["line"] and each["line"].isprintable() for each in problems)
+    event(
+        problems[-1]["what"] if problems else "numbers, steered" if any(e["on"] for e in state["edits"]) else "numbers"
+    )
     stopped = [each for each in problems if each["what"] != "heat"]
     if stopped:
         assert stopped == [problems[-1]] and updates[-1].type == "problem"
