@@ -22,7 +22,7 @@ from steering.analysis.summary import summarize
 from steering.experiments.conditions import MAIN
 from steering.figures.anatomy.analogy_figures import ranked
 from steering.probes.summary import APART
-from steering.records.anatomy.analogy_site import ALONE, DEPTH, EFFECTIVE, GUESS, RANDOM
+from steering.records.anatomy.analogy_site import ALONE, CENTRED, DEPTH, EFFECTIVE, GUESS, RANDOM
 from steering.records.comparison import ComparedRunSummary
 from steering.records.probes import Estimate, ProbeSummary
 from steering.records.sweep import SweepSummary
@@ -279,6 +279,15 @@ def test_the_page_has_the_numbers_of_the_analogies(tmp_path: Path) -> None:
     baselines = [ranked(site, guess).top_excluding.value for site in found.sites for guess in (ALONE, RANDOM)]
     assert {printed(value, 2) for value in baselines} <= {".00", ".01"}
     assert f"helps little: {printed(ranked(published, GUESS).top_excluding.value, 2)} at the published" in said
+    assert f"start on the same pixels: {spread(published.same_start.top, ' ')}." in said
+    far, middle = (next(group for group in published.distances if group.low == low) for low in (9, 3))
+    assert (far.high, middle.high) == (None, 5)
+    assert f"mouse: {spread(far.top, ' ')} of the cells 9 or more away, {spread(middle.top, ' ')} of those 3" in said
+    assert f"less their mean find more: {printed(ranked(published, GUESS, CENTRED).top.value, 2)}." in said
+    nearest = published.nearest
+    other, here = printed(nearest.other_cell.value, 2), printed(nearest.here.value, 2)
+    assert f"another cell of B ({other}) or B without cheese ({here}), and A never." in said
+    assert nearest.there.value == 0 and f"is {printed(published.left.value, 2)} of that from B" in said
     trends = {trend.what: trend for trend in found.trends}
     assert (trends[DEPTH].alone.high or 0) < 0 and (trends[EFFECTIVE].alone.low or 0) > 0
     distinct = [site for site in found.sites if site.trunk and site.equivalence_class == site.name]
