@@ -56,9 +56,10 @@ def workbench(
     guard = Guard(host, "" if host in LOCAL else secrets.token_urlsafe(24))
     with listening(host, port) as place:
         from agents.checkpoints.zoo import load_policy
-        from agents.hardware import on_device
+        from agents.hardware import keep_freed_memory, on_device
         from steering.app.web.conversation import sessions
 
+        keep_freed_memory()
         with doing("loading"):
             policy = on_device(load_policy(checkpoint, activation=activation, scale_pixels=scale_pixels), device)
             begin = sessions(policy, run, Path.cwd(), checkpoint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import signal
@@ -12,8 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from envs.errors import InputError
+from steering import Workbench
 from tests.helpers.command import mazesteer
 from tests.helpers.workbench_page import page
+
+ABSENT = ("uvicorn", "anywidget")
 
 
 @pytest.fixture
@@ -68,3 +73,12 @@ def test_what_cannot_be_is_one_line(typed: list[str], said: str, tmp_path: Path)
     done = mazesteer("app", *typed, "--no-browser", cwd=tmp_path)
     assert done.returncode == 2 and done.stdout == ""
     assert said in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_what_is_not_installed_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in ABSENT else found(name))
+    done = mazesteer("app", "--no-browser", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (2, "mazesteer: app needs uvicorn: install mazesteer[app]\n")
+    with pytest.raises(InputError, match=r"Workbench needs anywidget: install mazesteer\[notebook\]"):
+        Workbench("region5")
