@@ -13,7 +13,11 @@ function buildMazeTools(bench) {
   };
   const seed = make("input", {
     class: "mz-input mz-level", type: "number", min: 0, max: 2147483647, step: 1, "aria-label": "level (procgen's seed)", title: "level (procgen's seed)",
-    on: { change: () => seed.value !== "" && load("level", { level: Number(seed.value) }) },
+    on: {
+      change: () => seed.value !== "" && load("level", { level: Number(seed.value) }),
+      // The same number again is no change: it brings back the level as it was.
+      keydown: (event) => event.key === "Enter" && seed.value === String(bench.store.state.maze.level) && load("level", { level: Number(seed.value) }),
+    },
   });
   bench.loadRandom = () => load("level", { level: null });
   bench.loadFirst = () => load("first", {});
