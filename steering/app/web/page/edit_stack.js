@@ -117,6 +117,7 @@ function buildEdit(bench, k) {
       level.hidden = !other;
       if (other && document.activeElement !== level) level.value = other[1];
       field.hidden = !isTaken(read.fields.vector, hello);
+      for (const option of taken.options) option.disabled = atStart(read.fields.vector) && ["mean", "pick"].includes(option.value);
     });
     below.push(field);
   }
@@ -159,11 +160,16 @@ function isTaken(vector, hello) {
   return vector === undefined || (hello.taken.includes(vector) && !vector.endsWith("-mean"));
 }
 
+// Whether a vector is taken with the mouse at its start alone, here or in another level.
+function atStart(vector) {
+  return vector === "top-right";
+}
+
 // The edit with another vector, without the fields that belong to the one before.
 function withVector(read, vector, hello) {
   read.fields.vector = vector;
   if (vector !== "random") delete read.fields.seed;
-  if (!isTaken(vector, hello)) delete read.fields.taken;
+  if (!isTaken(vector, hello) || (atStart(vector) && !/^level:/.test(read.fields.taken || ""))) delete read.fields.taken;
   if (hello.vectors.includes(vector)) delete read.fields.site;
 }
 
