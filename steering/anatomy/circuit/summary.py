@@ -66,6 +66,7 @@ def circuit_site(
 
     kinds = {what: curve(what) for what in ("ranked", "norm", "random")}
     full = kinds["ranked"][:, -1]
+    blind = np.where(full >= choices.LEAST_BLIND, full, np.nan)
     counts = {what: choices.shares_reached(values, channels) for what, values in kinds.items()}
     most = len(greedy[0].sites.get(name, ())) if greedy else 0
     taken = np.array([row.sites.get(name, ()) for row in greedy]).reshape(mazes, most)
@@ -80,7 +81,7 @@ def circuit_site(
             estimate(counts["ranked"][k]),
             estimate(counts["norm"][k]),
             estimate(counts["random"][k]),
-            estimate(_within(kinds["greedy"], at, share * full, counts["ranked"][k])),
+            estimate(_within(kinds["greedy"], at, share * blind)),
             estimate(bootstrap.competence(competent[k], bare_first, few), len(outcomes)),
         )
         for k, share in enumerate(SHARES)
@@ -130,14 +131,16 @@ def _weights(mazes: int, seed: int, what: str) -> np.ndarray:
     return np.vstack([np.ones(mazes), drawn])
 
 
-def _within(curves: np.ndarray, at: Sequence[int], target: np.ndarray, looked_for: np.ndarray) -> np.ndarray:
-    """Return the channels at which curves reach a target, infinite where they end below it: ``float64[1 + draws]``.
+def _within(curves: np.ndarray, at: Sequence[int], target: np.ndarray) -> np.ndarray:
+    """Return the channels at which curves reach a target: ``float64[1 + draws]``.
 
-    NaN where nothing is ``looked_for`` (NaN there too), and where there are no curves.
+    NaN throughout where the first curve, that of the mazes as they are, does not; a resample of which that is true has
+    all channels, for all would do.
     """
     counts = reached(curves, at, target)
-    known = ~np.isnan(looked_for) & ~np.isnan(curves[:, 0])
-    return np.where(known, np.where(np.isnan(counts), np.inf, counts), np.nan)
+    if np.isnan(counts[0]):
+        return np.full_like(counts, np.nan)
+    return np.where(np.isnan(counts) & ~np.isnan(target), at[-1], counts)
 
 
 def _first_shared(first: np.ndarray, one: float | None, second: np.ndarray, other: float | None) -> Overlap | None:

@@ -118,10 +118,8 @@ def counted_channels(count: Estimate) -> str:
     """Return a number of channels with its interval; a dash for none."""
     if count.value is None:
         return "–"
-    if count.low is None:
-        return f"{count.value:.0f}"
-    high = "more" if count.high is None else f"{count.high:.0f}"  # those taken greedily end
-    return f"{count.value:.0f} ({count.low:.0f} to {high})"
+    ends = "" if count.low is None or count.high is None else f" ({count.low:.0f} to {count.high:.0f})"
+    return f"{count.value:.0f}{ends}"
 
 
 def _shared(site: CircuitSite, pick: Callable[[CircuitSite], object]) -> str:
@@ -180,7 +178,8 @@ def removable(sites: Sequence[CircuitSite]) -> str:
         part = site.removed[-1]
         return (
             f"At {short_site_name(site.name)}, {len(part.channels)} of {site.channels} channels can be removed for all "
-            f"mazes: {part.left.value:.0%} of what the cheese changes is left, and P(top-right) stays within {HELD}."
+            f"mazes: {part.left.value:.0%} of what the cheese changes is left, P(top-right) changes by "
+            f"{part.region.value:+.3f}."
         )
     said = f"No set found takes half of what the cheese changes and keeps P(top-right) within {HELD}"
     held = [
