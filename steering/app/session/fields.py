@@ -7,6 +7,9 @@ coefficient only suffixes. What is kept is bounded in bytes; what was let go is 
 
 from __future__ import annotations
 
+import functools
+import hashlib
+import json
 import threading
 import weakref
 
@@ -25,6 +28,7 @@ from steering.interventions.hooks import HookedPolicy
 from steering.interventions.partial import CleanValues, PartialNetwork
 
 MOST_FIELDS = 2**24  # bytes kept of a session's fields: some 500 of the largest maze
+KEY = 4_000  # bytes of what a field is kept by
 MOST_VALUES = 3 * 2**26  # of activations that suffixes read
 
 _LOCKS: weakref.WeakKeyDictionary[nn.Module, threading.Lock] = weakref.WeakKeyDictionary()
@@ -33,6 +37,12 @@ _LOCKS: weakref.WeakKeyDictionary[nn.Module, threading.Lock] = weakref.WeakKeyDi
 def lock_of(net: nn.Module) -> threading.Lock:
     """Return the lock that sessions of one network hold while they use it: hooks are seen by all."""
     return _LOCKS.setdefault(net, threading.Lock())
+
+
+@functools.lru_cache(maxsize=16)
+def _digest(edits: Intervention) -> str:
+    """Return what tells edits apart, without their vectors: a field must not hold the tensors that it was made with."""
+    return hashlib.sha256(json.dumps(edits.to_json(), sort_keys=True).encode()).hexdigest()
 
 
 class Field:
@@ -101,10 +111,10 @@ class Fields:
 
     def field(self, maze: Maze, edits: Intervention | None = None) -> Field:
         """Return the field of a maze as far as it is known; it is filled by :meth:`compute`."""
-        key = world_of(maze), edits or Intervention()
+        key = world_of(maze), _digest(edits or Intervention())
         states = len(maze.states)
         found = self._fields.get(key)
-        return self._fields.put(key, Field(states), states * (8 * (N_MOVES + 1) + 1)) if found is None else found
+        return self._fields.put(key, Field(states), KEY + states * (8 * (N_MOVES + 1) + 1)) if found is None else found
 
     def compute(self, maze: Maze, edits: Intervention, which: np.ndarray) -> None:
         """Fill the rows ``int[m]`` of the field without edits, and of that with them.

@@ -20,7 +20,9 @@ from envs.maze import Maze
 from steering.app.session import context, fields, frames, outcomes
 from steering.app.session.session import Session
 from steering.experiments.edit_fields import FIELDS
+from steering.experiments.edit_text import edited, read_edits
 from steering.interventions.sites import enumerate_sites
+from steering.interventions.vectors import SteeringVector
 from tests.helpers.workbench import SITE, STACK, fields_of, state_of
 
 # Of each field what is right in most mazes and at most sites, and what is not.
@@ -128,6 +130,26 @@ def test_what_is_no_state_or_question_gets_one_line(policy: MazePolicy, message:
 def resident() -> int:
     """Bytes of this process in memory."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_a_page_keeps_at_most_half_a_gigabyte() -> None:
+    """As docs/workbench.md says: the bounds of all that one session keeps, together."""
+    of_fields = fields.MOST_FIELDS + fields.MOST_VALUES + frames.MOST_FRAMES
+    assert of_fields + context.MOST_TAKEN + context.MOST_FOUND + outcomes.MOST_PICTURES < 5e8
+
+
+def test_fields_that_are_kept_hold_no_vectors(policy: MazePolicy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fields of a small maze are small, their vectors are not: these have a bound of their own."""
+    monkeypatch.setattr(context, "MOST_TAKEN", 2**20)
+    session, maze = Session(policy), Maze.from_ascii("..C\n.##\nM..")
+    digests = []
+    for seed in range(30):
+        text = f"add,vector=random,seed={seed},site=block1.conv"
+        digests += edited(read_edits([text], policy), policy, maze).vectors
+        assert list(session.work(state_of(maze, [text], panels=("steered",))))[-1].type == "done"
+    gc.collect()
+    held = {each.digest for each in gc.get_objects() if type(each) is SteeringVector}
+    assert held & set(digests) and not held & set(digests[:10])
 
 
 def test_memory_is_flat_over_a_thousand_edits(policy: MazePolicy, monkeypatch: pytest.MonkeyPatch) -> None:
