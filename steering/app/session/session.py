@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from agents.checkpoints.cards import mode_for
+from agents.checkpoints.stated import NOTHING, Stated
 from agents.networks.policy import MazePolicy
 from envs.errors import InputError
 from envs.maze import Maze
@@ -31,7 +32,7 @@ from steering.app.session.outcomes import (
     outcome_updates,
 )
 from steering.app.session.state import MazeText, Panel, Question, WorkbenchState, read_question, read_state
-from steering.app.session.taken import taken_update, vector_update
+from steering.app.session.taken import Loaded, taken_update, vector_update
 from steering.app.session.updates import Update, problem
 from steering.experiments.edit_text import EditText
 from steering.experiments.levels import first_levels
@@ -50,6 +51,7 @@ class Session:
         start: the directory that files may be read from and written to.
         seed: seed of every random draw.
         checkpoint: the name or the file that the agent is loaded by, for what is taken away; None: the agent's name.
+        stated: what was stated of that file.
 
     Raises:
         InputError: for a run that is none, or one of another agent.
@@ -63,9 +65,10 @@ class Session:
         start: Path = Path(),
         seed: int = 0,
         checkpoint: str | None = None,
+        stated: Stated = NOTHING,
     ) -> None:
         self.agent = agent
-        self.checkpoint = agent.name if checkpoint is None else checkpoint
+        self.loaded = Loaded(agent.name if checkpoint is None else checkpoint, stated)
         self.curves = read_curves(run, agent)
         self.mode = mode_for(None, agent.name, agent.card)
         self._contexts = Contexts(agent, start, seed)
@@ -172,7 +175,7 @@ class Session:
             if isinstance(context, Update):
                 yield context
             elif question.what == "taken":
-                yield taken_update(context, self.checkpoint)
+                yield taken_update(context, self.loaded)
             elif question.what == "vector":
                 yield vector_update(context)
             elif question.what == "rollouts":

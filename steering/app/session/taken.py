@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shlex
+from dataclasses import dataclass
 
+from agents.checkpoints.stated import NOTHING, Stated
 from envs.errors import InputError
 from envs.stored.json_records import to_plain
 from steering.app.session.context import Context
@@ -14,21 +17,47 @@ from steering.interventions.edit_kinds import AddVector
 from steering.statistics.formatting import short_site_name
 
 FORMAT = "mazesteer-view-1"
-MAZE_FILE = "maze.txt"
 PICTURE = "field.svg"
 
 
-def taken_update(context: Context, checkpoint: str) -> Update:
+@dataclass(frozen=True)
+class Loaded:
+    """What an agent is loaded by."""
+
+    checkpoint: str
+    """Its shipped name or its file."""
+    stated: Stated = NOTHING
+    """What was stated of a file that does not say it itself."""
+
+    @property
+    def words(self) -> dict[str, str | int]:
+        """Return what was stated, by the names of :func:`load_policy`'s parameters."""
+        said = {"activation": self.stated.activation, "scale_pixels": self.stated.scale_pixels}
+        return {name: value for name, value in said.items() if value is not None}
+
+    @property
+    def call(self) -> str:
+        """Return it as Python."""
+        return f"load_policy({', '.join([repr(self.checkpoint), *(f'{k}={v!r}' for k, v in self.words.items())])})"
+
+    @property
+    def options(self) -> list[str]:
+        """Return it as words of a command line."""
+        stated = [(f"--{name.replace('_', '-')}", str(value)) for name, value in self.words.items()]
+        return [self.checkpoint, *(word for pair in stated for word in pair)]
+
+
+def taken_update(context: Context, agent: Loaded) -> Update:
     """Return the three texts of a state.
 
     Args:
         context: the state.
-        checkpoint: the name or the file that the agent is loaded by.
+        agent: what the agent is loaded by.
     """
     facts = {
-        "python": python_of(context, checkpoint),
-        "command": command_of(context, checkpoint),
-        "json": json_of(context, checkpoint),
+        "python": python_of(context, agent),
+        "command": command_of(context, agent),
+        "json": json_of(context, agent),
     }
     return Update("taken", facts)
 
@@ -46,7 +75,7 @@ def vector_update(context: Context) -> Update:
     return Update("vector", {"name": f"{words[:100]}.safetensors"}, {"bytes": octets(vector.to_bytes())})
 
 
-def python_of(context: Context, checkpoint: str) -> str:
+def python_of(context: Context, agent: Loaded) -> str:
     """Return a script that computes the fields and outcomes shown, and draws them; it has no other input."""
     maze, asked = context.maze, context.asked
     own = _as_procgen_made_it(context)
@@ -60,7 +89,7 @@ from steering.experiments import edited, read_edits
 {edits}]
 HORIZON = {asked.horizon}
 
-policy = load_policy({checkpoint!r})
+policy = {agent.call}
 maze = {made}
 edits = edited(read_edits(EDITS, policy), policy, maze, {context.site.name!r})
 evaluator = LevelEvaluator(policy, maze, HORIZON)
@@ -71,13 +100,15 @@ figure = show_field(policy, maze, edits, facing={asked.facing!r}, horizon=HORIZO
 """
 
 
-def command_of(context: Context, checkpoint: str) -> str:
+def command_of(context: Context, agent: Loaded) -> str:
     """Return the lines for a shell that print the outcomes and draw the panels shown."""
     maze, asked = context.maze, context.asked
     if _as_procgen_made_it(context):
         before, given = "", ["--level", str(maze.level)]
     else:
-        before, given = f"cat > {MAZE_FILE} <<'END'\n{asked.maze.text}END\n", ["--maze", MAZE_FILE]
+        drawing = asked.maze.text
+        file = f"maze-{hashlib.sha256(drawing.encode()).hexdigest()[:8]}.txt"  # no name that a file of the user has
+        before, given = f"cat > {file} <<'END'\n{drawing}END\n", ["--maze", file]
     given += ["--mode", maze.mode, "--site", context.site.name, "--horizon", str(asked.horizon)]
     typed = _typed(context)
     for text in typed:
@@ -85,16 +116,16 @@ def command_of(context: Context, checkpoint: str) -> str:
     given += [] if typed else ["--condition", "clean"]
     drawn = ["--cheese-removed"] if asked.shows("no_cheese") else []
     drawn += ["--facing", asked.facing, "--heat", "visits" if asked.heat.kind == "visits" else "none", "--out", PICTURE]
-    numbers = shlex.join(["mazesteer", "outcome", checkpoint, *given])
-    return f"{before}{numbers}\n{shlex.join(['mazesteer', 'field', checkpoint, *given, *drawn])}\n"
+    numbers = shlex.join(["mazesteer", "outcome", *agent.options, *given])
+    return f"{before}{numbers}\n{shlex.join(['mazesteer', 'field', *agent.options, *given, *drawn])}\n"
 
 
-def json_of(context: Context, checkpoint: str) -> str:
+def json_of(context: Context, agent: Loaded) -> str:
     """Return a record of the view: the agent, the state, and each edit with the origin of its vector."""
-    agent = {"checkpoint": checkpoint, "name": context.policy.name, "sha256": context.policy.sha256}
+    policy = context.policy
     view = {
         "format": FORMAT,
-        "agent": agent,
+        "agent": {"checkpoint": agent.checkpoint, **agent.words, "name": policy.name, "sha256": policy.sha256},
         "state": to_plain(context.asked),
         "intervention": context.edits.to_json(),
     }

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
+from agents.checkpoints.stated import NOTHING, Stated
 from agents.networks.policy import MazePolicy
 from envs.errors import InputError
 from steering.app.session.session import Session
@@ -37,7 +38,9 @@ class Computing(Protocol):
         """Yield the answer to a question."""
 
 
-def sessions(agent: MazePolicy, run: Path | None, start: Path, checkpoint: str | None) -> Callable[[], Session]:
+def sessions(
+    agent: MazePolicy, run: Path | None, start: Path, checkpoint: str | None, stated: Stated = NOTHING
+) -> Callable[[], Session]:
     """Return what makes a session for each page; a run is read once, here.
 
     Args:
@@ -45,6 +48,7 @@ def sessions(agent: MazePolicy, run: Path | None, start: Path, checkpoint: str |
         run: a run directory whose curves colour the network; None: none.
         start: the directory that files may be read from and written to.
         checkpoint: what the agent was loaded from, for texts that load it again; None: its name.
+        stated: what was stated of that file.
 
     Raises:
         InputError: for a run that is none, or one of another agent.
@@ -52,7 +56,7 @@ def sessions(agent: MazePolicy, run: Path | None, start: Path, checkpoint: str |
     curves = Session(agent, run=run, start=start).curves
 
     def begin() -> Session:
-        session = Session(agent, start=start, checkpoint=checkpoint)
+        session = Session(agent, start=start, checkpoint=checkpoint, stated=stated)
         session.curves = curves
         return session
 

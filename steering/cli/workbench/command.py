@@ -55,6 +55,7 @@ def workbench(
 
     guard = Guard(host, "" if host in LOCAL else secrets.token_urlsafe(24))
     with listening(host, port) as place:
+        from agents.checkpoints.stated import Stated
         from agents.checkpoints.zoo import load_policy
         from agents.hardware import keep_freed_memory, on_device
         from steering.app.web.conversation import sessions
@@ -62,7 +63,7 @@ def workbench(
         keep_freed_memory()
         with doing("loading"):
             policy = on_device(load_policy(checkpoint, activation=activation, scale_pixels=scale_pixels), device)
-            begin = sessions(policy, run, Path.cwd(), checkpoint)
+            begin = sessions(policy, run, Path.cwd(), checkpoint, Stated(activation, scale_pixels))
         with _left_at_once(), serving(begin, place, guard) as server:
             address = address_of(place, guard)
             if guard.token:

@@ -20,7 +20,7 @@ from steering.interventions.edits import ablate, subtract
 from steering.interventions.vectors import SteeringVector, cheese_vector
 from tests.helpers.browser import chromium
 from tests.helpers.workbench import understood_by
-from tests.helpers.workbench_browser import Bench, Due, holds
+from tests.helpers.workbench_browser import Bench, Due, holds, link
 from tests.helpers.workbench_page import workbench
 
 SUBTRACT = {"text": "subtract,vector=cheese,site=block2.res1.resadd,coefficient=1.0", "on": True}
@@ -467,3 +467,79 @@ def test_a_page_with_the_token_in_its_address_is_let_in(
             assert refused is not None and refused.status == 403 and "lacks the token" in page.inner_text("body")
     finally:
         page.close()
+
+
+@pytest.mark.parametrize(
+    ("part", "said", "kept"),
+    [
+        ({"site": "nowhere"}, "no site 'nowhere'", True),
+        ({"edits": [{"text": "subtract,vector=gone.safetensors", "on": True}]}, "no vector file", True),
+        ({"edits": ["ablate"]}, "no state that can be read", False),
+        ({"maze": {"ascii": "M.\n.C"}}, "ASCII maze: 2 rows", False),
+        ({"horizon": -3}, "horizon", False),
+    ],
+)
+def test_a_link_that_cannot_be_shown_says_so_and_the_page_is_there(
+    opened: Bench, policy: MazePolicy, small_maze: Maze, part: dict[str, Any], said: str, kept: bool
+) -> None:
+    bench = opened
+    bench.open(small_maze, **QUIET)
+    quiet = {**bench.state, "panels": ["clean", "steered"], **part}
+    bench.page.goto("about:blank")
+    bench.page.goto(bench.address + link(quiet))
+    bench.page.wait_for_function("() => document.querySelector('#workbench')?.workbench?.scene.maze")
+    assert said in bench.page.locator(".mz-said").inner_text()
+    assert (bench.maze == small_maze) == kept
+    opened.clean_of_complaints()
+
+
+def test_the_focus_stays_where_it_was_when_edits_change(bench: Bench) -> None:
+    def focused() -> str:
+        found: str = bench.page.evaluate("document.activeElement.getAttribute('aria-label')")
+        return found
+
+    with bench.change():
+        bench.page.get_by_label("add an edit", exact=True).select_option("ablate,place=cheese")
+    for name, press, then in (
+        ("edit 2: kind", "ArrowUp", "edit 2: kind"),
+        ("move edit 2 up", "Enter", "move edit 1 up"),
+        ("remove edit 2", "Enter", "remove edit 1"),
+        ("remove edit 1", "Enter", "add an edit"),
+    ):
+        with bench.change():
+            bench.page.get_by_label(name, exact=True).press(press)
+        assert focused() == then
+
+
+def test_a_unit_set_at_one_site_leaves_that_of_another(bench: Bench) -> None:
+    clamp = {"text": "clamp,site=block1.conv,index=0+8+8,value=1", "on": True}
+    bench.open(bench.maze, **QUIET | {"edits": [clamp], "site": "embedder.block3.conv", "panels": ["clean"]})
+    with bench.change():
+        bench.page.keyboard.press("2")
+    with bench.change():
+        bench.page.get_by_role("radio", name="channel", exact=True).click()
+    canvas = bench.page.locator(".mz-heat").first
+    canvas.focus()
+    with bench.change():
+        canvas.press("ArrowLeft")
+        canvas.press("ArrowRight")
+        canvas.press("Enter")
+    first, second = (edit["text"] for edit in bench.state["edits"])
+    assert (first, second) == (clamp["text"], "clamp,site=block3.conv,index=0+8+8,value=5")
+
+
+def test_a_text_that_is_far_too_large_is_told_of_and_sent_nowhere(bench: Bench, small_maze: Maze) -> None:
+    bench.page.evaluate(
+        "() => { const held = new DataTransfer(); held.setData('text', Array(1100).fill('.'.repeat(1100)).join('\\n'));"
+        " document.dispatchEvent(new ClipboardEvent('paste', { clipboardData: held })); }"
+    )
+    assert "at most 25" in bench.page.locator(".mz-said").inner_text()
+    assert bench.maze == small_maze
+
+
+def test_levels_wished_for_in_quick_order_are_counted(bench: Bench) -> None:
+    bench.open(Maze.from_level(26), **QUIET | {"panels": ["clean"]})
+    with bench.change():
+        for _ in range(3):
+            bench.page.keyboard.press("n")
+        bench.page.wait_for_function("() => document.querySelector('#workbench').workbench.state.maze.level === 29")

@@ -34,6 +34,7 @@ function buildActivations(bench) {
     put(low, decimals(from, 2));
     put(high, decimals(to, 2));
     drawKey(strip, scaleFor(from));
+    if (unit && (unit[0] >= heat.held.map.shape[0] || unit[1] >= heat.held.map.shape[1])) unit = null;
   });
 
   const isMap = () => bench.scene.heat && ["norm", "channel"].includes(bench.store.state.heat.kind);
@@ -52,7 +53,10 @@ function buildActivations(bench) {
     const site = bench.siteOf(heat.site), index = `${heat.channel}+${unit.join("+")}`;
     const where = site.name === bench.chosenSite()?.name ? "" : site.short;
     const text = writeEdit({ kind: "clamp", fields: { site: where || site.short, index, value: value.value || "0" } });
-    const at = store.state.edits.findIndex((edit) => edit.text.startsWith("clamp") && readEdit(edit.text).fields.index === index);
+    const at = store.state.edits.findIndex((edit) => {
+      const { kind, fields } = readEdit(edit.text);
+      return kind === "clamp" && fields.index === index && bench.siteOf(fields.site || store.state.site) === site;
+    });
     if (at >= 0) bench.change((state) => { state.edits[at] = { on: true, text }; });
     else addEdit(bench, text);
     bench.say(`Channel ${heat.channel} of ${site.short}, row ${unit[0]}, column ${unit[1]}: set to ${value.value}.`);
@@ -88,6 +92,7 @@ function buildActivations(bench) {
     const { context, side } = fitted, frame = frameOf(scene.maze, side);
     drawPicture(context, scene.picture, frame, scene.maze);
     const heat = scene.heat, asked = bench.store.state.heat;
+    label.classList.toggle("mz-stale", asked.kind !== "visits" && Boolean(heat) && heat.answers !== bench.newest);
     if (asked.kind === "visits") {
       paintVisits(context, frame, scene, asked.run, bench.dark());
       drawKey(strip, scaleFor(asked.run === "difference" ? -1 : 0));
@@ -169,7 +174,7 @@ function outlineUnit(context, frame, heat, [row, column]) {
 // The channels of the chosen site, the strongest first, each with a bar; a press shows its map.
 function listChannels(bench, list, share) {
   const { channels } = bench.scene, site = bench.chosenSite();
-  const fits = channels && site && bench.siteOf(channels.site) === site;
+  const fits = channels && site && bench.siteOf(channels.site) === site && bench.current(channels);
   put(share, !fits ? "measuring …" : channels.share < 1 ? `${Math.round(100 * channels.share)}% of states` : "all states");
   if (!fits) return list.classList.add("mz-stale");
   list.classList.remove("mz-stale");

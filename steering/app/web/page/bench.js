@@ -76,8 +76,12 @@ function makeBench(root, transport) {
 
   // -- answers, in -----------------------------------------------------------------------------
   const scene = bench.scene;
+  const mazeOf = (update) => JSON.stringify(sent.get(update.answers)?.maze);
+  // Whether a reading is of the maze of the state, and not of one before.
+  bench.current = (reading) => reading.maze === JSON.stringify(bench.store.state.maze);
   const take = {
     hello(update) {
+      if (scene.hello && scene.hello.agent.sha256 !== update.agent.sha256) Object.assign(scene, makeScene());  // another agent's numbers
       scene.hello = update;
       greeted = true;
       lastSent = "";
@@ -88,6 +92,7 @@ function makeBench(root, transport) {
         bench.tell("begun", bench.store.state);
       } else {
         bench.tell("hello", update);
+        bench.tell("state", bench.store.state);
         flush();
       }
     },
@@ -125,11 +130,11 @@ function makeBench(root, transport) {
       bench.tell("heat", update);
     },
     channels(update) {
-      scene.channels = update;
+      scene.channels = { ...update, maze: mazeOf(update) };
       bench.tell("channels", update);
     },
     curve(update) {
-      scene.curve = update;
+      scene.curve = { ...update, maze: mazeOf(update) };
       bench.tell("curve", update);
     },
     causal(update) {
@@ -144,7 +149,9 @@ function makeBench(root, transport) {
       waiting.delete(update.answers);
       if (ask) ask.refused(new Error(update.line));
       else if (update.answers >= bench.newest || update.answers <= 0) {
-        if (update.answers === bench.newest && ["maze", "edit", "state"].includes(update.what)) root.dataset.ready = "refused";
+        const refused = update.answers === bench.newest && ["maze", "edit", "state"].includes(update.what);
+        if (refused) root.dataset.ready = "refused";
+        if (refused && !scene.maze && beginAnew(update)) return;
         bench.tell("problem", update);
       }
     },
@@ -181,6 +188,16 @@ function makeBench(root, transport) {
     }
     bench.tell("connection", transport.state);
   };
+
+  // A link that this agent cannot show, before anything else is shown: the page's own edits or all of its state, as a step.
+  function beginAnew({ line, what }) {
+    const before = bench.store.state, { edits, site, ...rest } = structuredClone(scene.hello.state);
+    if (what === "edit") bench.change((own) => Object.assign(own, { edits, site }));
+    if (bench.store.state === before) bench.change((own) => Object.assign(own, { edits, site, ...rest }));
+    if (bench.store.state === before) return false;
+    bench.say(`What was asked for cannot be shown: ${line}. ${what === "edit" ? "The edits begin" : "The page begins"} anew.`, "stay");
+    return true;
+  }
 
   function firstState(hello) {
     if (transport.notebook) return hello.state;

@@ -14,7 +14,7 @@ function buildCurve(bench) {
   const redraw = oncePerFrame(async () => {
     if (bench.view.tab !== "curve" || !bench.scene.hello || !plot.clientWidth) return;
     const share = bench.scene.curve?.share ?? 0;
-    put(told, !bench.scene.curve ? "Measuring …" : share < 1 ? `${Math.round(100 * share)}% of the states of this maze` : "All states of this maze.");
+    put(told, !bench.scene.curve || !bench.current(bench.scene.curve) ? "Measuring …" : share < 1 ? `${Math.round(100 * share)}% of the states of this maze` : "All states of this maze.");
     if (bench.transport.notebook) return put(told, "In a notebook the curve is shown as the colour of the sites above.");
     try {
       const plotly = await library(), { traces, layout } = curveFigure(bench);

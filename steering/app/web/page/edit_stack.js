@@ -28,7 +28,8 @@ function buildEdits(bench) {
     const edit = state.edits.find((own) => own.on && /^(subtract|add)/.test(own.text));
     if (!edit) return false;
     const read = readEdit(edit.text);
-    read.fields.coefficient = String(Math.min(Math.max(Math.round((Number(read.fields.coefficient ?? 1) + step) * 100) / 100, -3), 3));
+    const now = Number(read.fields.coefficient ?? 1), most = Math.max(3, Math.abs(now));  // a number typed may be beyond the slider
+    read.fields.coefficient = String(Math.min(Math.max(Math.round((now + step) * 100) / 100, -most), most));
     edit.text = writeEdit(read);
   });
 
@@ -42,8 +43,10 @@ function buildEdits(bench) {
     const kinds = state.edits.map((edit) => readEdit(edit.text).kind).join(" ");
     if (kinds !== list.dataset.kinds) {
       list.dataset.kinds = kinds;
+      const focused = focusIn(list);
       rows = state.edits.map((edit, k) => buildEdit(bench, k));
       list.replaceChildren(...rows.map(({ node }) => node));
+      if (focused && !refocus(list, focused)) presets.focus();
     }
     rows.forEach((row, k) => row.update(state.edits[k]));
     none.hidden = state.edits.length > 0;
@@ -52,9 +55,31 @@ function buildEdits(bench) {
     put(all, state.edits.some((edit) => edit.on) || !state.edits.length ? "All off" : "All on");
     refill();
   });
+  bench.on("hello", () => {
+    list.dataset.kinds = "?";  // another server may know other vectors
+    offered = null;
+  });
   return make("section", { class: "mz-intervention", "aria-label": "Intervention" },
     make("div", { class: "mz-bar" }, make("span", { class: "mz-name", text: "intervention" }), presets, all),
     list, none);
+}
+
+// The name of the control of a list that has the focus, if one has.
+function focusIn(list) {
+  const now = list.getRootNode().activeElement;
+  return list.contains(now) ? now.getAttribute("aria-label") : null;
+}
+
+// Give the focus to the control of that name; where its row is gone, to the same of the row before.
+function refocus(list, name) {
+  for (let k = Number(/\d+/.exec(name)); k > 0; k--) {
+    const found = list.querySelector(`[aria-label="${name.replace(/\d+/, k)}"]`);
+    if (found) {
+      found.focus();
+      return true;
+    }
+  }
+  return false;
 }
 
 function addEdit(bench, text) {
@@ -127,7 +152,7 @@ function buildEdit(bench, k) {
   }
   for (const name of fields) {
     if (["vector", "site", "coefficient", "place", "taken"].includes(name)) continue;
-    const input = make("input", { class: `mz-input mz-of-field-${name}`, "aria-label": `${number}: ${name}`, placeholder: HINTS[name] || "", spellcheck: "false" });
+    const input = make("input", { class: `mz-input mz-of-field-${name}`, "aria-label": `${number}: ${name}`, placeholder: HINTS[name] || "", spellcheck: "false", maxlength: 200 });
     const field = make("label", { class: "mz-field-of" }, make("span", { text: name }), input);
     input.addEventListener("change", () => set(name)(["channels", "index"].includes(name) ? listOfNumbers(input.value) : input.value.replace(/[,=]/g, "").trim()));
     updates.push((read) => {
@@ -136,11 +161,12 @@ function buildEdit(bench, k) {
     });
     below.push(field);
   }
-  const move = (step) => bench.change((state) => {
-    const to = k + step;
-    if (to < 0 || to >= state.edits.length) return false;
-    [state.edits[k], state.edits[to]] = [state.edits[to], state.edits[k]];
-  });
+  const move = (step) => {
+    const to = k + step, count = bench.store.state.edits.length;
+    if (to < 0 || to >= count) return;
+    bench.change((state) => { [state.edits[k], state.edits[to]] = [state.edits[to], state.edits[k]]; });
+    bench.root.querySelector(`[aria-label="move edit ${to + 1} up"]`)?.focus();
+  };
   top.push(make("span", { class: "mz-gap" }),
     button("↑", () => move(-1), { name: `move ${number} up`, kind: "mz-quiet" }),
     button("×", () => bench.change((state) => { state.edits.splice(k, 1); }), { name: `remove ${number}`, kind: "mz-quiet" }));

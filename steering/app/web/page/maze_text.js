@@ -57,10 +57,13 @@ function setFree(maze, cell, free) {
   return true;
 }
 
+const MOST_ROWS = 25;  // of procgen's largest maze
+
 // A pasted text without what surrounds it; throws a line of words where it cannot be a maze.
 function tidyMaze(text) {
   const rows = text.replaceAll("\r", "").split("\n").map((row) => row.trim()).filter((row) => row);
   const odd = rows.findIndex((row) => row.length !== rows.length);
+  if (rows.length > MOST_ROWS) throw new Error(`There are ${rows.length} rows: a maze has at most ${MOST_ROWS}.`);
   if (rows.length < 3) throw new Error("A maze has at least three rows: write them from the top.");
   if (odd >= 0) throw new Error(`Row ${odd + 1} has ${rows[odd].length} signs and there are ${rows.length} rows: a maze is square.`);
   const strange = rows.join("").match(/[^#.MC]/);

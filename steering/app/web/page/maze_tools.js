@@ -2,14 +2,26 @@
 
 function buildMazeTools(bench) {
   const mode = () => bench.store.state.maze.mode;
+  // One is asked for at a time; of those wished for meanwhile the last counts, as where a key is held down.
+  let wish = null, ahead = null, loading = false;
   const load = async (what, facts) => {
-    try {
-      const { maze } = await bench.ask(what, { mode: mode(), ...facts });
-      bench.change((state) => { state.maze = maze; });
-      bench.say("");
-    } catch (error) {
-      bench.say(error.message, "problem");
+    wish = { what, facts };
+    if (loading) return;
+    loading = true;
+    while (wish) {
+      const now = wish;
+      wish = null;
+      try {
+        const { maze } = await bench.ask(now.what, { mode: mode(), ...now.facts });
+        if (wish) continue;
+        bench.change((state) => { state.maze = maze; });
+        bench.say("");
+      } catch (error) {
+        bench.say(error.message, "problem");
+      }
     }
+    loading = false;
+    ahead = null;
   };
   const seed = make("input", {
     class: "mz-input mz-level", type: "number", min: 0, max: 2147483647, step: 1, "aria-label": "level (procgen's seed)", title: "level (procgen's seed)",
@@ -22,8 +34,9 @@ function buildMazeTools(bench) {
   bench.loadRandom = () => load("level", { level: null });
   bench.loadFirst = () => load("first", {});
   bench.loadNext = (step) => {
-    const now = bench.store.state.maze.level;
-    load("level", { level: Math.max((now ?? -step) + step, 0) });
+    const now = ahead ?? bench.store.state.maze.level;
+    ahead = Math.max((now ?? -step) + step, 0);
+    load("level", { level: ahead });
   };
   const modes = choice("mode of the maze", ["hard", "easy"], "hard", (value) => {
     load("level", { level: bench.store.state.maze.level ?? null, mode: value });

@@ -64,7 +64,9 @@ function buildNetwork(bench) {
     const value = readingOf(bench, bench.scene.hello.sites.indexOf(site));
     const facts = [site.shape.join("×"), site.trunk === false ? "branch" : "trunk", site.mark && `“${site.mark}”`, site.duplicate && "same as the site before"];
     line.title = site.name;
-    put(line, `${site.short} · ${facts.filter((fact) => fact).join(" · ")}${bench.view.curve === "none" ? "" : ` · ${curveWords(bench)} ${decimals(value)}`}`);
+    const stale = bench.view.curve === "live" && bench.scene.curve !== null && !bench.current(bench.scene.curve);
+    picture.classList.toggle("mz-older", stale);
+    put(line, `${site.short} · ${facts.filter((fact) => fact).join(" · ")}${bench.view.curve === "none" ? "" : ` · ${curveWords(bench)} ${stale ? "(measuring)" : decimals(value)}`}`);
   }
   return make("section", { class: "mz-networkpart", "aria-label": "Network" },
     make("div", { class: "mz-bar mz-oneline" }, make("span", { class: "mz-name", text: "network" }), line, curves),

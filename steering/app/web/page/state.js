@@ -67,11 +67,18 @@ function stateFromHash(hash, plain) {
   const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
   const found = JSON.parse(new TextDecoder().decode(Uint8Array.from(binary, (sign) => sign.charCodeAt(0))));
   if (typeof found !== "object" || found === null || Array.isArray(found)) throw new Error("no state");
-  const merged = {};
-  for (const [name, own] of Object.entries(plain)) {
-    const given = found[name] ?? own;
-    if (Array.isArray(own) !== Array.isArray(given) || typeof own !== typeof given) throw new Error(name);
-    merged[name] = own && typeof own === "object" && !Array.isArray(own) ? { ...own, ...given } : given;
-  }
+  const merged = filledIn(found, plain), texts = (list) => list.every((each) => typeof each === "string");
+  const edits = merged.edits.every((edit) => typeof edit?.text === "string" && typeof edit.on === "boolean");
+  if (!edits || !texts(merged.panels) || !texts(merged.asked)) throw new Error("no state");
   return merged;
+}
+
+// The parts that `plain` has, from `found` where they are there; throws where one is of another type.
+function filledIn(found, plain) {
+  return Object.fromEntries(Object.entries(plain).map(([name, own]) => {
+    const given = found[name] === undefined ? own : found[name], record = own !== null && typeof own === "object" && !Array.isArray(own);
+    const fits = own === null || (given === null && !record) || (typeof own === typeof given && Array.isArray(own) === Array.isArray(given));
+    if (!fits) throw new Error(name);
+    return [name, record ? filledIn(given, own) : given];
+  }));
 }

@@ -10,17 +10,23 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from agents.checkpoints.stated import Stated
+from agents.checkpoints.zoo import load_stated
 from agents.networks.policy import MazePolicy
 from envs.actions import Move
 from envs.maze import Maze
 from steering.app.session.session import Session
 from steering.app.session.state import read_state
 from steering.app.session.updates import Update
+from steering.experiments.exact import evaluate
 from steering.interventions.vectors import SteeringVector, cheese_vector
 from tests.helpers.command import mazesteer
+from tests.helpers.sb3_zips import sb3_policy
 from tests.helpers.workbench import SITE, STACK, fields_of, state_of
 
+ROOM = "...\n.C.\nM..\n"
 NAMELESS = "subtract,vector=cheese,coefficient=0.5"  # at the site chosen in the diagram
 
 
@@ -103,3 +109,21 @@ def test_a_vector_file_is_read_from_the_start_directory_alone(policy: MazePolicy
     (start / "link.safetensors").symlink_to(tmp_path / "v.safetensors")
     (found,) = Session(policy, start=start).work(state_of(maze, [f"subtract,vector={name}"]))
     assert (found.type, found.facts["what"]) == ("problem", "edit")
+
+
+def test_what_was_stated_of_a_file_that_does_not_say_it_is_taken_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save(sb3_policy(net_arch=[8], activation_fn=torch.nn.ReLU).state_dict(), "my agent.pth")
+    stated = Stated("relu", 1)
+    agent, state = load_stated("my agent.pth", stated), state_of(Maze.from_ascii(ROOM)) | {"site": "input"}
+    texts = answered(Session(agent, checkpoint="my agent.pth", stated=stated), "taken", state).facts
+    names: dict[str, Any] = {}
+    exec(compile(texts["python"], "taken.py", "exec"), names)
+    assert names["policy"].sha256 == agent.sha256
+    name, drawing, outcome = re.findall(r"cat > (\S+) <<'END'\n(.*?)END\n(.*?)\n", texts["command"], re.DOTALL)[0]
+    Path(name).write_text(drawing)
+    printed = json.loads(mazesteer(*shlex.split(outcome)[1:], "--json").stdout)
+    assert printed["outcome"]["value_start"] == pytest.approx(evaluate(agent, names["maze"]).value_start, rel=1e-5)
+    assert json.loads(texts["json"])["agent"]["activation"] == "relu"
