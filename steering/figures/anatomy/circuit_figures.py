@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from steering.figures.tables import Table
-from steering.marks.colours import ABLE, GREY, TRICK, VECTOR
+from steering.marks.colours import ABLE, GREY, TRICK, VECTOR, shades
 from steering.marks.site_axis import DODGED, LEGEND, interval_bars, names, shade_sites
 from steering.records.anatomy.circuit_site import FALLS, HELD, CircuitSite, Removed
 from steering.records.anatomy.summary import AnatomySummary
@@ -36,7 +36,7 @@ def circuit_figure(found: AnatomySummary) -> go.Figure | None:
     )
     for label, colour, pick in (
         ("ranked by effect alone", TRICK, lambda site: site.half.ranked),
-        ("found greedily", ABLE, lambda site: site.half.greedy),
+        ("found greedily", shades(TRICK, 3)[2], lambda site: site.half.greedy),
         ("ranked by norm", VECTOR, lambda site: site.half.norm),
         ("random channels", GREY, lambda site: site.half.random),
     ):
@@ -131,20 +131,23 @@ def _shared(site: CircuitSite, pick: Callable[[CircuitSite], object]) -> str:
 
 def _taken(part: Removed) -> str:
     """Return how many channels are removed, what is left, and what becomes of P(top-right)."""
-    return (
-        f"{len(part.channels)}: {format_number(part.left.value, 2)} left, P(top-right) "
-        f"{0.0 if part.region.value is None else part.region.value:+.2f}"
-    )
+    said = f"{len(part.channels)}: {format_number(part.left.value, 2)} left"
+    change = part.region.value
+    return said if change is None else f"{said}, P(top-right) {round(change, 2) + 0.0:+.2f}"
 
 
 def circuit_caption(found: AnatomySummary) -> dict[str, object]:
     """Return the sentences in the caption: how few channels carry the cheese, and whether any can be removed."""
     sites = found.circuit or ()
-    return {"circuit": f"{carried(sites)} {removable(sites)}"}
+    return {"circuit": f"{carried(sites)} {removable(sites)}".rstrip()}
 
 
 def carried(sites: Sequence[CircuitSite]) -> str:
     """Return how few channels give half of the blindness, at the deepest site where all give nearly all of it."""
+    if not sites:
+        return "No site of the trunk was asked for."
+    if all(site.full.value is None for site in sites):
+        return "Sets of channels are found in some mazes and measured in others: it takes two or more."
     known = [site for site in sites if site.half.ranked.value is not None and not site.affine]
     if not known:
         return "Subtraction blinds at no site behind the picture, so there is no part of it to look for."
@@ -169,6 +172,8 @@ def removable(sites: Sequence[CircuitSite]) -> str:
 
     Of sets that take at least half on the mazes on which they are checked, too.
     """
+    if not sites:
+        return ""
     inner = [site for site in sites if not site.affine and site.removed[-1].region.value is not None]
     if not inner:
         return "No channel was removed."
