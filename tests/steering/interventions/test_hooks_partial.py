@@ -159,3 +159,28 @@ def test_interventions_compose_and_cancel(policy: MazePolicy, frames: torch.Tens
     assert torch.equal(HookedPolicy(policy.net).run(frames, Intervention().by_site())[0], clean)
     nothing = HookedPolicy(policy.net).run(frames, subtract(vector, 0.0).by_site())[0]
     assert np.array_equal(nothing.numpy(), clean.numpy())
+
+
+def test_what_a_pass_keeps_is_enough_for_a_rerun_of_any_of_its_rows(
+    random_policy: MazePolicy, frames: torch.Tensor
+) -> None:
+    """Of two sites, wherever they stand; bit for bit what a rerun from all values gives."""
+    network = PartialNetwork(random_policy.net)
+    clean, rows = network.clean(frames), torch.tensor([4, 1, 5])
+    some = network.clean(frames[rows])
+    sites = enumerate_sites(random_policy.net)
+    for first, second in zip(sites, sites[7:] + sites[:7], strict=True):
+        edits = {
+            site.name: add(SteeringVector(site.name, _noise(site.shape, site.depth), provenance())).by_site()[site.name]
+            for site in (first, second)
+        }
+        logits, values, kept = network.passed(frames, edits)
+        assert all(map(torch.equal, (logits, values), network.outputs(clean)))
+        assert kept is not None and len(kept) < len(clean)
+        again = network.rerun({node: value[rows] for node, value in kept.items()}, edits)
+        for found, expected in zip(again, network.rerun(some, edits), strict=True):
+            torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+        assert all(map(torch.equal, network.rerun(kept, edits), network.rerun(clean, edits)))
+    assert network.passed(frames)[2] is None
+    with pytest.raises(InputError, match="no site"):
+        network.passed(frames, ["nowhere"])
