@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import threading
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -98,13 +99,14 @@ def film_updates(context: Context, seed: int) -> Iterator[Update]:
         tracks.append(dataclasses.replace(track, info={**track.info, "exact": exact}))
         yield field_update(context, "clean", nothing)
     stem = f"mazesteer-{'maze' if maze.level is None else f'level{maze.level:05d}'}-seed{seed}"
-    unfinished = context.start / f".{stem}-{os.getpid()}-{threading.get_ident()}.mp4"
-    try:
-        film_of([tracks], unfinished, look=LOOK)
+    with tempfile.TemporaryDirectory(prefix="mazesteer-") as elsewhere:  # so that Ctrl-C leaves no part of one here
+        film_of([tracks], made := Path(elsewhere) / f"{stem}.mp4", look=LOOK)
         path = reserved(context.start, stem)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+        try:
+            shutil.copyfile(made, path)
+        except OSError as error:
+            path.unlink()
+            raise InputError(f"{path.name}: cannot be written ({error.strerror}); start elsewhere") from None
     yield Update("saved", {"path": path.name})
 
 

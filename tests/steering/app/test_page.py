@@ -537,6 +537,32 @@ def test_a_text_that_is_far_too_large_is_told_of_and_sent_nowhere(bench: Bench, 
     assert bench.maze == small_maze
 
 
+def test_what_is_no_level_is_told_of_and_changes_nothing(bench: Bench) -> None:
+    field, before = bench.page.get_by_label("level (procgen's seed)"), bench.state
+    for typed in ("-1", "1.5", "99999999999"):
+        field.fill(typed)
+        field.press("Enter")
+        assert "whole number" in bench.page.locator(".mz-said").inner_text()
+        assert (bench.state, field.input_value()) == (before, str(before["maze"]["level"] or ""))
+
+
+def test_the_curve_fits_a_page_that_became_narrow(bench: Bench) -> None:
+    size = bench.page.viewport_size
+    try:
+        with bench.change():
+            bench.page.keyboard.press("5")
+        bench.page.locator(".mz-plot .main-svg").first.wait_for()
+        bench.page.keyboard.press("1")
+        bench.page.set_viewport_size({"width": 640, "height": 900})
+        bench.page.keyboard.press("5")
+        bench.page.wait_for_function(
+            "() => document.querySelector('.mz-plot .main-svg').getBoundingClientRect().right <= innerWidth"
+        )
+        assert bench.page.evaluate("document.documentElement.scrollWidth") <= 640
+    finally:
+        bench.page.set_viewport_size(size)
+
+
 def test_levels_wished_for_in_quick_order_are_counted(bench: Bench) -> None:
     bench.open(Maze.from_level(26), **QUIET | {"panels": ["clean"]})
     with bench.change():

@@ -19,7 +19,7 @@ function buildActivations(bench) {
     "aria-label": "Activations over the maze. Arrow keys point at a unit, Enter sets it to the value.",
   });
   const label = make("p", { class: "mz-small mz-heatlabel" });
-  const low = make("span", { class: "mz-number" }), high = make("span", { class: "mz-number" }), strip = make("canvas", { class: "mz-strip", width: 120, height: 10 });
+  const low = make("span", { class: "mz-number" }), high = make("span", { class: "mz-number" }), strip = make("canvas", { class: "mz-strip", width: 120, height: 10, "aria-hidden": "true" });
   const value = make("input", { type: "number", step: "any", value: 5, class: "mz-input mz-coefficient", "aria-label": "value that a clicked unit is set to" });
   const list = make("div", { class: "mz-channels", role: "list", "aria-label": "Channels by effect" }), share = make("span", { class: "mz-small mz-number" });
   let unit = null;

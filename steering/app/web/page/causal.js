@@ -11,7 +11,7 @@ function buildCausal(bench) {
   const canvas = make("canvas", { class: "mz-heat", role: "img", "aria-label": "Effect of patching each block of the picture at this site" });
   const slider = make("input", { type: "range", min: 0, max: 0, step: 1, value: 0, class: "mz-slider mz-wide", "aria-label": "site of the causal map" });
   const name = make("span", { class: "mz-number" }), told = make("p", { class: "mz-small mz-heatlabel" }), chart = make("canvas", { class: "mz-lines", role: "img", "aria-label": "Effect of whole places along the depth" });
-  const where = make("p", { class: "mz-small mz-heatlabel" }), strip = make("canvas", { class: "mz-strip", width: 120, height: 10 }), high = make("span", { class: "mz-number" });
+  const where = make("p", { class: "mz-small mz-heatlabel" }), strip = make("canvas", { class: "mz-strip", width: 120, height: 10, "aria-hidden": "true" }), high = make("span", { class: "mz-number" });
   let playing = 0;
   const play = button("Play", () => toggle(), { name: "play the causal map along the depth", key: "space" });
   const sites = () => (bench.scene.hello?.sites || []).filter((site) => bench.scene.causal.has(site.name) || bench.scene.causal.has(site.short));

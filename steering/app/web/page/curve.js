@@ -19,6 +19,7 @@ function buildCurve(bench) {
     try {
       const plotly = await library(), { traces, layout } = curveFigure(bench);
       await plotly.react(plot, traces, layout, { displaylogo: false, responsive: true, displayModeBar: false });
+      if (plot._fullLayout.width !== plot.clientWidth) plotly.Plots.resize(plot);  // the page had another width while it was hidden
       if (!plot.dataset.heard) {
         plot.dataset.heard = "1";
         plot.on("plotly_click", ({ points }) => bench.chooseSite(bench.scene.hello.sites[points[0].pointIndex]));

@@ -1,5 +1,7 @@
 // What stands around the large maze: levels, the library, the maze as text, whose arrows are shown.
 
+const MOST_LEVEL = 2147483646;
+
 function buildMazeTools(bench) {
   const mode = () => bench.store.state.maze.mode;
   // One is asked for at a time; of those wished for meanwhile the last counts, as where a key is held down.
@@ -24,13 +26,19 @@ function buildMazeTools(bench) {
     ahead = null;
   };
   const seed = make("input", {
-    class: "mz-input mz-level", type: "number", min: 0, max: 2147483647, step: 1, "aria-label": "level (procgen's seed)", title: "level (procgen's seed)",
+    class: "mz-input mz-level", type: "number", min: 0, max: MOST_LEVEL, step: 1, "aria-label": "level (procgen's seed)", title: "level (procgen's seed)",
     on: {
-      change: () => seed.value !== "" && load("level", { level: Number(seed.value) }),
+      change: () => loadTyped(),
       // The same number again is no change: it brings back the level as it was.
-      keydown: (event) => event.key === "Enter" && seed.value === String(bench.store.state.maze.level) && load("level", { level: Number(seed.value) }),
+      keydown: (event) => event.key === "Enter" && seed.value === String(bench.store.state.maze.level) && loadTyped(),
     },
   });
+  const loadTyped = () => {
+    const level = Number(seed.value);
+    if (seed.value !== "" && Number.isInteger(level) && level >= 0 && level <= MOST_LEVEL) return load("level", { level });
+    seed.value = bench.store.state.maze.level ?? "";
+    bench.say(`A level is a whole number from 0 to ${MOST_LEVEL}.`, "problem");
+  };
   bench.loadRandom = () => load("level", { level: null });
   bench.loadFirst = () => load("first", {});
   bench.loadNext = (step) => {

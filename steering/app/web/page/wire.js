@@ -3,6 +3,7 @@
 // A frame: uint32 n (little-endian), n bytes of JSON (4 + n is a multiple of 8), then arrays, each padded to 8 bytes.
 
 const KINDS = { f4: Float32Array, i4: Int32Array, u1: Uint8Array };
+const FULL = 1013;  // the code of a server that has as many pages as it takes
 const SOONEST = 250, LATEST = 5000;  // milliseconds until a lost connection is tried again
 
 function encodeFrame(header) {
@@ -44,8 +45,9 @@ function socketTransport(address) {
       become("open");
     };
     socket.onmessage = (event) => transport.receive(event.data);
-    socket.onclose = () => {
+    socket.onclose = ({ code }) => {
       if (closed) return;
+      if (code === FULL) wait = LATEST;
       become("lost");
       timer = setTimeout(open, wait);
       wait = Math.min(2 * wait, LATEST);

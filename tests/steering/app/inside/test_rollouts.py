@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -68,3 +70,19 @@ def test_a_film_is_written_beside_what_is_there(understood: Understood, small_ma
     with pytest.raises(InputError, match="seed"):
         list(film_updates(context, -1))
     assert len(list(context.start.iterdir())) == 2, "a film that fails leaves no file"
+
+
+def test_a_film_that_is_cut_off_leaves_nothing_where_it_was_to_be(
+    understood: Understood, small_maze: Maze, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until it is whole nothing of it is in the start directory; a disk that is full takes nothing of it."""
+    context, seen = understood(small_maze, EDIT, horizon=4), []
+
+    def full(made: Path, path: Path) -> None:
+        seen.append((made.stat().st_size > 1_000, [each.stat().st_size for each in context.start.iterdir()]))
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(InputError, match="cannot be written"):
+        list(film_updates(context, 3))
+    assert seen == [(True, [0])] and list(context.start.iterdir()) == []
