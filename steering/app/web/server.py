@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from envs.errors import InputError, one_line
 from steering.app.session.updates import problem
@@ -26,7 +27,25 @@ from steering.app.web.pieces import files
 MOST_PAGES = 16  # that are open at a time
 READ_BYTES = 1024 * 1024  # of a message; a longer one ends its connection
 PATIENCE = 1.0  # seconds until the server is left, whatever still runs
+MOST_CONNECTIONS = 256  # over HTTP, at a time
+SILENCE = 10.0  # seconds until a connection without a whole request is closed
 TRY_LATER = 1013  # WebSocket's code for a server that has too much to do
+
+
+class Patient(H11Protocol):
+    """HTTP/1.1 whose connections cannot pile up: so many at most, and not for long where nothing is asked."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take a connection, or close it at once."""
+        super().connection_made(transport)
+        if len(self.connections) > MOST_CONNECTIONS:
+            transport.abort()
+        else:
+            self.loop.call_later(SILENCE, self._give_up)
+
+    def _give_up(self) -> None:
+        if self in self.connections and self.cycle is None:  # a WebSocket is no longer among them
+            self.transport.abort()
 
 
 def application(begin: Callable[[], Computing], guard: Guard) -> App:
@@ -132,6 +151,7 @@ def serving(begin: Callable[[], Computing], place: socket.socket, guard: Guard) 
     settings: dict[str, Any] = {
         "log_level": "critical",
         "lifespan": "off",
+        "http": Patient,
         "ws": "websockets-sansio",
         "ws_max_size": READ_BYTES,
         "ws_per_message_deflate": False,  # costs more time than it saves on the way to the same machine

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from websockets.sync.client import connect
 from agents.networks.policy import MazePolicy
 from envs.errors import InputError
 from envs.maze import Maze
+from steering.app.web import server
 from steering.app.web.frames import decode
 from steering.app.web.guard import Guard
 from steering.app.web.pieces import FOLDER, PIECES, files
@@ -140,6 +142,32 @@ def test_too_many_pages_are_told_so(address: str) -> None:
             stack.enter_context(page(address))
         with page(address) as late:
             assert "pages are open" in late.hello["line"]
+
+
+def closed(connection: socket.socket) -> bool:
+    """Whether the server ends a connection over which nothing is said."""
+    connection.settimeout(60)
+    try:
+        return connection.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+def test_connections_without_a_request_do_not_pile_up(
+    address: str, tab: Page, small_maze: Maze, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that say nothing, or half a request, are closed in time, and those beyond a number at once; pages stay."""
+    port = int(address.rstrip("/").rpartition(":")[2])
+    monkeypatch.setattr(server, "SILENCE", 0.5)
+    with contextlib.ExitStack() as stack:
+        late = stack.enter_context(page(address))
+        idle = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(3)]
+        idle[0].sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n")
+        assert all(closed(each) for each in idle)
+        assert late.answer(small(late, small_maze))[-1][0]["type"] == "done"
+        monkeypatch.setattr(server, "MOST_CONNECTIONS", 0)
+        assert closed(stack.enter_context(socket.create_connection(("127.0.0.1", port))))
+        assert tab.answer(small(tab, small_maze))[-1][0]["type"] == "done"
 
 
 def test_a_message_beyond_all_bounds_ends_its_connection_and_no_other(address: str, tab: Page) -> None:
