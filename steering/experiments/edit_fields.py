@@ -35,7 +35,8 @@ TAKEN: dict[str, tuple[str, str]] = {
 RANDOM = "random"  # noise with the norm of the cheese vector
 CELLS = ("start", "cheese", "decision", "corner")  # places of one cell
 ROUTE, ELSEWHERE = "route", "elsewhere"
-PLACES = (*CELLS, ROUTE, ELSEWHERE)
+MOUSE = "mouse"  # the one place that is another in each state
+PLACES = (*CELLS, MOUSE, ROUTE, ELSEWHERE)
 _CELL = re.compile(r"([0-9]{1,2})\+([0-9]{1,2})")
 _LEVEL = re.compile(r"level:([0-9]{1,10})")
 _NUMBERS = re.compile(r"[0-9]{1,6}(\+[0-9]{1,6})*")
@@ -93,7 +94,7 @@ def place_blocks(place: str, maze: Maze) -> np.ndarray:
     start's or the cheese's; ``elsewhere``: all that are not on that path, ends included.
 
     Args:
-        place: one of :data:`PLACES`, or a cell ``X+Y``.
+        place: one of :data:`PLACES` but ``mouse``, or a cell ``X+Y``.
         maze: the maze.
 
     Returns:
@@ -147,8 +148,6 @@ def _several(name: str, text: str) -> tuple[int, ...]:
 
 
 def _place(text: str) -> str:
-    if text == "mouse":
-        raise InputError("place=mouse: an edit is the same in every state, the mouse is not; write start, or X+Y")
     if text not in PLACES and not _CELL.fullmatch(text):
         raise InputError(f"place={shown(text)}: write {', '.join(PLACES)} or a cell X+Y")
     return text

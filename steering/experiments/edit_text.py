@@ -23,6 +23,7 @@ from envs.maze import Maze
 from steering.experiments.conditions import MOST_EDITS
 from steering.experiments.edit_fields import (
     FIELDS,
+    MOUSE,
     RANDOM,
     READ,
     TAKEN,
@@ -33,6 +34,7 @@ from steering.experiments.edit_fields import (
 )
 from steering.experiments.levels import VectorSource
 from steering.experiments.vector_kinds import read_vector, take_vector
+from steering.interventions.edit_kinds import Ablate, AddVector, AtMouse, Patch
 from steering.interventions.edits import Intervention, ablate, add, clamp, patch, patch_place, subtract
 from steering.interventions.places import check_map, units_in
 from steering.interventions.sites import Site, find_site
@@ -152,7 +154,7 @@ class EditText:
         """Raise :class:`InputError` if a maze lacks the place, or the room for the vector, that it asks for."""
         with _told(self):
             try:
-                if self.place is not None:
+                if self.place not in (None, MOUSE):
                     place_blocks(self.place, maze)
                 if "taken" in FIELDS[self.kind] and self.vector in TAKEN:
                     where = source_maze(self.taken, maze)
@@ -180,6 +182,10 @@ class EditText:
             self.check(at)
             if self.kind == "clamp":
                 return clamp(at.name, self.index, self.value)
+            if self.place == MOUSE:
+                whole = replace(self, place=None).on(policy, maze, at.name, times)
+                there = (edit for edit in whole.edits if isinstance(edit, AddVector | Patch | Ablate))
+                return Intervention(tuple(AtMouse.of(edit, at, maze) for edit in there))
             blocks = None if self.place is None else place_blocks(self.place, maze)
             if self.kind == "ablate" and blocks is None:
                 return ablate(at.name, self.channels)

@@ -156,14 +156,16 @@ class LevelEvaluator:
         logits: list[list[torch.Tensor]] = [[] for _ in interventions]
         values: list[list[torch.Tensor]] = [[] for _ in interventions]
         chunk = CHUNK if device_of(self.policy.net).type == "cpu" else GPU_CHUNK
+        done = 0
         for frames in batches(self.frames, chunk):
-            x = to_input(frames)
+            x, states = to_input(frames), self.maze.states[done : done + len(frames)]
+            done += len(frames)
             clean = self._partial.clean(x) if self._partial is not None else None
             for i, intervention in enumerate(interventions):
                 if self._partial is not None and clean is not None:
-                    out = self._partial.rerun(clean, intervention.by_site())
+                    out = self._partial.rerun(clean, intervention.by_site(states))
                 else:
-                    out = self._hooked.run(x, intervention.by_site())[:2]
+                    out = self._hooked.run(x, intervention.by_site(states))[:2]
                 logits[i].append(out[0])
                 values[i].append(out[1])
         return [

@@ -8,6 +8,7 @@ what its maze is made of, so it can be replayed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,6 @@ def rollouts(
     check_random_seed(seed)
     if episodes < 1:
         raise InputError(f"{episodes} episodes; a rollout needs at least 1")
-    edits = applied.by_site()
     hooked = HookedPolicy(policy.net)
     running = [
         _Episode(maze, np.random.default_rng([seed, maze.level or 0, e]).random(horizon)) for e in range(episodes)
@@ -82,7 +82,7 @@ def rollouts(
             if not going:
                 break
             frames = np.array(env.observe()[1]["rgb"])
-            _look(hooked, edits, frames[going], seen)
+            _look(hooked, applied, frames[going], [running[e].states[-1] for e in going], seen)
             actions = np.full(episodes, ACTION_FOR_MOVE[Move.NOOP], dtype=np.int32)
             for e in going:
                 actions[e] = ACTION_FOR_MOVE[running[e].choose(seen[frames[e].tobytes()])]
@@ -137,9 +137,20 @@ class _Episode:
         return Trajectory(tuple(self.states), tuple(self.moves), chosen_from, self.reached, info)
 
 
-def _look(hooked: HookedPolicy, edits: Any, frames: np.ndarray, seen: dict[bytes, np.ndarray]) -> None:
-    """Add the move probabilities of frames not yet in ``seen``."""
-    new = {frame.tobytes(): frame for frame in frames if frame.tobytes() not in seen}
+def _look(
+    hooked: HookedPolicy,
+    edits: Intervention,
+    frames: np.ndarray,
+    states: Sequence[State],
+    seen: dict[bytes, np.ndarray],
+) -> None:
+    """Add the move probabilities of frames not yet in ``seen``; each shows one of the states."""
+    new = {
+        frame.tobytes(): (frame, state)
+        for frame, state in zip(frames, states, strict=True)
+        if frame.tobytes() not in seen
+    }
     if new:
-        logits, _, _ = hooked.run(to_input(np.stack(list(new.values()))), edits)
+        shown, where = zip(*new.values(), strict=True)
+        logits, _, _ = hooked.run(to_input(np.stack(shown)), edits.by_site(where))
         seen.update(zip(new, move_probabilities(logits).numpy(), strict=True))

@@ -112,7 +112,8 @@ def heat_overlays(policy: Policy, maze: Maze, tracks: Sequence[Trajectory], cast
         unique = list(dict.fromkeys(track.states))
         seen: list[np.ndarray] = []
         for frames in batches(world.observations(unique), CHUNK):
-            activations = HookedPolicy(policy.net).run(to_input(frames), edit.by_site(), [name])[2][name]
+            edits = edit.by_site(unique[len(seen) : len(seen) + len(frames)])
+            activations = HookedPolicy(policy.net).run(to_input(frames), edits, [name])[2][name]
             seen += [heat_map(each, cast.channel) for each in activations]
         maps = np.stack([seen[unique.index(state)] for state in track.states])
         found.append(HeatOverlay(maps, where.share(0), where.share(1) - where.share(0)))

@@ -6,13 +6,18 @@ Each maps ``[n, *site] -> [n, *site]`` and returns a new tensor.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from envs.errors import InputError, check_kind
-from steering.interventions.places import PatchPlace
+from envs.maze import Maze, State
+from steering.interventions.places import BLOCKS, PatchPlace, block_of_units, blocks_of_tiles
+from steering.interventions.sites import Site
 from steering.interventions.vectors import SteeringVector
 
 
@@ -135,8 +140,63 @@ class Clamp:
         return f"clamp {self.index} to {self.value:g} @ {self.site}"
 
 
-AnyEdit = AddVector | Patch | PatchPlace | Ablate | Clamp
+@dataclass(frozen=True)
+class AtMouse:
+    """Do another edit only at the mouse's place: in the blocks of the picture that touch its tile, state by state.
+
+    Source of the place: :func:`steering.interventions.places.blocks_around` the mouse's cell.
+    """
+
+    edit: AddVector | Patch | Ablate
+    """What is done there, of the whole site."""
+    rows: tuple[int, ...]
+    """Block row of each row of the site's map, 0 to 7 from the top."""
+    columns: tuple[int, ...]
+    """Block column of each of its columns, 0 to 7 from the left."""
+    world: int
+    """Side of procgen's whole grid, in cells."""
+    margin: int
+    """Cells of that grid to the left of the maze, and below it."""
+    kind: ClassVar[str] = "at_mouse"
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.margin < self.world and {*self.rows, *self.columns} <= set(range(BLOCKS))):
+            raise InputError(f"at the mouse: margin {self.margin} of {self.world} cells, or blocks beyond the picture")
+
+    @classmethod
+    def of(cls, edit: AddVector | Patch | Ablate, site: Site, maze: Maze) -> AtMouse:
+        """Return the edit at the mouse of a maze; raises :class:`InputError` for a site without places."""
+        rows, columns = block_of_units(site)
+        return cls(edit, tuple(rows.tolist()), tuple(columns.tolist()), maze.state.world_dim, maze.state.margin)
+
+    @property
+    def site(self) -> str:
+        """Return the site where it acts."""
+        return self.edit.site
+
+    def at(self, states: Sequence[State]) -> Callable[[Tensor], Tensor]:
+        """Return the edit of a batch, ``[n, channels, h, w] -> [n, channels, h, w]``, whose states are these ``n``."""
+        tiles = np.array([state.cell for state in states], dtype=int).reshape(-1, 2) + self.margin
+        blocks = np.array([blocks_of_tiles(self.world, [tile]) for tile in tiles]).reshape(-1, BLOCKS, BLOCKS)
+        units = torch.from_numpy(blocks[:, list(self.rows)][:, :, list(self.columns)])[:, None]
+
+        def apply(activation: Tensor) -> Tensor:
+            return torch.where(units.to(activation.device), self.edit(activation), activation)
+
+        return apply
+
+    def describe(self) -> str:
+        """Return a caption such as ``zero @ embedder.block2.res1.resadd, at the mouse``."""
+        return f"{self.edit.describe()}, at the mouse"
+
+
+AnyEdit = AddVector | Patch | PatchPlace | Ablate | Clamp | AtMouse
 WITH_VECTOR = AddVector | Patch | PatchPlace
+
+
+def acting(edit: AnyEdit) -> AddVector | Patch | PatchPlace | Ablate | Clamp:
+    """Return what an edit does, whatever its place in each state."""
+    return edit.edit if isinstance(edit, AtMouse) else edit
 
 
 def _check_channels(channels: tuple[int, ...] | None, count: int | None) -> None:

@@ -6,12 +6,13 @@ One object is the store's key, the film's caption and the report's row. Interven
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from envs.errors import InputError, check_kind
-from steering.interventions.edit_kinds import WITH_VECTOR, Ablate, AddVector, AnyEdit, Clamp, Patch
+from envs.maze import State
+from steering.interventions.edit_kinds import WITH_VECTOR, Ablate, AddVector, AnyEdit, AtMouse, Clamp, Patch, acting
 from steering.interventions.hooks import Edit, chained
 from steering.interventions.places import PatchPlace
 from steering.interventions.sites import Site
@@ -46,13 +47,26 @@ class Intervention:
     @property
     def vectors(self) -> dict[str, SteeringVector]:
         """Return the vectors used, by digest: what :meth:`from_json` asks for."""
-        return {edit.vector.digest: edit.vector for edit in self.edits if isinstance(edit, WITH_VECTOR)}
+        done = [acting(edit) for edit in self.edits]
+        return {edit.vector.digest: edit.vector for edit in done if isinstance(edit, WITH_VECTOR)}
 
-    def by_site(self) -> dict[str, Edit]:
-        """Return one function per site that applies the site's edits in order."""
-        grouped: dict[str, list[AnyEdit]] = {}
+    def by_site(self, states: Sequence[State] | None = None) -> dict[str, Edit]:
+        """Return one function per site that applies the site's edits in order.
+
+        Args:
+            states: the state of each frame of the batch that is edited; None: not known.
+
+        Raises:
+            InputError: for an edit at the mouse, if the states are not known.
+        """
+        grouped: dict[str, list[Edit]] = {}
         for edit in self.edits:
-            grouped.setdefault(edit.site, []).append(edit)
+            if isinstance(edit, AtMouse):
+                if states is None:
+                    raise InputError("an edit at the mouse needs the states of its frames; give by_site() these")
+                grouped.setdefault(edit.site, []).append(edit.at(states))
+            else:
+                grouped.setdefault(edit.site, []).append(edit)
         return {site: chained(tuple(edits)) for site, edits in grouped.items()}
 
     def describe(self) -> str:
@@ -183,6 +197,9 @@ def clamp(site: str, index: tuple[int, ...], value: float) -> Intervention:
 
 def _entry(edit: AnyEdit) -> dict[str, Any]:
     entry: dict[str, Any] = {"kind": edit.kind, "site": edit.site}
+    if isinstance(edit, AtMouse):
+        entry |= {name: list(getattr(edit, name)) for name in ("rows", "columns")}
+        entry |= {"world": edit.world, "margin": edit.margin, "edit": _entry(edit.edit)}
     if isinstance(edit, AddVector):
         entry["coefficient"] = edit.coefficient
     if isinstance(edit, Patch | Ablate):
@@ -206,7 +223,15 @@ def _edit(entry: Mapping[str, Any], vectors: Mapping[str, SteeringVector]) -> An
     def channels() -> tuple[int, ...] | None:
         return None if entry["channels"] is None else tuple(int(c) for c in entry["channels"])
 
+    def at_mouse() -> AtMouse:
+        done = _edit(entry["edit"], vectors)
+        if not isinstance(done, AddVector | Patch | Ablate):
+            raise InputError(f"intervention: {done.kind} is none of the edits that are done at the mouse")
+        rows, columns = (tuple(int(i) for i in entry[name]) for name in ("rows", "columns"))
+        return AtMouse(done, rows, columns, int(entry["world"]), int(entry["margin"]))
+
     kinds: dict[str, Callable[[], AnyEdit]] = {
+        AtMouse.kind: at_mouse,
         AddVector.kind: lambda: AddVector(vector(), float(entry["coefficient"])),
         Patch.kind: lambda: Patch(vector(), channels()),
         PatchPlace.kind: lambda: PatchPlace(

@@ -69,9 +69,20 @@ def units_in(site: Site, places: np.ndarray) -> np.ndarray:
 
 def blocks_around(maze: Maze, cells: Iterable[Cell], margin: int = 0) -> np.ndarray:
     """Return the blocks that touch the tiles of some inner cells and ``margin`` tiles around: ``bool[8, 8]``."""
-    unit = SIDE / maze.state.world_dim
+    return blocks_of_tiles(maze.state.world_dim, maze.outer(cells), margin)
+
+
+def blocks_of_tiles(world: int, tiles: Iterable[Iterable[int]], margin: int = 0) -> np.ndarray:
+    """Return the blocks that touch some tiles and ``margin`` tiles around: ``bool[8, 8]``.
+
+    Args:
+        world: side of procgen's whole grid, in cells.
+        tiles: x and y of its cells, from the lower left.
+        margin: tiles around.
+    """
+    unit = SIDE / world
     found = np.zeros((BLOCKS, BLOCKS), dtype=bool)
-    for x, y in maze.outer(cells):
+    for x, y in tiles:
         left, right = (x - margin) * unit, (x + 1 + margin) * unit
         top, bottom = SIDE - (y + 1 + margin) * unit, SIDE - (y - margin) * unit
         (r0, r1), (c0, c1) = (

@@ -11,7 +11,6 @@ from envs.errors import InputError
 from steering.app.session.context import Context
 from steering.app.session.updates import Update, floats, problem
 from steering.films.heat_maps import Alignment, alignment, heat_map
-from steering.interventions.edits import Intervention
 from steering.interventions.hooks import HookedPolicy
 from steering.statistics.formatting import short_site_name
 
@@ -51,9 +50,10 @@ def heat_updates(context: Context) -> Iterator[Update]:
 def _maps(context: Context, channel: int | None) -> dict[str, np.ndarray]:
     """Return the maps ``float64[h, w]`` of the clean run, the steered, and of the difference of the activations."""
     maze, name = context.maze, context.site.name
-    x = to_input(context.fields.frames.of(maze, np.array([maze.state_index(maze.mouse, maze.facing)])))
-    hooked = HookedPolicy(context.policy.net)
-    clean, steered = (hooked.run(x, edits.by_site(), [name])[2][name][0] for edits in (Intervention(), context.edits))
+    start = maze.state_index(maze.mouse, maze.facing)
+    x = to_input(context.fields.frames.of(maze, np.array([start])))
+    hooked, edits = HookedPolicy(context.policy.net), context.edits.by_site([maze.states[start]])
+    clean, steered = (hooked.run(x, done, [name])[2][name][0] for done in ({}, edits))
     parts = {"clean": clean, "steered": steered, "difference": steered - clean}
     return {run: heat_map(part, channel) for run, part in parts.items()}
 

@@ -24,7 +24,7 @@ from steering.experiments.edit_fields import FIELDS, TAKEN
 from steering.experiments.edit_text import EditText
 from steering.experiments.exact import GPU_CHUNK, LevelEvaluator, StatePolicy
 from steering.experiments.vector_kinds import read_vector
-from steering.interventions.edit_kinds import WITH_VECTOR, AddVector
+from steering.interventions.edit_kinds import AddVector, AnyEdit, AtMouse
 from steering.interventions.edits import Intervention
 from steering.interventions.partial import PartialNetwork
 from steering.interventions.sites import Site, find_site
@@ -163,20 +163,22 @@ class Contexts:
         made = self._taken.get(key)
         if made is None:
             made = _unit(text).on(self.policy, maze, site.name)
-            size = sum(4 * edit.vector.tensor.numel() for edit in made.edits if isinstance(edit, WITH_VECTOR))
+            size = sum(4 * vector.tensor.numel() for vector in made.vectors.values())
             self._taken.put(key, made, 1_000 + size)
-        return Intervention(
-            tuple(
-                dataclasses.replace(edit, coefficient=edit.coefficient * text.coefficient)
-                if isinstance(edit, AddVector)
-                else edit
-                for edit in made.edits
-            )
-        )
+        return Intervention(tuple(_times(edit, text.coefficient) for edit in made.edits))
 
     def _read(self, name: str) -> SteeringVector:
         """Return the vector of a file of the start directory."""
         return read_vector(vector_file(self.start, name), self.policy)
+
+
+def _times(edit: AnyEdit, factor: float) -> AnyEdit:
+    """Return an edit with a multiple of the coefficient that it has; others have none."""
+    if isinstance(edit, AtMouse) and isinstance(edit.edit, AddVector):
+        return dataclasses.replace(edit, edit=_times(edit.edit, factor))
+    if isinstance(edit, AddVector):
+        return dataclasses.replace(edit, coefficient=edit.coefficient * factor)
+    return edit
 
 
 def _unit(text: EditText) -> EditText:

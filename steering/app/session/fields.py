@@ -146,12 +146,12 @@ class Fields:
             read = _taken(part, np.flatnonzero(np.isin(missing, asked)))
         else:
             read = self.network.clean(to_input(self.frames.of(maze, asked)))
-        edited.put(asked, *self.network.rerun(read, edits.by_site()))
+        edited.put(asked, *self.network.rerun(read, edits.by_site([maze.states[k] for k in asked])))
 
     def _by_hooks(self, maze: Maze, edits: Intervention, which: np.ndarray, field: Field) -> None:
         if len(which):
             x = to_input(self.frames.of(maze, which))
-            logits, values, _ = HookedPolicy(self.policy.net).run(x, edits.by_site())
+            logits, values, _ = HookedPolicy(self.policy.net).run(x, edits.by_site([maze.states[k] for k in which]))
             field.put(which, logits, values)
 
     def _keep(

@@ -13,7 +13,7 @@ from envs.errors import InputError
 from envs.stored.json_records import to_plain
 from steering.app.session.context import Context
 from steering.app.session.updates import Update, octets
-from steering.interventions.edit_kinds import AddVector
+from steering.interventions.edit_kinds import AddVector, acting
 from steering.statistics.formatting import short_site_name
 
 FORMAT = "mazesteer-view-1"
@@ -68,7 +68,7 @@ def vector_update(context: Context) -> Update:
     Raises:
         InputError: where no edit that is on has one.
     """
-    vector = next((edit.vector for edit in context.edits.edits if isinstance(edit, AddVector)), None)
+    vector = next((edit.vector for edit in map(acting, context.edits.edits) if isinstance(edit, AddVector)), None)
     if vector is None:
         raise InputError("vector: no edit that is on subtracts or adds one; add one, or switch it on")
     words = re.sub(r"[^A-Za-z0-9.]+", "-", f"{vector.kind} {short_site_name(vector.site)}").strip("-")

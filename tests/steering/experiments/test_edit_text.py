@@ -127,7 +127,7 @@ def test_edits_act_in_the_order_typed(random_policy: MazePolicy, maze: Maze) -> 
 
 
 CHANNELS = st.lists(st.integers(0, 31), min_size=1, max_size=4, unique=True).map(tuple)
-PLACED = st.sampled_from(["start", "corner", "0+0", "elsewhere"])
+PLACED = st.sampled_from(["start", "corner", "0+0", "mouse", "elsewhere"])
 NUMBERS = st.floats(-1e6, 1e6)
 VECTORS = st.sampled_from([*TAKEN, FILED])
 
@@ -200,8 +200,7 @@ MISTAKES = [
     ("ablate,channels=3-7", "channels=3-7: write numbers from 0 up joined by"),
     ("ablate,channels=3+3", "give each once"),
     ("ablate,site=fc,channels=256", "embedder.fc has channels 0 to 255, not 256"),
-    ("ablate,place=mouse", "write start, or X.Y"),
-    ("ablate,place=there", "write start, cheese, decision, corner, route, elsewhere or a cell X.Y"),
+    ("ablate,place=there", "write start, cheese, decision, corner, mouse, route, elsewhere or a cell X.Y"),
     ("ablate,site=relu3,place=route", "place=route: no block lies between those of mouse and cheese"),
     ("ablate,taken=mean", "ablate has no 'taken'"),
     ("add,taken=there", "taken=there: write start, mean, a cell X.Y or another level, level:N"),

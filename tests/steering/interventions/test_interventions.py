@@ -15,6 +15,7 @@ from agents.networks.policy import MazePolicy, to_input
 from envs.errors import InputError
 from envs.maze import Maze, State
 from steering.experiments.exact import LevelEvaluator
+from steering.interventions.edit_kinds import AtMouse
 from steering.interventions.edits import (
     Ablate,
     AnyEdit,
@@ -190,6 +191,11 @@ edits: st.SearchStrategy[AnyEdit] = st.one_of(
         st.floats(-4, 4),
     ),
     st.builds(lambda c: add(vector(2.0, 3, 2, 2), c).edits[0], st.floats(-9, 9)),
+    st.builds(
+        lambda c, edit: AtMouse(Patch(vector(1.0, 3, 2, 2), c) if edit else Ablate(SITE, c), (0, 7), (3, 4), 25, 4),
+        channels,
+        st.booleans(),
+    ),
 )
 
 

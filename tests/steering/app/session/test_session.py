@@ -42,7 +42,10 @@ def check(updates: list[Update], policy: MazePolicy, maze: Maze, edits: Iterable
     assert updates[-1].type == "done"
 
 
-@pytest.mark.parametrize("edits", [(), STACK[:1], STACK])
+AT_MOUSE = (f"subtract,vector=cheese,coefficient=1.5,place=mouse,site={SITE}", "ablate,place=mouse,site=relu3")
+
+
+@pytest.mark.parametrize("edits", [(), STACK[:1], STACK, AT_MOUSE])
 def test_fields_and_outcomes_are_those_of_evaluate(
     policy: MazePolicy, edits: tuple[str, ...], leak_check: None
 ) -> None:
