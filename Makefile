@@ -45,8 +45,8 @@ test: lint
 bench: setup
 	@$(BIN)/python -m steering.bench
 	@$(BIN)/python -m steering.bench_films
-	@$(BIN)/python -m steering.bench_workbench
-	@$(BIN)/python -m tests.helpers.workbench_bench
+	@OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m steering.bench_workbench
+	@OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m tests.helpers.workbench_bench
 
 GALLERY := docs/images/gallery
 FILM := $(BIN)/mazesteer video --level 26 --crop --size 200 --horizon 24

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.util
 import os
 import secrets
 import sys
 import threading
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -31,7 +32,23 @@ from steering.workflows.progress import after_loading, doing
 commands = typer.Typer()
 
 
+def _sharing_cores(command: Callable[..., None]) -> Callable[..., None]:
+    """Return the command that lets torch's threads sleep while they wait for one another.
+
+    By default they spin, on the core that the other of them or the browser needs: measured with both cores busy, a pass
+    then takes fifteen times as long. What the variable says is read once, when torch is loaded.
+    """
+
+    @functools.wraps(command)
+    def run(*args: Any, **options: Any) -> None:
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        command(*args, **options)
+
+    return run
+
+
 @commands.command("app")
+@_sharing_cores
 @after_loading("agents.checkpoints.zoo")
 def workbench(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
