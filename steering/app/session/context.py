@@ -24,7 +24,7 @@ from steering.experiments.edit_fields import FIELDS, TAKEN
 from steering.experiments.edit_text import EditText
 from steering.experiments.exact import GPU_CHUNK, LevelEvaluator, StatePolicy
 from steering.experiments.vector_kinds import read_vector
-from steering.interventions.edit_kinds import AddVector, AnyEdit, AtMouse
+from steering.interventions.edit_kinds import AddVector, AnyEdit, AtMouse, acting
 from steering.interventions.edits import Intervention
 from steering.interventions.partial import PartialNetwork
 from steering.interventions.sites import Site, find_site
@@ -174,11 +174,11 @@ class Contexts:
 
 def _times(edit: AnyEdit, factor: float) -> AnyEdit:
     """Return an edit with a multiple of the coefficient that it has; others have none."""
-    if isinstance(edit, AtMouse) and isinstance(edit.edit, AddVector):
-        return dataclasses.replace(edit, edit=_times(edit.edit, factor))
-    if isinstance(edit, AddVector):
-        return dataclasses.replace(edit, coefficient=edit.coefficient * factor)
-    return edit
+    done = acting(edit)
+    if not isinstance(done, AddVector):
+        return edit
+    scaled = dataclasses.replace(done, coefficient=done.coefficient * factor)
+    return dataclasses.replace(edit, edit=scaled) if isinstance(edit, AtMouse) else scaled
 
 
 def _unit(text: EditText) -> EditText:
