@@ -30,7 +30,7 @@ from steering.interventions.partial import PartialNetwork
 from steering.interventions.sites import Site, find_site
 from steering.interventions.vectors import SteeringVector
 
-FIRST, CHUNK = 8, 32  # states in the first chunk, and in those after it
+FIRST, CHUNK = 8, 64  # states in the first chunk, and in those after it
 MOST_TAKEN = 2**25  # bytes of the vectors kept
 MOST_FOUND = 2**26  # of what is found out step by step
 SUFFIX = ".safetensors"

@@ -78,6 +78,7 @@ READERS = {
     "agents/checkpoints/zoo.py": "its kind and size are looked at first",
     "envs/files.py": "locks and parts of files, whose content is of no matter",
     "envs/stored/sources.py": "read_file itself",
+    "steering/app/web/pieces.py": "shipped with the program",
     "steering/reports/sweep_report.py": "a film, its kind and size are looked at first",
 }
 

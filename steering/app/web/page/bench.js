@@ -2,6 +2,7 @@
 
 const KEPT_SENT = 64;  // states sent whose answers may still come
 const FRAME = 15;  // milliseconds between two states sent
+const REST = 60;  // milliseconds between two paintings of arrows that come one after the other
 const PATIENCE = 350;  // milliseconds until numbers that are not yet new are drawn faintly
 
 function makeBench(root, transport) {
@@ -19,8 +20,9 @@ function makeBench(root, transport) {
     painters.forEach((painter) => painter());
     const time = bench.times.get(bench.scene.seq);
     if (time?.came && !time.first) time.first = performance.now();
-    if (time && !time.whole && bench.store.state.panels.every((name) => settledRun(bench.scene.runs, name))) time.whole = performance.now();
+    if (time && !time.whole && bench.store.state.panels.every((name) => wholeField(bench.scene.runs, name))) time.whole = performance.now();
   });
+  const paintSoon = atMostEvery(bench.paint, REST);
   bench.dark = () => root.dataset.theme === "dark";
   bench.say = (words, kind = "note") => bench.tell("said", { words, kind });
 
@@ -176,7 +178,9 @@ function makeBench(root, transport) {
     } else if (take[update.type] && (["hello", "problem", "state"].includes(update.type) || update.answers >= scene.seq)) {
       take[update.type](update);
     }
-    bench.paint();
+    const more = update.type === "field" && bench.times.get(update.answers)?.first && !wholeField(scene.runs, update.panel);
+    if (more) paintSoon();  // between the first arrows and the last: painting takes the processor from the network
+    else bench.paint();
   };
   transport.changed = () => {
     root.dataset.connection = transport.state;

@@ -138,6 +138,17 @@ function oncePerFrame(work) {
   };
 }
 
+// What is done at the latest so many milliseconds after it was asked for, once for all askings until then.
+function atMostEvery(work, milliseconds) {
+  let timer = 0;
+  return () => {
+    timer ||= setTimeout(() => {
+      timer = 0;
+      work();
+    }, milliseconds);
+  };
+}
+
 // What is done when nothing more has been asked for during a while.
 function whenQuiet(work, milliseconds) {
   let timer = 0;

@@ -74,6 +74,11 @@ function takeOutcome(scene, update) {
   return true;
 }
 
+// Whether all arrows of a panel are new.
+function wholeField(runs, name) {
+  return (name === "difference" ? ["clean", "steered"] : [name]).every((run) => runs[run]?.have.every((has) => has === FRESH));
+}
+
 // The weight of each facing in a cell: one facing, or both as often as the mouse looks that way there.
 function facingWeights(run, cell, facing) {
   if (facing === "left") return [1, 0];

@@ -21,6 +21,12 @@ from tests.helpers.workbench_page import page
 ABSENT = ("uvicorn", "anywidget")
 
 
+def as_in_a_terminal() -> None:
+    """Let Ctrl-C and a closed terminal end the program, also where the tests run in the background."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.fixture
 def program(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """The started program and its address."""
@@ -32,6 +38,7 @@ def program(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
         text=True,
         cwd=tmp_path,
         start_new_session=True,
+        preexec_fn=as_in_a_terminal,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert running.stdout is not None
