@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from steering.figures.anatomy.lines import draw_line
 from steering.figures.tables import Table
 from steering.marks.colours import GREY, TRICK, VECTOR, shades
-from steering.marks.site_axis import LEGEND, interval_bars, names, shade_sites, symbols
+from steering.marks.site_axis import LEGEND, names, shade_sites, symbols
 from steering.records.anatomy.analogy_site import (
     ALONE,
     CENTRED,
@@ -54,12 +55,12 @@ def analogy_figure(found: AnatomySummary) -> go.Figure | None:
         subplot_titles=[*titles, "nearest, by the effective dimension of the site"],
     )
     own, alone, random = ([ranked(site, guess) for site in sites] for guess in (GUESS, ALONE, RANDOM))
-    _line(figure, sites, [part.top for part in own], "inputs among the candidates", _DARK, 1)
-    _line(figure, sites, [part.top_excluding for part in own], "inputs left out", _LIGHT, 1)
-    _line(figure, sites, [part.top_excluding for part in alone], "maze B alone, inputs left out", GREY, 1, "dot")
-    _line(figure, sites, [part.top_excluding for part in random], "random vector, inputs left out", GREY, 1, "dash")
-    _line(figure, sites, [site.behaviour for site in sites], "vector of the same cell", TRICK, 2)
-    _line(figure, sites, [site.behaviour_other for site in sites], "vector of another cell", _FAINT, 2)
+    draw_line(figure, sites, [part.top for part in own], "inputs among the candidates", _DARK, 1)
+    draw_line(figure, sites, [part.top_excluding for part in own], "inputs left out", _LIGHT, 1)
+    draw_line(figure, sites, [part.top_excluding for part in alone], "maze B alone, inputs left out", GREY, 1, "dot")
+    draw_line(figure, sites, [part.top_excluding for part in random], "random vector, inputs left out", GREY, 1, "dash")
+    draw_line(figure, sites, [site.behaviour for site in sites], "vector of the same cell", TRICK, 2)
+    draw_line(figure, sites, [site.behaviour_other for site in sites], "vector of another cell", _FAINT, 2)
     figure.add_hline(y=0, line={"color": GREY, "width": 1}, row=2, col=1)
     figure.add_scatter(
         x=[site.effective.value for site in sites],
@@ -95,31 +96,6 @@ def _some_names(sites: Sequence[AnalogySite]) -> list[str]:
     """Return the names of the sites that begin something: the picture, a pooled map, the last; empty for others."""
     last = len(sites) - 1
     return [name if k in (0, last) or "maxpool" in name else "" for k, name in enumerate(names(sites))]
-
-
-def _line(
-    figure: go.Figure,
-    sites: Sequence[AnalogySite],
-    values: Sequence[Estimate],
-    label: str,
-    colour: str,
-    panel: int,
-    dash: str = "solid",
-) -> None:
-    main = dash == "solid"
-    bars = interval_bars([e.value for e in values], [e.low for e in values], [e.high for e in values])
-    figure.add_scatter(
-        x=names(sites),
-        y=[value.value for value in values],
-        error_y={**bars, "visible": main},
-        name=label,
-        mode="lines+markers" if main else "lines",
-        line={"color": colour, "width": 2.2 if main else 1.4, "dash": dash},
-        marker={"size": 7, "symbol": symbols(sites)},
-        hovertemplate="%{y:.3g}",
-        row=panel,
-        col=1,
-    )
 
 
 def analogy_table(found: AnatomySummary) -> Table:

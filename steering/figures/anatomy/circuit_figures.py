@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
+from steering.figures.anatomy.lines import two_panels
 from steering.figures.tables import Table
 from steering.marks.colours import ABLE, GREY, TRICK, VECTOR, shades
 from steering.marks.site_axis import DODGED, LEGEND, interval_bars, names, shade_sites
@@ -24,15 +24,9 @@ def circuit_figure(found: AnatomySummary) -> go.Figure | None:
     sites = found.circuit or ()
     if not sites:
         return None
-    figure = make_subplots(
-        rows=2,
-        cols=1,
-        shared_xaxes=True,
-        vertical_spacing=0.1,
-        subplot_titles=[
-            "share of channels that gives half of the full blindness",
-            "change in P(top-right) without cheese, channels removed for good",
-        ],
+    figure = two_panels(
+        "share of channels that gives half of the full blindness",
+        "change in P(top-right) without cheese, channels removed for good",
     )
     for label, colour, pick in (
         ("ranked by effect alone", TRICK, lambda site: site.half.ranked),

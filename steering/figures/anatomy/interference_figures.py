@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
+from steering.figures.anatomy.lines import draw_line, two_panels
 from steering.figures.tables import Table
 from steering.marks.colours import GREY, VECTOR, shades
-from steering.marks.site_axis import LEGEND, interval_bars, names, shade_sites, symbols
+from steering.marks.site_axis import LEGEND, names, shade_sites
 from steering.records.anatomy.interference_site import InterferenceSite
 from steering.records.anatomy.summary import AnatomySummary
 from steering.records.probes import Estimate
@@ -25,13 +23,7 @@ def interference_figure(found: AnatomySummary) -> go.Figure | None:
     sites = path_sites(found)
     if not sites:
         return None
-    figure = make_subplots(
-        rows=2,
-        cols=1,
-        shared_xaxes=True,
-        vertical_spacing=0.1,
-        subplot_titles=["cosine between two cells' vectors, root mean square", "share of sums read"],
-    )
+    figure = two_panels("cosine between two cells' vectors, root mean square", "share of sums read")
     for label, colour, rows in (
         ("cheese vectors", _DARK, [site.raw[0] for site in sites]),
         ("less their mean", _LIGHT, [site.centred[0] for site in sites]),
@@ -65,35 +57,6 @@ def cut(value: Estimate) -> Estimate:
     if value.value is None or value.value < LEAST:
         return Estimate(None, None, None)
     return Estimate(value.value, None if value.low is None else max(value.low, LEAST), value.high)
-
-
-def draw_line(
-    figure: go.Figure,
-    sites: Sequence[InterferenceSite],
-    values: Sequence[Estimate],
-    label: str,
-    colour: str,
-    panel: int,
-    dash: str = "solid",
-    symbol: str = "circle",
-    legend: bool = True,
-) -> None:
-    """Draw one line over the sites, with intervals if it is solid."""
-    main = dash == "solid"
-    bars = interval_bars([e.value for e in values], [e.low for e in values], [e.high for e in values])
-    figure.add_scatter(
-        x=names(sites),
-        y=[value.value for value in values],
-        error_y={**bars, "visible": main},
-        name=label,
-        showlegend=legend,
-        mode="lines+markers" if main else "lines",
-        line={"color": colour, "width": 2.2 if main else 1.4, "dash": dash},
-        marker={"size": 7, "symbol": symbols(sites, symbol)},
-        hovertemplate="%{y:.3g}",
-        row=panel,
-        col=1,
-    )
 
 
 def interference_table(found: AnatomySummary) -> Table:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
-from steering.figures.anatomy.interference_figures import cut, draw_line
+from steering.figures.anatomy.interference_figures import cut
+from steering.figures.anatomy.lines import draw_line, two_panels
 from steering.figures.tables import Table
 from steering.marks.colours import GREY, TOLD, VECTOR, shades
 from steering.marks.site_axis import LEGEND, names, shade_sites
@@ -32,9 +32,10 @@ def mean_figure(found: AnatomySummary) -> go.Figure | None:
     if not both:
         return None
     sites, means = [site for site, _ in both], [mean for _, mean in both]
-    titles = ["means over two halves of the levels: cosine, and share of cells recognised"]
-    titles += ["cosine between the means of two cells, root mean square"]
-    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.1, subplot_titles=titles)
+    figure = two_panels(
+        "means over two halves of the levels: cosine, and share of cells recognised",
+        "cosine between the means of two cells, root mean square",
+    )
     draw_line(figure, sites, [mean.recognised for mean in means], "cells recognised", TOLD, 1, symbol="square")
     draw_line(figure, sites, [mean.same for mean in means], "cosine, the same cell", _DARK, 1, legend=False)
     draw_line(figure, sites, [mean.other for mean in means], "cosine, another cell", GREY, 1, "dot", legend=False)

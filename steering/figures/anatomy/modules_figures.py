@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
+from steering.figures.anatomy.lines import draw_line, two_panels
 from steering.figures.anatomy.modules_words import path_sites
 from steering.figures.tables import Table
 from steering.marks.colours import CHEESE, GREY, INK, MOUSE, PALE, VECTOR
-from steering.marks.site_axis import LEGEND, interval_bars, names, shade_sites, symbols
+from steering.marks.site_axis import LEGEND, interval_bars, names, shade_sites
 from steering.records.anatomy.modules import KINDS, PAIRS, Modularity, Null
 from steering.records.anatomy.summary import AnatomySummary
 from steering.statistics.formatting import format_estimate, format_number, short_site_name
@@ -22,13 +22,7 @@ def modules_figure(found: AnatomySummary) -> go.Figure | None:
     sites = path_sites(found)
     if not sites:
         return None
-    figure = make_subplots(
-        rows=2,
-        cols=1,
-        shared_xaxes=True,
-        vertical_spacing=0.1,
-        subplot_titles=["channels in use, over those along random axes", "same channels: 0 by chance, 1 as one kind"],
-    )
+    figure = two_panels("channels in use, over those along random axes", "same channels: 0 by chance, 1 as one kind")
     lines = [
         (kind, colour, [site.kinds[k].ratio for site in sites], 1) for k, (kind, colour) in enumerate(_KINDS.items())
     ] + [
@@ -36,18 +30,7 @@ def modules_figure(found: AnatomySummary) -> go.Figure | None:
         for k, ((one, other), colour) in enumerate(_PAIRS.items())
     ]
     for label, colour, values, panel in lines:
-        figure.add_scatter(
-            x=names(sites),
-            y=[value.value for value in values],
-            error_y=interval_bars(*([getattr(v, end) for v in values] for end in ("value", "low", "high"))),
-            name=label,
-            mode="lines+markers",
-            line={"color": colour, "width": 2},
-            marker={"size": 7, "symbol": symbols(sites, "circle" if panel == 1 else "square")},
-            hovertemplate="%{y:.3g}",
-            row=panel,
-            col=1,
-        )
+        draw_line(figure, sites, values, label, colour, panel, symbol="circle" if panel == 1 else "square")
     figure.add_hline(1, line={"color": GREY, "width": 1, "dash": "dot"}, row=1, col=1)
     figure.add_hline(0, line={"color": GREY, "width": 1, "dash": "dot"}, row=2, col=1)
     shade_sites(figure, sites, panels=(1, 2))
