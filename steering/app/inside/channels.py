@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from envs.chain import total_variation
-from steering.app.inside.gradual import Pass, gradual, shuffled, world_key
+from steering.app.inside.gradual import Pass, gradual, shuffled
 from steering.app.session.context import Context
+from steering.app.session.frames import world_of
 from steering.app.session.updates import Update, floats, integers
 from steering.interventions.sites import Site
 
@@ -41,7 +42,7 @@ def channel_updates(context: Context) -> Iterator[Update]:
     the channel at zero: ``tv_clean`` of the edit ``ablate,channels=K``.
     """
     if "channels" in context.asked.asked:
-        yield from gradual(context, ("channels", world_key(context), context.site.name), _steps)
+        yield from gradual(context, ("channels", world_of(context.maze), context.site.name), _steps)
 
 
 def _steps(context: Context) -> Iterator[Update]:

@@ -10,7 +10,6 @@ import torch
 
 from agents.networks.policy import move_probabilities, to_input
 from steering.app.session.context import Context
-from steering.app.session.frames import world_of
 from steering.app.session.updates import Update
 from steering.interventions.hooks import Edit, HookedPolicy
 from steering.statistics.seeding import generator
@@ -93,8 +92,3 @@ def shuffled(context: Context) -> np.ndarray:
     """Return the states off the cheese, ``int[n]``, in an order drawn at random: its beginnings stand for them all."""
     off = [k for k, state in enumerate(context.maze.states) if state.cell != context.maze.cheese]
     return np.asarray(generator(context.seed, 0, "order of states", 0).permutation(off))
-
-
-def world_key(context: Context) -> Hashable:
-    """Return all of the maze that does not depend on where the mouse starts."""
-    return world_of(context.maze)

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from agents.networks.policy import MazePolicy
-from envs.errors import InputError
 from envs.maze import Maze
 from envs.stored.json_records import from_json, to_json
 from steering.anatomy.circuit.rows import OutcomesRow, SetsRow, SinglesRow
@@ -21,11 +20,10 @@ from steering.experiments.exact import evaluate
 from steering.figures.anatomy.circuit_figures import circuit_caption, circuit_figure, circuit_table
 from steering.interventions.edits import subtract
 from steering.interventions.vectors import SteeringVector, cheese_vector
-from steering.records.anatomy.summary import AnatomySummary
 from steering.statistics import bootstrap
 from steering.sweep.artifacts import ANATOMY
+from tests.helpers.anatomy import read, refused_with
 from tests.helpers.command import mazesteer
-from tests.helpers.faults import changed
 
 LEVELS, SITES = "0:40", "block3.maxpool,block3.res1.relu1,relufc"
 NAMES = ["embedder.block3.maxpool", "embedder.relufc"]  # of the trunk
@@ -41,10 +39,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert max(map(len, lines[:-1])) <= 80
     assert sum(line.startswith(("block3.maxpool ", "relufc ")) for line in lines) == 2
     return out
-
-
-def read(run: Path) -> AnatomySummary:
-    return ANATOMY.read(run, "x")
 
 
 def rows(run: Path, step: str, kind: type[Any]) -> dict[int, Any]:
@@ -135,7 +129,4 @@ def test_a_report_shows_it_beside_the_sweep(run: Path, sweep: Path, tmp_path: Pa
 def test_parts_that_do_not_belong_together_are_refused(
     path: tuple[str | int, ...], value: Any, words: str, run: Path, tmp_path: Path
 ) -> None:
-    data = json.loads((run / ANATOMY.file).read_text())
-    (tmp_path / ANATOMY.file).write_text(json.dumps(changed(data, path, value)))
-    with pytest.raises(InputError, match=rf"^\S+anatomy.json: {words}: expected .*; make it anew$"):
-        ANATOMY.read(tmp_path, "make it anew")
+    refused_with(run, path, value, words, tmp_path)

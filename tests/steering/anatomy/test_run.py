@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import sqlite3
@@ -23,11 +22,11 @@ from steering.figures.anatomy.analogy_figures import analogy_caption, analogy_fi
 from steering.figures.anatomy.interference_figures import interference_caption, interference_figure
 from steering.interventions.sites import find_site
 from steering.interventions.vectors import cheese_vector
-from steering.records.anatomy.summary import AnatomySummary
 from steering.statistics.formatting import format_estimate
 from steering.sweep.artifacts import ANATOMY
+from tests.helpers.anatomy import read, refused_with
 from tests.helpers.command import mazesteer
-from tests.helpers.faults import MISSING, changed
+from tests.helpers.faults import MISSING
 
 LEVELS, COUNT = "0:24", 7
 PARTS = ("interference", "analogy")
@@ -45,10 +44,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert any(line.startswith("block2.res1.resadd") for line in lines) and "random directions" in done.stdout
     assert "skipped, no decision square: 4, 20, 22\n" in done.stdout
     return out
-
-
-def read(run: Path) -> AnatomySummary:
-    return ANATOMY.read(run, "x")
 
 
 def test_the_file_says_what_was_measured(run: Path, policy: MazePolicy) -> None:
@@ -213,7 +208,4 @@ def test_a_report_shows_it_beside_the_sweep(run: Path, sweep: Path, tmp_path: Pa
 def test_parts_that_do_not_belong_together_are_refused(
     path: tuple[str | int, ...], value: Any, words: str, run: Path, tmp_path: Path
 ) -> None:
-    data = json.loads((run / ANATOMY.file).read_text())
-    (tmp_path / ANATOMY.file).write_text(json.dumps(changed(data, path, value)))
-    with pytest.raises(InputError, match=rf"^\S+anatomy.json: {words}: expected .*; make it anew$"):
-        ANATOMY.read(tmp_path, "make it anew")
+    refused_with(run, path, value, words, tmp_path)

@@ -107,7 +107,7 @@ function writeOutcomes(bench, name, rows) {
 }
 
 function settledRun(runs, name) {
-  return name === "difference" ? runs.clean.settled && runs.steered.settled : runs[name].settled;
+  return runsOf(name).every((run) => runs[run].settled);
 }
 
 // A panel as a file: a picture of 1024 pixels, or lines over the picture.

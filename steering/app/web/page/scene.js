@@ -74,9 +74,14 @@ function takeOutcome(scene, update) {
   return true;
 }
 
+// The runs that a panel is made of.
+function runsOf(panel) {
+  return panel === "difference" ? ["clean", "steered"] : [panel];
+}
+
 // Whether all arrows of a panel are new.
-function wholeField(runs, name) {
-  return (name === "difference" ? ["clean", "steered"] : [name]).every((run) => runs[run]?.have.every((has) => has === FRESH));
+function wholeField(runs, panel) {
+  return runsOf(panel).every((name) => runs[name]?.have.every((has) => has === FRESH));
 }
 
 // The weight of each facing in a cell: one facing, or both as often as the mouse looks that way there.
@@ -136,7 +141,7 @@ function fieldsOf(scene) {
   const found = {};
   for (const [name, run] of Object.entries(scene.runs)) {
     found[name] = {
-      probabilities: Array.from(run.probabilities), values: Array.from(run.values), fresh: run.have.every((has) => has === FRESH),
+      probabilities: Array.from(run.probabilities), values: Array.from(run.values), fresh: wholeField(scene.runs, name),
       outcome: run.outcome, occupancy: run.occupancy && Array.from(run.occupancy),
     };
   }

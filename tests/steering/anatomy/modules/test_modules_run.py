@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ from torch import nn
 from agents.checkpoints.zoo import load_policy
 from agents.networks.impala import ImpalaPolicyNet
 from agents.networks.policy import MazePolicy, to_input
-from envs.errors import InputError
 from envs.maze import Maze, State
 from envs.stored.json_records import to_json
 from steering.anatomy.modules import network
@@ -25,11 +23,10 @@ from steering.figures.anatomy.modules_words import modules_caption
 from steering.interventions.hooks import HookedPolicy
 from steering.interventions.sites import find_site
 from steering.records.anatomy.modules import KINDS
-from steering.records.anatomy.summary import AnatomySummary
 from steering.statistics.formatting import format_estimate
 from steering.sweep.artifacts import ANATOMY
+from tests.helpers.anatomy import read, refused_with
 from tests.helpers.command import mazesteer
-from tests.helpers.faults import changed
 
 LEVELS, COUNT = "0:24", 7
 SITES = "input,block2.maxpool,relufc"
@@ -52,10 +49,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for sentence in modules_caption(ANATOMY.read(out, "x")).values():
         assert str(sentence).split() == [word for word in str(sentence).split() if word in done.stdout.split()]
     return out
-
-
-def read(run: Path) -> AnatomySummary:
-    return ANATOMY.read(run, "x")
 
 
 def test_the_file_says_what_was_measured(run: Path) -> None:
@@ -181,7 +174,4 @@ def test_a_report_shows_it_beside_the_sweep(run: Path, sweep: Path, tmp_path: Pa
 def test_parts_that_do_not_belong_together_are_refused(
     path: tuple[str | int, ...], value: Any, words: str, run: Path, tmp_path: Path
 ) -> None:
-    data = json.loads((run / ANATOMY.file).read_text())
-    (tmp_path / ANATOMY.file).write_text(json.dumps(changed(data, path, value)))
-    with pytest.raises(InputError, match=rf"^\S+anatomy.json: {words}: expected .*; make it anew$"):
-        ANATOMY.read(tmp_path, "make it anew")
+    refused_with(run, path, value, words, tmp_path)
