@@ -48,7 +48,8 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"steering.anatomy": "gram part interference mean_vectors interference_summary"},
     {
         "steering.anatomy.analogy": "pairs ranks behaviour measure summary",
-        "steering.anatomy.circuit": "states orders level rows choices measure greedily overlap summary",
+        "steering.anatomy.circuit": "states orders level rows choices measure greedily overlap points "
+                                    "summary",
         "steering.anatomy.modules": "energy channels partition alignment network modules_summary",
     },
     {"steering.anatomy": "parts run"},
@@ -117,6 +118,7 @@ NO_TORCH = [name for name, (_, room, _) in PLACES.items() if room in FREE_OF_TOR
 NO_TORCH += [*PACKAGES, *(room for rooms in FLOORS for room in rooms), "agents.checkpoints.cards", "steering.doctor"]
 NO_TORCH += ["agents.checkpoints.stated", "agents.sessions.history", "steering.films.move_fields"]
 NO_TORCH += [f"steering.probes.{name}" for name in ("score_records", "summary", "curves")]
+NO_TORCH += ["steering.anatomy.part", *(f"steering.anatomy.circuit.{name}" for name in ("rows", "choices", "overlap"))]
 NO_TORCH += [name for name, (_, room, _) in PLACES.items() if room.startswith("steering.cli")]
 NO_TORCH += [f"steering.workflows.{name}" for name in ("progress", "outputs", "finished")]
 MOST_FILES = 10  # of a room

@@ -5,18 +5,20 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agents.networks.policy import Policy
 from envs.maze import Maze
 from envs.stored.json_records import to_plain
-from steering.interventions.sites import Site
 from steering.planning.rows import digest_of
 from steering.records.anatomy.summary import AnatomySettings
 from steering.statistics import bootstrap
 from steering.statistics.seeding import generator
+
+if TYPE_CHECKING:  # rows are read without torch, too
+    from agents.networks.policy import Policy
+    from steering.interventions.sites import Site
 
 ONCE = 0  # the level under which a row is kept that is not of a level
 Rows = Mapping[int, Any]
@@ -136,11 +138,21 @@ class Part:
 
 def basis_of(step: Pass | Once | EachSite, settings: AnatomySettings) -> str:
     """Return the digest of all that a row depends on, besides its level, the agent and the device."""
-    left = ("parts", "device") if step.of_all else ("parts", "device", "levels")
+    return row_basis(settings, step.basis, of_all=step.of_all)
+
+
+def row_basis(settings: AnatomySettings, basis: Mapping[str, Any], *, of_all: bool = False) -> str:
+    """Return the same for a pass of which these two are known."""
+    left = ("parts", "device") if of_all else ("parts", "device", "levels")
     shared = {name: value for name, value in to_plain(settings).items() if name not in left}
-    return digest_of({**shared, **step.basis})
+    return digest_of({**shared, **basis})
 
 
 def stored_as(part: str, step: Pass | Once | EachSite) -> str:
     """Return the name under which the rows of a pass are kept."""
-    return f"anatomy {part} {step.name}".rstrip()
+    return rows_name(part, step.name)
+
+
+def rows_name(part: str, name: str) -> str:
+    """Return the same for the name of a pass."""
+    return f"anatomy {part} {name}".rstrip()

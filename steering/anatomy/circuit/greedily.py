@@ -8,9 +8,9 @@ import numpy as np
 
 from envs.maze import Maze
 from steering.anatomy.circuit.level import CircuitLevel
-from steering.anatomy.circuit.measure import PASSES, REVISION, circuit_sites
+from steering.anatomy.circuit.measure import PASSES, circuit_sites
 from steering.anatomy.circuit.orders import among, checking_half, finding_half, greedy, sizes
-from steering.anatomy.circuit.rows import GreedyRow, GreedySetsRow, SinglesRow
+from steering.anatomy.circuit.rows import BASIS, GreedyRow, GreedySetsRow, SinglesRow
 from steering.anatomy.part import Asked, EachSite, Pass, Rows
 from steering.interventions.sites import Site
 
@@ -56,7 +56,7 @@ def greedy_sets(asked: Asked, maze: Maze, before: Sequence[Rows]) -> GreedySetsR
     return GreedySetsRow(found)
 
 
-_BASIS = {"revision": REVISION, "most": MOST}
+_BASIS = {**BASIS, "most": MOST}
 GREEDY_PASSES = (
     EachSite(GreedyRow, take, _BASIS, "greedy", greedy_sites),
     Pass(GreedySetsRow, greedy_sets, _BASIS, "greedy sets", checking_half, of_all=True),

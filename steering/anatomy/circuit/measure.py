@@ -14,6 +14,8 @@ from steering.anatomy.circuit import choices
 from steering.anatomy.circuit.level import CircuitLevel
 from steering.anatomy.circuit.orders import MOST_CHANNELS, among, checking_half, finding_half, first, sizes
 from steering.anatomy.circuit.rows import (
+    BASIS,
+    SINGLES,
     OutcomesRow,
     OutcomesSite,
     RemovedRow,
@@ -35,7 +37,6 @@ from steering.interventions.vectors import SteeringVector, cheese_vectors
 from steering.records.anatomy.circuit_site import FALLS, SHARES
 from steering.statistics.seeding import generator
 
-REVISION = 1  # of how a level is measured: rows of another one are measured again
 SUBTRACTED, REMOVED = "circuit random", "circuit random removed"
 
 
@@ -183,12 +184,11 @@ def outcomes(asked: Asked, maze: Maze, before: Sequence[Rows]) -> OutcomesRow:
     return OutcomesRow(no_cheese_first, no_cheese, rows)
 
 
-_SHARED = {"revision": REVISION}
 PASSES = (
-    Pass(SinglesRow, singles, _SHARED, "singles"),
-    Pass(RemovedRow, removed, _SHARED, "removed", finding_half, of_all=True),
-    Pass(SearchRow, search, _SHARED, "search", finding_half, of_all=True),
-    Pass(SetsRow, sets, _SHARED, "sets", checking_half, of_all=True),
-    Pass(OutcomesRow, outcomes, _SHARED, "outcomes", outcome_levels, of_all=True),
+    Pass(SinglesRow, singles, BASIS, SINGLES),
+    Pass(RemovedRow, removed, BASIS, "removed", finding_half, of_all=True),
+    Pass(SearchRow, search, BASIS, "search", finding_half, of_all=True),
+    Pass(SetsRow, sets, BASIS, "sets", checking_half, of_all=True),
+    Pass(OutcomesRow, outcomes, BASIS, "outcomes", outcome_levels, of_all=True),
 )
 """In their order."""

@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from envs.stored.ranges import Count, Name, NonNegative, Number, Probability
 from steering.anatomy.circuit.states import DrawnStates
 
+BASIS = {"revision": 1}  # of how a level is measured: rows of another one are measured again
+SINGLES, POINTS = "singles", "points"  # names of passes that comparisons of agents read
+STATES, PLACES = 8, 2  # of a level, and of a state: where all channels of a site are looked at
+POINTS_BASIS = {"revision": 1, "states of points": STATES, "places of points": PLACES}
+
 
 @dataclass(frozen=True)
 class SinglesSite:
@@ -30,6 +35,14 @@ class SinglesRow:
     """Distance between the policies with and without the cheese, left alone."""
     sites: dict[Name, SinglesSite]
     """By name of the site."""
+
+
+@dataclass(frozen=True)
+class PointsRow:
+    """Activations of one level at points drawn by (seed, level), the same for all agents."""
+
+    sites: dict[Name, tuple[tuple[Number, ...], ...]]
+    """By name of the site and by channel: one number a point, to four digits."""
 
 
 @dataclass(frozen=True)

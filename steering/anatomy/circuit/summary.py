@@ -15,6 +15,7 @@ from steering.anatomy.circuit.greedily import GREEDY_PASSES
 from steering.anatomy.circuit.measure import PASSES, circuit_sites, outcome_levels
 from steering.anatomy.circuit.orders import checking_half, finding_half, reached, sizes
 from steering.anatomy.circuit.overlap import overlap
+from steering.anatomy.circuit.points import POINTS_PASS
 from steering.anatomy.circuit.rows import GreedySetsRow, OutcomesRow, RemovedRow, SearchRow, SetsRow, SinglesRow
 from steering.anatomy.circuit.states import MOST
 from steering.anatomy.part import Asked, Part, Rows
@@ -183,5 +184,5 @@ def _summarize(asked: Asked, rows: Sequence[Rows]) -> tuple[CircuitSite, ...]:
     return tuple(found)
 
 
-PART = Part((*PASSES, *GREEDY_PASSES), _summarize, frames=4 * MOST)
+PART = Part((*PASSES, *GREEDY_PASSES, POINTS_PASS), _summarize, frames=4 * MOST)
 """The part ``circuit``."""
