@@ -20,14 +20,12 @@ from steering.analysis.paired_effects import cheese_tells
 from steering.analysis.readings import control_readings, readings
 from steering.analysis.summary import summarize
 from steering.experiments.conditions import MAIN
-from steering.figures.anatomy.analogy_figures import ranked
 from steering.probes.summary import APART
-from steering.records.anatomy.analogy_site import ALONE, CENTRED, DEPTH, EFFECTIVE, GUESS, RANDOM
 from steering.records.comparison import ComparedRunSummary
-from steering.records.probes import Estimate, ProbeSummary
+from steering.records.probes import ProbeSummary
 from steering.records.sweep import SweepSummary
 from steering.statistics.formatting import short_site_name
-from steering.sweep.artifacts import ANATOMY, PLANNING, READOUTS, WRITTEN, read_probes
+from steering.sweep.artifacts import PLANNING, READOUTS, WRITTEN, read_probes
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store
 from steering.workflows.control import control_of_run
@@ -208,119 +206,6 @@ def place_of(summary: SweepSummary) -> str:
     found = summary.boundary
     assert found.low == found.site == found.high and found.site is not None
     return f"{short_site_name(found.site)} (that site only)"
-
-
-def test_the_page_has_the_numbers_of_the_anatomy(tmp_path: Path) -> None:
-    found = evidence(ANATOMY, "region5", tmp_path)
-    assert found.checkpoint.sha256 == load_card("region5")["sha256"]
-    said = " ".join(PAGE[PAGE.index("## What the cheese vector is made of") :].split())
-    assert found.interference is not None and len(found.settings.levels) == 100
-    sites = {short_site_name(site.name): site for site in found.interference}
-    boundary, ratio = sites["block3.conv"], sites["block3.conv"].interference.ratio
-    assert f"{ratio.value:.0f} times ({ratio.low:.0f} to {ratio.high:.0f})" in said
-    assert f"{boundary.effective.value:.0f} of {boundary.dimension:,} at that site" in said
-    assert all(site.could_be_orthogonal for site in sites.values() if site.trunk and site.dimension > 256)
-    trunk = [name for name, site in sites.items() if site.trunk]
-    by_chance = [
-        site.interference.ratio_effective.value
-        for name, site in sites.items()
-        if name in trunk[trunk.index("block1.res2.resadd") : trunk.index("relu3")]
-    ]
-    assert (printed(min(by_chance), 2), printed(max(by_chance), 1)) == (".83", "1.4")
-    assert printed(sites["relu3"].interference.ratio_effective.value, 1) == "1.6"
-    fours = [
-        next(part for part in sites[name].sets if part.size == 4).right.value
-        for name in ("block1.res1.resadd", "block2.res1.resadd", "block3.conv")
-    ]
-    assert [printed(value, 2) for value in fours] == [".99", ".15", ".01"]
-
-
-def test_the_page_has_the_numbers_of_the_mean_vectors(tmp_path: Path) -> None:
-    found = evidence(ANATOMY, "region5", tmp_path).interference
-    said = " ".join(PAGE[PAGE.index("### One vector for a cell") :].split("\n#")[0].split())
-    means = {short_site_name(site.name): site.means for site in found or () if site.trunk and site.means is not None}
-    boundary, last = means["block3.conv"], means["relu3"]
-    assert f"{boundary.cells} cells are asked, each free in {boundary.levels:.0f} of the levels" in said
-    names = list(means)
-    pooled = names[: names.index("block2.maxpool") + 1]
-    assert {means[name].recognised.value for name in pooled} == {1.0}
-    maps = names[names.index("relu3") - 1]
-    assert f"At the boundary {spread(boundary.recognised, ' ')} are, at the last map before" in said
-    assert (
-        f"`relu3` {printed(means[maps].recognised.value, 2)}, and at `relu3` {printed(last.recognised.value, 2)}"
-        in said
-    )
-    ratio = boundary.raw[0]
-    assert f"cosine is {ratio.ratio.value:.0f} times that of random directions, and" in said
-    assert f"and {ratio.ratio_effective.value:.1f} times that in the effective dimension" in said
-    fours = [
-        next(part.right.value for part in means[name].sets if part.size == 4)
-        for name in ("block2.res1.resadd", "block3.conv")
-    ]
-    assert (
-        f"read in {printed(fours[0], 2)} of the draws at `block2.res1.resadd`, and in {printed(fours[1], 2)} at" in said
-    )
-
-
-def test_the_page_has_the_numbers_of_the_analogies(tmp_path: Path) -> None:
-    found = evidence(ANATOMY, "region5", tmp_path).analogy
-    assert found is not None
-    said = " ".join(PAGE[PAGE.index("### Another maze's cheese") :].split("\n#")[0].split())
-    sites = {short_site_name(site.name): site for site in found.sites}
-    early, published, behind, boundary, last = (
-        sites[name]
-        for name in ("block1.res2.resadd", "block2.res1.resadd", "block2.res2.resadd", "block3.conv", "relu3")
-    )
-    ((count,),) = ({site.analogies for site in found.sites},)
-    assert f"in {spread(early.holds, ' ')} of {count:,} analogies" in said
-    assert f"At the published site it is in {spread(published.holds, ' ')}, one block later" in said
-    assert f"one block later in {printed(behind.holds.value, 2)}, at the boundary in" in said
-    assert f"boundary in {printed(boundary.holds.value, 2)}, and at `relu3` in {printed(last.holds.value, 2)}" in said
-    baselines = [ranked(site, guess).top_excluding.value for site in found.sites for guess in (ALONE, RANDOM)]
-    assert {printed(value, 2) for value in baselines} <= {".00", ".01"}
-    assert f"helps little: {printed(ranked(published, GUESS).top_excluding.value, 2)} at the published" in said
-    assert f"start on the same pixels: {spread(published.same_start.top, ' ')}." in said
-    far, middle = (next(group for group in published.distances if group.low == low) for low in (9, 3))
-    assert (far.high, middle.high) == (None, 5)
-    assert f"mouse: {spread(far.top, ' ')} of the cells 9 or more away, {spread(middle.top, ' ')} of those 3" in said
-    assert f"less their mean find more: {printed(ranked(published, GUESS, CENTRED).top.value, 2)}." in said
-    nearest = published.nearest
-    other, here = printed(nearest.other_cell.value, 2), printed(nearest.here.value, 2)
-    assert f"another cell of B ({other}) or B without cheese ({here}), and A never." in said
-    assert nearest.there.value == 0 and f"is {printed(published.left.value, 2)} of that from B" in said
-    trends = {trend.what: trend for trend in found.trends}
-    assert (trends[DEPTH].alone.high or 0) < 0 and (trends[EFFECTIVE].alone.low or 0) > 0
-    distinct = [site for site in found.sites if site.trunk and site.equivalence_class == site.name]
-    low, high = trends[EFFECTIVE].alone.low, trends[EFFECTIVE].alone.high
-    correlation = f"{printed(trends[EFFECTIVE].alone.value, 2)}, {printed(low, 2)} to {printed(high, 2)}"
-    assert f"(rank correlation {correlation}, over {len(distinct)} sites)" in said
-    assert f"has {spread(early.behaviour, ' ')} of the effect" in said
-    assert f"has {spread(published.behaviour, ' ')} at the published site and {spread(boundary.behaviour, ' ')}" in said
-    assert all((sites[name].behaviour_other.high or 0) < 0 for name in ("block1.res2.resadd", "block2.res1.resadd"))
-    assert f"does ({spread(sites['input'].behaviour, ', ').replace('(', '').replace(')', '')})" in said
-
-
-def test_the_page_has_the_analogies_of_the_second_seed(tmp_path: Path) -> None:
-    summary = evidence(ANATOMY, "region5-seed1", tmp_path)
-    found = summary.analogy
-    assert found is not None and summary.checkpoint.sha256 == load_card("region5-seed1")["sha256"]
-    said = " ".join(PAGE[PAGE.index("`region5-seed1` says the same, a little earlier") :].split())
-    sites = {short_site_name(site.name): site for site in found.sites}
-    early, published, boundary = (sites[name] for name in ("block1.res2.resadd", "block2.res1.resadd", "block3.conv"))
-    nearest = [spread(site.holds, " ") for site in (early, published, boundary)]
-    assert f"are {nearest[0]} at the end of block 1, {nearest[1]} at the published site and {nearest[2]} at the" in said
-    effects = [spread(site.behaviour, " ") for site in (early, published, boundary)]
-    assert f"policy is {effects[0]}, {effects[1]} and {effects[2]}." in said
-    depth, _, effective = (trend.alone for trend in found.trends)
-    assert (depth.high or 0) < 0 and (effective.low or 0) < 0 < (effective.high or 0)
-    low, high = printed(effective.low, 2), printed(effective.high, 2)
-    assert f"({printed(effective.value, 2)}, {low} to {high})" in said
-
-
-def spread(found: Estimate, between: str) -> str:
-    """A number and its interval in brackets, as the page says them."""
-    low, high = printed(found.low, 2), printed(found.high, 2)
-    return f"{printed(found.value, 2)}{between}({low} to {high})"
 
 
 def test_the_page_has_the_numbers_of_the_cheese_moved() -> None:

@@ -1,0 +1,163 @@
+"""What the page of results says of angles, mean vectors and analogies is what the evidence holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import pytest
+
+from agents.checkpoints.cards import load_card
+from steering.figures.anatomy.analogy_figures import ranked
+from steering.records.anatomy.analogy_site import (
+    ALONE,
+    CENTRED,
+    DEPTH,
+    EFFECTIVE,
+    GUESS,
+    RANDOM,
+    AnalogySite,
+    AnalogySummary,
+)
+from steering.records.anatomy.interference_site import InterferenceSite, MeanVectors
+from steering.records.anatomy.summary import AnatomySummary
+from steering.records.probes import Estimate
+from steering.statistics.formatting import short_site_name
+from tests.helpers.anatomy_tables import analogy_tables, angle_tables, measured, spread
+from tests.helpers.result_tables import number
+from tests.test_result import PAGE, table
+
+P = TypeVar("P")
+Angles = dict[str, tuple[InterferenceSite, ...]]
+Analogies = dict[str, AnalogySummary]
+END, PUBLISHED, BEHIND, BOUNDARY, LAST = (
+    "block1.res2.resadd",
+    "block2.res1.resadd",
+    "block2.res2.resadd",
+    "block3.conv",
+    "relu3",
+)
+
+
+@pytest.fixture(scope="module")
+def angles(tmp_path_factory: pytest.TempPathFactory) -> Angles:
+    """The part ``interference`` of each agent that was asked for it."""
+    return checked(lambda found: found.interference, tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def analogies(tmp_path_factory: pytest.TempPathFactory) -> Analogies:
+    """The part ``analogy`` of each agent that was asked for it."""
+    return checked(lambda found: found.analogy, tmp_path_factory)
+
+
+def checked(part: Callable[[AnatomySummary], P | None], scratch: pytest.TempPathFactory) -> dict[str, P]:
+    """Return the part of each agent; of the agents that are shipped, all on as many levels."""
+    found = measured(part, scratch.mktemp("evidence"))
+    for name, (summary, _) in found.items():
+        assert summary.checkpoint.sha256 == load_card(name)["sha256"] and len(summary.settings.levels) == 100
+        assert summary.settings.mode == ("easy" if name == "region5-easy" else "hard")
+    return {name: each for name, (_, each) in found.items()}
+
+
+def said(heading: str) -> str:
+    """Return the text of a section, up to the next heading."""
+    return " ".join(PAGE[PAGE.index(f"{heading}\n") :].split("\n#")[0].split())
+
+
+def sites_of(found: AnalogySummary) -> dict[str, AnalogySite]:
+    return {short_site_name(site.name): site for site in found.sites}
+
+
+def means_of(found: tuple[InterferenceSite, ...]) -> dict[str, MeanVectors]:
+    """Return the mean vectors by site of the trunk."""
+    return {short_site_name(site.name): site.means for site in found if site.trunk and site.means is not None}
+
+
+def fours(parts: dict[str, MeanVectors] | dict[str, InterferenceSite], *names: str) -> list[str]:
+    """Return the share of sums of four vectors that are read, at some sites."""
+    return [number(next(part for part in parts[name].sets if part.size == 4).right.value) for name in names]
+
+
+def test_the_page_has_the_tables_of_angles_and_analogies(angles: Angles, analogies: Analogies) -> None:
+    assert list(angles) == ["region5"] and list(analogies) == ["region5", "region5-seed1"]
+    for heading, rows in {**angle_tables(angles), **analogy_tables(analogies)}.items():
+        assert table(f"{heading}\n") == rows, heading
+
+
+def test_the_page_has_the_numbers_of_the_angles(angles: Angles) -> None:
+    words = said("## What the cheese vector is made of")
+    sites = {short_site_name(site.name): site for site in angles["region5"]}
+    boundary, ratio = sites[BOUNDARY], sites[BOUNDARY].interference.ratio
+    assert f"{number(ratio.value, 0)} times ({number(ratio.low, 0)} to {number(ratio.high, 0)})" in words
+    assert f"{number(boundary.effective.value, 0)} of {boundary.dimension:,} at that site" in words
+    assert all(site.could_be_orthogonal for site in sites.values() if site.trunk and site.dimension > 256)
+    trunk = [name for name, site in sites.items() if site.trunk]
+    by_chance = [
+        sites[name].interference.ratio_effective.value or 0.0 for name in trunk[trunk.index(END) : trunk.index(LAST)]
+    ]
+    told = f"is {number(min(by_chance))} to {number(max(by_chance), 1)} from the end of block 1 to the last map"
+    assert f"{told}, and {number(sites[LAST].interference.ratio_effective.value, 1)} at" in words
+    assert fours(sites, "block1.res1.resadd", PUBLISHED, BOUNDARY) == [".99", ".15", ".01"]
+
+
+def test_the_page_has_the_numbers_of_the_mean_vectors(angles: Angles) -> None:
+    words, means = said("### One vector for a cell"), means_of(angles["region5"])
+    boundary, names = means[BOUNDARY], list(means)
+    assert f"{boundary.cells} cells are asked, each free in {boundary.levels:.0f} of the levels" in words
+    assert {means[name].recognised.value for name in names[: names.index("block2.maxpool") + 1]} == {1.0}
+    maps, last = (number(means[name].recognised.value) for name in (names[names.index(LAST) - 1], LAST))
+    assert f"At the boundary {spread(boundary.recognised)} are, at the last map before" in words
+    assert f"`relu3` {maps}, and at `relu3` {last}." in words
+    assert f"cosine is {number(boundary.raw[0].ratio.value, 0)} times that of random directions, and" in words
+    assert f"and {number(boundary.raw[0].ratio_effective.value, 1)} times that in the effective dimension" in words
+    read = fours(means, PUBLISHED, BOUNDARY)
+    assert f"read in {read[0]} of the draws at `block2.res1.resadd`, and in {read[1]} at" in words
+
+
+def test_the_page_has_the_numbers_of_the_analogies(analogies: Analogies) -> None:
+    found, words = analogies["region5"], said("### Another maze's cheese")
+    sites = sites_of(found)
+    early, published, behind, boundary, last = (sites[name] for name in (END, PUBLISHED, BEHIND, BOUNDARY, LAST))
+    ((count,),) = ({site.analogies for site in found.sites},)
+    assert f"in {spread(early.holds)} of {count:,} analogies" in words
+    assert f"At the published site it is in {spread(published.holds)}, one block later" in words
+    assert f"one block later in {number(behind.holds.value)}, at the boundary in" in words
+    assert f"boundary in {number(boundary.holds.value)}, and at `relu3` in {number(last.holds.value)}" in words
+    baselines = [ranked(site, guess).top_excluding.value for site in found.sites for guess in (ALONE, RANDOM)]
+    assert {number(value) for value in baselines} <= {".00", ".01"}
+    assert f"helps little: {number(ranked(published, GUESS).top_excluding.value)} at the published" in words
+    assert f"start on the same pixels: {spread(published.same_start.top)}." in words
+    far, middle = (next(group for group in published.distances if group.low == low) for low in (9, 3))
+    assert (far.high, middle.high) == (None, 5)
+    assert f"mouse: {spread(far.top)} of the cells 9 or more away, {spread(middle.top)} of those 3" in words
+    assert f"less their mean find more: {number(ranked(published, GUESS, CENTRED).top.value)}." in words
+    nearest = published.nearest
+    other, here = number(nearest.other_cell.value), number(nearest.here.value)
+    assert f"another cell of B ({other}) or B without cheese ({here}), and A never." in words
+    assert nearest.there.value == 0 and f"is {number(published.left.value)} of that from B" in words
+    trends = {trend.what: trend for trend in found.trends}
+    assert (trends[DEPTH].alone.high or 0) < 0 and (trends[EFFECTIVE].alone.low or 0) > 0
+    distinct = [site for site in found.sites if site.trunk and site.equivalence_class == site.name]
+    assert f"(rank correlation {listed(trends[EFFECTIVE].alone)}, over {len(distinct)} sites)" in words
+    assert f"has {spread(early.behaviour)} of the effect" in words
+    assert f"has {spread(published.behaviour)} at the published site and {spread(boundary.behaviour)}" in words
+    assert all((sites[name].behaviour_other.high or 0) < 0 for name in (END, PUBLISHED))
+    assert f"does ({listed(sites['input'].behaviour)})" in words
+
+
+def listed(found: Estimate) -> str:
+    """Return a number and its interval as they stand inside brackets."""
+    return f"{number(found.value)}, {number(found.low)} to {number(found.high)}"
+
+
+def test_the_page_has_the_analogies_of_the_second_seed(analogies: Analogies) -> None:
+    found, words = analogies["region5-seed1"], said("### Another maze's cheese")
+    early, published, boundary = (sites_of(found)[name] for name in (END, PUBLISHED, BOUNDARY))
+    nearest = [spread(site.holds) for site in (early, published, boundary)]
+    assert f"are {nearest[0]} at the end of block 1, {nearest[1]} at the published site and {nearest[2]} at" in words
+    effects = [spread(site.behaviour) for site in (early, published, boundary)]
+    assert f"policy is {effects[0]}, {effects[1]} and {effects[2]}." in words
+    depth, _, effective = (trend.alone for trend in found.trends)
+    assert (depth.high or 0) < 0 and (effective.low or 0) < 0 < (effective.high or 0)
+    assert f"({listed(effective)})" in words
