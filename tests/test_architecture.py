@@ -41,7 +41,8 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"steering.records": "sites boundary sweep probes planning readouts readings comparison examples replication"},
     {"steering.records.anatomy": "interference_site analogy_site circuit_site modules summary"},
     {"steering.sweep": "artifacts provenance spec recordings store outcome_table units executors run planning"},
-    {"steering.planning": "pairs readers behaviour located maps measure rows summary located_summary run"},
+    {"steering.measuring": "rows beside_sweep"},
+    {"steering.planning": "pairs readers behaviour located maps measure summary located_summary run"},
     {"steering.probes": "score_records data ridge convolutional summary surroundings scores curves "
                         "position_dependence run"},
     {"steering.readouts": "frames learners windows measure summary run directions written written_summary written_run"},

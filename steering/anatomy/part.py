@@ -11,7 +11,7 @@ import numpy as np
 
 from envs.maze import Maze
 from envs.stored.json_records import to_plain
-from steering.planning.rows import digest_of
+from steering.measuring.rows import digest_of
 from steering.records.anatomy.summary import AnatomySettings
 from steering.statistics import bootstrap
 from steering.statistics.seeding import generator

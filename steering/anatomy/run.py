@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from agents.checkpoints.stated import NOTHING, Stated
 from agents.checkpoints.zoo import load_stated
-from agents.hardware import check_memory, on_device, one_thread
+from agents.hardware import check_memory, on_device
 from agents.networks.policy import device_of
 from envs.errors import InputError, check_random_seed, counted, nearest, stopped_with, told_if_stopped
 from envs.files import write_atomic
@@ -19,42 +17,25 @@ from steering.anatomy.part import Asked, basis_of, stored_as
 from steering.anatomy.parts import MEASURED
 from steering.experiments.levels import Skip, check_levels_asked
 from steering.interventions.sites import select_sites
-from steering.planning.rows import keep_rows, stored_rows
+from steering.measuring.beside_sweep import MeasureOptions, mazes_beside_sweep, measurements
+from steering.measuring.rows import keep_rows, stored_rows
 from steering.records.anatomy.summary import PARTS, AnatomySettings, AnatomySummary
 from steering.records.sweep import CheckpointId
 from steering.sweep.artifacts import ANATOMY
-from steering.sweep.planning import mazes_beside_sweep
-from steering.sweep.store import Store, run_directory
+from steering.sweep.store import Store
 
 DEFAULT_LEVELS = 100
 BYTES_PER_VALUE = 16  # of memory, for each activation of each frame
 
 
 @dataclass(frozen=True)
-class AnatomyOptions:
+class AnatomyOptions(MeasureOptions):
     """The options of ``anatomy``, as typed."""
 
-    checkpoint: str
-    """The agent: a name of the zoo, or a file's path."""
-    out: Path
-    """The run directory, that of a sweep or a new one."""
-    levels: str | None = None
-    """Seeds to consider, ``0:64`` or ``3,7,12``; None: by ``n_levels``."""
-    n_levels: int | None = None
-    """Take the first so many that qualify; None (and no ``levels``): the sweep's in ``out``, else 100."""
     parts: tuple[str, ...] = PARTS
     """Parts to measure, of :data:`steering.records.anatomy.summary.PARTS`."""
     sites: str = "all"
     """``all``, ``trunk``, or names separated by commas."""
-    seed: int = 0
-    """Seed of every random draw."""
-    mode: str | None = None
-    """Procgen's distribution mode, ``hard`` or ``easy``; None: that of the run in ``out``, else of its training,
-    else hard."""
-    stated: Stated = NOTHING
-    """What the user states of the checkpoint, where its file does not say it."""
-    device: str = "cpu"
-    """Device of the network: ``cpu``, ``cuda``, ``cuda:1`` or ``auto``."""
 
 
 def run_anatomy(
@@ -79,14 +60,13 @@ def run_anatomy(
             or of another agent.
     """
     asked = _plan(options, progress, left_out)
-    with run_directory(options.out) as directory, one_thread(), Store.open(directory) as store:
-        settings = asked.settings
-        store.claim({"device": settings.device, "checkpoint sha256": asked.policy.sha256, "mode": settings.mode})
+    settings = asked.settings
+    with measurements(options.out, asked.policy, settings.mode) as store:
         rows = {name: _stored(store, asked, name) for name in settings.parts}
         work = _Work(store, asked, rows, progress)
 
         def stored() -> str:
-            return stopped_with(f"{work.done} of {counted(work.total, 'measurement')}", directory)
+            return stopped_with(f"{work.done} of {counted(work.total, 'measurement')}", options.out)
 
         with told_if_stopped(stored):
             work.do()
@@ -96,7 +76,7 @@ def run_anatomy(
             settings=settings,
             **{name: MEASURED[name].summarize(asked, rows[name]) for name in settings.parts},
         )
-        write_atomic(directory / ANATOMY.file, to_json(result, indent=1))
+        write_atomic(options.out / ANATOMY.file, to_json(result, indent=1))
     return result
 
 

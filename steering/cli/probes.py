@@ -75,12 +75,12 @@ def probe(
     stated = stated_of(checkpoint, activation, scale_pixels, out)
     skipped: list[Skip] = []
     with bar("probing", "sites") as progress:
-        shared = (checkpoint, out, levels, n_levels, sites, states)
-        found = run_probes(ProbeOptions(*shared, seed, mode, stated, device), progress, skipped.extend)
+        shared = (checkpoint, out, levels, n_levels, seed, mode, stated, device, sites, states)
+        found = run_probes(ProbeOptions(*shared), progress, skipped.extend)
     read: ReadoutSummary | None = None
     if frames:
         with bar("reading at the mouse", "chunks of frames") as progress:
-            read = run_readouts(ReadoutOptions(*shared, frames, pairs, distance, seed, mode, stated, device), progress)
+            read = run_readouts(ReadoutOptions(*shared, frames, pairs, distance), progress)
     if as_json:
         print_json({**to_plain(found), "readouts": read})
         return

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-from agents.checkpoints.stated import NOTHING, Stated
 from agents.checkpoints.zoo import load_stated
-from agents.hardware import on_device, one_thread
+from agents.hardware import on_device
 from agents.networks.policy import Policy, device_of
 from envs.errors import RANGES, InputError, check_random_seed, counted, nearest, stopped_with, told_if_stopped
 from envs.files import write_atomic
@@ -18,6 +16,8 @@ from envs.maze import Maze
 from envs.stored.json_records import to_json
 from steering.experiments.levels import Skip, check_levels_asked
 from steering.interventions.sites import Site
+from steering.measuring.beside_sweep import MeasureOptions, mazes_beside_sweep, measurements
+from steering.measuring.rows import keep_rows, stored_rows
 from steering.planning.behaviour import LADDER
 from steering.planning.located import PATCHES
 from steering.planning.located_summary import located
@@ -34,13 +34,11 @@ from steering.planning.measure import (
     patch_row,
 )
 from steering.planning.pairs import DISTANCE, Goal
-from steering.planning.rows import keep_rows, stored_rows
 from steering.planning.summary import goal_behaviour, weights_of
 from steering.records.planning import PlanningMaps, PlanningSettings, PlanningSummary, basis_of
 from steering.records.sweep import CheckpointId
 from steering.sweep.artifacts import PLANNING, PLANNING_MAPS
-from steering.sweep.planning import mazes_beside_sweep
-from steering.sweep.store import Store, run_directory
+from steering.sweep.store import Store
 
 DEFAULT_LEVELS = 100
 PAIRS = 8  # of each kind and goal, and states with and without cheese, of each level
@@ -48,17 +46,9 @@ MAPS = 1  # pairs of each kind, goal and level of which causal maps are made
 
 
 @dataclass(frozen=True)
-class PlanningOptions:
+class PlanningOptions(MeasureOptions):
     """The options of ``planning``, as typed."""
 
-    checkpoint: str
-    """The agent: a name of the zoo, or a file's path."""
-    out: Path
-    """The run directory, that of a sweep or a new one."""
-    levels: str | None = None
-    """Seeds to consider, ``0:64`` or ``3,7,12``; None: by ``n_levels``."""
-    n_levels: int | None = None
-    """Take the first so many that qualify; None (and no ``levels``): the sweep's in ``out``, else 100."""
     kinds: tuple[str, ...] = KINDS
     """Kinds of pairs that are patched, of :data:`steering.planning.measure.KINDS`."""
     goals: tuple[str, ...] = tuple(goal.value for goal in Goal)
@@ -69,15 +59,6 @@ class PlanningOptions:
     """Cells, Chebyshev, between the mouse and every changed cell, at least 1."""
     maps: int = MAPS
     """Pairs of each kind, goal and level of which causal maps are made, at most ``pairs``; 0: none."""
-    seed: int = 0
-    """Seed of every random draw."""
-    mode: str | None = None
-    """Procgen's distribution mode, ``hard`` or ``easy``; None: that of the run in ``out``, else of its training,
-    else hard."""
-    stated: Stated = field(default=NOTHING)
-    """What the user states of the checkpoint, where its file does not say it."""
-    device: str = "cpu"
-    """Device of the network: ``cpu``, ``cuda``, ``cuda:1`` or ``auto``."""
 
 
 @dataclass(frozen=True)
@@ -115,23 +96,22 @@ def run_planning(
     """
     policy, mazes, settings, sites = _plan(options, progress, left_out)
     parts = list(_parts(options, policy, sites))
-    with run_directory(options.out) as directory, one_thread(), Store.open(directory) as store:
-        store.claim({"device": settings.device, "checkpoint sha256": policy.sha256, "mode": settings.mode})
+    with measurements(options.out, policy, settings.mode) as store:
         rows = {part.name: stored_rows(store, part.name, _basis(part, settings), part.kind) for part in parts}
 
         def stored() -> str:
             done = sum(all(maze.level in rows[part.name] for part in parts) for maze in mazes)
-            return stopped_with(f"{done} of {counted(len(mazes), 'level')}", directory)
+            return stopped_with(f"{done} of {counted(len(mazes), 'level')}", options.out)
 
         with told_if_stopped(stored):
             _measure(store, parts, mazes, settings, rows, progress)
         result = _result(options, policy, mazes, settings, sites, rows)
-        write_atomic(directory / PLANNING.file, to_json(result, indent=1))
+        write_atomic(options.out / PLANNING.file, to_json(result, indent=1))
         if settings.maps:
             maps = _maps(options, policy, settings, sites, rows)
-            write_atomic(directory / PLANNING_MAPS.file, to_json(maps))
+            write_atomic(options.out / PLANNING_MAPS.file, to_json(maps))
         else:  # those of other settings would stand beside these numbers; what was measured is kept in the database
-            (directory / PLANNING_MAPS.file).unlink(missing_ok=True)
+            (options.out / PLANNING_MAPS.file).unlink(missing_ok=True)
     return result
 
 

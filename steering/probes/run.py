@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from agents.checkpoints.stated import NOTHING, Stated
 from agents.checkpoints.zoo import load_stated
 from agents.hardware import check_memory, on_device, one_thread
 from agents.networks.policy import Policy, device_of
@@ -20,6 +19,7 @@ from envs.maze import Maze
 from envs.stored.json_records import from_plain, read_json, to_json, to_plain
 from steering.experiments.levels import Skip, check_levels_asked, parse_levels
 from steering.interventions.sites import INPUT, Site, find_site, select_sites
+from steering.measuring.beside_sweep import MeasureOptions, mazes_beside_sweep
 from steering.probes.curves import Tally, boundaries, decoding_tallies, probe_curves, tallies_to_json
 from steering.probes.data import probe_data, shuffled
 from steering.probes.position_dependence import interaction_tally, position_sums, representation
@@ -41,7 +41,6 @@ from steering.records.sweep import CheckpointId
 from steering.statistics import bootstrap
 from steering.statistics.seeding import generator
 from steering.sweep.artifacts import PROBES
-from steering.sweep.planning import mazes_beside_sweep
 from steering.sweep.store import run_directory
 
 SCORES = "probe_scores.json"
@@ -55,30 +54,13 @@ SHUFFLES = 10  # deep sites hold a few clusters of states: a shuffled probe is r
 
 
 @dataclass(frozen=True)
-class ProbeOptions:
+class ProbeOptions(MeasureOptions):
     """The options of ``probe``, as typed."""
 
-    checkpoint: str
-    """The agent: a name of the zoo, or a file's path."""
-    out: Path
-    """The run directory, that of a sweep or a new one."""
-    levels: str | None = None
-    """Seeds to consider, ``0:64`` or ``3,7,12``; None: by ``n_levels``."""
-    n_levels: int | None = None
-    """Take the first so many that qualify; None (and no ``levels``): the sweep's in ``out``, else 200."""
     sites: str = "trunk"
     """``trunk``, ``all``, or names separated by commas."""
     states: int = 8
     """Frames of each level, at least 1."""
-    seed: int = 0
-    """Seed of every random draw."""
-    mode: str | None = None
-    """Procgen's distribution mode, ``hard`` or ``easy``; None: that of the run in ``out``, else of its training,
-    else hard."""
-    stated: Stated = NOTHING
-    """What the user states of the checkpoint, where its file does not say it."""
-    device: str = "cpu"
-    """Device of the network: ``cpu``, ``cuda``, ``cuda:1`` or ``auto``."""
 
 
 def run_probes(

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 
-from agents.checkpoints.stated import NOTHING, Stated
 from agents.checkpoints.zoo import load_stated
-from agents.hardware import check_memory, on_device, one_thread
+from agents.hardware import check_memory, on_device
 from agents.networks.policy import Policy, device_of
 from envs.errors import RANGES, InputError, check_random_seed, stopped_with, told_if_stopped
 from envs.files import write_atomic
@@ -17,9 +15,10 @@ from envs.maze import Maze
 from envs.stored.json_records import to_json, to_plain
 from steering.experiments.levels import check_levels_asked
 from steering.interventions.sites import INPUT, Site, find_site, select_sites
+from steering.measuring.beside_sweep import MeasureOptions, mazes_beside_sweep, measurements
+from steering.measuring.rows import digest_of, keep_rows, stored_rows
 from steering.planning.pairs import DISTANCE
 from steering.planning.readers import HORIZONS, reader_name
-from steering.planning.rows import digest_of, keep_rows, stored_rows
 from steering.readouts.frames import Asked, agent_told, asked_of
 from steering.readouts.learners import FOLDS, Moments
 from steering.readouts.measure import (
@@ -38,8 +37,7 @@ from steering.records.sweep import CheckpointId
 from steering.statistics import bootstrap
 from steering.statistics.seeding import generator
 from steering.sweep.artifacts import READOUTS
-from steering.sweep.planning import mazes_beside_sweep
-from steering.sweep.store import Store, run_directory
+from steering.sweep.store import Store
 
 FRAMES = 20_480
 PAIRS = 8
@@ -49,17 +47,9 @@ COUNTS, AGENT = "readouts asked", "readouts agent"
 
 
 @dataclass(frozen=True)
-class ReadoutOptions:
+class ReadoutOptions(MeasureOptions):
     """The options, as typed."""
 
-    checkpoint: str
-    """The agent: a name of the zoo, or a file's path."""
-    out: Path
-    """The run directory, that of a sweep or a new one."""
-    levels: str | None = None
-    """Seeds to consider, ``0:64`` or ``3,7,12``; None: by ``n_levels``."""
-    n_levels: int | None = None
-    """Take the first so many that qualify; None (and no ``levels``): the sweep's in ``out``, else 200."""
     sites: str = "trunk"
     """``trunk``, ``all``, or names separated by commas."""
     states: int = 8
@@ -70,15 +60,6 @@ class ReadoutOptions:
     """Detour pairs of each goal and level, at least 1."""
     distance: int = DISTANCE
     """Cells, Chebyshev, between the mouse and every changed cell, at least 1."""
-    seed: int = 0
-    """Seed of every random draw."""
-    mode: str | None = None
-    """Procgen's distribution mode, ``hard`` or ``easy``; None: that of the run in ``out``, else of its training,
-    else hard."""
-    stated: Stated = NOTHING
-    """What the user states of the checkpoint, where its file does not say it."""
-    device: str = "cpu"
-    """Device of the network: ``cpu``, ``cuda``, ``cuda:1`` or ``auto``."""
 
 
 def learning_sizes(frames: int) -> tuple[int, ...]:
@@ -116,17 +97,12 @@ def run_readouts(
         InputError: in one line, for options that cannot be met, or a directory in use or of another agent.
     """
     policy, mazes, sites, settings = _plan(options, progress)
-    with run_directory(options.out) as directory, one_thread(), Store.open(directory) as store:
-        store.claim({"device": settings.device, "checkpoint sha256": policy.sha256, "mode": settings.mode})
+    with measurements(options.out, policy, settings.mode) as store:
         work = _Work(store, policy, mazes, sites, settings, progress)
-
-        def stored() -> str:
-            return stopped_with(work.told, directory)
-
-        with told_if_stopped(stored):
+        with told_if_stopped(lambda: stopped_with(work.told, options.out)):
             work.measure()
         result = work.result()
-        write_atomic(directory / READOUTS.file, to_json(result, indent=1))
+        write_atomic(options.out / READOUTS.file, to_json(result, indent=1))
     return result
 
 

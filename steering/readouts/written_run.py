@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from torch import nn
 
-from agents.checkpoints.stated import NOTHING, Stated
 from agents.checkpoints.zoo import load_stated
-from agents.hardware import check_memory, on_device, one_thread
+from agents.hardware import check_memory, on_device
 from agents.networks.policy import Policy, device_of
 from envs.errors import RANGES, InputError, check_random_seed, counted, nearest, stopped_with, told_if_stopped
 from envs.files import write_atomic
@@ -21,7 +19,8 @@ from envs.training.levels import EVAL_LEVELS
 from steering.experiments.levels import Skip, check_levels_asked, qualifying_levels
 from steering.interventions.partial import PartialNetwork
 from steering.interventions.sites import INPUT, Site, select_sites
-from steering.planning.rows import digest_of, keep_rows, stored_rows
+from steering.measuring.beside_sweep import MeasureOptions, mazes_beside_sweep, measurements
+from steering.measuring.rows import digest_of, keep_rows, stored_rows
 from steering.probes.data import probe_data
 from steering.probes.score_records import MOVES as TARGETS
 from steering.readouts.directions import DRAWS, Directions, cheese_norms, learn_directions, places_of
@@ -32,8 +31,7 @@ from steering.records.sweep import CheckpointId
 from steering.statistics import bootstrap
 from steering.statistics.seeding import generator
 from steering.sweep.artifacts import WRITTEN
-from steering.sweep.planning import mazes_beside_sweep
-from steering.sweep.store import Store, run_directory
+from steering.sweep.store import Store
 
 DEFAULT_LEVELS = 50
 DISTINCT = "distinct"
@@ -46,17 +44,9 @@ _WRITTEN, _READOUTS = "written moves", "readouts of written moves"  # parts of t
 
 
 @dataclass(frozen=True)
-class WriteOptions:
+class WriteOptions(MeasureOptions):
     """The options of ``write-moves``, as typed."""
 
-    checkpoint: str
-    """The agent: a name of the zoo, or a file's path."""
-    out: Path
-    """The run directory, that of a sweep or a new one."""
-    levels: str | None = None
-    """Seeds to consider, ``0:64`` or ``3,7,12``; None: by ``n_levels``."""
-    n_levels: int | None = None
-    """Take the first so many that qualify; None (and no ``levels``): the sweep's in ``out``, else 50."""
     sites: str = DISTINCT
     """``distinct`` (trunk sites that are experiments of their own), ``trunk``, ``all``, or names separated by commas;
     the picture itself is left out."""
@@ -68,15 +58,6 @@ class WriteOptions:
     """Levels that the readouts learn from, at least 10."""
     strengths: tuple[float, ...] = STRENGTHS
     """Lengths of what is added, as multiples of the norm of the cheese vector."""
-    seed: int = 0
-    """Seed of every random draw."""
-    mode: str | None = None
-    """Procgen's distribution mode, ``hard`` or ``easy``; None: that of the run in ``out``, else of its training,
-    else hard."""
-    stated: Stated = NOTHING
-    """What the user states of the checkpoint, where its file does not say it."""
-    device: str = "cpu"
-    """Device of the network: ``cpu``, ``cuda``, ``cuda:1`` or ``auto``."""
 
 
 @dataclass(frozen=True)
@@ -140,19 +121,17 @@ def run_write_moves(
             traced, or a directory in use or of another agent.
     """
     plan = _plan(options, progress, left_out)
-    with run_directory(options.out) as directory, one_thread(), Store.open(directory) as store:
-        settings = plan.settings
-        store.claim({"device": settings.device, "checkpoint sha256": plan.policy.sha256, "mode": settings.mode})
+    with measurements(options.out, plan.policy, plan.settings.mode) as store:
         rows = stored_rows(store, _WRITTEN, plan.basis(), WrittenRow)
 
         def stored() -> str:
             done = sum(maze.level in rows for maze in plan.mazes)
-            return stopped_with(f"{done} of {counted(len(plan.mazes), 'level')}", directory)
+            return stopped_with(f"{done} of {counted(len(plan.mazes), 'level')}", options.out)
 
         with told_if_stopped(stored):
             readouts = _measure(store, plan, rows, progress)
         result = _result(plan, rows, readouts)
-        write_atomic(directory / WRITTEN.file, to_json(result, indent=1))
+        write_atomic(options.out / WRITTEN.file, to_json(result, indent=1))
     return result
 
 

@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 import torch
 
@@ -16,16 +15,14 @@ from agents.checkpoints.files import SUFFIXES, has_suffix
 from agents.checkpoints.stated import NOTHING, Stated
 from agents.checkpoints.zoo import load_stated
 from agents.hardware import check_device, device_named
-from agents.networks.policy import MazePolicy, device_of
+from agents.networks.policy import MazePolicy
 from envs.errors import RANGES, InputError, nearest
-from envs.maze import Maze
 from envs.stored.ranges import Mode
 from envs.stored.sources import MOST_WEIGHTS, read_file
 from steering.experiments.conditions import DEFAULT_CONDITIONS, EDIT, MAIN
 from steering.experiments.edit_text import read_edits
 from steering.experiments.level_conditions import Given
 from steering.experiments.levels import (
-    Skip,
     check_levels_asked,
     look_for_levels,
     parse_levels,
@@ -231,62 +228,6 @@ def mode_in(out: Path, policy: MazePolicy, mode: str | None) -> str:
         with Store.read(out) as store:
             mode = store.meta("mode", Mode, "") or None
     return mode_for(mode, policy.name, policy.card)
-
-
-class LevelsAsked(Protocol):
-    """The options of a command that say which levels it measures, and where."""
-
-    @property
-    def out(self) -> Path:
-        """Return the run directory."""
-
-    @property
-    def levels(self) -> str | None:
-        """Return the seeds asked for, as typed; None: the first that qualify."""
-
-    @property
-    def n_levels(self) -> int | None:
-        """Return the number of them; None: not typed."""
-
-    @property
-    def mode(self) -> str | None:
-        """Return procgen's distribution mode; None: see :func:`mode_in`."""
-
-
-def mazes_beside_sweep(
-    asked: LevelsAsked,
-    policy: MazePolicy,
-    progress: Callable[[int, int], None],
-    *,
-    default: int,
-    left_out: Callable[[Sequence[Skip]], None] = lambda skipped: None,
-) -> tuple[list[Maze], str]:
-    """Return the mazes that another command measures, and their mode: by default those of a sweep in ``asked.out``.
-
-    Args:
-        asked: the command's options.
-        policy: must be the agent of the sweep, if there is one, on a device of the same kind.
-        progress: told while levels are looked for.
-        default: number of them where nothing is asked for and there is no sweep.
-        left_out: told the levels that were looked at and do not qualify; those of a sweep are told by the sweep.
-
-    Raises:
-        InputError: for a sweep of another agent or on another kind of device, or fewer levels that qualify than are
-            asked for.
-    """
-    out = asked.out
-    sweep = SweepSpec.load(out) if os.path.lexists(out / SPEC) else None
-    if sweep is not None and sweep.sha256 != policy.sha256:
-        swept, asked_for = f"{sweep.checkpoint} ({sweep.sha256[:12]})", f"{policy.name} ({policy.sha256[:12]})"
-        raise InputError(f"{out} is a sweep of {swept}, not of {asked_for}; choose another --out")
-    if sweep is not None and sweep.device != (kind := device_of(policy.net).type):
-        raise InputError(f"{out} is a sweep on --device {sweep.device}, not {kind}; choose another --out")
-    mode = mode_in(out, policy, asked.mode)
-    if asked.levels is None and asked.n_levels is None and sweep is not None and sweep.mode == mode:
-        return Maze.from_levels(sweep.levels, mode), mode
-    used, skipped = look_for_levels(asked.levels, asked.n_levels or default, mode, progress=progress)
-    left_out(skipped)
-    return used, mode
 
 
 def read_checkpoint(options: SweepOptions, spec: SweepSpec) -> Checkpoint:
