@@ -38,15 +38,16 @@ FLOORS: tuple[dict[str, str], ...] = (
     },
     {"steering.experiments": "conditions outcome exact profiles levels vector_kinds edit_fields edit_text "
                              "level_conditions sampled"},
-    {"steering.records": "sites boundary sweep probes planning readouts readings comparison examples replication"},
-    {"steering.records.anatomy": "interference_site analogy_site circuit_site modules summary"},
+    {"steering.records": "sites boundary sweep probes planning readouts readings"},
+    {"steering.records.anatomy": "interference_site analogy_site circuit_site shared_channels modules summary"},
+    {"steering.records": "comparison examples replication"},
     {"steering.sweep": "artifacts provenance spec recordings store outcome_table units executors run planning"},
     {"steering.measuring": "rows beside_sweep"},
     {"steering.planning": "pairs readers behaviour located maps measure summary located_summary run"},
     {"steering.probes": "score_records data ridge convolutional summary surroundings scores curves "
                         "position_dependence run"},
     {"steering.readouts": "frames learners windows measure summary run directions written written_summary written_run"},
-    {"steering.anatomy": "gram part interference mean_vectors interference_summary"},
+    {"steering.anatomy": "gram kept part interference mean_vectors interference_summary"},
     {
         "steering.anatomy.analogy": "pairs ranks behaviour measure summary",
         "steering.anatomy.circuit": "states orders level rows choices measure greedily overlap points "
@@ -56,6 +57,7 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"steering.anatomy": "parts run"},
     {"steering.analysis": "paired_effects readings distances summary power conclusion compared_runs "
                           "development comparison_readings comparison"},
+    {"steering.analysis.anatomy": "matching circuits"},
     {"steering.replication": "tracking protocol store own_vectors transfer channels cheese_probe behaviour levels run"},
     {"steering.films": "move_fields heat_maps condition_film sweep_film site_film map_film example_mazes "
                        "example_fields"},
@@ -63,7 +65,7 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"steering.figures": "tables weighting_figures static_figures probe_figures planning_figures "
                          "readout_figures written_figures sweep_figures hero_figure comparison_figures"},
     {"steering.figures.anatomy": "lines interference_figures mean_figures analogy_figures circuit_figures "
-                                 "modules_words modules_figures parts"},
+                                 "shared_figures modules_words modules_figures parts"},
     {"steering.reports": "captions page first_screen network_diagram sweep_report comparison_report"},
     {"steering": "bench bench_films bench_device doctor"},
     {"steering.workflows": "progress live_chart outputs finished kept_vectors sweep_runs control"},
@@ -110,6 +112,7 @@ FREE_OF_TORCH = (
     "steering.records",
     "steering.records.anatomy",
     "steering.analysis",
+    "steering.analysis.anatomy",
     "steering.marks",
     "steering.figures",
     "steering.figures.anatomy",
@@ -119,7 +122,7 @@ NO_TORCH = [name for name, (_, room, _) in PLACES.items() if room in FREE_OF_TOR
 NO_TORCH += [*PACKAGES, *(room for rooms in FLOORS for room in rooms), "agents.checkpoints.cards", "steering.doctor"]
 NO_TORCH += ["agents.checkpoints.stated", "agents.sessions.history", "steering.films.move_fields"]
 NO_TORCH += [f"steering.probes.{name}" for name in ("score_records", "summary", "curves")]
-NO_TORCH += ["steering.anatomy.part", *(f"steering.anatomy.circuit.{name}" for name in ("rows", "choices", "overlap"))]
+NO_TORCH += ["steering.anatomy.kept", *(f"steering.anatomy.circuit.{name}" for name in ("rows", "choices", "overlap"))]
 NO_TORCH += [name for name, (_, room, _) in PLACES.items() if room.startswith("steering.cli")]
 NO_TORCH += [f"steering.workflows.{name}" for name in ("progress", "outputs", "finished")]
 MOST_FILES = 10  # of a room

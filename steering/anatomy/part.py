@@ -5,20 +5,17 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from agents.networks.policy import Policy
 from envs.maze import Maze
-from envs.stored.json_records import to_plain
-from steering.measuring.rows import digest_of
+from steering.anatomy.kept import row_basis, rows_name
+from steering.interventions.sites import Site
 from steering.records.anatomy.summary import AnatomySettings
 from steering.statistics import bootstrap
 from steering.statistics.seeding import generator
-
-if TYPE_CHECKING:  # rows are read without torch, too
-    from agents.networks.policy import Policy
-    from steering.interventions.sites import Site
 
 ONCE = 0  # the level under which a row is kept that is not of a level
 Rows = Mapping[int, Any]
@@ -141,18 +138,6 @@ def basis_of(step: Pass | Once | EachSite, settings: AnatomySettings) -> str:
     return row_basis(settings, step.basis, of_all=step.of_all)
 
 
-def row_basis(settings: AnatomySettings, basis: Mapping[str, Any], *, of_all: bool = False) -> str:
-    """Return the same for a pass of which these two are known."""
-    left = ("parts", "device") if of_all else ("parts", "device", "levels")
-    shared = {name: value for name, value in to_plain(settings).items() if name not in left}
-    return digest_of({**shared, **basis})
-
-
 def stored_as(part: str, step: Pass | Once | EachSite) -> str:
     """Return the name under which the rows of a pass are kept."""
     return rows_name(part, step.name)
-
-
-def rows_name(part: str, name: str) -> str:
-    """Return the same for the name of a pass."""
-    return f"anatomy {part} {name}".rstrip()

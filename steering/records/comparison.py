@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from msgspec import UNSET, UnsetType
 
+from steering.records.anatomy.shared_channels import ComparedCircuits
 from steering.records.boundary import WeightedReach
 from steering.records.readings import ComparedPlanning, ComparedReadings
 from steering.records.sweep import EffectSpread
@@ -304,5 +305,7 @@ class Comparison:
     """Checkpoints of the folders given that have no finished run there."""
     planning: ComparedPlanning | None = None
     """Planning side by side; null: no run measured it."""
+    circuits: ComparedCircuits | None = None
+    """Sub-circuits side by side; null: no run measured them."""
     development: Development | UnsetType = UNSET
     """Over training; only there if the runs are snapshots of one."""

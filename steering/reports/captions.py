@@ -200,6 +200,11 @@ FIGURES = {
         """Part of the difference between level and twin that comes with the activations of one place. The changed
         walls have one tile around them. Dotted: half of the effect.""",
     ),
+    "compare-channels": (
+        "Do the agents use the same channels?",
+        """Channels that give half of the blindness, of each run and of the first one. Above, channels count as the same
+        by number; below, by their activations. Dotted: random sets of the same sizes.""",
+    ),
     "compare-readouts": (
         "What is read at the mouse, run by run",
         """Share of detour pairs whose next moves a linear readout of the 3x3 units around the mouse names
@@ -251,6 +256,13 @@ COMPARED_PLANNING = """Detours followed: share of pairs whose most likely move i
     effect. Handoff: the first where the mouse's place carries more than they do. Arrival: the first where it
     carries half of the most it ever does. Spread: no handoff, and from there on the changed walls alone carry less
     than half."""
+COMPARED_CHANNELS = """Each agent has a set of channels at each site: those that give half of its blindness. The numbers
+    are channels in both sets over channels in either (Jaccard), mean over the sites behind the picture. Channels are
+    ranked on the same {levels} mazes in every run, and intervals are over these. By number: agents that did not begin
+    with the same weights number channels in no common order, so there chance is all to expect. Matched: one-to-one, by
+    the largest correlation of activations in the same states. Random sets: of the same sizes, mean. Itself: the agent's
+    own sets from two halves of the mazes. Own number: share of channels matched with the channel of their own number.
+    Correlation: of matched channels, on mazes that did not match them. p: chance of random sets to share as many."""
 # The sections of figures: anchor, title, what is in it.
 SECTIONS = {
     "trick": ("Does the trick work?", "blindness by layer, distance, position and threshold; the table of sites"),

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from msgspec import UNSET, UnsetType
 
@@ -15,6 +16,7 @@ from agents.sessions.history import FILE as HISTORY
 from envs.errors import InputError
 from envs.files import check_folder, write_atomic
 from envs.stored.json_records import to_json
+from steering.analysis.anatomy.circuits import compared_circuits
 from steering.analysis.compared_runs import find_runs, read_compared_runs, unfinished
 from steering.analysis.comparison import compare
 from steering.analysis.comparison_readings import (
@@ -34,6 +36,7 @@ from steering.analysis.development import (
     without_loss,
 )
 from steering.figures import comparison_figures
+from steering.figures.anatomy.shared_figures import means_table, shared_figure, sites_table
 from steering.figures.planning_figures import compared_planning
 from steering.figures.probe_figures import compared_probes
 from steering.figures.readout_figures import compared_readouts
@@ -66,7 +69,7 @@ _SECTION_OF = {
     "compare-readouts": "read",
     "development": "training",
 }
-_SECTION_OF |= {"compare-detours": "planning", "compare-carried": "planning"}
+_SECTION_OF |= {"compare-detours": "planning", "compare-carried": "planning", "compare-channels": "channels"}
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,7 @@ def run_compare(
         no_readings=no_readings,
         unfinished=tuple(unfinished(directories)),
         planning=planning_side_by_side(runs, seed),
+        circuits=compared_circuits(runs, seed),
         development=_development(series, looked),
     )
     try:
@@ -166,6 +170,7 @@ def _write_page(path: Path, found: Comparison, series: Series | None) -> None:
         readings=_readings(found),
         planning=planning_table(found.planning) if found.planning else [],
         planning_caption=captions.fill(captions.COMPARED_PLANNING),
+        **_channels(found, few),
         effects=_effects(found) if few else [captions.fill(captions.MANY)],
         methods=_methods(found),
         runs=[captions.fill(captions.ARM, run=run) for run in found.arms],
@@ -173,6 +178,16 @@ def _write_page(path: Path, found: Comparison, series: Series | None) -> None:
         versions={"this comparison": format_versions(found.versions)}
         | _by_runs(found, lambda run: "; also ".join(map(format_versions, run.versions))),
     )
+
+
+def _channels(found: Comparison, few: bool) -> dict[str, Any]:
+    """Return what the page shows of sub-circuits; of many runs the means over the sites alone."""
+    circuits = found.circuits
+    return {
+        "channels": means_table(circuits) if circuits else [],
+        "channels_by_site": sites_table(circuits) if circuits and few else [],
+        "channels_caption": captions.fill(captions.COMPARED_CHANNELS, levels=circuits.levels if circuits else 0),
+    }
 
 
 def _effects(found: Comparison) -> list[str]:
@@ -195,6 +210,8 @@ def _figures(found: Comparison, series: Series | None) -> list[Figure]:
     if found.planning is not None:
         counts = None if series is None else series.positions()
         made |= compared_planning(found.planning, counts)
+    if found.circuits is not None and (channels := shared_figure(found.circuits, [run.name for run in found.arms])):
+        made["compare-channels"] = channels
     if series is not None and isinstance(found.development, Development):
         development = found.development
         made["development"] = comparison_figures.development_figure(
@@ -269,6 +286,8 @@ def _methods(found: Comparison) -> list[str]:
         lines.append(f"Readouts at the mouse are missing for {found.readings.no_readouts}.")
     if found.planning is not None and found.planning.missing:
         lines.append(f"Planning is missing for {found.planning.missing}.")
+    if found.circuits is not None and found.circuits.missing:
+        lines.append(f"Channels are not compared for {found.circuits.missing}.")
     if found.unfinished:
         lines.append(f"Not compared, since their sweeps are not finished: {', '.join(found.unfinished)}.")
     if found.over_agents is not None:

@@ -27,6 +27,7 @@ from steering.sweep.artifacts import PROBES, READOUTS, REPLICATE, RunArtifacts
 from tests.helpers.probe_sets import made_up_summary, made_up_tallies
 from tests.helpers.runs import LEVELS, SPEC, make_run
 from tests.steering.analysis import test_compared_planning, test_compared_readouts
+from tests.steering.analysis.anatomy import test_circuits
 from tests.steering.replication.test_protocol import Tracked, targets
 from tests.test_words import END, LONG, lengths
 
@@ -102,7 +103,7 @@ def test_the_findings_of_a_report_are_told_in_sentences_as_short(
 
 @pytest.mark.parametrize(("count", "also"), [(2, "Kinds of evidence"), (FEW_RUNS + 1, "Many runs: ")])
 def test_the_sentences_of_a_comparison_are_as_short(tmp_path: Path, count: int, also: str) -> None:
-    """With everything that a comparison tells of: snapshots, probes, readouts, planning; few runs and many."""
+    """With all that a comparison tells of: snapshots, probes, readouts, planning, channels; few runs and many."""
     runs, sites = [], test_compared_readouts.SITES
     for k in range(count):
         spec = replace(SPEC, checkpoint=f"region5@{4096 * (k + 1)}", sha256=f"{k:064x}")
@@ -114,10 +115,11 @@ def test_the_sentences_of_a_comparison_are_as_short(tmp_path: Path, count: int, 
         (run / PROBES.file).write_bytes(to_json(probes))
         readouts = test_compared_readouts.readouts(k % 2, spec.checkpoint, spec.sha256)
         (run / READOUTS.file).write_bytes(to_json(readouts))
+        test_circuits.store_circuit(run, spec.sha256, test_circuits.agent(spec.checkpoint, k))
         runs.append(run)
     run_compare(runs, tmp_path / "out", seed=0)
     text = (tmp_path / "out" / "compare.md").read_text()
-    for part in ("Planning, run by run", "Over training", "What is read at the mouse", also):
+    for part in ("Planning, run by run", "Channels, run by run", "Over training", "What is read at the mouse", also):
         assert part in text
     check_sentences(text, 50)
 
