@@ -172,5 +172,5 @@ def _first_move(maze: Maze, start: Cell, goal: Cell) -> Move:
 
 
 def total_variation(p: np.ndarray, q: np.ndarray) -> np.ndarray:
-    """Return the total-variation distances of the rows of two ``float[n, k]`` arrays: ``float[n]`` in 0..1."""
-    return 0.5 * np.abs(np.asarray(p, dtype=np.float64) - np.asarray(q, dtype=np.float64)).sum(axis=1)
+    """Return the total-variation distances of the rows of two ``float[..., k]`` arrays: ``float[...]`` in 0..1."""
+    return 0.5 * np.abs(np.asarray(p, dtype=np.float64) - np.asarray(q, dtype=np.float64)).sum(axis=-1)

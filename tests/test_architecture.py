@@ -65,7 +65,7 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"steering.figures": "tables weighting_figures static_figures probe_figures planning_figures "
                          "readout_figures written_figures sweep_figures hero_figure comparison_figures"},
     {"steering.figures.anatomy": "lines interference_figures mean_figures analogy_figures circuit_figures "
-                                 "shared_figures modules_words modules_figures parts"},
+                                 "circuit_curves shared_figures modules_words modules_figures parts"},
     {"steering.reports": "captions page first_screen network_diagram sweep_report comparison_report"},
     {"steering": "bench bench_films bench_device doctor"},
     {"steering.workflows": "progress live_chart outputs finished kept_vectors sweep_runs control"},

@@ -12,6 +12,8 @@ import numpy as np
 from agents.networks.policy import Policy
 from envs.maze import Maze
 from steering.anatomy.kept import row_basis, rows_name
+from steering.experiments.exact import traced
+from steering.interventions.partial import PartialNetwork
 from steering.interventions.sites import Site
 from steering.records.anatomy.summary import AnatomySettings
 from steering.statistics import bootstrap
@@ -34,6 +36,11 @@ class Asked:
     """The sites, in depth order."""
     settings: AnatomySettings
     """The settings of the command."""
+
+    @functools.cached_property
+    def network(self) -> PartialNetwork | None:
+        """Return the agent's network, traced once for all levels; None: it cannot be traced, and is run whole."""
+        return traced(self.policy.net)
 
     @functools.cached_property
     def samples(self) -> np.ndarray:

@@ -39,7 +39,7 @@ class StatePolicy:
     """The value head's estimates, ``float64[n_states]``; NaN for a network without one."""
 
 
-def _partial(net: nn.Module) -> PartialNetwork | None:
+def traced(net: nn.Module) -> PartialNetwork | None:
     """Return partial re-execution, or None for a network that ``torch.fx`` cannot trace (hooks serve then)."""
     try:
         return PartialNetwork(net)
@@ -73,7 +73,7 @@ class LevelEvaluator:
         self.maze = maze
         self.horizon = chain.check_horizon(horizon)
         self._hooked = HookedPolicy(policy.net)
-        self._partial = None if hooks_only else _partial(policy.net)
+        self._partial = None if hooks_only else traced(policy.net)
         self._clean: StatePolicy | None = None
 
     @classmethod

@@ -165,16 +165,19 @@ class PartialNetwork:
             InputError: for an unknown site.
         """
         start, source = self._nodes[find_site(self.net, site).name], self._nodes[INPUT]
-        taken = {node: clean[node][which] for node in {start, source}}
+        taken: CleanValues = {}
 
         def value(node: fx.Node) -> Any:
-            if node not in taken:  # a constant, a shape, or what goes round the site: the same of the smaller batch
+            if node not in taken and node in (start, source):
+                taken[node] = clean[node][which]
+            elif node not in taken:  # a constant, a shape, or what goes round the site: the same of the smaller batch
                 taken[node] = self._run(node, {before: value(before) for before in node.all_input_nodes})
             return taken[node]
 
         behind = {node for node, depends in self._downstream(frozenset({start})) if depends}
-        read = {before for node in behind for before in node.all_input_nodes} - behind | {start, source}
-        return {node: value(node) for node in read}
+        read = {before for node in behind for before in node.all_input_nodes} - behind | {start}
+        counted = clean[source][:, :0][which]  # of no bytes: it tells a rerun how many rows there are
+        return {source: counted} | {node: value(node) for node in read}
 
     def sites_before(self, sites: Iterable[str]) -> dict[str, list[str]]:
         """Return the sites that each of ``sites`` reads first, by their full names: the lines of a diagram.

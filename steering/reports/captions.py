@@ -164,6 +164,11 @@ FIGURES = {
         ranked on one half of the mazes and measured on the other. Below: what removing channels for all mazes costs.
         {circuit}""",
     ),
+    "circuit-curves": (
+        "What growing sets of channels do",
+        """The vector subtracted in the channels ranked first on one half of the mazes: blindness on the other half, and
+        competence on up to 12 of its mazes. At most six sites are drawn; the table has all. {curves}""",
+    ),
     "modules": (
         "Which channels cheese, walls and mouse move",
         """Above: channels in use, over those along random axes; below 1 the vectors lie along few channels. Below:
@@ -275,7 +280,7 @@ SECTIONS = {
 SECTION_OF = {
     **dict.fromkeys(("detours", "located", "lengths", "maps"), "place"),
     **dict.fromkeys(("readouts", "learning", "written", "probes", "representation"), "read"),
-    **dict.fromkeys(("interference", "analogy", "circuit", "modules", "modules-training"), "made"),
+    **dict.fromkeys(("interference", "analogy", "circuit", "circuit-curves", "modules", "modules-training"), "made"),
     **{"fields": "examples", "readings": "readings", "hero": "hero"},
 }
 FREE = "free (affine in the pixels)"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from steering.anatomy.circuit.orders import reached, rising, sizes
 from steering.anatomy.circuit.rows import RemovedRow, SearchRow, SetsRow, SinglesRow
-from steering.records.anatomy.circuit_site import FALLS, SHARES
+from steering.records.anatomy.circuit_site import COMPETENCE_SIZES, FALLS, SHARES
 from steering.statistics import bootstrap
 from steering.statistics.seeding import generator
 
@@ -59,6 +59,12 @@ def removal_sets(
     return found
 
 
+def blind_with_all(measured: Mapping[int, SetsRow], singles: Mapping[int, SinglesRow], site: str) -> bool:
+    """Return whether all channels give :data:`LEAST_BLIND` or more, in the levels that sets are measured in."""
+    clean = sum(singles[level].clean for level in measured)
+    return sum(row.sites[site].ranked[-1] for row in measured.values()) <= (1.0 - LEAST_BLIND) * clean > 0
+
+
 def subtraction_sizes(rows: Sequence[SetsRow], clean: np.ndarray, site: str, channels: int) -> list[int]:
     """Return how many channels give each of :data:`SHARES` of the full blindness; all, where that is next to none.
 
@@ -70,6 +76,15 @@ def subtraction_sizes(rows: Sequence[SetsRow], clean: np.ndarray, site: str, cha
     """
     curve = bootstrap.blindness(np.transpose([row.sites[site].ranked for row in rows]), clean)
     return [channels if np.isnan(size) else int(size) for size in shares_reached(curve, channels)]
+
+
+def competence_sizes(rows: Sequence[SetsRow], clean: np.ndarray, site: str, channels: int) -> list[int]:
+    """Return the numbers of ranked channels at which competence is measured, rising.
+
+    Those of :data:`COMPETENCE_SIZES`, all channels, and :func:`subtraction_sizes`, whose arguments it takes.
+    """
+    ladder = {size for size in COMPETENCE_SIZES if size < channels}
+    return sorted(ladder | {channels} | set(subtraction_sizes(rows, clean, site, channels)))
 
 
 def shares_reached(curve: np.ndarray, channels: int) -> np.ndarray:

@@ -11,8 +11,8 @@ import torch
 from envs.chain import statistics_of_all, total_variation
 from envs.maze import Maze
 from steering.anatomy.circuit import choices
-from steering.anatomy.circuit.level import CircuitLevel
-from steering.anatomy.circuit.orders import MOST_CHANNELS, among, checking_half, finding_half, first, sizes
+from steering.anatomy.circuit.level import CircuitLevel, site_over
+from steering.anatomy.circuit.orders import MOST_CHANNELS, among, checking_half, finding_half, first, singly, sizes
 from steering.anatomy.circuit.rows import (
     BASIS,
     SINGLES,
@@ -34,9 +34,9 @@ from steering.experiments.outcome import HORIZON
 from steering.interventions.edits import Intervention, patch, subtract
 from steering.interventions.sites import Site
 from steering.interventions.vectors import SteeringVector, cheese_vectors
-from steering.records.anatomy.circuit_site import FALLS, SHARES
 from steering.statistics.seeding import generator
 
+MOST_OUTCOMES = 12  # levels whose exact outcomes are measured: one takes as long as all else of ten
 SUBTRACTED, REMOVED = "circuit random", "circuit random removed"
 
 
@@ -46,8 +46,8 @@ def circuit_sites(sites: Sequence[Site]) -> list[Site]:
 
 
 def outcome_levels(levels: Sequence[int]) -> Sequence[int]:
-    """Return the levels whose exact outcomes are measured: every other one of the checking half."""
-    return checking_half(levels)[0::2]
+    """Return the levels whose exact outcomes are measured: every other one of the checking half, at most 12."""
+    return checking_half(levels)[0::2][:MOST_OUTCOMES]
 
 
 def _of(rows: Rows, levels: Sequence[int]) -> list[Any]:
@@ -55,7 +55,7 @@ def _of(rows: Rows, levels: Sequence[int]) -> list[Any]:
 
 
 def _measured(asked: Asked, maze: Maze, row: SinglesRow) -> CircuitLevel:
-    return CircuitLevel(asked.policy, maze, row.states, circuit_sites(asked.sites))
+    return CircuitLevel(asked.policy, maze, row.states, circuit_sites(asked.sites), asked.network)
 
 
 def singles(asked: Asked, maze: Maze, before: Sequence[Rows]) -> SinglesRow:
@@ -65,12 +65,12 @@ def singles(asked: Asked, maze: Maze, before: Sequence[Rows]) -> SinglesRow:
     off = np.array([state.cell != maze.cheese for state in maze.states])
     rng = generator(asked.settings.seed, maze.level or 0, "circuit states", 0)
     states = drawn_states(total_variation(*fields), off, rng)
-    level = CircuitLevel(asked.policy, maze, states, circuit_sites(asked.sites))
+    level = CircuitLevel(asked.policy, maze, states, circuit_sites(asked.sites), asked.network)
     found = {}
     for site in circuit_sites(asked.sites):
         vector = level.vectors[site.name].double().reshape(site.shape[0], -1)
         found[site.name] = SinglesSite(
-            alone=tuple(level.subtracted(site, one) for one in np.eye(site.shape[0], dtype=bool)),
+            alone=tuple(level.subtracted(site, singly(site.shape[0])).tolist()),
             squares=tuple(vector.square().sum(1).tolist()),
             means=tuple(level.means(site).tolist()),
         )
@@ -78,10 +78,10 @@ def singles(asked: Asked, maze: Maze, before: Sequence[Rows]) -> SinglesRow:
 
 
 def _removed(level: CircuitLevel, site: Site, subsets: Sequence[np.ndarray], means: np.ndarray) -> RemovedSite:
-    once = {subset.tobytes(): subset for subset in subsets}
-    done = {key: level.removed(site, subset, means) for key, subset in once.items()}
-    found = [done[subset.tobytes()] for subset in subsets]
-    return RemovedSite(*(tuple(column) for column in zip(*found, strict=True)))
+    once, places = np.unique(np.array(subsets), axis=0, return_inverse=True)
+    left, damage = level.removed(site, once, means)
+    which = places.reshape(-1)
+    return RemovedSite(tuple(left[which].tolist()), tuple(damage[which].tolist()))
 
 
 def removed(asked: Asked, maze: Maze, before: Sequence[Rows]) -> RemovedRow:
@@ -90,8 +90,8 @@ def removed(asked: Asked, maze: Maze, before: Sequence[Rows]) -> RemovedRow:
     level = _measured(asked, maze, before[0][maze.level or 0])
     found = {}
     for site in circuit_sites(asked.sites):
-        one_by_one = list(np.eye(site.shape[0], dtype=bool))
-        found[site.name] = _removed(level, site, one_by_one, choices.shared_means(ranked, site.name))
+        means = choices.shared_means(ranked, site.name)
+        found[site.name] = _removed(level, site, list(singly(site.shape[0])), means)
     return RemovedRow(found)
 
 
@@ -126,7 +126,8 @@ def sets(asked: Asked, maze: Maze, before: Sequence[Rows]) -> SetsRow:
         )
 
         def curve(by: np.ndarray, site: Site = site) -> tuple[float, ...]:
-            return tuple(level.subtracted(site, first(by, size)) for size in sizes(site.shape[0]))
+            subsets = np.array([first(by, size) for size in sizes(site.shape[0])])
+            return tuple(level.subtracted(site, subsets).tolist())
 
         chosen = choices.removal_sets(ranked, alone, searched, name)
         found[name] = SetsSite(
@@ -140,47 +141,44 @@ def sets(asked: Asked, maze: Maze, before: Sequence[Rows]) -> SetsRow:
 
 
 def outcomes(asked: Asked, maze: Maze, before: Sequence[Rows]) -> OutcomesRow:
-    """Return exact outcomes of a level with the sets that were found."""
+    """Return exact outcomes of a level with the sets that were found; each set is run once."""
     finding, checking = (half(asked.settings.levels) for half in (finding_half, checking_half))
     ranked, alone, searched = (_of(rows, finding) for rows in before[:3])
     measured, clean = _of(before[3], checking), np.array([row.clean for row in _of(before[0], checking)])
     found = circuit_sites(asked.sites)
     vectors = cheese_vectors(asked.policy, maze, [site.name for site in found])
-    subtracted: list[Intervention] = []
-    taken: list[Intervention] = []
+    counts: dict[str, list[int]] = {}
+    sets: dict[str, list[frozenset[int]]] = {}
+    subtracted: dict[tuple[str, int], Intervention] = {}
+    taken: dict[tuple[str, frozenset[int]], Intervention] = {}
     for site in found:
         name, channels = site.name, site.shape[0]
-        order = choices.ranked(ranked, name)
-        for size in choices.subtraction_sizes(measured, clean, name, channels):
+        counts[name] = choices.competence_sizes(measured, clean, name, channels)
+        for size in counts[name]:
             tensor = vectors[name].tensor.clone()
-            tensor[order[size:].tolist()] = 0.0
-            subtracted.append(subtract(SteeringVector(name, tensor)))
-        means = np.broadcast_to(
-            choices.shared_means(ranked, name).reshape(-1, *(1,) * (len(site.shape) - 1)), site.shape
-        )
+            tensor[choices.ranked(ranked, name)[size:].tolist()] = 0.0
+            subtracted[name, size] = subtract(SteeringVector(name, tensor))
+        means = np.broadcast_to(choices.shared_means(ranked, name).reshape(site_over(site)), site.shape)
         constant = SteeringVector(name, torch.from_numpy(means.astype(np.float32)))
         chosen = choices.removal_sets(ranked, alone, searched, name)
         drawn = choices.random_order(asked.settings.seed, maze.level or 0, name, channels, REMOVED)
-        chosen.append(drawn[: len(chosen[-1])])
-        taken += [patch(constant, tuple(int(channel) for channel in which)) for which in chosen]
+        sets[name] = [frozenset(which.tolist()) for which in (*chosen, drawn[: len(chosen[-1])])]
+        taken.update({(name, which): patch(constant, tuple(sorted(which))) for which in sets[name]})
     evaluator, blank = LevelEvaluator(asked.policy, maze), maze.without_cheese()
+    bare = evaluator.without_cheese
 
     def regions(world: Maze, fields: Sequence[StatePolicy]) -> list[float]:
         tables = [field.probabilities for field in fields]
         return [each.p_region for each in statistics_of_all(world, tables, HORIZON)]
 
-    bare = evaluator.without_cheese
-    left = bare.fields(taken)
-    (no_cheese,) = regions(blank, [bare.clean])
-    (no_cheese_first,) = regions(maze, [bare.clean])
-    competent = iter(regions(maze, evaluator.fields(subtracted)))
-    competent_free = iter(regions(blank, left))
-    n, m = len(SHARES), len(FALLS)
+    free = dict(zip(taken, regions(blank, bare.fields(list(taken.values()))), strict=True))
+    first_there = dict(zip(subtracted, regions(maze, evaluator.fields(list(subtracted.values()))), strict=True))
+    (no_cheese,), (no_cheese_first,) = (regions(world, [bare.clean]) for world in (blank, maze))
     rows = {}
-    for site in found:
-        competence = tuple(next(competent) for _ in range(n))
-        region = tuple(next(competent_free) for _ in range(m))
-        rows[site.name] = OutcomesSite(competence, region, next(competent_free))
+    for name, at in counts.items():
+        *region, region_random = (free[name, which] for which in sets[name])
+        competence = tuple(first_there[name, size] for size in at)
+        rows[name] = OutcomesSite(tuple(at), competence, tuple(region), region_random)
     return OutcomesRow(no_cheese_first, no_cheese, rows)
 
 

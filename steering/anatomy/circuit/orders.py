@@ -10,7 +10,8 @@ from steering.records.anatomy.circuit_site import SIZES
 
 MOST_CHANNELS = 512  # of a site: its single channels are measured one by one
 ROUNDING = 1e-9  # of a number of channels
-Distance = Callable[[np.ndarray], float]  # channels bool[c] -> what is left of the effect, the less the better
+KEPT = 8  # channels that are asked on all levels for the next place in a greedy order
+Distance = Callable[[np.ndarray], np.ndarray]  # sets of channels bool[m, c] -> what each leaves of the effect, float[m]
 
 
 def finding_half(levels: Sequence[int]) -> Sequence[int]:
@@ -31,6 +32,11 @@ def sizes(channels: int) -> list[int]:
 def first(order: np.ndarray, size: int) -> np.ndarray:
     """Return the first channels of an order as ``bool[c]``."""
     return among(len(order), order[:size])
+
+
+def singly(channels: int) -> np.ndarray:
+    """Return each channel as a set of its own: ``bool[channels, channels]``."""
+    return np.eye(channels, dtype=bool)
 
 
 def among(channels: int, chosen: np.ndarray) -> np.ndarray:
@@ -68,19 +74,23 @@ def reached(curve: np.ndarray, at: Sequence[int], target: np.ndarray) -> np.ndar
     return found
 
 
-def greedy(channels: int, left: Distance, most: int) -> np.ndarray:
+def greedy(alone: np.ndarray, trial: Distance, rest: Distance, most: int) -> np.ndarray:
     """Return channels in the order in which each leaves least beside those taken before it: ``int[most]``.
 
+    The first is known. For each later place all channels are tried on a part of the levels; the :data:`KEPT` that leave
+    least there are asked on the rest of the levels, too, and the sum tells.
+
     Args:
-        channels: number of channels ``c``.
-        left: asked ``c + (c - 1) + ...`` times, where ranking asks ``c`` times.
+        alone: what each channel leaves when it is the only one, on all levels: ``float[c]``.
+        trial: what sets leave on a part of the levels.
+        rest: what they leave on the others.
         most: number of channels at which to stop; at most all are taken.
     """
-    taken = np.zeros(channels, dtype=bool)
-    order: list[int] = []
-    while len(order) < min(channels, most):
-        rest = np.flatnonzero(~taken)
-        found = [left(taken | (np.arange(channels) == channel)) for channel in rest]
-        order.append(int(rest[int(np.argmin(found))]))
-        taken[order[-1]] = True
+    order = [int(np.argmin(alone))]
+    while len(order) < min(len(alone), most):
+        others = np.setdiff1d(np.arange(len(alone)), order)
+        sets = among(len(alone), np.array(order)) | singly(len(alone))[others]
+        left = trial(sets)
+        kept = np.sort(rising(left)[:KEPT])
+        order.append(int(others[kept[np.argmin(left[kept] + rest(sets[kept]))]]))
     return np.array(order)

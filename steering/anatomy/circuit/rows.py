@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from envs.stored.ranges import Count, Name, NonNegative, Number, Probability
+from envs.stored.ranges import Count, Name, NonNegative, Number, Positive, Probability
 from steering.anatomy.circuit.states import DrawnStates
 
-BASIS = {"revision": 1}  # of how a level is measured: rows of another one are measured again
+BASIS = {"revision": 2}  # of how a level is measured: rows of another one are measured again
 SINGLES, POINTS = "singles", "points"  # names of passes that comparisons of agents read
 STATES, PLACES = 8, 2  # of a level, and of a state: where all channels of a site are looked at
 POINTS_BASIS = {"revision": 1, "states of points": STATES, "places of points": PLACES}
@@ -123,8 +123,10 @@ class GreedySetsRow:
 class OutcomesSite:
     """Exact outcomes of one site's sets."""
 
+    sizes: tuple[Positive, ...]
+    """Numbers of ranked channels that the vector is subtracted in, rising."""
     competence: tuple[Probability, ...]
-    """P(top-right first) with the vector subtracted in the sets for half and nine tenths of the blindness."""
+    """P(top-right first) with the vector subtracted in each of them."""
     region: tuple[Probability, ...]
     """P(top-right) without the cheese, the sets removed that take a tenth, a quarter and half of the difference."""
     region_random: Probability

@@ -13,8 +13,8 @@ import numpy as np
 
 from envs.stored.ranges import Count, NonNegative
 
-LEAST, MOST = 4, 32  # states of a maze
-UNITS = 2.0  # of total variation for a state
+LEAST, MOST = 2, 16  # states of a maze
+UNITS = 4.0  # of total variation for a state
 EVEN = 0.5  # share of a state's chance that is the same for all
 
 
@@ -29,7 +29,7 @@ class DrawnStates:
 
 
 def drawn_states(distances: np.ndarray, off_cheese: np.ndarray, rng: np.random.Generator) -> DrawnStates:
-    """Return states drawn for one maze: one for two units of total variation between the policies, 4 to 32.
+    """Return states drawn for one maze: one for four units of total variation between the policies, 2 to 16.
 
     Args:
         distances: total variation between the policies with and without the cheese, of all states ``float[n]``.

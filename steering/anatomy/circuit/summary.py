@@ -26,6 +26,7 @@ from steering.records.sites import SiteFacts, site_facts
 from steering.statistics import bootstrap
 from steering.statistics.seeding import generator
 
+UNKNOWN = Estimate(None, None, None)
 MIXING = (nn.Linear, nn.modules.conv._ConvNd)  # what makes new channels of those before
 
 
@@ -58,8 +59,8 @@ def circuit_site(
     weights = _weights(mazes, seed, "circuit bootstrap")
     clean = np.array([row.clean for row in checking])
 
-    def estimate(values: np.ndarray, of: int = mazes) -> Estimate:
-        return Estimate(*bootstrap.with_ends(values, of)) if of else Estimate(None, None, None)
+    def estimate(values: np.ndarray) -> Estimate:
+        return _estimate(values, mazes)
 
     def curve(what: str) -> np.ndarray:
         left = np.array([getattr(row.sites[name], what) for row in measured]).reshape(mazes, len(at))
@@ -74,8 +75,8 @@ def circuit_site(
     kinds["greedy"] = np.full_like(kinds["ranked"], np.nan)  # beyond the most that are taken
     kinds["greedy"][:, :most] = bootstrap.blindness(taken.T, clean, weights).T
     few = _weights(len(outcomes), seed, "circuit outcomes bootstrap")
-    bare_first = np.array([row.no_cheese_first for row in outcomes])
-    competent = np.array([row.sites[name].competence for row in outcomes]).reshape(-1, len(SHARES)).T
+    competence = _competence(outcomes, name, few)
+    numbers = [channels if np.isnan(values[0]) else int(values[0]) for values in counts["ranked"]]
     needed = [
         Needed(
             share,
@@ -83,7 +84,7 @@ def circuit_site(
             estimate(counts["norm"][k]),
             estimate(counts["random"][k]),
             estimate(_within(kinds["greedy"], at, share * blind)),
-            estimate(bootstrap.competence(competent[k], bare_first, few), len(outcomes)),
+            competence.get(numbers[k], UNKNOWN),
         )
         for k, share in enumerate(SHARES)
     ]
@@ -91,7 +92,13 @@ def circuit_site(
     change = region.reshape(-1, len(FALLS) + 1) - np.array([row.no_cheese for row in outcomes])[:, None]
 
     def changed(k: int) -> Estimate:
-        return estimate(bootstrap.quotient(few @ change[:, k], few.sum(axis=1)), len(outcomes))
+        return _estimate(bootstrap.quotient(few @ change[:, k], few.sum(axis=1)), len(outcomes))
+
+    def sized(k: int, size: int) -> SizedSet:
+        ranked, norm, random, greedily = (
+            estimate(kinds[what][:, k]) for what in ("ranked", "norm", "random", "greedy")
+        )
+        return SizedSet(size, ranked, norm, random, greedily, competence.get(size))
 
     def left(what: str, k: int) -> Estimate:
         values = np.array([getattr(row.sites[name], what).left[k] for row in measured])
@@ -115,13 +122,30 @@ def circuit_site(
         space=space,
         full=estimate(full),
         ranking=tuple(int(channel) for channel in order),
-        sets=tuple(SizedSet(size, *(estimate(values[:, k]) for values in kinds.values())) for k, size in enumerate(at)),
+        sets=tuple(sized(k, size) for k, size in enumerate(at)),
         needed=tuple(needed),
         halves=_first_shared(order, half, again, half),
         before=None,
         removed=tuple(removed),
         region_random=changed(len(FALLS)),
     )
+
+
+def _estimate(values: np.ndarray, mazes: int) -> Estimate:
+    """Return a statistic of so many mazes, as they are first, then of each resample: ``float64[1 + draws]``."""
+    return Estimate(*bootstrap.with_ends(values, mazes)) if mazes else UNKNOWN
+
+
+def _competence(outcomes: Sequence[OutcomesRow], site: str, weights: np.ndarray) -> dict[int, Estimate]:
+    """Return competence by the number of ranked channels that the vector is subtracted in."""
+    if not outcomes:
+        return {}
+    bare = np.array([row.no_cheese_first for row in outcomes])
+    edited = np.transpose([row.sites[site].competence for row in outcomes])
+    return {
+        size: _estimate(bootstrap.competence(values, bare, weights), len(outcomes))
+        for size, values in zip(outcomes[0].sites[site].sizes, edited, strict=True)
+    }
 
 
 def _weights(mazes: int, seed: int, what: str) -> np.ndarray:

@@ -8,6 +8,11 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from steering.figures.anatomy.analogy_figures import analogy_caption, analogy_figure, analogy_table
+from steering.figures.anatomy.circuit_curves import (
+    circuit_curves_caption,
+    circuit_curves_figure,
+    circuit_curves_table,
+)
 from steering.figures.anatomy.circuit_figures import circuit_caption, circuit_figure, circuit_table
 from steering.figures.anatomy.interference_figures import (
     interference_caption,
@@ -45,7 +50,11 @@ SHOWN: Mapping[str, ShownPart] = {
         lambda found: {**interference_caption(found), **mean_caption(found)},
     ),
     ANALOGY: ShownPart({"analogy": analogy_figure}, {"analogy": analogy_table}, analogy_caption),
-    CIRCUIT: ShownPart({"circuit": circuit_figure}, {"circuit": circuit_table}, circuit_caption),
+    CIRCUIT: ShownPart(
+        {"circuit": circuit_figure, "circuit-curves": circuit_curves_figure},
+        {"circuit": circuit_table, "circuit-curves": circuit_curves_table},
+        lambda found: {**circuit_caption(found), **circuit_curves_caption(found)},
+    ),
     MODULES: ShownPart(
         {"modules": modules_figure, "modules-training": modules_training_figure},
         {"modules": modules_table, "modules-training": modules_training_table},

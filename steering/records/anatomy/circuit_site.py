@@ -16,6 +16,8 @@ FALLS = (0.1, 0.25, 0.5)
 """Shares of what the cheese changes that removed channels are to take."""
 SIZES = (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 """Numbers of channels for which blindness is measured, beside all of a site."""
+COMPETENCE_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+"""Those of them at which competence is measured, too, beside the numbers for :data:`SHARES`."""
 HELD = 0.02
 """Most that P(top-right) without the cheese may change for competence to hold."""
 
@@ -34,6 +36,8 @@ class SizedSet:
     """Of channels drawn at random for each maze."""
     greedy: Estimate
     """Of channels each taken because it leaves least beside those before, on the other half; null: not so many are."""
+    competence: Estimate | None = None
+    """Competence with the vector subtracted in so many ranked channels; null: not measured at this number."""
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,22 @@ from agents.networks.policy import Policy, as_policy
 from envs.chain import statistics
 from envs.maze import Maze
 from steering.anatomy.circuit.level import CircuitLevel
-from steering.anatomy.circuit.orders import checking_half, finding_half, first, greedy, reached, rising, sizes
+from steering.anatomy.circuit.orders import (
+    among,
+    checking_half,
+    finding_half,
+    first,
+    greedy,
+    reached,
+    rising,
+    singly,
+    sizes,
+)
 from steering.anatomy.circuit.overlap import overlap
-from steering.anatomy.circuit.states import DrawnStates, drawn_states, inclusion_chances
+from steering.anatomy.circuit.states import UNITS, DrawnStates, drawn_states, inclusion_chances
 from steering.anatomy.circuit.summary import PART
 from steering.anatomy.part import Asked
-from steering.experiments.exact import LevelEvaluator, evaluate
+from steering.experiments.exact import LevelEvaluator, evaluate, traced
 from steering.experiments.levels import first_levels
 from steering.figures.anatomy.circuit_figures import carried, removable
 from steering.interventions.edits import subtract
@@ -94,13 +104,12 @@ def test_channels_that_alone_are_read_are_found_and_removing_them_removes_the_ch
 def test_removing_what_is_not_read_changes_nothing_and_removing_all_leaves_one_policy(mazes: list[Maze]) -> None:
     policy = small_network(5, USEFUL)
     site = find_site(policy.net, SITE)
-    level = CircuitLevel(policy, mazes[0], all_states(mazes[0]), [site])
+    level = CircuitLevel(policy, mazes[0], all_states(mazes[0]), [site], traced(policy.net))
     means = level.means(site)
     unread = np.array([channel not in USEFUL for channel in range(CHANNELS)])
-    left, damage = level.removed(site, unread, means)
-    assert left == pytest.approx(level.left_alone()) and damage == pytest.approx(0, abs=1e-12)
-    left, damage = level.removed(site, np.ones(CHANNELS, dtype=bool), means)
-    assert left == pytest.approx(0, abs=1e-12) and damage > 0.01
+    left, damage = level.removed(site, np.array([unread, np.ones(CHANNELS, dtype=bool)]), means)
+    assert left.tolist() == pytest.approx([level.left_alone(), 0], abs=1e-12)
+    assert damage[0] == pytest.approx(0, abs=1e-12) and damage[1] > 0.01
 
 
 def test_all_states_and_all_channels_give_the_sweeps_blindness(policy: Policy, maze: Maze) -> None:
@@ -108,31 +117,29 @@ def test_all_states_and_all_channels_give_the_sweeps_blindness(policy: Policy, m
     name = "embedder.block3.maxpool"
     site = find_site(policy.net, name)
     exact = evaluate(policy, maze, subtract(cheese_vector(policy, maze, name)))
-    level = CircuitLevel(policy, maze, all_states(maze), [site])
+    level = CircuitLevel(policy, maze, all_states(maze), [site], traced(policy.net))
     assert level.left_alone() == pytest.approx(exact.clean.tv_no_cheese, abs=1e-9)
-    assert level.subtracted(site, np.ones(32, dtype=bool)) == pytest.approx(exact.tv_no_cheese, abs=1e-9)
-    assert level.subtracted(site, np.zeros(32, dtype=bool)) == level.left_alone()
+    everything, nothing = level.subtracted(site, np.array([np.ones(32), np.zeros(32)], dtype=bool))
+    assert everything == pytest.approx(exact.tv_no_cheese, abs=1e-6)
+    assert nothing == pytest.approx(level.left_alone(), abs=1e-6)
 
 
 def orders_and_best(seed: int, mazes: Sequence[Maze]) -> dict[str, int]:
     """Channels that halve what the cheese changes in a small network: ranked, greedy, and the best of all subsets."""
     policy = small_network(seed)
     site = find_site(policy.net, SITE)
-    levels = [CircuitLevel(policy, maze, all_states(maze), [site]) for maze in mazes]
+    levels = [CircuitLevel(policy, maze, all_states(maze), [site], traced(policy.net)) for maze in mazes]
 
-    def left(channels: np.ndarray) -> float:
-        return sum(level.subtracted(site, channels) for level in levels)
-
-    none, everything = left(np.zeros(CHANNELS, dtype=bool)), left(np.ones(CHANNELS, dtype=bool))
-    target = none - 0.5 * (none - everything)
-    orders = {
-        "ranked": rising(np.array([left(one) for one in np.eye(CHANNELS, dtype=bool)])),
-        "greedy": greedy(CHANNELS, left, CHANNELS),
-    }
-    subsets = [np.array(chosen) for chosen in itertools.product((False, True), repeat=CHANNELS)]
-    found = {"best": min(int(subset.sum()) for subset in subsets if left(subset) <= target)}
+    one, other = ((lambda sets, level=level: level.subtracted(site, sets)) for level in levels)
+    subsets = np.array(list(itertools.product((False, True), repeat=CHANNELS)))
+    left = one(subsets) + other(subsets)
+    target = left[0] - 0.5 * (left[0] - left[-1])
+    alone = one(singly(CHANNELS)) + other(singly(CHANNELS))
+    orders = {"ranked": rising(alone), "greedy": greedy(alone, one, other, CHANNELS)}
+    found = {"best": int(subsets[left <= target].sum(axis=1).min())}
     for name, order in orders.items():
-        found[name] = next(size for size in range(CHANNELS + 1) if left(first(order, size)) <= target)
+        growing = np.array([first(order, size) for size in range(CHANNELS + 1)])
+        found[name] = int(np.argmax(one(growing) + other(growing) <= target))
     return found
 
 
@@ -151,11 +158,12 @@ def test_a_network_without_a_graph_gives_the_same_numbers(mazes: list[Maze]) -> 
     found = []
     for each in (policy, as_policy(Untraceable(*policy.net), "untraceable")):
         site = find_site(each.net, SITE)
-        level = CircuitLevel(each, mazes[0], all_states(mazes[0]), [site])
-        one, means = np.arange(CHANNELS) == 1, level.means(site)
-        found.append([level.left_alone(), level.subtracted(site, one), *level.removed(site, one, means), *means])
-        found[-1].append(level.narrowed(site).subtracted(site, one))
-    assert found[0] == pytest.approx(found[1])
+        network = traced(each.net)
+        level = CircuitLevel(each, mazes[0], all_states(mazes[0]), [site], network)
+        sets, means = np.array([np.arange(CHANNELS) == 1, np.arange(CHANNELS) > 3]), level.means(site)
+        edited = [level.subtracted(site, sets), *level.removed(site, sets, means)]
+        found.append([level.left_alone(), *means, *np.ravel(edited), *level.narrowed(site).subtracted(site, sets)])
+    assert network is None and found[0] == pytest.approx(found[1])
 
 
 def test_greedy_is_the_best_of_all_subsets_and_ranking_need_not_be(mazes: list[Maze]) -> None:
@@ -168,12 +176,20 @@ def test_greedy_is_the_best_of_all_subsets_and_ranking_need_not_be(mazes: list[M
 def test_greedy_finds_what_ranking_misses_where_channels_do_the_same() -> None:
     """Channels 0 and 1 do the same thing; with 2 it makes 9 of 10."""
 
-    def left(channels: np.ndarray) -> float:
-        return 10.0 - 5.0 * bool(channels[0] or channels[1]) - 4.0 * bool(channels[2]) - bool(channels[3])
+    def left(sets: np.ndarray) -> np.ndarray:
+        return np.asarray(10.0 - 5.0 * (sets[:, 0] | sets[:, 1]) - 4.0 * sets[:, 2] - sets[:, 3])
 
-    alone = rising(np.array([left(one) for one in np.eye(4, dtype=bool)]))
-    assert list(alone) == [0, 1, 2, 3] and list(greedy(4, left, 3)) == [0, 2, 3]
-    assert left(first(alone, 2)) == 5.0 and left(first(greedy(4, left, 4), 2)) == 1.0
+    alone = left(singly(4))
+    ranked, taken = rising(alone), greedy(alone, left, left, 3)
+    assert list(ranked) == [0, 1, 2, 3] and list(taken) == [0, 2, 3]
+    assert left(np.array([first(ranked, 2), among(4, taken[:2])])).tolist() == [5.0, 1.0]
+
+
+def test_a_greedy_place_goes_to_the_best_on_all_levels_of_those_that_lead_on_a_part() -> None:
+    """Channel 10 would be best, but not among the eight that lead on the part; of these, 7 is best on the rest."""
+    gains = np.r_[5.0, np.linspace(1.0, 0.5, 9), 0.0], np.r_[5.0, np.zeros(6), 3.0, np.zeros(2), 9.0]
+    trial, rest = ((lambda sets, gain=gain: -(sets @ gain)) for gain in gains)
+    assert greedy(-(gains[0] + gains[1]), trial, rest, 3).tolist() == [0, 7, 1]
 
 
 def test_the_number_of_channels_is_where_the_curve_first_reaches_its_target() -> None:
@@ -203,7 +219,7 @@ def test_weighted_sums_over_drawn_states_are_means_over_all_on_average() -> None
         found.append(float(np.array(drawn.weights) @ values[list(drawn.indices)]))
     error = np.std(found) / math.sqrt(len(found))
     assert abs(np.mean(found) - values[off].mean()) < 4 * error
-    assert len(drawn.indices) == round(distances[off].sum() / 2)
+    assert len(drawn.indices) == round(distances[off].sum() / UNITS)
 
 
 def test_no_state_is_more_than_certain_and_few_states_are_all_drawn() -> None:

@@ -14,12 +14,14 @@ import pytest
 from agents.networks.policy import MazePolicy
 from envs.maze import Maze
 from envs.stored.json_records import from_json, to_json
-from steering.anatomy.circuit.rows import OutcomesRow, SetsRow, SinglesRow
+from steering.anatomy.circuit.rows import OutcomesRow, OutcomesSite, SetsRow, SinglesRow
 from steering.anatomy.run import AnatomyOptions, run_anatomy
 from steering.experiments.exact import evaluate
+from steering.figures.anatomy.circuit_curves import circuit_curves_figure, circuit_curves_table
 from steering.figures.anatomy.circuit_figures import circuit_caption, circuit_figure, circuit_table
 from steering.interventions.edits import subtract
 from steering.interventions.vectors import SteeringVector, cheese_vector
+from steering.records.anatomy.circuit_site import CircuitSite
 from steering.statistics import bootstrap
 from steering.sweep.artifacts import ANATOMY
 from tests.helpers.anatomy import read, refused_with
@@ -47,6 +49,10 @@ def rows(run: Path, step: str, kind: type[Any]) -> dict[int, Any]:
         return {
             level: from_json(text, kind, "row", "x") for level, text in db.execute(query, (f"anatomy circuit {step}",))
         }
+
+
+def parts_of(found: dict[int, OutcomesRow], site: CircuitSite) -> list[OutcomesSite]:
+    return [row.sites[site.name] for row in found.values()]
 
 
 def test_the_file_says_what_was_measured(run: Path) -> None:
@@ -78,7 +84,13 @@ def test_exact_outcomes_are_those_of_the_interventions(run: Path, policy: MazePo
     part = vector.tensor.clone()
     part[list(site.ranking[size:])] = 0.0
     seen = evaluate(policy, maze, subtract(SteeringVector(site.name, part)))
-    assert row.sites[site.name].competence[0] == pytest.approx(seen.p_region_first, abs=1e-6)
+    measured = dict(zip(row.sites[site.name].sizes, row.sites[site.name].competence, strict=True))
+    assert measured[size] == pytest.approx(seen.p_region_first, abs=1e-6)
+    bare = [outcomes[level].no_cheese_first for level in outcomes]
+    for part in (part for part in site.sets if part.competence is not None):
+        edited = [dict(zip(own.sizes, own.competence, strict=True))[part.size] for own in parts_of(outcomes, site)]
+        assert part.competence.value == pytest.approx(sum(edited) / sum(bare))
+    assert {part.size for part in site.sets if part.competence} >= {1, 2, 4, 8, 16, 32}
     assert row.no_cheese == pytest.approx(seen.no_cheese.p_region, abs=1e-9)
     assert row.no_cheese_first == pytest.approx(seen.no_cheese.p_region_first, abs=1e-9)
 
@@ -105,6 +117,11 @@ def test_a_report_shows_it_beside_the_sweep(run: Path, sweep: Path, tmp_path: Pa
         count = site.half.ranked.value
         assert share == (None if count is None else count / site.channels)
     assert [row[0] for row in table[1:]] == ["block3.maxpool", "relufc"]
+    curves = circuit_curves_figure(found)
+    assert curves is not None and len(circuit_curves_table(found)) == 1 + sum(len(site.sets) for site in found.circuit)
+    upper = [list(line.y) for line in curves.data if line.yaxis == "y"]
+    drawn = [site for site in found.circuit if site.half.ranked.value is not None]
+    assert upper == [[each.ranked.value for each in site.sets] for site in drawn]
     out = tmp_path / "run"
     shutil.copytree(sweep, out)
     shown = json.loads((run / ANATOMY.file).read_text())
