@@ -154,9 +154,9 @@ FIGURES = {
     ),
     "analogy": (
         "Whether a cheese of another maze, added, is the cheese here",
-        """'A with cheese, less A, plus B' against every picture of B and the three inputs (Euclidean). Grey: B
-        alone, and a random vector as long. Middle: total variation to B with cheese, 1: as with it, 0: as without.
-        {analogies}""",
+        """How often B with cheese is nearest to 'A with cheese, less A, plus B', of all pictures of B and the three
+        inputs (Euclidean). Grey: B alone, or with a random vector as long. Middle: what A's vector makes of the policy
+        in B; 1: the same as the cheese, 0: nothing. {analogies}""",
     ),
     "circuit": (
         "How few channels carry the cheese",

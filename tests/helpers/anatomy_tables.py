@@ -20,8 +20,8 @@ P = TypeVar("P")
 S = TypeVar("S", bound=SiteFacts)
 AGENTS = ("region5", "region5-seed1", "region5-seed2", "anywhere", "corner", "reflex", "region5-easy")
 """The agents asked, in the order of the columns."""
-FILES = ("{}", "{}-trunk")
-"""Names of an agent's evidence: of all sites, and of the trunk's alone."""
+FILES = {"{}": 100, "{}-trunk": 40}
+"""Names of an agent's evidence, of all sites and of the trunk's alone, with the number of levels in it."""
 WHAT = {"depth": "depth, at equal effective dimension"}  # the others are at equal depth
 
 
@@ -34,9 +34,10 @@ def measured(part: Callable[[AnatomySummary], P | None], scratch: Path) -> dict[
     """
     read: dict[str, tuple[AnatomySummary, P]] = {}
     for name in AGENTS:
-        files = [file.format(name) for file in FILES]
+        files = {file.format(name): levels for file, levels in FILES.items()}
         for file in (each for each in files if (EVIDENCE / f"{each}-{ANATOMY.file}.xz").exists()):
             summary = evidence(ANATOMY, file, scratch)
+            assert len(summary.settings.levels) == files[file]
             found = part(summary)
             if found is not None:
                 read[name] = (summary, found)
@@ -47,7 +48,7 @@ def angle_tables(found: Mapping[str, Sequence[InterferenceSite]]) -> dict[str, T
     """Return the tables about angles between vectors, by their headings."""
     return {
         "### Angles between vectors": by_site(found, _angle),
-        "### Cells recognised": by_site(found, _recognised),
+        "### Cells recognised": [*by_site(found, _recognised), ["levels of a cell", *map(_levels, found.values())]],
     }
 
 
@@ -56,7 +57,7 @@ def analogy_tables(found: Mapping[str, AnalogySummary]) -> dict[str, Table]:
     sites = {name: each.sites for name, each in found.items()}
     return {
         "### Analogies": by_site(sites, _nearest),
-        "### Effect of another maze's cheese": by_site(sites, lambda site: spread(site.behaviour)),
+        "### Analogies, effect on the policy": by_site(sites, lambda site: spread(site.behaviour)),
         "### Analogies, depth or dimensions": trends(found),
     }
 
@@ -91,6 +92,11 @@ def _angle(site: InterferenceSite) -> str:
 
 def _recognised(site: InterferenceSite) -> str:
     return "-" if site.means is None else spread(site.means.recognised)
+
+
+def _levels(sites: Sequence[InterferenceSite]) -> str:
+    """Return in how many levels a cell is free, mean over cells."""
+    return number(next(site.means.levels for site in sites if site.means is not None), 0)
 
 
 def _nearest(site: AnalogySite) -> str:

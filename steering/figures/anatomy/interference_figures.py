@@ -98,7 +98,8 @@ def interference_caption(found: AnatomySummary) -> dict[str, object]:
     if most is None:
         return {"interferes": "No site behind the picture has vectors to compare."}
     ratio, effective = most.interference.ratio.value, most.interference.ratio_effective.value
-    said = f"At {short_site_name(most.name)} the cosine is {ratio:.1f} times that of random directions"
-    said += "" if effective is None else f", and {effective:.1f} times that in the effective dimension"
+    where = short_site_name(most.name)
+    said = f"They interfere most at {where}: cosines are {ratio:.1f} times those of random directions"
+    said += "" if effective is None else f", and {effective:.1f} times those in the effective dimension"
     room = "There is room for all of them" if most.could_be_orthogonal else "There is no room for all of them"
     return {"interferes": f"{said}. {room} to be orthogonal."}
