@@ -11,9 +11,10 @@ from collections.abc import Iterator
 import torch
 
 from agents.networks.policy import MazePolicy
-from envs.errors import InputError
+from envs.errors import RANGES, InputError
 
 SAVE_EVERY = 30.0  # seconds between two states of a training on disk
+SHARE_A_GPU = 8  # processes: while one renders and solves chains, others keep it busy; each takes memory of it
 
 
 def device_named(name: str) -> torch.device:
@@ -101,6 +102,21 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def usual_workers(device: str) -> int:
+    """Return the number of processes where none is given: one per core, but few that share a GPU."""
+    cores = os.cpu_count() or 1
+    return cores if device_named(device).type == "cpu" else min(cores, SHARE_A_GPU)
+
+
+def check_workers(workers: int | None) -> None:
+    """Raise :class:`InputError` for a number of processes that no machine runs; None is any."""
+    if workers is not None:
+        RANGES["workers"].check(workers)
+    most = max(64, 4 * (os.cpu_count() or 1))
+    if (workers or 1) > most:
+        raise InputError(f"--workers {workers}: at most {most} processes on this machine")
 
 
 def hardware_class(device: str) -> str:

@@ -54,7 +54,7 @@ FLOORS: tuple[dict[str, str], ...] = (
                                     "summary",
         "steering.anatomy.modules": "energy channels partition alignment network modules_summary",
     },
-    {"steering.anatomy": "parts run"},
+    {"steering.anatomy": "parts several run"},
     {"steering.analysis": "paired_effects readings distances summary power conclusion compared_runs "
                           "development comparison_readings comparison"},
     {"steering.analysis.anatomy": "matching circuits"},

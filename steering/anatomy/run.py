@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.checkpoints.zoo import load_stated
-from agents.hardware import check_memory, on_device
+from agents.hardware import check_memory, check_workers, on_device, usual_workers
 from agents.networks.policy import device_of
 from envs.errors import InputError, check_random_seed, counted, nearest, stopped_with, told_if_stopped
 from envs.files import write_atomic
@@ -15,6 +15,7 @@ from envs.stored.json_records import to_json
 from steering.anatomy.interference import CELLS, STATES
 from steering.anatomy.part import Asked, basis_of, stored_as
 from steering.anatomy.parts import MEASURED
+from steering.anatomy.several import measured, packed
 from steering.experiments.levels import Skip, check_levels_asked
 from steering.interventions.sites import select_sites
 from steering.measuring.beside_sweep import MeasureOptions, mazes_beside_sweep, measurements
@@ -22,6 +23,7 @@ from steering.measuring.rows import keep_rows, stored_rows
 from steering.records.anatomy.summary import PARTS, AnatomySettings, AnatomySummary
 from steering.records.sweep import CheckpointId
 from steering.sweep.artifacts import ANATOMY
+from steering.sweep.executors import Checkpoint
 from steering.sweep.store import Store
 
 DEFAULT_LEVELS = 100
@@ -36,6 +38,8 @@ class AnatomyOptions(MeasureOptions):
     """Parts to measure, of :data:`steering.records.anatomy.summary.PARTS`."""
     sites: str = "all"
     """``all``, ``trunk``, or names separated by commas."""
+    workers: int | None = None
+    """Number of processes, 1 or more; None: one per core, on a GPU at most 8."""
 
 
 def run_anatomy(
@@ -45,7 +49,8 @@ def run_anatomy(
 ) -> AnatomySummary:
     """Measure what is missing, write ``anatomy.json``, and return what it holds.
 
-    On one torch thread, so that every machine gets the same numbers. A level measured before is not measured again.
+    Every process has one torch thread, so the numbers are the same on every machine, with one process or many. A level
+    measured before is not measured again.
 
     Args:
         options: what to measure, on which levels, and where to keep it.
@@ -63,7 +68,8 @@ def run_anatomy(
     settings = asked.settings
     with measurements(options.out, asked.policy, settings.mode) as store:
         rows = {name: _stored(store, asked, name) for name in settings.parts}
-        work = _Work(store, asked, rows, progress)
+        workers = options.workers or usual_workers(settings.device)
+        work = _Work(store, asked, rows, progress, workers, packed(options, asked.policy) if workers > 1 else None)
 
         def stored() -> str:
             return stopped_with(f"{work.done} of {counted(work.total, 'measurement')}", options.out)
@@ -86,6 +92,7 @@ def _plan(
     """Return the agent, the mazes, the sites and the settings; raise :class:`InputError` for wrong options."""
     check_random_seed(options.seed)
     check_levels_asked(options.levels, options.n_levels)
+    check_workers(options.workers)
     for name in options.parts:
         if name not in PARTS:
             raise InputError(f"--parts {name!r}: {nearest(name, PARTS)}")
@@ -128,6 +135,8 @@ class _Work:
     asked: Asked
     rows: Mapping[str, list[dict[int, Any]]]
     progress: Callable[[int, int], None]
+    workers: int
+    checkpoint: Checkpoint | None
     done: int = 0
     total: int = 0
 
@@ -142,11 +151,10 @@ class _Work:
         for name, k, step in steps:
             found = self.rows[name][k]
             basis = basis_of(step, self.asked.settings)
-            for level, measure in step.work(self.asked, self.rows[name][:k]).items():
-                if level in found:
-                    continue
-                row = measure()
+            before, to_do = self.rows[name][:k], sorted(wanted[name, k] - found.keys())
+            for level, row in measured(self.asked, name, k, before, to_do, self.workers, self.checkpoint):
                 keep_rows(self.store, basis, {stored_as(name, step): {level: row}})
                 found[level] = row
                 self.done += 1
                 self.progress(self.done - (self.total - missing), missing)
+            self.rows[name][k] = dict(sorted(found.items()))  # in the order of a resumed run, whoever was first

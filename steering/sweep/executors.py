@@ -13,7 +13,6 @@ import functools
 import itertools
 import logging
 import multiprocessing
-import os
 import sys
 import threading
 import time
@@ -22,13 +21,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing import resource_tracker
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
 from agents.checkpoints.stated import NOTHING, Stated
 from agents.checkpoints.zoo import policy_from_bytes
-from agents.hardware import device_named, on_device
+from agents.hardware import on_device, usual_workers
 from agents.networks.policy import MazePolicy, Policy
 from agents.workers import DEATHS, WorkerLost, Workers, environment, signals_held
 from envs.errors import InputError, one_line
@@ -37,9 +36,10 @@ from steering.experiments.level_conditions import NOTHING_GIVEN, Given
 from steering.sweep.spec import SweepSpec
 from steering.sweep.units import Result, Unit, run_unit
 
+Item = TypeVar("Item")
+T = TypeVar("T")
 RETRIES = 2  # of a unit that fails; one whose worker is lost is taken elsewhere by Dask itself
 CONNECT_SECONDS = 30
-SHARE_A_GPU = 8  # processes: while one renders and solves chains, others keep it busy; each takes memory of it
 SILENCE = 60.0  # seconds without a result, after which the cause is looked for
 NEED = "a worker takes up to 0.9 GiB, and Dask pauses it at 80% of its limit: allow it 1.2 GiB"
 _ONE_AT_A_TIME = threading.Lock()  # a worker of several threads: hooks and procgen serve one unit at a time
@@ -68,7 +68,8 @@ class Checkpoint:
 
 
 @functools.lru_cache(maxsize=2)
-def _policy(checkpoint: Checkpoint) -> Policy:
+def policy_of(checkpoint: Checkpoint) -> Policy:
+    """Return the policy that a checkpoint holds, on its device; the same one if asked again."""
     return on_device(checkpoint.policy(), checkpoint.device)
 
 
@@ -76,13 +77,7 @@ def compute(checkpoint: Checkpoint, unit: Unit, spec: SweepSpec) -> Result:
     """Return the results of a unit on this process's one thread."""
     with _ONE_AT_A_TIME:
         torch.set_num_threads(1)
-        return run_unit(_policy(checkpoint), unit, spec, checkpoint.given)
-
-
-def usual_workers(device: str) -> int:
-    """Return the number of processes where none is given: one per core, but few that share a GPU."""
-    cores = os.cpu_count() or 1
-    return cores if device_named(device).type == "cpu" else min(cores, SHARE_A_GPU)
+        return run_unit(policy_of(checkpoint), unit, spec, checkpoint.given)
 
 
 # -- local processes ----------------------------------------------------------------------------
@@ -100,16 +95,25 @@ def local(
     """
     begin = functools.partial(_begin, checkpoint, spec, __file__)
     with Workers(begin, workers or usual_workers(checkpoint.device), __name__) as pool:
-        pool.put(*units)
-        try:
-            while done := pool.take():
-                yield from (result for _, result in done)
-        except WorkerLost as lost:
-            where = f"at {lost.item}" if lost.item else "as they started"
-            raise InputError(
-                f"{DEATHS} worker processes died one after the other {where} (the last: {lost}); what was finished is "
-                "stored: free memory, or give --workers 1, and type the same command to go on"
-            ) from None
+        yield from (result for _, result in results(pool, units))
+
+
+def results(pool: Workers[Item, T], items: Sequence[Item]) -> Iterator[tuple[Item, T]]:
+    """Yield what processes make of items, with the item, in any order.
+
+    Raises:
+        InputError: if processes die again and again at one item, or as they start.
+    """
+    pool.put(*items)
+    try:
+        while done := pool.take():
+            yield from done
+    except WorkerLost as lost:
+        where = f"at {lost.item}" if lost.item else "as they started"
+        raise InputError(
+            f"{DEATHS} worker processes died one after the other {where} (the last: {lost}); what was finished is "
+            "stored: free memory, or give --workers 1, and type the same command to go on"
+        ) from None
 
 
 def _begin(checkpoint: Checkpoint, spec: SweepSpec, file: str) -> Callable[[Unit], Result]:

@@ -14,7 +14,7 @@ from agents.checkpoints.cards import checkpoint_file, mode_for, zoo_names, zoo_s
 from agents.checkpoints.files import SUFFIXES, has_suffix
 from agents.checkpoints.stated import NOTHING, Stated
 from agents.checkpoints.zoo import load_stated
-from agents.hardware import check_device, device_named
+from agents.hardware import check_device, check_workers, device_named
 from agents.networks.policy import MazePolicy
 from envs.errors import RANGES, InputError, nearest
 from envs.stored.ranges import Mode
@@ -162,11 +162,7 @@ def plan_sweep(
 def check_options(options: SweepOptions) -> None:
     """Raise :class:`InputError` for options that contradict one another or ask for too much."""
     check_levels_asked(options.levels, options.n_levels)
-    if options.workers is not None:
-        RANGES["workers"].check(options.workers)
-    most = max(64, 4 * (os.cpu_count() or 1))
-    if (options.workers or 1) > most:
-        raise InputError(f"--workers {options.workers}: at most {most} processes on this machine")
+    check_workers(options.workers)
     if options.executor not in EXECUTORS:
         raise InputError(f"--executor {options.executor!r}: {nearest(options.executor, EXECUTORS)}")
     if options.executor == "local" and options.cluster != Cluster():

@@ -25,6 +25,7 @@ from steering.cli.options import (
     ScalePixels,
     Seed,
     levels_wanted,
+    number,
     path,
     print_json,
 )
@@ -62,6 +63,7 @@ def anatomy(
     mode: Mode = None,
     out: Annotated[Path, path("A sweep's run directory, or a new one; resumes there.")] = Path("runs/anatomy"),
     device: Device = "cpu",
+    workers: Annotated[int | None, number("workers", "Processes (default: one per core; on a GPU at most 8).")] = None,
     activation: Activation = None,
     scale_pixels: ScalePixels = None,
     as_json: AsJson = False,
@@ -86,6 +88,7 @@ def anatomy(
         mode=mode,
         stated=stated_of(checkpoint, activation, scale_pixels, out),
         device=device,
+        workers=workers,
     )
     skipped: list[Skip] = []
     with bar("anatomy", "levels") as progress:

@@ -108,6 +108,18 @@ def test_typed_again_it_measures_nothing_and_what_is_missing_alone(run: Path, tm
     assert (again / ANATOMY.file).read_bytes() == (run / ANATOMY.file).read_bytes()
 
 
+def test_one_process_and_two_give_the_same_file(tmp_path: Path) -> None:
+    files = []
+    for workers in (1, 2):
+        out = tmp_path / str(workers)
+        options = AnatomyOptions(
+            "region5", out, "0:12", sites="block3.maxpool", parts=("circuit",), mode="easy", workers=workers
+        )
+        run_anatomy(options)
+        files.append((out / ANATOMY.file).read_bytes())
+    assert files[0] == files[1]
+
+
 def test_a_report_shows_it_beside_the_sweep(run: Path, sweep: Path, tmp_path: Path) -> None:
     found = read(run)
     figure, table = circuit_figure(found), circuit_table(found)

@@ -108,6 +108,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"levels": "0:4", "n_levels": 3}, "not both"),
     ({"levels": "1"}, r"--levels 1: none of 1 level qualifies \(.*: 1\)"),
     ({"seed": -1}, "seed -1"),
+    ({"workers": 0}, "workers 0"),
+    ({"workers": 4000}, "--workers 4000: at most"),
 ]
 
 
