@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from steering.figures.anatomy.circuit_figures import blindest, with_half
 from steering.figures.anatomy.lines import two_panels
 from steering.figures.tables import Table
 from steering.marks.colours import ABLE, GREY, MOST_NAMED, TRICK, shades
@@ -18,7 +19,7 @@ from steering.statistics.formatting import format_estimate, short_site_name
 
 def curve_sites(found: AnatomySummary) -> list[CircuitSite]:
     """Return the sites behind the picture whose channels give blindness to speak of: at most six, evenly over depth."""
-    known = [site for site in found.circuit or () if site.half.ranked.value is not None and not site.affine]
+    known = with_half(found.circuit or ())
     count = min(len(known), MOST_NAMED)
     return [known[round(k * (len(known) - 1) / max(count - 1, 1))] for k in range(count)]
 
@@ -74,11 +75,12 @@ def circuit_curves_table(found: AnatomySummary) -> Table:
 
 
 def circuit_curves_caption(found: AnatomySummary) -> dict[str, object]:
-    """Return the sentence in the caption: competence with few channels and with all, at the last site shown."""
-    sites = [site for site in curve_sites(found) if site.half.competence.value is not None]
-    if not sites:
+    """Return the sentence in the caption: competence with few channels and with all, at the site of the first one."""
+    known = [site for site in with_half(found.circuit or ()) if site.half.competence.value is not None]
+    if not known:
         return {"curves": ""}
-    site, most = sites[-1], sites[-1].sets[-1].competence
+    site = blindest(known)
+    most = site.sets[-1].competence
     said = (
         f"At {short_site_name(site.name)}, with the {site.half.ranked.value:.0f} channels for half of the blindness, "
     )

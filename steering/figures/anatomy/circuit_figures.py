@@ -136,17 +136,27 @@ def circuit_caption(found: AnatomySummary) -> dict[str, object]:
     return {"circuit": f"{carried(sites)} {removable(sites)}".rstrip()}
 
 
+def with_half(sites: Sequence[CircuitSite]) -> list[CircuitSite]:
+    """Return the sites behind the picture where all channels give blindness to speak of."""
+    return [site for site in sites if site.half.ranked.value is not None and not site.affine]
+
+
+def blindest(known: Sequence[CircuitSite]) -> CircuitSite:
+    """Return the deepest of sites where all channels give nearly all of the blindness, else that where most."""
+    blind = [site for site in known if (site.full.value or 0.0) >= BLIND]
+    return blind[-1] if blind else max(known, key=lambda each: each.full.value or 0.0)
+
+
 def carried(sites: Sequence[CircuitSite]) -> str:
     """Return how few channels give half of the blindness, at the deepest site where all give nearly all of it."""
     if not sites:
         return "No site of the trunk was asked for."
     if all(site.full.value is None for site in sites):
         return "Sets of channels are found in some mazes and measured in others: it takes two or more."
-    known = [site for site in sites if site.half.ranked.value is not None and not site.affine]
+    known = with_half(sites)
     if not known:
         return "Subtraction blinds at no site behind the picture, so there is no part of it to look for."
-    blind = [site for site in known if (site.full.value or 0.0) >= BLIND]
-    site = blind[-1] if blind else max(known, key=lambda each: each.full.value or 0.0)
+    site = blindest(known)
     ranked, random = site.half.ranked, site.half.random
     fewer = site.half.greedy.value is not None and site.half.greedy.value < (ranked.value or 0.0)
     best = site.half.greedy if fewer else ranked
