@@ -106,6 +106,18 @@ def test_the_page_says_of_competence_what_was_measured(sites: dict[str, CircuitS
     assert without and all(rounded(each.half.competence.value) == ".56" for each in without)  # it does next to nothing
 
 
+def test_the_page_says_of_another_seed_what_was_measured(found: dict[str, AnatomySummary]) -> None:
+    said = " ".join(PAGE[PAGE.index("**`region5-seed1` is like it**") :].split("**The same channels?**")[0].split())
+    sites = {short_site_name(site.name): site for site in found["region5-seed1"].circuit or ()}
+    one, last = sites[ONE], sites[ONE].removed[-1]
+    assert one.half.ranked.value == 1 and f"channel {one.ranking[0]} alone" in said
+    assert last.channels == one.ranking[:1] and f"leaves {ranged(last.left)}" in said
+    assert f"changes by {ranged(last.region)}" in said
+    for name in (POOL, PUBLISHED):
+        half, most = (counted_channels(part.ranked) for part in sites[name].needed)
+        assert f"{half} of 32 channels give half and {most} nine tenths" in said or f"{half} and {most}" in said
+
+
 def test_the_page_says_what_removing_channels_costs(sites: dict[str, CircuitSite]) -> None:
     said = " ".join(PAGE[PAGE.index("### Channels for the cheese") :].split("### ")[1].split())
     few = [sites["block2.conv"].removed[-1], sites[POOL].removed[-1]]
