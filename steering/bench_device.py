@@ -1,6 +1,6 @@
-"""A GPU in one go: ``python -m steering.bench_device``: its tests, its numbers beside the processor's, a training.
+"""A GPU in one go: ``python -m steering.bench_device``: tests, numbers beside the processor's, batches, a training.
 
-The three parts fit into some ten minutes. The training is that of the published width; typed again, it goes on.
+The parts fit into some ten minutes. The training is that of the published width; typed again, it goes on.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ from steering.experiments.outcome import OUTCOME_FIELDS
 from steering.planning.measure import KINDS, map_sites, patch_row
 from steering.planning.pairs import Goal
 from steering.sweep.spec import SweepSpec
-from steering.sweep.units import level_rows
+from steering.sweep.units import rows_together
 
 TESTS = Path(__file__).resolve().parents[1] / "tests" / "steering" / "test_devices.py"
 LEVELS = (2, 26, 54)
@@ -41,31 +42,39 @@ def tested() -> bool:
     return subprocess.run([sys.executable, "-m", "pytest", "-q", "-n", "0", str(TESTS)], check=False).returncode == 0
 
 
-def swept(policy: MazePolicy, level: int) -> np.ndarray:
-    """Return the outcomes of a level, those that are probabilities, under every default condition at trunk sites."""
+def swept(policy: MazePolicy, levels: Sequence[int], together: bool = False) -> np.ndarray:
+    """Return outcomes, those that are probabilities, under every default condition at trunk sites.
+
+    Args:
+        policy: on its device.
+        levels: seeds of levels.
+        together: True to compute them in one batch, as a sweep on a GPU does; else one after the other.
+    """
     sites = tuple(site.name for site in map_sites(policy))
-    spec = SweepSpec(policy.name, policy.sha256, (level,), sites)
-    rows, _ = level_rows(policy, Maze.from_level(level), spec.keys(level), spec)
+    spec = SweepSpec(policy.name, policy.sha256, tuple(levels), sites)
+    found = []
+    for some in [levels] if together else [(level,) for level in levels]:
+        found += rows_together(policy, Maze.from_levels(some), [spec.keys(level) for level in some], spec)
+    rows = [row for level_rows, _ in found for row in level_rows]
     return np.array([[getattr(row.outcome, name) for name in PROBABILITIES] for row in rows])
 
 
-def planned(policy: MazePolicy, level: int) -> np.ndarray:
-    """Return what each place leaves of the effect of a level's pairs."""
-    maze, sites = Maze.from_level(level), map_sites(policy)
-    rows = [patch_row(policy, maze, kind, Goal.CHEESE, sites, 8, 5, 0) for kind in KINDS]
+def planned(policy: MazePolicy, levels: Sequence[int]) -> np.ndarray:
+    """Return what each place leaves of the effect of each level's pairs."""
+    sites, mazes = map_sites(policy), Maze.from_levels(levels)
+    rows = [patch_row(policy, maze, kind, Goal.CHEESE, sites, 8, 5, 0) for maze in mazes for kind in KINDS]
     return np.concatenate([np.array(row.carried).ravel() for row in rows])
 
 
-def compared(measure: Callable[[MazePolicy, int], np.ndarray], policies: Sequence[MazePolicy]) -> str:
-    """Return in words how far two policies are apart, and the seconds that each takes, the first level left out."""
+def compared(ways: Mapping[str, Callable[[Sequence[int]], np.ndarray]]) -> str:
+    """Return in words how far two ways are apart, and the seconds that each takes after a first level."""
     found, seconds = [], []
-    for policy in policies:
-        measure(policy, LEVELS[0])
+    for name, measure in ways.items():
+        measure(LEVELS[:1])
         begun = time.perf_counter()
-        found.append(np.concatenate([measure(policy, level) for level in LEVELS]))
-        seconds.append(time.perf_counter() - begun)
-    apart = float(np.nanmax(np.abs(found[0] - found[1])))
-    return f"largest difference {apart:.1e}; {seconds[0]:.1f} s on the processor, {seconds[1]:.1f} s there"
+        found.append(measure(LEVELS))
+        seconds.append(f"{time.perf_counter() - begun:.1f} s {name}")
+    return f"largest difference {np.nanmax(np.abs(found[0] - found[1])):.1e}; {', '.join(seconds)}"
 
 
 def trained(out: Path, device: str, minutes: float) -> None:
@@ -94,9 +103,12 @@ def main() -> None:
         check_device(asked.device)
         print(f"device: {hardware_class(asked.device)}, torch {torch.__version__}", flush=True)
         passed = tested()
-        policies = [load_policy("region5"), on_device(load_policy("region5"), asked.device)]
+        here, there = load_policy("region5"), on_device(load_policy("region5"), asked.device)
         for measure in (swept, planned):
-            print(f"{measure.__name__}: {compared(measure, policies)}", flush=True)
+            ways = {"on the processor": partial(measure, here), "there": partial(measure, there)}
+            print(f"{measure.__name__}: {compared(ways)}", flush=True)
+        ways = {"level by level": partial(swept, there), "in one batch": partial(swept, there, together=True)}
+        print(f"batched: {compared(ways)}", flush=True)
         if asked.minutes:
             trained(asked.out, asked.device, asked.minutes)
     except InputError as error:

@@ -33,7 +33,7 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"agents.training": "supervised imitation dagger exact ppo_archive ppo race card pipeline publish",
      "videos": "frames ffmpeg encode fields plots scene stage chart side_by_side rollout_film"},
     {
-        "steering.interventions": "graph sites hooks partial vectors places edit_kinds edits",
+        "steering.interventions": "graph sites hooks shared_passes partial vectors places edit_kinds edits",
         "steering.statistics": "bootstrap boundary formatting paired sample_size seeding sequential",
     },
     {"steering.experiments": "conditions outcome exact profiles levels vector_kinds edit_fields edit_text "

@@ -23,8 +23,8 @@ from steering.measuring.rows import keep_rows, stored_rows
 from steering.records.anatomy.summary import PARTS, AnatomySettings, AnatomySummary
 from steering.records.sweep import CheckpointId
 from steering.sweep.artifacts import ANATOMY
-from steering.sweep.executors import Checkpoint
 from steering.sweep.store import Store
+from steering.sweep.units import Checkpoint
 
 DEFAULT_LEVELS = 100
 BYTES_PER_VALUE = 16  # of memory, for each activation of each frame

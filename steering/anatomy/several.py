@@ -18,7 +18,8 @@ from steering.anatomy.parts import MEASURED
 from steering.interventions.sites import select_sites
 from steering.measuring.beside_sweep import MeasureOptions
 from steering.records.anatomy.summary import AnatomySettings
-from steering.sweep.executors import Checkpoint, policy_of, results
+from steering.sweep.executors import results
+from steering.sweep.units import Checkpoint, policy_of
 
 
 @dataclass(frozen=True)

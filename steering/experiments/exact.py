@@ -8,6 +8,7 @@ interventions asked of it.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from agents.networks.policy import Policy, batches, check_policy, device_of, move_probabilities, to_input
+from agents.networks.policy import Policy, check_policy, device_of, move_probabilities, to_input
 from envs import chain
 from envs.actions import Move
 from envs.errors import InputError, check_kind
@@ -24,9 +25,11 @@ from steering.experiments.outcome import HORIZON, OUTCOME_FIELDS, Evaluation, Ou
 from steering.interventions.edits import Intervention
 from steering.interventions.hooks import HookedPolicy
 from steering.interventions.partial import PartialNetwork
+from steering.interventions.shared_passes import passes, side_by_side
 
 CHUNK = 32  # states in one pass: larger ones do not stay in the processor's cache
-GPU_CHUNK = 256  # the same on a GPU; at scale 4 the kept values of so many take 2 GB
+GPU_CHUNK = 256  # the same on a GPU, where a pass does not keep the values of all nodes
+GPU_KEPT = 2**30  # bytes of those that it keeps, else: of 645 states of the shipped agents, 165 at scale 4
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,7 @@ class LevelEvaluator:
         return self if self.maze.cheese is None else self.world(self.maze.without_cheese())
 
     def world(self, maze: Maze) -> LevelEvaluator:
-        """Return the same policy on the same level with its cheese elsewhere, or nowhere."""
+        """Return the same policy on another maze, such as this one with its cheese elsewhere; the network is shared."""
         other = LevelEvaluator(self.policy, maze, self.horizon, hooks_only=True)
         other._partial = self._partial  # traced once
         return other
@@ -145,33 +148,14 @@ class LevelEvaluator:
         Raises:
             InputError: for an edit that does not fit the network.
         """
-        for each in interventions:
-            check_kind(isinstance(each, Intervention), each, "an intervention", "evaluate")
-        if self._clean is not None:
-            return self._fields(interventions)
-        self._clean, *found = self._fields([Intervention(), *interventions])
-        return found
+        return fields_together([self], [interventions])[0]
 
-    def _fields(self, interventions: Sequence[Intervention]) -> list[StatePolicy]:
-        logits: list[list[torch.Tensor]] = [[] for _ in interventions]
-        values: list[list[torch.Tensor]] = [[] for _ in interventions]
-        chunk = CHUNK if device_of(self.policy.net).type == "cpu" else GPU_CHUNK
-        done = 0
-        for frames in batches(self.frames, chunk):
-            x, states = to_input(frames), self.maze.states[done : done + len(frames)]
-            done += len(frames)
-            clean = self._partial.clean(x) if self._partial is not None else None
-            for i, intervention in enumerate(interventions):
-                if self._partial is not None and clean is not None:
-                    out = self._partial.rerun(clean, intervention.by_site(states))
-                else:
-                    out = self._hooked.run(x, intervention.by_site(states))[:2]
-                logits[i].append(out[0])
-                values[i].append(out[1])
-        return [
-            StatePolicy(move_probabilities(torch.cat(lo)).numpy(), torch.cat(va).double().numpy())
-            for lo, va in zip(logits, values, strict=True)
-        ]
+    @property
+    def _most(self) -> int:
+        """Return the number of states in one pass."""
+        if device_of(self.policy.net).type == "cpu":
+            return CHUNK
+        return GPU_CHUNK if self._partial is None else max(GPU_KEPT // self._partial.bytes_per_state, CHUNK)
 
     def outcomes(self, interventions: Sequence[Intervention]) -> list[Outcome]:
         """Return the exact outcome of each intervention."""
@@ -235,6 +219,56 @@ class LevelEvaluator:
         world = self.maze.without_cheese()
         visits = chain.statistics(world, self.no_cheese.probabilities, self.horizon).occupancy * off
         return off / off.sum(), visits / visits.sum()
+
+
+def fields_together(
+    levels: Sequence[LevelEvaluator], interventions: Sequence[Sequence[Intervention]]
+) -> list[list[StatePolicy]]:
+    """Return :meth:`LevelEvaluator.fields` of several levels, whose states share passes: what keeps a GPU busy.
+
+    Args:
+        levels: evaluators of one policy that share its network (:meth:`LevelEvaluator.world`).
+        interventions: of each level, as many for each; those of one place in the lists are run together.
+
+    Returns:
+        For each level one field per intervention, in the same order. They are those of the level alone, up to the
+        rounding that other passes bring.
+
+    Raises:
+        InputError: for an edit that does not fit the network, or makes a level's numbers overflow.
+    """
+    for each in itertools.chain(*interventions):
+        check_kind(isinstance(each, Intervention), each, "an intervention", "evaluate")
+    first = [Intervention()] if any(level._clean is None for level in levels) else []
+    found = _run(levels, [[*first, *asked] for asked in interventions])
+    if first:
+        for level, fields in zip(levels, found, strict=True):
+            level._clean = fields.pop(0)
+    return found
+
+
+def _run(levels: Sequence[LevelEvaluator], asked: Sequence[Sequence[Intervention]]) -> list[list[StatePolicy]]:
+    network, hooked = levels[0]._partial, levels[0]._hooked
+    found: list[list[list[tuple[torch.Tensor, torch.Tensor]]]] = [[[] for _ in each] for each in asked]
+    for parts in passes([len(level.frames) for level in levels] if any(asked) else [], levels[0]._most):
+        x = to_input(np.concatenate([levels[i].frames[rows] for i, rows in parts]))
+        sizes = [rows.stop - rows.start for _, rows in parts]
+        clean = network.clean(x) if network is not None else None
+        for k in range(len(asked[0])):
+            edits = side_by_side([asked[i][k].by_site(levels[i].maze.states[rows]) for i, rows in parts], sizes)
+            if network is not None and clean is not None:
+                logits, values = network.rerun(clean, edits)
+            else:
+                logits, values, _ = hooked.run(x, edits)
+            pieces = zip(parts, torch.split(logits, sizes), torch.split(values, sizes), strict=True)
+            for (i, _), own_logits, own_values in pieces:
+                found[i][k].append((own_logits, own_values))
+    return [[_joined(parts) for parts in each] for each in found]
+
+
+def _joined(parts: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> StatePolicy:
+    logits, values = (torch.cat(part) for part in zip(*parts, strict=True))
+    return StatePolicy(move_probabilities(logits).numpy(), values.double().numpy())
 
 
 def evaluate(

@@ -61,12 +61,17 @@ class PartialNetwork:
         for before, node in last.items():
             self._last_read.setdefault(node, []).append(before)
         self._written: dict[fx.Node, set[fx.Node]] = {}
-        self._find_written()
+        values = self._find_written()
+        kept = sum(value.nbytes for value in values.values() if isinstance(value, Tensor))
+        self.bytes_per_state = kept // len(values[self._nodes[INPUT]])  # that `clean` keeps
 
     @torch.inference_mode(False)  # within it tensors do not count what is written into them
     @torch.no_grad()
-    def _find_written(self) -> None:
-        """Note for each node that writes into its inputs which these are; each must have this one reader."""
+    def _find_written(self) -> CleanValues:
+        """Note for each node that writes into its inputs which these are; each must have this one reader.
+
+        Return the values of some frames.
+        """
         values: CleanValues = {self._nodes[INPUT]: trial_frames(self.net)}
         for node in self.graph.graph.nodes:
             before = {n: value._version for n, value in values.items() if isinstance(value, Tensor)}
@@ -80,6 +85,7 @@ class PartialNetwork:
             if changed:
                 self._written[node] = changed
                 values[node] = self._run(node, values)  # what it gives is then no alias of a kept value
+        return values
 
     @torch.no_grad()
     def clean(self, x: Tensor) -> CleanValues:

@@ -1,8 +1,9 @@
 """Executors of units: processes of this machine, or the workers of a Dask cluster.
 
 An executor is a generator: units in, results out as they come, in any order. Every unit runs on one thread with fixed
-batches, so the numbers are the same on one worker or many, here or there. Closing the generator (or an exception,
-Ctrl-C, SIGTERM as the command line treats it) ends what it started.
+passes, so the numbers are the same on one worker or many, here or there. On a GPU the units of a few levels travel and
+are computed in one batch. Closing the generator (or an exception, Ctrl-C, SIGTERM as the command line treats it) ends
+what it started.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import itertools
 import logging
 import multiprocessing
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -23,61 +23,32 @@ from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any, TypeVar
 
-import torch
-
-from agents.checkpoints.stated import NOTHING, Stated
-from agents.checkpoints.zoo import policy_from_bytes
-from agents.hardware import on_device, usual_workers
-from agents.networks.policy import MazePolicy, Policy
+from agents.hardware import device_named, usual_workers
 from agents.workers import DEATHS, WorkerLost, Workers, environment, signals_held
 from envs.errors import InputError, one_line
 from envs.stored.json_records import read_json
-from steering.experiments.level_conditions import NOTHING_GIVEN, Given
 from steering.sweep.spec import SweepSpec
-from steering.sweep.units import Result, Unit, run_unit
+from steering.sweep.units import Batch, Checkpoint, Result, Unit, batched, compute
 
 Item = TypeVar("Item")
 T = TypeVar("T")
 RETRIES = 2  # of a unit that fails; one whose worker is lost is taken elsewhere by Dask itself
 CONNECT_SECONDS = 30
+LEVELS_ON_A_GPU = 4  # of a batch: some 1,000 states; a process that dies loses no more
 SILENCE = 60.0  # seconds without a result, after which the cause is looked for
 NEED = "a worker takes up to 0.9 GiB, and Dask pauses it at 80% of its limit: allow it 1.2 GiB"
-_ONE_AT_A_TIME = threading.Lock()  # a worker of several threads: hooks and procgen serve one unit at a time
 
 
-@dataclass(frozen=True)
-class Checkpoint:
-    """A checkpoint as it travels to workers."""
-
-    data: bytes
-    """Content of its file."""
-    suffix: str
-    """Suffix of its file, which tells the layout, such as ``.safetensors``."""
-    name: str
-    """Name of the policy in messages and results."""
-    stated: Stated = NOTHING
-    """What its user states of it."""
-    device: str = "cpu"
-    """Device that units run on, by the name it has on the worker's machine."""
-    given: Given = NOTHING_GIVEN
-    """The edits of the sweep, with the vectors of theirs that were read from files."""
-
-    def policy(self) -> MazePolicy:
-        """Return the policy that the file holds, on the processor."""
-        return policy_from_bytes(self.data, self.suffix, self.name, self.stated)
+def _batches(checkpoint: Checkpoint, units: Sequence[Unit], spec: SweepSpec) -> list[Batch]:
+    """Return what a worker does at a time: one unit on the processor, those of a few levels on a GPU."""
+    on_gpu = device_named(checkpoint.device).type != "cpu"
+    return batched(units, spec.levels, LEVELS_ON_A_GPU if on_gpu else 1)
 
 
-@functools.lru_cache(maxsize=2)
-def policy_of(checkpoint: Checkpoint) -> Policy:
-    """Return the policy that a checkpoint holds, on its device; the same one if asked again."""
-    return on_device(checkpoint.policy(), checkpoint.device)
-
-
-def compute(checkpoint: Checkpoint, unit: Unit, spec: SweepSpec) -> Result:
-    """Return the results of a unit on this process's one thread."""
-    with _ONE_AT_A_TIME:
-        torch.set_num_threads(1)
-        return run_unit(policy_of(checkpoint), unit, spec, checkpoint.given)
+def _failed(batch: Batch, results: Sequence[Result]) -> list[Batch]:
+    """Return the units of a batch that have no results, each by itself: done again, it says what is wrong."""
+    done = {result.unit for result in results}
+    return [Batch([unit]) for unit in batch if unit not in done]
 
 
 # -- local processes ----------------------------------------------------------------------------
@@ -88,18 +59,20 @@ def local(
 ) -> Iterator[Result]:
     """Return the results of ``units`` from ``workers`` processes (default: :func:`usual_workers`).
 
-    A process that dies is replaced, and its unit done again.
+    A process that dies is replaced, and its batch done again.
 
     Raises:
         InputError: if processes die again and again at one unit, or as they start.
     """
     begin = functools.partial(_begin, checkpoint, spec, __file__)
     with Workers(begin, workers or usual_workers(checkpoint.device), __name__) as pool:
-        yield from (result for _, result in results(pool, units))
+        for batch, found in results(pool, _batches(checkpoint, units, spec)):
+            yield from found
+            pool.put(*_failed(batch, found))
 
 
 def results(pool: Workers[Item, T], items: Sequence[Item]) -> Iterator[tuple[Item, T]]:
-    """Yield what processes make of items, with the item, in any order.
+    """Yield what processes make of items, with the item, in any order; of items put meanwhile, too.
 
     Raises:
         InputError: if processes die again and again at one item, or as they start.
@@ -116,8 +89,8 @@ def results(pool: Workers[Item, T], items: Sequence[Item]) -> Iterator[tuple[Ite
         ) from None
 
 
-def _begin(checkpoint: Checkpoint, spec: SweepSpec, file: str) -> Callable[[Unit], Result]:
-    """Return what a worker process does with a unit; ``file``: where its parent has this code from."""
+def _begin(checkpoint: Checkpoint, spec: SweepSpec, file: str) -> Callable[[Batch], list[Result]]:
+    """Return what a worker process does with a batch; ``file``: where its parent has this code from."""
     if file != __file__:
         raise InputError(f"workers import mazesteer from {__file__}, this process from {file}; set PYTHONPATH")
     return functools.partial(compute, checkpoint, spec=spec)
@@ -135,7 +108,7 @@ class Cluster:
     scheduler_file: Path | None = None
     """The file that it writes its address to; null: by the address, or one on this machine."""
     gpus_per_unit: float = 0.0
-    """Amount of the Dask resource ``GPU`` that a unit takes, 0 to 1024."""
+    """Amount of the Dask resource ``GPU`` that a batch of units takes, 0 to 1024."""
 
 
 def dask(
@@ -158,37 +131,37 @@ def dask(
     small = replace(spec, levels=spec.levels[:1], skipped=())  # a unit names its level itself
     with _client(cluster, workers or usual_workers(checkpoint.device)) as client:
         package = _scattered(client, checkpoint)
-        queue = iter(units)
+        queue = iter(_batches(checkpoint, units, spec))
         running = as_completed(loop=client.loop)
-        at_work: dict[str, Unit] = {}
-        losses: Counter[Unit] = Counter()
+        at_work: dict[str, Batch] = {}
+        losses: Counter[Batch] = Counter()
         moved: set[str] = set()
 
-        def submit(unit: Unit) -> None:
-            future = client.submit(compute, package, unit, small, pure=False, retries=RETRIES, resources=resources)
-            at_work[future.key] = unit
+        def submit(batch: Batch) -> None:
+            future = client.submit(compute, package, batch, small, pure=False, retries=RETRIES, resources=resources)
+            at_work[future.key] = batch
             running.add(future)
 
         def top_up() -> None:
-            """Submit two units for every thread there is now, so that workers that join find work."""
+            """Submit two batches for every thread there is now, so that workers that join find work."""
             wanted = max(2 * sum(client.nthreads().values()), 4) - running.count()
-            for unit in itertools.islice(queue, max(wanted, 0)):
-                submit(unit)
+            for batch in itertools.islice(queue, max(wanted, 0)):
+                submit(batch)
 
         top_up()
         for future in _finished(running, client, moved):
-            unit = at_work.pop(future.key)
+            batch = at_work.pop(future.key)
             try:
                 if future.cancelled() and future.key in moved:
-                    submit(unit)
+                    submit(batch)
                     continue
-                if future.cancelled() and client.status == "running" and losses[unit] < RETRIES:
-                    losses[unit] += 1  # the last worker with the checkpoint is gone, and what depends on it too
+                if future.cancelled() and client.status == "running" and losses[batch] < RETRIES:
+                    losses[batch] += 1  # the last worker with the checkpoint is gone, and what depends on it too
                     if package.cancelled():
                         package = _scattered(client, checkpoint)
-                    submit(unit)
+                    submit(batch)
                     continue
-                result = future.result()
+                results = future.result()
             except InputError:
                 raise
             except (Exception, asyncio.CancelledError) as error:  # whatever a machine of the cluster can do wrong
@@ -200,11 +173,13 @@ def dask(
                 elif isinstance(error, asyncio.TimeoutError | asyncio.CancelledError):
                     reason = "all workers are gone, and no new one came"
                 raise InputError(
-                    f"the cluster could not compute {unit}: {reason}; what was "
+                    f"the cluster could not compute {batch}: {reason}; what was "
                     f"finished is stored: look at the {where} logs and type the same command to go on"
                 ) from None
+            for alone in _failed(batch, results):
+                submit(alone)
             top_up()
-            yield result
+            yield from results
 
 
 def _finished(running: Any, client: Any, moved: set[str]) -> Iterator[Any]:

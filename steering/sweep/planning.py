@@ -33,10 +33,11 @@ from steering.records.sites import SiteFacts, site_facts
 from steering.statistics import boundary
 from steering.statistics.sequential import MOST, LookPlan
 from steering.sweep.artifacts import DATABASE
-from steering.sweep.executors import Checkpoint, Cluster, dask, local
+from steering.sweep.executors import Cluster, dask, local
 from steering.sweep.run import Executor
 from steering.sweep.spec import MOST_RESULTS, SPEC, SweepSpec
 from steering.sweep.store import Store
+from steering.sweep.units import Checkpoint
 
 DEFAULT_LEVELS = 32
 MOST_RECORDINGS = 1_000_000  # files in one folder

@@ -27,13 +27,12 @@ from steering.records.sweep import SweepSummary
 from steering.statistics.boundary import ThresholdPair
 from steering.statistics.sequential import LookPlan, SequentialStop
 from steering.sweep.artifacts import INDEX, read_index
-from steering.sweep.executors import Checkpoint
 from steering.sweep.planning import SweepOptions, executor, plan_sweep, read_checkpoint
 from steering.sweep.provenance import used_versions
 from steering.sweep.run import run_sweep
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store, run_directory
-from steering.sweep.units import Result
+from steering.sweep.units import Checkpoint, Result
 from steering.workflows.finished import Run, load_run
 from steering.workflows.kept_vectors import keep_given, keep_vectors
 from steering.workflows.live_chart import LiveChart

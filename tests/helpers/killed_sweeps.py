@@ -20,11 +20,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from steering.sweep.executors import Checkpoint, compute
 from steering.sweep.planning import SweepOptions
 from steering.sweep.run import Executor
 from steering.sweep.spec import SweepSpec
-from steering.sweep.units import Result, Unit
+from steering.sweep.units import Batch, Checkpoint, Result, Unit, compute
 from steering.workflows import sweep_runs
 
 RESULTS = 2 + 2  # of a level: the references, and two conditions at one site
@@ -97,7 +96,7 @@ def sweep(out: Path, memory: Path, fatal: int | None, *, outputs: bool) -> list[
         def execute(units: Sequence[Unit]) -> Iterator[Result]:
             for unit in units:
                 if unit not in known:
-                    known[unit] = compute(checkpoint, unit, spec)
+                    (known[unit],) = compute(checkpoint, Batch([unit]), spec)
                 yield known[unit]
 
         return execute

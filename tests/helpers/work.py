@@ -9,9 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from steering.sweep import executors
-from steering.sweep.executors import Checkpoint
 from steering.sweep.spec import SweepSpec
-from steering.sweep.units import Result, Unit
+from steering.sweep.units import Batch, Checkpoint, Result
 
 Job = Callable[[], object]
 BEGIN = executors._begin  # before a test puts something else in its place
@@ -55,15 +54,15 @@ def too_much() -> None:
 
 def begin_deadly(
     path: Path, level: int, times: int, checkpoint: Checkpoint, spec: SweepSpec, file: str
-) -> Callable[[Unit], Result]:
-    """Return the work of a sweep in which units of ``level`` end their process, ``times`` in all, noted in ``path``."""
+) -> Callable[[Batch], list[Result]]:
+    """Return the work of a sweep in which batches with ``level`` end their process, ``times`` in all: see ``path``."""
     plain = BEGIN(checkpoint, spec, file)
 
-    def deadly(unit: Unit) -> Result:
+    def deadly(batch: Batch) -> list[Result]:
         died = len(path.read_text()) if path.exists() else 0
-        if unit.level == level and died < times:
+        if level in [unit.level for unit in batch] and died < times:
             path.write_text("x" * (died + 1))
             die()
-        return plain(unit)
+        return plain(batch)
 
     return deadly

@@ -40,7 +40,7 @@ from steering.sweep.executors import Cluster
 from steering.sweep.planning import SweepOptions, device_of_units
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store
-from steering.sweep.units import run_unit, split
+from steering.sweep.units import batched, run_batch, run_unit, split
 from tests.helpers.command import mazesteer
 from tests.helpers.second_device import Misplaced, SecondTensor, second_device
 from tests.helpers.workbench import STACK, state_of
@@ -168,11 +168,32 @@ def test_numbers_are_those_of_the_processor(
     measure: Callable[[MazePolicy], Any], elsewhere: tuple[MazePolicy, float], random_policy: MazePolicy
 ) -> None:
     policy, tolerance = elsewhere
-    there, here = (list(numbers(measure(each))) for each in (policy, random_policy))
+    check_same(measure(policy), measure(random_policy), tolerance)
+
+
+def check_same(found: Any, expected: Any, tolerance: float) -> None:
+    """Numbers within the tolerance, relative and absolute, and words the same."""
+    there, here = (list(numbers(part)) for part in (found, expected))
     assert len(there) == len(here) >= 5
     assert [each for each in there if isinstance(each, str)] == [each for each in here if isinstance(each, str)]
     pairs = np.array([pair for pair in zip(there, here, strict=True) if not isinstance(pair[0], str)])
     np.testing.assert_allclose(*pairs.T, rtol=tolerance, atol=tolerance, equal_nan=True)
+
+
+def test_levels_in_one_batch_have_the_numbers_that_each_has_alone(
+    elsewhere: tuple[MazePolicy, float], random_policy: MazePolicy
+) -> None:
+    """Under every condition; a batch rounds otherwise than a level alone, so this is no matter of bits."""
+    policy, _ = elsewhere
+    every = tuple(name for name in CONDITIONS if name != EDIT)
+    spec = SweepSpec("random", "0" * 64, (LEVEL, 208), SITES[1:], conditions=every, horizon=32, episodes=0)
+    units = [unit for level in spec.levels for unit in split(level, spec.keys(level))]
+    batches = batched(units, spec.levels, len(spec.levels))
+    assert len(batches) == len(units) // 2
+    there = {result.unit: result for batch in batches for result in run_batch(policy, batch, spec)}
+    for unit in units:
+        found, alone = ((result.rows, result.sums) for result in (there[unit], run_unit(random_policy, unit, spec)))
+        check_same(found, alone, 1e-4)
 
 
 def test_a_tensor_left_behind_is_found(elsewhere: tuple[MazePolicy, float]) -> None:

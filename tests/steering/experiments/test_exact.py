@@ -12,10 +12,11 @@ from agents.networks.impala import ImpalaPolicyNet
 from agents.networks.policy import MazePolicy, move_probabilities
 from envs import chain
 from envs.maze import Maze, State
-from steering.experiments.exact import LevelEvaluator, evaluate
+from steering.experiments.exact import LevelEvaluator, evaluate, fields_together
 from steering.experiments.outcome import Outcome
+from steering.interventions.edit_kinds import Ablate, AtMouse
 from steering.interventions.edits import Intervention, add, subtract
-from steering.interventions.sites import enumerate_sites
+from steering.interventions.sites import enumerate_sites, find_site
 from steering.interventions.vectors import cheese_vector, cheese_vectors
 
 TRUNK = tuple(site.name for site in enumerate_sites(ImpalaPolicyNet(1)) if site.trunk)
@@ -165,3 +166,29 @@ def test_outcome_is_plain_numbers(levels: list[LevelEvaluator]) -> None:
     values = levels[1].clean_outcome().to_json()
     assert set(values) == set(Outcome.__dataclass_fields__)
     assert all(value is None or isinstance(value, float) for value in values.values())
+
+
+@pytest.mark.parametrize("hooks_only", [False, True])
+def test_levels_in_shared_passes_have_the_policies_that_they_have_alone(
+    policy: MazePolicy, hooks_only: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 62 and 14 states in passes of 50: the second holds states of both levels, each with an edit of its own."""
+    monkeypatch.setattr("steering.experiments.exact.CHUNK", 50)
+    mazes = [Maze.from_level(26), Maze.from_ascii("C..\n.##\nM..")]
+    edits = [
+        [subtract(cheese_vector(policy, maze, name), size) for name, size in (("input", 1.0), (TRUNK[-3], 1.5))]
+        + [Intervention((AtMouse.of(Ablate(TRUNK[5]), find_site(policy.net, TRUNK[5]), maze),))]
+        for maze in mazes
+    ]
+    one = LevelEvaluator(policy, mazes[0], hooks_only=hooks_only)
+    shared = [one, one.world(mazes[1])]
+    found = fields_together(shared, edits)
+    for level, maze, own, fields in zip(shared, mazes, edits, found, strict=True):
+        alone = LevelEvaluator(policy, maze, hooks_only=hooks_only)
+        for field, expected in zip([*fields, level.clean], [*alone.fields(own), alone.clean], strict=True):
+            assert len(field.probabilities) == len(maze.states)
+            np.testing.assert_allclose(field.probabilities, expected.probabilities, atol=1e-5)
+            np.testing.assert_allclose(field.values, expected.values, atol=1e-4)
+        for field in fields[1:]:
+            assert chain.total_variation(field.probabilities, level.clean.probabilities).max() > 0.01
+    assert fields_together(shared, [[], []]) == [[], []]

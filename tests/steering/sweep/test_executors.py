@@ -24,9 +24,10 @@ from agents.checkpoints.cards import checkpoint_file
 from agents.checkpoints.zoo import load_policy, policy_from_bytes
 from agents.networks.policy import MazePolicy
 from envs.errors import InputError
-from steering.sweep.executors import Checkpoint, Cluster, compute, dask, local
+from envs.maze import Maze
+from steering.sweep.executors import Cluster, dask, local
 from steering.sweep.spec import SweepSpec
-from steering.sweep.units import Result, Unit, split
+from steering.sweep.units import Batch, Checkpoint, Result, Unit, batched, compute, split
 from tests.helpers.command import mazesteer, started
 from tests.helpers.work import begin_deadly
 from tests.helpers.worked_diff import copy_with
@@ -140,7 +141,7 @@ def test_two_processes_give_the_results_of_one_and_of_none(
     assert set(expected) == set(units)
     assert {result.unit: result for result in local(checkpoint, units, spec, workers=2)} == expected
     threads = torch.get_num_threads()
-    assert compute(checkpoint, units[0], spec) == expected[units[0]]
+    assert compute(checkpoint, Batch([units[0]]), spec) == [expected[units[0]]]
     torch.set_num_threads(threads)
 
 
@@ -175,6 +176,51 @@ def test_a_unit_at_which_three_processes_die_ends_the_sweep_and_is_named(
         "3 worker processes died one after the other at level 54 (clean, no_cheese, subtract at 2 sites) (the last: "
         "killed, as the system does when memory is short); what was finished is stored: free memory, or"
     )
+
+
+@pytest.fixture
+def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Units of all three levels travel and are computed in one batch."""
+
+    def together(checkpoint: Checkpoint, units: list[Unit], spec: SweepSpec) -> list[Batch]:
+        return batched(units, spec.levels, len(LEVELS))
+
+    monkeypatch.setattr("steering.sweep.executors._batches", together)
+
+
+def test_a_batch_whose_process_dies_is_done_again(
+    as_on_a_gpu: None,
+    tmp_path: Path,
+    checkpoint: Checkpoint,
+    units: list[Unit],
+    spec: SweepSpec,
+    expected: dict[Unit, Result],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("steering.sweep.executors._begin", functools.partial(begin_deadly, tmp_path / "deaths", 54, 1))
+    found = list(local(checkpoint, units, spec, workers=2))
+    assert len(found) == len(units) and {result.unit for result in found} == set(units)
+    for result in found:
+        for row, alone in zip(result.rows, expected[result.unit].rows, strict=True):
+            assert row.key == alone.key and vars(row.outcome) == pytest.approx(
+                vars(alone.outcome), abs=1e-3, nan_ok=True
+            )
+
+
+@pytest.mark.parametrize("execute", [local, functools.partial(dask, cluster=Cluster())], ids=["local", "dask"])
+def test_a_level_that_fails_takes_no_other_of_its_batch_with_it(
+    as_on_a_gpu: None, execute: Callable[..., Iterator[Result]], checkpoint: Checkpoint, policy: MazePolicy
+) -> None:
+    """Its vectors are to be taken on a cell that is a wall in the first level."""
+    first, *others = Maze.from_levels(LEVELS)
+    cell = next(cell for cell in others[0].cells if not first.is_free(cell) and others[1].is_free(cell))
+    said = {"vector": f"{cell[0]},{cell[1]}", "episodes": 0}
+    spec = SweepSpec("region5", policy.sha256, LEVELS, SITES[1:], ("subtract",), **said)  # type: ignore[arg-type]
+    found = []
+    with pytest.raises(InputError, match="is not a free cell of this"):
+        for result in execute(checkpoint, [split(level, spec.keys(level))[0] for level in LEVELS], spec, workers=1):
+            found.append(result.unit.level)
+    assert found == list(LEVELS[1:])
 
 
 def test_a_cluster_that_loses_a_worker_gives_the_same_results(

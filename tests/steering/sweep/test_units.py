@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,8 +30,10 @@ from steering.interventions.vectors import cheese_vector, cheese_vectors, mean_c
 from steering.records.sweep import PooledProfile
 from steering.statistics.bootstrap import blindness_interval, counts, ratio_interval, resamples
 from steering.statistics.seeding import generator
+from steering.sweep.run import remaining, run_sweep
 from steering.sweep.spec import SweepSpec
-from steering.sweep.units import level_rows, run_unit, split
+from steering.sweep.store import Store
+from steering.sweep.units import Batch, Result, Unit, batched, level_rows, run_batch, run_unit, split
 
 SITE = "embedder.block2.res1.resadd"
 LEVEL = 26  # a small maze that qualifies
@@ -297,3 +301,49 @@ def test_vectors_of_no_size_change_nothing(policy: MazePolicy, level: Maze) -> N
         field = evaluator.fields([level_intervention(policy, level, key, spec.source, spec.seed)])[0]
         assert chain.total_variation(field.probabilities, evaluator.clean.probabilities).max() < 1e-6
     assert np.isfinite(evaluator.clean.probabilities).all()
+
+
+def test_batches_hold_every_unit_once_and_what_is_the_same_of_levels_that_stand_together(policy: MazePolicy) -> None:
+    spec = spec_of(policy, levels=(54, 26, 208, 2, 100), conditions=("subtract", "random"))
+    units = [unit for level in spec.levels for unit in split(level, spec.keys(level))]
+    batches = batched(units, spec.levels, 2)
+    assert sorted(map(str, itertools.chain(*batches))) == sorted(map(str, units))
+    assert [[unit.level for unit in batch] for batch in batches] == [[54, 26]] * 2 + [[208, 2]] * 2 + [[100]] * 2
+    for batch in batches:
+        assert len({tuple(key[1:] for key in unit.keys) for unit in batch}) == 1
+    assert str(batches[1]) == f"level 54 (random at {SITE}) and 1 level beside it"
+    assert batched(units, spec.levels, 1) == [Batch([unit]) for unit in units]
+    later = batched(units[3:], spec.levels, 2)  # a sweep that is gone on with: the levels stay together that were
+    assert later == [Batch(batches[1][1:]), *batches[2:]]
+
+
+def test_a_sweep_ended_within_a_batch_goes_on_to_the_numbers_of_units_alone(policy: MazePolicy, tmp_path: Path) -> None:
+    spec = spec_of(policy, levels=(26, 54, 208), conditions=("subtract", "random"), draws=1, episodes=1)
+    seen: list[Result] = []
+
+    def execute(units: Sequence[Unit]) -> Iterator[Result]:
+        for batch in batched(units, spec.levels, 3):
+            yield from run_batch(policy, batch, spec)
+
+    def note(result: Result) -> None:
+        seen.append(result)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+
+    with Store.open(tmp_path) as store:
+        store.add_levels([(level, True, "", {}) for level in spec.levels])
+        with pytest.raises(KeyboardInterrupt):
+            run_sweep(spec, tmp_path, store, execute, seen=note)
+        left = remaining(spec, store, tmp_path / "rollouts")
+        assert len(left) == 4 and run_sweep(spec, tmp_path, store, execute, seen=note) == 4
+        assert remaining(spec, store, tmp_path / "rollouts") == []
+    assert len({result.unit for result in seen}) == len(seen) == 6
+    for result in seen:
+        alone = run_unit(policy, result.unit, spec)
+        told, expected = ([(row.key, row.computed_at, row.source) for row in each.rows] for each in (result, alone))
+        assert told == expected
+        assert [name for name, _ in result.files] == [name for name, _ in alone.files]
+        found, expected = (
+            [vars(each) for each in (*(row.outcome for row in unit.rows), *unit.sums)] for unit in (result, alone)
+        )
+        assert found == [pytest.approx(each, abs=1e-3, nan_ok=True) for each in expected]
