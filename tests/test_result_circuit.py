@@ -118,6 +118,19 @@ def test_the_page_says_of_another_seed_what_was_measured(found: dict[str, Anatom
         assert f"{half} of 32 channels give half and {most} nine tenths" in said or f"{half} and {most}" in said
 
 
+def test_the_page_says_of_the_third_seed_what_was_measured(found: dict[str, AnatomySummary]) -> None:
+    said = " ".join(PAGE[PAGE.index("**In `region5-seed2`**") :].split("**The same channels?**")[0].split())
+    sites = {short_site_name(site.name): site for site in found["region5-seed2"].circuit or ()}
+    half, most = (counted_channels(part.ranked) for part in sites[ONE].needed)
+    assert f"{half} of 16 channels give half and {most} nine tenths" in said
+    for name in (POOL, PUBLISHED):
+        half, most = (counted_channels(part.ranked) for part in sites[name].needed)
+        assert f"{half} and {most}" in said
+    last = sites["block1.res2.resadd"].removed[-1]
+    assert len(last.channels) == 4 and f"leave {ranged(last.left)}" in said
+    assert f"changes by {ranged(last.region)}" in said
+
+
 def test_the_page_says_what_removing_channels_costs(sites: dict[str, CircuitSite]) -> None:
     said = " ".join(PAGE[PAGE.index("### Channels for the cheese") :].split("### ")[1].split())
     few = [sites["block2.conv"].removed[-1], sites[POOL].removed[-1]]
