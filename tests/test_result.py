@@ -29,12 +29,12 @@ from steering.sweep.artifacts import PLANNING, READOUTS, WRITTEN, read_probes
 from steering.sweep.spec import SweepSpec
 from steering.sweep.store import Store
 from steering.workflows.control import control_of_run
-from tests.helpers.result_tables import AGENTS, PAIR, WIDTHS, evidence, pair_tables, tables, width_tables
+from tests.helpers.result_tables import AGENTS, CHEESE, PAIR, WIDTHS, evidence, pair_tables, tables, width_tables
 from tests.helpers.result_tables import SERIES as SNAPSHOTS
 
 ROOT = Path(__file__).resolve().parents[1]
 EVIDENCE = {path.name.removesuffix(".tar.xz"): path for path in (ROOT / "docs" / "evidence").glob("*.tar.xz")}
-PAIRED = {name: EVIDENCE.pop(name) for name in PAIR}  # easy levels
+PAIRED = {name: EVIDENCE.pop(name) for name in (*PAIR, CHEESE[1])}  # easy levels
 SERIES = EVIDENCE.pop("region5-series")  # snapshots of a training: their outcomes alone
 CONTROL = "reflex"
 STRANGER = "e82e620ee1c47d82684bb3bc84e140ffd7bbb4ca8bd5f0cc517370abab9e3f00"  # model_160022528: not shipped

@@ -8,12 +8,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+
+from steering.analysis.compared_runs import ComparedRun
+from steering.analysis.comparison import compare
 from steering.analysis.readings import readings
 from steering.experiments.conditions import MAIN
 from steering.records.planning import GoalBehaviour, Located, PlanningSummary, Share
 from steering.records.readouts import ReadoutSummary, WrittenSummary
 from steering.records.sweep import SweepSummary
 from steering.statistics.formatting import short_site_name
+from steering.statistics.paired import paired_effect, same_resamples
 from steering.sweep.artifacts import PLANNING, READOUTS, WRITTEN, Artifact
 
 T = TypeVar("T")
@@ -27,6 +32,7 @@ SERIES = (0, 131_072, 262_144, 524_288, 1_048_576, 2_097_152, 4_194_304, 12_007_
 NEAR_AGENTS = ("region5", "anywhere", "reflex")  # whose sweeps have distances to the cheese
 PAIR = ("region5-easy", "model_160022528")  # imitation and reward alone, on the same easy levels
 WIDTHS = ("region5-easy", "region5-easy-x0.5")  # the same recipe
+CHEESE = ("region5-easy", "anywhere-easy")  # the same recipe, where the cheese lies in training apart
 NEAR_SITES = ("embedder.block2.res1.resadd", "embedder.block3.conv", "embedder.block3.maxpool")
 
 
@@ -99,6 +105,24 @@ def width_tables(scratch: Path, sweeps: Mapping[str, SweepSummary]) -> dict[str,
         "### Width: blindness and competence": subtraction(sweeps),
         "### Width: detours": in_short(plans),
         "### Width: where a change is known": located_readings(plans),
+    }
+
+
+def control_tables(scratch: Path, sweeps: Mapping[str, SweepSummary], runs: Sequence[ComparedRun]) -> dict[str, Table]:
+    """Return the tables of two agents that differ in where the cheese lay, by the text that they stand behind.
+
+    Args:
+        scratch: folder to unpack into.
+        sweeps: summaries of both runs by agent.
+        runs: the same runs, in the same order.
+    """
+    plans = {name: evidence(PLANNING, name, scratch) for name in sweeps}
+    return {
+        "### Control: left alone": left_alone(runs),
+        "### Control: blindness and competence": subtraction(sweeps),
+        "### Control: difference in blindness": bands(runs),
+        "### Control: by distance to the cheese": nearness(sweeps, NEAR_SITES),
+        "### Control: detours": in_short(plans),
     }
 
 
@@ -246,12 +270,42 @@ def subtraction(sweeps: Mapping[str, SweepSummary]) -> Table:
         name: {site.name: site.conditions[MAIN] for site in found.sites if site.trunk} for name, found in sweeps.items()
     }
     for site in next(iter(by_site.values())):
+        if not all(site in found for found in by_site.values()):
+            continue
         parts = [found[site] for found in by_site.values()]
         cells = [
             f"{number(p.blindness)} ({number(p.blindness_low)} to {number(p.blindness_high)}) / {number(p.competence)}"
             for p in parts
         ]
         rows.append([short_site_name(site), *cells])
+    return rows
+
+
+def left_alone(runs: Sequence[ComparedRun]) -> Table:
+    """Return what two agents do left alone, and the difference of the second over the same mazes."""
+    rows = [["", *(run.name for run in runs), "difference"]]
+    for title, condition, outcome in (
+        ("P(cheese)", "clean", "p_cheese"),
+        ("P(cheese \\| decision square)", "clean", "p_cheese_decision"),
+        ("the same without the cheese", "no_cheese", "p_cheese_decision"),
+        ("P(top-right 5x5 before the cheese)", "clean", "p_region_first"),
+        ("P(top-right 5x5) without the cheese", "no_cheese", "p_region"),
+    ):
+        first, second = (run.table.reference(condition)[outcome] for run in runs)
+        found = paired_effect(second, first, same_resamples(0))
+        means = (number(float(np.nanmean(values))) for values in (first, second))
+        rows.append([title, *means, f"{number(found.mean)} ({number(found.low)} to {number(found.high)})"])
+    return rows
+
+
+def bands(runs: Sequence[ComparedRun]) -> Table:
+    """Return by how much the second of two runs is blinded more, at each distinct site."""
+    rows = [["site", "difference in blindness", "simultaneous 95% band"]]
+    compared = compare(runs)
+    for part, site, origin in zip(compared.differences[0].blindness, compared.sites, compared.classes, strict=True):
+        if site == origin:
+            band = f"{number(part.band_low)} to {number(part.band_high)}"
+            rows.append([short_site_name(site), number(part.difference), band])
     return rows
 
 
