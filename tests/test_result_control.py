@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tarfile
 from pathlib import Path
 
@@ -87,8 +88,15 @@ def test_the_section_has_the_numbers_of_its_tables(tables: dict[str, Table], swe
     assert short["boundary"] == [place(Reach(found.site, found.low, found.high)) for found in boundaries]
     assert short["by blindness alone"] == [place(found.blindness_alone) for found in boundaries]
     followed = {row[0]: row[1:] for row in tables["### Control: detours"]}
+    known = {row[0]: row[1:] for row in tables["### Control: where a change is known"]}
     for goal in ("corner", "cheese"):
         assert short[f"detours to the {goal} followed"] == followed[f"detours to the {goal}"]
+        for title, what in (
+            ("their source carries half", "its source alone carries half"),
+            ("the mouse's place takes over", "the mouse's place carries more than the source"),
+        ):
+            cells = known[f"the effect of a detour to the {goal}: {what}"]
+            assert short[f"{title}, {goal}"] == [re.sub(r"\(\S+ only\)", "(that site only)", cell) for cell in cells]
 
 
 def place(found: Reach) -> str:

@@ -117,12 +117,18 @@ def control_tables(scratch: Path, sweeps: Mapping[str, SweepSummary], runs: Sequ
         runs: the same runs, in the same order.
     """
     plans = {name: evidence(PLANNING, name, scratch) for name in sweeps}
+    wrote = {name: evidence(WRITTEN, name, scratch) for name in sweeps}
     return {
         "### Control: left alone": left_alone(runs),
         "### Control: blindness and competence": subtraction(sweeps),
         "### Control: difference in blindness": bands(runs),
         "### Control: by distance to the cheese": nearness(sweeps, NEAR_SITES),
         "### Control: detours": in_short(plans),
+        "### Control: where a change is known": located_readings(plans),
+        "### Control: handoff": handoffs(plans),
+        "### Control: carried, detours to the corner": carried(plans, "corner"),
+        "### Control: carried, detours to the cheese": carried(plans, "cheese"),
+        "### Control: written moves": written(wrote, "means"),
     }
 
 
