@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,10 +11,12 @@ import torch
 from agents.checkpoints.cards import load_card
 from agents.checkpoints.zoo import load_policy
 from agents.networks.impala import ImpalaPolicyNet
+from steering.figures.anatomy.circuit_figures import counted_channels
 from steering.records.anatomy.shared_channels import ComparedCircuits, SharedChannels
 from steering.statistics.formatting import short_site_name
+from steering.sweep.artifacts import ANATOMY
 from tests.helpers.channel_tables import by_site, compared, means, ranged
-from tests.helpers.result_tables import number
+from tests.helpers.result_tables import evidence, number
 from tests.test_result import PAGE, table
 
 AGENTS = ("region5", "corner", "anywhere", "region5-seed1")
@@ -99,3 +102,18 @@ def test_the_page_says_where_matched_channels_are_shared(found: ComparedCircuits
     assert sum(sure["numbered"]) == 0
     seen = sorted(site.correlation or 0.0 for site in every)
     assert f"a mean correlation of {number(seen[0])} to {number(seen[-1])}" in said
+
+
+def test_the_page_says_how_many_channels_other_mazes_find(found: ComparedCircuits, tmp_path: Path) -> None:
+    said = " ".join(PAGE[PAGE.index("### The same channels in other agents?") :].split("\n### ")[0].split())
+    (few,) = {
+        site.numbered.overlap.sizes[0]
+        for arm in found.arms
+        for site in arm.sites
+        if short_site_name(site.site) == "block2.res1.resadd" and site.numbered.overlap is not None
+    }
+    every = evidence(ANATOMY, "region5-circuit", tmp_path)
+    (many,) = (site for site in every.circuit or () if short_site_name(site.name) == "block2.res1.resadd")
+    assert len(every.settings.levels) == 100
+    assert f"`region5` needs {few} of {many.channels} channels for half" in said
+    assert f"{counted_channels(many.half.ranked)} on all 100" in said

@@ -116,6 +116,9 @@ def test_the_page_says_of_another_seed_what_was_measured(found: dict[str, Anatom
     for name in (POOL, PUBLISHED):
         half, most = (counted_channels(part.ranked) for part in sites[name].needed)
         assert f"{half} of 32 channels give half and {most} nine tenths" in said or f"{half} and {most}" in said
+    first = {short_site_name(site.name): site for site in found["region5"].circuit or ()}[POOL]
+    for part, ours in zip(sites[POOL].needed, first.needed, strict=True):  # fewer, and the intervals overlap
+        assert part.ranked.value < ours.ranked.value and ours.ranked.low <= part.ranked.high
 
 
 def test_the_page_says_of_the_third_seed_what_was_measured(found: dict[str, AnatomySummary]) -> None:

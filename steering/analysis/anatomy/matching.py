@@ -26,7 +26,7 @@ def correlations(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 def _standard(values: np.ndarray) -> np.ndarray:
     """Return rows less their mean, of length 1; a row that does not vary is 0."""
-    rest = values - values.mean(axis=1, keepdims=True)
+    rest = values - values.mean(axis=1, keepdims=True) if values.size else values
     rest[~varying(values)] = 0.0
     length = np.linalg.norm(rest, axis=1, keepdims=True)
     return np.asarray(np.divide(rest, length, out=np.zeros_like(rest), where=length > 0))

@@ -18,8 +18,8 @@ def ranged(value: Estimate, digits: int = 1) -> str:
 
 
 def number(value: float | None, digits: int = 2) -> str:
-    """Return a number with so many digits; a dash for none."""
-    return "-" if value is None else f"{value:.{digits}f}"
+    """Return a number with so many digits, never minus zero; a dash for none."""
+    return "-" if value is None else f"{round(value, digits) + 0.0:.{digits}f}"
 
 
 def site_cell(name: str, width: int) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import plotly.graph_objects as go
 
+from envs.errors import counted
 from steering.figures.anatomy.lines import two_panels
 from steering.figures.tables import Table
 from steering.marks.colours import ABLE, GREY, TRICK, VECTOR, shades
@@ -198,4 +199,5 @@ def removable(sites: Sequence[CircuitSite]) -> str:
         if part.holds and part.left.value is not None
     ]
     left, count, name = min(held, default=(1.0, 0, ""))
-    return f"{said}." if left >= 1.0 else f"{said}; the most is {1.0 - left:.0%}, with {count} channels at {name}."
+    most = f"; the most is {1.0 - left:.0%}, with {counted(count, 'channel')} at {name}"
+    return f"{said}." if left >= 1.0 else f"{said}{most}."

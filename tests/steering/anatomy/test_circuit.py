@@ -319,6 +319,9 @@ def test_the_sentence_about_channels_that_can_be_removed(site: CircuitSite) -> N
     assert (
         some.startswith("No set found takes half") and f"the most is 30%, with {len(site.removed[1].channels)}" in some
     )
+    single = removing(site, (0.9, 0.0), (0.95, 0.1), (1.0, 0.1))
+    one = replace(single, removed=tuple(replace(part, channels=(3,)) for part in single.removed))
+    assert removable([one]).endswith("; the most is 10%, with 1 channel at 1.")
     none = "No set found takes half of what the cheese changes and keeps P(top-right) within 0.02."
     assert removable([removing(site, (0.9, 0.1), (0.7, 0.1), (0.4, -0.3))]) == none
     assert removable([removing(site, (1.1, 0.0), (1.2, 0.0), (1.4, 0.0))]) == none

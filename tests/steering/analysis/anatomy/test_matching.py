@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 
 import numpy as np
 import pytest
@@ -39,3 +40,11 @@ def test_correlations_are_numpys_and_a_channel_that_does_not_vary_has_none() -> 
     rest = [0, 1, 3, 4, 5]
     assert np.allclose(found[rest], np.corrcoef(one[rest], other)[: len(rest), len(rest) :])
     assert (found[2] == 0).all() and sorted(partners(one, other)) == list(range(CHANNELS))
+
+
+def test_without_a_point_nothing_correlates_and_numpy_does_not_warn() -> None:
+    """As on the checking half of a single level."""
+    none = np.empty((CHANNELS, 0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert (correlations(none, none) == 0).all() and correlations(none, none).shape == (CHANNELS, CHANNELS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from steering.cli.anatomy.columns import site_cell
+from steering.cli.anatomy.columns import number, site_cell
 from steering.figures.anatomy.modules_words import (
     aligned_sentence,
     first_modular,
@@ -123,3 +123,7 @@ def test_whether_communities_tell_channels() -> None:
 def test_names_of_sites_fit_their_column() -> None:
     assert site_cell("embedder.block1.conv", 20) == "block1.conv         "
     assert site_cell("mlp_extractor.policy_net.0", 20) == "…actor.policy_net.0 "
+
+
+def test_a_number_in_a_column_is_never_minus_zero() -> None:
+    assert [number(value, 1) for value in (-0.04, -0.06, 0.0, None)] == ["0.0", "-0.1", "0.0", "-"]
