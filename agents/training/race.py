@@ -41,6 +41,7 @@ MARKS = (0.5, 0.9, 0.99)  # of the probability that the cheese is reached in tim
 SLACK = 2  # moves in time, for each of the shortest path
 RATE = 1e-3  # of Adam
 LOOKS = 1.01  # a look is due at so many times the samples of the last
+MOST = 1_000  # levels of a run, and seeds
 Tell = Callable[[str], None]
 
 
@@ -49,7 +50,7 @@ class RaceSpec:
     """What one run is: mazes, network, seed and length.
 
     Raises:
-        InputError: no level or no samples, or levels that are not for training.
+        InputError: no level or no samples, more than :data:`MOST` levels, or levels that are not for training.
     """
 
     first: Positive = TRAIN_LEVELS[0]
@@ -65,6 +66,8 @@ class RaceSpec:
 
     def __post_init__(self) -> None:
         check_counts(self, "race", "levels", "samples")
+        if self.levels > MOST:
+            raise InputError(f"race: {self.levels:,} levels; give at most {MOST:,}")
         check_levels(self.seeds)
         object.__setattr__(self, "scale", check_scale(self.scale))
 
@@ -308,8 +311,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="file that keeps the runs which have ended; typed again, it goes on")
     given = parser.parse_args()
     try:
-        if given.seeds < 1:
-            raise InputError(f"race: {given.seeds} seeds; give 1 or more")
+        if not 1 <= given.seeds <= MOST:
+            raise InputError(f"race: {given.seeds:,} seeds; give 1 to {MOST:,}")
         specs = [RaceSpec(given.first, given.levels, given.samples, given.scale, seed) for seed in range(given.seeds)]
         for line in race(specs, given.out, lambda line: print(f"{line:<70}", end="\r", file=sys.stderr, flush=True)):
             print(line, flush=True)

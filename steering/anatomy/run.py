@@ -102,7 +102,9 @@ def _plan(
     sites = select_sites(options.sites, policy.net)
     parts = tuple(name for name in PARTS if name in options.parts)
     frames = max(MEASURED[name].frames for name in parts)
-    check_memory(frames * sum(site.size for site in sites) * BYTES_PER_VALUE, "the activations of a level")
+    workers = options.workers or usual_workers(device_of(policy.net).type)
+    level = frames * sum(site.size for site in sites) * BYTES_PER_VALUE
+    check_memory(level * workers, f"the activations of a level in {counted(workers, 'worker')}")
     for name in parts:
         MEASURED[name].check(policy, sites)
     mazes, mode = mazes_beside_sweep(options, policy, progress, default=DEFAULT_LEVELS, left_out=left_out)

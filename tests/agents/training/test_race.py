@@ -103,7 +103,9 @@ def test_a_row_has_the_median_and_the_range() -> None:
     ("words", "says"),
     [
         (["--levels", "0"], "race: levels is 0, must be at least 1"),
-        (["--seeds", "0"], "race: 0 seeds; give 1 or more"),
+        (["--seeds", "0"], "race: 0 seeds; give 1 to 1,000"),
+        (["--seeds", "1000000000"], "race: 1,000,000,000 seeds; give 1 to 1,000"),
+        (["--levels", "100000000"], "race: 100,000,000 levels; give at most 1,000"),
         (["--first", "99999", "--levels", "2"], "levels 99999:100001 reach beyond the training levels"),
         (["--scale", "0.3"], "scale is 0.3, must be a multiple of 0.0625"),
     ],
