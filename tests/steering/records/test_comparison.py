@@ -13,6 +13,14 @@ from envs.errors import InputError
 from envs.stored.json_records import from_json, from_plain, to_json
 from steering.analysis.compared_runs import read_compared_runs
 from steering.analysis.comparison import compare
+from steering.records.anatomy.circuit_site import Overlap
+from steering.records.anatomy.shared_channels import (
+    Common,
+    ComparedCircuit,
+    ComparedCircuits,
+    MeanShared,
+    SharedChannels,
+)
 from steering.records.comparison import Comparison, Development, LossCurve
 from steering.records.planning import Share
 from steering.records.probes import Estimate
@@ -25,6 +33,7 @@ from steering.records.readings import (
     ProbedCurves,
     Reading,
 )
+from steering.records.sites import SiteFacts
 from tests.helpers.runs import SITES, SPEC, make_run
 
 PARTS = [
@@ -47,6 +56,7 @@ PARTS = [
     "no_readings",
     "unfinished",
     "planning",
+    "circuits",
 ]
 
 
@@ -73,7 +83,15 @@ def whole(compared: Comparison) -> Comparison:
     share = Share(0.5, None, 0.75)
     plan = ComparedPlan("cheese", 8, share, share, share, 5, "4", None, 12, None)
     planning = ComparedPlanning(("agent-seed0", "agent-seed1"), ((plan,), ()), "agent-seed1: not measured")
+    none, facts = Estimate(None, None, None), SiteFacts("input", 0, (3, 64, 64), True, None, "input", 1)
+    mean = MeanShared(1, rows[0], none, 0.25, None)
+    site = SharedChannels(
+        "input", 3, Common(Overlap((1, 2), 1, 0.5, 0.25, 0.75), rows[0]), Common(None, none), 1.0, None
+    )
+    arm = ComparedCircuit("agent-seed1", mean, (site,))
+    circuits = ComparedCircuits("agent-seed0", 10, (facts,), 0.5, (arm,), "agent-seed2: not measured")
     parts: dict[str, Any] = {"readings": readings, "planning": planning, "development": development}
+    parts["circuits"] = circuits
     return replace(compared, **parts, versions={"python": "3.11"})
 
 
