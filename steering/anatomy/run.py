@@ -8,14 +8,14 @@ from typing import Any
 
 from agents.checkpoints.zoo import load_stated
 from agents.hardware import check_memory, check_workers, on_device, usual_workers
-from agents.networks.policy import device_of
+from agents.networks.policy import Policy, device_of
 from envs.errors import InputError, check_random_seed, counted, nearest, stopped_with, told_if_stopped
 from envs.files import write_atomic
 from envs.stored.json_records import to_json
 from steering.anatomy.interference import CELLS, STATES
 from steering.anatomy.part import Asked, basis_of, stored_as
 from steering.anatomy.parts import MEASURED
-from steering.anatomy.several import measured, packed
+from steering.anatomy.several import measured
 from steering.experiments.levels import Skip, check_levels_asked
 from steering.interventions.sites import select_sites
 from steering.measuring.beside_sweep import MeasureOptions, mazes_beside_sweep, measurements
@@ -23,6 +23,7 @@ from steering.measuring.rows import keep_rows, stored_rows
 from steering.records.anatomy.summary import PARTS, AnatomySettings, AnatomySummary
 from steering.records.sweep import CheckpointId
 from steering.sweep.artifacts import ANATOMY
+from steering.sweep.planning import packed
 from steering.sweep.store import Store
 from steering.sweep.units import Checkpoint
 
@@ -65,11 +66,12 @@ def run_anatomy(
             or of another agent.
     """
     asked = _plan(options, progress, left_out)
-    settings = asked.settings
+    settings, known = asked.settings, CheckpointId(asked.policy.name, asked.policy.sha256)
     with measurements(options.out, asked.policy, settings.mode) as store:
         rows = {name: _stored(store, asked, name) for name in settings.parts}
-        workers = options.workers or usual_workers(settings.device)
-        work = _Work(store, asked, rows, progress, workers, packed(options, asked.policy) if workers > 1 else None)
+        workers = _workers(options, asked.policy)
+        sent = packed(options.checkpoint, known, options.stated, options.device)[0] if workers > 1 else None
+        work = _Work(store, asked, rows, progress, workers, sent)
 
         def stored() -> str:
             return stopped_with(f"{work.done} of {counted(work.total, 'measurement')}", options.out)
@@ -78,7 +80,7 @@ def run_anatomy(
             work.do()
         result = AnatomySummary(
             format=ANATOMY.format,
-            checkpoint=CheckpointId(asked.policy.name, asked.policy.sha256),
+            checkpoint=known,
             settings=settings,
             **{name: MEASURED[name].summarize(asked, rows[name]) for name in settings.parts},
         )
@@ -102,7 +104,7 @@ def _plan(
     sites = select_sites(options.sites, policy.net)
     parts = tuple(name for name in PARTS if name in options.parts)
     frames = max(MEASURED[name].frames for name in parts)
-    workers = options.workers or usual_workers(device_of(policy.net).type)
+    workers = _workers(options, policy)
     level = frames * sum(site.size for site in sites) * BYTES_PER_VALUE
     check_memory(level * workers, f"the activations of a level in {counted(workers, 'worker')}")
     for name in parts:
@@ -119,6 +121,10 @@ def _plan(
         device=device_of(policy.net).type,
     )
     return Asked(policy, mazes, sites, settings)
+
+
+def _workers(options: AnatomyOptions, policy: Policy) -> int:
+    return options.workers or usual_workers(device_of(policy.net).type)
 
 
 def _stored(store: Store, asked: Asked, name: str) -> list[dict[int, Any]]:

@@ -7,18 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agents.checkpoints.cards import checkpoint_file
-from agents.networks.policy import Policy
 from agents.workers import Workers
-from envs.errors import InputError
 from envs.maze import Maze
-from envs.stored.sources import MOST_WEIGHTS, read_file
 from steering.anatomy.part import Asked, Rows, stored_as
 from steering.anatomy.parts import MEASURED
 from steering.interventions.sites import select_sites
-from steering.measuring.beside_sweep import MeasureOptions
 from steering.records.anatomy.summary import AnatomySettings
-from steering.sweep.executors import results
+from steering.sweep.executors import CODE, check_code, results
 from steering.sweep.units import Checkpoint, policy_of
 
 
@@ -38,15 +33,6 @@ class PassAsked:
     """Number of the pass in it, from 0."""
     before: tuple[Rows, ...]
     """Rows of the passes before."""
-
-
-def packed(options: MeasureOptions, policy: Policy) -> Checkpoint:
-    """Return the checkpoint's bytes for workers; raise :class:`InputError` if its file is no more what was loaded."""
-    file = checkpoint_file(options.checkpoint)
-    found = Checkpoint(read_file(file, MOST_WEIGHTS), file.suffix, policy.name, options.stated, options.device)
-    if found.policy().sha256 != policy.sha256:
-        raise InputError(f"checkpoint {options.checkpoint} changed while it was read; start again")
-    return found
 
 
 def measured(
@@ -79,14 +65,13 @@ def measured(
     name = stored_as(part, MEASURED[part].passes[number])
     items = {f"{name}, {level}": level for level in missing}
     sent = PassAsked(checkpoint, tuple(asked.mazes), asked.settings, part, number, tuple(before))
-    with Workers(functools.partial(_begin, sent, __file__), min(workers, len(missing)), __name__) as pool:
+    with Workers(functools.partial(_begin, sent, CODE), min(workers, len(missing)), __name__) as pool:
         yield from ((items[item], row) for item, row in results(pool, list(items)))
 
 
 def _begin(sent: PassAsked, file: str) -> Callable[[str], Any]:
-    """Return what a worker process does with an item; ``file``: where its parent has this code from."""
-    if file != __file__:
-        raise InputError(f"workers import mazesteer from {__file__}, this process from {file}; set PYTHONPATH")
+    """Return what a worker process does with an item; ``file``: :data:`CODE` of its parent."""
+    check_code(file)
     policy = policy_of(sent.checkpoint)
     sites = select_sites(",".join(sent.settings.sites), policy.net)
     work = MEASURED[sent.part].passes[sent.number].work(Asked(policy, sent.mazes, sites, sent.settings), sent.before)

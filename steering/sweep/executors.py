@@ -32,6 +32,7 @@ from steering.sweep.units import Batch, Checkpoint, Result, Unit, batched, compu
 
 Item = TypeVar("Item")
 T = TypeVar("T")
+CODE = __file__  # where this process has the code from
 RETRIES = 2  # of a unit that fails; one whose worker is lost is taken elsewhere by Dask itself
 CONNECT_SECONDS = 30
 LEVELS_ON_A_GPU = 4  # of a batch: some 1,000 states; a process that dies loses no more
@@ -64,11 +65,17 @@ def local(
     Raises:
         InputError: if processes die again and again at one unit, or as they start.
     """
-    begin = functools.partial(_begin, checkpoint, spec, __file__)
+    begin = functools.partial(_begin, checkpoint, spec, CODE)
     with Workers(begin, workers or usual_workers(checkpoint.device), __name__) as pool:
         for batch, found in results(pool, _batches(checkpoint, units, spec)):
             yield from found
             pool.put(*_failed(batch, found))
+
+
+def check_code(file: str) -> None:
+    """Raise :class:`InputError` in a worker process that has other code than its parent; ``file``: its :data:`CODE`."""
+    if file != CODE:
+        raise InputError(f"workers import mazesteer from {CODE}, this process from {file}; set PYTHONPATH")
 
 
 def results(pool: Workers[Item, T], items: Sequence[Item]) -> Iterator[tuple[Item, T]]:
@@ -90,9 +97,8 @@ def results(pool: Workers[Item, T], items: Sequence[Item]) -> Iterator[tuple[Ite
 
 
 def _begin(checkpoint: Checkpoint, spec: SweepSpec, file: str) -> Callable[[Batch], list[Result]]:
-    """Return what a worker process does with a batch; ``file``: where its parent has this code from."""
-    if file != __file__:
-        raise InputError(f"workers import mazesteer from {__file__}, this process from {file}; set PYTHONPATH")
+    """Return what a worker process does with a batch; ``file``: :data:`CODE` of its parent."""
+    check_code(file)
     return functools.partial(compute, checkpoint, spec=spec)
 
 

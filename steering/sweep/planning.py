@@ -30,6 +30,7 @@ from steering.experiments.levels import (
 from steering.experiments.outcome import HORIZON
 from steering.interventions.sites import enumerate_sites, select_sites
 from steering.records.sites import SiteFacts, site_facts
+from steering.records.sweep import CheckpointId
 from steering.statistics import boundary
 from steering.statistics.sequential import MOST, LookPlan
 from steering.sweep.artifacts import DATABASE
@@ -227,14 +228,30 @@ def mode_in(out: Path, policy: MazePolicy, mode: str | None) -> str:
     return mode_for(mode, policy.name, policy.card)
 
 
+def packed(checkpoint: str, known: CheckpointId, stated: Stated, device: str) -> tuple[Checkpoint, MazePolicy]:
+    """Return a checkpoint's bytes for workers, read once, and the policy that they hold, on the processor.
+
+    Args:
+        checkpoint: shipped name or file.
+        known: its name in messages and results, and the digest of what was loaded before.
+        stated: what its user states of it.
+        device: device of the workers' networks.
+
+    Raises:
+        InputError: if the file is no more what was loaded.
+    """
+    file = checkpoint_file(checkpoint)
+    found = Checkpoint(read_file(file, MOST_WEIGHTS), file.suffix, known.name, stated, device)
+    policy = found.policy()
+    if policy.sha256 != known.sha256:
+        raise InputError(f"checkpoint {checkpoint} changed while the run was planned; start again")
+    return found, policy
+
+
 def read_checkpoint(options: SweepOptions, spec: SweepSpec) -> Checkpoint:
-    """Return the checkpoint's bytes, read once: what happens to the file later is of no matter."""
-    file = checkpoint_file(options.checkpoint)
-    data, device = read_file(file, MOST_WEIGHTS), str(device_of_units(options))
-    checkpoint = Checkpoint(data, file.suffix, spec.checkpoint, options.stated, device)
-    policy = checkpoint.policy()
-    if policy.sha256 != spec.sha256:
-        raise InputError(f"checkpoint {options.checkpoint} changed while the sweep was planned; start again")
+    """Return the checkpoint's bytes with the edits, read once: what happens to the files later is of no matter."""
+    known = CheckpointId(spec.checkpoint, spec.sha256)
+    checkpoint, policy = packed(options.checkpoint, known, options.stated, str(device_of_units(options)))
     edits = read_edits(options.edits, policy, foreign=options.foreign_vectors)
     if tuple(str(edit) for edit in edits) != spec.edits:
         raise InputError("a vector of --edit changed while the sweep was planned; start again")
