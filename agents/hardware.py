@@ -9,6 +9,7 @@ import platform
 from collections.abc import Iterator
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from agents.networks.policy import MazePolicy
 from envs.errors import RANGES, InputError
@@ -95,11 +96,16 @@ def keep_freed_memory() -> None:
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """Use one torch thread, so that sums are in the same order on every machine."""
+    """Use one thread, in torch and in numpy's and scipy's linear algebra.
+
+    So sums are in the same order on every machine, and processes side by side do not wait for each other's threads:
+    OpenBLAS starts one a core in each process, and they spin.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        with threadpool_limits(1, user_api="blas"):
+            yield
     finally:
         torch.set_num_threads(before)
 

@@ -25,9 +25,9 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from types import ModuleType
-from typing import Generic, TypeVar
+from typing import Generic, NoReturn, TypeVar
 
-from agents.hardware import keep_freed_memory
+from agents.hardware import keep_freed_memory, one_thread
 from envs.errors import one_line
 
 Item = TypeVar("Item")
@@ -282,7 +282,10 @@ def signals_held() -> Iterator[None]:
 
 
 def serve(pipe: Connection) -> None:
-    """Do the items that come through ``pipe``, in the parent's environment, until it ends; then end without a word."""
+    """Do the items that come through ``pipe``, in the parent's environment, until it ends; then end without a word.
+
+    A worker has one thread.
+    """
     _follow_parent()
     keep_freed_memory()
     with contextlib.suppress(EOFError, OSError):  # only of the pipe: what an item raises is sent
@@ -290,17 +293,23 @@ def serve(pipe: Connection) -> None:
         begin, environment = pipe.recv()
         os.environ.clear()
         os.environ.update(environment)
-        function: Callable[[object], object] | None = None
-        while True:
-            item = pipe.recv()
-            try:
-                function = function or begin()
-                answer = (True, function(item))
-            except Exception as error:
-                if isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error):
-                    sys.exit(errno.ENOMEM)  # as the system would have ended it, had it promised the memory
-                answer = (False, _portable(error))
-            pipe.send(answer)
+        with one_thread():  # now that the libraries are here which ``begin`` names
+            _do_items(pipe, begin)
+
+
+def _do_items(pipe: Connection, begin: Callable[[], Callable[[object], object]]) -> NoReturn:
+    """Answer each item that comes, or say what its function raised."""
+    function: Callable[[object], object] | None = None
+    while True:
+        item = pipe.recv()
+        try:
+            function = function or begin()
+            answer = (True, function(item))
+        except Exception as error:
+            if isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error):
+                sys.exit(errno.ENOMEM)  # as the system would have ended it, had it promised the memory
+            answer = (False, _portable(error))
+        pipe.send(answer)
 
 
 def _portable(error: Exception) -> tuple[Exception, str]:

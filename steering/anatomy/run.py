@@ -50,7 +50,7 @@ def run_anatomy(
 ) -> AnatomySummary:
     """Measure what is missing, write ``anatomy.json``, and return what it holds.
 
-    Every process has one torch thread, so the numbers are the same on every machine, with one process or many. A level
+    Every process has one thread, so the numbers are the same on every machine, with one process or many. A level
     measured before is not measured again.
 
     Args:

@@ -80,7 +80,7 @@ def mazes_beside_sweep(
 
 @contextlib.contextmanager
 def measurements(out: Path, policy: Policy, mode: str) -> Iterator[Store]:
-    """Hold a run directory alone, on one torch thread, for measurements of an agent.
+    """Hold a run directory alone, on one thread, for measurements of an agent.
 
     Args:
         out: the directory, made if it is not there.

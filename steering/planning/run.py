@@ -80,7 +80,7 @@ def run_planning(
 ) -> PlanningSummary:
     """Measure what is missing, write ``planning.json``, and return what it holds.
 
-    On one torch thread, so that every machine gets the same numbers. A level measured before is not measured again.
+    On one thread, so that every machine gets the same numbers. A level measured before is not measured again.
 
     Args:
         options: what to measure, on which levels, and where to keep it.

@@ -84,7 +84,7 @@ def run_readouts(
 ) -> ReadoutSummary:
     """Learn and ask what is missing, write ``readouts.json``, and return what it holds.
 
-    On one torch thread, so that every machine gets the same numbers. What a readout has told is not asked again.
+    On one thread, so that every machine gets the same numbers. What a readout has told is not asked again.
 
     Args:
         options: what to read, of which levels, and where to keep it.

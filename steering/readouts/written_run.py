@@ -105,7 +105,7 @@ def run_write_moves(
 ) -> WrittenSummary:
     """Measure what is missing, write ``written_moves.json``, and return what it holds.
 
-    On one torch thread, so that every machine gets the same numbers. A level measured before is not measured again;
+    On one thread, so that every machine gets the same numbers. A level measured before is not measured again;
     readouts are learned again if any level is missing.
 
     Args:

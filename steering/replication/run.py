@@ -72,7 +72,7 @@ def replicate(
 ) -> ReplicateSummary:
     """Run findings, keep every row in the database of ``out`` and return what ``out/replicate.json`` then holds.
 
-    On one torch thread, so that every machine gets the same numbers. A maze measured before is not measured again, and
+    On one thread, so that every machine gets the same numbers. A maze measured before is not measured again, and
     a finding is summed up again only if anything it depends on is not as before.
 
     Args:

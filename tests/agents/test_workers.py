@@ -11,9 +11,14 @@ import time
 from collections.abc import Callable, Iterator
 from multiprocessing import forkserver
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import torch
+from threadpoolctl import threadpool_info
 
+from agents.hardware import one_thread
 from agents.workers import WorkerLost, Workers
 from tests.helpers import work
 from tests.helpers.work import Job
@@ -159,3 +164,20 @@ def test_what_work_raises_is_raised_here_with_where_it_was(pool: Workers[Job, ob
     with pytest.raises(ZeroDivisionError) as raised:
         pool.take()
     assert "in _call" in str(raised.value.__cause__)
+
+
+def test_linear_algebra_has_one_thread_in_a_worker_and_in_a_measurement(pool: Workers[Job, object]) -> None:
+    np.linalg.inv(np.eye(2))  # so that its library is here
+    before = threads_of(threadpool_info())
+    assert before
+    with one_thread():
+        assert set(threads_of(threadpool_info())) == {1} and torch.get_num_threads() == 1
+    assert threads_of(threadpool_info()) == before
+    pool.put(threadpool_info)
+    ((_, found),) = pool.take()
+    assert isinstance(found, list) and set(threads_of(found)) == {1}
+
+
+def threads_of(found: list[dict[str, Any]]) -> list[int]:
+    """Threads of each library of linear algebra."""
+    return [each["num_threads"] for each in found if each["user_api"] == "blas"]

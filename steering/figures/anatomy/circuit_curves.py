@@ -9,12 +9,14 @@ import plotly.graph_objects as go
 from steering.figures.anatomy.circuit_figures import blindest, with_half
 from steering.figures.anatomy.lines import two_panels
 from steering.figures.tables import Table
-from steering.marks.colours import ABLE, GREY, MOST_NAMED, TRICK, shades
+from steering.marks.colours import ABLE, GREY, MOST_NAMED, TRICK, faded, shades
 from steering.marks.site_axis import LEGEND, interval_bars
 from steering.records.anatomy.circuit_site import CircuitSite
 from steering.records.anatomy.summary import AnatomySummary
 from steering.records.probes import Estimate
 from steering.statistics.formatting import format_estimate, short_site_name
+
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star")  # of a site, in both panels
 
 
 def curve_sites(found: AnatomySummary) -> list[CircuitSite]:
@@ -30,9 +32,10 @@ def circuit_curves_figure(found: AnatomySummary) -> go.Figure | None:
     if not sites:
         return None
     figure = two_panels("blindness, of channels ranked by effect alone", "competence, of the same channels")
-    for site, upper, lower in zip(sites, shades(TRICK, len(sites)), shades(ABLE, len(sites)), strict=True):
-        _curve(figure, site, [each.ranked for each in site.sets], upper, 1)
-        _curve(figure, site, [each.competence for each in site.sets], lower, 2)
+    colours = shades(TRICK, len(sites)), shades(ABLE, len(sites))
+    for site, symbol, upper, lower in zip(sites, SYMBOLS[: len(sites)], *colours, strict=True):
+        _curve(figure, site, [each.ranked for each in site.sets], upper, symbol, 1)
+        _curve(figure, site, [each.competence for each in site.sets], lower, symbol, 2)
     for panel in (1, 2):
         figure.add_hline(y=1, line={"color": GREY, "width": 1, "dash": "dot"}, row=panel, col=1)
     figure.update_xaxes(title="share of the site's channels", rangemode="tozero", row=2)
@@ -41,19 +44,22 @@ def circuit_curves_figure(found: AnatomySummary) -> go.Figure | None:
     return figure
 
 
-def _curve(figure: go.Figure, site: CircuitSite, values: Sequence[Estimate | None], colour: str, panel: int) -> None:
-    """Draw one site's curve, where it was measured."""
+def _curve(
+    figure: go.Figure, site: CircuitSite, values: Sequence[Estimate | None], colour: str, symbol: str, panel: int
+) -> None:
+    """Draw one site's curve, where it was measured; the legend names it once, for both panels."""
     shown = [(part.size / site.channels, value) for part, value in zip(site.sets, values, strict=True) if value]
     ends = [[value.value for _, value in shown], [value.low for _, value in shown], [value.high for _, value in shown]]
     figure.add_scatter(
         x=[share for share, _ in shown],
         y=ends[0],
-        error_y={**interval_bars(*ends), "thickness": 1},
+        error_y={**interval_bars(*ends), "thickness": 1, "color": faded(colour, 0.4)},
         name=short_site_name(site.name),
-        legendgroup=f"panel {panel}",
+        legendgroup=site.name,
+        showlegend=panel == 1,
         mode="lines+markers",
         line={"color": colour, "width": 2},
-        marker={"size": 6},
+        marker={"size": 8, "symbol": symbol},
         hovertemplate="%{y:.2f}",
         row=panel,
         col=1,

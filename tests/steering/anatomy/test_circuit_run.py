@@ -23,6 +23,7 @@ from steering.interventions.edits import subtract
 from steering.interventions.vectors import SteeringVector, cheese_vector
 from steering.records.anatomy.circuit_site import CircuitSite
 from steering.statistics import bootstrap
+from steering.statistics.formatting import short_site_name
 from steering.sweep.artifacts import ANATOMY
 from tests.helpers.anatomy import read, refused_with
 from tests.helpers.command import mazesteer
@@ -134,6 +135,8 @@ def test_a_report_shows_it_beside_the_sweep(run: Path, sweep: Path, tmp_path: Pa
     upper = [list(line.y) for line in curves.data if line.yaxis == "y"]
     drawn = [site for site in found.circuit if site.half.ranked.value is not None]
     assert upper == [[each.ranked.value for each in site.sets] for site in drawn]
+    named = [line.name for line in curves.data if line.showlegend is not False]
+    assert named == [short_site_name(site.name) for site in drawn]  # once, for both panels
     out = tmp_path / "run"
     shutil.copytree(sweep, out)
     shown = json.loads((run / ANATOMY.file).read_text())
