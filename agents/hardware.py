@@ -60,12 +60,12 @@ def on_device(policy: MazePolicy, name: str) -> MazePolicy:
     return policy.to(device)
 
 
-def check_memory(needed: int, what: str) -> None:
-    """Raise :class:`InputError` if ``what`` needs more bytes than this machine has."""
+def check_memory(needed: int, what: str, remedy: str = "take fewer") -> None:
+    """Raise :class:`InputError` if ``what`` needs more bytes than this machine has; its line ends in ``remedy``."""
     present = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if needed > present:
         need, have = (f"{each / 1e9:,.0f} GB" for each in (needed, present))
-        raise InputError(f"{what} need about {need} of memory, and this machine has {have}; take fewer")
+        raise InputError(f"{what} need about {need} of memory, and this machine has {have}; {remedy}")
 
 
 def bf16_pays(device: str = "cpu") -> bool:

@@ -81,7 +81,7 @@ def fours(parts: dict[str, MeanVectors] | dict[str, InterferenceSite], *names: s
 
 
 def test_the_page_has_the_tables_of_angles_and_analogies(angles: Angles, analogies: Analogies) -> None:
-    assert list(angles) == ["region5"] and list(analogies) == list(AGENTS)
+    assert list(angles) == list(analogies) == list(AGENTS)
     for heading, rows in {**angle_tables(angles), **analogy_tables(analogies)}.items():
         assert table(f"{heading}\n") == rows, heading
 
@@ -114,6 +114,38 @@ def test_the_page_has_the_numbers_of_the_mean_vectors(angles: Angles) -> None:
     assert f"and {number(boundary.raw[0].ratio_effective.value, 1)} times that in the effective dimension" in words
     read = fours(means, PUBLISHED, BOUNDARY)
     assert f"read in {read[0]} of the draws at `block2.res1.resadd`, and in {read[1]} at" in words
+
+
+def test_the_page_says_how_vectors_crowd_in_other_agents(angles: Angles) -> None:
+    words = said("## What the cheese vector is made of")
+    sites = {name: {short_site_name(site.name): site.interference for site in found if site.trunk}
+             for name, found in angles.items()}  # fmt: skip
+    four = [
+        sites[name][BOUNDARY].ratio.value for name in ("region5-seed1", "region5-seed2", "anywhere", "region5-easy")
+    ]
+    assert f"the ratio is {number(min(four), 1)} to {number(max(four), 1)} in the further seeds" in words
+    for name, told in (("corner", "in `corner`"), ("reflex", "in `reflex`")):
+        ratio = sites[name][BOUNDARY].ratio
+        assert f"{spread(ratio, 1)} {told}" in words
+    names = list(sites["region5"])
+    maps = names[names.index(END) : names.index(LAST)]
+    near = [
+        sites[name][at].ratio_effective.value for name in AGENTS if name not in ("region5", "anywhere") for at in maps
+    ]
+    assert f"up to the last map: it is {number(min(near), 1)} to {number(max(near), 1)} from the end" in words
+    last = [number(sites["anywhere"][at].ratio_effective.value, 1) for at in (*maps[-2:], LAST)]
+    assert f"with {last[0]} and {last[1]} at the last two maps and {last[2]} at `relu3`" in words
+
+
+def test_the_page_says_which_agents_lose_the_cell(angles: Angles) -> None:
+    words, means = said("### One vector for a cell"), {name: means_of(found) for name, found in angles.items()}
+    told = {name: found[LAST].recognised for name, found in means.items()}
+    four = [told[name].value for name in ("region5-seed1", "region5-seed2", "anywhere", "corner")]
+    assert f"At `relu3` {number(min(four))} to {number(max(four))} of the cells" in words
+    assert f"{spread(told['region5-easy'])} in `region5-easy`" in words
+    control = means["reflex"]
+    assert f"it is {spread(told['reflex'])} there and {spread(control['relufc'].recognised)} at" in words
+    assert all((told[name].high or 1) < (told["reflex"].low or 0) for name in AGENTS if name != "reflex")
 
 
 def test_the_page_has_the_numbers_of_the_analogies(analogies: Analogies) -> None:

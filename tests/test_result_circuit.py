@@ -129,9 +129,47 @@ def test_the_page_says_of_the_third_seed_what_was_measured(found: dict[str, Anat
     for name in (POOL, PUBLISHED):
         half, most = (counted_channels(part.ranked) for part in sites[name].needed)
         assert f"{half} and {most}" in said
-    last = sites["block1.res2.resadd"].removed[-1]
-    assert len(last.channels) == 4 and f"leave {ranged(last.left)}" in said
+    last = sites[ONE].removed[-1]
+    assert f"channel {last.channels[0]} removed for good leaves {ranged(last.left)}" in said and len(last.channels) == 1
     assert f"changes by {ranged(last.region)}" in said
+
+
+def test_the_page_says_of_other_agents_what_was_measured(found: dict[str, AnatomySummary]) -> None:
+    said = " ".join(
+        PAGE[PAGE.index("**In other agents.** `corner` has no small part") :].split("**The same")[0].split()
+    )
+    sites = {name: {short_site_name(site.name): site for site in each.circuit or ()} for name, each in found.items()}
+
+    def counts(agent: str, name: str) -> tuple[str, str]:
+        half, most = (counted_channels(part.ranked) for part in sites[agent][name].needed)
+        return half, most
+
+    half, most = counts("corner", ONE)
+    assert f"{half} of 16 channels give half and {most} nine tenths" in said
+    assert f"at random need {sites['corner'][ONE].half.random.value:.0f} for half" in said
+    anywhere = sites["anywhere"]
+    for name in ("block2.conv", POOL, PUBLISHED):
+        assert anywhere[name].ranking[0] == 2 and anywhere[name].half.ranked.value == 1
+    half, most = counts("anywhere", PUBLISHED)
+    assert f"still ({half} of 32). For nine tenths it takes {most} there" in said
+    pair, eight = anywhere["block2.conv"].removed[-1], sites["region5-easy"][POOL].removed[-1]
+    assert pair.channels == (2, 22) and f"leaves {ranged(pair.left)} at `block2.conv`" in said
+    assert f"changes by {ranged(pair.region)}" in said
+    assert f"needs {counts('region5-easy', POOL)[0]} for half at `block2.maxpool`" in said
+    assert f"and {counts('region5-easy', PUBLISHED)[0]} at the published site" in said
+    assert len(eight.channels) == 8 and f"leave {ranged(eight.left)} there" in said
+    assert f"changes by {ranged(eight.region)}" in said and eight.holds
+
+
+def test_the_page_says_of_the_control_what_was_measured(found: dict[str, AnatomySummary]) -> None:
+    said = " ".join(PAGE[PAGE.index("**In `reflex`** few channels do to the end") :].split("**The same")[0].split())
+    sites = {short_site_name(site.name): site for site in found["reflex"].circuit or ()}
+    assert f"{counted_channels(sites['block3.maxpool'].half.ranked)} of 32 give half at `block3.maxpool`" in said
+    assert f"{counted_channels(sites['relu3'].half.ranked)} at `relu3`" in said
+    known = with_half(list(sites.values()))
+    assert f"At {sum(site.removed[-1].holds for site in known)} of {len(known)} sites" in said
+    end = sites["block1.res2.resadd"].removed[-1]
+    assert len(end.channels) == 16 and f"changes by {ranged(end.region)}" in said
 
 
 def test_the_page_says_what_removing_channels_costs(sites: dict[str, CircuitSite]) -> None:

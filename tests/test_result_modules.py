@@ -11,12 +11,13 @@ from steering.figures.anatomy.modules_words import first_modular
 from steering.records.anatomy.modules import KINDS, Modules, ModulesSite
 from steering.statistics.formatting import short_site_name
 from steering.sweep.artifacts import ANATOMY
+from tests.helpers.circuit_tables import ranged
 from tests.helpers.module_tables import communities, in_use, over_training, shared, site_of
 from tests.helpers.result_tables import Table, evidence, number
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs" / "result.md").read_text()
-AGENTS = ("region5", "region5-seed1", "region5-seed2", "corner", "region5-easy")
+AGENTS = ("region5", "region5-seed1", "region5-seed2", "anywhere", "corner", "reflex", "region5-easy")
 SERIES = ("region5", "region5-easy")
 
 
@@ -131,14 +132,28 @@ def test_the_page_says_what_other_agents_say(found: dict[str, Modules]) -> None:
     assert f"the ratio is {ratios['corner']} there against {ratios['region5']}." in said
     assert f"The further seeds have {ratios['region5-seed1']} and {ratios['region5-seed2']} " in said
     for name in ("block2.res1.resadd", "block3.conv"):
-        assert f"{number(walls('region5-easy', name))} at `{name}`" in said
+        assert number(walls("region5-easy", name)) in said
     kept, free = (first_modular(found["region5-easy"].network.snapshots, kept=each) for each in (True, False))
     assert f"from {kept:,} samples on, and beyond free shuffles from {free:,} on" in said
-    for part in found.values():
-        assert part.network.modularity.kept.exceeded and part.network.modularity.shuffled.exceeded
+    assert all(part.network.modularity.kept.exceeded for part in found.values())
+    within = {
+        name: part.network.modularity for name, part in found.items() if not part.network.modularity.shuffled.exceeded
+    }
+    assert list(within) == ["anywhere"]
+    alone = within["anywhere"]
+    assert f"all but `anywhere` ({number(alone.value, 3)} against {number(alone.shuffled.mean, 3)})" in said
+    control = [
+        site_of(found["reflex"], name).overlaps[0].above_chance for name in ("block2.res1.resadd", "block3.conv")
+    ]
+    assert f"plans nothing, it is {ranged(control[0])} and {ranged(control[1])}. That is less" in said
+    for name, part in found.items():
+        for site, least in zip(("block2.res1.resadd", "block3.conv"), control, strict=True):
+            assert name == "reflex" or (site_of(part, site).overlaps[0].above_chance.low or 0) > (least.high or 1)
+    late = [number(walls("anywhere", name)) for name in ("block2.res1.resadd", "block3.conv")]
+    assert f"in `anywhere` it is {late[0]} at `block2.res1.resadd` and {late[1]} at `block3.conv`" in said
     told = {name: [each.p <= 0.05 for each in part.network.separations] for name, part in found.items()}
     assert all(mouse for _, _, mouse in told.values())
-    assert {name for name, (cheese, _, _) in told.items() if not cheese} == {"region5-seed1", "region5-easy"}
-    assert {name for name, (_, walls, _) in told.items() if not walls} == {"region5-seed1", "region5-easy"}
-    values = [number(found[name].network.separations[0].p, 3) for name in ("region5-seed1", "region5-easy")]
-    assert f"(p {values[0]} and {values[1]}) nor of walls" in said
+    assert {name for name, (cheese, _, _) in told.items() if not cheese} == {"region5-seed1", "reflex", "region5-easy"}
+    assert {name for name, (_, walls, _) in told.items() if not walls} == {"region5-seed1", "reflex", "region5-easy"}
+    values = [number(found[name].network.separations[0].p, 3) for name in ("region5-seed1", "reflex", "region5-easy")]
+    assert f"(p {values[0]}, {values[1]} and {values[2]}) nor of walls" in said

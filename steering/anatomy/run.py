@@ -9,7 +9,7 @@ from typing import Any
 from agents.checkpoints.zoo import load_stated
 from agents.hardware import check_memory, check_workers, on_device, usual_workers
 from agents.networks.policy import Policy, device_of
-from envs.errors import InputError, check_random_seed, counted, nearest, stopped_with, told_if_stopped
+from envs.errors import InputError, check_random_seed, counted, nearest, one_line, stopped_with, told_if_stopped
 from envs.files import write_atomic
 from envs.stored.json_records import to_json
 from steering.anatomy.interference import CELLS, STATES
@@ -19,7 +19,7 @@ from steering.anatomy.several import measured
 from steering.experiments.levels import Skip, check_levels_asked
 from steering.interventions.sites import select_sites
 from steering.measuring.beside_sweep import MeasureOptions, mazes_beside_sweep, measurements
-from steering.measuring.rows import keep_rows, stored_rows
+from steering.measuring.rows import ANOTHER, keep_rows, stored_rows
 from steering.records.anatomy.summary import PARTS, AnatomySettings, AnatomySummary
 from steering.records.sweep import CheckpointId
 from steering.sweep.artifacts import ANATOMY
@@ -78,12 +78,8 @@ def run_anatomy(
 
         with told_if_stopped(stored):
             work.do()
-        result = AnatomySummary(
-            format=ANATOMY.format,
-            checkpoint=known,
-            settings=settings,
-            **{name: MEASURED[name].summarize(asked, rows[name]) for name in settings.parts},
-        )
+        found = {name: _summary(work, name) for name in settings.parts}
+        result = AnatomySummary(format=ANATOMY.format, checkpoint=known, settings=settings, **found)
         write_atomic(options.out / ANATOMY.file, to_json(result, indent=1))
     return result
 
@@ -103,13 +99,13 @@ def _plan(
     policy = on_device(load_stated(options.checkpoint, options.stated), options.device)
     sites = select_sites(options.sites, policy.net)
     parts = tuple(name for name in PARTS if name in options.parts)
-    frames = max(MEASURED[name].frames for name in parts)
-    workers = _workers(options, policy)
-    level = frames * sum(site.size for site in sites) * BYTES_PER_VALUE
-    check_memory(level * workers, f"the activations of a level in {counted(workers, 'worker')}")
     for name in parts:
         MEASURED[name].check(policy, sites)
     mazes, mode = mazes_beside_sweep(options, policy, progress, default=DEFAULT_LEVELS, left_out=left_out)
+    workers = min(_workers(options, policy), len(mazes))
+    level = max(MEASURED[name].frames for name in parts) * sum(site.size for site in sites) * BYTES_PER_VALUE
+    what = f"the activations of a level in {counted(workers, 'worker')}"
+    check_memory(level * workers, what, "give fewer --workers or --sites")
     settings = AnatomySettings(
         parts=parts,
         sites=tuple(site.name for site in sites),
@@ -135,9 +131,22 @@ def _stored(store: Store, asked: Asked, name: str) -> list[dict[int, Any]]:
     ]
 
 
+def _summary(work: _Work, name: str) -> Any:
+    """Return the record of a part; rows that were stored before and do not fit together are one line."""
+    try:
+        return MEASURED[name].summarize(work.asked, work.rows[name])
+    except InputError:
+        raise
+    except (LookupError, ValueError) as error:
+        if not work.kept:
+            raise
+        where = f"{work.store.path}, planning, anatomy {name}"
+        raise InputError(f"{where}: rows that do not fit together ({one_line(error)}); {ANOTHER}") from error
+
+
 @dataclass
 class _Work:
-    """What is to be measured, pass by pass; ``done`` and ``total`` count the rows of all passes, old and new."""
+    """What is to be measured, pass by pass. ``done`` and ``total`` count rows of all passes, ``kept`` those before."""
 
     store: Store
     asked: Asked
@@ -145,6 +154,7 @@ class _Work:
     progress: Callable[[int, int], None]
     workers: int
     checkpoint: Checkpoint | None
+    kept: int = 0
     done: int = 0
     total: int = 0
 
@@ -154,7 +164,7 @@ class _Work:
         wanted = {(name, k): set(step.work(self.asked, ())) for name, k, step in steps}
         self.total = sum(map(len, wanted.values()))
         missing = sum(len(levels - self.rows[name][k].keys()) for (name, k), levels in wanted.items())
-        self.done = self.total - missing
+        self.kept = self.done = self.total - missing
         self.progress(0, missing)
         for name, k, step in steps:
             found = self.rows[name][k]

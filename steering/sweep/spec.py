@@ -186,6 +186,9 @@ class SweepSpec:
             InputError: if there is none, or it is not one of this version.
         """
         path, remedy = Path(directory) / SPEC, "give a run directory of this version"
+        if path.parent.is_dir() and not os.path.lexists(path):
+            raise InputError(f"{path}: no such file, so no sweep was run there; type mazesteer layer-sweep with --out "
+                             f"{directory}, or give a run directory")  # fmt: skip
         data = read_json(path, remedy)
         if not isinstance(data, dict) or data.pop("format", None) != RUN_FORMAT:
             raise InputError(f"{path}: not a mazesteer run; {remedy}")

@@ -20,7 +20,7 @@ P = TypeVar("P")
 S = TypeVar("S", bound=SiteFacts)
 AGENTS = ("region5", "region5-seed1", "region5-seed2", "anywhere", "corner", "reflex", "region5-easy")
 """The agents asked, in the order of the columns."""
-FILES = {"{}": 100, "{}-trunk": 40}
+FILES = {"{}": 100, "{}-trunk": 40, "{}-circuit": 100}
 """Names of an agent's evidence, of all sites and of the trunk's alone, with the number of levels in it."""
 WHAT = {"depth": "depth, at equal effective dimension"}  # the others are at equal depth
 
@@ -79,9 +79,9 @@ def trends(found: Mapping[str, AnalogySummary]) -> Table:
     return rows
 
 
-def spread(found: Estimate) -> str:
+def spread(found: Estimate, digits: int = 2) -> str:
     """Return a number and its interval in brackets, as the page says them."""
-    return f"{number(found.value)} ({number(found.low)} to {number(found.high)})"
+    return f"{number(found.value, digits)} ({number(found.low, digits)} to {number(found.high, digits)})"
 
 
 def _angle(site: InterferenceSite) -> str:

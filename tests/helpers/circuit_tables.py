@@ -13,7 +13,9 @@ from steering.statistics.formatting import short_site_name
 from steering.sweep.artifacts import ANATOMY
 from tests.helpers.result_tables import Table, evidence, number
 
-LEVELS = {"region5": 100, "region5-seed1": 48, "region5-seed2": 48}
+LEVELS = dict.fromkeys(
+    ("region5", "region5-seed1", "region5-seed2", "anywhere", "corner", "reflex", "region5-easy"), 100
+)
 """Number of levels in the evidence of each agent asked, in the order of the columns."""
 COUNTS = (1, 2, 4, 8, 16)
 """Numbers of channels in the table of competence, beside all."""

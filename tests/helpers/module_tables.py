@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from steering.records.anatomy.modules import Modularity, Modules, ModulesSite, Null
 from steering.statistics.formatting import short_site_name
+from tests.helpers.circuit_tables import ranged
 from tests.helpers.result_tables import Table, number
 
 SHARED_AT = (
@@ -58,7 +59,7 @@ def shared(found: Mapping[str, Modules], kinds: tuple[str, str], sites: Sequence
         for part in found.values():
             pair = next(each for each in site_of(part, name).overlaps if (each.one, each.other) == kinds)
             value = pair.above_chance
-            cells.append(f"{number(value.value)} ({number(value.low)} to {number(value.high)}), {number(pair.p, 3)}")
+            cells.append(f"{ranged(value)}, {number(pair.p, 3)}")
         rows.append([name, *cells])
     return rows
 

@@ -138,11 +138,11 @@ def network_row(policy: Policy, seed: int) -> NetworkRow:
 
 
 def snapshots_row(policy: Policy, seed: int) -> SnapshotsRow:
-    """Return the modularity of the shipped snapshots of the training of a shipped agent that has some."""
-    shipped = policy.name in zoo_names() and load_card(policy.name)["sha256"] == policy.sha256
+    """Return the modularity of the shipped snapshots of a shipped agent, whatever its file is called."""
+    name = next((each for each in zoo_names() if load_card(each)["sha256"] == policy.sha256), None)
     found = []
-    for samples in sorted(zoo_snapshots(policy.name)) if shipped else ():
-        net = load_policy(f"{policy.name}@{samples}").net
+    for samples in sorted(zoo_snapshots(name)) if name else ():
+        net = load_policy(f"{name}@{samples}").net
         found.append(Snapshot(samples, measured(channel_graph(net), seed, str(samples))[1]))
     return SnapshotsRow(tuple(found))
 

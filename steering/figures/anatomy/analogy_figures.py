@@ -214,7 +214,8 @@ def analogy_caption(found: AnatomySummary) -> dict[str, object]:
     """Return the sentences in the caption: where analogies hold, what they fail with, what the policy makes of them."""
     distinct = [site for site in analogy_sites(found) if site.equivalence_class == site.name]
     if not distinct or found.analogy is None:
-        return {"analogies": "No two mazes have a free cell in common."}
+        shared = "No two mazes have a free cell in common."
+        return {"analogies": shared if len(found.settings.levels) > 1 else "Analogies take two mazes or more."}
     said, last = where_it_holds(distinct)
     sentences = (said, depth_or_dimension(found.analogy.trends), what_the_policy_makes(last))
     return {"analogies": " ".join(filter(None, sentences))}

@@ -151,7 +151,7 @@ def blindest(known: Sequence[CircuitSite]) -> CircuitSite:
 def carried(sites: Sequence[CircuitSite]) -> str:
     """Return how few channels give half of the blindness, at the deepest site where all give nearly all of it."""
     if not sites:
-        return "No site of the trunk was asked for."
+        return "No site of the trunk with few enough channels was asked for."
     if all(site.full.value is None for site in sites):
         return "Sets of channels are found in some mazes and measured in others: it takes two or more."
     known = with_half(sites)
@@ -177,8 +177,8 @@ def removable(sites: Sequence[CircuitSite]) -> str:
 
     Of sets that take at least half on the mazes on which they are checked, too.
     """
-    if not sites:
-        return ""
+    if all(site.full.value is None for site in sites):
+        return ""  # nothing was checked
     inner = [site for site in sites if not site.affine and site.removed[-1].region.value is not None]
     if not inner:
         return "No channel was removed."

@@ -275,7 +275,7 @@ def told(site: CircuitSite, ranked: float | None, high: float | None, random: fl
 
 def test_the_sentence_about_the_part_that_carries_the_cheese(site: CircuitSite) -> None:
     none = "Subtraction blinds at no site behind the picture"
-    assert carried([]) == "No site of the trunk was asked for."
+    assert carried([]) == "No site of the trunk with few enough channels was asked for."
     unknown = replace(site, full=Estimate(None, None, None))
     assert carried([unknown]).startswith("Sets of channels are found in some mazes and measured in others")
     assert carried([replace(site, affine=True)]).startswith(none)
@@ -309,6 +309,7 @@ def removing(site: CircuitSite, *ends: tuple[float | None, float | None]) -> Cir
 
 def test_the_sentence_about_channels_that_can_be_removed(site: CircuitSite) -> None:
     assert removable([]) == "" and removable([replace(site, affine=True)]) == "No channel was removed."
+    assert removable([replace(site, full=Estimate(None, None, None))]) == ""  # one maze: none to check on
     count = len(site.removed[-1].channels)
     fit = removable([removing(site, (0.9, 0.0), (0.7, 0.0), (0.4, -0.01))])
     assert fit == (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import sqlite3
@@ -24,6 +25,7 @@ from steering.interventions.sites import find_site
 from steering.interventions.vectors import cheese_vector
 from steering.statistics.formatting import format_estimate
 from steering.sweep.artifacts import ANATOMY
+from steering.sweep.spec import SweepSpec
 from tests.helpers.anatomy import read, refused_with
 from tests.helpers.command import mazesteer
 from tests.helpers.faults import MISSING
@@ -121,6 +123,50 @@ def test_bad_input_is_one_line_and_leaves_nothing(options: dict[str, Any], says:
     assert not list(tmp_path.iterdir())
 
 
+DAMAGED = {
+    "interference": {"sites": {}},
+    "analogy": lambda row: {"sites": {name: {**site, "ranks": []} for name, site in row["sites"].items()}},
+}
+
+
+@pytest.mark.parametrize("part", DAMAGED)
+def test_stored_rows_that_do_not_fit_are_one_line_and_stay(run: Path, part: str, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    shutil.copytree(run, again)
+    with sqlite3.connect(again / "results.sqlite") as db:
+        where = "FROM planning WHERE part = ? AND level = (SELECT min(level) FROM planning WHERE part = ?)"
+        (text,) = db.execute(f"SELECT measured {where}", (f"anatomy {part}",) * 2).fetchone()
+        damage = DAMAGED[part]
+        row = json.dumps(damage(json.loads(text)) if callable(damage) else damage)
+        db.execute("UPDATE planning SET measured = ? WHERE part = ? AND measured = ?", (row, f"anatomy {part}", text))
+    with pytest.raises(
+        InputError, match=rf"^\S+results.sqlite, planning, anatomy {part}: rows that do not fit .*--out$"
+    ):
+        run_anatomy(AnatomyOptions("region5", again, LEVELS, sites=SITES, parts=PARTS))
+    with sqlite3.connect(again / "results.sqlite") as db:
+        assert db.execute("SELECT count(*) FROM planning WHERE measured = ?", (row,)).fetchone() == (1,)
+
+
+def test_a_directory_without_a_sweep_says_so_where_one_is_needed(run: Path) -> None:
+    with pytest.raises(InputError, match=r"spec.json: no such file, so no sweep was run there; type mazesteer layer-s"):
+        SweepSpec.load(run)
+
+
+def test_only_processes_that_have_work_count_for_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A level in one process fits; as many levels as processes do not."""
+    asked: list[int] = []
+
+    def noted(needed: int, what: str, remedy: str) -> None:
+        asked.append(needed)
+        raise InputError(f"{what}; {remedy}")
+
+    monkeypatch.setattr("steering.anatomy.run.check_memory", noted)
+    for levels, said in (("2", "1 worker"), ("2,5", "2 workers")):
+        with pytest.raises(InputError, match=rf"in {said}; give fewer --workers or --sites"):
+            run_anatomy(AnatomyOptions("region5", tmp_path / "new", levels, workers=64, sites=SITES, parts=PARTS))
+    assert asked[1] == 2 * asked[0] and not list(tmp_path.iterdir())
+
+
 def test_a_directory_of_another_agent_or_mode_is_refused(run: Path) -> None:
     before = (run / ANATOMY.file).read_bytes()
     for words in (["corner"], ["region5", "--mode", "easy"]):
@@ -157,7 +203,7 @@ def test_analogies_are_summed_over_mazes(run: Path) -> None:
 def test_one_level_alone_has_no_analogies_and_no_means(tmp_path: Path) -> None:
     words = ("anatomy", "region5", "--levels", "2", "--sites", "relufc", "--parts", ",".join(PARTS))
     done = mazesteer(*words, "--out", str(tmp_path / "run"))
-    assert done.returncode == 0 and "analogies: No two mazes have a free cell in common.\n" in done.stdout
+    assert done.returncode == 0 and "analogies: Analogies take two mazes or more.\n" in done.stdout
     found = read(tmp_path / "run")
     assert found.analogy is not None and found.analogy.sites[0].analogies == 0
     assert found.interference is not None and found.interference[0].means is None

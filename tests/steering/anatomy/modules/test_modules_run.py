@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from torch import nn
 
+from agents.checkpoints.cards import zoo_snapshots
 from agents.checkpoints.zoo import load_policy
 from agents.networks.impala import ImpalaPolicyNet
 from agents.networks.policy import MazePolicy, to_input
@@ -122,6 +123,10 @@ def test_snapshots_are_of_the_shipped_agent_alone(policy: MazePolicy, monkeypatc
     monkeypatch.setattr(network, "SHUFFLES", 2)
     assert network.snapshots_row(load_policy("corner"), 0).snapshots == ()  # none are shipped
     assert network.snapshots_row(MazePolicy(policy.net, "region5", "0" * 64), 0).snapshots == ()  # another of that name
+    one = max(zoo_snapshots("region5"))
+    monkeypatch.setattr(network, "zoo_snapshots", lambda name: {one: name})
+    copied = network.snapshots_row(MazePolicy(policy.net, "mine", policy.sha256), 0)
+    assert [each.samples for each in copied.snapshots] == [one]  # the same weights, whatever the file is called
 
 
 def test_a_network_of_which_no_beginning_is_known_has_none_to_compare() -> None:
