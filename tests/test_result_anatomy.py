@@ -148,6 +148,20 @@ def test_the_page_says_which_agents_lose_the_cell(angles: Angles) -> None:
     assert all((told[name].high or 1) < (told["reflex"].low or 0) for name in AGENTS if name != "reflex")
 
 
+def test_the_points_have_the_numbers_of_the_last_map(angles: Angles, analogies: Analogies) -> None:
+    words = said("## In six points")
+    holds = {name: sites_of(found)[LAST].holds.value or 0.0 for name, found in analogies.items()}
+    cells = {name: means_of(found)[LAST].recognised.value or 0.0 for name, found in angles.items()}
+    control, alone = holds.pop("reflex"), cells.pop("reflex")
+    assert (
+        f"cell in {number(max(holds.values()))} of the analogies at most. In `reflex` it does in {number(control)}."
+        in words
+    )
+    hard = [value for name, value in cells.items() if name != "region5-easy"]
+    assert f"for {number(min(hard))} to {number(max(hard))} of the cells of hard mazes" in words
+    assert f"in `reflex` for nearly all ({number(alone)})" in words
+
+
 def test_the_page_has_the_numbers_of_the_analogies(analogies: Analogies) -> None:
     found, words = analogies["region5"], said("### Another maze's cheese")
     sites = sites_of(found)

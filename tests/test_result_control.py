@@ -16,7 +16,7 @@ from steering.statistics.boundary import Reach
 from steering.statistics.formatting import short_site_name
 from steering.sweep.artifacts import PLANNING
 from tests.helpers.result_tables import CHEESE, Table, control_tables, evidence
-from tests.test_result import PAIRED, printed, table
+from tests.test_result import PAGE, PAIRED, printed, table
 
 SECTION = "## The cheese anywhere: a matched control"
 
@@ -97,6 +97,22 @@ def test_the_section_has_the_numbers_of_its_tables(tables: dict[str, Table], swe
         ):
             cells = known[f"the effect of a detour to the {goal}: {what}"]
             assert short[f"{title}, {goal}"] == [re.sub(r"\(\S+ only\)", "(that site only)", cell) for cell in cells]
+
+
+def test_the_section_says_what_is_read_of_the_control(tables: dict[str, Table]) -> None:
+    words = " ".join(PAGE[PAGE.index("**The cheese's own way can be read") :].split("\n\n")[0].split())
+    rows = tables["### Control: readings"]
+    own, other = next(row[1:] for row in rows if "where it is not the one to the corner) can be read" in row[0])
+    site, interval = other.removeprefix("from ").split(" ", 1)
+    assert own == "nowhere (nowhere)" and f"from `{site}` on {interval}; in `region5-easy` they do so nowhere" in words
+    last = {
+        goal: [cell.split(" / ")[1] for cell in row[1:]]
+        for goal in ("corner", "cheese")
+        for row in tables[f"### Control: at the mouse, to the {goal}"]
+        if row[0] == "block3.res2.resadd"
+    }
+    assert f"follow {last['cheese'][1]} of the detours to the cheese in the control, {last['cheese'][0]} in" in words
+    assert f"it is {last['corner'][1]} and {last['corner'][0]} (" in words
 
 
 def place(found: Reach) -> str:

@@ -15,11 +15,12 @@ from steering.analysis.comparison import compare
 from steering.analysis.readings import readings
 from steering.experiments.conditions import MAIN
 from steering.records.planning import GoalBehaviour, Located, PlanningSummary, Share
+from steering.records.readings import Reading
 from steering.records.readouts import ReadoutSummary, WrittenSummary
 from steering.records.sweep import SweepSummary
 from steering.statistics.formatting import short_site_name
 from steering.statistics.paired import paired_effect, same_resamples
-from steering.sweep.artifacts import PLANNING, READOUTS, WRITTEN, Artifact
+from steering.sweep.artifacts import PLANNING, PROBES, READOUTS, WRITTEN, Artifact
 
 T = TypeVar("T")
 AGENTS = ("region5", "region5-seed1", "region5-seed2", "anywhere", "corner", "reflex")
@@ -118,18 +119,34 @@ def control_tables(scratch: Path, sweeps: Mapping[str, SweepSummary], runs: Sequ
     """
     plans = {name: evidence(PLANNING, name, scratch) for name in sweeps}
     wrote = {name: evidence(WRITTEN, name, scratch) for name in sweeps}
+    told = {name: evidence(READOUTS, name, scratch) for name in sweeps}
     return {
         "### Control: left alone": left_alone(runs),
         "### Control: blindness and competence": subtraction(sweeps),
         "### Control: difference in blindness": bands(runs),
         "### Control: by distance to the cheese": nearness(sweeps, NEAR_SITES),
+        "### Control: readings": probed(scratch, sweeps),
         "### Control: detours": in_short(plans),
         "### Control: where a change is known": located_readings(plans),
         "### Control: handoff": handoffs(plans),
         "### Control: carried, detours to the corner": carried(plans, "corner"),
         "### Control: carried, detours to the cheese": carried(plans, "cheese"),
+        "### Control: at the mouse, to the corner": read(told, "corner"),
+        "### Control: at the mouse, to the cheese": read(told, "cheese"),
         "### Control: written moves": written(wrote, "means"),
     }
+
+
+def probed(scratch: Path, sweeps: Mapping[str, SweepSummary]) -> Table:
+    """Return the readings that probes give; their files lie in the runs, unpacked in ``scratch``."""
+    return _side_by_side({name: readings(None, PROBES.read(scratch / name, "make it anew")) for name in sweeps})
+
+
+def _side_by_side(found: Mapping[str, Sequence[Reading]]) -> Table:
+    """Return the readings of several agents, a row each; empty where an agent lacks one."""
+    told = {name: {row.what: f"{row.place} ({row.interval})" for row in rows} for name, rows in found.items()}
+    whats = dict.fromkeys(what for cells in told.values() for what in cells)
+    return [["what holds", *told], *([what, *(cells.get(what, "") for cells in told.values())] for what in whats)]
 
 
 def evidence(artifact: Artifact[T], name: str, scratch: Path) -> T:
@@ -194,12 +211,7 @@ def carried(plans: Mapping[str, PlanningSummary], goal: str) -> Table:
 
 def located_readings(plans: Mapping[str, PlanningSummary]) -> Table:
     """Return departure, handoff, arrival and spread of every kind of pairs, with their intervals."""
-    by_agent = {
-        name: {row.what: f"{row.place} ({row.interval})" for row in readings(None, None, plan)}
-        for name, plan in plans.items()
-    }
-    whats = list(dict.fromkeys(what for found in by_agent.values() for what in found))
-    return [["what holds", *plans], *([what, *(found.get(what, "") for found in by_agent.values())] for what in whats)]
+    return _side_by_side({name: readings(None, None, plan) for name, plan in plans.items()})
 
 
 def handoffs(plans: Mapping[str, PlanningSummary]) -> Table:
