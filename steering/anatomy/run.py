@@ -9,7 +9,7 @@ from typing import Any
 from agents.checkpoints.zoo import load_stated
 from agents.hardware import check_memory, check_workers, on_device, usual_workers
 from agents.networks.policy import Policy, device_of
-from envs.errors import InputError, check_random_seed, counted, nearest, one_line, stopped_with, told_if_stopped
+from envs.errors import InputError, check_random_seed, counted, nearest, stopped_with, told_if_stopped
 from envs.files import write_atomic
 from envs.stored.json_records import to_json
 from steering.anatomy.interference import CELLS, STATES
@@ -19,7 +19,7 @@ from steering.anatomy.several import measured
 from steering.experiments.levels import Skip, check_levels_asked
 from steering.interventions.sites import select_sites
 from steering.measuring.beside_sweep import MeasureOptions, mazes_beside_sweep, measurements
-from steering.measuring.rows import ANOTHER, keep_rows, stored_rows
+from steering.measuring.rows import fitting, keep_rows, stored_rows
 from steering.records.anatomy.summary import PARTS, AnatomySettings, AnatomySummary
 from steering.records.sweep import CheckpointId
 from steering.sweep.artifacts import ANATOMY
@@ -132,16 +132,9 @@ def _stored(store: Store, asked: Asked, name: str) -> list[dict[int, Any]]:
 
 
 def _summary(work: _Work, name: str) -> Any:
-    """Return the record of a part; rows that were stored before and do not fit together are one line."""
-    try:
+    """Return the record of a part."""
+    with fitting(work.store, f"anatomy {name}", bool(work.kept)):
         return MEASURED[name].summarize(work.asked, work.rows[name])
-    except InputError:
-        raise
-    except (LookupError, ValueError) as error:
-        if not work.kept:
-            raise
-        where = f"{work.store.path}, planning, anatomy {name}"
-        raise InputError(f"{where}: rows that do not fit together ({one_line(error)}); {ANOTHER}") from error
 
 
 @dataclass

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
+from envs.errors import InputError, one_line
 from envs.stored.json_records import Kinds, from_json, to_json
 from envs.stored.ranges import LevelSeed, Text
 from steering.sweep.store import Store
@@ -39,6 +41,32 @@ def stored_rows(store: Store, part: str, basis: str, kind: type[T]) -> dict[int,
         level: from_json(text, kind, f"{where}, level {level}", ANOTHER)
         for level, text in store.select(query, "planning", _MEASURED, part, basis)
     }
+
+
+@contextlib.contextmanager
+def fitting(store: Store, part: str, stored: bool) -> Iterator[None]:
+    """Make one line of what fails inside, where stored rows are put together.
+
+    Rows that are read have the right kinds. But where somebody changed the database, one may lack a site, or have lists
+    of another length.
+
+    Args:
+        store: the run's database.
+        part: what is put together.
+        stored: whether any row was there before; if none was, an error is the program's own and goes on.
+
+    Raises:
+        InputError: for a row that does not fit the others.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except (LookupError, ValueError) as error:
+        if not stored:
+            raise
+        where = f"{store.path}, planning, {part}"
+        raise InputError(f"{where}: rows that do not fit together ({one_line(error)}); {ANOTHER}") from error
 
 
 def keep_rows(store: Store, basis: str, found: Mapping[str, Mapping[int, object]]) -> None:

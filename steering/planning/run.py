@@ -17,7 +17,7 @@ from envs.stored.json_records import to_json
 from steering.experiments.levels import Skip, check_levels_asked
 from steering.interventions.sites import Site
 from steering.measuring.beside_sweep import MeasureOptions, mazes_beside_sweep, measurements
-from steering.measuring.rows import keep_rows, stored_rows
+from steering.measuring.rows import fitting, keep_rows, stored_rows
 from steering.planning.behaviour import LADDER
 from steering.planning.located import PATCHES
 from steering.planning.located_summary import located
@@ -103,12 +103,14 @@ def run_planning(
             done = sum(all(maze.level in rows[part.name] for part in parts) for maze in mazes)
             return stopped_with(f"{done} of {counted(len(mazes), 'level')}", options.out)
 
+        before = any(rows.values())
         with told_if_stopped(stored):
             _measure(store, parts, mazes, settings, rows, progress)
-        result = _result(options, policy, mazes, settings, sites, rows)
+        with fitting(store, "all parts", before):
+            result = _result(options, policy, mazes, settings, sites, rows)
+            maps = _maps(options, policy, settings, sites, rows) if settings.maps else None
         write_atomic(options.out / PLANNING.file, to_json(result, indent=1))
-        if settings.maps:
-            maps = _maps(options, policy, settings, sites, rows)
+        if maps is not None:
             write_atomic(options.out / PLANNING_MAPS.file, to_json(maps))
         else:  # those of other settings would stand beside these numbers; what was measured is kept in the database
             (options.out / PLANNING_MAPS.file).unlink(missing_ok=True)

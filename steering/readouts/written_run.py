@@ -20,7 +20,7 @@ from steering.experiments.levels import Skip, check_levels_asked, qualifying_lev
 from steering.interventions.partial import PartialNetwork
 from steering.interventions.sites import INPUT, Site, select_sites
 from steering.measuring.beside_sweep import MeasureOptions, mazes_beside_sweep, measurements
-from steering.measuring.rows import digest_of, keep_rows, stored_rows
+from steering.measuring.rows import digest_of, fitting, keep_rows, stored_rows
 from steering.probes.data import probe_data
 from steering.probes.score_records import MOVES as TARGETS
 from steering.readouts.directions import DRAWS, Directions, cheese_norms, learn_directions, places_of
@@ -128,9 +128,11 @@ def run_write_moves(
             done = sum(maze.level in rows for maze in plan.mazes)
             return stopped_with(f"{done} of {counted(len(plan.mazes), 'level')}", options.out)
 
+        before = bool(rows)
         with told_if_stopped(stored):
             readouts = _measure(store, plan, rows, progress)
-        result = _result(plan, rows, readouts)
+        with fitting(store, _WRITTEN, before):
+            result = _result(plan, rows, readouts)
         write_atomic(options.out / WRITTEN.file, to_json(result, indent=1))
     return result
 

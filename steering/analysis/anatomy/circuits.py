@@ -50,6 +50,12 @@ class CircuitRows:
     points: Mapping[int, PointsRow]
     """Activations at points, by level."""
 
+    def whole(self, site: CircuitSite) -> bool:
+        """Return whether every row has all channels of a site."""
+        channels = [len(row.sites[site.name].alone) for row in self.singles.values() if site.name in row.sites]
+        channels += [len(row.sites[site.name]) for row in self.points.values() if site.name in row.sites]
+        return channels == [site.channels] * (len(self.singles) + len(self.points))
+
 
 def compared_circuits(runs: Sequence[ComparedRun], seed: int) -> ComparedCircuits | None:
     """Return what channels each run shares with the first that measured sub-circuits; None where none did.
@@ -105,7 +111,7 @@ def _rows_of(run: ComparedRun, settings: AnatomySettings, sites: tuple[CircuitSi
 def _lacking(rows: CircuitRows) -> str:
     """Return why the rows of a run do not serve; empty if they do."""
     wanted = set(rows.settings.levels)
-    if wanted <= set(rows.singles) and wanted <= set(rows.points):
+    if wanted <= set(rows.singles) and wanted <= set(rows.points) and all(map(rows.whole, rows.sites)):
         return ""
     return f"the run lacks rows of its sub-circuits; {AGAIN}"
 

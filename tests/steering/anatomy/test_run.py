@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import sqlite3
@@ -28,7 +27,7 @@ from steering.sweep.artifacts import ANATOMY
 from steering.sweep.spec import SweepSpec
 from tests.helpers.anatomy import read, refused_with
 from tests.helpers.command import mazesteer
-from tests.helpers.faults import MISSING
+from tests.helpers.faults import MISSING, hollowed
 
 LEVELS, COUNT = "0:24", 7
 PARTS = ("interference", "analogy")
@@ -123,28 +122,15 @@ def test_bad_input_is_one_line_and_leaves_nothing(options: dict[str, Any], says:
     assert not list(tmp_path.iterdir())
 
 
-DAMAGED = {
-    "interference": {"sites": {}},
-    "analogy": lambda row: {"sites": {name: {**site, "ranks": []} for name, site in row["sites"].items()}},
-}
-
-
-@pytest.mark.parametrize("part", DAMAGED)
+@pytest.mark.parametrize("part", ["interference", "analogy"])
 def test_stored_rows_that_do_not_fit_are_one_line_and_stay(run: Path, part: str, tmp_path: Path) -> None:
     again = tmp_path / "again"
     shutil.copytree(run, again)
-    with sqlite3.connect(again / "results.sqlite") as db:
-        where = "FROM planning WHERE part = ? AND level = (SELECT min(level) FROM planning WHERE part = ?)"
-        (text,) = db.execute(f"SELECT measured {where}", (f"anatomy {part}",) * 2).fetchone()
-        damage = DAMAGED[part]
-        row = json.dumps(damage(json.loads(text)) if callable(damage) else damage)
-        db.execute("UPDATE planning SET measured = ? WHERE part = ? AND measured = ?", (row, f"anatomy {part}", text))
-    with pytest.raises(
-        InputError, match=rf"^\S+results.sqlite, planning, anatomy {part}: rows that do not fit .*--out$"
-    ):
+    hollow = hollowed(again, f"anatomy {part}", "sites")
+    with pytest.raises(InputError, match=rf"^\S+.sqlite, planning, anatomy {part}: rows that do not fit .*--out$"):
         run_anatomy(AnatomyOptions("region5", again, LEVELS, sites=SITES, parts=PARTS))
     with sqlite3.connect(again / "results.sqlite") as db:
-        assert db.execute("SELECT count(*) FROM planning WHERE measured = ?", (row,)).fetchone() == (1,)
+        assert db.execute("SELECT count(*) FROM planning WHERE measured = ?", (hollow,)).fetchone() == (1,)
 
 
 def test_a_directory_without_a_sweep_says_so_where_one_is_needed(run: Path) -> None:

@@ -26,7 +26,7 @@ from steering.statistics.formatting import short_site_name
 from steering.sweep.artifacts import PLANNING, PLANNING_MAPS, Artifact
 from steering.sweep.store import Store
 from tests.helpers.command import mazesteer
-from tests.helpers.faults import MISSING, changed
+from tests.helpers.faults import MISSING, changed, hollowed
 
 LEVELS = ["--levels", "1,2,8", "--pairs", "2"]  # the first does not qualify
 
@@ -66,6 +66,16 @@ def test_the_file_says_what_was_measured(run: Path, policy: MazePolicy) -> None:
     for patched in found.located:
         assert patched.pairs + patched.left_out == 4
         assert patched.sites[0].name == "input" and patched.sites[0].carried[0].value == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize(("part", "field"), [("detour corner", "carried"), ("detour cheese", "apart")])
+def test_stored_rows_that_do_not_fit_are_one_line(run: Path, part: str, field: str, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    shutil.copytree(run, again)
+    hollowed(again, part, field)
+    done = mazesteer("planning", "region5", *LEVELS, "--out", again)
+    said = r"[^\n]+results.sqlite, planning, [^\n]+ choose another --out\n"
+    assert done.returncode == 2 and re.fullmatch(said, done.stderr), done.stderr
 
 
 def test_typed_again_it_measures_nothing_and_one_more_level_only_that(

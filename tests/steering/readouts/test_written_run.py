@@ -24,7 +24,7 @@ from steering.records.readouts import WrittenSummary
 from steering.statistics.formatting import format_estimate, short_site_name
 from steering.sweep.artifacts import WRITTEN
 from tests.helpers.command import mazesteer
-from tests.helpers.faults import MISSING, changed
+from tests.helpers.faults import MISSING, changed, hollowed
 
 LEVELS = "0:14"
 SITES = "embedder.block3.maxpool,embedder.relufc"
@@ -78,6 +78,15 @@ def test_the_file_says_what_was_measured(run: Path, policy: MazePolicy) -> None:
                     assert effect.beyond is not None and effect.rise.value is not None
                     assert effect.beyond.value == pytest.approx(effect.rise.value - most[k])
             assert all(effect.beyond is None for each in part.directions[2:] for effect in each.effects)
+
+
+def test_stored_rows_that_do_not_fit_are_one_line(run: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    shutil.copytree(run, again)
+    hollowed(again, "written moves", "written")
+    options = WriteOptions("region5", again, LEVELS, sites=SITES, branches=2, learn_levels=12, strengths=(1.0, 4.0))
+    with pytest.raises(InputError, match=r"^\S+.sqlite, planning, written moves: .*--out$"):
+        run_write_moves(options)
 
 
 def test_typed_again_it_measures_nothing_and_a_missing_level_alone(

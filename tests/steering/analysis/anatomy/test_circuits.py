@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +31,7 @@ from steering.statistics.formatting import format_number
 from steering.sweep.artifacts import ANATOMY
 from steering.sweep.store import Store
 from tests.helpers.circuits import SITE, circuit_rows, store_circuit
+from tests.helpers.faults import hollowed
 from tests.helpers.runs import LEVELS, SPEC, make_run
 from tests.steering.anatomy.test_circuit import small_network
 
@@ -208,3 +210,12 @@ def test_runs_that_lack_rows_or_are_unlike_are_named(runs: list[Path], tmp_path:
     for run in runs[:2]:
         (run / ANATOMY.file).unlink()
     assert run_compare(runs, tmp_path / "out", seed=0).circuits is None
+
+
+@pytest.mark.parametrize("like", ["%singles", "%points"])
+def test_rows_that_lack_a_site_are_no_rows(runs: list[Path], like: str, tmp_path: Path) -> None:
+    with sqlite3.connect(runs[1] / "results.sqlite") as db:
+        (part,) = db.execute("SELECT min(part) FROM planning WHERE part LIKE ?", (like,)).fetchone()
+    hollowed(runs[1], part, "sites")
+    data = run_compare(runs[:2], tmp_path / "out", seed=0)
+    assert data.circuits is not None and data.circuits.missing.startswith("b: the run lacks rows of its sub-circuits")
