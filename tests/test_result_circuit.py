@@ -136,7 +136,7 @@ def test_the_page_says_of_the_third_seed_what_was_measured(found: dict[str, Anat
 
 def test_the_page_says_of_other_agents_what_was_measured(found: dict[str, AnatomySummary]) -> None:
     said = " ".join(
-        PAGE[PAGE.index("**In other agents.** `corner` has no small part") :].split("**The same")[0].split()
+        PAGE[PAGE.index("**In other agents.** `corner` has no small part in block 1") :].split("**The same")[0].split()
     )
     sites = {name: {short_site_name(site.name): site for site in each.circuit or ()} for name, each in found.items()}
 
@@ -162,7 +162,9 @@ def test_the_page_says_of_other_agents_what_was_measured(found: dict[str, Anatom
 
 
 def test_the_page_says_of_the_control_what_was_measured(found: dict[str, AnatomySummary]) -> None:
-    said = " ".join(PAGE[PAGE.index("**In `reflex`** few channels do to the end") :].split("**The same")[0].split())
+    said = " ".join(
+        PAGE[PAGE.index("**In `reflex`** few channels give half to the end") :].split("**The same")[0].split()
+    )
     sites = {short_site_name(site.name): site for site in found["reflex"].circuit or ()}
     assert f"{counted_channels(sites['block3.maxpool'].half.ranked)} of 32 give half at `block3.maxpool`" in said
     assert f"{counted_channels(sites['relu3'].half.ranked)} at `relu3`" in said

@@ -16,7 +16,7 @@ from steering.analysis.readings import readings
 from steering.experiments.conditions import MAIN
 from steering.records.planning import GoalBehaviour, Located, PlanningSummary, Share
 from steering.records.readings import Reading
-from steering.records.readouts import ReadoutSummary, WrittenSummary
+from steering.records.readouts import ReadoutSummary, WrittenEffect, WrittenSite, WrittenSummary
 from steering.records.sweep import SweepSummary
 from steering.statistics.formatting import short_site_name
 from steering.statistics.paired import paired_effect, same_resamples
@@ -66,6 +66,9 @@ def tables(scratch: Path, sweeps: Mapping[str, SweepSummary]) -> dict[str, Table
         "### At the mouse, to the cheese": read(told, "cheese"),
         "### Written moves": written(wrote, "means"),
         "### Written moves, by the readout": written(wrote, "readout"),
+        "### Written moves, by strength": by_strength(
+            {name: evidence(WRITTEN, name, scratch) for name in (*AGENTS, *PAIR, CHEESE[1])}
+        ),
         "### By distance to the cheese": nearness({name: sweeps[name] for name in NEAR_AGENTS}, NEAR_SITES),
     }
 
@@ -279,6 +282,29 @@ def written(found: Mapping[str, WrittenSummary], direction: str, place: str = "m
         if cells:
             rows.append([short_site_name(first.name), *cells])
     return rows
+
+
+def by_strength(found: Mapping[str, WrittenSummary], last: str = "embedder.block3.res2.resadd") -> Table:
+    """Return where a move written at the mouse by the difference of means does most, and what it does at the last map.
+
+    By the length of what is added, in lengths of the cheese vector.
+    """
+    strengths = next(iter(found.values())).settings.strengths
+    rows = [["agent", *(f"{strength:g}" for strength in strengths)]]
+    for name, summary in found.items():
+        told = {site.name: {effect.strength: effect.beyond for effect in _effects(site)} for site in summary.sites}
+        cells = []
+        for strength in strengths:
+            values = {site: effects[strength] for site, effects in told.items() if effects.get(strength) is not None}
+            best = max(values, key=lambda site: values[site].value or 0.0)
+            cells.append(f"{short_site_name(best)} {number(values[best].value)} / {number(values[last].value)}")
+        rows.append([f"`{name}`", *cells])
+    return rows
+
+
+def _effects(site: WrittenSite) -> Sequence[WrittenEffect]:
+    part = next((part for part in site.places if part.place == "mouse"), None)
+    return () if part is None else next(each for each in part.directions if each.name == "means").effects
 
 
 def subtraction(sweeps: Mapping[str, SweepSummary]) -> Table:
