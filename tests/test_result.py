@@ -20,6 +20,7 @@ from steering.analysis.paired_effects import cheese_tells
 from steering.analysis.readings import control_readings, readings
 from steering.analysis.summary import summarize
 from steering.experiments.conditions import MAIN
+from steering.planning.readers import HORIZONS
 from steering.probes.summary import APART
 from steering.records.comparison import ComparedRunSummary
 from steering.records.probes import ProbeSummary
@@ -145,6 +146,24 @@ def test_the_page_has_all_readings(run: tuple[str, SweepSummary, ProbeSummary]) 
     header, *rows = table("### Readings")
     cells = {(row[0], row[1]): row[column([header], name)] for row in rows}
     assert {key: cell for key, cell in cells.items() if cell} == found
+
+
+def test_the_first_point_has_the_numbers_of_far_detours(tmp_path: Path) -> None:
+    said = " ".join(PAGE[PAGE.index("1. **The agents plan.**") :].split("2. **")[0].split())
+    far = {
+        name: [
+            next(part for part in row.detour if (part.low, part.high) == (15, 25))
+            for goal in ("corner", "cheese")
+            for row in evidence(PLANNING, name, tmp_path).behaviour
+            if row.goal == goal
+        ]
+        for name in ("region5", "reflex")
+    }
+    own = [printed(part.follows.value, 2) for part in far["region5"]]
+    assert f"`region5` follows {own[0]} of those to the corner and {own[1]} of those to the cheese" in said
+    assert {printed(part.follows.value, 2) for part in far["reflex"]} == {".00"} and "`reflex` none" in said
+    (reader,) = {printed(part.readers[HORIZONS.index(16)], 2) for part in far["region5"]}
+    assert f"that sees 16 steps of path follows {reader} of either" in said
 
 
 def test_the_page_has_the_numbers_of_planning_readouts_and_written_moves(tmp_path: Path) -> None:

@@ -145,7 +145,8 @@ def test_the_page_says_what_other_agents_say(found: dict[str, Modules]) -> None:
     control = [
         site_of(found["reflex"], name).overlaps[0].above_chance for name in ("block2.res1.resadd", "block3.conv")
     ]
-    assert f"plans nothing, it is {ranged(control[0])} and {ranged(control[1])}. At these two sites that is less" in said
+    at_both = f"it is {ranged(control[0])} and {ranged(control[1])}. At these two sites that is less"
+    assert f"plans nothing, {at_both}" in said
     for name, part in found.items():
         for site, least in zip(("block2.res1.resadd", "block3.conv"), control, strict=True):
             assert name == "reflex" or (site_of(part, site).overlaps[0].above_chance.low or 0) > (least.high or 1)
