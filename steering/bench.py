@@ -19,6 +19,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from agents.checkpoints.zoo import load_policy
+from agents.hardware import one_thread
 from agents.networks.impala import ImpalaPolicyNet
 from agents.networks.policy import MazePolicy, batches, to_input
 from agents.training.dagger import DaggerConfig, Walkers
@@ -262,24 +263,22 @@ def main() -> None:
     """Print the ratios for the shipped policy on one level."""
     for what, ratio in starts():
         print(f"{ratio:8.2f}  start: processor time of {what} / of a Python that imports torch", flush=True)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    policy, maze = load_policy("region5"), Maze.from_level(LEVEL)
-    for what, ratio in bench(policy, maze):
-        print(f"{ratio:8.2f}  {what}", flush=True)
-    print(
-        f"{passes_saved(policy):8.2f}  forward passes: Monte Carlo at standard error .02 (worst case) / exact",
-        flush=True,
-    )
-    whole, suffixes = efficiency(policy, maze)
-    print(f"{whole:8.2f}  efficiency: operations per second of a 42-site sweep / of the bare network")
-    print(f"{suffixes:8.2f}  the same, counting the operations of the suffixes alone", flush=True)
-    for what, number in planned(policy):
-        print(f"{number:8.2f}  {what}", flush=True)
-    per_state, memory = growth(policy)
-    print(f"{per_state:8.2f}  time per state: 64 levels / the first 8 of them")
-    print(f"{memory:8.2f}  peak memory, of 2 GiB", flush=True)
-    torch.set_num_threads(threads)
+    with one_thread():
+        policy, maze = load_policy("region5"), Maze.from_level(LEVEL)
+        for what, ratio in bench(policy, maze):
+            print(f"{ratio:8.2f}  {what}", flush=True)
+        print(
+            f"{passes_saved(policy):8.2f}  forward passes: Monte Carlo at standard error .02 (worst case) / exact",
+            flush=True,
+        )
+        whole, suffixes = efficiency(policy, maze)
+        print(f"{whole:8.2f}  efficiency: operations per second of a 42-site sweep / of the bare network")
+        print(f"{suffixes:8.2f}  the same, counting the operations of the suffixes alone", flush=True)
+        for what, number in planned(policy):
+            print(f"{number:8.2f}  {what}", flush=True)
+        per_state, memory = growth(policy)
+        print(f"{per_state:8.2f}  time per state: 64 levels / the first 8 of them")
+        print(f"{memory:8.2f}  peak memory, of 2 GiB", flush=True)
     imitation, walks = ImitationConfig(samples=10**9), DaggerConfig(samples=10**9)
     print(f"{data_share(imitation):8.2f}  training: share of a step that making its data costs, imitation")
     print(f"{data_share(walks):8.2f}  training: the same, of a step of walks")

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from agents import hardware
 from agents.checkpoints.zoo import load_policy
 from agents.hardware import keep_freed_memory
 from agents.networks.impala import ImpalaPolicyNet
@@ -57,10 +58,8 @@ def random_policy() -> MazePolicy:
 @pytest.fixture
 def one_thread(policy: MazePolicy) -> Iterator[None]:
     """Sums in the same order everywhere; and so little work is slower on more threads, far slower on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+    with hardware.one_thread():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -131,8 +131,8 @@ def test_the_page_says_what_other_agents_say(found: dict[str, Modules]) -> None:
     ratios = {name: number(site_of(part, "block2.maxpool").cheese.ratio.value) for name, part in found.items()}
     assert f"the ratio is {ratios['corner']} there against {ratios['region5']}." in said
     assert f"The further seeds have {ratios['region5-seed1']} and {ratios['region5-seed2']} " in said
-    for name in ("block2.res1.resadd", "block3.conv"):
-        assert number(walls("region5-easy", name)) in said
+    easy = [number(walls("region5-easy", name)) for name in ("block2.res1.resadd", "block3.conv")]
+    assert f"at `block3.conv`, in `region5-easy` {easy[0]} and {easy[1]}." in said
     kept, free = (first_modular(found["region5-easy"].network.snapshots, kept=each) for each in (True, False))
     assert f"from {kept:,} samples on, and beyond free shuffles from {free:,} on" in said
     assert all(part.network.modularity.kept.exceeded for part in found.values())

@@ -76,9 +76,13 @@ def run_anatomy(
         def stored() -> str:
             return stopped_with(f"{work.done} of {counted(work.total, 'measurement')}", options.out)
 
+        before = any(map(any, rows.values()))
         with told_if_stopped(stored):
             work.do()
-        found = {name: _summary(work, name) for name in settings.parts}
+        found = {}
+        for name in settings.parts:
+            with fitting(store, f"anatomy {name}", before):
+                found[name] = MEASURED[name].summarize(asked, rows[name])
         result = AnatomySummary(format=ANATOMY.format, checkpoint=known, settings=settings, **found)
         write_atomic(options.out / ANATOMY.file, to_json(result, indent=1))
     return result
@@ -102,10 +106,6 @@ def _plan(
     for name in parts:
         MEASURED[name].check(policy, sites)
     mazes, mode = mazes_beside_sweep(options, policy, progress, default=DEFAULT_LEVELS, left_out=left_out)
-    workers = min(_workers(options, policy), len(mazes))
-    level = max(MEASURED[name].frames for name in parts) * sum(site.size for site in sites) * BYTES_PER_VALUE
-    what = f"the activations of a level in {counted(workers, 'worker')}"
-    check_memory(level * workers, what, "give fewer --workers or --sites")
     settings = AnatomySettings(
         parts=parts,
         sites=tuple(site.name for site in sites),
@@ -116,7 +116,13 @@ def _plan(
         mode=mode,
         device=device_of(policy.net).type,
     )
-    return Asked(policy, mazes, sites, settings)
+    asked = Asked(policy, mazes, sites, settings)
+    most = max(len(step.work(asked, ())) for name in parts for step in MEASURED[name].passes)  # done side by side
+    workers = min(_workers(options, policy), most)
+    level = max(MEASURED[name].frames for name in parts) * sum(site.size for site in sites) * BYTES_PER_VALUE
+    what = f"the activations of a level in {counted(workers, 'worker')}"
+    check_memory(level * workers, what, "give fewer --workers or --sites")
+    return asked
 
 
 def _workers(options: AnatomyOptions, policy: Policy) -> int:
@@ -131,15 +137,9 @@ def _stored(store: Store, asked: Asked, name: str) -> list[dict[int, Any]]:
     ]
 
 
-def _summary(work: _Work, name: str) -> Any:
-    """Return the record of a part."""
-    with fitting(work.store, f"anatomy {name}", bool(work.kept)):
-        return MEASURED[name].summarize(work.asked, work.rows[name])
-
-
 @dataclass
 class _Work:
-    """What is to be measured, pass by pass. ``done`` and ``total`` count rows of all passes, ``kept`` those before."""
+    """What is to be measured, pass by pass; ``done`` and ``total`` count the rows of all passes, old and new."""
 
     store: Store
     asked: Asked
@@ -147,7 +147,6 @@ class _Work:
     progress: Callable[[int, int], None]
     workers: int
     checkpoint: Checkpoint | None
-    kept: int = 0
     done: int = 0
     total: int = 0
 
@@ -157,7 +156,7 @@ class _Work:
         wanted = {(name, k): set(step.work(self.asked, ())) for name, k, step in steps}
         self.total = sum(map(len, wanted.values()))
         missing = sum(len(levels - self.rows[name][k].keys()) for (name, k), levels in wanted.items())
-        self.kept = self.done = self.total - missing
+        self.done = self.total - missing
         self.progress(0, missing)
         for name, k, step in steps:
             found = self.rows[name][k]

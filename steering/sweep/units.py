@@ -13,11 +13,9 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import torch
-
 from agents.checkpoints.stated import NOTHING, Stated
 from agents.checkpoints.zoo import policy_from_bytes
-from agents.hardware import on_device
+from agents.hardware import on_device, one_thread
 from agents.networks.policy import MazePolicy, Policy
 from envs.errors import counted
 from envs.maze import Maze
@@ -298,13 +296,12 @@ def policy_of(checkpoint: Checkpoint) -> Policy:
 
 
 def compute(checkpoint: Checkpoint, batch: Batch, spec: SweepSpec) -> list[Result]:
-    """Return the results of a batch on this process's one thread.
+    """Return the results of a batch, on one thread.
 
     If it fails, at one of its levels or for want of memory, its units are computed one by one. Those that fail again
     are left out; a unit that comes alone raises what it raises.
     """
-    with _ONE_AT_A_TIME:
-        torch.set_num_threads(1)
+    with _ONE_AT_A_TIME, one_thread():
         run = functools.partial(run_batch, policy_of(checkpoint), spec=spec, given=checkpoint.given)
         if len(batch) == 1:
             return run(batch)

@@ -67,7 +67,7 @@ def tables(scratch: Path, sweeps: Mapping[str, SweepSummary]) -> dict[str, Table
         "### Written moves": written(wrote, "means"),
         "### Written moves, by the readout": written(wrote, "readout"),
         "### Written moves, by strength": by_strength(
-            {name: evidence(WRITTEN, name, scratch) for name in (*AGENTS, *PAIR, CHEESE[1])}
+            wrote | {name: evidence(WRITTEN, name, scratch) for name in (*PAIR, CHEESE[1])}
         ),
         "### By distance to the cheese": nearness({name: sweeps[name] for name in NEAR_AGENTS}, NEAR_SITES),
     }
@@ -273,10 +273,9 @@ def written(found: Mapping[str, WrittenSummary], direction: str, place: str = "m
         cells = []
         for summary in found.values():
             site = next((site for site in summary.sites if site.name == first.name), None)
-            part = next((part for part in site.places if part.place == place), None) if site is not None else None
-            if part is None:
+            effects = _effects(site, direction, place) if site is not None else ()
+            if not effects:
                 continue
-            effects = next(each for each in part.directions if each.name == direction).effects
             beyond = next(effect for effect in effects if effect.strength == STRENGTH).beyond
             cells.append("-" if beyond is None else share(beyond))
         if cells:
@@ -292,7 +291,10 @@ def by_strength(found: Mapping[str, WrittenSummary], last: str = "embedder.block
     strengths = next(iter(found.values())).settings.strengths
     rows = [["agent", *(f"{strength:g}" for strength in strengths)]]
     for name, summary in found.items():
-        told = {site.name: {effect.strength: effect.beyond for effect in _effects(site)} for site in summary.sites}
+        told = {
+            site.name: {effect.strength: effect.beyond for effect in _effects(site, "means", "mouse")}
+            for site in summary.sites
+        }
         cells = []
         for strength in strengths:
             values = {site: effects[strength] for site, effects in told.items() if effects.get(strength) is not None}
@@ -302,9 +304,10 @@ def by_strength(found: Mapping[str, WrittenSummary], last: str = "embedder.block
     return rows
 
 
-def _effects(site: WrittenSite) -> Sequence[WrittenEffect]:
-    part = next((part for part in site.places if part.place == "mouse"), None)
-    return () if part is None else next(each for each in part.directions if each.name == "means").effects
+def _effects(site: WrittenSite, direction: str, place: str) -> Sequence[WrittenEffect]:
+    """Return what comes of a direction, by strength; nothing where the site has no such place."""
+    part = next((part for part in site.places if part.place == place), None)
+    return () if part is None else next(each for each in part.directions if each.name == direction).effects
 
 
 def subtraction(sweeps: Mapping[str, SweepSummary]) -> Table:

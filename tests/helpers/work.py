@@ -6,7 +6,10 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+
+from threadpoolctl import threadpool_limits
 
 from steering.sweep import executors
 from steering.sweep.spec import SweepSpec
@@ -23,6 +26,20 @@ def begin() -> Callable[[Job], object]:
 
 def _call(job: Job) -> object:
     return job()
+
+
+@dataclass
+class BeginOnThreads:
+    """As :func:`begin`, and what it names brings libraries of linear algebra that start ``threads`` threads."""
+
+    threads: int
+
+    def __setstate__(self, state: dict[str, int]) -> None:
+        vars(self).update(state)
+        threadpool_limits(self.threads, user_api="blas")
+
+    def __call__(self) -> Callable[[Job], object]:
+        return _call
 
 
 def die() -> None:
